@@ -1,0 +1,1 @@
+"""Screens: one thin module per job; shared pieces live in `pages.kit`."""

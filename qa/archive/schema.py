@@ -1,0 +1,161 @@
+"""The tables of the archive and their columns; nothing else in the product spells a column type of theirs.
+
+A *key* is `source + ":" + external id`, unique over all imports of that table; it is also the unit id of a draw.
+Times are UTC. Money is in hundredths. `import_id` and `file_row` say where a row came from (row 1 is the first data
+row). Rows of `hits` and `signals` are derived and may be rebuilt at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+UTC = pl.Datetime("us", "UTC")
+
+ROLES: tuple[str, ...] = ("customer", "agent", "bot", "system", "platform")
+MESSAGE_KINDS: tuple[str, ...] = ("text", "image", "card", "file")
+
+PROVENANCE: Mapping[str, pl.DataType | type[pl.DataType]] = {"import_id": pl.Int64, "file_row": pl.Int64}
+
+TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "conversations": {
+        "conversation_key": pl.String,
+        "source": pl.String,
+        "conversation_id": pl.String,
+        "agent_id": pl.String,           # the agent who is inspected for it: most agent messages, first on a tie
+        "agent_ids": pl.List(pl.String), # everybody who took part
+        "customer_id": pl.String,
+        "shop": pl.String,
+        "channel": pl.String,            # wangwang, jd, douyin, chat, …
+        "order_id": pl.String,
+        "started_at": UTC,
+        "ended_at": UTC,
+        "message_count": pl.Int32,
+        "agent_message_count": pl.Int32,
+        "satisfaction": pl.Int8,         # 1 worst … 5 best, null when not rated
+        "content_hash": pl.String,       # over the messages and fields: equal means nothing to import
+        **PROVENANCE,
+    },
+    "messages": {
+        "conversation_key": pl.String,
+        "seq": pl.Int32,                 # 0, 1, 2 … in the order of the conversation
+        "role": pl.String,
+        "agent_id": pl.String,           # only when role is agent
+        "sent_at": UTC,                  # null when the export has no time
+        "kind": pl.String,
+        "text": pl.String,
+        **PROVENANCE,
+    },
+    "disputes": {
+        "dispute_key": pl.String,
+        "source": pl.String,
+        "dispute_id": pl.String,
+        "conversation_key": pl.String,   # the chat before it: given, or joined by order or customer; null when none
+        "agent_id": pl.String,
+        "order_id": pl.String,
+        "customer_id": pl.String,
+        "shop": pl.String,
+        "opened_at": UTC,
+        "closed_at": UTC,
+        "dispute_type": pl.String,       # REFUND, REFUND_AND_RETURN, …
+        "phase": pl.String,              # onsale, aftersale
+        "status": pl.String,
+        "cs_status": pl.Int8,            # Taobao CsStatus 1 … 11
+        "reason": pl.String,
+        "description": pl.String,
+        "title": pl.String,
+        "refund_fee": pl.Int64,
+        "total_fee": pl.Int64,
+        "messages": pl.List(pl.Struct({"role": pl.String, "text": pl.String, "sent_at": UTC})),
+        "content_hash": pl.String,
+        **PROVENANCE,
+    },
+    "ratings": {
+        "rating_key": pl.String,
+        "source": pl.String,
+        "rating_id": pl.String,
+        "conversation_key": pl.String,
+        "agent_id": pl.String,
+        "customer_id": pl.String,
+        "order_id": pl.String,
+        "shop": pl.String,
+        "rated_at": UTC,
+        "score": pl.Int8,                # 1 worst … 5 best
+        "label": pl.String,
+        "comment": pl.String,
+        "origin": pl.String,             # agent_invited, buyer, system
+        "content_hash": pl.String,
+        **PROVENANCE,
+    },
+    "hits": {
+        "conversation_key": pl.String,
+        "seq": pl.Int32,
+        "rule_id": pl.String,
+        "rule_version": pl.Int32,
+        "start": pl.Int32,               # code points in the original text of the message
+        "end": pl.Int32,
+        "matched": pl.String,
+        "agent_id": pl.String,           # who said it, or who was responsible (rules about what is missing)
+    },
+    "signals": {
+        "conversation_key": pl.String,
+        "first_reply_s": pl.Float64,
+        "mean_reply_s": pl.Float64,
+        "max_gap_s": pl.Float64,
+        "rounds": pl.Int32,
+        "rounds_in_time": pl.Int32,
+        "unanswered": pl.Int32,
+        "hit_count": pl.Int32,
+        "risk": pl.Float64,              # predicted probability of a violation
+        "predicted_loss": pl.Float64,    # predicted centi-points lost
+        "model_version": pl.String,
+    },
+    "facts": {                           # current verdicts, one row a sample: the read side's columnar copy
+        "verdict_id": pl.Int64,
+        "sample_id": pl.Int64,
+        "draw_id": pl.Int64,
+        "unit_id": pl.String,
+        "source": pl.String,
+        "agent_id": pl.String,
+        "inspector_id": pl.Int64,
+        "rubric_version_id": pl.Int64,
+        "occurred_at": UTC,
+        "submitted_at": UTC,
+        "reason": pl.String,
+        "pi": pl.Float64,
+        "prediction": pl.Float64,
+        "total": pl.Int32,
+        "total_without_redlines": pl.Int32,
+        "dimensions": pl.Struct({"attitude": pl.Int32, "accuracy": pl.Int32, "process": pl.Int32}),
+        "losses": pl.List(pl.Struct({"criterion_id": pl.String, "owner": pl.String, "root_cause": pl.String, "points": pl.Int32})),
+        "redlines": pl.List(pl.String),
+    },
+}
+
+KEYS: Mapping[str, str] = {
+    "conversations": "conversation_key",
+    "messages": "conversation_key",
+    "disputes": "dispute_key",
+    "ratings": "rating_key",
+    "hits": "conversation_key",
+    "signals": "conversation_key",
+    "facts": "sample_id",
+}
+
+
+def empty(table: str) -> pl.DataFrame:
+    """A frame of `table` without rows."""
+    return pl.DataFrame(schema=dict(TABLES[table]))
+
+
+def conform(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with exactly the columns of `table`, in order and type; missing ones become null.
+
+    Raises `polars.exceptions.PolarsError` when a value cannot be represented.
+    """
+    columns = []
+    for name, dtype in TABLES[table].items():
+        column = pl.col(name) if name in frame.columns else pl.lit(None)
+        columns.append(column.cast(dtype).alias(name))
+    return frame.select(columns)

@@ -1,0 +1,115 @@
+"""Languages: gettext catalogues, and numbers and dates as each language writes them.
+
+English text is the msgid. Chinese lives in `qa/locale/zh_CN/*.po`, one file per area of the product, all merged into
+one catalogue when first used; a test finds missing, fuzzy and unused entries. This module knows no widgets: a page or
+the command line asks for a `Translator` and passes it around.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from qa.errors import SpotcheckError
+
+LANGUAGES: tuple[str, ...] = ("zh_CN", "en")
+LANGUAGE_NAMES: Mapping[str, str] = {"zh_CN": "简体中文", "en": "English"}
+LOCALE_DIR = Path(__file__).parent / "locale"
+
+
+def N_(msgid: str) -> str:
+    """Mark `msgid` for translation without translating it now."""
+    return msgid
+
+
+def pick_language(*wishes: str | None, default: str = "zh_CN") -> str:
+    """The first supported language among `wishes` (`zh-Hans-CN`, `en-GB`, `zh`, …), else `default`."""
+    for wish in wishes:
+        for part in re.split(r"[,\s]+", wish or ""):
+            primary = re.split(r"[-_;]", part)[0].lower()
+            if primary == "zh":
+                return "zh_CN"
+            if primary == "en":
+                return "en"
+    return default
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _catalogue(language: str) -> Mapping[str, str]:
+    texts: dict[str, str] = {}
+    for path in sorted((LOCALE_DIR / language).glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language):
+                if message.id and isinstance(message.id, str) and message.string and not message.fuzzy:
+                    texts[message.id] = str(message.string)
+    return texts
+
+
+@dataclass(frozen=True)
+class Translator:
+    """One language and one time zone: everything needed to show a fact to a person."""
+
+    language: str = "zh_CN"
+    time_zone: str = "Asia/Shanghai"
+
+    def __call__(self, msgid: str, /, **facts: object) -> str:
+        """The text of `msgid` in this language with its named places filled from `facts`.
+
+        Facts are inserted as they are: braces inside them are never read as places.
+        """
+        text = msgid if self.language == "en" else _catalogue(self.language).get(msgid, msgid)
+        return text.format(**facts) if facts else text
+
+    def error(self, error: SpotcheckError) -> str:
+        """An expected error as a sentence of this language."""
+        return self(error.msgid, **error.facts)
+
+    def label(self, zh: str, en: str) -> str:
+        """Choose between the two texts of a bilingual datum (rubric, rule), falling back to the other."""
+        return (zh or en) if self.language == "zh_CN" else (en or zh)
+
+    @property
+    def locale(self) -> Locale:
+        return Locale.parse(self.language)
+
+    def number(self, value: float | int, digits: int = 0) -> str:
+        """A decimal with a fixed number of fraction digits and the grouping of this language."""
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return str(format_decimal(value, format=pattern, locale=self.locale))
+
+    def percent(self, share: float, digits: int = 1) -> str:
+        """A share 0…1 as a percentage."""
+        return self.number(share * 100, digits) + "%"
+
+    def points(self, centi: int | float, digits: int = 1) -> str:
+        """Centi-points shown as points."""
+        return self.number(centi / 100, digits)
+
+    def local(self, moment: datetime) -> datetime:
+        """A UTC moment in the business time zone. Naive values are taken as UTC."""
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo("UTC"))
+        return moment.astimezone(ZoneInfo(self.time_zone))
+
+    def when(self, moment: datetime | None, form: str = "medium") -> str:
+        """A UTC moment as date and time of the business time zone; empty for none."""
+        if moment is None:
+            return ""
+        return str(format_datetime(self.local(moment), "yyyy-MM-dd HH:mm" if form == "medium" else form, locale=self.locale))
+
+    def day(self, day: date | datetime | None, form: str = "yyyy-MM-dd") -> str:
+        """A date; a moment is first brought into the business time zone."""
+        if day is None:
+            return ""
+        value = self.local(day).date() if isinstance(day, datetime) else day
+        return str(format_date(value, form, locale=self.locale))

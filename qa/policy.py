@@ -1,0 +1,115 @@
+"""Who may do what: one table of rights, asked by every service and page. It grants nothing by default.
+
+An answer carries its reason, so that a refusal can be explained and logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from qa.errors import Denied
+from qa.i18n import N_
+
+
+class Role(StrEnum):
+    """What a user is in the workbench."""
+
+    INSPECTOR = "inspector"
+    LEAD = "lead"
+    AGENT = "agent"
+    ADMIN = "admin"
+
+
+ROLE_NAMES: Mapping[Role, str] = {
+    Role.INSPECTOR: N_("Inspector"),
+    Role.LEAD: N_("Lead"),
+    Role.AGENT: N_("Agent"),
+    Role.ADMIN: N_("Admin"),
+}
+
+
+class Right(StrEnum):
+    """One thing that can be allowed."""
+
+    INSPECT = "inspect"
+    RULE_HIT = "rule_hit"                 # first step: confirm or clear a suspected violation
+    RULE_VIOLATION = "rule_violation"     # second step: the manager's ruling
+    VIEW_VIOLATIONS = "view_violations"
+    VIEW_RESULTS = "view_results"         # results of all agents
+    VIEW_OWN_RESULTS = "view_own_results"
+    ANSWER = "answer"                     # acknowledge or appeal one's own verdicts
+    RULE_APPEAL = "rule_appeal"
+    CALIBRATE = "calibrate"               # run calibration rounds and see inspectors compared
+    VIEW_CASES = "view_cases"
+    PROPOSE_CASE = "propose_case"
+    PUBLISH_CASE = "publish_case"
+    PLAN_DRAW = "plan_draw"
+    VIEW_DRAWS = "view_draws"
+    EDIT_RUBRIC = "edit_rubric"
+    EDIT_RULES = "edit_rules"
+    VIEW_RUBRIC = "view_rubric"
+    IMPORT = "import"
+    ASSESS = "assess"                     # monthly assessment
+    EXPORT = "export"
+    UNMASK = "unmask"                     # see phone numbers, names and addresses in transcripts
+    MANAGE_USERS = "manage_users"
+    VIEW_AUDIT = "view_audit"
+    MAINTAIN = "maintain"                 # backup, retention, upgrade
+
+
+_INSPECTOR = {
+    Right.INSPECT, Right.RULE_HIT, Right.VIEW_VIOLATIONS, Right.VIEW_CASES, Right.PROPOSE_CASE, Right.VIEW_RUBRIC,
+    Right.VIEW_DRAWS, Right.UNMASK,
+}
+_LEAD = _INSPECTOR | {
+    Right.RULE_VIOLATION, Right.VIEW_RESULTS, Right.RULE_APPEAL, Right.CALIBRATE, Right.PUBLISH_CASE, Right.PLAN_DRAW,
+    Right.EDIT_RUBRIC, Right.EDIT_RULES, Right.IMPORT, Right.ASSESS, Right.EXPORT,
+}
+_AGENT = {Right.VIEW_OWN_RESULTS, Right.ANSWER, Right.VIEW_CASES, Right.PROPOSE_CASE, Right.VIEW_RUBRIC}
+# An admin keeps the installation safe but does not judge people: no inspecting, no ruling.
+_ADMIN = {
+    Right.MANAGE_USERS, Right.VIEW_AUDIT, Right.MAINTAIN, Right.IMPORT, Right.VIEW_DRAWS, Right.VIEW_RUBRIC,
+    Right.VIEW_CASES, Right.EXPORT, Right.VIEW_RESULTS,
+}
+
+RIGHTS: Mapping[Role, frozenset[Right]] = {
+    Role.INSPECTOR: frozenset(_INSPECTOR),
+    Role.LEAD: frozenset(_LEAD),
+    Role.AGENT: frozenset(_AGENT),
+    Role.ADMIN: frozenset(_ADMIN),
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts. `agent_id` is set when the user is (or also was) an agent: nobody judges a chat of their own."""
+
+    user_id: int
+    role: Role
+    name: str
+    agent_id: str | None = None
+
+    def may(self, right: Right) -> bool:
+        return right in RIGHTS[self.role]
+
+
+SYSTEM = Actor(user_id=0, role=Role.ADMIN, name="system")
+"""The installation itself: command line of the machine's owner, and scheduled work."""
+
+
+def require(actor: Actor, right: Right) -> None:
+    """Raise `Denied` unless `actor` has `right`. The machine's owner at the command line has every right."""
+    if actor is SYSTEM or actor.may(right):
+        return
+    raise Denied(N_("Your role ({role}) does not allow this: {right}."), role=actor.role.value, right=right.value)
+
+
+def require_own(actor: Actor, agent_id: str) -> None:
+    """Raise `Denied` unless `actor` may read the results of `agent_id`: a reader of all, or that agent."""
+    if actor is SYSTEM or actor.may(Right.VIEW_RESULTS):
+        return
+    if actor.may(Right.VIEW_OWN_RESULTS) and actor.agent_id == agent_id:
+        return
+    raise Denied(N_("You can only see your own results."))

@@ -1,0 +1,34 @@
+"""The schema of the workbench database, as SQLAlchemy models by area."""
+
+from qa.tables.base import Base
+from qa.tables.people import Agent, AuditEntry, DataVersion, LoginFailure, LoginLink, Setting, SignIn, User
+from qa.tables.programme import (
+    Draw,
+    ImportRun,
+    MappingProfile,
+    Measure,
+    Plan,
+    RubricVersion,
+    RuleVersion,
+    Sample,
+    Transcript,
+)
+from qa.tables.work import (
+    Acknowledgement,
+    Appeal,
+    Assignment,
+    CalibrationRound,
+    Case,
+    Draft,
+    Inspection,
+    Verdict,
+    Violation,
+    ViolationEvent,
+)
+
+__all__ = [
+    "Acknowledgement", "Agent", "Appeal", "Assignment", "AuditEntry", "Base", "CalibrationRound", "Case", "DataVersion",
+    "Draft", "Draw", "ImportRun", "Inspection", "LoginFailure", "LoginLink", "MappingProfile", "Measure", "Plan",
+    "RubricVersion", "RuleVersion", "Sample", "Setting", "SignIn", "Transcript", "User", "Verdict", "Violation",
+    "ViolationEvent",
+]

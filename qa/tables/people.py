@@ -1,0 +1,116 @@
+"""People and the installation: users, sign-in, the agent roster, settings, audit."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from qa.tables.base import Base
+
+
+class User(Base):
+    """Somebody who can sign in. `agent_id` joins an agent's account to the roster."""
+
+    __tablename__ = "users"
+    __table_args__ = (CheckConstraint("role IN ('inspector', 'lead', 'agent', 'admin')", name="role"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(String(100), unique=True)
+    display_name: Mapped[str] = mapped_column(String(100))
+    password_hash: Mapped[str | None] = mapped_column(String(300))
+    role: Mapped[str] = mapped_column(String(20))
+    agent_id: Mapped[str | None] = mapped_column(String(200))
+    home_team: Mapped[str | None] = mapped_column(String(200))
+    language: Mapped[str | None] = mapped_column(String(10))
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+
+class SignIn(Base):
+    """One signed-in browser: only the hash of its token is kept."""
+
+    __tablename__ = "sign_ins"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class LoginLink(Base):
+    """A one-time sign-in link (demo mode, or a new user's first visit)."""
+
+    __tablename__ = "login_links"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class LoginFailure(Base):
+    """A failed sign-in, counted for rate limiting."""
+
+    __tablename__ = "login_failures"
+    __table_args__ = (Index(None, "subject", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime]
+
+
+class Agent(Base):
+    """A row of the roster: the person who is inspected."""
+
+    __tablename__ = "agents"
+
+    agent_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    team: Mapped[str] = mapped_column(String(200), default="", index=True)
+    shop: Mapped[str] = mapped_column(String(200), default="")
+    stage: Mapped[str] = mapped_column(String(20), default="")
+    """`presale`, `aftersale` or empty."""
+    grade: Mapped[str] = mapped_column(String(20), default="")
+    hired_on: Mapped[date | None]
+    left_on: Mapped[date | None]
+    updated_at: Mapped[datetime]
+
+
+class Setting(Base):
+    """A setting changed in the workbench (not in the configuration file)."""
+
+    __tablename__ = "settings"
+
+    key: Mapped[str] = mapped_column(String(100), primary_key=True)
+    value: Mapped[dict[str, Any]]
+    updated_at: Mapped[datetime]
+
+
+class DataVersion(Base):
+    """A counter per area, raised in each transaction that writes it; caches are keyed by it."""
+
+    __tablename__ = "data_versions"
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    version: Mapped[int]
+
+
+class AuditEntry(Base):
+    """Who did what, when, to what. Append-only."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index(None, "entity", "entity_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor_id: Mapped[int | None] = mapped_column(index=True)
+    actor_name: Mapped[str] = mapped_column(String(100))
+    action: Mapped[str] = mapped_column(String(60), index=True)
+    entity: Mapped[str] = mapped_column(String(40))
+    entity_id: Mapped[str] = mapped_column(String(300))
+    facts: Mapped[dict[str, Any]]

@@ -1,0 +1,186 @@
+"""The programme: rubrics, rules, plans, draws, samples, and what was imported."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from qa.tables.base import Base
+
+
+class RubricVersion(Base):
+    """One version of a scorecard; immutable once published."""
+
+    __tablename__ = "rubric_versions"
+    __table_args__ = (
+        UniqueConstraint("rubric_id", "version"),
+        CheckConstraint("state IN ('draft', 'published', 'retired')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rubric_id: Mapped[str] = mapped_column(String(60))
+    version: Mapped[int]
+    state: Mapped[str] = mapped_column(String(20))
+    content: Mapped[dict[str, Any]]
+    content_hash: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[int | None]
+    created_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+
+
+class RuleVersion(Base):
+    """One version of a red-line rule; immutable once published."""
+
+    __tablename__ = "rule_versions"
+    __table_args__ = (
+        UniqueConstraint("rule_id", "version"),
+        CheckConstraint("state IN ('draft', 'published', 'retired')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rule_id: Mapped[str] = mapped_column(String(60), index=True)
+    version: Mapped[int]
+    state: Mapped[str] = mapped_column(String(20))
+    in_force_from: Mapped[date | None]
+    in_force_to: Mapped[date | None]
+    content: Mapped[dict[str, Any]]
+    content_hash: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[int | None]
+    created_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+
+
+class Plan(Base):
+    """What to draw and how. The seed stays secret until the draw; its commitment is public before."""
+
+    __tablename__ = "plans"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    content: Mapped[dict[str, Any]]
+    rubric_version_id: Mapped[int] = mapped_column(ForeignKey("rubric_versions.id"))
+    seed: Mapped[str] = mapped_column(String(200))
+    seed_commitment: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[int | None]
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+
+class Draw(Base):
+    """One published execution of a plan, with its receipt."""
+
+    __tablename__ = "draws"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plans.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    period_from: Mapped[date]
+    period_to: Mapped[date]
+    """Last day of the period, inclusive, in the business time zone."""
+    archive_version: Mapped[int]
+    frame_hash: Mapped[str] = mapped_column(String(64))
+    frame_size: Mapped[int]
+    receipt: Mapped[dict[str, Any]]
+    receipt_hash: Mapped[str] = mapped_column(String(64))
+    rubric_version_id: Mapped[int] = mapped_column(ForeignKey("rubric_versions.id"))
+    published_by: Mapped[int | None]
+    published_at: Mapped[datetime]
+
+
+class Transcript(Base):
+    """The frozen evidence: a copy of the unit as it was when drawn or when a violation was opened."""
+
+    __tablename__ = "transcripts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    unit_id: Mapped[str] = mapped_column(String(300), index=True)
+    content: Mapped[dict[str, Any]]
+    content_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    redacted_at: Mapped[datetime | None]
+
+
+class Sample(Base):
+    """One picked unit. `pi` is its inclusion probability, `u` its permanent number, `rank` its place in the order."""
+
+    __tablename__ = "samples"
+    __table_args__ = (
+        UniqueConstraint("draw_id", "unit_id"),
+        CheckConstraint("source IN ('chat', 'dispute', 'rating')", name="source"),
+        CheckConstraint("pi > 0 AND pi <= 1", name="pi"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    draw_id: Mapped[int] = mapped_column(ForeignKey("draws.id"), index=True)
+    unit_id: Mapped[str] = mapped_column(String(300), index=True)
+    source: Mapped[str] = mapped_column(String(10))
+    conversation_key: Mapped[str | None] = mapped_column(String(300), index=True)
+    """The chat to read: the unit itself, or the chat joined to a dispute or rating."""
+    agent_id: Mapped[str] = mapped_column(String(200), index=True)
+    stratum: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(20))
+    """`certainty`, `base`, `take_all` or `replacement`."""
+    pi: Mapped[float]
+    u: Mapped[float]
+    rank: Mapped[int]
+    prediction: Mapped[float | None]
+    occurred_at: Mapped[datetime | None]
+    transcript_id: Mapped[int] = mapped_column(ForeignKey("transcripts.id"))
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("samples.id"))
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
+
+
+class Measure(Base):
+    """A dated measure (training, rule change) that trends compare before and after."""
+
+    __tablename__ = "measures"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(40), default="")
+    on_day: Mapped[date]
+    team: Mapped[str | None] = mapped_column(String(200))
+    created_by: Mapped[int | None]
+    created_at: Mapped[datetime]
+
+
+class ImportRun(Base):
+    """One file that was imported (or refused): provenance of every archive row with its id."""
+
+    __tablename__ = "import_runs"
+    __table_args__ = (Index(None, "sha256"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file_name: Mapped[str] = mapped_column(String(300))
+    sha256: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(20))
+    """`conversations`, `messages`, `disputes`, `ratings` or `agents`."""
+    source: Mapped[str] = mapped_column(String(100))
+    mapping: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(20))
+    """`started`, `done`, `failed` or `cancelled`."""
+    counts: Mapped[dict[str, Any]]
+    problems: Mapped[list[Any]]
+    """First problems, each with row, field, code and text; the full list is a file in the home folder."""
+    archive_version: Mapped[int | None]
+    started_by: Mapped[int | None]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class MappingProfile(Base):
+    """A saved column mapping for files of one kind."""
+
+    __tablename__ = "mapping_profiles"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+    content: Mapped[dict[str, Any]]
+    created_by: Mapped[int | None]
+    created_at: Mapped[datetime]

