@@ -1,0 +1,55 @@
+"""One draw: valid chances for every unit, more violations found per review, and a receipt anyone can recompute.
+
+An outside program needs no database: ``plan(frame, design, history)`` gives every unit its inclusion probability,
+``select(frame_with_pi, seed)`` draws, ``assign(...)`` deals the picks to inspectors, ``make_receipt`` and ``verify``
+put the draw on record. A unit is a row with unit_id, agent_id and source; predictions come in as columns.
+
+>>> import polars as pl
+>>> from scoring import draw
+>>> frame = pl.DataFrame({"unit_id": [f"C{k}" for k in range(40)], "agent_id": ["A", "B"] * 20})
+>>> planned = draw.plan(frame, draw.Design((draw.Quota("chat", 5),)))
+>>> drawn = draw.select(planned, "2025-11|demo-seed")
+>>> drawn["picked"].sum(), drawn["pi"].unique().to_list()
+(10, [0.25])
+"""
+
+from scoring.draw.assignment import Assignment, assign
+from scoring.draw.design import Design, DrawError, Intensity, IntensityRules, Quota, ResidualModel, intensities
+from scoring.draw.permanent import commit, frame_hash, permanent_numbers, probability_hash, uniforms
+from scoring.draw.planning import Plan, Preview, Shortage, plan, preview
+from scoring.draw.receipts import Count, Difference, Pick, Receipt, make_receipt, verify
+from scoring.draw.selection import ALGORITHM, ALGORITHM_VERSION, Replacement, picks, replace, select
+
+__all__ = [
+    "ALGORITHM",
+    "ALGORITHM_VERSION",
+    "Assignment",
+    "Count",
+    "Design",
+    "Difference",
+    "DrawError",
+    "Intensity",
+    "IntensityRules",
+    "Pick",
+    "Plan",
+    "Preview",
+    "Quota",
+    "Receipt",
+    "Replacement",
+    "ResidualModel",
+    "Shortage",
+    "assign",
+    "commit",
+    "frame_hash",
+    "intensities",
+    "make_receipt",
+    "permanent_numbers",
+    "picks",
+    "plan",
+    "preview",
+    "probability_hash",
+    "replace",
+    "select",
+    "uniforms",
+    "verify",
+]

@@ -1,0 +1,138 @@
+"""What a draw is asked to do, as data: quotas per source, the pool of certain reviews, intensities, weight cap.
+
+Owns the design and its validation. Refuses to know the archive, the database and the seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import polars as pl
+
+SOURCES = ("chat", "dispute", "rating")
+
+
+class DrawError(ValueError):
+    """A draw that cannot be made as asked. ``code`` names the fault, ``facts`` the values to put into a message."""
+
+    def __init__(self, code: str, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.facts = facts
+
+
+class Intensity(StrEnum):
+    """How closely an agent is looked at, decided from *past* periods only, so that π stays known."""
+
+    NEWCOMER = "newcomer"
+    TIGHTENED = "tightened"
+    NORMAL = "normal"
+    REDUCED = "reduced"
+    ALL = "all"
+
+
+MULTIPLIER: Mapping[Intensity, float] = {
+    Intensity.NEWCOMER: 2.0,
+    Intensity.TIGHTENED: 2.0,
+    Intensity.NORMAL: 1.0,
+    Intensity.REDUCED: 0.5,
+    Intensity.ALL: math.inf,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualModel:
+    """Residual variance of a score in points²: a + b·p(1−p), p the predicted probability of a violation.
+
+    The defaults stand for an ordinary spread of 8 points and a red line worth 45, until past reviews say better.
+    """
+
+    a: float = 64.0
+    b: float = 2025.0
+
+    def __post_init__(self) -> None:
+        if not (self.a >= 0 and self.b >= 0 and self.a + self.b > 0):
+            raise DrawError("residual_model", f"expected a ≥ 0 and b ≥ 0, not both 0; found a={self.a}, b={self.b}")
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Reviews wanted from one source: ``per_agent`` in the period (None = take all), ``pool_share`` of them by risk."""
+
+    source: str
+    per_agent: float | None
+    pool_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise DrawError(
+                "source", f"expected one of {', '.join(SOURCES)}; found {self.source!r}", source=self.source
+            )
+        if self.per_agent is not None and not self.per_agent >= 0:
+            raise DrawError("per_agent", f"expected 0 or more reviews per agent; found {self.per_agent}")
+        if not 0.0 <= self.pool_share <= 1.0:
+            raise DrawError("pool_share", f"expected a pool share between 0 and 1; found {self.pool_share}")
+
+
+@dataclass(frozen=True, slots=True)
+class IntensityRules:
+    """When past periods change an agent's intensity: newcomers by tenure, tightened and reduced by earlier results."""
+
+    newcomer_weeks: float = 4.0
+    reduced_after_clean_periods: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One plan. ``period`` labels it and rotates who receives the odd review when a total does not divide evenly."""
+
+    quotas: tuple[Quota, ...]
+    period: str = ""
+    residual: ResidualModel = field(default_factory=ResidualModel)
+    weight_cap: float = 3.3
+    intensity: tuple[tuple[str, Intensity], ...] = ()
+    rules: IntensityRules = field(default_factory=IntensityRules)
+    double_share: float = 0.10
+
+    def __post_init__(self) -> None:
+        if not self.quotas:
+            raise DrawError("quotas", "expected at least one quota; found none")
+        if len({q.source for q in self.quotas}) != len(self.quotas):
+            raise DrawError("quotas", "expected one quota per source; found a source twice")
+        if not self.weight_cap >= 1.0:
+            raise DrawError("weight_cap", f"expected a weight cap of 1 or more; found {self.weight_cap}")
+        if not 0.0 <= self.double_share <= 1.0:
+            raise DrawError(
+                "double_share", f"expected a double-scored share between 0 and 1; found {self.double_share}"
+            )
+
+
+def intensities(agents: pl.Series, design: Design, history: pl.DataFrame | None) -> dict[str, Intensity]:
+    """Return every agent's intensity: named in the design, else stated in history, else derived from history.
+
+    ``history`` has a row per agent: ``agent_id`` and any of ``intensity`` (a level), ``tenure_weeks``, ``below_team``
+    (last period's statement) and ``clean_periods`` (consecutive periods without a violation).
+    """
+    levels = dict.fromkeys(agents.to_list(), Intensity.NORMAL)
+    if history is not None:
+        for row in history.iter_rows(named=True):
+            if row["agent_id"] in levels:
+                levels[row["agent_id"]] = _from_history(row, design.rules)
+    levels.update({agent: Intensity(level) for agent, level in design.intensity if agent in levels})
+    return levels
+
+
+def _from_history(row: Mapping[str, object], rules: IntensityRules) -> Intensity:
+    stated, weeks, clean = row.get("intensity"), row.get("tenure_weeks"), row.get("clean_periods")
+    if stated is not None:
+        return Intensity(str(stated))
+    if isinstance(weeks, (int, float)) and weeks < rules.newcomer_weeks:
+        return Intensity.NEWCOMER
+    if row.get("below_team"):
+        return Intensity.TIGHTENED
+    if isinstance(clean, int) and clean >= rules.reduced_after_clean_periods:
+        return Intensity.REDUCED
+    return Intensity.NORMAL

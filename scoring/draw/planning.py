@@ -1,0 +1,243 @@
+"""From a frame and a design to the inclusion probability of every unit, before any seed is known.
+
+Owns the certainty pool, the quotas per agent and the preview figures. Refuses to know the seed: what is planned here can
+be published before the draw, and nothing in it can be chosen after seeing who would be picked.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import stats
+
+from scoring.draw.design import MULTIPLIER, Design, DrawError, Intensity, Quota, ResidualModel, intensities
+from scoring.draw.permanent import frame_hash, salted_order
+from scoring.draw.probabilities import allocate, inclusion
+
+#: Roles a unit can have in a plan; they become the reasons of its pick.
+POOL, BASE, TAKE_ALL = "pool", "base", "take_all"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """An agent with fewer units than the quota asks for: everything there is, is taken."""
+
+    source: str
+    agent_id: str
+    wanted: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A planned draw. ``frame``: unit_id, agent_id, source, stratum, role, pi, p (sorted by unit id); ``sizes``: one row
+    per source and agent with frame, pool, base (picks by rank) and wanted."""
+
+    design: Design
+    frame: pl.DataFrame
+    sizes: pl.DataFrame
+    shortages: tuple[Shortage, ...]
+    frame_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a plan promises, before the draw. Widths are full widths of 95 % intervals in points; ``lift`` is violations
+    found per review over the same for equal probabilities within agents."""
+
+    units: int
+    reviews: int
+    pool: int
+    agents: pl.DataFrame
+    expected_found: float
+    expected_found_random: float
+    lift: float | None
+    team_width: float | None
+    agent_width: float | None
+    shortages: tuple[Shortage, ...]
+
+
+def plan(frame: pl.DataFrame, design: Design, history: pl.DataFrame | None = None) -> Plan:
+    """Give every unit of the frame its inclusion probability.
+
+    ``frame`` has ``unit_id`` and ``agent_id`` (strings), ``source`` ('chat' when absent) and, when a risk model exists,
+    ``p`` (predicted probability of a violation, 0…1) and ``risk`` (what the certainty pool ranks by; ``p`` when absent).
+    Without ``p`` every unit of an agent has the same chance. ``history`` sets intensities, see ``intensities``. Sources
+    without a quota are left out. Raises ``DrawError`` for ids that are missing or repeated and for p outside 0…1.
+    """
+    units = _checked(frame).filter(pl.col("source").is_in([q.source for q in design.quotas]))
+    if units.is_empty():
+        raise DrawError("empty_frame", "expected at least one unit in the frame; found none")
+    levels = intensities(units["agent_id"].unique(), design, history)
+    parts = [_plan_source(units.filter(pl.col("source") == q.source), q, design, levels) for q in design.quotas]
+    planned = pl.concat([part[0] for part in parts]).sort("unit_id")
+    sizes = pl.concat([part[1] for part in parts]).sort("source", "agent_id")
+    short = sizes.filter(pl.col("wanted") > pl.col("frame") - pl.col("pool"))
+    shortages = tuple(
+        Shortage(r["source"], r["agent_id"], r["wanted"], r["frame"] - r["pool"]) for r in short.iter_rows(named=True)
+    )
+    return Plan(design, planned, sizes, shortages, frame_hash(planned["unit_id"]))
+
+
+def _checked(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return unit_id, agent_id, source, p and risk, sorted by unit id, or say what is wrong with the frame."""
+    missing = [name for name in ("unit_id", "agent_id") if name not in frame.columns]
+    if missing:
+        raise DrawError("columns", f"expected columns unit_id and agent_id; missing {', '.join(missing)}")
+    source = pl.col("source") if "source" in frame.columns else pl.lit("chat").alias("source")
+    p = pl.col("p") if "p" in frame.columns else pl.lit(None).alias("p")
+    risk = pl.col("risk") if "risk" in frame.columns else p.alias("risk")
+    units = frame.select(
+        pl.col("unit_id", "agent_id").cast(pl.String), source.cast(pl.String), p.cast(pl.Float64), risk.cast(pl.Float64)
+    ).sort("unit_id")
+    if units["unit_id"].null_count() or units["agent_id"].null_count():
+        raise DrawError("missing_id", "expected every unit to have a unit_id and an agent_id; found empty ones")
+    if units["unit_id"].n_unique() != units.height:
+        twice = units.filter(pl.col("unit_id").is_duplicated())["unit_id"][0]
+        raise DrawError("repeated_id", f"expected every unit once; found {twice!r} twice", unit_id=twice)
+    p_known = units["p"].drop_nulls()
+    if len(p_known) and not ((p_known >= 0) & (p_known <= 1)).all():
+        raise DrawError("p_range", "expected predicted probabilities p between 0 and 1")
+    if 0 < len(p_known) < units.height:
+        # A unit nobody could predict counts as the average one, so that it can still be drawn.
+        units = units.with_columns(pl.col("p").fill_null(pl.col("p").mean()))
+    return units
+
+
+def _plan_source(
+    units: pl.DataFrame, quota: Quota, design: Design, levels: dict[str, Intensity]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    order = salted_order(f"{design.period}|{quota.source}", units["agent_id"].unique().to_list())
+    number = {agent: k for k, agent in enumerate(order)}
+    stratum = units["agent_id"].replace_strict(number, return_dtype=pl.Int64).to_numpy().astype(np.int64)
+    count = np.bincount(stratum, minlength=len(order))
+    wish = np.array([_wish(quota, levels[agent]) for agent in order])
+    in_pool, base_wish = _pool(units, quota, stratum, wish)
+    left = count - np.bincount(stratum[in_pool], minlength=len(order))
+    wanted = np.where(np.isinf(wish), left, allocate(np.where(np.isinf(wish), 0.0, base_wish)))
+    pi = np.ones(units.height)
+    pi[~in_pool] = inclusion(stratum[~in_pool], _size(units, design.residual)[~in_pool], wanted, design.weight_cap)
+    everything = (wanted >= left)[stratum]
+    role = np.where(in_pool, POOL, np.where(everything, TAKE_ALL, BASE))
+    planned = units.select(
+        "unit_id",
+        "agent_id",
+        "source",
+        stratum=pl.when(pl.Series(in_pool))
+        .then(pl.lit(f"{quota.source}|pool"))
+        .otherwise(pl.concat_str([pl.lit(quota.source), pl.lit("|"), pl.col("agent_id")])),
+        role=pl.Series(role.tolist(), dtype=pl.String),
+        pi=pl.Series(pi),
+        p=pl.col("p"),
+    )
+    sizes = pl.DataFrame(
+        {
+            "source": [quota.source] * len(order),
+            "agent_id": order,
+            "intensity": [levels[agent].value for agent in order],
+            "frame": count,
+            "pool": count - left,
+            "base": np.minimum(wanted, left),
+            "wanted": wanted,
+        },
+        schema_overrides=dict.fromkeys(("frame", "pool", "base", "wanted"), pl.Int64),
+    )
+    return planned, sizes
+
+
+def _wish(quota: Quota, level: Intensity) -> float:
+    return math.inf if quota.per_agent is None else quota.per_agent * MULTIPLIER[level]
+
+
+def _size(units: pl.DataFrame, model: ResidualModel) -> NDArray[np.float64]:
+    """Predicted residual SD √(a + b·p(1−p)); the same for all when nothing is predicted or nothing would vary."""
+    if units["p"].null_count():
+        return np.ones(units.height)
+    p = units["p"].to_numpy()
+    size = np.sqrt(model.a + model.b * p * (1.0 - p))
+    return np.maximum(size, 1e-6 * size.max()) if size.max() > 0 else np.ones(units.height)
+
+
+def _pool(
+    units: pl.DataFrame, quota: Quota, stratum: NDArray[np.int64], wish: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return who is in the certainty pool (the riskiest of the team) and what remains of each agent's quota."""
+    in_pool = np.zeros(units.height, dtype=bool)
+    finite = np.where(np.isinf(wish), 0.0, wish)
+    total = finite.sum()
+    size = round(quota.pool_share * total)
+    if size == 0:
+        return in_pool, finite
+    if units["risk"].null_count():
+        raise DrawError("no_risk", "expected a column p or risk for every unit when a pool is asked for")
+    # Units of agents who are reviewed completely anyway need no place in the pool.
+    eligible = np.flatnonzero(~np.isinf(wish)[stratum])
+    riskiest = np.argsort(-units["risk"].to_numpy()[eligible], kind="stable")[:size]
+    in_pool[eligible[riskiest]] = True
+    return in_pool, finite * (1.0 - in_pool.sum() / total)
+
+
+def preview(planned: Plan) -> Preview:
+    """Return the figures shown before publishing: counts, violations to expect, interval widths to expect, shortages.
+
+    Expected violations and widths need predictions (``p``); they are None or 0 without. The widths follow the design's
+    residual model: V = Σ (1−π)/π·σ²(p) / N², the anticipated variance of the difference estimator.
+    """
+    frame = planned.frame.with_columns(
+        variance=_residual_variance(planned.design.residual), p0=pl.col("p").fill_null(0.0)
+    ).with_columns(
+        noise=pl.when(pl.col("pi") > 0).then((1 - pl.col("pi")) / pl.col("pi") * pl.col("variance")).otherwise(0.0)
+    )
+    agents = (
+        frame.group_by("source", "agent_id")
+        .agg(
+            expected_found=(pl.col("pi") * pl.col("p0")).sum(),
+            mean_p=pl.col("p0").mean(),
+            noise=pl.col("noise").sum(),
+        )
+        .join(planned.sizes, on=["source", "agent_id"])
+        .with_columns(reviews=pl.col("pool") + pl.col("base"))
+        .with_columns(width=_width(pl.col("noise").sqrt() / pl.col("frame"), pl.col("base") + 7, pl.col("reviews")))
+        .sort("source", "agent_id")
+    )
+    found, random = float(frame.select((pl.col("pi") * pl.col("p0")).sum()).item()), _random_found(agents)
+    reviews = int(agents["reviews"].sum())
+    team_se = math.sqrt(float(agents["noise"].sum())) / frame.height
+    return Preview(
+        units=frame.height,
+        reviews=reviews,
+        pool=int(agents["pool"].sum()),
+        agents=agents.select(
+            "source", "agent_id", "intensity", "frame", "pool", "base", "reviews", "expected_found", "width"
+        ),
+        expected_found=found,
+        expected_found_random=random,
+        lift=found / random if random > 0 else None,
+        team_width=2 * float(stats.t.ppf(0.975, max(reviews - agents.height, 1))) * team_se if reviews else None,
+        agent_width=_median(agents["width"]),
+        shortages=planned.shortages,
+    )
+
+
+def _residual_variance(model: ResidualModel) -> pl.Expr:
+    p = pl.col("p").fill_null(0.0)
+    return model.a + model.b * p * (1 - p)
+
+
+def _random_found(agents: pl.DataFrame) -> float:
+    return float(agents.select((pl.col("reviews") * pl.col("mean_p")).sum()).item())
+
+
+def _width(se: pl.Expr, df: pl.Expr, reviews: pl.Expr) -> pl.Expr:
+    """Full width of the moderated-t interval: 8 degrees of freedom come from the team (n − 1 + 8)."""
+    quantile = df.map_batches(lambda s: pl.Series(stats.t.ppf(0.975, s.to_numpy())), return_dtype=pl.Float64)
+    return pl.when(reviews > 0).then(2 * quantile * se).otherwise(None)
+
+
+def _median(values: pl.Series) -> float | None:
+    known = values.drop_nulls()
+    return float(np.median(known.to_numpy())) if len(known) else None
