@@ -64,6 +64,8 @@ class Plan(Base):
     rubric_version_id: Mapped[int] = mapped_column(ForeignKey("rubric_versions.id"))
     seed: Mapped[str] = mapped_column(String(200))
     seed_commitment: Mapped[str] = mapped_column(String(64))
+    committed_at: Mapped[datetime | None]
+    """When the commitment of the present seed became public; a published draw opens the seed and commits a new one."""
     created_by: Mapped[int | None]
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
@@ -88,6 +90,8 @@ class Draw(Base):
     rubric_version_id: Mapped[int] = mapped_column(ForeignKey("rubric_versions.id"))
     published_by: Mapped[int | None]
     published_at: Mapped[datetime]
+    nonce: Mapped[str | None] = mapped_column(String(64), unique=True)
+    """Chosen by the caller: publishing twice with the same nonce is publishing once."""
 
 
 class Transcript(Base):

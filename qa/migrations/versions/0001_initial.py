@@ -212,6 +212,7 @@ def upgrade() -> None:
         sa.Column("rubric_version_id", sa.Integer(), nullable=False),
         sa.Column("seed", sa.String(length=200), nullable=False),
         sa.Column("seed_commitment", sa.String(length=64), nullable=False),
+        sa.Column("committed_at", qa.db.UtcDateTime(timezone=True), nullable=True),
         sa.Column("created_by", sa.Integer(), nullable=True),
         sa.Column("created_at", qa.db.UtcDateTime(timezone=True), nullable=False),
         sa.Column("archived_at", qa.db.UtcDateTime(timezone=True), nullable=True),
@@ -250,11 +251,13 @@ def upgrade() -> None:
         sa.Column("rubric_version_id", sa.Integer(), nullable=False),
         sa.Column("published_by", sa.Integer(), nullable=True),
         sa.Column("published_at", qa.db.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("nonce", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_draws_plan_id_plans")),
         sa.ForeignKeyConstraint(
             ["rubric_version_id"], ["rubric_versions.id"], name=op.f("fk_draws_rubric_version_id_rubric_versions")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_draws")),
+        sa.UniqueConstraint("nonce", name=op.f("uq_draws_nonce")),
     )
     with op.batch_alter_table("draws", schema=None) as batch_op:
         batch_op.create_index(op.f("ix_draws_plan_id"), ["plan_id"], unique=False)
