@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 from qa.archive import Archive
-from qa.config import Config
+from qa.config import Config, load
 from qa.db import Database
 
 
@@ -24,3 +25,20 @@ class Workbench:
 
     def close(self) -> None:
         self.db.close()
+
+
+_opening = threading.Lock()
+_shared: list[Workbench] = []
+
+
+def share(bench: Workbench | None) -> None:
+    """Make `bench` the one that every page of this process uses (None: forget it)."""
+    _shared[:] = [] if bench is None else [bench]
+
+
+def shared() -> Workbench:
+    """The process-wide workbench; opened from the configuration the first time unless `share` named one."""
+    with _opening:
+        if not _shared:
+            _shared.append(Workbench.open(load()))
+        return _shared[0]

@@ -1,0 +1,5 @@
+"""Home: what there is to do now."""
+
+from pages.kit.guard import enter
+
+page = enter()

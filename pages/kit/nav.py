@@ -1,0 +1,97 @@
+"""The map of the workbench: which pages there are, what they are called, and who finds them in the menu.
+
+The menu only offers; each page's own guard decides. A page whose file is missing is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from pages.kit.guard import Page
+from qa.i18n import N_
+from qa.policy import Actor, Right, Role
+
+FOLDER = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page: its file, its address, its name, and the rights of which one is enough to see it."""
+
+    file: str
+    url: str
+    title: str
+    group: str
+    help: str
+    rights: tuple[Right, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        return FOLDER / self.file
+
+    def open_to(self, actor: Actor) -> bool:
+        """Whether the menu of `actor` holds this page."""
+        return self.path.exists() and (not self.rights or any(actor.may(right) for right in self.rights))
+
+
+_ALL = ""
+_WORK = N_("Inspection")
+_SEE = N_("Results")
+_PLAN = N_("Programme")
+_HOUSE = N_("System")
+
+ENTRIES: Sequence[Entry] = (
+    Entry("home.py", "", N_("Home"), _ALL, N_("What there is to do now")),
+    Entry("desk.py", "inspect", N_("Inspect"), _WORK, N_("Read and score the next sample"), (Right.INSPECT,)),
+    Entry("redlines.py", "redlines", N_("Red lines"), _WORK, N_("Suspected and confirmed violations"), (Right.VIEW_VIOLATIONS,)),
+    Entry("appeals.py", "appeals", N_("Appeals"), _WORK, N_("Objections to verdicts and violations"), (Right.RULE_APPEAL, Right.ANSWER)),
+    Entry("calibration.py", "calibration", N_("Calibration"), _WORK, N_("Inspectors compared on the same conversations"), (Right.CALIBRATE, Right.INSPECT)),
+    Entry("trends.py", "trends", N_("Trends"), _SEE, N_("Scores over time, with intervals"), (Right.VIEW_RESULTS,)),
+    Entry("agent.py", "agent", N_("Agent results"), _SEE, N_("One agent's scores and the reasons"), (Right.VIEW_RESULTS, Right.VIEW_OWN_RESULTS)),
+    Entry("ranking.py", "ranking", N_("Ranking"), _SEE, N_("Ranks, as far as the numbers support them"), (Right.VIEW_RESULTS,)),
+    Entry("assessment.py", "assessment", N_("Assessment"), _SEE, N_("Monthly assessment"), (Right.ASSESS,)),
+    Entry("cases.py", "cases", N_("Cases"), _SEE, N_("The case library"), (Right.VIEW_CASES,)),
+    Entry("draws.py", "draws", N_("Draws"), _PLAN, N_("Plans, draws and receipts"), (Right.VIEW_DRAWS,)),
+    Entry("rubric.py", "rubric", N_("Rubric"), _PLAN, N_("The scorecard and its versions"), (Right.VIEW_RUBRIC,)),
+    Entry("rules.py", "rules", N_("Red-line rules"), _PLAN, N_("The rules that screening uses"), (Right.EDIT_RULES,)),
+    Entry("importing.py", "import", N_("Import"), _PLAN, N_("Bring in chats, disputes, ratings and the roster"), (Right.IMPORT,)),
+    Entry("admin.py", "admin", N_("Admin"), _HOUSE, N_("Users, sign-ins, audit, health and backup"), (Right.MANAGE_USERS, Right.VIEW_AUDIT, Right.MAINTAIN)),
+)
+
+
+def entries_for(actor: Actor) -> list[Entry]:
+    """The pages in the menu of `actor`, in order."""
+    return [entry for entry in ENTRIES if entry.open_to(actor)]
+
+
+def title(entry: Entry, actor: Actor) -> str:
+    """Msgid of the page's name as `actor` reads it: agents see their own results."""
+    if entry.file == "agent.py" and actor.role is Role.AGENT:
+        return N_("My results")
+    return entry.title
+
+
+def navigation(page: Page) -> StreamlitPage:
+    """Build the menu for whoever looks and return the page to run."""
+    _ = page.t
+    groups: dict[str, list[StreamlitPage]] = {}
+    for entry in entries_for(page.actor):
+        groups.setdefault(_(entry.group) if entry.group else "", []).append(
+            st.Page(
+                entry.path, title=_(title(entry, page.actor)), url_path=entry.url or None, default=not entry.url,
+                help=_(entry.help),
+            )
+        )
+    return st.navigation(groups, position="top")
+
+
+def link(page: Page, file: str, label: str | None = None, **query: str) -> None:
+    """A link to the page in `file`, with its query string; nothing when this person's menu does not have it."""
+    for entry in entries_for(page.actor):
+        if entry.file == file:
+            st.page_link(entry.path, label=label or page.t(title(entry, page.actor)), query_params=query or None)

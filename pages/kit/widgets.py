@@ -1,0 +1,89 @@
+"""Small things every page shows the same way: empty states, scores, foreign text, errors, downloads, questions.
+
+Text that people outside wrote (customers, agents) is hostile: it goes through `plain_text` or `escape`, never into
+Markdown as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from pages.kit.guard import Page
+from qa.errors import SpotcheckError
+from qa.i18n import Translator
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])")
+
+
+def escape(text: str) -> str:
+    """`text` so that Streamlit's Markdown shows it literally, on one line."""
+    return _MARKDOWN.sub(r"\\\1", text.replace("\r", " ").replace("\n", " "))
+
+
+def plain_text(text: str, *, key: str | None = None) -> None:
+    """Show foreign text exactly as written: no HTML, no Markdown, line breaks kept."""
+    st.html(f'<div class="sc-text">{html.escape(text)}</div>')
+
+
+def empty(title: str, advice: str = "") -> None:
+    """An empty page or list: what it is empty of, and what to do next."""
+    st.html(f'<div class="sc-empty"><b>{html.escape(title)}</b><span>{html.escape(advice)}</span></div>')
+
+
+def score_text(t: Translator, value: float | None, low: float | None, high: float | None, n: int) -> str:
+    """A score as it may be shown: `86.4 [82.1, 89.9] n = 12`. Values in points. Without an interval it says so."""
+    if value is None:
+        return t("no score yet")
+    if low is None or high is None:
+        return t("{value} (no interval) n = {n}", value=t.number(value, 1), n=t.number(n))
+    return f"{t.number(value, 1)} [{t.number(low, 1)}, {t.number(high, 1)}] n = {t.number(n)}"
+
+
+@contextmanager
+def showing_errors(page: Page) -> Iterator[None]:
+    """Show an expected error as a sentence in place; anything unexpected goes on to the server's log."""
+    try:
+        yield
+    except SpotcheckError as error:
+        show_error(page, error)
+
+
+def show_error(page: Page, error: SpotcheckError) -> None:
+    """An expected error as a sentence of the page's language."""
+    st.warning(escape(page.t.error(error)), icon=":material/info:")
+
+
+def neutral(cell: object) -> object:
+    """A cell no spreadsheet will run: text that would start a formula gets a leading apostrophe."""
+    if isinstance(cell, str) and (cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r")):
+        return "'" + cell
+    return cell
+
+
+def csv_bytes(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """CSV that Excel opens correctly (UTF-8 with BOM) and that cannot carry formulas."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow([neutral(header) for header in headers])
+    for row in rows:
+        writer.writerow([neutral(cell) for cell in row])
+    return buffer.getvalue().encode("utf-8-sig")
+
+
+def download(label: str, make: Callable[[], bytes] | bytes, file_name: str, mime: str = "text/csv", *, key: str) -> None:
+    """A download that is made only when asked for and does not rerun the page."""
+    st.download_button(label, make, file_name, mime, key=key, on_click="ignore", icon=":material/download:")
+
+
+def confirm(page: Page, label: str, question: str, *, key: str, disabled: bool = False) -> bool:
+    """A button for what cannot be taken back: asks once more. True in the run in which the person said yes."""
+    with st.popover(label, disabled=disabled, key=f"{key}_ask"):
+        st.write(question)
+        return st.button(page.t("Yes, do it"), key=key, type="primary")

@@ -1,0 +1,140 @@
+"""`spotcheck`: finds the command modules, opens the installation, turns expected errors into exit codes.
+
+A command module is `qa/cli/<name>.py` with `add(subparsers)`; it registers parsers with `set_defaults(run=function)`,
+and `function(opener, args, out) -> int` is called, where `opener()` gives the `Workbench` and `opener.config` its
+settings. Nothing here knows what the commands do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import qa.cli
+from qa import config as configuration
+from qa import migrations
+from qa.cli.output import Output, terminal_language
+from qa.cli.output import t as _
+from qa.config import Config
+from qa.errors import Cancelled, Conflict, SpotcheckError
+from qa.i18n import N_, Translator
+from qa.workbench import Workbench
+
+NOT_COMMANDS = {"main", "output"}
+
+
+class Opener:
+    """Opens the installation on demand, once. `opener()` refuses one that was never set up or needs an upgrade."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._bench: Workbench | None = None
+
+    def __call__(self, *, create: bool = False) -> Workbench:
+        """The workbench. With `create` the stores are made and the schema brought up to date first."""
+        if self._bench is None:
+            bench = Workbench.open(self.config)
+            try:
+                self._prepare(bench, create)
+            except BaseException:
+                bench.close()
+                raise
+            self._bench = bench
+        return self._bench
+
+    def _prepare(self, bench: Workbench, create: bool) -> None:
+        if create:
+            migrations.upgrade(bench.db)
+            return
+        current = migrations.current(bench.db)
+        if current is None:
+            raise Conflict(N_("There is no workbench in {home} yet. Run “spotcheck init” first."), home=str(self.config.home))
+        if current != migrations.newest():
+            raise Conflict(N_("The database was made by another version of Spotcheck. Run “spotcheck upgrade”."))
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._bench is not None:
+            self._bench.close()
+
+
+Command = Callable[[Opener, argparse.Namespace, Output], int]
+
+
+def program_version() -> str:
+    """Version of the installed product."""
+    try:
+        return version("spotcheck-qa")
+    except PackageNotFoundError:
+        return "0"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line with every command module found in `qa.cli`."""
+    common = argparse.ArgumentParser(add_help=False)
+    # SUPPRESS: the option is accepted before and after the command without the later default undoing the earlier value.
+    common.add_argument("--home", type=Path, default=argparse.SUPPRESS, help=_("folder of the installation"))
+    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("print one JSON document"))
+    root = argparse.ArgumentParser(
+        prog="spotcheck", parents=[common], description=_("Quality inspection of customer service, honestly sampled.")
+    )
+    root.add_argument("--version", action="version", version=f"spotcheck {program_version()}")
+    subparsers = root.add_subparsers(title=_("commands"), dest="command", metavar=_("COMMAND"), required=True)
+    subparsers = _Inheriting(subparsers, common)  # type: ignore[assignment]
+    for module in sorted(m.name for m in pkgutil.iter_modules(qa.cli.__path__) if m.name not in NOT_COMMANDS):
+        add = getattr(importlib.import_module(f"qa.cli.{module}"), "add", None)
+        if add is not None:
+            add(subparsers)
+    return root
+
+
+class _Inheriting:
+    """Gives every command the global options, so that `spotcheck draw --json` works like `spotcheck --json draw`."""
+
+    def __init__(self, subparsers: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+        self._subparsers = subparsers
+        self._common = common
+
+    def add_parser(self, name: str, **options: object) -> argparse.ArgumentParser:
+        parents = [self._common, *options.pop("parents", [])]  # type: ignore[misc]
+        if "help" in options and "description" not in options:
+            options["description"] = options["help"]
+        return self._subparsers.add_parser(name, parents=parents, **options)  # type: ignore[arg-type]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 well done, 2 wrong input, 3–7 see `qa.errors`, 130 interrupted."""
+    args = parser().parse_args(argv)
+    out = Output(Translator(terminal_language()), as_json=getattr(args, "json", False))
+    args.json = out.as_json
+    opener: Opener | None = None
+    try:
+        config = configuration.load()
+        if home := getattr(args, "home", None):
+            config = replace(config, home=home.expanduser().resolve())
+        out.t = Translator(terminal_language(), config.time_zone)
+        opener = Opener(config)
+        run: Command = args.run
+        return run(opener, args, out)
+    except SpotcheckError as error:
+        out.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        out.note(out.t("Interrupted."))
+        return 130
+    except BrokenPipeError:  # the reader of our output has had enough
+        sys.stderr.close()
+        return Cancelled.exit_code
+    finally:
+        if opener is not None:
+            opener.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
