@@ -10,14 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction
 
 from qa.archive.schema import KEYS, TABLES, conform, empty
 from qa.errors import Conflict, NotFound, Unavailable
@@ -25,6 +32,8 @@ from qa.i18n import N_
 
 CATALOGUE_SCHEMA = {"version": pl.Int64, "at": pl.Datetime("us", "UTC"), "what": pl.String, **dict.fromkeys(TABLES, pl.Int64)}
 COMPRESSION = WriterProperties(compression="ZSTD", compression_level=1)
+FEW_KEYS = 500
+"""Up to this many keys are removed by a predicate, more by a join."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +90,14 @@ class Archive:
         with self._writer_lock():
             before = self.at()
             self._take_back(before)
+            self._sweep()
             change = Change(self, before)
-            yield change
-            if change.touched:
-                self._publish(before, what, now)
+            try:
+                yield change
+                if change.touched:
+                    self._publish(before, what, now)
+            finally:
+                self._sweep()
 
     # the rest is private
 
@@ -93,6 +106,19 @@ class Archive:
 
     def _exists(self, table: str) -> bool:
         return DeltaTable.is_deltatable(self._path(table))
+
+    def _staging_root(self) -> Path:
+        # Object stores have no local disk of their own: pieces wait in the temporary folder of this machine.
+        name = hashlib.sha256(self.root.encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"spotcheck-{name}" if "://" in self.root else Path(self.root) / ".staging"
+
+    def _staging(self) -> Path:
+        folder = self._staging_root()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _sweep(self) -> None:
+        shutil.rmtree(self._staging_root(), ignore_errors=True)
 
     def _row(self, version: int | None) -> dict[str, int]:
         if self._exists("catalogue"):
@@ -171,14 +197,39 @@ class Change:
         self._write(table, conform(table, frame), "overwrite")
 
     def remove(self, table: str, keys: pl.Series, column: str | None = None) -> None:
-        """Delete the rows whose key is among `keys` (in batches, so that the predicate stays short)."""
+        """Delete the rows whose key is among `keys`."""
         if not self._archive._exists(table) or keys.is_empty():
             return
         delta = DeltaTable(self._archive._path(table))
         name = column or KEYS[table]
-        for part in keys.unique().sort().to_frame("key").iter_slices(2_000):
-            listed = ", ".join(_literal(value) for value in part["key"])
-            delta.delete(f"{name} IN ({listed})")
+        wanted = keys.unique().sort()
+        if len(wanted) <= FEW_KEYS:
+            delta.delete(f"{name} IN ({', '.join(_literal(value) for value in wanted)})")
+        else:
+            source = wanted.to_frame("gone").to_arrow(compat_level=pl.CompatLevel.oldest())
+            delta.merge(source, f"t.{name} = s.gone", source_alias="s", target_alias="t").when_matched_delete().execute()
+        self.touched = True
+
+    # bulk: files written piece by piece, adopted without being read again
+
+    def staging(self) -> Path:
+        """A folder on the archive's file system for files that may be adopted; emptied when the change ends."""
+        return self._archive._staging()
+
+    def adopt(self, table: str, files: Sequence[Path]) -> None:
+        """Make Parquet files that `stage` wrote part of `table`. They are moved, not copied."""
+        if not files:
+            return
+        path = self._archive._path(table)
+        if "://" in path:
+            for file in files:
+                self._write(table, pl.read_parquet(file), "append")
+            return
+        if not self._archive._exists(table):
+            DeltaTable.create(path, Schema.from_arrow(empty(table).to_arrow(compat_level=pl.CompatLevel.oldest()).schema))
+        delta = DeltaTable(path)
+        actions = [_moved(file, Path(path), KEYS[table]) for file in files]
+        delta.create_write_transaction(actions, "append", delta.schema())
         self.touched = True
 
     def _write(self, table: str, frame: pl.DataFrame, mode: str) -> None:
@@ -188,6 +239,25 @@ class Change:
             writer_properties=COMPRESSION,
         )
         self.touched = True
+
+
+def stage(table: str, frame: pl.DataFrame, folder: Path) -> Path:
+    """Write `frame`, brought to the columns of `table`, as a Parquet file in `folder` for `Change.adopt`."""
+    file = folder / f"part-{uuid.uuid4()}.parquet"
+    conform(table, frame).write_parquet(file, compression="zstd", compression_level=1)
+    return file
+
+
+def _moved(file: Path, folder: Path, key: str) -> AddAction:
+    facts = pl.scan_parquet(file).select(n=pl.len(), low=pl.col(key).min(), high=pl.col(key).max()).collect().row(0, named=True)
+    stats: dict[str, object] = {"numRecords": facts["n"]}
+    if facts["low"] is not None:
+        stats |= {"minValues": {key: facts["low"]}, "maxValues": {key: facts["high"]}, "nullCount": {key: 0}}
+    with file.open("rb") as handle:  # a commit must never name bytes that a power cut could still lose
+        os.fsync(handle.fileno())
+    status = file.stat()
+    os.replace(file, folder / file.name)
+    return AddAction(file.name, status.st_size, {}, int(status.st_mtime * 1000), True, json.dumps(stats))
 
 
 def _literal(value: object) -> str:
