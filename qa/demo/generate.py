@@ -99,7 +99,7 @@ class _Rows:
         }
 
     def truth_frame(self) -> pl.DataFrame:
-        schema = {"conversation_key": pl.String, "agent_id": pl.String, "faults": pl.List(pl.String), "red_lines": pl.List(pl.String)}
+        schema: dict[str, pl.DataType | type[pl.DataType]] = {"conversation_key": pl.String, "agent_id": pl.String, "faults": pl.List(pl.String), "red_lines": pl.List(pl.String)}
         return pl.DataFrame(self.truth, schema=schema)
 
 

@@ -130,7 +130,10 @@ class Sample(Base):
     pi: Mapped[float]
     u: Mapped[float]
     rank: Mapped[int]
+    risk: Mapped[float | None]
+    """Predicted probability of a violation, as it was when drawn."""
     prediction: Mapped[float | None]
+    """Predicted loss in centi-points, as it was when drawn."""
     occurred_at: Mapped[datetime | None]
     transcript_id: Mapped[int] = mapped_column(ForeignKey("transcripts.id"))
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("samples.id"))

@@ -223,6 +223,8 @@ class Case(Base):
     sample_id: Mapped[int | None] = mapped_column(ForeignKey("samples.id"))
     violation_id: Mapped[int | None] = mapped_column(ForeignKey("violations.id"))
     language: Mapped[str] = mapped_column(String(10))
+    search_text: Mapped[str] = mapped_column(Text)
+    """Title, lesson, tags and excerpt, folded for searching (`qa.search.fold`)."""
     version: Mapped[int] = mapped_column(default=1)
     proposed_by: Mapped[int | None]
     proposed_at: Mapped[datetime]
