@@ -1,0 +1,205 @@
+"""Many means at once: columnar estimates by week, agent, team, shop, channel … for trends and tables.
+
+Owns the single pass over a wide table of verdicts. Refuses unweighted averages like the rest of the package; predictions
+stay out of it (they need the whole frame, see ``means``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from scoring.estimate.result import EstimateError
+from scoring.estimate.weighting import PRIOR_DF
+
+
+def grouped(
+    frame: pl.DataFrame | pl.LazyFrame,
+    by: Sequence[str],
+    values: Sequence[str],
+    *,
+    pi: str = "pi",
+    strata: str | None = None,
+    bounds: tuple[float, float] | None = None,
+    level: float = 0.95,
+    pooled: bool = True,
+) -> pl.DataFrame:
+    """Estimate the mean of every column in ``values`` for every combination of ``by``.
+
+    Hájek means with Deville's variance, nulls left out column by column. With ``pooled`` each cell's variance is blended
+    with that of all cells of the column, (8·v_pool + df·v)/(8 + df), which gives cells of one review an interval. For
+    cells that span several agents name their column as ``strata``: variances then add up by stratum. π null or 0 is an
+    error.
+
+    Returns long rows sorted by ``by`` and in the order of ``values``: by…, measure, n, mean, low, high, se, df, method
+    ('moderated' | 'pooled' | 'census' | 'range' | 'none'), reason ('' | 'no_reviews' | 'one_review' | 'no_spread'). Cells in which a
+    column is null throughout are kept with n = 0.
+    """
+    lazy = frame.lazy()
+    columns = lazy.collect_schema().names()
+    missing = [name for name in (*by, *values, pi, *([strata] if strata else [])) if name not in columns]
+    if missing:
+        raise EstimateError("columns", f"expected columns {', '.join(missing)}; not found")
+    keys = [*by, strata] if strata else list(by)
+    table = lazy.select(*keys, *(pl.col(v).cast(pl.Float64) for v in values), pl.col(pi).cast(pl.Float64).alias("__pi"))
+    weighted = (
+        table.with_columns(__w=1 / pl.col("__pi"), __c=1 - pl.col("__pi"))
+        .with_columns(__cw=pl.col("__c") * pl.col("__w"))
+        .with_columns(__cww=pl.col("__cw") * pl.col("__w"))
+    )
+    aggregates = [expr for k, value in enumerate(values) for expr in _sums(k, value)]
+    check = (~((pl.col("__pi") > 0) & (pl.col("__pi") <= 1))).fill_null(True).sum().alias("__bad")
+    plan = weighted.group_by(keys).agg(check, *aggregates) if keys else weighted.select(check, *aggregates)
+    cells = plan.collect(engine="streaming")
+    if cells["__bad"].sum():
+        raise EstimateError("pi", "expected an inclusion probability in (0, 1] for every row")
+    parts = [_measure(cells, k, value, list(by), strata, pooled) for k, value in enumerate(values)]
+    order = pl.Enum(list(values))
+    result = pl.concat(parts).with_columns(measure=pl.col("measure").cast(order)).sort(*by, "measure")
+    return _intervals(result, list(by), level, bounds).with_columns(pl.col("measure").cast(pl.String))
+
+
+def _sums(k: int, value: str) -> list[pl.Expr]:
+    """The power sums of one column: everything mean and variance need, so that one pass over the rows suffices."""
+    y = pl.col(value)
+    known = y.is_not_null()
+
+    def total(weight: str, expr: pl.Expr | None, name: str) -> pl.Expr:
+        if expr is None:
+            return pl.col(weight).filter(known).sum().alias(f"{name}{k}")
+        return (pl.col(weight) * expr).sum().alias(f"{name}{k}")
+
+    return [
+        y.count().cast(pl.Float64).alias(f"n{k}"),
+        (known & (pl.col("__c") > 0)).sum().cast(pl.Float64).alias(f"m{k}"),
+        total("__w", None, "w"),
+        total("__c", None, "c"),
+        total("__cw", None, "cw"),
+        total("__cww", None, "cww"),
+        total("__w", y, "wy"),
+        total("__cw", y, "cwy"),
+        total("__cww", y, "cwwy"),
+        total("__cww", y * y, "cwwyy"),
+    ]
+
+
+def _measure(cells: pl.DataFrame, k: int, value: str, by: list[str], strata: str | None, pooled: bool) -> pl.DataFrame:
+    """Variance of Σ(y − mean)/π from power sums, by stratum where there are strata, then one row per cell."""
+    s = {name: pl.col(f"{name}{k}") for name in ("n", "m", "w", "c", "cw", "cww", "wy", "cwy", "cwwy", "cwwyy")}
+    size, top = s["w"], s["wy"]
+    if strata:
+        size, top = (s["w"].sum().over(by), s["wy"].sum().over(by)) if by else (s["w"].sum(), s["wy"].sum())
+    mean = pl.when(size > 0).then(top / size)
+    rows = (
+        cells.with_columns(mean=mean, size=size)
+        .with_columns(
+            squares=s["cwwyy"] - 2 * pl.col("mean") * s["cwwy"] + pl.col("mean") ** 2 * s["cww"],
+            linear=s["cwy"] - pl.col("mean") * s["cw"],
+        )
+        .with_columns(
+            # What cancellation leaves of a variance that is 0 is rounding, not spread.
+            ss=pl.when(s["m"] > 1)
+            .then(pl.col("squares") - pl.col("linear") ** 2 / s["c"])
+            .otherwise(0.0)
+            .pipe(lambda e: pl.when(e > 1e-11 * (s["cwwyy"] + 1e-300)).then(e).otherwise(0.0))
+        )
+    )
+    own = pl.when(s["m"] > 1).then(s["m"] / (s["m"] - 1) * pl.col("ss")).otherwise(0.0)
+    df = pl.max_horizontal(s["m"] - 1, 0.0)
+    rows = rows.with_columns(own=own, df=df, spread=s["cww"])
+    unit = _pooled_unit_variance(rows) if pooled else None
+    rows = rows.with_columns(
+        v=own if unit is None else (PRIOR_DF * unit * pl.col("spread") + df * own) / (PRIOR_DF + df),
+        # Without a pool a lone review has no variance, unless its cell was reviewed completely.
+        lone=(s["m"] == 1) if unit is None else pl.lit(False),
+        d=df if unit is None else df + PRIOR_DF,
+        n=s["n"],
+        m=s["m"],
+        square=s["cww"] + s["w"],  # Σ1/π²
+    )
+    if strata:
+        rows = _over_strata(rows, by)
+    return rows.select(
+        *by,
+        measure=pl.lit(value),
+        n=pl.col("n").cast(pl.Int64),
+        mean="mean",
+        variance=pl.when(~pl.col("lone")).then(pl.col("v") / pl.col("size") ** 2),
+        df="d",
+        random="m",
+        kish=pl.when(pl.col("n") > 0).then(pl.col("size") ** 2 / pl.col("square")),
+    )
+
+
+def _over_strata(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Add up variances over strata; Satterthwaite's degrees of freedom, the pool's own 8 counted once per stratum."""
+    v = pl.col("v")
+    aggregates = [
+        pl.col("n", "m", "v", "square").sum(),
+        pl.col("mean", "size").first(),
+        pl.col("lone").any(),
+        (v.sum() ** 2 / (v**2 / pl.max_horizontal(pl.col("d"), 1.0)).sum()).alias("d"),
+    ]
+    return rows.group_by(by).agg(aggregates) if by else rows.select(aggregates)
+
+
+def _pooled_unit_variance(rows: pl.DataFrame) -> float | None:
+    """The variance of one unit's value around its cell mean, pooled over all cells; None when no cell has two."""
+    paired = rows.filter(pl.col("df") > 0)
+    expected = float((paired["spread"] * paired["df"]).sum())
+    observed = float((paired["own"] * paired["df"]).sum())
+    return observed / expected if expected > 0 else None
+
+
+def _intervals(table: pl.DataFrame, by: list[str], level: float, bounds: tuple[float, float] | None) -> pl.DataFrame:
+    variance, df = table["variance"].to_numpy(), table["df"].to_numpy()
+    quantile = stats.t.ppf(0.5 + level / 2, np.where(df > 0, df, 1.0))
+    half = quantile * np.sqrt(np.maximum(variance, 0.0))
+    reason = (
+        pl.when(pl.col("n") == 0).then(pl.lit("no_reviews"))
+        .when(pl.col("random") == 0).then(pl.lit(""))
+        .when(pl.col("variance").is_null()).then(pl.lit("one_review"))
+        .when(pl.col("variance") <= 0).then(pl.lit("no_spread"))
+        .otherwise(pl.lit(""))
+    )  # fmt: skip
+    known = pl.col("reason") == ""
+    method = (
+        pl.when(~known).then(pl.lit("none"))
+        .when(pl.col("random") == 0).then(pl.lit("census"))
+        .when(pl.col("random") == 1).then(pl.lit("pooled"))
+        .otherwise(pl.lit("moderated"))
+    )  # fmt: skip
+    low, high = pl.col("mean") - pl.col("half"), pl.col("mean") + pl.col("half")
+    if bounds is not None:
+        # Equal values throughout: bound the share of units that may differ, as for 0 of n (Clopper–Pearson).
+        share = 1 - (0.5 - level / 2) ** (1 / pl.col("kish"))
+        flat = pl.col("reason") == "no_spread"
+        low = (
+            pl.when(flat)
+            .then(pl.col("mean") - share * (pl.col("mean") - bounds[0]))
+            .otherwise(low)
+            .clip(bounds[0], None)
+        )
+        high = (
+            pl.when(flat)
+            .then(pl.col("mean") + share * (bounds[1] - pl.col("mean")))
+            .otherwise(high)
+            .clip(None, bounds[1])
+        )
+        method = pl.when(flat).then(pl.lit("range")).otherwise(method)
+        known = known | flat
+    return (
+        table.with_columns(half=pl.Series(np.nan_to_num(half)), reason=reason)
+        .with_columns(
+            method=method,
+            low=pl.when(known).then(low),
+            high=pl.when(known).then(high),
+            se=pl.when(known).then(pl.col("variance").sqrt()),
+            df=pl.when(known).then("df"),
+        )
+        .with_columns(reason=pl.when(pl.col("method") == "range").then(pl.lit("")).otherwise("reason"))
+        .select(*by, "measure", "n", "mean", "low", "high", "se", "df", "method", "reason")
+    )

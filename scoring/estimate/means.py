@@ -1,0 +1,352 @@
+"""Means of scores for the team and for every agent, from one sample with known inclusion probabilities.
+
+Owns the difference estimator, its team interval and the moderated-t intervals of agents. Refuses unweighted averages:
+there is no function here that takes scores without their π.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import stats
+
+from scoring.estimate import weighting as w
+from scoring.estimate.result import Estimate, EstimateError, refusal, reviews_to_halve
+from scoring.severity import Severities
+
+Floats = NDArray[np.float64]
+Bounds = tuple[float, float]
+
+
+def totals(population: pl.DataFrame, prediction: str = "f") -> pl.DataFrame:
+    """Reduce a unit-level population to what the estimates need of it, one row per agent.
+
+    ``population`` has agent_id and any of the prediction column, ``pi`` and ``p``. Returns agent_id, units, f_sum,
+    spread = Σ(1−π)/π and spread_p = Σ p(1−p)(1−π)/π (null where the columns are missing). Store this with a draw to
+    recompute its estimates without the archive.
+    """
+    if "units" in population.columns:
+        return population
+    known = set(population.columns)
+    noise = (1 - pl.col("pi")) / pl.col("pi") if "pi" in known else pl.lit(None, pl.Float64)
+    p = pl.col("p") * (1 - pl.col("p")) if "p" in known else pl.lit(None, pl.Float64)
+    return (
+        population.group_by("agent_id")
+        .agg(
+            units=pl.len().cast(pl.Int64),
+            f_sum=_sum_or_null(pl.col(prediction) if prediction in known else pl.lit(None, pl.Float64)),
+            spread=_sum_or_null(noise),
+            spread_p=_sum_or_null(noise * p),
+        )
+        .sort("agent_id")
+    )
+
+
+def _sum_or_null(values: pl.Expr) -> pl.Expr:
+    return pl.when((values.is_null() | values.is_infinite()).any()).then(None).otherwise(values.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A checked sample as arrays, agents numbered over the union of population and sample."""
+
+    agents: list[str]
+    codes: w.Ints
+    y: Floats
+    f: Floats | None
+    p: Floats | None
+    pi: Floats
+    units: Floats | None
+    f_sum: Floats | None
+    spread: Floats | None
+    spread_p: Floats | None
+    shares: Floats | None
+    severities: Severities | None
+
+    @property
+    def k(self) -> int:
+        return len(self.agents)
+
+
+def _read(
+    sample: pl.DataFrame, population: pl.DataFrame | None, value: str, prediction: str, severities: Severities | None
+) -> _Sample:
+    missing = [name for name in ("agent_id", "pi", value) if name not in sample.columns]
+    if missing:
+        raise EstimateError("columns", f"expected columns agent_id, pi and {value}; missing {', '.join(missing)}")
+    rows = sample.filter(pl.col(value).is_not_null())
+    if not rows["pi"].is_between(0, 1, closed="right").fill_null(False).all():
+        raise EstimateError("pi", "expected an inclusion probability in (0, 1] for every reviewed unit")
+    frame = None if population is None else totals(population, prediction)
+    names = rows["agent_id"] if frame is None else pl.concat([frame["agent_id"], rows["agent_id"]])
+    agents = names.unique().sort().to_list()
+    number = {agent: code for code, agent in enumerate(agents)}
+    codes = rows["agent_id"].replace_strict(number, return_dtype=pl.Int64).to_numpy().astype(np.int64)
+    if frame is not None:
+        frame = pl.DataFrame({"agent_id": agents}).join(frame, on="agent_id", how="left", maintain_order="left")
+        if frame["units"].null_count():
+            raise EstimateError("population", "expected every reviewed agent in the population; found others")
+    y, shares = _adjusted(rows, value, severities)
+    return _Sample(
+        agents,
+        codes,
+        y,
+        _complete(rows, prediction),
+        _complete(rows, "p"),
+        rows["pi"].to_numpy().astype(np.float64),
+        None if frame is None else frame["units"].to_numpy().astype(np.float64),
+        _complete(frame, "f_sum"),
+        _complete(frame, "spread"),
+        _complete(frame, "spread_p"),
+        shares,
+        severities,
+    )
+
+
+def _complete(frame: pl.DataFrame | None, name: str) -> Floats | None:
+    """The column as floats, or None when it is absent or has gaps."""
+    if frame is None or name not in frame.columns or frame[name].null_count():
+        return None
+    return frame[name].to_numpy().astype(np.float64)
+
+
+def _adjusted(rows: pl.DataFrame, value: str, severities: Severities | None) -> tuple[Floats, Floats | None]:
+    """Scores less their inspector's severity, and who inspected what as an indicator matrix."""
+    y = rows[value].to_numpy().astype(np.float64)
+    if severities is None:
+        return y, None
+    place = {name: k for k, name in enumerate(severities.inspectors)}
+    unknown = sorted(set(rows["inspector_id"].to_list()) - place.keys())
+    if unknown:
+        raise EstimateError(
+            "severity", f"expected a severity for every inspector; missing {', '.join(map(str, unknown))}"
+        )
+    who = rows["inspector_id"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
+    indicator = np.zeros((len(y), len(place)))
+    indicator[np.arange(len(y)), who] = 1.0
+    return y - severities.values[who], indicator
+
+
+def tune(sample: pl.DataFrame, *, value: str = "y", prediction: str = "f") -> float:
+    """Return the team-wide λ of a (cumulative) sample, 0 below 200 reviews: to be reused for smaller slices of it."""
+    return _lambda(_read(sample, None, value, prediction, None), None)
+
+
+def _lambda(s: _Sample, given: float | None) -> float:
+    if s.f is None:
+        return 0.0
+    if given is not None:
+        return given
+    return w.tuned_lambda(s.codes, s.y, s.f, s.pi, s.k) if len(s.y) >= w.TUNING_REVIEWS else 0.0
+
+
+def _prediction_total(s: _Sample, lam: float) -> Floats | None:
+    """λ times the mean prediction of each agent's units; None when λ is 0."""
+    if lam == 0.0:
+        return None
+    if s.f_sum is None or s.units is None:
+        raise EstimateError("population", "expected the population with predictions for every unit when λ is not 0")
+    return lam * s.f_sum
+
+
+def team(
+    sample: pl.DataFrame,
+    population: pl.DataFrame | None = None,
+    *,
+    value: str = "y",
+    prediction: str = "f",
+    lam: float | None = None,
+    severities: Severities | None = None,
+    bounds: Bounds | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """Estimate the mean score over all units of the population, with a t interval.
+
+    ``sample`` has a row per reviewed unit: agent_id (the stratum), pi, the value and, where a model exists, the
+    prediction. ``population`` has every unit of the frame (or the result of ``totals``). Difference estimator: mean of
+    λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f must come from earlier periods or
+    be cross-fitted. λ is tuned from 200 reviews on, 0 below, unless given. Variance by Deville within agents, degrees of
+    freedom by Satterthwaite. ``severities`` removes each inspector's severity and adds its variance. ``bounds`` are the
+    lowest and highest possible mean.
+    """
+    s = _read(sample, population, value, prediction, severities)
+    units = None if s.units is None else int(s.units.sum())
+    if not len(s.y):
+        return refusal("no_reviews", units=units, level=level)
+    lam = _lambda(s, lam)
+    offset = _prediction_total(s, lam)
+    r = s.y if s.f is None else s.y - lam * s.f
+    weight = 1.0 / s.pi
+    centre = float((weight * r).sum() / weight.sum())
+    value_ = centre if offset is None or units is None else centre + float(offset.sum()) / units
+    variance, df = w.total_variance(w.deville(s.codes, r - centre, s.pi, s.k))
+    if math.isnan(variance):  # every agent has a single review: one stratum of all
+        variance, df = w.total_variance(w.deville(np.zeros_like(s.codes), r - centre, s.pi, 1))
+    n, method = len(s.y), "hajek" if lam == 0.0 else "difference"
+    if math.isnan(variance):
+        return refusal("one_review", n, value_, units, level)
+    variance /= float(weight.sum()) ** 2
+    if (s.pi < 1).any() and variance <= 1e-18:
+        return replace(_no_spread(value_, n, s.pi, bounds, units, level), lam=lam)
+    if s.shares is not None and severities is not None:
+        share = (weight[:, None] * s.shares).sum(axis=0) / weight.sum()
+        variance, df = _with_severity(variance, df, float(share @ severities.covariance @ share))
+        method += "+severity"
+    if not (s.pi < 1).any():
+        method = method.replace("hajek", "census").replace("difference", "census")
+    half = float(stats.t.ppf(0.5 + level / 2, df)) * math.sqrt(variance) if variance > 0 else 0.0
+    low, high = clipped(value_ - half, value_ + half, bounds)
+    return Estimate(value_, low, high, n, method, math.sqrt(variance), df, level, units, lam)
+
+
+def _with_severity(variance: float, df: float, extra: float) -> tuple[float, float]:
+    total = variance + extra
+    return total, (total**2 / (variance**2 / df) if variance > 0 else math.inf)
+
+
+def clipped(low: float, high: float, bounds: Bounds | None) -> Bounds:
+    """The interval within what is possible."""
+    return (low, high) if bounds is None else (max(low, bounds[0]), min(high, bounds[1]))
+
+
+def _no_spread(value: float, n: int, pi: Floats, bounds: Bounds | None, units: int | None, level: float) -> Estimate:
+    """All reviewed values agree: what share of units may still differ is bounded as for 0 of n (Clopper–Pearson)."""
+    if bounds is None:
+        return refusal("no_spread", n, value, units, level)
+    weight = 1.0 / pi
+    share = 1.0 - (0.5 - level / 2) ** (float((weight**2).sum() / weight.sum() ** 2))
+    low, high = value - share * (value - bounds[0]), value + share * (bounds[1] - value)
+    return Estimate(value, min(low, value), max(high, value), n, "range", level=level, units=units)
+
+
+def agents(
+    sample: pl.DataFrame,
+    population: pl.DataFrame | None = None,
+    *,
+    value: str = "y",
+    prediction: str = "f",
+    lam: float | None = None,
+    severities: Severities | None = None,
+    bounds: Bounds | None = None,
+    level: float = 0.95,
+) -> pl.DataFrame:
+    """Estimate every agent's mean with moderated-t intervals; arguments as for ``team``.
+
+    An agent's own Deville variance v (df = random picks − 1) is blended with the team's residual variance model
+    a + b·p(1−p), fitted by non-negative least squares: (8·v_pool + df·v)/(8 + df) with df + 8 degrees of freedom. λ is the
+    team's. Returns a row per agent, sorted: agent_id, n, units, value, low, high, se, df, method ('moderated' | 'pooled' |
+    'census' | 'none'), reason, best_guess (shrunk towards the team, for display only), more (reviews that would halve the
+    interval), lam, level.
+    """
+    s = _read(sample, population, value, prediction, severities)
+    lam = _lambda(s, lam)
+    offset = _prediction_total(s, lam)
+    r = s.y if s.f is None else s.y - lam * s.f
+    weight, k = 1.0 / s.pi, s.k
+    n, size = w.sums(s.codes, np.ones_like(r), k), w.sums(s.codes, weight, k)
+    centre = w.ratio(w.sums(s.codes, weight * r, k), size)
+    value_ = centre if offset is None or s.units is None else centre + w.ratio(offset, s.units)
+    own = w.deville(s.codes, r - centre[s.codes], s.pi, k)
+    pooled = _pooled_variance(s, r - centre[s.codes], own.spread, size)
+    df_own = np.maximum(own.n - 1, 0)
+    v_own = np.nan_to_num(w.ratio(own.variance, size**2, 0.0))
+    census = (own.n == 0) & (n > 0)
+    blended = (w.PRIOR_DF * pooled + df_own * v_own) / (w.PRIOR_DF + df_own)
+    variance, df = np.where(census, 0.0, blended), df_own + w.PRIOR_DF
+    if s.shares is not None and severities is not None:
+        share = np.stack([w.ratio(w.sums(s.codes, weight * column, k), size, 0.0) for column in s.shares.T], axis=1)
+        extra = np.einsum("ai,ij,aj->a", share, severities.covariance, share)
+        df = np.where(variance > 0, w.ratio((variance + extra) ** 2, variance**2, np.inf) * df, np.inf)
+        variance = variance + extra
+    variance = np.where(n > 0, variance, np.nan)
+    return _agent_rows(s, n, value_, variance, df, census, bounds, level, lam)
+
+
+def _pooled_variance(s: _Sample, e: Floats, spread: Floats, size: Floats) -> Floats:
+    """The variance of each agent's mean that the team-wide residual model predicts; NaN when it cannot be fitted."""
+    model = w.residual_model(s.codes, e, s.pi, s.p, s.k)
+    if model is None:
+        return np.full(s.k, np.nan)
+    a, b = model
+    if s.spread is not None and s.units is not None and (b == 0.0 or s.spread_p is not None):
+        by_p = s.spread_p if s.spread_p is not None else np.zeros(s.k)
+        return w.ratio(a * s.spread + b * by_p, s.units**2)
+    noise = (1.0 - s.pi) / s.pi**2
+    by_p = np.zeros(s.k) if s.p is None else w.sums(s.codes, noise * s.p * (1.0 - s.p), s.k)
+    return w.ratio(a * spread + b * by_p, size**2)
+
+
+def _agent_rows(
+    s: _Sample, n: Floats, value: Floats, variance: Floats, df: Floats, census: NDArray[np.bool_], bounds: Bounds | None,
+    level: float, lam: float,
+) -> pl.DataFrame:  # fmt: skip
+    reason = np.select(
+        [n == 0, np.isnan(variance), (variance <= 1e-18) & ~census], ["no_reviews", "one_review", "no_spread"], ""
+    )
+    own = np.maximum(df - w.PRIOR_DF, 0) > 0
+    method = np.select([reason != "", census, own], ["none", "census", "moderated"], "pooled")
+    known = reason == ""
+    se = np.where(known, np.sqrt(variance), np.nan)
+    half = np.where(known, np.where(se > 0, stats.t.ppf(0.5 + level / 2, df) * se, 0.0), np.nan)
+    low, high = value - half, value + half
+    if bounds is not None:
+        low, high = np.maximum(low, bounds[0]), np.minimum(high, bounds[1])
+    units = [None] * s.k if s.units is None else [int(u) for u in s.units]
+    guess = value.copy()
+    if known.sum() > 3:
+        guess[known] = shrunk(value[known], variance[known])
+    return pl.DataFrame(
+        {
+            "agent_id": s.agents,
+            "n": n.astype(np.int64),
+            "units": pl.Series(units, dtype=pl.Int64),
+            "value": value,
+            "low": low,
+            "high": high,
+            "se": se,
+            "df": np.where(known, df, np.nan),
+            "method": method,
+            "reason": reason,
+            "best_guess": guess,
+            "more": [reviews_to_halve(int(count), size) for count, size in zip(n, units, strict=True)],
+            "lam": np.full(s.k, lam),
+            "level": np.full(s.k, level),
+        }
+    ).with_columns(pl.col("value", "low", "high", "se", "df", "best_guess").fill_nan(None))
+
+
+def as_estimates(table: pl.DataFrame) -> dict[str, Estimate]:
+    """Return the rows of ``agents`` as ``Estimate`` objects by agent id."""
+    names = ("value", "low", "high", "n", "method", "se", "df", "level", "units", "lam", "reason")
+    return {row["agent_id"]: Estimate(**{name: row[name] for name in names}) for row in table.iter_rows(named=True)}
+
+
+def shrunk(values: Floats, variances: Floats) -> Floats:
+    """Empirical-Bayes best guesses (Morris 1983): each value moved towards the weighted mean by its own uncertainty.
+
+    τ² solves Σ(x−μ)²/(v+τ²) = k−1 (Paule–Mandel); the share kept is 1 − (k−3)/(k−1)·v/(v+τ²), which for equal variances
+    is the James–Stein estimator towards the mean. Needs k > 3, returns the values unchanged otherwise.
+    """
+    k = len(values)
+    if k <= 3:
+        return values.copy()
+
+    def mean(tau2: float) -> float:
+        precision = 1.0 / np.maximum(variances + tau2, 1e-300)
+        return float((precision * values).sum() / precision.sum())
+
+    def excess(tau2: float) -> float:
+        return float(((values - mean(tau2)) ** 2 / np.maximum(variances + tau2, 1e-300)).sum()) - (k - 1)
+
+    low, high = 0.0, float(np.var(values)) * k + 1e-12
+    if excess(0.0) > 0:
+        for _ in range(200):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+    tau2 = 0.5 * (low + high) if excess(0.0) > 0 else 0.0
+    drawn_in = (k - 3) / (k - 1) * variances / np.maximum(variances + tau2, 1e-300)
+    return values + drawn_in * (mean(tau2) - values)

@@ -1,0 +1,90 @@
+"""Rates of red lines and other rare facts, for a team or a site, with intervals that hold for few or no events.
+
+Owns the Korn–Graubard interval on the sampled part of the frame. Refuses agents: 0 of 10 allows up to 31 %.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from scoring.estimate import weighting as w
+from scoring.estimate.result import Estimate, EstimateError, refusal
+
+
+def clopper_pearson(x: float, n: float, level: float = 0.95) -> tuple[float, float]:
+    """Return the exact binomial interval for x of n; both may be fractions (effective sizes)."""
+    tail = 0.5 - level / 2
+    low = float(stats.beta.ppf(tail, x, n - x + 1)) if x > 0 else 0.0
+    high = float(stats.beta.ppf(1 - tail, x + 1, n - x)) if x < n else 1.0
+    return low, high
+
+
+def rate(
+    sample: pl.DataFrame, population: pl.DataFrame | int | None = None, *, value: str = "violation", level: float = 0.95
+) -> Estimate:
+    """Estimate the share of units with a fact (0/1 in ``value``) in a team or site.
+
+    ``sample`` has agent_id (the stratum; one stratum when absent), pi and the value. Units reviewed for certain (π = 1)
+    are counted, not estimated; on the others the Korn–Graubard (1998) interval is Clopper–Pearson at the effective size
+    r(1−r)/v, v by Deville, adjusted for the degrees of freedom and never above the number of reviews. ``population`` is the
+    frame or its number of units; without it the weights stand for the sizes.
+    """
+    missing = [name for name in ("pi", value) if name not in sample.columns]
+    if missing:
+        raise EstimateError("columns", f"expected columns pi and {value}; missing {', '.join(missing)}")
+    rows = sample.filter(pl.col(value).is_not_null())
+    units = population if isinstance(population, int) or population is None else _units(population)
+    if rows.is_empty():
+        return refusal("no_reviews", units=units, level=level)
+    y, pi = rows[value].cast(pl.Float64).to_numpy(), rows["pi"].to_numpy().astype(np.float64)
+    if not np.isin(y, (0.0, 1.0)).all():
+        raise EstimateError("value", f"expected only 0 and 1 in {value}")
+    drawn = pi < 1
+    certain, found = int((~drawn).sum()), float(y[~drawn].sum())
+    if not drawn.any():
+        share = found / certain
+        return Estimate(share, share, share, len(y), "census", 0.0, math.inf, level, units)
+    rest = float((1 / pi[drawn]).sum()) if units is None else float(units - certain)
+    codes = np.zeros(int(drawn.sum()), dtype=np.int64)
+    if "agent_id" in rows.columns:
+        codes = rows["agent_id"].to_numpy()[drawn]
+        codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    centre, se, df, n_eff = _effective(codes, y[drawn], pi[drawn])
+    low, high = clopper_pearson(centre * n_eff, n_eff, level)
+    whole = rest + certain
+    return Estimate(
+        (found + rest * centre) / whole,
+        (found + rest * low) / whole,
+        (found + rest * high) / whole,
+        len(y),
+        "korn_graubard",
+        se * rest / whole,
+        df,
+        level,
+        units,
+    )
+
+
+def _units(population: pl.DataFrame) -> int:
+    return int(population["units"].sum()) if "units" in population.columns else population.height
+
+
+def _effective(codes: w.Ints, y: w.Floats, pi: w.Floats) -> tuple[float, float, float, float]:
+    """Hájek rate of the random part, its standard error, degrees of freedom and effective sample size."""
+    weight, n = 1.0 / pi, len(y)
+    centre = float((weight * y).sum() / weight.sum())
+    kish = float(weight.sum() ** 2 / (weight**2).sum())
+    variance, df = w.total_variance(w.deville(codes, y - centre, pi, int(codes.max()) + 1))
+    if math.isnan(variance):
+        variance, df = w.total_variance(w.deville(np.zeros_like(codes), y - centre, pi, 1))
+    if math.isnan(variance) or variance <= 0 or not 0 < centre < 1:
+        return centre, 0.0, float(n - 1), kish
+    variance /= float(weight.sum()) ** 2
+    n_eff = centre * (1 - centre) / variance
+    if n > 1 and df >= 1:
+        n_eff *= float(stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, df)) ** 2
+    return centre, math.sqrt(variance), df, min(n_eff, float(n))
