@@ -4,28 +4,56 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WORKERS ?= 2
 
-.PHONY: run test check lint types unit browser slow bench lock translations clean
+.PHONY: help run test lint types unit browser slow bench bench-ingest bench-redline bench-draw bench-trends bench-desk soak lock wheel clean
 
-$(STAMP): requirements.lock requirements-dev.lock pyproject.toml
-	@echo "Setting up $(VENV) …"
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@echo "Setting up $(VENV) (once) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-setup: $(STAMP)
-
-run: $(STAMP)  ## set up, load demo data, open the guarded workbench
+run: $(STAMP)  ## set everything up, load demo data, open the guarded workbench
 	@$(BIN)/spotcheck demo --serve
 
-lint: $(STAMP)
+test: lint types unit browser  ## everything that must pass before a change goes in
+
+lint: $(STAMP)  ## style and imports
 	@$(BIN)/ruff check .
 
-types: $(STAMP)
+types: $(STAMP)  ## strict types in qa and scoring
 	@$(BIN)/mypy
 
-lock:
+unit: $(STAMP)  ## all tests without a browser, on SQLite and PostgreSQL
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not browser and not slow"
+
+browser: $(STAMP)  ## the real application in Chromium; screenshots go to screenshots/
+	@command -v chromium >/dev/null || { echo "Chromium is missing. On Debian: apt-get install chromium fonts-noto-cjk"; exit 1; }
+	@$(BIN)/python -m pytest -q -m "browser and not slow"
+
+slow: $(STAMP)  ## long tests: soak, cluster, large corpora
+	@$(BIN)/python -m pytest -q -m slow
+
+bench: bench-ingest bench-redline bench-draw bench-trends  ## measured ratios against the named peers
+
+bench-ingest bench-redline bench-draw bench-trends bench-desk: bench-%: $(STAMP)
+	@$(BIN)/python -m benchmarks.$*
+
+soak: $(STAMP)  ## thirty simulated inspectors with random kills
+	@$(BIN)/python -m benchmarks.soak
+
+wheel: $(STAMP)  ## build the wheel into dist/
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+lock: $(STAMP)  ## pin the dependency tree anew
 	@$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --generate-hashes -q --custom-compile-command "make lock" -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-emit-index-url --generate-hashes -q --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+
+clean:  ## remove what tests and benchmarks left
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis screenshots bench-results build dist

@@ -128,7 +128,7 @@ def _hit(case: Case) -> CaseHit:
     )
 
 
-def _by_database(session: Session, rows: Select[tuple[Case]], terms: Sequence[str], page: int, size: int) -> CasePage:
+def _by_database(session: Session, rows: Select[Case], terms: Sequence[str], page: int, size: int) -> CasePage:
     total = session.scalar(select(func.count()).select_from(rows.limit(CANDIDATES + 1).subquery())) or 0
     order: list[Any] = [Case.changed_at.desc(), Case.id.desc()]
     if terms:
@@ -139,7 +139,7 @@ def _by_database(session: Session, rows: Select[tuple[Case]], terms: Sequence[st
 
 
 def _by_rank(
-    session: Session, rows: Select[tuple[Case]], ranked: Sequence[int], terms: Sequence[str], page: int, size: int
+    session: Session, rows: Select[Case], ranked: Sequence[int], terms: Sequence[str], page: int, size: int
 ) -> CasePage:
     matching: list[Case] = []
     for start in range(0, len(ranked), 500):
