@@ -1,0 +1,28 @@
+"""Plans and draws: what to inspect, who was drawn and why, and the receipt with which anyone can draw again."""
+
+from qa.draws.design import PlanDesign, SourceQuota
+from qa.draws.frames import Period
+from qa.draws.plans import PlanView, archive_plan, create_plan, edit_plan, get_plan, list_plans
+from qa.draws.previewing import Load, PlanPreview, TradePoint, preview, trade
+from qa.draws.publishing import Published, publish
+from qa.draws.receipts import (
+    DrawView,
+    ReceiptFile,
+    Verification,
+    export_receipt,
+    get_draw,
+    list_draws,
+    read_receipt,
+    receipt_from_file,
+    receipt_of,
+    samples,
+    verify,
+)
+from qa.draws.replacing import Replaced, replace
+
+__all__ = [
+    "DrawView", "Load", "Period", "PlanDesign", "PlanPreview", "PlanView", "Published", "ReceiptFile", "Replaced", "SourceQuota",
+    "TradePoint", "Verification", "archive_plan", "create_plan", "edit_plan", "export_receipt", "get_draw", "get_plan",
+    "list_draws", "list_plans", "preview", "publish", "read_receipt", "receipt_from_file", "receipt_of", "replace", "samples", "trade",
+    "verify",
+]

@@ -1,0 +1,107 @@
+"""A plan as data: sources and quotas, filters, intensity, pool, double scoring, inspectors; and its JSON form.
+
+Refuses to know the database, the archive and the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from qa.errors import Invalid
+from qa.i18n import N_
+from scoring.draw import Design, DrawError, Intensity, IntensityRules, Quota
+
+SOURCES = ("chat", "dispute", "rating")
+SOURCE_NAMES: Mapping[str, str] = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
+
+
+@dataclass(frozen=True)
+class SourceQuota:
+    """Reviews wanted of one source: so many per agent, or all of them (None)."""
+
+    source: str
+    per_agent: float | None
+
+
+@dataclass(frozen=True)
+class PlanDesign:
+    """What to draw and how. Empty filters mean everything; `inspectors` empty means every active inspector."""
+
+    quotas: tuple[SourceQuota, ...] = (SourceQuota("chat", 5.0), SourceQuota("dispute", None))
+    teams: tuple[str, ...] = ()
+    shops: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    rating_max: int = 2
+    pool_share: float | None = None
+    """Share of the reviews that goes to the riskiest conversations; None lets the evidence decide."""
+    double_share: float = 0.10
+    newcomer_weeks: float = 4.0
+    reduced_after_clean_periods: int = 6
+    adapt: bool = True
+    """Whether tenure and past results change how closely an agent is looked at."""
+    intensity: tuple[tuple[str, str], ...] = ()
+    """Agents named by hand: (agent_id, newcomer | tightened | normal | reduced | all)."""
+    inspectors: tuple[int, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> PlanDesign:
+        """Read `to_dict` back. Unknown keys are ignored, absent ones take their default."""
+        known = {field.name: data[field.name] for field in fields(PlanDesign) if field.name in data}
+        known["quotas"] = tuple(SourceQuota(q["source"], q["per_agent"]) for q in known.get("quotas", ()))
+        for name in ("teams", "shops", "channels", "inspectors"):
+            known[name] = tuple(known.get(name, ()))
+        known["intensity"] = tuple((str(agent), str(level)) for agent, level in known.get("intensity", ()))
+        return PlanDesign(**known)
+
+    def check(self) -> None:
+        """Raise `Invalid` naming the field that cannot be used."""
+        if not 1 <= self.rating_max <= 5:
+            raise Invalid(N_("Low ratings: expected a score from 1 to 5, found {value}."), value=self.rating_max)
+        if self.pool_share is not None and not 0 <= self.pool_share <= 0.4:
+            raise Invalid(N_("Pool share: expected 0% to 40%, found {value}%."), value=round(self.pool_share * 100, 1))
+        levels = {level.value for level in Intensity}
+        for agent, level in self.intensity:
+            if level not in levels:
+                raise Invalid(
+                    N_("Intensity of {agent}: expected one of {expected}, found “{value}”."),
+                    agent=agent, expected=", ".join(sorted(levels)), value=level,
+                )
+        scoring_design(self, period="", pool_share=0.0)
+
+
+def scoring_design(
+    design: PlanDesign, *, period: str, pool_share: float, levels: tuple[tuple[str, str], ...] | None = None
+) -> Design:
+    """The design as `scoring.draw` takes it, with the pool share that was decided. `levels` states every intensity."""
+    try:
+        return Design(
+            # Only chats compete for the pool: disputes and low ratings are frames of their own, chosen as a whole.
+            quotas=tuple(Quota(q.source, q.per_agent, pool_share if q.source == "chat" else 0.0) for q in design.quotas),
+            period=period,
+            intensity=tuple((a, Intensity(level)) for a, level in (design.intensity if levels is None else levels)),
+            rules=IntensityRules(design.newcomer_weeks, design.reduced_after_clean_periods),
+            double_share=design.double_share,
+        )
+    except DrawError as problem:
+        raise draw_problem(problem) from problem
+
+
+def draw_problem(problem: DrawError) -> Invalid:
+    """A fault of the design or the frame as an error users can read."""
+    texts = {
+        "empty_frame": N_("Nothing to draw from: the archive holds no conversation of this period and these filters."),
+        "no_risk": N_("A pool of the riskiest conversations needs risk scores: run the screening first, or set the pool share to 0%."),
+        "quotas": N_("Choose at least one source, and each source once."),
+        "per_agent": N_("Reviews per agent: expected 0 or more."),
+        "double_share": N_("Double scoring: expected a share from 0% to 100%."),
+        "pool_share": N_("Pool share: expected 0% to 40%."),
+        "repeated_id": N_("The archive holds a unit twice; import it again or tell the maintainer: {detail}"),
+        "not_picked": N_("That sample is not part of this draw, or was already replaced."),
+    }
+    return Invalid(texts.get(problem.code, N_("The draw cannot be made: {detail}")), detail=str(problem))

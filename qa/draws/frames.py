@@ -1,0 +1,123 @@
+"""The frame of a draw: which units of the archive a period and filters select, read columnar at one version.
+
+Owns periods in the business time zone and the join of units with risk predictions and participants. Refuses to know
+plans in the database, seeds and inspectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from qa.archive import Snapshot
+from qa.draws.design import PlanDesign
+from qa.errors import Invalid
+from qa.i18n import N_
+
+UNIT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "unit_id": pl.String, "agent_id": pl.String, "source": pl.String, "conversation_key": pl.String,
+    "occurred_at": pl.Datetime("us", "UTC"), "p": pl.Float64, "loss": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Period:
+    """Days `first` to `last`, both inclusive, of the business time zone."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise Invalid(N_("The period ends ({last}) before it begins ({first})."), first=str(self.first), last=str(self.last))
+
+    def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """First moment of the period and first moment after it, in UTC."""
+        start = datetime.combine(self.first, time(), zone)
+        end = datetime.combine(self.last + timedelta(days=1), time(), zone)
+        return start.astimezone(UTC), end.astimezone(UTC)
+
+    @property
+    def label(self) -> str:
+        return f"{self.first}/{self.last}"
+
+
+def build(
+    snapshot: Snapshot, design: PlanDesign, period: Period, zone: ZoneInfo, agents: Sequence[str] | None
+) -> pl.DataFrame:
+    """Every unit that could be drawn: unit_id, agent_id, source, conversation_key, occurred_at, p and loss (null
+    when unscreened): predicted probability of a violation and predicted centi-points lost.
+
+    `agents` limits the frame to these people (None: everybody). Units without a responsible agent cannot be inspected
+    for anybody and are left out.
+    """
+    bounds = period.bounds(zone)
+    parts = [_units(snapshot, quota.source, design, bounds) for quota in design.quotas]
+    frame = pl.concat(parts) if parts else pl.LazyFrame(schema=UNIT_SCHEMA)
+    frame = frame.filter(pl.col("agent_id").is_not_null() & (pl.col("agent_id") != ""))
+    if agents is not None:
+        frame = frame.filter(pl.col("agent_id").is_in(list(agents)))
+    return frame.collect()
+
+
+def participants(snapshot: Snapshot, units: pl.DataFrame) -> pl.DataFrame:
+    """Who took part in the given units: unit_id, agent_id, one row a person. `units` as from `build`."""
+    wanted = units["conversation_key"].drop_nulls().unique()
+    chats = (
+        snapshot.scan("conversations")
+        .filter(pl.col("conversation_key").is_in(wanted.implode()))
+        .select("conversation_key", agent_id="agent_ids")
+        .explode("agent_id")
+        .collect()
+    )
+    joined = units.select("unit_id", "conversation_key").join(chats, on="conversation_key")
+    everyone = pl.concat([joined.select("unit_id", "agent_id"), units.select("unit_id", "agent_id")])
+    return everyone.drop_nulls().unique().sort("unit_id", "agent_id")
+
+
+def model_version(snapshot: Snapshot) -> str:
+    """Version of the risk model whose predictions this archive version holds; empty when nothing was screened."""
+    versions = snapshot.scan("signals").select(pl.col("model_version").drop_nulls().unique().sort()).collect()
+    return " + ".join(versions["model_version"].to_list())
+
+
+def _units(
+    snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[datetime, datetime]
+) -> pl.LazyFrame:
+    chats = snapshot.scan("conversations")
+    if source == "chat":
+        units = chats.select(
+            "agent_id", "shop", "channel", "conversation_key", unit_id="conversation_key", occurred_at="started_at",
+        )
+    else:
+        table, key, moment = (
+            ("disputes", "dispute_key", "opened_at") if source == "dispute" else ("ratings", "rating_key", "rated_at")
+        )
+        records = snapshot.scan(table)
+        if source == "rating":
+            records = records.filter(pl.col("score") <= design.rating_max)
+        joined = records.filter(_within(moment, bounds)).join(
+            chats.select("conversation_key", "channel", chat_agent="agent_id"), on="conversation_key", how="left"
+        )
+        units = joined.select(
+            pl.coalesce("agent_id", "chat_agent").alias("agent_id"), "shop", "channel", "conversation_key",
+            unit_id=key, occurred_at=moment,
+        )
+    units = units.filter(_within("occurred_at", bounds))
+    for column, wanted in (("shop", design.shops), ("channel", design.channels)):
+        if wanted:
+            units = units.filter(pl.col(column).is_in(list(wanted)))
+    signals = snapshot.scan("signals").select(
+        "conversation_key", p=pl.col("risk").clip(0.0, 1.0), loss="predicted_loss"
+    )
+    return units.join(signals, on="conversation_key", how="left").select(
+        "unit_id", "agent_id", pl.lit(source).alias("source"), "conversation_key", "occurred_at", "p", "loss"
+    )
+
+
+def _within(column: str, bounds: tuple[datetime, datetime]) -> pl.Expr:
+    return (pl.col(column) >= bounds[0]) & (pl.col(column) < bounds[1])

@@ -1,0 +1,177 @@
+"""The life of a plan: created with a committed seed, edited, archived. A plan never shows its seed.
+
+The seed stays secret until a draw opens it; at that moment the next one is committed (`qa.draws.publishing`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from qa import audit
+from qa.draws.design import PlanDesign
+from qa.errors import Conflict, Invalid, NotFound
+from qa.i18n import N_
+from qa.policy import Actor, Right, require
+from qa.tables import Draw, Plan, RubricVersion, User
+from qa.workbench import Workbench
+from scoring.draw import commit
+
+MIN_SEED = 16
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """A plan as shown: everything but its seed."""
+
+    id: int
+    name: str
+    design: PlanDesign
+    rubric_version_id: int
+    rubric_name: tuple[str, str]
+    """(Chinese, English)"""
+    seed_commitment: str
+    committed_at: datetime | None
+    created_at: datetime
+    archived_at: datetime | None
+    draws: int
+
+
+def create_plan(
+    bench: Workbench, actor: Actor, *, now: datetime, name: str, design: PlanDesign, seed: str,
+    rubric_version_id: int | None = None,
+) -> PlanView:
+    """Create a plan and commit to its seed (the caller brings the randomness: at least 16 characters).
+
+    Without `rubric_version_id` the newest published rubric is used.
+    """
+    require(actor, Right.PLAN_DRAW)
+    name = _checked(name, design)
+    if len(seed) < MIN_SEED:
+        raise Invalid(N_("The seed needs at least {count} characters."), count=MIN_SEED)
+    with bench.db.write() as session:
+        rubric = _rubric(session, rubric_version_id)
+        _check_people(session, design)
+        plan_id = session.execute(
+            insert(Plan)
+            .values(
+                name=name, content=design.to_dict(), rubric_version_id=rubric, seed=seed, seed_commitment=commit(seed),
+                committed_at=now, created_by=actor.user_id or None, created_at=now,
+            )
+            .returning(Plan.id)
+        ).scalar_one()
+        audit.record(session, actor, now, "plan.created", "plan", plan_id, name=name, commitment=commit(seed))
+        audit.bump(session, "draws")
+        return _view(session, session.get_one(Plan, plan_id))
+
+
+def edit_plan(
+    bench: Workbench, actor: Actor, *, now: datetime, plan_id: int, name: str, design: PlanDesign,
+    rubric_version_id: int | None = None,
+) -> PlanView:
+    """Change name, design or rubric of a plan. Published draws keep what they were drawn with."""
+    require(actor, Right.PLAN_DRAW)
+    name = _checked(name, design)
+    with bench.db.write() as session:
+        plan = find_plan(session, plan_id)
+        _check_people(session, design)
+        rubric = _rubric(session, rubric_version_id) if rubric_version_id else plan.rubric_version_id
+        before, after = plan.content, design.to_dict()
+        session.execute(
+            update(Plan).where(Plan.id == plan_id).values(name=name, content=after, rubric_version_id=rubric)
+        )
+        changed = sorted(key for key in after if _plain(after[key]) != _plain(before.get(key)))
+        audit.record(session, actor, now, "plan.changed", "plan", plan_id, name=name, changed=changed)
+        audit.bump(session, "draws")
+        session.expire_all()
+        return _view(session, session.get_one(Plan, plan_id))
+
+
+def archive_plan(bench: Workbench, actor: Actor, *, now: datetime, plan_id: int) -> None:
+    """Put a plan away; its draws stay. Doing it twice is doing it once."""
+    require(actor, Right.PLAN_DRAW)
+    with bench.db.write() as session:
+        plan = session.get(Plan, plan_id)
+        if plan is None:
+            raise NotFound(N_("There is no plan {plan}."), plan=plan_id)
+        if plan.archived_at is None:
+            session.execute(update(Plan).where(Plan.id == plan_id).values(archived_at=now))
+            audit.record(session, actor, now, "plan.archived", "plan", plan_id, name=plan.name)
+            audit.bump(session, "draws")
+
+
+def list_plans(bench: Workbench, actor: Actor, *, archived: bool = False) -> list[PlanView]:
+    """The plans in use, newest first; with `archived` also those put away."""
+    require(actor, Right.VIEW_DRAWS)
+    query = select(Plan).order_by(Plan.id.desc())
+    if not archived:
+        query = query.where(Plan.archived_at.is_(None))
+    with bench.db.read() as session:
+        return [_view(session, plan) for plan in session.scalars(query)]
+
+
+def get_plan(bench: Workbench, actor: Actor, plan_id: int) -> PlanView:
+    """One plan. Raises `NotFound`."""
+    require(actor, Right.VIEW_DRAWS)
+    with bench.db.read() as session:
+        plan = session.get(Plan, plan_id)
+        if plan is None:
+            raise NotFound(N_("There is no plan {plan}."), plan=plan_id)
+        return _view(session, plan)
+
+
+def find_plan(session: Session, plan_id: int, *, lock: bool = True) -> Plan:
+    """A plan that can still be used; with `lock` held against a second writer. Raises `NotFound` or `Conflict`."""
+    query = select(Plan).where(Plan.id == plan_id)
+    plan = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if plan is None:
+        raise NotFound(N_("There is no plan {plan}."), plan=plan_id)
+    if plan.archived_at is not None:
+        raise Conflict(N_("The plan “{name}” has been put away; create a new one."), name=plan.name)
+    return plan
+
+
+def _checked(name: str, design: PlanDesign) -> str:
+    design.check()
+    name = name.strip()
+    if not name or len(name) > 200:
+        raise Invalid(N_("Name of the plan: expected 1 to 200 characters."))
+    return name
+
+
+def _check_people(session: Session, design: PlanDesign) -> None:
+    if design.inspectors:
+        fit = set(session.scalars(select(User.id).where(User.active, User.role.in_(("inspector", "lead")))))
+        for inspector in design.inspectors:
+            if inspector not in fit:
+                raise Invalid(N_("Inspector {user} is not an active inspector."), user=inspector)
+
+
+def _rubric(session: Session, rubric_version_id: int | None) -> int:
+    query = select(RubricVersion.id).where(RubricVersion.state == "published")
+    if rubric_version_id is not None:
+        query = query.where(RubricVersion.id == rubric_version_id)
+    found = session.scalars(query.order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc()).limit(1)).first()
+    if found is None:
+        raise Conflict(N_("There is no published rubric to score with; publish one first."))
+    return found
+
+
+def _view(session: Session, plan: Plan) -> PlanView:
+    rubric = session.get_one(RubricVersion, plan.rubric_version_id)
+    label = rubric.content.get("name") or {}
+    zh, en = label.get("zh", rubric.rubric_id), label.get("en", rubric.rubric_id)
+    draws = session.scalar(select(func.count()).select_from(Draw).where(Draw.plan_id == plan.id)) or 0
+    return PlanView(
+        plan.id, plan.name, PlanDesign.from_dict(plan.content), plan.rubric_version_id,
+        (f"{zh} v{rubric.version}", f"{en} v{rubric.version}"), plan.seed_commitment, plan.committed_at,
+        plan.created_at, plan.archived_at, draws,
+    )
+
+
+def _plain(value: object) -> object:
+    """Tuples and lists compare equal, as they do in JSON."""
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,245 @@
+"""Publishing a draw: frame, picks, frozen transcripts, assignments and receipt become facts in one transaction.
+
+Everything slow happens before the transaction; inside it the plan is locked and what was prepared is checked against
+it, so that two people publishing at once, or one person clicking twice, produce one draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from qa import audit, transcripts
+from qa.draws import frames
+from qa.draws.design import PlanDesign, draw_problem
+from qa.draws.frames import Period
+from qa.draws.plans import MIN_SEED, find_plan
+from qa.draws.previewing import Resolved, inspectors_of, planned_frame, resolve
+from qa.draws.record import document, document_hash
+from qa.errors import Conflict, Invalid
+from qa.i18n import N_
+from qa.policy import Actor, Right, require
+from qa.tables import Agent, Assignment, Draw, Plan, Sample
+from qa.workbench import Workbench
+from scoring import draw as scoring_draw
+from scoring.draw import DrawError
+
+_BATCH = 2_000
+
+
+@dataclass(frozen=True)
+class Published:
+    """What publishing did. `repeated`: this very request had already been carried out."""
+
+    draw_id: int
+    samples: int
+    assignments: int
+    unassigned: int
+    receipt_hash: str
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    seed: str
+    content: Mapping[str, Any]
+    resolved: Resolved
+    receipt: scoring_draw.Receipt
+    picks: pl.DataFrame
+    contents: Sequence[dict[str, Any]]
+    dealt: scoring_draw.Assignment | None
+    summaries: pl.DataFrame
+    frame_size: int
+
+
+def publish(
+    bench: Workbench, actor: Actor, *, now: datetime, plan_id: int, period: Period, nonce: str, next_seed: str,
+    archive_version: int | None = None, name: str = "", progress: Callable[[str], None] | None = None,
+) -> Published:
+    """Draw the plan for the period from the archive at `archive_version` (the newest when None).
+
+    Opens the plan's seed on the receipt and commits `next_seed` for the draw after this one. `nonce` names the request:
+    repeating it returns the draw it made. Raises `Conflict` when the plan was already drawn for days of this period: a
+    second draw of the same days would let somebody choose between results.
+    """
+    require(actor, Right.PLAN_DRAW)
+    if not 8 <= len(nonce) <= 64:
+        raise Invalid(N_("The request number needs 8 to 64 characters."))
+    if len(next_seed) < MIN_SEED:
+        raise Invalid(N_("The seed needs at least {count} characters."), count=MIN_SEED)
+    tell = progress or (lambda _step: None)
+    with bench.db.read() as session:
+        if done := _repeated(session, nonce, plan_id, period):
+            return done
+        plan = find_plan(session, plan_id, lock=False)
+        _refuse_second(session, plan, period)
+        prepared = _prepare(session, bench, plan, period, archive_version, tell)
+    tell(N_("Writing the draw"))
+    with bench.db.write() as session:
+        plan = find_plan(session, plan_id)
+        if done := _repeated(session, nonce, plan_id, period):
+            return done
+        _refuse_second(session, plan, period)
+        if plan.seed != prepared.seed or plan.content != prepared.content:
+            raise Conflict(N_("The plan “{name}” was changed or drawn meanwhile; look at the preview again."), name=plan.name)
+        return _write(session, actor, now, plan, period, nonce, next_seed, name.strip(), prepared)
+
+
+def _repeated(session: Session, nonce: str, plan_id: int, period: Period) -> Published | None:
+    draw = session.scalars(select(Draw).where(Draw.nonce == nonce)).one_or_none()
+    if draw is None:
+        return None
+    if (draw.plan_id, draw.period_from, draw.period_to) != (plan_id, period.first, period.last):
+        raise Conflict(N_("This request number already published another draw ({draw})."), draw=draw.id)
+    count = select(func.count()).select_from(Sample).where(Sample.draw_id == draw.id)
+    given = select(Assignment.inspector_id.is_(None), func.count()).join(Sample).where(Sample.draw_id == draw.id)
+    loads = dict(session.execute(given.group_by(Assignment.inspector_id.is_(None))).all())
+    return Published(
+        draw.id, session.scalar(count) or 0, sum(loads.values()), loads.get(True, 0), draw.receipt_hash, repeated=True
+    )
+
+
+def _refuse_second(session: Session, plan: Plan, period: Period) -> None:
+    before = session.scalars(
+        select(Draw)
+        .where(Draw.plan_id == plan.id, Draw.period_from <= period.last, Draw.period_to >= period.first)
+        .limit(1)
+    ).first()
+    if before is not None:
+        raise Conflict(
+            N_("The plan “{name}” was already drawn for {first} to {last} (draw {draw}); choose other days or another plan."),
+            name=plan.name, first=str(before.period_from), last=str(before.period_to), draw=before.id,
+        )
+
+
+def _prepare(
+    session: Session, bench: Workbench, plan: Plan, period: Period, archive_version: int | None,
+    tell: Callable[[str], None],
+) -> _Prepared:
+    snapshot = bench.archive.at(archive_version)
+    tell(N_("Reading the frame"))
+    design = PlanDesign.from_dict(plan.content)
+    units, resolved, _ = resolve(session, bench, snapshot, design, period)
+    planned = planned_frame(units, resolved)
+    tell(N_("Drawing"))
+    try:
+        drawn = scoring_draw.select(planned, plan.seed)
+    except DrawError as problem:
+        raise draw_problem(problem) from problem
+    receipt = scoring_draw.make_receipt(
+        drawn, plan.seed, archive_version=str(snapshot.version), model_version=resolved.model_version,
+        commitment=plan.seed_commitment,
+    )
+    picks = drawn.filter("picked").join(
+        units.select("unit_id", "conversation_key", "occurred_at", "p", "loss"), on="unit_id", how="left"
+    ).sort("u", "unit_id")
+    tell(N_("Copying the transcripts"))
+    names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
+    contents = transcripts.freeze(snapshot, picks.select("unit_id", "source", "conversation_key", "agent_id"), names)
+    dealt = _deal(session, design, picks, frames.participants(snapshot, picks), plan.seed)
+    return _Prepared(
+        plan.seed, plan.content, resolved, receipt, picks, contents, dealt, _summaries(units), units.height
+    )
+
+
+def _deal(
+    session: Session, design: PlanDesign, picks: pl.DataFrame, took_part: pl.DataFrame, seed: str
+) -> scoring_draw.Assignment | None:
+    people = inspectors_of(session, design)
+    if not people or picks.is_empty():
+        return None
+    by_agent = pl.DataFrame(
+        [(agent, str(user)) for user, _, agent in people if agent],
+        schema={"agent_id": pl.String, "inspector_id": pl.String}, orient="row",
+    )
+    own = took_part.join(by_agent, on="agent_id").select("unit_id", "inspector_id")
+    return scoring_draw.assign(
+        picks.select("unit_id", "agent_id"), [str(user) for user, _, _ in people], seed,
+        excluded=list(own.iter_rows()), double_share=design.double_share,
+    )
+
+
+def _summaries(units: pl.DataFrame) -> pl.DataFrame:
+    """What estimates need of the whole frame: per source and agent its size and the means of the predictions."""
+    return (
+        units.group_by("source", "agent_id")
+        .agg(units=pl.len(), mean_risk=pl.col("p").mean(), mean_loss=pl.col("loss").mean())
+        .sort("source", "agent_id")
+    )
+
+
+def _write(
+    session: Session, actor: Actor, now: datetime, plan: Plan, period: Period, nonce: str, next_seed: str, name: str,
+    ready: _Prepared,
+) -> Published:
+    record = document(ready.receipt, ready.resolved, ready.summaries, committed_at=plan.committed_at)
+    digest = document_hash(record)
+    draw_id = session.execute(
+        insert(Draw)
+        .values(
+            plan_id=plan.id, name=(name or f"{plan.name} {period.first} – {period.last}")[:200],
+            period_from=period.first, period_to=period.last, archive_version=ready.resolved.archive_version,
+            frame_hash=ready.receipt.frame_hash, frame_size=ready.frame_size, receipt=record, receipt_hash=digest,
+            rubric_version_id=plan.rubric_version_id, published_by=actor.user_id or None, published_at=now, nonce=nonce,
+        )
+        .returning(Draw.id)
+    ).scalar_one()
+    by_unit = _write_samples(session, draw_id, ready, transcripts.store(session, ready.contents, now))
+    rows = _assignments(session, ready, by_unit, now)
+    for start in range(0, len(rows), _BATCH):
+        session.execute(insert(Assignment), rows[start : start + _BATCH])
+    session.execute(
+        update(Plan)
+        .where(Plan.id == plan.id)
+        .values(seed=next_seed, seed_commitment=scoring_draw.commit(next_seed), committed_at=now)
+    )
+    audit.record(
+        session, actor, now, "draw.published", "draw", draw_id, plan=plan.id, first=str(period.first),
+        last=str(period.last), archive_version=ready.resolved.archive_version, units=ready.frame_size,
+        samples=len(by_unit), receipt=digest, next_commitment=scoring_draw.commit(next_seed),
+    )
+    audit.bump(session, "draws", "samples")
+    unassigned = sum(row["inspector_id"] is None for row in rows)
+    return Published(draw_id, len(by_unit), len(rows), unassigned, digest, repeated=False)
+
+
+def _write_samples(session: Session, draw_id: int, ready: _Prepared, frozen: Sequence[int]) -> dict[str, int]:
+    rows = [
+        {
+            "draw_id": draw_id, "unit_id": pick["unit_id"], "source": pick["source"],
+            "conversation_key": pick["conversation_key"], "agent_id": pick["agent_id"], "stratum": pick["stratum"],
+            "reason": pick["reason"], "pi": pick["pi"], "u": pick["u"], "rank": pick["rank"], "risk": pick["p"],
+            "prediction": pick["loss"], "occurred_at": pick["occurred_at"], "transcript_id": transcript,
+        }
+        for pick, transcript in zip(ready.picks.iter_rows(named=True), frozen, strict=True)
+    ]
+    for start in range(0, len(rows), _BATCH):
+        session.execute(insert(Sample), rows[start : start + _BATCH])
+    return dict(session.execute(select(Sample.unit_id, Sample.id).where(Sample.draw_id == draw_id)).all())
+
+
+def _assignments(session: Session, ready: _Prepared, by_unit: Mapping[str, int], now: datetime) -> list[dict[str, Any]]:
+    """Queue places in the order of the permanent numbers, behind what waits already.
+
+    Without inspectors, or where everybody took part, a sample waits in the common queue.
+    """
+    last = session.scalar(select(func.max(Assignment.position))) or 0
+    position = {unit: last + k for k, unit in enumerate(ready.picks["unit_id"], start=1)}
+    dealt = ready.dealt
+    pairs = [] if dealt is None else list(dealt.pairs.select("unit_id", "inspector_id", "role").iter_rows())
+    common = ready.picks["unit_id"].to_list() if dealt is None else dealt.unassigned
+    places = [(unit, int(who), "primary" if role == "first" else "double") for unit, who, role in pairs]
+    places += [(unit, None, "primary") for unit in common]  # type: ignore[misc]
+    return [
+        {
+            "sample_id": by_unit[unit], "inspector_id": who, "kind": kind, "position": position[unit], "version": 1,
+            "created_at": now,
+        }
+        for unit, who, kind in sorted(places, key=lambda place: (position[place[0]], place[2]))
+    ]

@@ -1,0 +1,275 @@
+"""Published draws: looking at them, verifying them, exporting their receipt, replacing what cannot be reviewed.
+
+The receipt of the moment of publishing never changes; replacements are facts of their own and are added when the
+receipt is shown or exported.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from qa import audit
+from qa.draws import frames
+from qa.draws.previewing import Resolved, planned_frame
+from qa.draws.record import amended, document_hash, parse, to_json
+from qa.errors import Invalid, NotFound
+from qa.i18n import N_
+from qa.policy import Actor, Right, require
+from qa.tables import Assignment, Draw, Plan, Sample, User
+from qa.workbench import Workbench
+from scoring import draw as scoring_draw
+from scoring.draw import Difference, Pick, Replacement
+
+
+@dataclass(frozen=True)
+class DrawView:
+    """A published draw in a list."""
+
+    id: int
+    name: str
+    plan_id: int
+    plan_name: str
+    period_from: date
+    period_to: date
+    archive_version: int
+    frame_size: int
+    samples: int
+    finished: int
+    withdrawn: int
+    receipt_hash: str
+    published_at: datetime
+    published_by: str
+
+
+@dataclass(frozen=True)
+class ReceiptFile:
+    """What ships with a draw: a zip of receipt.json, frame.csv and the script that draws again without the product."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Result of drawing again. No differences = equal."""
+
+    draw_id: int | None
+    units: int
+    reviews: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def equal(self) -> bool:
+        return not self.differences
+
+
+def list_draws(bench: Workbench, actor: Actor, *, plan_id: int | None = None) -> list[DrawView]:
+    """Published draws, newest first."""
+    require(actor, Right.VIEW_DRAWS)
+    with bench.db.read() as session:
+        return _views(session, None, plan_id)
+
+
+def get_draw(bench: Workbench, actor: Actor, draw_id: int) -> DrawView:
+    """One draw. Raises `NotFound`."""
+    require(actor, Right.VIEW_DRAWS)
+    with bench.db.read() as session:
+        found = _views(session, draw_id, None)
+    if not found:
+        raise NotFound(N_("There is no draw {draw}."), draw=draw_id)
+    return found[0]
+
+
+def samples(bench: Workbench, actor: Actor, draw_id: int) -> pl.DataFrame:
+    """The samples of a draw, for showing: sample_id, unit_id, source, agent_id, reason, pi, rank, finished, withdrawn."""
+    require(actor, Right.VIEW_DRAWS)
+    done = select(Assignment.sample_id).where(Assignment.finished_as == "submitted", Assignment.kind == "primary")
+    query = (
+        select(
+            Sample.id, Sample.unit_id, Sample.source, Sample.agent_id, Sample.reason, Sample.pi, Sample.rank,
+            Sample.id.in_(done), Sample.withdrawn_at, Sample.withdrawn_reason,
+        )
+        .where(Sample.draw_id == draw_id)
+        .order_by(Sample.source, Sample.agent_id, Sample.rank, Sample.id)
+    )
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
+        "sample_id": pl.Int64, "unit_id": pl.String, "source": pl.String, "agent_id": pl.String, "reason": pl.String,
+        "pi": pl.Float64, "rank": pl.Int64, "finished": pl.Boolean, "withdrawn_at": pl.Datetime("us", "UTC"),
+        "withdrawn_reason": pl.String,
+    }
+    with bench.db.read() as session:
+        return pl.DataFrame([tuple(row) for row in session.execute(query)], schema=schema, orient="row")
+
+
+def receipt_of(bench: Workbench, actor: Actor, draw_id: int) -> dict[str, Any]:
+    """The receipt of a draw as plain data, with the replacements made since it was published."""
+    require(actor, Right.VIEW_DRAWS)
+    with bench.db.read() as session:
+        return _document(session, draw_id)
+
+
+def read_receipt(content: bytes) -> dict[str, Any]:
+    """Read an exported receipt: the JSON itself, or the zip that holds it. Raises `Invalid`."""
+    try:
+        if content[:2] == b"PK":
+            with zipfile.ZipFile(io.BytesIO(content)) as bundle:
+                content = bundle.read("receipt.json")
+        data = json.loads(content)
+        if not isinstance(data, dict):
+            raise ValueError("not an object")
+    except (ValueError, KeyError, zipfile.BadZipFile) as problem:
+        raise Invalid(N_("This is not a receipt of a draw: {reason}"), reason=str(problem)) from problem
+    return data
+
+
+def verify(bench: Workbench, actor: Actor, *, draw_id: int | None = None, receipt: dict[str, Any] | None = None) -> Verification:
+    """Draw again from the archive version and seed on the receipt, and say every difference.
+
+    With `draw_id` the stored receipt, its fingerprint and the stored samples are compared as well; with `receipt` only
+    what the file says.
+    """
+    require(actor, Right.VIEW_DRAWS)
+    found: list[Difference] = []
+    if receipt is None:
+        with bench.db.read() as session:
+            receipt = _document(session, draw_id or 0)
+            found += _stored_differences(session, draw_id or 0, receipt)
+    stated, resolved = parse(receipt)
+    planned = planned_frame(_frame(bench, resolved), resolved)
+    found += scoring_draw.verify(stated, planned.frame)
+    return Verification(draw_id, stated.units, stated.reviews, tuple(found))
+
+
+def export_receipt(bench: Workbench, actor: Actor, *, now: datetime, draw_id: int) -> ReceiptFile:
+    """Receipt, frame and stand-alone script in one zip; the export is audited."""
+    require(actor, Right.VIEW_DRAWS)
+    with bench.db.read() as session:
+        data = _document(session, draw_id)
+    _, resolved = parse(data)
+    planned = planned_frame(_frame(bench, resolved), resolved)
+    script = resources.files("scoring.draw").joinpath("verify_receipt.py").read_text("utf-8")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, text in (
+            ("receipt.json", to_json(data)),
+            ("frame.csv", planned.frame.select("unit_id", "agent_id", "source", "pi", "role").write_csv()),
+            ("verify_receipt.py", script),
+        ):
+            bundle.writestr(zipfile.ZipInfo(name, now.utctimetuple()[:6]), text)
+    with bench.db.write() as session:
+        audit.record(session, actor, now, "draw.exported", "draw", draw_id, receipt=document_hash(data))
+    return ReceiptFile(f"spotcheck-draw-{draw_id}.zip", buffer.getvalue())
+
+
+def redraw(bench: Workbench, data: dict[str, Any]) -> tuple[pl.DataFrame, pl.DataFrame, Resolved]:
+    """The draw of a document as it stands now (after its replacements), its frame, and what it was resolved to."""
+    receipt, resolved = parse(data)
+    units = _frame(bench, resolved)
+    drawn = scoring_draw.select(planned_frame(units, resolved), receipt.seed)
+    for step in receipt.replacements:
+        drawn, _ = scoring_draw.replace(drawn, step.unit_id, step.reason)
+    return drawn, units, resolved
+
+
+def _frame(bench: Workbench, resolved: Resolved) -> pl.DataFrame:
+    snapshot = bench.archive.at(resolved.archive_version)
+    return frames.build(snapshot, resolved.design, resolved.period, ZoneInfo(resolved.time_zone), resolved.agents)
+
+
+def _document(session: Session, draw_id: int) -> dict[str, Any]:
+    draw = session.get(Draw, draw_id)
+    if draw is None:
+        raise NotFound(N_("There is no draw {draw}."), draw=draw_id)
+    substitute = aliased(Sample)
+    rows = session.execute(
+        select(Sample, substitute)
+        .outerjoin(substitute, substitute.replaces_id == Sample.id)
+        .where(Sample.draw_id == draw_id, Sample.withdrawn_at.is_not(None))
+        .order_by(Sample.withdrawn_at, Sample.id)
+    ).all()
+    steps = [
+        (
+            Replacement(out.unit_id, into.unit_id if into else None, out.withdrawn_reason or ""),
+            Pick(into.unit_id, into.agent_id, into.source, into.reason, into.pi, into.u, into.rank) if into else None,
+        )
+        for out, into in rows
+    ]
+    return amended(draw.receipt, steps) if steps else dict(draw.receipt)
+
+
+def _stored_differences(session: Session, draw_id: int, data: dict[str, Any]) -> list[Difference]:
+    draw = session.get_one(Draw, draw_id)
+    found: list[Difference] = []
+    actual = document_hash(draw.receipt)
+    if actual != draw.receipt_hash:
+        found.append(Difference("receipt_hash", "", draw.receipt_hash, actual))
+    stated = {pick["unit_id"]: pick["pi"] for pick in data["picks"]}
+    kept = dict(
+        session.execute(
+            select(Sample.unit_id, Sample.pi).where(Sample.draw_id == draw_id, Sample.withdrawn_at.is_(None))
+        ).all()
+    )
+    for unit in sorted(stated.keys() | kept.keys()):
+        if stated.get(unit) != kept.get(unit):
+            found.append(Difference("sample", unit, str(stated.get(unit, "absent")), str(kept.get(unit, "absent"))))
+    return found
+
+
+def _views(session: Session, draw_id: int | None, plan_id: int | None) -> list[DrawView]:
+    counts = (
+        select(
+            Sample.draw_id,
+            func.count().label("samples"),
+            func.count(Sample.withdrawn_at).label("withdrawn"),
+        )
+        .group_by(Sample.draw_id)
+        .subquery()
+    )
+    finished = (
+        select(Sample.draw_id, func.count(func.distinct(Sample.id)).label("finished"))
+        .join(Assignment, Assignment.sample_id == Sample.id)
+        .where(Assignment.finished_as == "submitted", Assignment.kind == "primary")
+        .group_by(Sample.draw_id)
+        .subquery()
+    )
+    columns: Sequence[Any] = (
+        Draw.id, Draw.name, Draw.plan_id, Plan.name.label("plan_name"), Draw.period_from, Draw.period_to,
+        Draw.archive_version, Draw.frame_size, func.coalesce(counts.c.samples, 0).label("samples"),
+        func.coalesce(finished.c.finished, 0).label("finished"),
+        func.coalesce(counts.c.withdrawn, 0).label("withdrawn"), Draw.receipt_hash, Draw.published_at,
+        func.coalesce(User.display_name, "").label("published_by"),
+    )
+    query = (
+        select(*columns)
+        .join(Plan, Plan.id == Draw.plan_id)
+        .outerjoin(counts, counts.c.draw_id == Draw.id)
+        .outerjoin(finished, finished.c.draw_id == Draw.id)
+        .outerjoin(User, User.id == Draw.published_by)
+        .order_by(Draw.period_to.desc(), Draw.id.desc())
+    )
+    if draw_id is not None:
+        query = query.where(Draw.id == draw_id)
+    if plan_id is not None:
+        query = query.where(Draw.plan_id == plan_id)
+    return [DrawView(**row._mapping) for row in session.execute(query)]
+
+
+def receipt_from_file(path: Path) -> dict[str, Any]:
+    """Read an exported receipt from disk. Raises `NotFound` or `Invalid`."""
+    try:
+        return read_receipt(path.read_bytes())
+    except OSError as problem:
+        raise NotFound(N_("The file {file} cannot be read."), file=str(path)) from problem
