@@ -14,7 +14,7 @@ from pages.kit.guard import enter
 from pages.kit.nav import navigation
 from qa.web import application
 
-if get_script_run_ctx() is None:
+if get_script_run_ctx(suppress_warning=True) is None:
     app = st.App(__file__, **application.parts())
 else:
     page = enter()

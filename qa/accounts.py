@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
@@ -29,8 +29,11 @@ from qa.workbench import Workbench
 PASSWORD_LENGTH = 8
 LINK_HOURS = 72
 FAILURE_WINDOW = timedelta(minutes=15)
-FAILURES_PER_ACCOUNT = 8
+FAILURES_PER_BROWSER = 8
+"""For one account from one address: somebody guessing. Others can still sign in to that account from elsewhere."""
 FAILURES_PER_ADDRESS = 40
+FAILURES_PER_ACCOUNT = 200
+"""For one account from anywhere: guessing spread over many addresses."""
 _LOGIN = re.compile(r"[^\s/\\<>\"'`]{1,100}")
 
 _hasher = PasswordHasher()
@@ -101,7 +104,7 @@ def sign_in(bench: Workbench, login: str, password: str, *, address: str, now: d
             raise Denied(N_("The account name or the password is wrong."))
         if _hasher.check_needs_rehash(known):
             row.password_hash = _hasher.hash(password)
-        _forget_failures(session, login)
+        _forget_failures(session, login, address)
         return _open(bench, session, row, now, how="password")
 
 
@@ -204,13 +207,24 @@ def _matches(password_hash: str, password: str) -> bool:
         return False
 
 
+def _subjects(login: str, address: str) -> dict[str, int]:
+    """What failures are counted for, and how many are too many."""
+    return {
+        f"browser:{address}:{login}"[:200]: FAILURES_PER_BROWSER,
+        f"address:{address}"[:200]: FAILURES_PER_ADDRESS,
+        f"account:{login}"[:200]: FAILURES_PER_ACCOUNT,
+    }
+
+
 def _limit(bench: Workbench, login: str, address: str, now: datetime) -> None:
-    for subject, most in ((f"login:{login}"[:200], FAILURES_PER_ACCOUNT), (f"ip:{address}"[:200], FAILURES_PER_ADDRESS)):
-        with bench.db.read() as session:
-            failures = session.scalar(
-                select(func.count()).where(LoginFailure.subject == subject, LoginFailure.at > now - FAILURE_WINDOW)
-            )
-        if (failures or 0) >= most:
+    subjects = _subjects(login, address)
+    with bench.db.read() as session:
+        failures = session.execute(
+            select(LoginFailure.subject, func.count())
+            .where(LoginFailure.subject.in_(subjects), LoginFailure.at > now - FAILURE_WINDOW)
+            .group_by(LoginFailure.subject)
+        )
+        if any(count >= subjects[subject] for subject, count in failures):
             raise Denied(
                 N_("Too many failed attempts. Try again in {minutes} minutes."), minutes=int(FAILURE_WINDOW.total_seconds() // 60)
             )
@@ -218,13 +232,15 @@ def _limit(bench: Workbench, login: str, address: str, now: datetime) -> None:
 
 def _remember_failure(bench: Workbench, login: str, address: str, now: datetime) -> None:
     with bench.db.write() as session:
-        session.execute(LoginFailure.__table__.delete().where(LoginFailure.at < now - 4 * FAILURE_WINDOW))  # type: ignore[attr-defined]
-        session.add(LoginFailure(subject=f"login:{login}"[:200], at=now))
-        session.add(LoginFailure(subject=f"ip:{address}"[:200], at=now))
+        session.execute(delete(LoginFailure).where(LoginFailure.at < now - 4 * FAILURE_WINDOW))
+        session.add_all(LoginFailure(subject=subject, at=now) for subject in _subjects(login, address))
 
 
-def _forget_failures(session: Session, login: str) -> None:
-    session.execute(LoginFailure.__table__.delete().where(LoginFailure.subject == f"login:{login}"[:200]))  # type: ignore[attr-defined]
+def _forget_failures(session: Session, login: str, address: str | None = None) -> None:
+    """After a good sign-in from `address`; or, without one, after an admin set a new password."""
+    forgotten = list(_subjects(login, address or "-"))
+    forgotten = [forgotten[0]] if address else [forgotten[0], forgotten[2]]
+    session.execute(delete(LoginFailure).where(LoginFailure.subject.in_(forgotten)))
 
 
 # Managing accounts

@@ -39,6 +39,8 @@ class Opener:
     def __call__(self, *, create: bool = False) -> Workbench:
         """The workbench. With `create` the stores are made and the schema brought up to date first."""
         if self._bench is None:
+            if not create:
+                self._require_file()
             bench = Workbench.open(self.config)
             try:
                 self._prepare(bench, create)
@@ -54,9 +56,18 @@ class Opener:
             return
         current = migrations.current(bench.db)
         if current is None:
-            raise Conflict(N_("There is no workbench in {home} yet. Run “spotcheck init” first."), home=str(self.config.home))
+            raise self._nothing_here()
         if current != migrations.newest():
             raise Conflict(N_("The database was made by another version of Spotcheck. Run “spotcheck upgrade”."))
+
+    def _require_file(self) -> None:
+        """Opening would create an empty database in a folder that was perhaps only mistyped."""
+        prefix = "sqlite:///"
+        if self.config.database.startswith(prefix) and not Path(self.config.database.removeprefix(prefix)).exists():
+            raise self._nothing_here()
+
+    def _nothing_here(self) -> Conflict:
+        return Conflict(N_("There is no workbench in {home} yet. Run “spotcheck init” first."), home=str(self.config.home))
 
     def close(self) -> None:
         """Close what was opened."""

@@ -42,6 +42,13 @@ def newest() -> str | None:
     return ScriptDirectory.from_config(config).get_current_head()
 
 
+def revisions() -> frozenset[str]:
+    """All revisions the code knows."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return frozenset(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
+
+
 def revise(db: Database, message: str) -> None:
     """Write a migration with the difference between the models and `db` (for developers)."""
     command.revision(_alembic(db), message=message, autogenerate=True)

@@ -2,9 +2,48 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+
+from starlette.middleware import Middleware
+
+from qa import migrations
+from qa.config import load
+from qa.errors import Conflict
+from qa.i18n import N_
+from qa.web import health, options
+from qa.web.middleware import Gate
+from qa.web.signin import SignIn
+from qa.workbench import shared
 
 
 def parts() -> dict[str, Any]:
-    """Keyword arguments for `st.App`."""
-    return {}
+    """Keyword arguments for `st.App`; also sets Streamlit's options for this process."""
+    options.apply(load())
+    return {
+        "routes": [*SignIn(shared).routes(), *health.routes(shared)],
+        "middleware": [Middleware(Gate, bench=shared)],
+        "lifespan": _lifespan,
+    }
+
+
+@asynccontextmanager
+async def _lifespan(app: object) -> AsyncIterator[dict[str, Any]]:
+    bench = shared()
+    if migrations.current(bench.db) != migrations.newest():
+        raise Conflict(N_("The database is not set up for this version of Spotcheck. Run “spotcheck init” or “spotcheck upgrade”."))
+    _warm_up()
+    yield {}
+
+
+def _warm_up() -> None:
+    """Load what pages need, then move it out of the garbage collector's sight: collecting it again and again costs more
+    than everything a page does."""
+    import plotly.graph_objects
+    import polars  # noqa: F401
+
+    _ = plotly.graph_objects.Figure
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,76 @@
+"""`init`, `upgrade` and `doctor`: setting up an installation and looking after it."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from typing import Any
+
+from qa import accounts, health, migrations
+from qa.cli.main import Opener
+from qa.cli.output import Output
+from qa.cli.output import t as _
+from qa.cli.user import link
+from qa.errors import SpotcheckError, Unavailable
+from qa.policy import SYSTEM, Role
+from qa.workbench import Workbench
+
+MARKS = {health.State.OK: "✓", health.State.WARNING: "!", health.State.FAILED: "✗"}
+
+
+def add(subparsers: Any) -> None:
+    """Register the commands."""
+    init = subparsers.add_parser("init", help=_("create the database, the archive and the first admin"))
+    init.add_argument("--admin", default="admin", help=_("account name of the first admin"))
+    init.set_defaults(run=run_init)
+    upgrade = subparsers.add_parser("upgrade", help=_("bring the database to this version's schema"))
+    upgrade.set_defaults(run=run_upgrade)
+    doctor = subparsers.add_parser("doctor", help=_("examine the installation"))
+    doctor.set_defaults(run=run_doctor)
+
+
+def run_init(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Set up; running it again changes nothing that is there."""
+    bench, now = opener(create=True), datetime.now(UTC)
+    if any(account.role is Role.ADMIN for account in accounts.users(bench, SYSTEM)):
+        out.say(out.t("The workbench in {home} is set up.", home=str(bench.config.home)))
+        out.json({"home": bench.config.home, "link": None})
+        return 0
+    admin = accounts.create_user(bench, SYSTEM, now=now, login=args.admin, role=Role.ADMIN)
+    url = link(bench.config, accounts.new_link(bench, SYSTEM, admin.id, now=now))
+    out.say(out.t("The workbench in {home} is set up.", home=str(bench.config.home)))
+    out.say(out.t("Start it with “spotcheck serve”, then sign in as {login} (once, within {hours} hours):", login=admin.login, hours=accounts.LINK_HOURS))
+    out.say(url)
+    out.json({"home": bench.config.home, "admin": admin.login, "link": url})
+    return 0
+
+
+def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Migrate the schema."""
+    bench = Workbench.open(opener.config)
+    try:
+        before = migrations.current(bench.db)
+        migrations.upgrade(bench.db)
+        after = migrations.current(bench.db)
+    finally:
+        bench.close()
+    out.say(out.t("Nothing to do: the schema is {revision}.", revision=after) if before == after
+            else out.t("The schema was brought from {before} to {after}.", before=before or "–", after=after))
+    out.json({"before": before, "after": after})
+    return 0
+
+
+def run_doctor(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Examine; the exit code is 1 when something fails."""
+    try:
+        bench = Workbench.open(opener.config)
+    except OSError as problem:
+        raise Unavailable("{place} cannot be written: {reason}", place=str(opener.config.home), reason=str(problem)) from problem
+    try:
+        findings = health.examine(bench, SYSTEM)
+    finally:
+        bench.close()
+    t = out.t
+    out.table(["", t("What"), t("Finding")], [[MARKS[f.state], t(f.name), t(f.detail, **f.facts)] for f in findings])
+    out.json([{"name": f.name, "state": f.state, "detail": f.detail.format(**f.facts)} for f in findings])
+    return SpotcheckError.exit_code if any(f.state is health.State.FAILED for f in findings) else 0

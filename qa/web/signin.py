@@ -1,0 +1,190 @@
+"""The sign-in pages: plain HTML without script, in both languages. They speak HTTP; `qa.accounts` decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html import escape
+from urllib.parse import parse_qs, quote
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from qa import accounts
+from qa.errors import SpotcheckError, Unavailable
+from qa.i18n import LANGUAGE_NAMES, LANGUAGES, Translator, pick_language
+from qa.web import cookies, provider
+from qa.web.html import page
+from qa.workbench import Workbench
+
+LARGEST_FORM = 8_192
+
+
+class SignIn:
+    """Routes of signing in and out on the workbench that `bench` gives."""
+
+    def __init__(self, bench: Callable[[], Workbench]) -> None:
+        self.bench = bench
+
+    def routes(self) -> list[Route]:
+        """The routes, for `st.App`. `/auth/logout` stands before Streamlit's own."""
+        return [
+            Route("/login", self.form, methods=["GET"]),
+            Route("/login", self.check, methods=["POST"]),
+            Route("/login/link", self.link, methods=["GET", "POST"]),
+            Route("/login/oidc", self.vouched, methods=["GET"]),
+            Route("/auth/logout", self.leave, methods=["GET", "POST"]),
+        ]
+
+    async def form(self, request: Request) -> Response:
+        """The sign-in form; somebody signed in goes straight on."""
+        if await self._is_signed_in(request):
+            return RedirectResponse(cookies.safe_path(request.query_params.get("next", "/")), 303)
+        return self._form(request)
+
+    async def check(self, request: Request) -> Response:
+        """The form sent: sign in, or show it again with the reason."""
+        fields = await _fields(request)
+        if fields is None:
+            return self._form(request, status=413)
+        login, password, wanted = (fields.get(name, "") for name in ("login", "password", "next"))
+        address = request.client.host if request.client else "-"
+        bench, now = self.bench(), datetime.now(UTC)
+        try:
+            signed_in = await to_thread.run_sync(lambda: accounts.sign_in(bench, login, password, address=address, now=now))
+        except SpotcheckError as error:
+            return self._form(request, error, login=login, wanted=wanted, status=403)
+        return await self._welcome(request, signed_in, cookies.safe_path(wanted or "/"))
+
+    async def link(self, request: Request) -> Response:
+        """A one-time link. Outside demo mode a button must be pressed, because chat programs open links to preview them."""
+        bench, now = self.bench(), datetime.now(UTC)
+        token = request.query_params.get("token", "")
+        if request.method == "GET" and not bench.config.demo:
+            return self._ask_for_link(request, token)
+        if request.method == "POST":
+            token = (await _fields(request) or {}).get("token", "")
+        try:
+            signed_in = await to_thread.run_sync(lambda: accounts.sign_in_by_link(bench, token, now=now))
+        except SpotcheckError as error:
+            return self._form(request, error, status=403)
+        return await self._welcome(request, signed_in, "/")
+
+    async def vouched(self, request: Request) -> Response:
+        """Back from the identity provider: the account is ours to find, role and active flag are ours to know."""
+        bench, now = self.bench(), datetime.now(UTC)
+        identity = provider.identity(request) if bench.config.oidc else None
+        if identity is None:
+            return RedirectResponse("/login", 303)
+        try:
+            signed_in = await to_thread.run_sync(lambda: accounts.sign_in_by_identity(bench, identity, now=now))
+        except SpotcheckError as error:
+            response = self._form(request, error, status=403)
+            cookies.clear_cookies(response, bench.config, request.cookies)
+            return response
+        return await self._welcome(request, signed_in, "/")
+
+    async def leave(self, request: Request) -> Response:
+        """Sign out. A link on another site cannot do it: that shows the sign-in page, which leads back."""
+        bench, now = self.bench(), datetime.now(UTC)
+        response = RedirectResponse("/login", 303)
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return response
+        token = request.cookies.get(cookies.cookie_name(bench.config))
+        if token:
+            await to_thread.run_sync(lambda: accounts.sign_out(bench, token, now=now))
+        cookies.clear_cookies(response, bench.config, request.cookies)
+        return response
+
+    # the rest is private
+
+    async def _is_signed_in(self, request: Request) -> bool:
+        bench, now = self.bench(), datetime.now(UTC)
+        token = request.cookies.get(cookies.cookie_name(bench.config))
+        return bool(token) and await to_thread.run_sync(lambda: accounts.session_mark(bench, token or "", now=now)) is not None
+
+    async def _welcome(self, request: Request, signed_in: accounts.SignedIn, path: str) -> Response:
+        bench, now = self.bench(), datetime.now(UTC)
+        before = request.cookies.get(cookies.cookie_name(bench.config))
+        if before:
+            await to_thread.run_sync(lambda: accounts.sign_out(bench, before, now=now))
+        response = RedirectResponse(path, 303)
+        cookies.set_cookie(response, bench.config, signed_in.token)
+        return response
+
+    def _translator(self, request: Request) -> Translator:
+        config = self.bench().config
+        chosen = request.query_params.get("lang")
+        wishes = (chosen if chosen in LANGUAGES else None, request.headers.get("accept-language"))
+        return Translator(pick_language(*wishes, default=config.language), config.time_zone)
+
+    def _form(
+        self, request: Request, error: SpotcheckError | None = None, *, login: str = "", wanted: str | None = None, status: int = 200
+    ) -> Response:
+        _ = self._translator(request)
+        config = self.bench().config
+        wanted = cookies.safe_path(wanted if wanted is not None else request.query_params.get("next", "/"))
+        lines = [f'<p class="error" role="alert">{escape(_.error(error))}</p>' if error else ""]
+        if config.oidc:
+            lines += self._provider_link(_)
+        else:
+            lines += _password_form(_, login, wanted, request.query_params.get("lang", ""))
+        if config.demo:
+            lines.append(f'<p class="note">{escape(_("Demo: all data here is generated. Sign in with the links printed at start."))}</p>')
+        return HTMLResponse(page(_, _("Sign in"), "\n".join(lines), _languages(request, _, wanted)), status)
+
+    def _provider_link(self, _: Translator) -> list[str]:
+        try:
+            return [f'<a class="button" href="{escape(provider.login_url())}">{escape(_("Sign in with your organisation"))}</a>']
+        except Unavailable as error:
+            return [f'<p class="error" role="alert">{escape(_.error(error))}</p>']
+
+    def _ask_for_link(self, request: Request, token: str) -> Response:
+        _ = self._translator(request)
+        body = (
+            f'<p>{escape(_("This link signs you in once."))}</p><form method="post" action="/login/link">'
+            f'<input type="hidden" name="token" value="{escape(token)}"><button type="submit">{escape(_("Sign in"))}</button></form>'
+        )
+        return HTMLResponse(page(_, _("Sign in"), body, ""))
+
+
+def _password_form(_: Translator, login: str, wanted: str, lang: str) -> list[str]:
+    action = "/login" + (f"?lang={quote(lang)}" if lang in LANGUAGES else "")
+    focus = ("", " autofocus") if login else (" autofocus", "")
+    return [
+        f'<form method="post" action="{action}">',
+        f'<input type="hidden" name="next" value="{escape(wanted)}">',
+        f'<label for="login">{escape(_("Account"))}</label>',
+        f'<input id="login" name="login" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="100" required value="{escape(login[:100])}"{focus[0]}>',
+        f'<label for="password">{escape(_("Password"))}</label>',
+        f'<input id="password" name="password" type="password" autocomplete="current-password" maxlength="1000" required{focus[1]}>',
+        f'<button type="submit">{escape(_("Sign in"))}</button></form>',
+        f'<p class="note">{escape(_("No account or forgotten password? Ask your admin for a sign-in link."))}</p>',
+    ]
+
+
+def _languages(request: Request, _: Translator, wanted: str) -> str:
+    links = [
+        f'<span aria-current="true">{escape(name)}</span>' if code == _.language
+        else f'<a href="/login?lang={code}&amp;next={escape(quote(wanted, safe=""))}" lang="{code.replace("_", "-")}">{escape(name)}</a>'
+        for code, name in LANGUAGE_NAMES.items()
+    ]
+    return " · ".join(links)
+
+
+async def _fields(request: Request) -> dict[str, str] | None:
+    """The fields of a small form; None when it is too large or not text."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_FORM:
+            return None
+    try:
+        fields = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20, errors="strict")
+    except ValueError:
+        return None
+    return {name: values[0] for name, values in fields.items()}
+
+
