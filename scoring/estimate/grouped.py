@@ -50,45 +50,46 @@ def grouped(
         .with_columns(__cw=pl.col("__c") * pl.col("__w"))
         .with_columns(__cww=pl.col("__cw") * pl.col("__w"))
     )
-    aggregates = [expr for k, value in enumerate(values) for expr in _sums(k, value)]
+    gaps = table.select(pl.col(*values).null_count()).collect(engine="streaming").row(0, named=True)
+    shared = not all(gaps.values())
+    aggregates = [expr for k, value in enumerate(values) for expr in _sums(k, value, gaps[value] > 0)]
+    aggregates += _weight_sums("_", None) if shared else []
     check = (~((pl.col("__pi") > 0) & (pl.col("__pi") <= 1))).fill_null(True).sum().alias("__bad")
     plan = weighted.group_by(keys).agg(check, *aggregates) if keys else weighted.select(check, *aggregates)
     cells = plan.collect(engine="streaming")
     if cells["__bad"].sum():
         raise EstimateError("pi", "expected an inclusion probability in (0, 1] for every row")
-    parts = [_measure(cells, k, value, list(by), strata, pooled) for k, value in enumerate(values)]
+    parts = [_measure(cells, k, value, gaps[value] > 0, list(by), strata, pooled) for k, value in enumerate(values)]
     order = pl.Enum(list(values))
     result = pl.concat(parts).with_columns(measure=pl.col("measure").cast(order)).sort(*by, "measure")
     return _intervals(result, list(by), level, bounds).with_columns(pl.col("measure").cast(pl.String))
 
 
-def _sums(k: int, value: str) -> list[pl.Expr]:
+def _sums(k: int, value: str, gaps: bool) -> list[pl.Expr]:
     """The power sums of one column: everything mean and variance need, so that one pass over the rows suffices."""
     y = pl.col(value)
-    known = y.is_not_null()
-
-    def total(weight: str, expr: pl.Expr | None, name: str) -> pl.Expr:
-        if expr is None:
-            return pl.col(weight).filter(known).sum().alias(f"{name}{k}")
-        return (pl.col(weight) * expr).sum().alias(f"{name}{k}")
-
-    return [
-        y.count().cast(pl.Float64).alias(f"n{k}"),
-        (known & (pl.col("__c") > 0)).sum().cast(pl.Float64).alias(f"m{k}"),
-        total("__w", None, "w"),
-        total("__c", None, "c"),
-        total("__cw", None, "cw"),
-        total("__cww", None, "cww"),
-        total("__w", y, "wy"),
-        total("__cw", y, "cwy"),
-        total("__cww", y, "cwwy"),
-        total("__cww", y * y, "cwwyy"),
-    ]
+    powers = {"wy": ("__w", y), "cwy": ("__cw", y), "cwwy": ("__cww", y), "cwwyy": ("__cww", y * y)}
+    exprs = [(pl.col(weight) * power).sum().alias(f"{name}{k}") for name, (weight, power) in powers.items()]
+    return exprs + (_weight_sums(str(k), y.is_not_null()) if gaps else [])
 
 
-def _measure(cells: pl.DataFrame, k: int, value: str, by: list[str], strata: str | None, pooled: bool) -> pl.DataFrame:
+def _weight_sums(suffix: str, known: pl.Expr | None) -> list[pl.Expr]:
+    """Counts and sums of weights over the rows where the column is known; columns without gaps share one set."""
+
+    def masked(expr: pl.Expr) -> pl.Expr:
+        return expr if known is None else pl.when(known).then(expr)
+
+    weights = {"n": pl.lit(1.0) + 0 * pl.col("__w"), "m": (pl.col("__c") > 0).cast(pl.Float64)}
+    weights |= {name: pl.col(f"__{name}") for name in ("w", "c", "cw", "cww")}
+    return [masked(expr).sum().alias(f"{name}{suffix}") for name, expr in weights.items()]
+
+
+def _measure(
+    cells: pl.DataFrame, k: int, value: str, gaps: bool, by: list[str], strata: str | None, pooled: bool
+) -> pl.DataFrame:
     """Variance of Σ(y − mean)/π from power sums, by stratum where there are strata, then one row per cell."""
-    s = {name: pl.col(f"{name}{k}") for name in ("n", "m", "w", "c", "cw", "cww", "wy", "cwy", "cwwy", "cwwyy")}
+    s = {name: pl.col(f"{name}{k}") for name in ("wy", "cwy", "cwwy", "cwwyy")}
+    s |= {name: pl.col(f"{name}{k if gaps else '_'}") for name in ("n", "m", "w", "c", "cw", "cww")}
     size, top = s["w"], s["wy"]
     if strata:
         size, top = (s["w"].sum().over(by), s["wy"].sum().over(by)) if by else (s["w"].sum(), s["wy"].sum())
@@ -156,8 +157,8 @@ def _pooled_unit_variance(rows: pl.DataFrame) -> float | None:
 
 def _intervals(table: pl.DataFrame, by: list[str], level: float, bounds: tuple[float, float] | None) -> pl.DataFrame:
     variance, df = table["variance"].to_numpy(), table["df"].to_numpy()
-    quantile = stats.t.ppf(0.5 + level / 2, np.where(df > 0, df, 1.0))
-    half = quantile * np.sqrt(np.maximum(variance, 0.0))
+    distinct, where = np.unique(np.where(df > 0, df, 1.0), return_inverse=True)
+    half = stats.t.ppf(0.5 + level / 2, distinct)[where] * np.sqrt(np.maximum(variance, 0.0))
     reason = (
         pl.when(pl.col("n") == 0).then(pl.lit("no_reviews"))
         .when(pl.col("random") == 0).then(pl.lit(""))

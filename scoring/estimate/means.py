@@ -133,7 +133,8 @@ def _adjusted(rows: pl.DataFrame, value: str, severities: Severities | None) -> 
 
 def tune(sample: pl.DataFrame, *, value: str = "y", prediction: str = "f") -> float:
     """Return the team-wide λ of a (cumulative) sample, 0 below 200 reviews: to be reused for smaller slices of it."""
-    return _lambda(_read(sample, None, value, prediction, None), None)
+    s = _read(sample, None, value, prediction, None)
+    return w.tuned_lambda(s.codes, s.y, s.f, s.pi, s.k) if s.f is not None and len(s.y) >= w.TUNING_REVIEWS else 0.0
 
 
 def _lambda(s: _Sample, given: float | None) -> float:
@@ -141,7 +142,9 @@ def _lambda(s: _Sample, given: float | None) -> float:
         return 0.0
     if given is not None:
         return given
-    return w.tuned_lambda(s.codes, s.y, s.f, s.pi, s.k) if len(s.y) >= w.TUNING_REVIEWS else 0.0
+    if s.f_sum is None or len(s.y) < w.TUNING_REVIEWS:
+        return 0.0
+    return w.tuned_lambda(s.codes, s.y, s.f, s.pi, s.k)
 
 
 def _prediction_total(s: _Sample, lam: float) -> Floats | None:
@@ -169,7 +172,7 @@ def team(
     ``sample`` has a row per reviewed unit: agent_id (the stratum), pi, the value and, where a model exists, the
     prediction. ``population`` has every unit of the frame (or the result of ``totals``). Difference estimator: mean of
     λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f must come from earlier periods or
-    be cross-fitted. λ is tuned from 200 reviews on, 0 below, unless given. Variance by Deville within agents, degrees of
+    be cross-fitted. λ is tuned from 200 reviews on, 0 below or without a population, unless given. Variance by Deville within agents, degrees of
     freedom by Satterthwaite. ``severities`` removes each inspector's severity and adds its variance. ``bounds`` are the
     lowest and highest possible mean.
     """

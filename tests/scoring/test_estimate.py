@@ -102,7 +102,7 @@ def test_a_perfect_prediction_leaves_no_error_and_a_useless_one_does_no_harm() -
     perfect = estimate.team(rows, population, bounds=(0, 100))
     assert perfect.lam == pytest.approx(1.0)
     assert perfect.value == pytest.approx(80.0)
-    noise = rows.with_columns(f=pl.Series(draw.uniforms("noise", rows.height)))
+    noise = rows.with_columns(f=0.5 + 1e-3 * pl.Series(draw.uniforms("noise", rows.height)))
     useless = estimate.team(noise, population.with_columns(f=pl.lit(0.5)))
     assert useless.se == pytest.approx(estimate.team(rows).se, rel=0.02)
 
