@@ -99,6 +99,12 @@ class Archive:
             finally:
                 self._sweep()
 
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep writers out while the folder is copied. Raises `Conflict` when one is writing."""
+        with self._writer_lock():
+            yield
+
     # the rest is private
 
     def _path(self, table: str) -> str:
