@@ -12,11 +12,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import polars as pl
 from sqlalchemy import insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from qa import audit
+from qa import audit, transcripts
+from qa.archive import Archive
 from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.lifecycle import NEEDS_REASON, TRANSITIONS, Clocks, Event, State, Step, refusal, violation_state
@@ -202,6 +204,12 @@ def retract_at_desk(session: Session, actor: Actor, now: datetime, sample_id: in
             add_step(session, actor, now, violation, Step.RETRACT, sample_id=sample_id)
             taken += 1
     return taken
+
+
+def transcript_now(archive: Archive, conversation_key: str, agent_id: str) -> dict[str, Any]:
+    """The conversation as the archive holds it now, in the shape of a frozen transcript (unmasked)."""
+    unit = {"unit_id": [conversation_key], "source": ["chat"], "conversation_key": [conversation_key], "agent_id": [agent_id]}
+    return transcripts.freeze(archive.at(), pl.DataFrame(unit))[0]
 
 
 def clean_reason(reason: str | None, *, required: bool) -> str | None:

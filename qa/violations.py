@@ -1,0 +1,288 @@
+"""Violations: opening case files for what screening found, and every step people take on them.
+
+Each function is one user action: it asks the policy, takes one transaction, and leaves an event and an audit entry.
+Refuses to know how hits are found, how the board lists files, and what a
+ruling does to a score.
+
+Opening thousands of files must be cheap, so the hits are frozen at once (they are what is being alleged) and the
+transcript when somebody first decides: that person's transcript is then the evidence for good. A bulk clearing keeps the
+archive version instead; the archive can give every transcript back as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from qa import audit, rulebook, transcripts
+from qa.casefile import Evidence, Finding, add_step, add_step_to_many, open_files, take, transcript_now
+from qa.errors import Conflict, Denied
+from qa.i18n import N_
+from qa.lifecycle import NEEDS_RIGHT, State, Step
+from qa.policy import Actor, Right, require
+from qa.sanctions import SETTING, Programme, programme, store_programme
+from qa.tables import Transcript, Violation, ViolationEvent
+from qa.workbench import Workbench
+
+PART = 2_000
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What `open_suspected` did: files opened, files found again, files whose finding has gone."""
+
+    opened: int
+    found_again: int
+    withdrawn: int
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The state of a file after a step."""
+
+    violation_id: int
+    state: State
+
+
+# the programme
+
+
+def set_programme(bench: Workbench, actor: Actor, *, now: datetime, wanted: Programme) -> None:
+    """Change clocks and ladder. Files keep their events; only due dates and shown texts follow."""
+    require(actor, Right.EDIT_RULES)
+    with bench.db.write() as session:
+        store_programme(session, wanted, now)
+        audit.record(session, actor, now, "violations.programme_changed", "setting", SETTING, **asdict(wanted))
+        audit.bump(session, "settings", "violations")
+
+
+# what screening found
+
+
+def open_suspected(bench: Workbench, actor: Actor, *, now: datetime, progress: Progress | None = None) -> Opened:
+    """Bring the case files in line with the hits of the archive; idempotent and safe to interrupt.
+
+    A file that nobody has decided is withdrawn when its finding has gone, and comes back when it is found again.
+    """
+    require(actor, Right.IMPORT)
+    snapshot = bench.archive.at()
+    with bench.db.read() as session:
+        severities = {name.rule_id: name.severity for name in rulebook.names(session).values()}
+        known = _known(session)
+    findings = _findings(snapshot.scan("hits"), snapshot.scan("conversations"), sorted(severities))
+    keys = ["conversation_key", "rule_id", "agent_id"]
+    fresh = findings.join(known, on=keys, how="anti")
+    again = known.filter(pl.col("state") == State.WITHDRAWN.value).join(findings, on=keys, how="inner")
+    gone = known.filter(pl.col("state") == State.SUSPECTED.value).join(findings, on=keys, how="anti")
+    opened = 0
+    for start in range(0, fresh.height, PART):
+        if progress:
+            progress(start / fresh.height, "")
+        with bench.db.write() as session:
+            part = open_files(session, _rows(fresh.slice(start, PART), severities), now)
+            _audit_many(session, actor, now, Step.OPEN, part, snapshot.version)
+        opened += part
+    return Opened(opened, _reopen(bench, actor, now, again, snapshot.version), _withdraw(bench, actor, now, gone, snapshot.version))
+
+
+def _findings(hits: pl.LazyFrame, conversations: pl.LazyFrame, rules: list[str]) -> pl.DataFrame:
+    """One row a (conversation, rule, agent) with its hits in order."""
+    grouped = (
+        hits.filter(pl.col("rule_id").is_in(rules), pl.col("agent_id").is_not_null())
+        .sort("seq", "start", "end")
+        .group_by("conversation_key", "rule_id", "agent_id")
+        .agg(pl.col("rule_version").max(), pl.struct("seq", "start", "end", "matched").alias("evidence"))
+        .collect()
+    )
+    times = (
+        conversations.select("conversation_key", "started_at")
+        .join(grouped.lazy().select("conversation_key").unique(), on="conversation_key", how="semi")
+        .collect()
+    )
+    return grouped.join(times, on="conversation_key", how="left").sort("conversation_key", "rule_id", "agent_id")
+
+
+def _known(session: Session) -> pl.DataFrame:
+    rows = session.execute(
+        select(Violation.id, Violation.conversation_key, Violation.rule_id, Violation.agent_id, Violation.state)
+    ).all()
+    schema = {"id": pl.Int64, "conversation_key": pl.String, "rule_id": pl.String, "agent_id": pl.String, "state": pl.String}
+    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+
+
+def _rows(frame: pl.DataFrame, severities: Mapping[str, str]) -> Iterator[Finding]:
+    for row in frame.iter_rows(named=True):
+        evidence = tuple(Evidence(**hit) for hit in row["evidence"])
+        yield Finding(
+            row["conversation_key"], row["agent_id"], row["rule_id"], row["rule_version"], severities[row["rule_id"]],
+            row["started_at"], evidence,
+        )  # fmt: skip
+
+
+def _withdraw(bench: Workbench, actor: Actor, now: datetime, gone: pl.DataFrame, archive_version: int) -> int:
+    if gone.is_empty():
+        return 0
+    with bench.db.write() as session:
+        # files that somebody has decided once (and re-opened) are waiting for a person, not for the machine
+        ids = _never_decided(session, gone["id"].to_list())
+        moved = add_step_to_many(session, actor, now, ids, State.SUSPECTED, Step.WITHDRAW, None)
+        _audit_many(session, actor, now, Step.WITHDRAW, moved, archive_version)
+    return moved
+
+
+def _never_decided(session: Session, ids: list[int]) -> list[int]:
+    human = [step.value for step in NEEDS_RIGHT]
+    decided: set[int] = set()
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        query = select(ViolationEvent.violation_id).where(ViolationEvent.violation_id.in_(part), ViolationEvent.kind.in_(human))
+        decided.update(session.scalars(query))
+    return [id_ for id_ in ids if id_ not in decided]
+
+
+def _reopen(bench: Workbench, actor: Actor, now: datetime, again: pl.DataFrame, archive_version: int) -> int:
+    if again.is_empty():
+        return 0
+    with bench.db.write() as session:
+        for row in again.iter_rows(named=True):
+            evidence = [asdict(Evidence(**hit)) for hit in row["evidence"]]
+            session.execute(
+                update(Violation).where(Violation.id == row["id"]).values(evidence=evidence, rule_version=row["rule_version"])
+            )
+        moved = add_step_to_many(session, actor, now, again["id"].to_list(), State.WITHDRAWN, Step.OPEN, None)
+        _audit_many(session, actor, now, Step.OPEN, moved, archive_version)
+    return moved
+
+
+def _audit_many(session: Session, actor: Actor, now: datetime, step: Step, n: int, archive_version: int) -> None:
+    if n:
+        audit.record(session, actor, now, f"violations.{step.value}", "violation", "many", n=n, archive_version=archive_version)
+        audit.bump(session, "violations")
+
+
+# the steps of people
+
+
+def confirm(bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, reason: str, seen: State | None = None) -> Decided:
+    """An inspector has read it: this is a violation. The ruling needs a second person."""
+    return _decide(bench, actor, now, violation_id, Step.CONFIRM, reason, seen)
+
+
+def clear(bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, reason: str, seen: State | None = None) -> Decided:
+    """An inspector has read it: a false alarm."""
+    return _decide(bench, actor, now, violation_id, Step.CLEAR, reason, seen)
+
+
+def retract(bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, seen: State | None = None) -> Decided:
+    """Take one's own confirmation or clearing back, as long as nobody has built on it."""
+    return _decide(bench, actor, now, violation_id, Step.RETRACT, None, seen)
+
+
+def reopen(bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, reason: str, seen: State | None = None) -> Decided:
+    """A manager wants a cleared or dismissed file looked at again."""
+    return _decide(bench, actor, now, violation_id, Step.REOPEN, reason, seen)
+
+
+def rule(
+    bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, uphold: bool, reason: str, seen: State | None = None
+) -> Decided:
+    """The manager's ruling on a confirmed violation, by another person than the one who confirmed it."""
+    return _decide(bench, actor, now, violation_id, Step.UPHOLD if uphold else Step.DISMISS, reason, seen)
+
+
+def acknowledge(bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, seen: State | None = None) -> Decided:
+    """The agent concerned accepts an upheld violation."""
+    return _decide(bench, actor, now, violation_id, Step.ACKNOWLEDGE, None, seen)
+
+
+def close(bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, reason: str = "", seen: State | None = None) -> Decided:
+    """Nothing is left to do: acknowledged, or the agent's time to answer is over."""
+    return _decide(bench, actor, now, violation_id, Step.CLOSE, reason, seen)
+
+
+def expunge(bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, reason: str, seen: State | None = None) -> Decided:
+    """Strike an upheld violation from the record; it no longer counts as a repeat."""
+    return _decide(bench, actor, now, violation_id, Step.EXPUNGE, reason, seen)
+
+
+def clear_rule(
+    bench: Workbench, actor: Actor, *, now: datetime, rule_id: str, reason: str, expected: int, agent_id: str | None = None,
+    phrase: str | None = None,
+) -> int:
+    """Clear all suspected files of one rule (of one agent, or with one matched text) with one reason.
+
+    `expected` is the number the caller was shown: raises `Conflict` when it has changed since, so that nobody clears
+    what they have not seen counted. Files of the actor's own chats are left alone. Returns how many were cleared.
+    """  # fmt: skip
+    require(actor, Right.RULE_HIT)
+    if not actor.user_id:
+        raise Denied(N_("This step needs a person who answers for it; sign in to take it."))
+    version = bench.archive.version()
+    with bench.db.write() as session:
+        ids = bulk_ids(session, actor, rule_id, agent_id, phrase)
+        if len(ids) != expected:
+            raise Conflict(N_("There are {n} such files now, not {expected}. Check the list and try again."), n=len(ids), expected=expected)
+        cleared = add_step_to_many(session, actor, now, ids, State.SUSPECTED, Step.CLEAR, reason)
+        facts: dict[str, Any] = {"rule": rule_id, "agent": agent_id, "n": cleared, "archive_version": version}
+        audit.record(session, actor, now, "violations.cleared_in_bulk", "rule", rule_id, **facts)
+        audit.bump(session, "violations")
+    return cleared
+
+
+def bulk_ids(session: Session, actor: Actor, rule_id: str, agent_id: str | None = None, phrase: str | None = None) -> list[int]:
+    """The suspected files that `clear_rule` would clear, oldest first."""
+    query = select(Violation.id, Violation.evidence).where(Violation.state == State.SUSPECTED.value, Violation.rule_id == rule_id)
+    if agent_id:
+        query = query.where(Violation.agent_id == agent_id)
+    if actor.agent_id:
+        query = query.where(Violation.agent_id != actor.agent_id)
+    rows = session.execute(query.order_by(Violation.id))
+    return [id_ for id_, evidence in rows if phrase is None or all(hit["matched"] == phrase for hit in evidence)]
+
+
+def _decide(
+    bench: Workbench, actor: Actor, now: datetime, violation_id: int, step: Step, reason: str | None, seen: State | None
+) -> Decided:
+    require(actor, NEEDS_RIGHT[step])
+    # the archive is read before the transaction: a writer must not wait for a scan
+    content = _transcript_to_freeze(bench, violation_id) if step in (Step.CONFIRM, Step.CLEAR) else None
+    with bench.db.write() as session:
+        violation = take(session, violation_id)
+        _check_person(session, actor, violation, step, content)
+        if content is not None and violation.transcript_id is None:
+            violation.transcript_id = transcripts.store(session, [content], now)[0]
+        clocks = programme(session).clocks
+        state = add_step(session, actor, now, violation, step, reason, seen=seen, clocks=clocks)
+        audit.bump(session, "violations")
+    return Decided(violation_id, state)
+
+
+def _transcript_to_freeze(bench: Workbench, violation_id: int) -> dict[str, Any] | None:
+    with bench.db.read() as session:
+        violation = session.get(Violation, violation_id)
+        if violation is None or violation.transcript_id is not None:
+            return None
+    return transcript_now(bench.archive, violation.conversation_key, violation.agent_id)
+
+
+def _check_person(session: Session, actor: Actor, violation: Violation, step: Step, content: dict[str, Any] | None) -> None:
+    """Answers come from the agent concerned; everything else from somebody who took no part in the conversation."""
+    if step is Step.ACKNOWLEDGE:
+        if actor.agent_id != violation.agent_id:
+            raise Denied(N_("Only the agent concerned can answer for a violation."))
+        return
+    if actor.agent_id is None:
+        return
+    if content is None and violation.transcript_id is not None:
+        frozen = session.get(Transcript, violation.transcript_id)
+        content = frozen.content if frozen else None
+    took_part = {message.get("agent_id") for message in (content or {}).get("messages", [])}
+    if actor.agent_id == violation.agent_id or actor.agent_id in took_part:
+        raise Denied(N_("You took part in this conversation; somebody else has to decide."))

@@ -1,0 +1,375 @@
+"""Case files on both databases: opening once, every step, two people, races, bulk clearing, the board."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from qa import redline_board as board
+from qa import violations
+from qa.casefile import Evidence, Finding, decide_at_desk, events_of, open_files, retract_at_desk
+from qa.errors import Conflict, Denied, Invalid, NotFound, SpotcheckError, Stale
+from qa.lifecycle import Clocks, State, Step, violation_state
+from qa.policy import SYSTEM, Actor
+from qa.sanctions import Programme, Rung
+from qa.tables import AuditEntry, Transcript, Violation, ViolationEvent
+from qa.workbench import Workbench
+from tests.qa.redline_world import (
+    ADMIN,
+    AGENT,
+    INSPECTOR,
+    LEAD,
+    OTHER_LEAD,
+    PLAYING_INSPECTOR,
+    SECOND,
+    people,
+    publish,
+    put_chats,
+    put_hits,
+    rule,
+)
+
+CHATS = [
+    ("shop:1", "a1", [("customer", "在吗"), ("agent", "傻瓜"), ("agent", "滚")]),
+    ("shop:2", "a1", [("customer", "发票"), ("agent", "不开发票的")]),
+    ("shop:3", "a2", [("customer", "退款"), ("agent", "滚")]),
+]
+HITS = [
+    ("shop:1", 1, "R01", "a1", "傻瓜"),
+    ("shop:1", 2, "R01", "a1", "滚"),
+    ("shop:2", 1, "R07", "a1", "不开发票"),
+    ("shop:3", 1, "R01", "a2", "滚"),
+]
+
+
+@pytest.fixture
+def world(any_bench: Workbench, now: datetime) -> Workbench:
+    people(any_bench)
+    publish(any_bench, rule("R01", "滚"), rule("R07", "不开发票"))
+    put_chats(any_bench, CHATS)
+    put_hits(any_bench, HITS)
+    return any_bench
+
+
+def opened(bench: Workbench, now: datetime) -> dict[tuple[str, str], int]:
+    violations.open_suspected(bench, SYSTEM, now=now)
+    with bench.db.read() as session:
+        return {(v.conversation_key, v.rule_id): v.id for v in session.scalars(select(Violation))}
+
+
+def states(bench: Workbench) -> dict[int, State]:
+    """Cached states, each checked against the function over the events."""
+    with bench.db.read() as session:
+        found = {}
+        for violation in session.scalars(select(Violation)):
+            events = events_of(session, violation.id)
+            assert violation.state == violation_state(events)
+            assert violation.changed_at == events[-1].at
+            found[violation.id] = State(violation.state)
+        return found
+
+
+def test_a_file_a_conversation_rule_and_agent_opened_once(world: Workbench, now: datetime) -> None:
+    first = violations.open_suspected(world, LEAD, now=now)
+    assert (first.opened, first.found_again, first.withdrawn) == (3, 0, 0)
+    second = violations.open_suspected(world, LEAD, now=now + timedelta(hours=1))
+    assert (second.opened, second.found_again, second.withdrawn) == (0, 0, 0)
+    with world.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(ViolationEvent)) == 3
+        file = session.scalars(select(Violation).where(Violation.conversation_key == "shop:1")).one()
+        assert [hit["matched"] for hit in file.evidence] == ["傻瓜", "滚"]
+        assert file.severity == "major"
+    assert set(states(world).values()) == {State.SUSPECTED}
+
+
+def test_opening_at_the_same_time_opens_once(world: Workbench, now: datetime) -> None:
+    errors: list[BaseException] = []
+
+    def go() -> None:
+        try:
+            violations.open_suspected(world, SYSTEM, now=now)
+        except BaseException as problem:
+            errors.append(problem)
+
+    threads = [threading.Thread(target=go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    with world.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(Violation)) == 3
+        assert session.scalar(select(func.count()).select_from(ViolationEvent)) == 3
+
+
+def test_what_is_no_longer_found_is_withdrawn_and_comes_back_with_new_evidence(world: Workbench, now: datetime) -> None:
+    ids = opened(world, now)
+    violations.confirm(world, INSPECTOR, now=now, violation_id=ids["shop:3", "R01"], reason="骂人")
+    put_hits(world, [], replace=True)
+    gone = violations.open_suspected(world, SYSTEM, now=now + timedelta(hours=1))
+    assert gone.withdrawn == 2, "the confirmed one is people's business now"
+    assert states(world)[ids["shop:1", "R01"]] is State.WITHDRAWN
+    put_hits(world, [("shop:1", 2, "R01", "a1", "滚")], replace=True)
+    back = violations.open_suspected(world, SYSTEM, now=now + timedelta(hours=2))
+    assert (back.opened, back.found_again) == (0, 1)
+    with world.db.read() as session:
+        assert [hit["seq"] for hit in session.get_one(Violation, ids["shop:1", "R01"]).evidence] == [2]
+    assert states(world)[ids["shop:1", "R01"]] is State.SUSPECTED
+
+
+def test_a_reopened_file_is_not_withdrawn_by_the_machine(world: Workbench, now: datetime) -> None:
+    ids = opened(world, now)
+    file = ids["shop:1", "R01"]
+    violations.clear(world, INSPECTOR, now=now, violation_id=file, reason="引用")
+    violations.reopen(world, LEAD, now=now, violation_id=file, reason="再看看")
+    put_hits(world, [], replace=True)
+    violations.open_suspected(world, SYSTEM, now=now)
+    assert states(world)[file] is State.SUSPECTED
+
+
+def test_the_whole_way_with_two_people_and_an_audit_trail(world: Workbench, now: datetime) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+    violations.confirm(world, LEAD, now=now, violation_id=file, reason="骂人", seen=State.SUSPECTED)
+    with pytest.raises(Conflict, match="second person"):
+        violations.rule(world, LEAD, now=now, violation_id=file, uphold=True, reason="属实")
+    violations.rule(world, OTHER_LEAD, now=now, violation_id=file, uphold=True, reason="属实", seen=State.CONFIRMED)
+    with pytest.raises(Conflict, match="may still answer"):
+        violations.close(world, LEAD, now=now + timedelta(days=1), violation_id=file)
+    violations.acknowledge(world, AGENT, now=now, violation_id=file)
+    violations.close(world, LEAD, now=now, violation_id=file)
+    violations.expunge(world, LEAD, now=now, violation_id=file, reason="一年已过")
+    assert states(world)[file] is State.EXPUNGED
+    with world.db.read() as session:
+        actions = session.scalars(
+            select(AuditEntry.action).where(AuditEntry.entity == "violation", AuditEntry.entity_id == str(file)).order_by(AuditEntry.id)
+        ).all()
+        assert actions == [f"violation.{s}" for s in ("confirmed", "upheld", "acknowledged", "closed", "expunged")]
+        frozen = session.get_one(Transcript, session.get_one(Violation, file).transcript_id)
+        assert [m["text"] for m in frozen.content["messages"]] == ["在吗", "傻瓜", "滚"]
+
+
+def test_the_evidence_stays_when_the_archive_changes(world: Workbench, now: datetime) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+    before = board.case_file(world, INSPECTOR, file, now=now)
+    assert not before.frozen
+    violations.confirm(world, INSPECTOR, now=now, violation_id=file, reason="骂人")
+    put_chats(world, [("shop:1", "a1", [("customer", "在吗"), ("agent", "您好")])], import_id=2)
+    after = board.case_file(world, INSPECTOR, file, now=now)
+    assert after.frozen
+    assert after.transcript == before.transcript
+    assert after.evidence == before.evidence
+
+
+@pytest.mark.parametrize("actor", [AGENT, ADMIN], ids=["agent", "admin"])
+def test_strangers_neither_see_nor_decide(world: Workbench, now: datetime, actor: Actor) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+    calls: list[Callable[[], object]] = [
+        lambda: board.listing(world, actor, board.Filter(), now=now),
+        lambda: board.case_file(world, actor, file, now=now),
+        lambda: board.counts_by_state(world, actor, board.Filter(), now=now),
+        lambda: board.choices(world, actor),
+        lambda: board.repeats(world, actor, now=now),
+        lambda: board.changes(world, actor, since=now),
+        lambda: violations.confirm(world, actor, now=now, violation_id=file, reason="x"),
+        lambda: violations.clear(world, actor, now=now, violation_id=file, reason="x"),
+        lambda: violations.rule(world, actor, now=now, violation_id=file, uphold=True, reason="x"),
+        lambda: violations.clear_rule(world, actor, now=now, rule_id="R01", reason="x", expected=2),
+        lambda: violations.set_programme(world, actor, now=now, wanted=Programme()),
+    ]
+    for call in calls:
+        with pytest.raises(Denied):
+            call()
+
+
+def test_an_inspector_does_not_rule(world: Workbench, now: datetime) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+    violations.confirm(world, INSPECTOR, now=now, violation_id=file, reason="骂人")
+    with pytest.raises(Denied):
+        violations.rule(world, SECOND, now=now, violation_id=file, uphold=True, reason="x")
+
+
+def test_nobody_decides_about_a_chat_of_their_own(world: Workbench, now: datetime) -> None:
+    ids = opened(world, now)
+    with pytest.raises(Denied, match="took part"):
+        violations.confirm(world, PLAYING_INSPECTOR, now=now, violation_id=ids["shop:1", "R01"], reason="x")
+    violations.confirm(world, PLAYING_INSPECTOR, now=now, violation_id=ids["shop:3", "R01"], reason="骂人")
+    assert violations.clear_rule(world, PLAYING_INSPECTOR, now=now, rule_id="R07", reason="x", expected=0) == 0
+
+
+def test_only_the_agent_concerned_acknowledges(world: Workbench, now: datetime) -> None:
+    file = opened(world, now)["shop:3", "R01"]
+    violations.confirm(world, INSPECTOR, now=now, violation_id=file, reason="骂人")
+    violations.rule(world, LEAD, now=now, violation_id=file, uphold=True, reason="属实")
+    with pytest.raises(Denied, match="agent concerned"):
+        violations.acknowledge(world, AGENT, now=now, violation_id=file)
+    with pytest.raises(Denied):
+        board.own(world, AGENT, "a2", now=now)
+
+
+def test_an_agent_sees_upheld_files_only(world: Workbench, now: datetime) -> None:
+    ids = opened(world, now)
+    violations.confirm(world, INSPECTOR, now=now, violation_id=ids["shop:2", "R07"], reason="确认")
+    assert board.own(world, AGENT, "a1", now=now) == ()
+    violations.rule(world, LEAD, now=now, violation_id=ids["shop:2", "R07"], uphold=True, reason="拒开发票属实")
+    (mine,) = board.own(world, AGENT, "a1", now=now)
+    assert mine.reason == "拒开发票属实"
+    assert mine.may_answer
+
+
+@pytest.mark.parametrize("reason", ["", "   "])
+def test_a_decision_needs_a_reason(world: Workbench, now: datetime, reason: str) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+    with pytest.raises(Invalid, match="reason"):
+        violations.clear(world, INSPECTOR, now=now, violation_id=file, reason=reason)
+    with pytest.raises(Invalid, match="characters"):
+        violations.clear(world, INSPECTOR, now=now, violation_id=file, reason="x" * 2001)
+    assert states(world)[file] is State.SUSPECTED
+
+
+def test_unknown_file(world: Workbench, now: datetime) -> None:
+    with pytest.raises(NotFound):
+        violations.confirm(world, INSPECTOR, now=now, violation_id=99, reason="x")
+    with pytest.raises(NotFound):
+        board.case_file(world, INSPECTOR, 99, now=now)
+
+
+def test_two_managers_at_once_one_ruling(world: Workbench, now: datetime) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+    violations.confirm(world, INSPECTOR, now=now, violation_id=file, reason="骂人")
+    barrier = threading.Barrier(2)
+    outcomes: list[object] = []
+
+    def go(actor: Actor, uphold: bool) -> None:
+        barrier.wait()
+        try:
+            outcomes.append(violations.rule(world, actor, now=now, violation_id=file, uphold=uphold, reason="x", seen=State.CONFIRMED))
+        except SpotcheckError as problem:
+            outcomes.append(problem)
+
+    threads = [threading.Thread(target=go, args=(LEAD, True)), threading.Thread(target=go, args=(OTHER_LEAD, False))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(isinstance(one, Stale) for one in outcomes) == [False, True]
+    assert states(world)[file] in (State.UPHELD, State.DISMISSED)
+    with world.db.read() as session:
+        assert [e.step for e in events_of(session, file)][:2] == [Step.OPEN, Step.CONFIRM]
+        assert len(events_of(session, file)) == 3
+
+
+def test_taking_back(world: Workbench, now: datetime) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+    violations.clear(world, INSPECTOR, now=now, violation_id=file, reason="引用")
+    with pytest.raises(Conflict, match="Only the person"):
+        violations.retract(world, SECOND, now=now, violation_id=file)
+    violations.retract(world, INSPECTOR, now=now, violation_id=file)
+    assert states(world)[file] is State.SUSPECTED
+
+
+def test_bulk_clearing_of_one_rule(world: Workbench, now: datetime) -> None:
+    ids = opened(world, now)
+    with pytest.raises(Conflict, match="2 such files"):
+        violations.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1)
+    with pytest.raises(Invalid):
+        violations.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason=" ", expected=2)
+    with pytest.raises(Denied):
+        violations.clear_rule(world, SYSTEM, now=now, rule_id="R01", reason="x", expected=2)
+    assert violations.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1, phrase="滚") == 1
+    assert states(world) == {ids["shop:1", "R01"]: State.SUSPECTED, ids["shop:2", "R07"]: State.SUSPECTED, ids["shop:3", "R01"]: State.CLEARED}
+    assert violations.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1, agent_id="a1") == 1
+    violations.reopen(world, LEAD, now=now, violation_id=ids["shop:1", "R01"], reason="不是产品名")
+    with world.db.read() as session:
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "violations.cleared_in_bulk")).all()
+        assert [entry.facts["n"] for entry in entries] == [1, 1]
+
+
+def test_repeats_and_the_sanction_ladder(world: Workbench, now: datetime) -> None:
+    ids = opened(world, now)
+    violations.set_programme(world, LEAD, now=now, wanted=Programme(Clocks(record_days=30), (Rung(1, "提醒", "Reminder"), Rung(2, "警告", "Warning"))))
+    assert board.case_file(world, LEAD, ids["shop:1", "R01"], now=now).sanction == ("提醒", "Reminder")
+    violations.confirm(world, INSPECTOR, now=now, violation_id=ids["shop:2", "R07"], reason="x")
+    violations.rule(world, LEAD, now=now, violation_id=ids["shop:2", "R07"], uphold=True, reason="x")
+    file = board.case_file(world, LEAD, ids["shop:1", "R01"], now=now)
+    assert (file.repeats, file.repeats_same_rule, file.sanction) == (1, 0, ("警告", "Warning"))
+    (one,) = board.repeats(world, LEAD, now=now)
+    assert (one.agent_id, one.count, one.by_rule, one.sanction) == ("a1", 1, {"R07": 1}, ("提醒", "Reminder"))
+    assert board.repeats(world, LEAD, now=now, team="售后") == ()
+    assert board.repeats(world, LEAD, now=now + timedelta(days=31)) == ()
+    with pytest.raises(Invalid, match="record_days"):
+        violations.set_programme(world, LEAD, now=now, wanted=Programme(Clocks(record_days=0)))
+    with pytest.raises(Invalid, match="rung"):
+        violations.set_programme(world, LEAD, now=now, wanted=Programme(ladder=(Rung(1, "a", "b"), Rung(1, "c", "d"))))
+
+
+def test_lists_filter_page_and_count(world: Workbench, now: datetime) -> None:
+    ids = opened(world, now)
+    page = board.listing(world, LEAD, board.Filter(), now=now, limit=2)
+    rest = board.listing(world, LEAD, board.Filter(), now=now, limit=2, after=page.after)
+    assert [row.id for row in (*page.rows, *rest.rows)] == sorted(ids.values(), reverse=True)
+    assert (page.total.n, page.total.more, rest.after) == (3, False, None)
+    oldest = board.listing(world, LEAD, board.Filter(), now=now, newest_first=False)
+    assert [row.id for row in oldest.rows] == sorted(ids.values())
+
+    def listed(**wanted: object) -> set[int]:
+        return {row.id for row in board.listing(world, LEAD, board.Filter(**wanted), now=now + timedelta(days=4)).rows}  # type: ignore[arg-type]
+
+    assert listed(rule_id="R07") == {ids["shop:2", "R07"]}
+    assert listed(agent_id="a2") == {ids["shop:3", "R01"]}
+    assert listed(team="售前") == {ids["shop:1", "R01"], ids["shop:2", "R07"]}
+    assert listed(severity="critical") == set()
+    assert listed(older_than_days=4) == set(ids.values())
+    assert listed(older_than_days=5) == set()
+    assert listed(overdue=True) == set(ids.values())
+    assert listed(states=(State.CONFIRMED,)) == set()
+    assert listed(changed_since=now + timedelta(hours=1)) == set()
+    counted = board.counts_by_state(world, LEAD, board.Filter(team="售前"), now=now)
+    assert counted[State.SUSPECTED].n == 2
+    assert board.count_overdue(world, LEAD, board.Filter(), now=now).n == 0
+    first = page.rows[-1]
+    assert (first.agent_name, first.team, first.due) == ("小蓝", "售后", now + timedelta(days=3)) or first.agent_id == "a1"
+
+
+def test_counts_stop_at_the_bound(world: Workbench, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(world, now)
+    monkeypatch.setattr(board, "COUNT_BOUND", 2)
+    assert board.listing(world, LEAD, board.Filter(), now=now).total == board.Count(2, more=True)
+
+
+def test_what_changed_since_yesterday(world: Workbench, now: datetime) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+    violations.confirm(world, INSPECTOR, now=now + timedelta(hours=2), violation_id=file, reason="骂人")
+    (change,) = board.changes(world, LEAD, since=now)
+    assert (change.violation_id, change.step, change.actor_name) == (file, Step.CONFIRM, "Inspector Ida")
+    assert board.changes(world, LEAD, since=now + timedelta(hours=3)) == ()
+    midnight = board.start_of_yesterday(now, world.config.zone)
+    assert midnight.astimezone(world.config.zone).isoformat() == "2026-03-01T00:00:00+08:00"
+
+
+def test_reading_changes_nothing(world: Workbench, now: datetime) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+    with world.db.read() as session:
+        before = session.scalar(select(func.max(AuditEntry.id)))
+    board.case_file(world, LEAD, file, now=now)
+    board.listing(world, LEAD, board.Filter(), now=now)
+    with world.db.read() as session:
+        assert session.scalar(select(func.max(AuditEntry.id))) == before
+        assert session.scalar(select(func.count()).select_from(Transcript)) == 0
+
+
+def test_the_desk_takes_the_first_step_and_undoes_it(world: Workbench, now: datetime) -> None:
+    from tests.qa.redline_world import T0
+
+    found = Finding("shop:9", "a2", "R01", 1, "major", T0, (Evidence(1, 0, 1, "滚"),))
+    with world.db.write() as session:
+        open_files(session, [found], now)
+        file = session.scalars(select(Violation).where(Violation.conversation_key == "shop:9")).one()
+        assert decide_at_desk(session, INSPECTOR, now, found, True, "", sample_id=None, transcript_id=None) is State.CONFIRMED  # type: ignore[arg-type]
+        assert decide_at_desk(session, SECOND, now, found, False, "", sample_id=None, transcript_id=None) is State.CONFIRMED  # type: ignore[arg-type]
+    assert states(world)[file.id] is State.CONFIRMED
+    with world.db.write() as session:
+        assert retract_at_desk(session, INSPECTOR, now, 77) == 0
