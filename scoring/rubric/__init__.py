@@ -1,0 +1,23 @@
+"""Scorecards as data: what they are, how they are read and written, what makes them usable, how versions differ."""
+
+from scoring.rubric.changes import Change, diff
+from scoring.rubric.checking import check, points_text
+from scoring.rubric.reading import default, from_dict, from_toml
+from scoring.rubric.types import (
+    AGENT,
+    FULL,
+    Choice,
+    Criterion,
+    Dimension,
+    Kind,
+    Level,
+    Problem,
+    Rubric,
+    RubricError,
+)
+from scoring.rubric.writing import to_toml
+
+__all__ = [
+    "AGENT", "FULL", "Change", "Choice", "Criterion", "Dimension", "Kind", "Level", "Problem", "Rubric", "RubricError",
+    "check", "default", "diff", "from_dict", "from_toml", "points_text", "to_toml",
+]

@@ -1,0 +1,218 @@
+"""What a scorecard *is*: frozen types and the canonical plain form that names their content.
+
+Every dimension has a worth in points and criteria whose worths add up to it; bonuses come on top. Points are integers
+of 1/100 point. Refuses to know how a sheet is scored (`scoring.sheet`), where rubrics are stored and who may edit them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from scoring.label import EMPTY, Label
+
+FULL = 10_000
+"""Centi-points of a sheet with nothing to object to. Every rubric adds up to it, so that totals compare."""
+
+AGENT = "agent"
+"""The one owner whose losses count in the score."""
+
+
+class Kind(StrEnum):
+    """How a criterion is judged; decides what the value of a mark means."""
+
+    DEDUCTION = "deduction"  # value = occurrences, each costs `each`, at most `points` together
+    YES_NO = "yes_no"  # value = 1 fine, 0 all of `points` lost
+    SCALE = "scale"  # value = index of the level; the last level is the best and earns all points
+    BONUS = "bonus"  # value = occurrences, each adds `each`, at most `points` together
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a rubric or a sheet: `path` names the field, `code` the cure, `facts` fill its message."""
+
+    path: str
+    code: str
+    facts: Mapping[str, str | int]
+
+
+class RubricError(ValueError):
+    """Data that is not a rubric at all (a wrong type, an unreadable file)."""
+
+    def __init__(self, path: str, code: str, **facts: str | int) -> None:
+        self.problem = Problem(path, code, facts)
+        super().__init__(f"{path}: {code} {facts}")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One step of a scale and what it earns."""
+
+    points: int
+    label: Label
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One thing to judge. `each` is the price (or gift) of one occurrence; by default all of `points`.
+
+    `origin` says where the item and its figure come from; `unverified` that it rests on third-party text of the
+    given date, so that nobody takes it for law.
+    """
+
+    id: str
+    label: Label
+    kind: Kind
+    points: int
+    each: int = 0
+    levels: tuple[Level, ...] = ()
+    allow_na: bool = False
+    help: Label = EMPTY
+    anchors: tuple[Label, ...] = ()
+    origin: Label = EMPTY
+    unverified: bool = False
+
+    @property
+    def max_count(self) -> int:
+        """The largest value a mark may have."""
+        if self.kind is Kind.SCALE:
+            return max(len(self.levels) - 1, 0)
+        if self.kind is Kind.YES_NO or self.each <= 0:
+            return 1
+        return -(-self.points // self.each)
+
+    @property
+    def default(self) -> int:
+        """The value that objects to nothing: what a missing mark stands for."""
+        return 0 if self.kind in (Kind.DEDUCTION, Kind.BONUS) else self.max_count
+
+    def loss(self, value: int) -> int:
+        """Centi-points lost by a mark of `value` when nothing is rescaled; never more than `points`. 0 for a bonus."""
+        if self.kind is Kind.DEDUCTION:
+            return min(self.points, (self.each or self.points) * value)
+        if self.kind is Kind.YES_NO:
+            return 0 if value else self.points
+        if self.kind is Kind.SCALE:
+            return self.points - self.levels[value].points
+        return 0
+
+    def gain(self, value: int) -> int:
+        """Centi-points a bonus of `value` occurrences gives; 0 for every other kind."""
+        return min(self.points, (self.each or self.points) * value) if self.kind is Kind.BONUS else 0
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A part of the form with a worth of its own."""
+
+    id: str
+    label: Label
+    points: int
+    criteria: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An owner or a root cause one can name. `owner` of a root cause is the owner it suggests."""
+
+    id: str
+    label: Label
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """One version of a scorecard. `tolerance`: how far two inspectors' totals may differ before the lead decides."""
+
+    id: str
+    version: int
+    name: Label
+    dimensions: tuple[Dimension, ...]
+    owners: tuple[Choice, ...]
+    root_causes: tuple[Choice, ...] = ()
+    pass_line: int = 8_000
+    tolerance: int = 1_000
+    note: Label = EMPTY
+
+    @property
+    def points(self) -> int:
+        """Points of a form with nothing to object to."""
+        return sum(dimension.points for dimension in self.dimensions)
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """All criteria in the order of the form."""
+        return tuple(criterion for dimension in self.dimensions for criterion in dimension.criteria)
+
+    @cached_property
+    def _places(self) -> Mapping[str, tuple[Dimension, Criterion]]:
+        return {
+            criterion.id: (dimension, criterion) for dimension in self.dimensions for criterion in dimension.criteria
+        }
+
+    def find(self, criterion_id: str) -> Criterion | None:
+        """The criterion with that id, if the rubric has it."""
+        place = self._places.get(criterion_id)
+        return place[1] if place else None
+
+    def dimension_of(self, criterion_id: str) -> Dimension | None:
+        """The dimension a criterion belongs to."""
+        place = self._places.get(criterion_id)
+        return place[0] if place else None
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over everything but id and version: equal content has an equal hash, however it is numbered."""
+        content = self.to_dict()
+        del content["id"], content["version"]
+        text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def numbered(self, version: int) -> Rubric:
+        """The same content under another version number."""
+        return replace(self, version=version)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rubric as plain JSON data in centi-points, every field present: the stored and hashed form."""
+        return {
+            "id": self.id,
+            "version": self.version,
+            "name": self.name.to_dict(),
+            "pass_line": self.pass_line,
+            "tolerance": self.tolerance,
+            "note": self.note.to_dict(),
+            "dimensions": [
+                {
+                    "id": dimension.id,
+                    "label": dimension.label.to_dict(),
+                    "points": dimension.points,
+                    "criteria": [_criterion_dict(criterion) for criterion in dimension.criteria],
+                }
+                for dimension in self.dimensions
+            ],
+            "owners": [{"id": owner.id, "label": owner.label.to_dict()} for owner in self.owners],
+            "root_causes": [
+                {"id": cause.id, "label": cause.label.to_dict(), "owner": cause.owner} for cause in self.root_causes
+            ],
+        }
+
+
+def _criterion_dict(criterion: Criterion) -> dict[str, Any]:
+    return {
+        "id": criterion.id,
+        "label": criterion.label.to_dict(),
+        "kind": criterion.kind.value,
+        "points": criterion.points,
+        "each": criterion.each,
+        "levels": [{"points": level.points, "label": level.label.to_dict()} for level in criterion.levels],
+        "allow_na": criterion.allow_na,
+        "help": criterion.help.to_dict(),
+        "anchors": [anchor.to_dict() for anchor in criterion.anchors],
+        "origin": criterion.origin.to_dict(),
+        "unverified": criterion.unverified,
+    }

@@ -1,0 +1,404 @@
+"""From an inspector's marks to an outcome, exactly: who lost which points where, with and without red lines.
+
+The arithmetic, in integers of 1/100 point and rationals in between:
+
+1. A criterion that applies is *possible* with its worth, and its loss is taken from it. A loss counts only when its
+   owner is the agent; other owners' losses stand beside the score (`Line.nominal`) and cost nothing.
+2. N/A leaves both earned and possible. A dimension keeps its worth W as long as one of its criteria applies: a loss of
+   x out of the applicable Σ costs W·x/Σ, so the rest of the form does not change. Each loss is rounded half to even,
+   in the order of the form on the running sum, so that the parts add up to the rounded whole.
+3. A bonus adds to its dimension up to the dimension's worth: it makes good, it never exceeds.
+4. A dimension whose criteria are all N/A leaves the form; the total is then scaled back to full points (the line
+   `scaled`). At least one dimension must apply.
+5. Confirmed red lines, each rule once, in a fixed order whatever the order of the hits: flag, zero the dimension (before
+   scaling), cap (lowest first), zero the form. A line says what each one cost.
+
+Points of the lines add up to the total, always. Nothing here knows where sheets come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+
+from scoring.redline.rule import Effect, EffectKind
+from scoring.rubric import AGENT, FULL, Criterion, Dimension, Kind, Problem, Rubric
+
+CONFIRMED, CLEARED = "confirmed", "cleared"
+MAX_NOTE = 2_000
+
+
+class SheetError(ValueError):
+    """A sheet that cannot be scored; `problems` say why, field by field."""
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{problem.path}: {problem.code}" for problem in problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The judgement of one criterion. `value` by kind: occurrences, 1/0, level; None = nothing to object to."""
+
+    criterion_id: str
+    value: int | None = None
+    na: bool = False
+    owner: str = AGENT
+    root_cause: str = ""
+    note: str = ""
+    evidence: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HitDecision:
+    """What the inspector says about one red-line hit."""
+
+    rule_id: str
+    seq: int
+    decision: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All marks of one inspector on one sample. A criterion without a mark has nothing to object to."""
+
+    marks: tuple[Mark, ...] = ()
+    hits: tuple[HitDecision, ...] = ()
+    comment: str = ""
+
+    @property
+    def confirmed(self) -> tuple[str, ...]:
+        """Rules with at least one confirmed hit, sorted."""
+        return tuple(sorted({hit.rule_id for hit in self.hits if hit.decision == CONFIRMED}))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "marks": [
+                {
+                    "criterion_id": mark.criterion_id, "value": mark.value, "na": mark.na, "owner": mark.owner,
+                    "root_cause": mark.root_cause, "note": mark.note, "evidence": list(mark.evidence),
+                }
+                for mark in self.marks
+            ],
+            "hits": [
+                {"rule_id": hit.rule_id, "seq": hit.seq, "decision": hit.decision, "reason": hit.reason}
+                for hit in self.hits
+            ],
+            "comment": self.comment,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Sheet:
+        """Read plain data that may come from a browser. Raises `SheetError` naming the field with a wrong type."""
+        read = _Fields(data, "sheet")
+        return cls(
+            marks=tuple(_mark(_Fields(row, f"marks.{number}")) for number, row in enumerate(read.rows("marks"))),
+            hits=tuple(_hit(_Fields(row, f"hits.{number}")) for number, row in enumerate(read.rows("hits"))),
+            comment=read.text("comment", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionOutcome:
+    """What a dimension earned, with and without red lines. `possible` is its worth, or 0 when all of it is N/A."""
+
+    id: str
+    earned: int
+    possible: int
+    earned_without_redlines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where points went. `kind`: `dimension` (what it starts with), `loss`, `bonus`, `na`, `scaled` or `redline`.
+
+    `points` is what the line does to the total; `nominal` what it would do if the agent owned it and nothing was capped
+    (so points lost to the process are `nominal` of lines that do not `counts`). `effect` is set for red lines.
+    """
+
+    kind: str
+    id: str
+    dimension: str = ""
+    points: int = 0
+    nominal: int = 0
+    owner: str = AGENT
+    root_cause: str = ""
+    counts: bool = True
+    note: str = ""
+    evidence: tuple[int, ...] = ()
+    value: int | None = None
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a sheet, in centi-points."""
+
+    total: int
+    total_without_redlines: int
+    possible: int
+    dimensions: tuple[DimensionOutcome, ...]
+    lines: tuple[Line, ...]
+    redlines: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "total": self.total,
+            "total_without_redlines": self.total_without_redlines,
+            "possible": self.possible,
+            "dimensions": [{name: getattr(item, name) for name in DimensionOutcome.__slots__} for item in self.dimensions],
+            "lines": [
+                {name: list(value) if name == "evidence" else value for name in Line.__slots__ for value in (getattr(line, name),)}
+                for line in self.lines
+            ],
+            "redlines": list(self.redlines),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Outcome:
+        """Read what `to_dict` wrote."""
+        return cls(
+            total=data["total"],
+            total_without_redlines=data["total_without_redlines"],
+            possible=data["possible"],
+            dimensions=tuple(DimensionOutcome(**row) for row in data["dimensions"]),
+            lines=tuple(Line(**{**row, "evidence": tuple(row["evidence"])}) for row in data["lines"]),
+            redlines=tuple(data["redlines"]),
+        )
+
+
+# --- checking ---------------------------------------------------------------------------------------------------------
+
+
+def check(
+    rubric: Rubric, sheet: Sheet, *, seqs: Collection[int] | None = None, rules: Collection[str] | None = None
+) -> tuple[Problem, ...]:
+    """Everything in `sheet` that `rubric` forbids. `seqs` are the messages evidence may name, `rules` the red lines
+    that have hits (None: not checked)."""
+    return tuple(_problems(rubric, sheet, seqs, rules))
+
+
+def _problems(rubric: Rubric, sheet: Sheet, seqs: Collection[int] | None, rules: Collection[str] | None) -> Iterator[Problem]:
+    seen: set[str] = set()
+    owners, causes = {owner.id for owner in rubric.owners}, {cause.id for cause in rubric.root_causes}
+    for mark in sheet.marks:
+        path = f"marks.{mark.criterion_id}"
+        criterion = rubric.find(mark.criterion_id)
+        if criterion is None:
+            yield Problem(path, "unknown_criterion", {"id": mark.criterion_id})
+            continue
+        if mark.criterion_id in seen:
+            yield Problem(path, "marked_twice", {"id": mark.criterion_id})
+        seen.add(mark.criterion_id)
+        yield from _value_problems(path, criterion, mark)
+        if mark.owner not in owners:
+            yield Problem(f"{path}.owner", "unknown_owner", {"owner": mark.owner})
+        if mark.root_cause and mark.root_cause not in causes:
+            yield Problem(f"{path}.root_cause", "unknown_cause", {"cause": mark.root_cause})
+        if len(mark.note) > MAX_NOTE:
+            yield Problem(f"{path}.note", "long_note", {"length": len(mark.note), "limit": MAX_NOTE})
+        for seq in mark.evidence if seqs is not None else ():
+            if seq not in seqs:  # type: ignore[operator]
+                yield Problem(f"{path}.evidence", "no_message", {"seq": seq})
+    yield from _hit_problems(sheet, seqs, rules)
+    if len(sheet.comment) > MAX_NOTE:
+        yield Problem("comment", "long_note", {"length": len(sheet.comment), "limit": MAX_NOTE})
+    marks = {mark.criterion_id: mark for mark in sheet.marks}
+    if not any(_applies(criterion, marks) for criterion in rubric.criteria if criterion.kind is not Kind.BONUS):
+        yield Problem("marks", "nothing_applies", {})
+
+
+def _value_problems(path: str, criterion: Criterion, mark: Mark) -> Iterator[Problem]:
+    if mark.na and not criterion.allow_na:
+        yield Problem(path, "na_not_allowed", {"id": criterion.id})
+    if mark.na and mark.value is not None:
+        yield Problem(path, "na_with_value", {"id": criterion.id, "value": mark.value})
+    elif mark.value is not None and not 0 <= mark.value <= criterion.max_count:
+        yield Problem(f"{path}.value", "value_range", {"value": mark.value, "limit": criterion.max_count})
+
+
+def _hit_problems(sheet: Sheet, seqs: Collection[int] | None, rules: Collection[str] | None) -> Iterator[Problem]:
+    seen: set[tuple[str, int]] = set()
+    for hit in sheet.hits:
+        path = f"hits.{hit.rule_id}"
+        if (hit.rule_id, hit.seq) in seen:
+            yield Problem(path, "decided_twice", {"rule": hit.rule_id, "seq": hit.seq})
+        seen.add((hit.rule_id, hit.seq))
+        if hit.decision not in (CONFIRMED, CLEARED):
+            yield Problem(path, "unknown_decision", {"decision": hit.decision})
+        if not hit.reason.strip():
+            yield Problem(f"{path}.reason", "reason_missing", {"rule": hit.rule_id})
+        if len(hit.reason) > MAX_NOTE:
+            yield Problem(f"{path}.reason", "long_note", {"length": len(hit.reason), "limit": MAX_NOTE})
+        if rules is not None and hit.rule_id not in rules:
+            yield Problem(path, "unknown_rule", {"rule": hit.rule_id})
+        if seqs is not None and hit.seq not in seqs:
+            yield Problem(path, "no_message", {"seq": hit.seq})
+
+
+# --- scoring ----------------------------------------------------------------------------------------------------------
+
+
+def score(rubric: Rubric, sheet: Sheet, effects: Mapping[str, Effect]) -> Outcome:
+    """The outcome of `sheet`. `effects` names the effect of every rule that has a confirmed hit.
+
+    Raises `SheetError` when `check` finds a problem or an effect is missing.
+    """
+    problems = [*check(rubric, sheet)]
+    problems += [Problem(f"hits.{rule}", "unknown_rule", {"rule": rule}) for rule in sheet.confirmed if rule not in effects]
+    if problems:
+        raise SheetError(*problems)
+    marks = {mark.criterion_id: mark for mark in sheet.marks}
+    lines: list[Line] = []
+    for dimension in rubric.dimensions:
+        lines += _dimension_lines(dimension, marks)
+    earned = {key: sum(line.points for line in group) for key, group in groupby(lines, key=lambda line: line.dimension)}
+    possible = {line.dimension: line.points for line in lines if line.kind == "dimension"}
+    full, before = sum(possible.values()), dict(earned)
+    total = without = _scaled(sum(earned.values()), full)
+    if full != FULL:
+        lines.append(Line("scaled", "", points=total - sum(earned.values())))
+    for rule, effect in sorted(((rule, effects[rule]) for rule in sheet.confirmed), key=_order):
+        after = _redlined(total, effect, earned, full)
+        lines.append(_redline_line(rule, effect, after - total, sheet))
+        total = after
+    return Outcome(
+        total=total,
+        total_without_redlines=without,
+        possible=FULL,
+        dimensions=tuple(
+            DimensionOutcome(d.id, earned.get(d.id, 0), possible.get(d.id, 0), before.get(d.id, 0)) for d in rubric.dimensions
+        ),
+        lines=tuple(lines),
+        redlines=sheet.confirmed,
+    )
+
+
+def _applies(criterion: Criterion, marks: Mapping[str, Mark]) -> bool:
+    return not (criterion.id in marks and marks[criterion.id].na)
+
+
+def _dimension_lines(dimension: Dimension, marks: Mapping[str, Mark]) -> list[Line]:
+    judged = [criterion for criterion in dimension.criteria if criterion.kind is not Kind.BONUS]
+    applicable = sum(criterion.points for criterion in judged if _applies(criterion, marks))
+    lines = [Line("dimension", dimension.id, dimension.id, dimension.points, dimension.points)] if applicable else []
+    scale = Fraction(dimension.points, applicable) if applicable else Fraction(0)
+    exact, taken = Fraction(0), 0
+    for criterion in judged:
+        mark = marks.get(criterion.id, Mark(criterion.id))
+        if mark.na:
+            lines.append(_line("na", dimension, mark, 0, 0))
+        elif loss := criterion.loss(criterion.default if mark.value is None else mark.value):
+            counts = mark.owner == AGENT
+            exact += loss * scale if counts else 0
+            points = round(exact) - taken
+            taken += points
+            lines.append(_line("loss", dimension, mark, -points, -(points if counts else round(loss * scale)), counts))
+    room = taken
+    for criterion in dimension.criteria if applicable else ():
+        mark = marks.get(criterion.id, Mark(criterion.id))
+        if gain := criterion.gain(mark.value or 0):
+            added = min(gain, room)
+            room -= added
+            lines.append(_line("bonus", dimension, mark, added, gain))
+    return lines
+
+
+def _line(kind: str, dimension: Dimension, mark: Mark, points: int, nominal: int, counts: bool = True) -> Line:
+    return Line(
+        kind, mark.criterion_id, dimension.id, points, nominal, mark.owner, mark.root_cause, counts, mark.note,
+        mark.evidence, mark.value,
+    )  # fmt: skip
+
+
+def _scaled(earned: int, possible: int) -> int:
+    return round(Fraction(FULL * earned, possible))
+
+
+_RANK = {EffectKind.FLAG: 0, EffectKind.ZERO_DIMENSION: 1, EffectKind.CAP: 2, EffectKind.ZERO_FORM: 3}
+
+
+def _order(item: tuple[str, Effect]) -> tuple[int, int, str]:
+    rule, effect = item
+    return _RANK[effect.kind], effect.cap or 0, rule
+
+
+def _redlined(total: int, effect: Effect, earned: dict[str, int], full: int) -> int:
+    """The total after one more red line. A dimension the rubric does not have (or that is N/A) cannot be zeroed: the
+    rule then only flags."""
+    if effect.kind is EffectKind.ZERO_DIMENSION and effect.dimension in earned:
+        earned[effect.dimension] = 0
+        return _scaled(sum(earned.values()), full)
+    if effect.kind is EffectKind.CAP:
+        return min(total, max(effect.cap or 0, 0))
+    return 0 if effect.kind is EffectKind.ZERO_FORM else total
+
+
+def _redline_line(rule: str, effect: Effect, points: int, sheet: Sheet) -> Line:
+    hits = [hit for hit in sheet.hits if hit.rule_id == rule and hit.decision == CONFIRMED]
+    note = "\n".join(dict.fromkeys(hit.reason.strip() for hit in hits))
+    seqs = tuple(sorted({hit.seq for hit in hits}))
+    return Line("redline", rule, effect.dimension or "", points, points, note=note, evidence=seqs, effect=effect.kind.value)
+
+
+# --- reading untrusted data -------------------------------------------------------------------------------------------
+
+
+def _mark(row: _Fields) -> Mark:
+    evidence = row.value("evidence", [])
+    if not isinstance(evidence, list) or not all(isinstance(seq, int) and not isinstance(seq, bool) for seq in evidence):
+        raise row.wrong("evidence", evidence)
+    return Mark(
+        row.text("criterion_id"), row.whole("value"), row.flag("na"), row.text("owner", AGENT), row.text("root_cause", ""),
+        row.text("note", ""), tuple(sorted(set(evidence))),
+    )  # fmt: skip
+
+
+def _hit(row: _Fields) -> HitDecision:
+    seq = row.whole("seq")
+    if seq is None:
+        raise row.wrong("seq", None)
+    return HitDecision(row.text("rule_id"), seq, row.text("decision"), row.text("reason", ""))
+
+
+class _Fields:
+    def __init__(self, data: object, path: str) -> None:
+        if not isinstance(data, Mapping):
+            raise SheetError(Problem(path, "wrong_type", {"value": str(data)[:40]}))
+        self.data, self.path = data, path
+
+    def value(self, name: str, default: object) -> object:
+        found = self.data.get(name)
+        return default if found is None else found
+
+    def wrong(self, name: str, value: object) -> SheetError:
+        return SheetError(Problem(f"{self.path}.{name}", "wrong_type", {"value": str(value)[:40]}))
+
+    def rows(self, name: str) -> list[Any]:
+        value = self.value(name, [])
+        if not isinstance(value, list):
+            raise self.wrong(name, value)
+        return value
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.value(name, default)
+        if not isinstance(value, str):
+            raise self.wrong(name, value)
+        # A lone surrogate cannot be stored as UTF-8 and a NUL not in PostgreSQL: neither belongs in a note.
+        return value.encode("utf-8", "replace").decode().replace("\x00", "")
+
+    def whole(self, name: str) -> int | None:
+        value = self.value(name, None)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**31):
+            raise self.wrong(name, value)
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self.value(name, False)
+        if not isinstance(value, bool):
+            raise self.wrong(name, value)
+        return value
