@@ -36,16 +36,19 @@ _QUALITY = {
     "ask_again": "discipline", "no_follow_up": "discipline", "no_rating_invite": "discipline", "slow_first": "discipline",
     "slow_replies": "discipline",
 }
+_SPOKEN = frozenset({"cold", "no_empathy", "wrong_info", "wrong_policy", "no_check", "off_point", "ask_again", "no_follow_up"})
 _HOUR_WEIGHTS = (0, 0, 0, 0, 0, 0, 0, 0, 3, 6, 9, 9, 6, 7, 8, 8, 7, 6, 6, 8, 10, 10, 7, 3)
 _PHRASES: dict[str, Phrases] = {"zh_CN": scenes_zh.PHRASES, "en": scenes_en.PHRASES}
 
 
 @dataclass(frozen=True)
 class DemoData:
-    """Frames in the archive's columns, and the truth: conversation_key, faults, red_lines, agent_id."""
+    """Frames in the archive's columns, and what is true about them."""
 
     tables: dict[str, pl.DataFrame]
     truth: pl.DataFrame
+    """One row a conversation: conversation_key, agent_id, faults, fault_seqs (message of each fault, −1 for something
+    left out), red_lines (rules broken)."""
     agents: tuple[DemoAgent, ...]
 
 
@@ -99,7 +102,9 @@ class _Rows:
         }
 
     def truth_frame(self) -> pl.DataFrame:
-        schema: dict[str, pl.DataType | type[pl.DataType]] = {"conversation_key": pl.String, "agent_id": pl.String, "faults": pl.List(pl.String), "red_lines": pl.List(pl.String)}
+        schema: dict[str, pl.DataType | type[pl.DataType]] = {
+            "conversation_key": pl.String, "agent_id": pl.String, "faults": pl.List(pl.String), "fault_seqs": pl.List(pl.Int32), "red_lines": pl.List(pl.String),
+        }
         return pl.DataFrame(self.truth, schema=schema)
 
 
@@ -116,6 +121,7 @@ class _Play:
         self.started = self.at
         self.lines: list[tuple[Any, ...]] = []
         self.faults: list[str] = []
+        self.fault_seqs: list[int] = []
         self.red_lines: list[str] = []
         self.slots = {name: draw.choice(values) for name, values in self.phrases.slots.items()}
         self.slots |= _private(draw, agent.language)
@@ -187,6 +193,7 @@ class _Play:
             return False
         self.planned.discard(name)
         self.faults.append(name)
+        self.fault_seqs.append(len(self.lines) if name in _SPOKEN else -1)
         return True
 
     # the course of a conversation
@@ -280,7 +287,7 @@ class _Play:
             "agent_message_count": counts, "satisfaction": satisfaction,
         })
         self.rows.truth.append({
-            "conversation_key": self.key, "agent_id": self.agent.agent_id, "faults": self.faults, "red_lines": self.red_lines,
+            "conversation_key": self.key, "agent_id": self.agent.agent_id, "faults": self.faults, "fault_seqs": self.fault_seqs, "red_lines": self.red_lines,
         })
         if satisfaction is not None:
             self._rate(satisfaction, order)
