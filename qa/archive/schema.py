@@ -18,6 +18,9 @@ MESSAGE_KINDS: tuple[str, ...] = ("text", "image", "card", "file")
 
 PROVENANCE: Mapping[str, pl.DataType | type[pl.DataType]] = {"import_id": pl.Int64, "file_row": pl.Int64}
 
+DIMENSION_SLOTS = 10
+CRITERION_SLOTS = 60
+
 TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "conversations": {
         "conversation_key": pl.String,
@@ -117,19 +120,32 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "draw_id": pl.Int64,
         "unit_id": pl.String,
         "source": pl.String,
+        "conversation_key": pl.String,
         "agent_id": pl.String,
+        "shop": pl.String,
+        "channel": pl.String,
         "inspector_id": pl.Int64,
         "rubric_version_id": pl.Int64,
+        "verdict_kind": pl.String,
         "occurred_at": UTC,
-        "submitted_at": UTC,
-        "reason": pl.String,
-        "pi": pl.Float64,
-        "prediction": pl.Float64,
-        "total": pl.Int32,
+        "decided_at": UTC,
+        "reason": pl.String,             # why it was drawn: certainty, base, take_all, replacement
+        "pi": pl.Float64,                # chance of being drawn; every estimate weights by 1/pi
+        "risk": pl.Float64,
+        "prediction": pl.Float64,        # predicted loss in centi-points
+        "total": pl.Int32,               # centi-points, as all points here
         "total_without_redlines": pl.Int32,
-        "dimensions": pl.Struct({"attitude": pl.Int32, "accuracy": pl.Int32, "process": pl.Int32}),
-        "losses": pl.List(pl.Struct({"criterion_id": pl.String, "owner": pl.String, "root_cause": pl.String, "points": pl.Int32})),
+        "redline": pl.Boolean,
         "redlines": pl.List(pl.String),
+        # Self-describing results for other tools …
+        "dimensions": pl.List(pl.Struct({"id": pl.String, "earned": pl.Int32, "possible": pl.Int32})),
+        "losses": pl.List(
+            pl.Struct({"kind": pl.String, "id": pl.String, "owner": pl.String, "root_cause": pl.String, "points": pl.Int32})
+        ),
+        # … and the same in wide columns, in the order of the rubric version, for speed: share of each dimension earned
+        # (0–100), and points each criterion cost the agent (0 = fine, null = not applicable).
+        **{f"d{k}": pl.Float64 for k in range(DIMENSION_SLOTS)},
+        **{f"c{k:02d}": pl.Int32 for k in range(CRITERION_SLOTS)},
     },
 }
 

@@ -28,6 +28,7 @@ from qa.policy import Actor, Right, require
 from qa.tables import Agent, Assignment, Draw, Plan, Sample
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
+from scoring import estimate
 from scoring.draw import DrawError
 
 _BATCH = 2_000
@@ -144,7 +145,7 @@ def _prepare(
     contents = transcripts.freeze(snapshot, picks.select("unit_id", "source", "conversation_key", "agent_id"), names)
     dealt = _deal(session, design, picks, frames.participants(snapshot, picks), plan.seed)
     return _Prepared(
-        plan.seed, plan.content, resolved, receipt, picks, contents, dealt, _summaries(units), units.height
+        plan.seed, plan.content, resolved, receipt, picks, contents, dealt, _summaries(units, planned), units.height
     )
 
 
@@ -165,13 +166,16 @@ def _deal(
     )
 
 
-def _summaries(units: pl.DataFrame) -> pl.DataFrame:
-    """What estimates need of the whole frame: per source and agent its size and the means of the predictions."""
-    return (
-        units.group_by("source", "agent_id")
-        .agg(units=pl.len(), mean_risk=pl.col("p").mean(), mean_loss=pl.col("loss").mean())
-        .sort("source", "agent_id")
+def _summaries(units: pl.DataFrame, planned: scoring_draw.Plan) -> pl.DataFrame:
+    """What estimates need of the whole frame, per source and agent: see `scoring.estimate.totals`; f in points."""
+    population = planned.frame.select("unit_id", "source", "pi").join(
+        units.select("unit_id", "agent_id", "p", f=100 - pl.col("loss") / 100), on="unit_id"
     )
+    parts = [
+        estimate.totals(part).with_columns(source=pl.lit(str(source)))
+        for (source,), part in population.group_by("source", maintain_order=True)
+    ]
+    return pl.concat(parts).sort("source", "agent_id")
 
 
 def _write(

@@ -1,0 +1,131 @@
+"""`draw` and `verify-draw`: publish a draw from the command line, and draw it again to check its receipt."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from qa import draws
+from qa.cli.main import Opener
+from qa.cli.output import Output
+from qa.cli.output import t as _
+from qa.draws import Period, PlanDesign, SourceQuota
+from qa.errors import Invalid, NotFound
+from qa.i18n import N_
+from qa.policy import SYSTEM
+from qa.workbench import Workbench
+
+
+def add(subparsers: Any) -> None:
+    """Register both commands."""
+    parser = subparsers.add_parser("draw", help=_("draw samples for a period and publish the receipt"))
+    parser.add_argument("--plan", help=_("number or name of a stored plan; without it a plan is made from the options"))
+    parser.add_argument("--from", dest="first", type=_day, help=_("first day (YYYY-MM-DD); default: last month"))
+    parser.add_argument("--to", dest="last", type=_day, help=_("last day, included"))
+    parser.add_argument("--quota", type=float, default=5.0, help=_("chats per agent (default 5)"))
+    parser.add_argument("--all-disputes", action="store_true", help=_("take every dispute of the period as well"))
+    parser.add_argument("--ratings", type=float, default=None, help=_("low ratings per agent"))
+    parser.add_argument("--pool", type=float, default=None, help=_("share for the riskiest chats, 0 to 0.4 (default: automatic)"))
+    parser.add_argument("--preview", action="store_true", help=_("show what would be drawn and write nothing"))
+    parser.set_defaults(run=run_draw)
+    check = subparsers.add_parser("verify-draw", help=_("draw again from a receipt and say whether it is equal"))
+    check.add_argument("receipt", help=_("exported receipt (zip or JSON), or the number of a draw"))
+    check.set_defaults(run=run_verify)
+
+
+def run_draw(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Preview or publish a draw."""
+    bench, now = opener(), datetime.now(UTC)
+    period = _period(args, now.astimezone(bench.config.zone).date())
+    stored = _stored(bench, args.plan) if args.plan else None
+    design = stored.design if stored else _design(args)
+    look = draws.preview(bench, SYSTEM, period=period, design=design)
+    _show_preview(look, period, out)
+    if args.preview:
+        out.json({"period": [period.first, period.last], "units": look.figures.units, "reviews": look.figures.reviews,
+                  "pool_share": look.resolved.pool_share, "expected_found": look.figures.expected_found,
+                  "team_width": look.figures.team_width, "shortages": look.figures.shortages})
+        return 0
+    plan = stored or draws.create_plan(
+        bench, SYSTEM, now=now, name=_("Command line {first} – {last}", first=period.first, last=period.last),
+        design=design, seed=secrets.token_hex(16),
+    )
+    done = draws.publish(
+        bench, SYSTEM, now=now, plan_id=plan.id, period=period, nonce=secrets.token_hex(16),
+        next_seed=secrets.token_hex(16), archive_version=look.resolved.archive_version,
+        progress=lambda step: out.progress(0.5, out.t(step)),
+    )
+    out.say(_("Draw {draw}: {samples} samples of {units} units, receipt {hash}", draw=done.draw_id, samples=done.samples,
+              units=look.figures.units, hash=done.receipt_hash))
+    if done.unassigned:
+        out.note(_("{count} samples wait in the common queue: no inspector could take them.", count=done.unassigned))
+    out.json({"plan": plan.id, "period": [period.first, period.last], "units": look.figures.units, **_plain(done)})
+    return 0
+
+
+def run_verify(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Verify a receipt file, or a stored draw by its number. Exit code 0 equal, 1 different."""
+    bench = opener()
+    if args.receipt.isdecimal():
+        result = draws.verify(bench, SYSTEM, draw_id=int(args.receipt))
+    else:
+        result = draws.verify(bench, SYSTEM, receipt=draws.receipt_from_file(Path(args.receipt)))
+    if result.equal:
+        out.say(_("equal: {reviews} of {units} units, drawn again from archive and seed", reviews=result.reviews, units=result.units))
+    else:
+        out.say(_("different: {count} differences", count=len(result.differences)))
+        out.table([_("what"), _("subject"), _("receipt says"), _("drawn again")],
+                  [(d.what, d.subject, d.stated[:60], d.found[:60]) for d in result.differences[:50]])
+    out.json({"equal": result.equal, "units": result.units, "reviews": result.reviews, "differences": result.differences})
+    return 0 if result.equal else 1
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(_("expected a day as YYYY-MM-DD, found “{value}”", value=text)) from problem
+
+
+def _period(args: argparse.Namespace, today: date) -> Period:
+    if (args.first is None) != (args.last is None):
+        raise Invalid(N_("Give both --from and --to, or neither for the last month."))
+    if args.first is not None:
+        return Period(args.first, args.last)
+    last = today.replace(day=1) - timedelta(days=1)
+    return Period(last.replace(day=1), last)
+
+
+def _design(args: argparse.Namespace) -> PlanDesign:
+    quotas = [SourceQuota("chat", args.quota)]
+    if args.all_disputes:
+        quotas.append(SourceQuota("dispute", None))
+    if args.ratings is not None:
+        quotas.append(SourceQuota("rating", args.ratings))
+    return replace(PlanDesign(), quotas=tuple(quotas), pool_share=args.pool)
+
+
+def _stored(bench: Workbench, wanted: str) -> draws.PlanView:
+    for plan in draws.list_plans(bench, SYSTEM):
+        if wanted in (str(plan.id), plan.name):
+            return plan
+    raise NotFound(N_("There is no plan {plan}."), plan=wanted)
+
+
+def _show_preview(look: draws.PlanPreview, period: Period, out: Output) -> None:
+    figures, t = look.figures, out.t
+    out.say(t("{first} to {last}: {units} units, {reviews} reviews ({pool} certain), {doubles} scored twice",
+              first=period.first, last=period.last, units=figures.units, reviews=figures.reviews, pool=figures.pool,
+              doubles=look.doubles))
+    for short in figures.shortages[:10]:
+        out.note(t("Shortage: agent {agent} has {available} of {wanted} ({source}).", agent=short.agent_id,
+                   available=short.available, wanted=short.wanted, source=short.source))
+
+
+def _plain(done: draws.Published) -> dict[str, Any]:
+    return {"draw": done.draw_id, "samples": done.samples, "assignments": done.assignments,
+            "unassigned": done.unassigned, "receipt_hash": done.receipt_hash}

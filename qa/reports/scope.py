@@ -1,0 +1,196 @@
+"""What a report looks at: period, source and filters, and the rows of verdicts that belong to it.
+
+Owns the reading of facts for all reports, in the business time zone. Refuses to estimate anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from qa import facts
+from qa.i18n import N_
+from qa.tables import Agent, RubricVersion
+from qa.workbench import Workbench
+from scoring.label import Label
+
+BUCKETS: Mapping[str, str] = {"week": N_("Week"), "month": N_("Month")}
+_TRUNCATE = {"week": "1w", "month": "1mo"}
+GROUPS: Mapping[str, str] = {
+    "all": N_("Everybody"), "team": N_("Team"), "shop": N_("Shop"), "channel": N_("Channel"), "agent": N_("Agent"),
+}
+"""What a trend can be split by."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which verdicts count: those of conversations that happened from `first` to `last` (days of the business time
+    zone, both included; None = open). One source at a time: chats, disputes and low ratings are populations of their
+    own and are never averaged together."""
+
+    first: date | None = None
+    last: date | None = None
+    source: str = "chat"
+    teams: tuple[str, ...] = ()
+    shops: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Item:
+    """A dimension or criterion of the rubrics in use: its id, its label in both languages and its worth in points."""
+
+    id: str
+    label: Label
+    points: float
+    dimension: str = ""
+
+
+@dataclass(frozen=True)
+class Rubrics:
+    """Everything reports need of the rubric versions: newest labels, and which wide column an item has in each."""
+
+    dimensions: tuple[Item, ...]
+    criteria: tuple[Item, ...]
+    _orders: tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...]
+
+    def dimension_column(self, item_id: str) -> pl.Expr:
+        """Share of the dimension earned, 0–100; null where the rubric version does not have it."""
+        return self._column(item_id, 1, "d{}")
+
+    def criterion_column(self, item_id: str) -> pl.Expr:
+        """Points the criterion cost the agent; null where it did not apply."""
+        return self._column(item_id, 2, "c{:02d}") / 100
+
+    def label(self, item_id: str) -> Label | None:
+        """The newest label of a dimension or criterion."""
+        return next((item.label for item in (*self.criteria, *self.dimensions) if item.id == item_id), None)
+
+    def _column(self, item_id: str, part: int, pattern: str) -> pl.Expr:
+        places: dict[str, list[int]] = {}
+        for order in self._orders:
+            names: Any = order[part]
+            if item_id in names:
+                places.setdefault(pattern.format(names.index(item_id)), []).append(order[0])
+        if len(places) == 1 and len(next(iter(places.values()))) == len(self._orders):
+            return pl.col(next(iter(places))).cast(pl.Float64)
+        column = pl.lit(None, pl.Float64)
+        for name, versions in places.items():
+            column = pl.when(pl.col("rubric_version_id").is_in(versions)).then(pl.col(name)).otherwise(column)
+        return column
+
+
+class Reader:
+    """One look at the facts: everything a report reads comes from the same moment."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self.bench = bench
+        self._reading: AbstractContextManager[Session] | None = None
+        self.session: Session
+
+    def __enter__(self) -> Reader:
+        self._reading = self.bench.db.read()
+        self.session = self._reading.__enter__()
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        if self._reading is not None:
+            self._reading.__exit__(*problem)
+
+    def roster(self) -> pl.DataFrame:
+        """agent_id, name, team of everybody on the roster."""
+        rows = self.session.execute(select(Agent.agent_id, Agent.name, Agent.team).order_by(Agent.agent_id))
+        return pl.DataFrame(
+            [tuple(row) for row in rows], schema={"agent_id": pl.String, "name": pl.String, "team": pl.String}, orient="row"
+        )
+
+    def rows(self, scope: Scope) -> pl.LazyFrame:
+        """The facts of a scope, with `team` and `day` (a date of the business time zone)."""
+        lazy = facts.scan(self.bench, self.session).filter(pl.col("source") == scope.source)
+        bounds = self.bounds(scope)
+        if bounds[0] is not None:
+            lazy = lazy.filter(pl.col("occurred_at") >= bounds[0])
+        if bounds[1] is not None:
+            lazy = lazy.filter(pl.col("occurred_at") < bounds[1])
+        for column, wanted in (("shop", scope.shops), ("channel", scope.channels)):
+            if wanted:
+                lazy = lazy.filter(pl.col(column).is_in(list(wanted)))
+        if (members := self.members(scope)) is not None:
+            lazy = lazy.filter(pl.col("agent_id").is_in(members))
+        teams = self.roster().with_columns(pl.col("team").replace("", None))
+        return lazy.join(teams.lazy().select("agent_id", "team"), on="agent_id", how="left").with_columns(
+            day=pl.col("occurred_at").dt.convert_time_zone(self.bench.config.time_zone).dt.date()
+        )
+
+    def rubrics(self) -> Rubrics:
+        """Dimensions and criteria of all rubric versions, newest label first."""
+        versions = self.session.execute(
+            select(RubricVersion.id, RubricVersion.content)
+            .where(RubricVersion.state != "draft")
+            .order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc())
+        ).all()
+        dimensions: dict[str, Item] = {}
+        criteria: dict[str, Item] = {}
+        for _, content in versions:
+            for d in content.get("dimensions") or []:
+                dimensions.setdefault(d["id"], Item(d["id"], _label(d), d["points"] / 100))
+                for c in d["criteria"]:
+                    criteria.setdefault(c["id"], Item(c["id"], _label(c), c["points"] / 100, d["id"]))
+        orders = tuple((number, *map(tuple, facts.order_of(content))) for number, content in versions)
+        return Rubrics(tuple(dimensions.values()), tuple(criteria.values()), orders)
+
+    def members(self, scope: Scope) -> list[str] | None:
+        """Agents a scope is limited to by name or team; None when it is not."""
+        if not scope.teams:
+            return list(scope.agents) or None
+        people = self.roster().filter(pl.col("team").is_in(list(scope.teams)))["agent_id"].to_list()
+        return [agent for agent in people if not scope.agents or agent in scope.agents]
+
+    def bounds(self, scope: Scope) -> tuple[datetime | None, datetime | None]:
+        """First moment of the scope and first moment after it, in UTC."""
+        zone = self.bench.config.zone
+        first = datetime.combine(scope.first, time(), zone).astimezone(UTC) if scope.first else None
+        last = datetime.combine(scope.last + timedelta(days=1), time(), zone).astimezone(UTC) if scope.last else None
+        return first, last
+
+
+def bucketed(bucket: str) -> pl.Expr:
+    """The first day of the week (Monday) or month of `day`."""
+    return pl.col("day").dt.truncate(_TRUNCATE[bucket])
+
+
+def group_column(by: str) -> pl.Expr:
+    """The column a report is split by, as text; empty for what has no value."""
+    if by == "all":
+        return pl.lit("")
+    return pl.col("agent_id" if by == "agent" else by).fill_null("")
+
+
+def choices(rows: pl.DataFrame, column: str) -> list[str]:
+    """Distinct values of a filter, sorted."""
+    return [value for value in rows[column].unique().sort().to_list() if value]
+
+
+def _label(data: Mapping[str, Any]) -> Label:
+    label = data.get("label") or {}
+    return Label(label.get("zh", ""), label.get("en", "")) if isinstance(label, Mapping) else Label(str(label), str(label))
+
+
+def names_of(reader: Reader) -> Mapping[str, str]:
+    """Display names by agent id."""
+    return {agent: name or agent for agent, name, _ in reader.roster().iter_rows()}
+
+
+def known_filters(reader: Reader, columns: Sequence[str] = ("shop", "channel")) -> dict[str, list[str]]:
+    """The values each filter offers: what occurs in the facts, and the teams of the roster."""
+    found = facts.scan(reader.bench, reader.session).select(*columns).unique().collect()
+    values = {column: choices(found, column) for column in columns}
+    return {**values, "team": choices(reader.roster(), "team")}

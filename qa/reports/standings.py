@@ -1,0 +1,111 @@
+"""Every agent's score over a period with its interval, and what may be said about who is better or worse.
+
+Uses the difference estimator where whole draws are looked at (their receipts hold what it needs of the frame) and the
+weighted mean elsewhere. A ranked list is never produced; statements are those of `scoring.ranking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+from sqlalchemy import func, select
+
+from qa.policy import Actor, Right, require
+from qa.reports.metrics import TOTAL
+from qa.reports.scope import Reader, Scope, names_of
+from qa.tables import Draw, Sample
+from qa.workbench import Workbench
+from scoring import estimate
+from scoring.estimate import Estimate
+
+POPULATION_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "agent_id": pl.String, "units": pl.Int64, "f_sum": pl.Float64, "spread": pl.Float64, "spread_p": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Standings:
+    """Agents' scores in points. `agents`: the columns of `scoring.estimate.agents` with name and team; `team` is the
+    estimate over everybody in the scope; `pending` samples are drawn but not yet decided."""
+
+    scope: Scope
+    agents: pl.DataFrame
+    team: Estimate
+    pending: int
+    sample: pl.DataFrame
+
+
+def standings(bench: Workbench, actor: Actor, *, scope: Scope) -> Standings:
+    """Estimate every agent's mean score."""
+    require(actor, Right.VIEW_RESULTS)
+    with Reader(bench) as reader:
+        return read_standings(reader, scope)
+
+
+def read_standings(reader: Reader, scope: Scope) -> Standings:
+    """The same inside a report that has authorised already."""
+    sample = (
+        reader.rows(scope)
+        .select(
+            "agent_id", "pi", "draw_id", "redline", y=pl.col("total") / 100, f=100 - pl.col("prediction") / 100, p="risk"
+        )
+        .collect()
+    )
+    population = _population(reader, scope, sample)
+    if population is None:
+        sample = sample.drop("f")
+    bounds = TOTAL.bounds
+    table = estimate.agents(sample, population, bounds=bounds)
+    names = names_of(reader)
+    roster = reader.roster().select("agent_id", "team")
+    agents = (
+        table.join(roster, on="agent_id", how="left")
+        .with_columns(name=pl.col("agent_id").replace(dict(names)))
+        .filter(pl.col("n") > 0)
+    )
+    return Standings(scope, agents, estimate.team(sample, population, bounds=bounds), _pending(reader, scope), sample)
+
+
+def _population(reader: Reader, scope: Scope, sample: pl.DataFrame) -> pl.DataFrame | None:
+    """Totals of the frames behind the sample; None when part of a draw lies outside the scope, for then the predictions
+    of what was not drawn are not known apart."""
+    if scope.shops or scope.channels or sample["f"].null_count() or sample.is_empty():
+        return None
+    numbers = sample["draw_id"].unique().to_list()
+    rows = reader.session.execute(
+        select(Draw.period_from, Draw.period_to, Draw.receipt["frame_summary"]).where(Draw.id.in_(numbers))
+    ).all()
+    for first, last, _ in rows:
+        if (scope.first and first < scope.first) or (scope.last and last > scope.last):
+            return None
+    totals = [row for _, _, summary in rows for row in summary or [] if row["source"] == scope.source]
+    frame = pl.DataFrame(totals, schema={**POPULATION_SCHEMA, "source": pl.String}).drop("source")
+    if frame["f_sum"].null_count():
+        return None
+    reviewed = sample["agent_id"].unique()
+    frame = frame.group_by("agent_id").agg(pl.all().sum()).filter(pl.col("agent_id").is_in(reviewed.implode()))
+    return frame if frame.height == reviewed.len() else None
+
+
+def _pending(reader: Reader, scope: Scope) -> int:
+    """Samples of the scope that nobody has decided yet: an estimate over half a draw is an estimate in progress."""
+    bounds = reader.bounds(scope)
+    query = select(Sample.id, Sample.agent_id).where(Sample.source == scope.source, Sample.withdrawn_at.is_(None))
+    if bounds[0]:
+        query = query.where(Sample.occurred_at >= bounds[0])
+    if bounds[1]:
+        query = query.where(Sample.occurred_at < bounds[1])
+    people = reader.members(scope)
+    if people is not None:
+        query = query.where(Sample.agent_id.in_(people))
+    drawn = reader.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    decided = reader.rows(scope).select(pl.len()).collect().item()
+    return max(drawn - int(decided), 0)
+
+
+def agent_rows(table: pl.DataFrame, agents: Sequence[str]) -> pl.DataFrame:
+    """The rows of some agents, in the order given."""
+    order = pl.DataFrame({"agent_id": list(agents)}, schema={"agent_id": pl.String})
+    return order.join(table, on="agent_id", how="inner", maintain_order="left")

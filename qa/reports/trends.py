@@ -1,0 +1,208 @@
+"""Scores over time with honest intervals: one function feeds chart, table and file.
+
+Means weight every review by 1/π, so conversations picked because they looked bad cannot pull an average down. Red-line
+rates are given for teams and larger; for one agent only the count of verified red lines is a fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+from sqlalchemy import select
+
+from qa.errors import Invalid
+from qa.i18n import N_
+from qa.policy import Actor, Right, require
+from qa.reports import metrics as m
+from qa.reports.metrics import Metric
+from qa.reports.scope import BUCKETS, GROUPS, Reader, Scope, bucketed, group_column, names_of
+from qa.tables import Measure
+from qa.workbench import Workbench
+from scoring import estimate
+from scoring.estimate import Estimate
+
+SMALL_N = 5
+"""Below so many reviews a point is drawn hollow: it says little alone."""
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "group": pl.String, "name": pl.String, "period": pl.Date, "n": pl.Int64, "found": pl.Int64, "value": pl.Float64,
+    "low": pl.Float64, "high": pl.Float64, "se": pl.Float64, "df": pl.Float64, "method": pl.String, "reason": pl.String,
+}
+
+
+@dataclass(frozen=True)
+class DatedMeasure:
+    """Something done on a day (training, rule change) that trends compare before and after."""
+
+    id: int
+    name: str
+    kind: str
+    on_day: date
+    team: str | None
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A trend. `frame` has one row per group and period, with the columns of `SCHEMA`; `overall` one per group for the
+    whole scope. Chart, table and file show these rows and nothing else."""
+
+    metric: Metric
+    by: str
+    bucket: str
+    scope: Scope
+    frame: pl.DataFrame
+    overall: pl.DataFrame
+    measures: tuple[DatedMeasure, ...]
+
+
+def trend(
+    bench: Workbench, actor: Actor, *, scope: Scope, metric: str = "total", by: str = "all", bucket: str = "week"
+) -> Trend:
+    """Estimate `metric` for every group and week or month of the scope."""
+    require(actor, Right.VIEW_RESULTS)
+    return unguarded_trend(bench, scope=scope, metric=metric, by=by, bucket=bucket)
+
+
+def unguarded_trend(bench: Workbench, *, scope: Scope, metric: str, by: str, bucket: str) -> Trend:
+    """The same for callers in this package that have authorised already."""
+    if by not in GROUPS or bucket not in BUCKETS:
+        raise Invalid(N_("A trend can be split by {groups} and by {buckets}."), groups=", ".join(GROUPS), buckets=", ".join(BUCKETS))
+    with Reader(bench) as reader:
+        rubrics = reader.rubrics()
+        chosen = m.find(rubrics, metric)
+        rows = reader.rows(scope).select(
+            "agent_id", "pi", "redline", group_column(by).alias("group"), bucketed(bucket).alias("period"),
+            m.column(rubrics, chosen).alias("y"),
+        )
+        names = names_of(reader) if by == "agent" else {}
+        measures = _measures(reader, scope)
+    if chosen.unit == "rate":
+        frame, overall = _rates(rows.collect(), ["group", "period"], by), _rates(rows.collect(), ["group"], by)
+    else:
+        frame, overall = _means(rows, ["group", "period"], by, chosen), _means(rows, ["group"], by, chosen)
+    return Trend(chosen, by, bucket, scope, _named(frame, names), _named(overall, names), measures)
+
+
+def _means(rows: pl.LazyFrame, keys: Sequence[str], by: str, metric: Metric) -> pl.DataFrame:
+    table = estimate.grouped(rows, keys, ["y"], strata=None if by == "agent" else "agent_id", bounds=metric.bounds)
+    found = rows.group_by(keys).agg(found=pl.col("redline").sum().cast(pl.Int64)).collect()
+    return table.filter(pl.col("n") > 0).join(found, on=list(keys)).rename({"mean": "value"})
+
+
+def _rates(rows: pl.DataFrame, keys: Sequence[str], by: str) -> pl.DataFrame:
+    out = []
+    for key, part in rows.group_by(list(keys), maintain_order=False):
+        known = part.filter(pl.col("y").is_not_null())
+        # An agent's 0 of 10 allows up to 31 %: the count is a fact, a rate would pretend to be one.
+        result = (
+            estimate.refusal("agent_rate", known.height) if by == "agent" else estimate.rate(known, value="y")
+        )
+        out.append({**dict(zip(keys, key, strict=True)), **estimate_row(result), "found": int(known["redline"].sum())})
+    return pl.DataFrame(out, schema={k: SCHEMA[k] for k in SCHEMA if k != "name" and (k != "period" or "period" in keys)})
+
+
+def estimate_row(result: Estimate) -> dict[str, object]:
+    """An estimate as columns of `SCHEMA`."""
+    return {
+        "n": result.n, "value": result.value, "low": result.low, "high": result.high, "se": result.se, "df": result.df,
+        "method": result.method, "reason": result.reason,
+    }
+
+
+def _named(frame: pl.DataFrame, names: object) -> pl.DataFrame:
+    lookup: dict[str, str] = dict(names) if isinstance(names, dict) else {}
+    if "period" not in frame.columns:
+        frame = frame.with_columns(period=pl.lit(None, pl.Date))
+    named = frame.with_columns(name=pl.col("group").replace(lookup) if lookup else pl.col("group"))
+    return named.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).sort("group", "period")
+
+
+def _measures(reader: Reader, scope: Scope) -> tuple[DatedMeasure, ...]:
+    query = select(Measure).order_by(Measure.on_day)
+    if scope.first:
+        query = query.where(Measure.on_day >= scope.first)
+    if scope.last:
+        query = query.where(Measure.on_day <= scope.last)
+    found = [DatedMeasure(x.id, x.name, x.kind, x.on_day, x.team) for x in reader.session.scalars(query)]
+    return tuple(x for x in found if not scope.teams or x.team is None or x.team in scope.teams)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What changed around a measure: the metric in equally long spans before and after, and the difference."""
+
+    measure: DatedMeasure
+    metric: Metric
+    days: int
+    before: Estimate
+    after: Estimate
+    difference: Estimate
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval of the difference excludes no change."""
+        d = self.difference
+        return d.low is not None and d.high is not None and (d.low > 0 or d.high < 0)
+
+
+def effect(
+    bench: Workbench, actor: Actor, *, measure: DatedMeasure, scope: Scope, metric: str = "total", days: int = 28
+) -> Effect:
+    """Compare the `days` before a measure with the `days` from its day on, for the team it concerns."""
+    require(actor, Right.VIEW_RESULTS)
+    with Reader(bench) as reader:
+        rubrics = reader.rubrics()
+        chosen = m.find(rubrics, metric)
+        teams = (measure.team,) if measure.team else scope.teams
+        spans = (
+            (measure.on_day - timedelta(days=days), measure.on_day - timedelta(days=1)),
+            (measure.on_day, measure.on_day + timedelta(days=days - 1)),
+        )
+        before, after = (
+            _estimate(
+                reader.rows(Scope(first, last, scope.source, teams, scope.shops, scope.channels, scope.agents))
+                .select("agent_id", "pi", m.column(rubrics, chosen).alias("y"))
+                .collect(),
+                chosen,
+            )
+            for first, last in spans
+        )
+    return Effect(measure, chosen, days, before, after, estimate.difference(before, after))
+
+
+def _estimate(rows: pl.DataFrame, metric: Metric) -> Estimate:
+    if metric.unit == "rate":
+        return estimate.rate(rows, value="y")
+    return estimate.team(rows, value="y", bounds=metric.bounds)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the archive of verdicts holds: to choose defaults and to say what to do when it is empty."""
+
+    reviews: int
+    first: date | None
+    last: date | None
+    shops: tuple[str, ...]
+    channels: tuple[str, ...]
+    teams: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+
+
+def overview(bench: Workbench, actor: Actor) -> Overview:
+    """The span of days with results and the values of every filter."""
+    require(actor, Right.VIEW_RESULTS)
+    with Reader(bench) as reader:
+        lists = pl.concat(
+            [reader.rows(Scope(source=source)).select("day", "shop", "channel") for source in ("chat", "dispute", "rating")]
+        ).collect()
+        rubrics = reader.rubrics()
+        teams = sorted({team for team in reader.roster()["team"] if team})
+    return Overview(
+        lists.height, lists["day"].min(), lists["day"].max(),  # type: ignore[arg-type]
+        tuple(sorted({s for s in lists["shop"] if s})), tuple(sorted({c for c in lists["channel"] if c})), tuple(teams),
+        m.all_metrics(rubrics),
+    )
