@@ -15,7 +15,7 @@ from pages.kit.nav import navigation
 from qa.web import application
 
 if get_script_run_ctx(suppress_warning=True) is None:
-    app = st.App(__file__, **application.parts())
+    app = st.App(__file__, **application.parts(), on_script_error=chrome.report_error)
 else:
     page = enter()
     chrome.draw(page)

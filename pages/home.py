@@ -1,5 +1,6 @@
-"""Home: what there is to do now."""
+"""Home: what there is to do now, for whoever looks."""
 
+from pages.kit import today
 from pages.kit.guard import enter
 
-page = enter()
+today.draw(enter())

@@ -11,7 +11,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Table, func, insert, select, text, update
 
 from qa import audit, migrations
 from qa.db import Database
-from qa.errors import Conflict, Invalid, NotFound, Unavailable
+from qa.errors import Conflict, Invalid, NotFound, SpotcheckError, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.tables import Base, LoginLink, SignIn, User
@@ -137,6 +137,26 @@ def restore(bench: Workbench, actor: Actor, folder: Path, *, now: datetime, forc
             source.close()
     progress(1.0, "restore")
     return manifest
+
+
+def listing(bench: Workbench, actor: Actor) -> list[tuple[str, Manifest]]:
+    """The backups in this installation's own folder, newest first: name and manifest. Unreadable ones are left out."""
+    require(actor, Right.MAINTAIN)
+    found = []
+    for folder in sorted(own_folder(bench).glob("*/"), reverse=True):
+        with suppress(SpotcheckError):
+            found.append((folder.name, _read_manifest(folder)))
+    return found
+
+
+def own_folder(bench: Workbench) -> Path:
+    """Where backups go when no place is named."""
+    return bench.config.home / "backups"
+
+
+def fresh_name(now: datetime) -> str:
+    """Name of a backup made now."""
+    return now.strftime("%Y%m%d-%H%M%S")
 
 
 # The database

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
+import html
+import logging
+import secrets
+
 import streamlit as st
 
 from pages.kit.guard import Page
+from pages.kit.theme import style
 from pages.kit.widgets import escape, show_error
 from qa import accounts
-from qa.errors import SpotcheckError
-from qa.i18n import LANGUAGE_NAMES
+from qa.errors import Invalid, SpotcheckError
+from qa.i18n import LANGUAGE_NAMES, N_, Translator, pick_language
 from qa.policy import ROLE_NAMES
-
-STYLE = """
-<style>
-:root { font-variant-numeric: tabular-nums lining-nums; }
-.sc-text { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.65; }
-.sc-empty { display: flex; flex-direction: column; gap: .35rem; padding: 1.4rem 1.2rem; border: 1px dashed var(--st-border-color, #d8cfbd);
-  border-radius: 6px; opacity: .92; }
-.sc-empty span { opacity: .8; }
-.st-key-account { position: fixed; top: .55rem; right: 1rem; z-index: 1000001; width: auto !important; }
-[data-testid="stMetricValue"], td, th { font-variant-numeric: tabular-nums; }
-em, i { font-style: normal; }
-</style>
-"""
 
 
 def draw(page: Page) -> None:
     """Draw what surrounds the page; call once, before the page runs."""
-    st.html(STYLE)
+    st.html(style())
+    if page.bench.config.demo:
+        st.html(f'<div class="sc-demo">{html.escape(page.t("Demo · all data is generated"))}</div>')
     with st.container(key="account"):
         _account_menu(page)
 
@@ -38,10 +32,14 @@ def _account_menu(page: Page) -> None:
         st.caption(f"{_(ROLE_NAMES[page.actor.role])} · {escape(page.user.login)}")
         st.segmented_control(
             _("Language"), list(LANGUAGE_NAMES), format_func=LANGUAGE_NAMES.__getitem__, default=_.language, key="language_choice",
-            on_change=_choose_language, args=(page,), required=True,
+            on_change=_choose_language, args=(page,), required=True, width="stretch",
         )
+        if not page.bench.config.oidc:
+            st.button(_("Change password"), key="change_password", icon=":material/key:", width="stretch", on_click=_ask_for_password)
         if st.button(_("Sign out"), key="sign_out", icon=":material/logout:", width="stretch"):
             st.logout()
+    if st.session_state.pop("asking_for_password", False):
+        st.dialog(_("Change password"))(_password_form)(page)
 
 
 def _choose_language(page: Page) -> None:
@@ -49,3 +47,37 @@ def _choose_language(page: Page) -> None:
         accounts.choose_language(page.bench, page.actor, st.session_state["language_choice"], now=page.now)
     except SpotcheckError as error:
         show_error(page, error)
+
+
+def _ask_for_password() -> None:
+    st.session_state["asking_for_password"] = True
+
+
+def _password_form(page: Page) -> None:
+    _ = page.t
+    with st.form("password_form", border=False, clear_on_submit=False):
+        old = st.text_input(_("Present password"), type="password", key="password_old", disabled=not page.user.has_password)
+        new = st.text_input(_("New password"), type="password", key="password_new", help=_("At least {length} characters.", length=accounts.PASSWORD_LENGTH))
+        again = st.text_input(_("New password, again"), type="password", key="password_again")
+        if not st.form_submit_button(_("Change password"), type="primary"):
+            return
+    try:
+        if new != again:
+            raise Invalid(N_("The two passwords differ."))
+        accounts.change_password(page.bench, page.actor, old=old, new=new, mark=str(st.user["session"]), now=page.now)
+    except SpotcheckError as error:
+        show_error(page, error)
+    else:
+        st.success(_("The password is changed. Other browsers were signed out."), icon=":material/check:")
+
+
+def report_error(error: Exception) -> bool:
+    """What a person sees when a page fails: expected errors as a sentence, others with a number that is in the log."""
+    t = Translator(pick_language(st.context.locale), "UTC")
+    if isinstance(error, SpotcheckError):
+        st.warning(escape(t.error(error)), icon=":material/info:")
+        return True
+    number = secrets.token_hex(4)
+    logging.getLogger("spotcheck").error("page failed, number %s", number, exc_info=error)
+    st.warning(t("Something went wrong here; what was saved stays saved. Reload the page, or tell your admin this number: {number}", number=number), icon=":material/info:")
+    return True

@@ -41,3 +41,45 @@ FONT = (
 def palette() -> Palette:
     """The colours of the mode the browser shows now."""
     return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def style() -> str:
+    """The shared style sheet with the palette as CSS variables. Pages may use the `sc-` classes and `--sc-` variables."""
+    return f"<style>:root{{{_variables(palette())}}}{_RULES}</style>"
+
+
+def _variables(colours: Palette) -> str:
+    return "".join(f"--sc-{name.lower()}:{value};" for name, value in vars(colours).items())
+
+
+_RULES = """
+.stApp{font-variant-numeric:tabular-nums lining-nums;line-height:1.6}
+.stApp em,.stApp i{font-style:normal}
+.stMainBlockContainer h1,.stMainBlockContainer h2{font-weight:600;letter-spacing:0}
+.stMainBlockContainer h2{font-size:1.05rem;padding:0;margin:0 0 .4rem}
+.sc-title{display:flex;align-items:baseline;gap:.8rem;flex-wrap:wrap;border-bottom:1px solid var(--sc-line);padding-bottom:.35rem}
+.sc-title h1{font-size:1.35rem;padding:0;margin:0}
+.sc-title span,.sc-draw small{color:var(--sc-muted)}
+.sc-text{white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.65}
+.sc-empty{display:flex;flex-direction:column;gap:.25rem;padding:1.2rem 1.1rem;border:1px dashed var(--sc-line);border-radius:6px}
+.sc-empty span{color:var(--sc-muted)}
+.sc-vermilion{color:var(--sc-vermilion)!important}
+.sc-ochre{color:var(--sc-ochre)!important}
+.sc-finding{display:grid;grid-template-columns:1.5rem 10rem 1fr;gap:.6rem;padding:.35rem 0;border-bottom:1px solid var(--sc-line)}
+.sc-finding span:last-child{overflow-wrap:anywhere}
+.sc-celadon{color:var(--sc-celadon)!important}
+[class*="st-key-todo_"],[class*="st-key-setup_"]{border-bottom:1px solid var(--sc-line);padding:.3rem 0;flex-wrap:nowrap}
+.sc-todo{display:flex;align-items:baseline;gap:.9rem}
+.sc-number{font-size:1.5rem;font-weight:600;min-width:3.6rem;text-align:right;line-height:1.2}
+.sc-step{display:flex;gap:.6rem}
+.sc-step i{color:var(--sc-indigo)}
+.sc-done{color:var(--sc-muted)}
+.sc-done i{color:var(--sc-celadon)}
+.sc-draw{display:grid;grid-template-columns:1fr auto;gap:.1rem .8rem;padding:.35rem 0;border-bottom:1px solid var(--sc-line)}
+.sc-bar{align-self:center;height:6px;border-radius:3px;background:var(--sc-line);overflow:hidden}
+.sc-bar i{display:block;height:100%;background:var(--sc-celadon)}
+.sc-demo{position:fixed;bottom:.5rem;left:.8rem;z-index:1000;padding:.1rem .6rem;font-size:.8rem;color:var(--sc-muted);
+background:var(--sc-card);border:1px solid var(--sc-line);border-radius:4px}
+.st-key-account{position:fixed;top:.45rem;right:.9rem;z-index:1000001;width:auto!important}
+.st-key-account button{background:transparent;border-color:transparent}
+"""

@@ -37,6 +37,11 @@ def empty(title: str, advice: str = "") -> None:
     st.html(f'<div class="sc-empty"><b>{html.escape(title)}</b><span>{html.escape(advice)}</span></div>')
 
 
+def heading(page: Page, title: str, detail: str = "") -> None:
+    """The title line of a page: small, with one line of detail beside it. Both are shown literally."""
+    st.html(f'<div class="sc-title"><h1>{html.escape(title)}</h1><span>{html.escape(detail)}</span></div>')
+
+
 def score_text(t: Translator, value: float | None, low: float | None, high: float | None, n: int) -> str:
     """A score as it may be shown: `86.4 [82.1, 89.9] n = 12`. Values in points. Without an interval it says so."""
     if value is None:

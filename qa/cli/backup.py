@@ -34,7 +34,7 @@ def run_backup(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         manifest = backup.verify(args.folder)
         out.say(out.t("The backup in {place} is complete: {files} files.", place=str(args.folder), files=len(manifest.files)))
     else:
-        folder = args.folder or opener.config.home / "backups" / now.strftime("%Y%m%d-%H%M%S")
+        folder = args.folder or backup.own_folder(opener()) / backup.fresh_name(now)
         manifest = backup.backup(opener(), SYSTEM, folder, now=now, progress=out.progress)
         out.say(out.t("Backup made and verified: {place} ({files} files, {size} MB).", place=str(folder), files=len(manifest.files), size=out.t.number(manifest.bytes / 1e6, 1)))
     out.json(manifest)

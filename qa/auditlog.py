@@ -1,0 +1,63 @@
+"""Reading the audit trail: search and page by key, newest first. Writing is `qa.audit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String, cast, or_, select
+
+from qa.policy import Actor, Right, require
+from qa.tables import AuditEntry
+from qa.workbench import Workbench
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the trail."""
+
+    id: int
+    at: datetime
+    actor_name: str
+    action: str
+    entity: str
+    entity_id: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """A page of entries, newest first. `before` continues with older ones; None when there are none."""
+
+    entries: tuple[Entry, ...]
+    before: int | None
+
+
+def entries(
+    bench: Workbench, actor: Actor, *, text: str = "", action: str = "", before: int | None = None, size: int = PAGE
+) -> AuditPage:
+    """Entries that contain `text` in actor, action, subject or facts, older than entry `before`.
+
+    `action` restricts to one kind (`user.created`) or one area (`user.`).
+    """
+    require(actor, Right.VIEW_AUDIT)
+    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(size + 1)
+    if before is not None:
+        query = query.where(AuditEntry.id < before)
+    if action:
+        query = query.where(AuditEntry.action.startswith(action, autoescape=True))
+    for word in text.split()[:8]:
+        query = query.where(
+            or_(
+                AuditEntry.actor_name.icontains(word, autoescape=True), AuditEntry.action.icontains(word, autoescape=True),
+                AuditEntry.entity.icontains(word, autoescape=True), AuditEntry.entity_id.icontains(word, autoescape=True),
+                cast(AuditEntry.facts, String).icontains(word, autoescape=True),
+            )
+        )
+    with bench.db.read() as session:
+        rows = session.scalars(query).all()
+    found = tuple(Entry(r.id, r.at, r.actor_name, r.action, r.entity, r.entity_id, r.facts) for r in rows[:size])
+    return AuditPage(found, found[-1].id if len(rows) > size else None)
