@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.kit.accounts_form import users
 from pages.kit.guard import Page
-from pages.kit.widgets import confirm, empty, escape, heading, show_error
+from pages.kit.widgets import choice, confirm, empty, escape, heading, show_error
 from qa import accounts, auditlog, backup, health
 from qa.errors import SpotcheckError
 from qa.i18n import N_
@@ -26,11 +26,8 @@ def draw(page: Page) -> None:
     """Draw the page."""
     _ = page.t
     heading(page, _("Admin"))
-    chosen = st.segmented_control(
-        _("Section"), list(SECTIONS), format_func=lambda name: _(SECTIONS[name][0]), default="users", required=True, key="section",
-        bind="query-params", label_visibility="collapsed",
-    )
-    SECTIONS[chosen or "users"][1](page)
+    chosen = choice(_("Section"), {name: _(text) for name, (text, _draw) in SECTIONS.items()}, key="section", label_visibility="collapsed")
+    SECTIONS[chosen][1](page)
 
 
 def sign_ins(page: Page) -> None:

@@ -19,6 +19,7 @@ from qa.policy import ROLE_NAMES
 
 def draw(page: Page) -> None:
     """Draw what surrounds the page; call once, before the page runs."""
+    st.set_page_config(page_title="Spotcheck · 抽检", page_icon=":material/fact_check:", layout="wide")
     st.html(style())
     if page.bench.config.demo:
         st.html(f'<div class="sc-demo">{html.escape(page.t("Demo · all data is generated"))}</div>')

@@ -54,6 +54,7 @@ def _variables(colours: Palette) -> str:
 
 _RULES = """
 .stApp{font-variant-numeric:tabular-nums lining-nums;line-height:1.6}
+.stMainBlockContainer{max-width:1600px;padding-left:1.6rem;padding-right:1.6rem}
 .stApp em,.stApp i{font-style:normal}
 .stMainBlockContainer h1,.stMainBlockContainer h2{font-weight:600;letter-spacing:0}
 .stMainBlockContainer h2{font-size:1.05rem;padding:0;margin:0 0 .4rem}

@@ -45,9 +45,9 @@ def draw(page: Page) -> None:
     found = overview(page.bench, page.actor, now=page.now)
     heading(page, _("To do"), f"{_.day(_.local(page.now).date(), 'full')} · {page.user.display_name}")
     left, right = st.columns([3, 2], gap="large")
-    with left:
+    with left, st.container(gap="xxsmall"):
         _todo(page, found)
-    with right:
+    with right, st.container(gap="xxsmall"):
         if found.setup and not all(found.setup.values()):
             _setup(page, found)
         if found.draws:

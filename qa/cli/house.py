@@ -12,6 +12,7 @@ from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.cli.user import link
 from qa.errors import SpotcheckError, Unavailable
+from qa.i18n import N_
 from qa.policy import SYSTEM, Role
 from qa.workbench import Workbench
 
@@ -65,7 +66,7 @@ def run_doctor(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     try:
         bench = Workbench.open(opener.config)
     except OSError as problem:
-        raise Unavailable("{place} cannot be written: {reason}", place=str(opener.config.home), reason=str(problem)) from problem
+        raise Unavailable(N_("{place} cannot be written: {reason}"), place=str(opener.config.home), reason=str(problem)) from problem
     try:
         findings = health.examine(bench, SYSTEM)
     finally:
