@@ -113,6 +113,12 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "risk": pl.Float64,              # predicted probability of a violation
         "predicted_loss": pl.Float64,    # predicted centi-points lost
         "model_version": pl.String,
+        "import_id": pl.Int64,           # the import whose content was screened: equal to the conversation's when up to date
+    },
+    "screened_rules": {                  # what `hits` reflects, one row a rule
+        "rule_id": pl.String,
+        "rules_hash": pl.String,         # substance of all its versions in force
+        "screened_at": UTC,
     },
     "facts": {                           # current verdicts, one row a sample: the read side's columnar copy
         "verdict_id": pl.Int64,
@@ -156,6 +162,7 @@ KEYS: Mapping[str, str] = {
     "ratings": "rating_key",
     "hits": "conversation_key",
     "signals": "conversation_key",
+    "screened_rules": "rule_id",
     "facts": "sample_id",
 }
 

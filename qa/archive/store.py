@@ -216,6 +216,10 @@ class Change:
             delta.merge(source, f"t.{name} = s.gone", source_alias="s", target_alias="t").when_matched_delete().execute()
         self.touched = True
 
+    def now(self) -> Snapshot:
+        """The tables as changed so far, which nobody else sees yet."""
+        return Snapshot(self._archive.root, self.before.version, self._archive._versions_now())
+
     # bulk: files written piece by piece, adopted without being read again
 
     def staging(self) -> Path:

@@ -1,0 +1,15 @@
+"""Importing chats, disputes, ratings and the roster from what shops really export."""
+
+from qa.ingest.fields import FIELDS, KINDS, Field
+from qa.ingest.frames import commit_frames
+from qa.ingest.loading import Counts
+from qa.ingest.mapping import Mapping
+from qa.ingest.presets import PRESETS, Preset
+from qa.ingest.problems import Problem
+from qa.ingest.profiles import Profile, load_profile, profiles, save_profile
+from qa.ingest.service import Detected, ImportResult, Preview, commit, detect, history, preview, problem_list
+
+__all__ = [
+    "FIELDS", "KINDS", "PRESETS", "Counts", "Detected", "Field", "ImportResult", "Mapping", "Preset", "Preview", "Problem", "Profile", "commit",
+    "commit_frames", "detect", "history", "load_profile", "preview", "problem_list", "profiles", "save_profile",
+]

@@ -1,0 +1,246 @@
+"""From pieces of a file to rows of the archive: one loader per kind of file. A loader decides everything but opens nothing.
+
+It works on a `Sink`: the archive while it is being changed, or nothing at all for a preview.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from qa.archive import Snapshot, conform, empty
+from qa.errors import Cancelled
+from qa.i18n import N_
+from qa.ingest import chats, merging, records
+from qa.ingest.cells import Cells
+from qa.ingest.mapping import Mapping
+from qa.ingest.problems import ProblemLog
+from qa.ingest.reading import Piece
+from qa.ingest.staging import ChatStage
+
+SAMPLE_ROWS = 30
+AGENTS = {"agent_id": pl.String, "name": pl.String, "file_row": pl.Int64}
+
+
+class Sink(Protocol):
+    """Where rows go."""
+
+    before: Snapshot
+
+    def now(self) -> Snapshot: ...
+    def staging(self) -> Path: ...
+    def append(self, table: str, frame: pl.DataFrame) -> None: ...
+    def adopt(self, table: str, files: Sequence[Path]) -> None: ...
+    def remove(self, table: str, keys: pl.Series, column: str | None = None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Counts:
+    """`rows` of the file; records (conversations, disputes, …) `new`, `changed`, `unchanged`; rows left out (`bad`); `warnings`;
+    `duplicates` inside the file; `messages` written or to be written."""
+
+    rows: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    bad: int = 0
+    warnings: int = 0
+    duplicates: int = 0
+    messages: int = 0
+    new_agents: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        return dict(self.__dict__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to load and how to read it."""
+
+    kind: str
+    source: str
+    import_id: int
+    mapping: Mapping
+    nested: str
+    zone: ZoneInfo
+    business: ZoneInfo
+    progress: Callable[[float, str], None] = field(default=lambda share, what: None)
+    cancel: Callable[[], bool] = field(default=lambda: False)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What came of it: the agents named in the rows that were let in, a sample of records."""
+
+    counts: Counts
+    agents: pl.DataFrame
+    sample: pl.DataFrame
+
+
+def load(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+    """Load `pieces` into `sink`. Raises `Cancelled` when asked to stop; the sink then must be thrown away."""
+    return LOADERS[job.kind](job, pieces, sink, log)
+
+
+def each(job: Job, pieces: Iterator[Piece]) -> Iterator[pl.DataFrame]:
+    """The frames of the pieces, with progress told and cancelling heard between them."""
+    for piece in pieces:
+        if job.cancel():
+            raise Cancelled(N_("The import was cancelled; nothing was written."))
+        yield piece.frame
+        job.progress(0.9 * piece.share, "read")
+
+
+# chats
+
+
+def _chats(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+    stage_ = ChatStage(sink.staging(), job.source, job.import_id, log, whole_records=bool(job.nested))
+    rows = 0
+    for frame in each(job, pieces):
+        rows += frame.height
+        stage_.add(chats.read(frame, job.mapping, job.nested, job.zone, job.business, log))
+    return put_chats(job, stage_, sink, log, rows)
+
+
+def put_chats(job: Job, stage_: ChatStage, sink: Sink, log: ProblemLog, rows: int) -> Loaded:
+    """What the stage holds, compared with the archive and written."""
+    found = stage_.conversations()
+    if found.is_empty():
+        return Loaded(Counts(rows=rows), pl.DataFrame(schema=AGENTS), empty("conversations"))
+    merged = merging.chats(found, sink.before, job.source, job.import_id)
+    timeless = merged.filter(pl.col("started_at").is_null())
+    log.add("no_start", "started_at", timeless.select(file_row="first_row"))
+    good = merged.filter(pl.col("started_at").is_not_null())
+    log.add("no_agent", "agent_id", good.filter(pl.col("agent_id").is_null()).select(file_row="first_row"))
+    fresh = good.filter(pl.col("state") != "unchanged")
+    written = fresh.filter(~pl.col("same_messages"))
+    job.progress(0.93, "write")
+    leave = merged.join(written, on="conversation_key", how="anti").select("conversation_key")
+    files = stage_.files(leave)
+    replaced = written.filter(pl.col("state") == "changed")["conversation_key"]
+    sink.remove("messages", replaced)
+    for derived in ("hits", "signals"):
+        sink.remove(derived, replaced)
+    sink.remove("conversations", fresh.filter(pl.col("state") == "changed")["conversation_key"])
+    sink.adopt("messages", files)
+    if fresh.height:
+        sink.append("conversations", fresh)
+    _link_waiting(sink, fresh)
+    counts = _counts(good, rows, stage_.duplicates, int(written["message_count"].sum()))
+    return Loaded(counts, _agents_of(good), fresh.select([n for n in empty("conversations").columns if n in fresh.columns]).head(SAMPLE_ROWS))
+
+
+def _link_waiting(sink: Sink, fresh: pl.DataFrame) -> None:
+    """Disputes and ratings that came before their chat find it now."""
+    if fresh.is_empty():
+        return
+    lazy = conform("conversations", fresh).lazy()
+    for table, moment, by_agent in (("disputes", "opened_at", False), ("ratings", "rated_at", True)):
+        waiting = sink.before.scan(table).filter(pl.col("conversation_key").is_null()).collect()
+        if waiting.is_empty():
+            continue
+        linked = merging.link(waiting, lazy, moment, by_agent).filter(pl.col("conversation_key").is_not_null())
+        key = {"disputes": "dispute_key", "ratings": "rating_key"}[table]
+        if linked.height:
+            sink.remove(table, linked[key])
+            sink.append(table, linked)
+
+
+def _agents_of(good: pl.DataFrame) -> pl.DataFrame:
+    spoke = good.select(agent_id=pl.col("agent_ids"), file_row="first_row").explode("agent_id", empty_as_null=True, keep_nulls=True).drop_nulls("agent_id")
+    if "agent_name" in good.columns and "named_agent" in good.columns:
+        names = good.select(agent_id="named_agent", name="agent_name").drop_nulls().unique("agent_id", keep="first", maintain_order=True)
+        spoke = spoke.join(names, on="agent_id", how="left")
+    else:
+        spoke = spoke.with_columns(name=pl.lit(None, dtype=pl.String))
+    return spoke.group_by("agent_id").agg(pl.col("name").first(), pl.col("file_row").min()).sort("file_row", "agent_id").select(list(AGENTS))
+
+
+def _counts(frame: pl.DataFrame, rows: int, duplicates: int, messages: int = 0) -> Counts:
+    by = dict(frame.group_by("state").len().iter_rows())
+    return Counts(rows=rows, new=by.get("new", 0), changed=by.get("changed", 0), unchanged=by.get("unchanged", 0), duplicates=duplicates, messages=messages)
+
+
+def _sessions(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+    found, rows = _collect(job, pieces, log, lambda cells: records.sessions(cells, job.source))
+    found, duplicates = records.without_repeats(found, "conversation_key", "conversation_id", log)
+    merged, lost = merging.sessions(found, sink.before, job.source, job.import_id)
+    log.add("no_session", "conversation_id", lost, "conversation_id")
+    fresh = merged.filter(pl.col("state") != "unchanged")
+    if fresh.height:
+        sink.remove("conversations", fresh["conversation_key"])
+        sink.append("conversations", fresh)
+    agents = merged.with_columns(named_agent=pl.col("agent_id"))
+    return Loaded(_counts(merged, rows, duplicates), _agents_of(agents), conform("conversations", fresh).head(SAMPLE_ROWS))
+
+
+# records
+
+
+def _collect(job: Job, pieces: Iterator[Piece], log: ProblemLog, read: Callable[[Cells], pl.DataFrame]) -> tuple[pl.DataFrame, int]:
+    frames, rows = [], 0
+    for frame in each(job, pieces):
+        rows += frame.height
+        frames.append(read(Cells(chats.without_blank_rows(frame), job.mapping, job.zone, log)))
+    return pl.concat(frames), rows
+
+
+def _disputes(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+    found, rows = _collect(job, pieces, log, lambda cells: records.disputes(cells, job.source))
+    return put_records(job, found, sink, log, rows)
+
+
+def _ratings(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+    found, rows = _collect(job, pieces, log, lambda cells: records.ratings(cells, job.source))
+    return put_records(job, found, sink, log, rows)
+
+
+def put_records(job: Job, found: pl.DataFrame, sink: Sink, log: ProblemLog, rows: int) -> Loaded:
+    """Disputes or ratings, compared with the archive, linked to their chat and written."""
+    table, key, field_, moment = RECORDS[job.kind]
+    found, duplicates = records.without_repeats(found, key, field_, log)
+    merged = merging.records(table, found, sink.before, job.source, key)
+    fresh = merged.filter(pl.col("state") != "unchanged")
+    if table == "disputes" and fresh.height and "messages" not in fresh.columns:
+        old = merging.existing(sink.before, table, key, fresh[key], job.source).select(key, "messages")
+        fresh = fresh.join(old, on=key, how="left", maintain_order="left")
+    if fresh.height:
+        known = sink.now().scan("conversations")
+        fresh = merging.link(merging.given_chat(fresh, known, job.source), known, moment, by_agent=table == "ratings")
+        fresh = fresh.with_columns(import_id=pl.lit(job.import_id, dtype=pl.Int64))
+        sink.remove(table, fresh.filter(pl.col("state") == "changed")[key])
+        sink.append(table, fresh)
+    named = found.filter(pl.col("agent_id").is_not_null()).group_by("agent_id").agg(pl.col("file_row").min())
+    agents = named.select("agent_id", name=pl.lit(None, dtype=pl.String), file_row="file_row").sort("file_row", "agent_id")
+    return Loaded(_counts(merged, rows, duplicates), agents, conform(table, fresh).head(SAMPLE_ROWS))
+
+
+def _dispute_messages(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+    found, rows = _collect(job, pieces, log, lambda cells: records.dispute_messages(cells, job.source))
+    known = merging.existing(sink.before, "disputes", "dispute_key", found["dispute_key"], job.source)
+    log.add("no_dispute", "dispute_id", found.join(known, on="dispute_key", how="anti", maintain_order="left"), "dispute_id")
+    old = known.select("dispute_key", "messages").explode("messages", empty_as_null=True, keep_nulls=True).drop_nulls("messages").unnest("messages")
+    both = pl.concat([old, found.join(known, on="dispute_key", how="semi", maintain_order="left").select(old.columns)])
+    both = both.unique(maintain_order=True).sort("dispute_key", "sent_at", maintain_order=True)
+    lists = both.group_by("dispute_key", maintain_order=True).agg(fresh=pl.struct("role", "text", "sent_at"))
+    merged = known.join(lists, on="dispute_key", how="inner").with_columns(
+        state=pl.when(pl.col("messages").list.len().fill_null(0) == pl.col("fresh").list.len()).then(pl.lit("unchanged")).otherwise(pl.lit("changed")),
+        messages=pl.col("fresh"),
+    )
+    fresh = merged.filter(pl.col("state") == "changed")
+    if fresh.height:
+        sink.remove("disputes", fresh["dispute_key"])
+        sink.append("disputes", fresh)
+    return Loaded(_counts(merged, rows, 0, found.height), pl.DataFrame(schema=AGENTS), conform("disputes", fresh).head(SAMPLE_ROWS))
+
+
+RECORDS = {"disputes": ("disputes", "dispute_key", "dispute_id", "opened_at"), "ratings": ("ratings", "rating_key", "rating_id", "rated_at")}
+LOADERS: dict[str, Callable[[Job, Iterator[Piece], Sink, ProblemLog], Loaded]] = {
+    "conversations": _chats, "sessions": _sessions, "disputes": _disputes, "dispute_messages": _dispute_messages, "ratings": _ratings,
+}

@@ -1,0 +1,176 @@
+"""What of an import is new: conversations against the archive by content, records by content, links to the chat before.
+
+A blank in the file never erases what the archive knows. Equal content is not written again. Frames in, frames out; the
+only thing read is the archive.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from qa.archive import Snapshot
+from qa.ingest.staging import probe, row_hash
+
+ATTRIBUTES = ("agent_id", "customer_id", "shop", "channel", "order_id", "started_at", "ended_at", "satisfaction")
+CARRIED = ("customer_id", "shop", "channel", "order_id", "satisfaction")
+
+
+def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) -> pl.DataFrame:
+    """Conversations of the file, merged with the archive's: columns of the table plus `state` and `same_messages`.
+
+    `state` is new, changed or unchanged.
+    """
+    known = existing(before, "conversations", "conversation_key", found["conversation_key"], source)
+    known = _with_current_mark(known, before).rename({name: f"old_{name}" for name in known.columns if name != "conversation_key"})
+    joined = found.join(known, on="conversation_key", how="left", maintain_order="left").with_columns(
+        same_messages=(pl.col("old_content_hash").str.slice(8, 16) == _hex("m")).fill_null(False)
+    )
+    merged = joined.with_columns(
+        *[_first_of(joined, name) for name in CARRIED],
+        agent_id=pl.when("same_messages").then(pl.coalesce("old_agent_id", *_present(joined, "speaker", "named_agent"))).otherwise(
+            pl.coalesce(*_present(joined, "speaker", "named_agent"), "old_agent_id")
+        ),
+        agent_ids=_participants(joined),
+        started_at=pl.coalesce(*_present(joined, "started_at"), pl.when("same_messages").then("old_started_at"), "first_at", "old_started_at"),
+        ended_at=pl.coalesce(*_present(joined, "ended_at"), pl.when("same_messages").then("old_ended_at"), "last_at", "old_ended_at"),
+    )
+    return _finish_chats(merged, source, import_id)
+
+
+def sessions(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Session attributes laid over the archive's conversations; second, the sessions without messages there."""
+    known = existing(before, "conversations", "conversation_key", found["conversation_key"], source)
+    known = _with_current_mark(known, before).rename({name: f"old_{name}" for name in known.columns if name != "conversation_key"})
+    lost = found.join(known, on="conversation_key", how="anti", maintain_order="left")
+    joined = found.join(known, on="conversation_key", how="inner", maintain_order="left")
+    merged = joined.with_columns(
+        *[_first_of(joined, name) for name in (*CARRIED, "agent_id", "started_at", "ended_at")],
+        agent_ids=pl.col("old_agent_ids"), message_count=pl.col("old_message_count"), agent_message_count=pl.col("old_agent_message_count"),
+        m=pl.col("old_content_hash").str.slice(8, 16).str.to_integer(base=16, dtype=pl.UInt64), same_messages=pl.lit(True),
+        first_row=pl.col("file_row"),
+    ).with_columns(agent_ids=pl.concat_list("agent_ids", pl.concat_list("agent_id")).list.drop_nulls().list.unique(maintain_order=True))
+    return _finish_chats(merged, source, import_id), lost
+
+
+def _finish_chats(merged: pl.DataFrame, source: str, import_id: int) -> pl.DataFrame:
+    fields, old = _fields_hash(ATTRIBUTES, ""), _fields_hash(ATTRIBUTES, "old_")
+    same = pl.col("same_messages") & (pl.col("f") == pl.col("old_f"))
+    return merged.with_columns(f=fields, old_f=old).with_columns(
+        state=pl.when(pl.col("old_content_hash").is_null()).then(pl.lit("new")).when(same).then(pl.lit("unchanged")).otherwise(pl.lit("changed")),
+        source=pl.lit(source), import_id=pl.lit(import_id, dtype=pl.Int64), file_row=pl.col("first_row"),
+        content_hash=pl.concat_str(pl.lit(probe()), _hex("m"), _hex("f")),
+    )
+
+
+def records(table: str, found: pl.DataFrame, before: Snapshot, source: str, key: str) -> pl.DataFrame:
+    """Disputes or ratings of the file with `content_hash` and `state` against the archive."""
+    hashed = found.with_columns(f=_fields_hash([name for name in found.columns if name not in ("file_row", "import_id", "messages")], ""))
+    if "messages" in found.columns:
+        hashed = hashed.with_columns(f=pl.col("f") ^ pl.col("messages").cast(pl.List(pl.Struct({"role": pl.String, "text": pl.String, "sent_at": pl.Datetime("us", "UTC")}))).hash(7))
+    hashed = hashed.with_columns(content_hash=pl.concat_str(pl.lit(probe()), _hex("f"))).drop("f")
+    known = existing(before, table, key, found[key], source).select(key, old="content_hash")
+    return hashed.join(known, on=key, how="left", maintain_order="left").with_columns(
+        state=pl.when(pl.col("old").is_null()).then(pl.lit("new")).when(pl.col("old") == pl.col("content_hash")).then(pl.lit("unchanged")).otherwise(pl.lit("changed"))
+    )
+
+
+def existing(before: Snapshot, table: str, key: str, keys: pl.Series, source: str) -> pl.DataFrame:
+    """The archive's rows of `table` whose key is among `keys`."""
+    rows = before.scan(table).filter(pl.col("source") == source)
+    return rows.join(keys.to_frame(key).lazy(), on=key, how="semi").collect()
+
+
+def _with_current_mark(known: pl.DataFrame, before: Snapshot) -> pl.DataFrame:
+    """Stored hashes that another library version or machine made are computed again from the stored messages."""
+    mark = probe()
+    foreign = known.filter(~pl.col("content_hash").str.starts_with(mark)).select("conversation_key")
+    if foreign.is_empty():
+        return known
+    messages = before.scan("messages").join(foreign.lazy(), on="conversation_key", how="semi")
+    again = messages.with_columns(h=row_hash()).group_by("conversation_key").agg(m=pl.col("h").sum()).collect()
+    fresh = again.select("conversation_key", fresh=pl.concat_str(pl.lit(mark), _hex("m"), pl.lit("0" * 16)))
+    return known.join(fresh, on="conversation_key", how="left", maintain_order="left").with_columns(
+        content_hash=pl.coalesce("fresh", "content_hash")
+    ).drop("fresh")
+
+
+def _hex(name: str) -> pl.Expr:
+    """A 64-bit number as 16 hexadecimal digits."""
+    return pl.col(name).map_batches(_hex_series, return_dtype=pl.String)
+
+
+def _hex_series(numbers: pl.Series) -> pl.Series:
+    return pl.Series(numbers.name, [f"{value:016x}" for value in numbers.to_list()], dtype=pl.String)
+
+
+def _fields_hash(names: tuple[str, ...] | list[str], prefix: str) -> pl.Expr:
+    """Hash of several fields; each has its own seed, so equal values may not change places unseen."""
+    mixed = pl.lit(0, dtype=pl.UInt64)
+    for place, name in enumerate(names):
+        mixed = (mixed ^ pl.col(prefix + name).hash(place + 11)) * pl.lit(0x9E3779B97F4A7C15, dtype=pl.UInt64)
+    return mixed
+
+
+def _present(frame: pl.DataFrame, *names: str) -> list[str]:
+    return [name for name in names if name in frame.columns]
+
+
+def _first_of(frame: pl.DataFrame, name: str) -> pl.Expr:
+    return pl.coalesce(*_present(frame, name), f"old_{name}").alias(name)
+
+
+def _participants(frame: pl.DataFrame) -> pl.Expr:
+    parts = [pl.col("speakers").fill_null([])] if "speakers" in frame.columns else []
+    if "named_agent" in frame.columns:
+        parts.append(pl.concat_list("named_agent"))
+    if not parts:
+        return pl.lit([], dtype=pl.List(pl.String))
+    return pl.concat_list(*parts).list.drop_nulls().list.unique(maintain_order=True)
+
+
+def given_chat(frame: pl.DataFrame, chats_: pl.LazyFrame, source: str) -> pl.DataFrame:
+    """`conversation_key` from a given `conversation_id`: of the same source first, else of any."""
+    if "conversation_key" in frame.columns:
+        return frame
+    if "conversation_id" not in frame.columns or frame["conversation_id"].null_count() == frame.height:
+        return frame.with_columns(conversation_key=pl.lit(None, dtype=pl.String))
+    ids = frame.lazy().select("conversation_id").drop_nulls().unique()
+    keys = chats_.join(ids, on="conversation_id", how="semi").select("conversation_id", "conversation_key", "source").collect()
+    keys = keys.sort(pl.col("source") != source, "conversation_key").unique("conversation_id", keep="first", maintain_order=True)
+    return frame.join(keys.drop("source"), on="conversation_id", how="left", maintain_order="left")
+
+
+def link(frame: pl.DataFrame, chats_: pl.LazyFrame, moment: str, by_agent: bool) -> pl.DataFrame:
+    """Fill `conversation_key` (and `agent_id`, `shop`) from the last chat that began before `moment`.
+
+    Tried in this order: the given key, the order id, the customer (with `by_agent`, customer and agent). `chats_` needs
+    conversation_key, agent_id, customer_id, order_id, shop, started_at.
+    """
+    chats = chats_.select("conversation_key", "agent_id", "customer_id", "order_id", "shop", "started_at").drop_nulls("started_at")
+    rows = frame.with_row_index("i")
+    ways = [["order_id"], ["customer_id", "agent_id"] if by_agent else ["customer_id"]]
+    found = []
+    for keys in ways:
+        mine = rows.filter(pl.col("conversation_key").is_null() & pl.all_horizontal(pl.col(k).is_not_null() for k in keys)).select("i", moment, *keys)
+        mine = mine.filter(pl.col(moment).is_not_null()).sort(moment)
+        if mine.is_empty():
+            continue
+        theirs = chats.join(mine.lazy().select(keys).unique(), on=keys, how="semi").select(*keys, "started_at", linked="conversation_key").collect().sort("started_at")
+        hit = mine.join_asof(theirs, left_on=moment, right_on="started_at", by=keys, strategy="backward", check_sortedness=False)
+        found.append(hit.filter(pl.col("linked").is_not_null()).select("i", "linked"))
+    if found:
+        links = pl.concat(found).unique("i", keep="first", maintain_order=True)
+        rows = rows.join(links, on="i", how="left", maintain_order="left").with_columns(
+            conversation_key=pl.coalesce("conversation_key", "linked")
+        ).drop("linked")
+    rows = rows.drop("i")
+    if rows["conversation_key"].null_count() == rows.height:
+        return rows
+    people = chats_.select("conversation_key", their_agent="agent_id", their_shop="shop", their_customer="customer_id", their_order="order_id").join(
+        rows.lazy().select("conversation_key").unique(), on="conversation_key", how="semi"
+    ).collect()
+    return rows.join(people, on="conversation_key", how="left", maintain_order="left").with_columns(
+        agent_id=pl.coalesce("agent_id", "their_agent"), shop=pl.coalesce("shop", "their_shop"),
+        customer_id=pl.coalesce("customer_id", "their_customer"), order_id=pl.coalesce("order_id", "their_order"),
+    ).drop("their_agent", "their_shop", "their_customer", "their_order")
+

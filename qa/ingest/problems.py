@@ -1,0 +1,198 @@
+"""What can be wrong with a row, said with its row number, its field and the cure. Rows stay data: nothing here decides.
+
+A problem of severity `bad` keeps its row out of the archive; a `warning` lets it in.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from qa.i18n import N_, Translator
+
+VALUE_LENGTH = 80
+SCHEMA = {"row": pl.Int64, "field": pl.String, "code": pl.String, "value": pl.String}
+
+
+@dataclass(frozen=True)
+class ProblemKind:
+    """One way a row can be wrong. Texts may name `{row}`, `{field}` and `{value}`."""
+
+    severity: str
+    reason: str
+    cure: str
+
+
+KINDS: Mapping[str, ProblemKind] = {
+    "unreadable": ProblemKind("bad", N_("This line cannot be read: {value}"), N_("Repair the line in the file, or export it again.")),
+    "encoding": ProblemKind(
+        "bad", N_("Some bytes of this row are not valid in the file's encoding."),
+        N_("Choose the right encoding, or export the file again as UTF-8."),
+    ),
+    "too_many_cells": ProblemKind(
+        "bad", N_("The row has {value} cells, more than the header."), N_("Put the cell that holds a comma or line break into quotation marks."),
+    ),
+    "missing": ProblemKind("bad", N_("“{field}” is empty."), N_("Fill in “{field}” in this row.")),
+    "no_messages": ProblemKind("bad", N_("The conversation has no messages."), N_("Export the conversation together with its messages.")),
+    "empty_text": ProblemKind("bad", N_("The message has no text."), N_("Remove the row, or give its kind (image, card, file) if it is not text.")),
+    "unknown_role": ProblemKind(
+        "bad", N_("“{value}” does not say who spoke (customer, agent, bot, system, platform)."),
+        N_("Add “{value}” to the value mapping of “{field}”."),
+    ),
+    "bad_time": ProblemKind(
+        "bad", N_("“{value}” in “{field}” is not a time in any of the known formats."),
+        N_("Correct the cell, or add its format to “{field}” in the mapping."),
+    ),
+    "no_time": ProblemKind(
+        "warning", N_("The message has no time; reply times cannot be measured for it."), N_("Export the chat with message times if you can."),
+    ),
+    "no_start": ProblemKind(
+        "bad", N_("The conversation has no time at all, so it belongs to no period."),
+        N_("Give the start of the conversation or the time of at least one message."),
+    ),
+    "bad_number": ProblemKind("bad", N_("“{value}” in “{field}” is not a number."), N_("Correct the number in “{field}”.")),
+    "bad_score": ProblemKind(
+        "warning", N_("“{value}” in “{field}” is not a known score; it was left out."), N_("Add “{value}” to the value mapping of “{field}”."),
+    ),
+    "bad_rating": ProblemKind(
+        "bad", N_("“{value}” in “{field}” is not a known score."), N_("Add “{value}” to the value mapping of “{field}”."),
+    ),
+    "bad_date": ProblemKind(
+        "warning", N_("“{value}” in “{field}” is not a date; it was left out."), N_("Correct the date, or add its format to “{field}” in the mapping."),
+    ),
+    "rounded_id": ProblemKind(
+        "warning", N_("“{value}” in “{field}” looks like a long number that a spreadsheet has rounded."),
+        N_("Format the column as text in the spreadsheet and export again."),
+    ),
+    "duplicate_id": ProblemKind(
+        "bad", N_("“{value}” appeared in an earlier row with different content; the earlier row was kept."),
+        N_("Give every record its own “{field}”, or remove the row that is wrong."),
+    ),
+    "unknown_agent": ProblemKind(
+        "warning", N_("Agent “{value}” is not in the roster; they were added without a team."), N_("Import the roster, or correct “{field}”."),
+    ),
+    "no_agent": ProblemKind(
+        "warning", N_("Nobody answered in this conversation and no agent is named; it cannot be drawn for an agent."),
+        N_("Map the column that names the agent who was responsible."),
+    ),
+    "no_session": ProblemKind(
+        "bad", N_("There are no messages of session “{value}” in the archive."), N_("Import the messages of this session first, then this file again."),
+    ),
+    "no_dispute": ProblemKind(
+        "bad", N_("There is no dispute “{value}” in the archive."), N_("Import the disputes first, then this file again."),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem of one row. `row` 1 is the first row below the header (JSONL: the first line)."""
+
+    row: int | None
+    field: str
+    code: str
+    value: str
+
+    @property
+    def severity(self) -> str:
+        return KINDS[self.code].severity
+
+    def reason(self, t: Translator) -> str:
+        """What is wrong, in the reader's language."""
+        return t(KINDS[self.code].reason, row=self.row, field=self.field, value=self.value)
+
+    def cure(self, t: Translator) -> str:
+        """What to do about it, in the reader's language."""
+        return t(KINDS[self.code].cure, row=self.row, field=self.field, value=self.value)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"row": self.row, "field": self.field, "code": self.code, "value": self.value}
+
+
+class ProblemLog:
+    """Collects problems column by column; `names` turns field ids into the file's own column names."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._frames: list[pl.DataFrame] = []
+
+    def add(self, code: str, field: str, rows: pl.DataFrame, value: str | None = None) -> None:
+        """Every row of `rows` (column `file_row`) has problem `code`; column `value` holds what the cell said."""
+        if rows.is_empty():
+            return
+        said = pl.col(value).cast(pl.String).fill_null("").str.slice(0, VALUE_LENGTH) if value else pl.lit("")
+        self._frames.append(
+            rows.select(
+                row=pl.col("file_row").cast(pl.Int64), field=pl.lit(self._names.get(field, field)), code=pl.lit(code), value=said
+            )
+        )
+
+    def one(self, code: str, field: str, row: int | None, value: str = "") -> None:
+        """One row has problem `code`."""
+        self._frames.append(
+            pl.DataFrame([[row, self._names.get(field, field), code, value[:VALUE_LENGTH]]], schema=SCHEMA, orient="row")
+        )
+
+    def frame(self) -> pl.DataFrame:
+        """All problems in row order: row, field, code, value."""
+        return pl.concat(self._frames).sort("row", maintain_order=True) if self._frames else pl.DataFrame(schema=SCHEMA)
+
+
+def bad_codes() -> list[str]:
+    """Codes of the problems that keep a row out."""
+    return [code for code, kind in KINDS.items() if kind.severity == "bad"]
+
+
+def bad_rows(frame: pl.DataFrame) -> int:
+    """Number of different rows that stayed out."""
+    return int(frame.filter(pl.col("code").is_in(bad_codes()))["row"].n_unique())
+
+
+def first(frame: pl.DataFrame, limit: int) -> tuple[Problem, ...]:
+    """Up to `limit` problems, the ones that kept rows out before the warnings, and every kind represented."""
+    if frame.is_empty():
+        return ()
+    codes = bad_codes()
+    ranked = frame.with_columns(
+        nth=pl.int_range(pl.len()).over("code", "field"), light=(~pl.col("code").is_in(codes)).cast(pl.Int8)
+    )
+    head = ranked.sort("light", "nth", "row", maintain_order=True).head(limit).sort("light", "row", maintain_order=True)
+    return tuple(Problem(*row) for row in head.select("row", "field", "code", "value").iter_rows())
+
+
+def summary(frame: pl.DataFrame) -> tuple[tuple[Problem, int], ...]:
+    """One example of every kind of problem with how often it occurs, the most frequent first."""
+    if frame.is_empty():
+        return ()
+    groups = frame.group_by("code", "field").agg(pl.len().alias("n"), pl.col("row").first(), pl.col("value").first())
+    ordered = groups.sort(["n", "code", "field"], descending=[True, False, False])
+    return tuple(
+        (Problem(row["row"], row["field"], row["code"], row["value"]), row["n"]) for row in ordered.iter_rows(named=True)
+    )
+
+
+def write_csv(frame: pl.DataFrame, path: Path, t: Translator) -> None:
+    """The whole list as a spreadsheet file that cannot carry formulas."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([t(N_("Row")), t(N_("Field")), t(N_("Severity")), t(N_("Reason")), t(N_("Cure"))])
+        writer.writerows(_lines(frame, t))
+
+
+def _lines(frame: pl.DataFrame, t: Translator) -> Iterable[list[str]]:
+    words = {"bad": t(N_("left out")), "warning": t(N_("warning"))}
+    for row in frame.iter_rows():
+        problem = Problem(*row)
+        cells = [str(problem.row or ""), problem.field, words[problem.severity], problem.reason(t), problem.cure(t)]
+        yield [harmless(cell) for cell in cells]
+
+
+def harmless(cell: str) -> str:
+    """A cell no spreadsheet will run."""
+    return "'" + cell if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r", "\n") else cell

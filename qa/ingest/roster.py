@@ -1,0 +1,66 @@
+"""The agent roster: rows of a roster file, and agents that chats name but the roster does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from qa.ingest import chats, records
+from qa.ingest.cells import Cells
+from qa.ingest.loading import AGENTS, SAMPLE_ROWS, Counts, Job, Loaded
+from qa.ingest.problems import ProblemLog
+from qa.ingest.reading import Piece
+from qa.tables import Agent
+
+COLUMNS = ("name", "team", "shop", "stage", "grade", "hired_on", "left_on")
+
+
+def load(job: Job, pieces: Iterator[Piece], log: ProblemLog) -> Loaded:
+    """The rows of a roster file. A roster is small: it is collected whole and written by `put`."""
+    frames = [records.agents(Cells(chats.without_blank_rows(piece.frame), job.mapping, job.zone, log)) for piece in pieces]
+    found, duplicates = records.without_repeats(pl.concat(frames), "agent_id", "agent_id", log)
+    agents = found.with_columns(pl.col("name").fill_null(pl.col("agent_id")))
+    counts = Counts(rows=sum(frame.height for frame in frames), new=found.height, duplicates=duplicates)
+    return Loaded(counts, agents, agents.head(SAMPLE_ROWS))
+
+
+def put(session: Session, loaded: Loaded, now: datetime) -> Counts:
+    """Write the roster: empty cells leave what is known. Returns the counts with what really changed."""
+    known = {agent.agent_id: agent for agent in session.execute(select(Agent)).scalars()}
+    new = changed = unchanged = 0
+    for row in loaded.agents.iter_rows(named=True):
+        values = {name: row[name] for name in COLUMNS if row.get(name) is not None}
+        agent = known.get(row["agent_id"])
+        if agent is None:
+            session.add(Agent(agent_id=row["agent_id"], updated_at=now, **{**dict.fromkeys(("team", "shop", "stage", "grade"), ""), **values}))
+            new += 1
+        elif any(getattr(agent, name) != value for name, value in values.items()):
+            for name, value in values.items():
+                setattr(agent, name, value)
+            agent.updated_at = now
+            changed += 1
+        else:
+            unchanged += 1
+    session.flush()
+    return replace(loaded.counts, new=new, changed=changed, unchanged=unchanged)
+
+
+def add_unknown(session: Session, agents: pl.DataFrame, now: datetime, log: ProblemLog) -> int:
+    """Agents the roster does not know join it without a team, and are noted."""
+    if agents.is_empty():
+        return 0
+    known = set(session.execute(select(Agent.agent_id)).scalars())
+    unknown = agents.select(list(AGENTS)).filter(~pl.col("agent_id").is_in(list(known)))
+    log.add("unknown_agent", "agent_id", unknown, "agent_id")
+    rows = [
+        {"agent_id": agent[:200], "name": (name or agent)[:200], "team": "", "shop": "", "stage": "", "grade": "", "updated_at": now}
+        for agent, name, _ in unknown.iter_rows()
+    ]
+    if rows:
+        session.execute(insert(Agent), rows)
+    return len(rows)

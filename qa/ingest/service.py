@@ -1,0 +1,337 @@
+"""Importing as a user does it: detect, preview, commit. Owns the run's record, the roster's additions and the audit entry.
+
+The archive changes in one atomic step; the run is recorded before and after it. A run that was killed is closed by the
+next one, which can tell from the archive's history whether the rows had become visible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+from sqlalchemy import insert, select, update
+
+from qa import audit
+from qa.archive import Snapshot
+from qa.errors import Cancelled, Invalid
+from qa.i18n import N_, Translator
+from qa.ingest import fields, presets, problems, reading, roster, values
+from qa.ingest.loading import Counts, Job, Loaded, load
+from qa.ingest.mapping import Mapping
+from qa.ingest.problems import Problem, ProblemLog
+from qa.ingest.reading import Shape
+from qa.policy import Actor, Right, require
+from qa.tables import Agent, ImportRun
+from qa.workbench import Workbench
+
+STORED_PROBLEMS = 200
+SHOWN_PROBLEMS = 100
+SAMPLE_PIECE_ROWS = 2_000
+Progress = Callable[[float, str], None]
+Cancel = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Detected:
+    """What a file seems to be; every part can be overruled. `rows` are the first rows as text, by header."""
+
+    path: Path
+    kind: str
+    shape: Shape
+    preset: str
+    mapping: Mapping
+    rows: tuple[dict[str, str | None], ...]
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        return self.shape.headers
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an import would do; nothing was written."""
+
+    kind: str
+    source: str
+    counts: Counts
+    rows: tuple[dict[str, object], ...]
+    problems: tuple[Problem, ...]
+    summary: tuple[tuple[Problem, int], ...]
+    all_problems: pl.DataFrame = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What an import did. `problem_file` holds every problem; `archive_version` is the version that shows the rows."""
+
+    run_id: int
+    kind: str
+    source: str
+    counts: Counts
+    problems: tuple[Problem, ...]
+    summary: tuple[tuple[Problem, int], ...]
+    problem_file: Path | None
+    archive_version: int
+
+
+def detect(path: Path, *, encoding: str = "", kind: str = "", preset: str = "") -> Detected:
+    """Look at a file: format, encoding, shape, preset, and a mapping to start from. Raises `Invalid` with the cure."""
+    shape = reading.look(path, encoding)
+    rows = _first_rows(shape)
+    known = _preset(preset) if preset else None if kind and kind not in {p.kind for p in presets.PRESETS} else presets.recognise(shape.headers)
+    if known is not None and kind and known.kind != kind:
+        known = None
+    if known is not None:
+        mapping, kind = presets.fitting(known, shape.headers), known.kind
+    else:
+        kind = kind or fields.guess_kind(shape.headers)
+        if kind not in fields.FIELDS:
+            raise Invalid(N_("“{value}” is not a kind of file. Known kinds: {known}."), value=kind, known=", ".join(fields.FIELDS))
+        mapping = Mapping(columns=fields.suggest(kind, shape.headers))
+    return Detected(path, kind, shape, known.id if known else "", with_formats(mapping, kind, rows), rows)
+
+
+def _preset(name: str) -> presets.Preset:
+    if name not in presets.BY_ID:
+        raise Invalid(N_("There is no preset “{value}”. Presets: {known}."), value=name, known=", ".join(presets.BY_ID))
+    return presets.BY_ID[name]
+
+
+def _first_rows(shape: Shape) -> tuple[dict[str, str | None], ...]:
+    with_head = next(iter(reading.pieces(replace(shape), shape.headers, ProblemLog({}), first_only=True)), None)
+    if with_head is None:
+        return ()
+    return tuple(with_head.frame.drop("file_row").head(SAMPLE_PIECE_ROWS).iter_rows(named=True))
+
+
+def with_formats(mapping: Mapping, kind: str, rows: Sequence[dict[str, str | None]]) -> Mapping:
+    """The mapping with the time formats that the first rows show, where it names none."""
+    formats = dict(mapping.formats)
+    for each in fields.FIELDS[kind]:
+        header = mapping.columns.get(each.name)
+        if each.type in ("time", "date") and header and each.name not in formats and (found := values.detect_formats(r.get(header) for r in rows)):
+            formats[each.name] = found
+    return replace(mapping, formats=formats)
+
+
+def preview(
+    bench: Workbench, actor: Actor, path: Path, mapping: Mapping, kind: str, source: str, *, encoding: str = "",
+    progress: Progress | None = None, cancel: Cancel | None = None,
+) -> Preview:
+    """Everything `commit` would do, without writing."""
+    require(actor, Right.IMPORT)
+    shape, job = _prepare(bench, path, mapping, kind, source, encoding, 0, progress, cancel)
+    log = _log(mapping)
+    with tempfile.TemporaryDirectory(prefix="spotcheck-preview-", dir=_scratch(bench)) as folder:
+        loaded = _load(bench, shape, job, _Nowhere(bench.archive.at(), Path(folder)), log)
+    _note_unknown_agents(bench, loaded, log)
+    frame = log.frame()
+    sample = tuple(loaded.sample.iter_rows(named=True))
+    counts = _recount(loaded.counts, frame)
+    return Preview(kind, source, counts, sample, problems.first(frame, SHOWN_PROBLEMS), problems.summary(frame), frame)
+
+
+def commit(
+    bench: Workbench, actor: Actor, *, now: datetime, path: Path, mapping: Mapping, kind: str, source: str, encoding: str = "",
+    file_name: str = "", progress: Progress | None = None, cancel: Cancel | None = None,
+) -> ImportResult:
+    """Import a file: all good rows, in one atomic step. Importing the same content again adds nothing.
+
+    Raises `Invalid` (file or mapping), `Conflict` (somebody else is writing), `Cancelled`.
+    """
+    require(actor, Right.IMPORT)
+    shape, job = _prepare(bench, path, mapping, kind, source, encoding, 0, progress, cancel)
+    log = _log(mapping)
+    name = file_name or path.name
+
+    def run(job: Job, sink: object) -> Loaded:
+        return _load(bench, shape, job, sink, log)
+
+    return execute(bench, actor, now, job, log, run, name, _sha256(path))
+
+
+def execute(
+    bench: Workbench, actor: Actor, now: datetime, job: Job, log: ProblemLog, run: Callable[..., Loaded], file_name: str, sha256: str
+) -> ImportResult:
+    """Record the run, change the archive by `run`, record the outcome."""
+    with bench.db.write() as session:
+        run_id = session.execute(
+            insert(ImportRun).values(
+                file_name=file_name[-300:], sha256=sha256, kind=job.kind, source=job.source, mapping=job.mapping.to_dict(), state="started",
+                counts={}, problems=[], started_by=actor.user_id or None, started_at=now,
+            ).returning(ImportRun.id)
+        ).scalar_one()
+    job = replace(job, import_id=run_id)
+    try:
+        if job.kind == "agents":
+            loaded, version = run(job, None), bench.archive.version()
+        else:
+            with bench.archive.change(f"import {run_id}", now) as change:
+                _close_dead_runs(bench, run_id)
+                loaded = run(job, change)
+                if job.cancel():
+                    raise Cancelled(N_("The import was cancelled; nothing was written."))
+            version = bench.archive.version()
+    except BaseException as problem:
+        _fail(bench, actor, now, run_id, "cancelled" if isinstance(problem, Cancelled | KeyboardInterrupt) else "failed")
+        raise
+    result = _finish(bench, actor, now, job, log, loaded, version, file_name)
+    job.progress(1.0, "done")
+    return result
+
+
+def _prepare(
+    bench: Workbench, path: Path, mapping: Mapping, kind: str, source: str, encoding: str, import_id: int,
+    progress: Progress | None, cancel: Cancel | None,
+) -> tuple[Shape, Job]:
+    check_source(source)
+    shape = reading.look(path, encoding)
+    mapping.check(kind, shape.headers)
+    nested = shape.nested if kind == "conversations" and any(h.startswith(f"{shape.nested}[].") for h in mapping.columns.values()) and shape.nested else ""
+    job = Job(
+        kind, source, import_id, mapping, nested, mapping.zone(bench.config.zone), bench.config.zone,
+        progress or (lambda share, what: None), cancel or (lambda: False),
+    )
+    return shape, job
+
+
+def check_source(source: str) -> None:
+    """A source is a short name; it becomes part of every key."""
+    if not source or len(source) > 60 or ":" in source or source != source.strip():
+        raise Invalid(N_("The source “{value}” must be a short name without a colon, e.g. tmall or service-desk."), value=source[:60])
+
+
+def _log(mapping: Mapping) -> ProblemLog:
+    return ProblemLog(mapping.columns)
+
+
+def _load(bench: Workbench, shape: Shape, job: Job, sink: object, log: ProblemLog) -> Loaded:
+    pieces = reading.pieces(shape, job.mapping.columns.values(), log)
+    if job.kind == "agents":
+        return roster.load(job, pieces, log)
+    return load(job, pieces, sink, log)  # type: ignore[arg-type]
+
+
+def _finish(
+    bench: Workbench, actor: Actor, now: datetime, job: Job, log: ProblemLog, loaded: Loaded, version: int, file_name: str
+) -> ImportResult:
+    with bench.db.write() as session:
+        if job.kind == "agents":
+            counts = roster.put(session, loaded, now)
+            added = 0
+        else:
+            added = roster.add_unknown(session, loaded.agents, now, log)
+            counts = loaded.counts
+        frame = log.frame()
+        counts = replace(_recount(counts, frame), new_agents=added)
+        stored = [problem.to_dict() for problem in problems.first(frame, STORED_PROBLEMS)]
+        session.execute(
+            update(ImportRun).where(ImportRun.id == job.import_id).values(
+                state="done", counts=counts.to_dict(), problems=stored, archive_version=version, ended_at=now
+            )
+        )
+        audit.record(session, actor, now, "import.done", "import", job.import_id, file=file_name, kind=job.kind, source=job.source, **counts.to_dict())
+        audit.bump(session, "archive", *(("roster",) if added or job.kind == "agents" else ()))
+    file = _write_problems(bench, job.import_id, frame)
+    return ImportResult(
+        job.import_id, job.kind, job.source, counts, problems.first(frame, SHOWN_PROBLEMS), problems.summary(frame), file, version
+    )
+
+
+def _recount(counts: Counts, frame: pl.DataFrame) -> Counts:
+    bad = problems.bad_codes()
+    return replace(counts, bad=problems.bad_rows(frame), warnings=frame.height - int(frame["code"].is_in(bad).sum()))
+
+
+def _fail(bench: Workbench, actor: Actor, now: datetime, run_id: int, state: str) -> None:
+    with bench.db.write() as session:
+        session.execute(update(ImportRun).where(ImportRun.id == run_id).values(state=state, ended_at=now))
+        audit.record(session, actor, now, f"import.{state}", "import", run_id)
+
+
+def _close_dead_runs(bench: Workbench, run_id: int) -> None:
+    """Runs that were killed: done when the archive shows their version, failed when not. We hold the writer's lock."""
+    visible = {what: version for version, what in bench.archive.history().select("version", "what").iter_rows()}
+    with bench.db.write() as session:
+        dead = session.execute(select(ImportRun.id).where(ImportRun.state == "started", ImportRun.id != run_id, ImportRun.kind != "agents"))
+        for other in dead.scalars().all():
+            version = visible.get(f"import {other}")
+            session.execute(
+                update(ImportRun).where(ImportRun.id == other).values(state="done" if version else "failed", archive_version=version)
+            )
+
+
+def _note_unknown_agents(bench: Workbench, loaded: Loaded, log: ProblemLog) -> None:
+    if loaded.agents.is_empty():
+        return
+    with bench.db.read() as session:
+        known = set(session.execute(select(Agent.agent_id)).scalars())
+    log.add("unknown_agent", "agent_id", loaded.agents.filter(~pl.col("agent_id").is_in(list(known))), "agent_id")
+
+
+def _write_problems(bench: Workbench, run_id: int, frame: pl.DataFrame) -> Path | None:
+    if frame.is_empty():
+        return None
+    path = problem_path(bench, run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.write_parquet(path)
+    return path
+
+
+def problem_path(bench: Workbench, run_id: int) -> Path:
+    """Where every problem of a run is kept (Parquet: row, field, code, value)."""
+    return bench.config.home / "imports" / f"problems-{run_id}.parquet"
+
+
+def problem_list(bench: Workbench, actor: Actor, run_id: int, path: Path, t: Translator) -> None:
+    """Write all problems of a run as CSV in the reader's language."""
+    require(actor, Right.IMPORT)
+    stored = problem_path(bench, run_id)
+    frame = pl.read_parquet(stored) if stored.exists() else pl.DataFrame(schema=problems.SCHEMA)
+    problems.write_csv(frame, path, t)
+
+
+def history(bench: Workbench, actor: Actor, limit: int = 50) -> tuple[ImportRun, ...]:
+    """The latest runs, newest first."""
+    require(actor, Right.IMPORT)
+    with bench.db.read() as session:
+        return tuple(session.execute(select(ImportRun).order_by(ImportRun.id.desc()).limit(limit)).scalars())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _scratch(bench: Workbench) -> Path:
+    folder = bench.config.home / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@dataclass
+class _Nowhere:
+    """The sink of a preview."""
+
+    before: Snapshot
+    folder: Path
+
+    def now(self) -> Snapshot:
+        return self.before
+
+    def staging(self) -> Path:
+        return self.folder
+
+    def append(self, table: str, frame: pl.DataFrame) -> None:
+        pass
+
+    def adopt(self, table: str, files: Sequence[Path]) -> None:
+        pass
+
+    def remove(self, table: str, keys: pl.Series, column: str | None = None) -> None:
+        pass

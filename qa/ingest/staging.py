@@ -1,0 +1,372 @@
+"""Chats on their way into the archive: pieces become staged files, conversations add up, then only what is new goes in.
+
+A conversation may be spread over the whole file. Each piece is numbered with running counters, hashed and written at
+once; what is kept in memory is a few numbers a conversation. Conversations that turn out to need another order
+(messages not in time, gaps in given numbers, repeated message ids) are put in order afterwards, from the staged files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from qa.archive import stage
+from qa.ingest.chats import ATTRIBUTES
+from qa.ingest.problems import ProblemLog
+
+BUCKET_ROWS = 400_000
+NO_TIME = np.iinfo(np.int64).min
+MIX_A, MIX_B = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
+Numbers = npt.NDArray[np.int64]
+
+
+def probe() -> str:
+    """A mark of how this machine and library version hash text: hashes are compared only under the same mark."""
+    value = pl.Series(["抽检 probe"]).to_frame("t").select(pl.col("t").hash(1)).item()
+    return f"{value:016x}"[:8]
+
+
+def row_hash(place: str | None = "seq") -> pl.Expr:
+    """64-bit hash of everything a message says, with its place; to be added up over a conversation."""
+    text = pl.col("text").hash(1) * pl.lit(MIX_A, dtype=pl.UInt64)
+    number = pl.col(place).cast(pl.UInt64, strict=False).fill_null(0) if place else pl.lit(0, dtype=pl.UInt64)
+    place_ = number * pl.lit(MIX_B, dtype=pl.UInt64)
+    said = pl.col("role").hash(2) ^ (pl.col("agent_id").hash(3) * pl.lit(3, dtype=pl.UInt64)) ^ (pl.col("kind").hash(4) * pl.lit(5, dtype=pl.UInt64))
+    when = pl.col("sent_at").dt.epoch("us").fill_null(-1).reinterpret(signed=False) * pl.lit(MIX_A | 2, dtype=pl.UInt64)
+    mixed = (text ^ place_ ^ when) + said * pl.lit(MIX_B, dtype=pl.UInt64)
+    return (mixed ^ (mixed // pl.lit(1 << 29, dtype=pl.UInt64))) * pl.lit(MIX_A, dtype=pl.UInt64)
+
+
+@dataclass
+class Tally:
+    """Numbers of every conversation of the file, by its code (0, 1, 2 … in order of appearance)."""
+
+    size: int = 0
+    count: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    agent_count: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    hashes: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    first_at: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    last_at: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    newest: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    first_row: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    seq_sum: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    seq_squares: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    untidy: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+
+    def grow(self, size: int) -> None:
+        """Make room for codes below `size`."""
+        self.size = max(self.size, size)
+        if size <= len(self.count):
+            return
+        room = max(size, 2 * len(self.count), 1024)
+        for name, start in (
+            ("count", 0), ("agent_count", 0), ("hashes", 0), ("first_at", np.iinfo(np.int64).max), ("last_at", NO_TIME), ("newest", NO_TIME),
+            ("first_row", np.iinfo(np.int64).max), ("seq_sum", 0), ("seq_squares", 0), ("untidy", False),
+        ):
+            old = getattr(self, name)
+            new = np.full(room, start, old.dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)
+
+
+class Groups:
+    """The rows of one piece grouped by conversation code: one stable sort that every sum then uses."""
+
+    def __init__(self, codes: npt.NDArray[np.uint32]) -> None:
+        self.order = np.argsort(codes, kind="stable")
+        self.sorted = codes[self.order]
+        self.starts = np.concatenate([[0], np.flatnonzero(self.sorted[1:] != self.sorted[:-1]) + 1])
+        self.codes = self.sorted[self.starts]
+        self.lengths = np.diff(np.append(self.starts, len(codes)))
+
+    def rank(self) -> Numbers:
+        """Number of each row among the rows of its conversation in this piece, in file order."""
+        ranks = np.empty(len(self.order), np.int64)
+        ranks[self.order] = np.arange(len(self.order)) - np.repeat(self.starts, self.lengths)
+        return ranks
+
+    def reduce(self, how: np.ufunc, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """One value a conversation."""
+        return how.reduceat(values[self.order], self.starts)  # type: ignore[no-any-return]
+
+    def disordered(self, at: Numbers) -> npt.NDArray[np.uint32]:
+        """Codes of conversations whose times fall somewhere in file order."""
+        times = at[self.order]
+        known = np.flatnonzero(times != NO_TIME)
+        codes, times = self.sorted[known], times[known]
+        fall = (codes[1:] == codes[:-1]) & (times[1:] < times[:-1])
+        return np.unique(codes[1:][fall])
+
+
+class ChatStage:
+    """Takes canonical message rows piece by piece (`add`), then hands out conversations and files (`conversations`, `files`)."""
+
+    def __init__(self, folder: Path, source: str, import_id: int, log: ProblemLog, whole_records: bool) -> None:
+        self._folder, self._source, self._import_id, self._log = folder, source, import_id, log
+        self._whole_records = whole_records  # one record of the file is one conversation: the same id twice is a duplicate
+        self._codes = pl.Categorical(pl.Categories.random())
+        self._agents = pl.Categorical(pl.Categories.random())
+        self._alive = (pl.Series([""], dtype=self._codes), pl.Series([""], dtype=self._agents))  # keeps the codes for our lifetime
+        self.tally = Tally()
+        self._known: dict[str, npt.NDArray[np.bool_]] = {}
+        self._attributes: dict[str, list[pl.DataFrame]] = {}
+        self._agent_counts: list[pl.DataFrame] = []
+        self._message_ids: list[pl.DataFrame] = []
+        self._repeated: list[pl.DataFrame] = []
+        self._seq_base: int | None = None
+        self._files: list[Path] = []
+        self.rows = 0
+        self.duplicates = 0
+
+    # taking pieces
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Number, hash, tally and write one piece."""
+        if frame.is_empty():
+            return
+        frame = frame.with_columns(c=pl.col("conversation_id").cast(self._codes).to_physical())
+        self.tally.grow(int(frame["c"].max()) + 1)  # type: ignore[arg-type]
+        groups = Groups(frame["c"].to_numpy())
+        if self._whole_records:
+            kept = self._drop_repeated(frame, groups)
+            if kept.height < frame.height:
+                frame = kept
+                if frame.is_empty():
+                    return
+                groups = Groups(frame["c"].to_numpy())
+        frame = self._numbered(frame, groups).with_columns(h=row_hash())
+        self._note_attributes(frame, groups)
+        self._note_agents(frame)
+        if "message_id" in frame.columns and not self._whole_records:
+            self._message_ids.append(frame.filter(pl.col("message_id").is_not_null()).select("c", m=pl.col("message_id").hash(5), h=row_hash(None), row="file_row"))
+        self._add_up(frame, groups)
+        self.rows += frame.height
+        self._files.append(self._write(frame))
+
+    def _drop_repeated(self, frame: pl.DataFrame, groups: Groups) -> pl.DataFrame:
+        """Leave out records whose conversation id came before; say so when their content differs."""
+        first = np.minimum(self.tally.first_row[groups.codes], groups.reduce(np.minimum, frame["file_row"].to_numpy()))  # type: ignore[arg-type]
+        wanted = np.empty(self.tally.size, np.int64)
+        wanted[groups.codes] = first
+        again = pl.Series(frame["file_row"].to_numpy() != wanted[frame["c"].to_numpy()])
+        if not again.any():
+            return frame
+        kept = frame.filter(~again)
+        hashed = frame.filter(again).with_columns(seq=pl.int_range(pl.len()).over("file_row")).with_columns(h=row_hash())
+        self._repeated.append(hashed.group_by("file_row").agg(pl.col("c").first(), pl.col("h").sum(), pl.col("conversation_id").first()))
+        return kept
+
+    def _numbered(self, frame: pl.DataFrame, groups: Groups) -> pl.DataFrame:
+        if "seq" in frame.columns and not frame["seq"].null_count():
+            if self._seq_base is None:
+                self._seq_base = min(int(frame["seq"].min()), 1)  # type: ignore[arg-type]
+            return frame.with_columns((pl.col("seq") - self._seq_base).clip(-1, 2**31 - 1).cast(pl.Int32))
+        numbers = groups.rank() + self.tally.count[frame["c"].to_numpy()]
+        return frame.with_columns(seq=pl.Series(numbers, dtype=pl.Int32))
+
+    def _note_attributes(self, frame: pl.DataFrame, groups: Groups) -> None:
+        """Keep the first value of every attribute of every conversation, without holding on to the piece's memory."""
+        codes = frame["c"].to_numpy()
+        heads = np.sort(groups.order[groups.starts])
+        for name in ("conversation_id", *ATTRIBUTES):
+            if name not in frame.columns:
+                continue
+            known = self._known.get(name, np.zeros(0, np.bool_))
+            if len(known) < self.tally.size:
+                known = np.concatenate([known, np.zeros(max(self.tally.size, 2 * len(known)) - len(known), np.bool_)])
+                self._known[name] = known
+            wanted = heads[~known[codes[heads]]]
+            self._keep(name, frame[wanted, ["c", name]].drop_nulls(), known)
+            late = frame[name].is_not_null().to_numpy() & ~known[codes]
+            if late.any():
+                self._keep(name, frame.select("c", name).filter(pl.Series(late)).unique("c", keep="first", maintain_order=True), known)
+
+    def _keep(self, name: str, rows: pl.DataFrame, known: npt.NDArray[np.bool_]) -> None:
+        if rows.is_empty():
+            return
+        known[rows["c"].to_numpy()] = True
+        self._attributes.setdefault(name, []).append(compact(rows))
+
+    def _note_agents(self, frame: pl.DataFrame) -> None:
+        spoke = frame.lazy().filter(pl.col("agent_id").is_not_null()).select("c", "seq", a=pl.col("agent_id").cast(self._agents).to_physical())
+        self._agent_counts.append(spoke.group_by("c", "a").agg(pl.len().alias("n"), pl.col("seq").min()).collect())
+
+    def _add_up(self, frame: pl.DataFrame, groups: Groups) -> None:
+        tally, codes = self.tally, groups.codes
+        at = frame["sent_at"].dt.epoch("us").fill_null(NO_TIME).to_numpy()
+        earliest = groups.reduce(np.minimum, np.where(at == NO_TIME, np.iinfo(np.int64).max, at))
+        latest = groups.reduce(np.maximum, at)
+        given = "seq" in frame.columns and self._seq_base is not None
+        if not given:
+            tally.untidy[groups.disordered(at)] = True
+            tally.untidy[codes[earliest < tally.newest[codes]]] = True  # type: ignore[operator]
+        tally.newest[codes] = np.maximum(tally.newest[codes], latest)  # type: ignore[arg-type]
+        tally.first_at[codes] = np.minimum(tally.first_at[codes], earliest)  # type: ignore[arg-type]
+        tally.last_at[codes] = np.maximum(tally.last_at[codes], latest)  # type: ignore[arg-type]
+        tally.count[codes] += groups.lengths
+        tally.hashes[codes] += groups.reduce(np.add, frame["h"].to_numpy())  # type: ignore[arg-type]
+        tally.agent_count[codes] += groups.reduce(np.add, (frame["role"] == "agent").to_numpy().astype(np.int64))  # type: ignore[arg-type]
+        tally.first_row[codes] = np.minimum(tally.first_row[codes], groups.reduce(np.minimum, frame["file_row"].to_numpy()))  # type: ignore[arg-type]
+        if given:
+            seq = frame["seq"].to_numpy().astype(np.int64)
+            tally.seq_sum[codes] += groups.reduce(np.add, seq)  # type: ignore[arg-type]
+            tally.seq_squares[codes] += groups.reduce(np.add, seq * seq)  # type: ignore[arg-type]
+
+    def _write(self, frame: pl.DataFrame) -> Path:
+        named = frame.with_columns(
+            conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"), import_id=pl.lit(self._import_id, dtype=pl.Int64)
+        )
+        return stage("messages", named, self._folder)
+
+    def describe(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Attributes given apart from the messages: `conversation_id`, `file_row` and any of `ATTRIBUTES`.
+
+        Returns the rows whose conversation has no messages.
+        """
+        ids = pl.concat(self._attributes["conversation_id"]) if "conversation_id" in self._attributes else None
+        if ids is None:
+            return frame
+        rows = frame.unique("conversation_id", keep="first", maintain_order=True).join(ids, on="conversation_id", how="left", maintain_order="left")
+        placed = rows.drop_nulls("c")
+        for name in ATTRIBUTES:
+            if name in placed.columns:
+                known = self._known.setdefault(name, np.zeros(self.tally.size, np.bool_))
+                if len(known) < self.tally.size:
+                    known = self._known[name] = np.concatenate([known, np.zeros(self.tally.size - len(known), np.bool_)])
+                fresh = placed.select("c", name).drop_nulls().filter(pl.Series(~known[placed.drop_nulls(name)["c"].to_numpy()]))
+                self._keep(name, fresh, known)
+        return rows.filter(pl.col("c").is_null())
+
+    # handing out
+
+    def conversations(self) -> pl.DataFrame:
+        """One row a conversation: `c`, `conversation_key`, counts, times, agents, attributes, `m` (hash of its messages), `first_row`.
+
+        Puts untidy conversations in order first.
+        """
+        self._drop_repeated_messages()
+        self._settle()
+        self._judge_repeated_records()
+        tally = self.tally
+        frame = pl.DataFrame({
+            "c": pl.Series(np.arange(tally.size), dtype=pl.UInt32),
+            "message_count": pl.Series(tally.count[: tally.size], dtype=pl.Int32),
+            "agent_message_count": pl.Series(tally.agent_count[: tally.size], dtype=pl.Int32),
+            "m": pl.Series(tally.hashes[: tally.size], dtype=pl.UInt64),
+            "first_row": pl.Series(tally.first_row[: tally.size], dtype=pl.Int64),
+            "first_at": _moments(tally.first_at[: tally.size]),
+            "last_at": _moments(tally.last_at[: tally.size]),
+        }).filter(pl.col("message_count") > 0)
+        for name in ("conversation_id", *ATTRIBUTES):
+            if name in self._attributes:
+                frame = frame.join(pl.concat(self._attributes[name]), on="c", how="left", maintain_order="left")
+        return frame.join(self._agents_of(), on="c", how="left", maintain_order="left").with_columns(
+            conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id")
+        )
+
+    def files(self, drop: pl.DataFrame) -> list[Path]:
+        """The staged files without the conversations in `drop` (column `conversation_key`), ready to be adopted."""
+        if drop.height >= int((self.tally.count > 0).sum()):
+            return []
+        return [kept for file in self._files if (kept := self._without(file, drop)) is not None]
+
+    def _without(self, file: Path, drop: pl.DataFrame) -> Path | None:
+        if drop.is_empty():
+            return file
+        frame = pl.read_parquet(file)
+        kept = frame.join(drop.select("conversation_key"), on="conversation_key", how="anti", maintain_order="left")
+        if kept.height == frame.height:
+            return file
+        file.unlink()
+        return stage("messages", kept, self._folder) if kept.height else None
+
+    def _agents_of(self) -> pl.DataFrame:
+        """`c`, `agent_id` (most messages, first on a tie), `agent_ids` (in order of appearance)."""
+        if not self._agent_counts:
+            return pl.DataFrame(schema={"c": pl.UInt32, "speaker": pl.String, "speakers": pl.List(pl.String)})
+        counts = pl.concat(self._agent_counts).group_by("c", "a").agg(pl.col("n").sum(), pl.col("seq").min())
+        top = counts.sort(["c", "n", "seq"], descending=[False, True, False]).group_by("c", maintain_order=True).agg(pl.col("a").first())
+        ordered = counts.sort("c", "seq").group_by("c", maintain_order=True).agg(pl.col("a"))
+        names = pl.DataFrame({"a": pl.Series(range(int(counts["a"].max()) + 1), dtype=pl.UInt32)}).with_columns(  # type: ignore[arg-type]
+            name=pl.col("a").cat.to(self._agents).cast(pl.String)
+        )
+        speaker = top.join(names, on="a", how="left").select("c", speaker="name")
+        spoken = ordered.explode("a").join(names, on="a", how="left", maintain_order="left").group_by("c", maintain_order=True).agg(speakers="name")
+        return speaker.join(spoken, on="c", how="left")
+
+    def _drop_repeated_messages(self) -> None:
+        """The same message id twice in a conversation: the first stays; with other content it is a problem."""
+        self._dropped = pl.DataFrame(schema={"row": pl.Int64})
+        if not self._message_ids:
+            return
+        ids = pl.concat(self._message_ids).sort("row")
+        repeated = ids.filter(pl.len().over("c", "m") > 1).with_columns(h0=pl.col("h").first().over("c", "m"), nth=pl.int_range(pl.len()).over("c", "m"))
+        later = repeated.filter(pl.col("nth") > 0)
+        self.duplicates += later.height
+        self._log.add("duplicate_id", "message_id", later.filter(pl.col("h") != pl.col("h0")).select(file_row="row"))
+        self._dropped = later.select("row")
+        self.tally.untidy[later["c"].to_numpy()] = True
+
+    def _settle(self) -> None:
+        """Number the untidy conversations anew, from the staged files, a bounded number of rows at a time."""
+        tally = self.tally
+        if self._seq_base is not None:
+            n = tally.count
+            tally.untidy |= (tally.seq_sum != n * (n - 1) // 2) | (tally.seq_squares != (n - 1) * n * (2 * n - 1) // 6)
+        codes = np.flatnonzero(tally.untidy[: tally.size])
+        if not len(codes):
+            return
+        untidy = pl.DataFrame({"c": pl.Series(codes, dtype=pl.UInt32)}).join(pl.concat(self._attributes["conversation_id"]), on="c", how="left")
+        untidy = untidy.with_columns(conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id")).select("c", "conversation_key")
+        buckets = int(tally.count[codes].sum()) // BUCKET_ROWS + 1
+        originals, self._files = self._files, []
+        self._agent_counts = [part.join(untidy, on="c", how="anti") for part in self._agent_counts]
+        for bucket in range(buckets):
+            chosen = untidy.gather_every(buckets, bucket)
+            rows = pl.scan_parquet(originals).join(chosen.lazy(), on="conversation_key", how="inner", maintain_order="left").collect()
+            self._reorder(rows)
+        self._files += [kept for file in originals if (kept := self._without(file, untidy)) is not None]
+
+    def _reorder(self, rows: pl.DataFrame) -> None:
+        if self._dropped.height:
+            rows = rows.join(self._dropped, left_on="file_row", right_on="row", how="anti", maintain_order="left")
+        if self._seq_base is None:
+            rows = rows.sort("c", "file_row", "seq", maintain_order=True).with_columns(at=pl.col("sent_at").forward_fill().over("c"))
+            rows = rows.sort("c", "at", maintain_order=True, nulls_last=False)
+        else:
+            rows = rows.sort("c", "seq", "file_row", maintain_order=True)
+        rows = rows.with_columns(seq=pl.int_range(pl.len(), dtype=pl.Int32).over("c")).with_columns(h=row_hash())
+        sums = rows.group_by("c").agg(pl.col("h").sum(), pl.len().alias("n"), (pl.col("role") == "agent").sum().alias("agents"))
+        codes = sums["c"].to_numpy()
+        self.tally.hashes[codes] = sums["h"].to_numpy()
+        self.tally.count[codes] = sums["n"].to_numpy()
+        self.tally.agent_count[codes] = sums["agents"].to_numpy()
+        self._note_agents(rows)
+        self._files.append(stage("messages", rows, self._folder))
+
+    def _judge_repeated_records(self) -> None:
+        if not self._repeated:
+            return
+        repeated = pl.concat(self._repeated)
+        same = repeated["h"].to_numpy() == self.tally.hashes[repeated["c"].to_numpy()]
+        self.duplicates += repeated.height
+        self._log.add("duplicate_id", "conversation_id", repeated.filter(pl.Series(~same)), "conversation_id")
+
+
+def _moments(micros: Numbers) -> pl.Series:
+    """Epoch microseconds to UTC; the start values of the tally are no time."""
+    series = pl.Series(micros, dtype=pl.Int64)
+    missing = (series == NO_TIME) | (series == np.iinfo(np.int64).max)
+    return series.zip_with(~missing, pl.Series([None], dtype=pl.Int64)).cast(pl.Datetime("us", "UTC"))
+
+
+def compact(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same rows in memory of their own: a filtered string column otherwise keeps the whole piece alive."""
+    copied = pl.from_arrow(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    assert isinstance(copied, pl.DataFrame)
+    return copied
+
