@@ -19,6 +19,7 @@ from scoring.draw.permanent import commit, frame_hash, permanent_numbers, probab
 from scoring.draw.planning import Plan, Preview, Shortage, plan, preview
 from scoring.draw.receipts import Count, Difference, Pick, Receipt, make_receipt, verify
 from scoring.draw.selection import ALGORITHM, ALGORITHM_VERSION, Replacement, picks, replace, select
+from scoring.draw.share import ModelRecord, Trade, automatic_share, largest_allowed, trade_off
 
 __all__ = [
     "ALGORITHM",
@@ -30,6 +31,7 @@ __all__ = [
     "DrawError",
     "Intensity",
     "IntensityRules",
+    "ModelRecord",
     "Pick",
     "Plan",
     "Preview",
@@ -38,10 +40,13 @@ __all__ = [
     "Replacement",
     "ResidualModel",
     "Shortage",
+    "Trade",
     "assign",
+    "automatic_share",
     "commit",
     "frame_hash",
     "intensities",
+    "largest_allowed",
     "make_receipt",
     "permanent_numbers",
     "picks",
@@ -50,6 +55,7 @@ __all__ = [
     "probability_hash",
     "replace",
     "select",
+    "trade_off",
     "uniforms",
     "verify",
 ]
