@@ -61,7 +61,8 @@ def read_standings(reader: Reader, scope: Scope) -> Standings:
     names = names_of(reader)
     roster = reader.roster().select("agent_id", "team")
     agents = (
-        table.join(roster, on="agent_id", how="left")
+        table.with_columns(pl.col("agent_id").cast(pl.String))
+        .join(roster, on="agent_id", how="left")
         .with_columns(name=pl.col("agent_id").replace(dict(names)))
         .filter(pl.col("n") > 0)
     )

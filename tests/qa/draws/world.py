@@ -10,6 +10,7 @@ from sqlalchemy import insert
 
 from qa.tables import Agent, RubricVersion, User
 from qa.workbench import Workbench
+from scoring.rubric import default
 
 START = datetime(2026, 2, 1, 2, 0, tzinfo=UTC)
 AGENTS = ("amy", "bob", "cui", "dan")
@@ -68,8 +69,7 @@ def people(bench: Workbench) -> None:
                  ("ian", "inspector", None), ("amy", "agent", "amy")], start=1)
         ])
         session.execute(insert(RubricVersion).values(
-            rubric_id="default", version=1, state="published", content={"name": {"zh": "默认", "en": "Default"}},
-            content_hash="x" * 64, created_at=START, published_at=START,
+            rubric_id="default", version=1, state="published", content=default().to_dict(), content_hash=default().content_hash, created_at=START, published_at=START,
         ))
 
 

@@ -1,0 +1,135 @@
+"""Single results behind a figure: the list of inspections, and one of them explained line by line.
+
+An agent reads only results of their own, and never who inspected. Refuses to average anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from qa.errors import NotFound
+from qa.i18n import N_
+from qa.policy import Actor, Right, require, require_own
+from qa.reports.scope import Reader, Scope, names_of
+from qa.tables import Acknowledgement, Agent, Inspection, RubricVersion, RuleVersion, Sample, User, Verdict
+from qa.workbench import Workbench
+from scoring.explain import Explanation, explain
+from scoring.label import Label
+from scoring.rubric import from_dict
+from scoring.sheet import Outcome
+
+LIST_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "verdict_id": pl.Int64, "sample_id": pl.Int64, "agent_id": pl.String, "name": pl.String, "unit_id": pl.String,
+    "source": pl.String, "occurred_at": pl.Datetime("us", "UTC"), "decided_at": pl.Datetime("us", "UTC"),
+    "score": pl.Float64, "redlines": pl.List(pl.String), "reason": pl.String, "pi": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One current verdict, explained. `lines` add up to the total; `inspector` is empty for agents."""
+
+    verdict_id: int
+    sample_id: int
+    unit_id: str
+    source: str
+    agent_id: str
+    agent_name: str
+    occurred_at: datetime | None
+    decided_at: datetime
+    kind: str
+    reason: str
+    total: int
+    total_without_redlines: int
+    lines: tuple[Explanation, ...]
+    comment: str
+    inspector: str
+    acknowledged_at: datetime | None
+
+
+def results(bench: Workbench, actor: Actor, *, scope: Scope, limit: int = 500) -> pl.DataFrame:
+    """The inspections of a scope, newest first, with the columns of `LIST_SCHEMA`. An agent must name themselves."""
+    if len(scope.agents) == 1:
+        require_own(actor, scope.agents[0])
+    else:
+        require(actor, Right.VIEW_RESULTS)
+    with Reader(bench) as reader:
+        names = dict(names_of(reader))
+        return (
+            reader.rows(scope)
+            .with_columns(score=pl.col("total") / 100, name=pl.col("agent_id").replace(names))
+            .select(*LIST_SCHEMA)
+            .sort("occurred_at", "sample_id", descending=True)
+            .head(limit)
+            .collect()
+        )
+
+
+def behind(
+    bench: Workbench, actor: Actor, *, scope: Scope, by: str, group: str, first: date, last: date, limit: int = 200
+) -> pl.DataFrame:
+    """The inspections behind one point of a trend."""
+    fields: dict[str, Any] = {"source": scope.source, "teams": scope.teams, "shops": scope.shops,
+                              "channels": scope.channels, "agents": scope.agents, "first": first, "last": last}
+    name = {"team": "teams", "shop": "shops", "channel": "channels", "agent": "agents"}.get(by)
+    if name is not None:
+        fields[name] = (group,)
+    if scope.first:
+        fields["first"] = max(first, scope.first)
+    if scope.last:
+        fields["last"] = min(last, scope.last)
+    return results(bench, actor, scope=Scope(**fields), limit=limit)
+
+
+def result(bench: Workbench, actor: Actor, verdict_id: int, language: str) -> Result:
+    """One verdict with the reasons for every point. Raises `NotFound`, also for results of others."""
+    with bench.db.read() as session:
+        row = session.execute(
+            select(Verdict, Sample, Agent.name, Inspection, User.display_name)
+            .join(Sample, Sample.id == Verdict.sample_id)
+            .outerjoin(Agent, Agent.agent_id == Verdict.agent_id)
+            .outerjoin(Inspection, Inspection.id == Verdict.inspection_id)
+            .outerjoin(User, User.id == Inspection.inspector_id)
+            .where(Verdict.id == verdict_id, Verdict.is_current, Verdict.kind != "withdrawn")
+        ).first()
+        if row is None or not (actor.may(Right.VIEW_RESULTS) or actor.agent_id == row[0].agent_id):
+            raise NotFound(N_("There is no result {verdict}."), verdict=verdict_id)
+        verdict, sample, name, inspection, inspector = row
+        require_own(actor, verdict.agent_id)
+        rubric = from_dict(session.get_one(RubricVersion, verdict.rubric_version_id).content)
+        outcome = Outcome.from_dict(verdict.outcome)
+        return Result(
+            verdict.id, sample.id, sample.unit_id, sample.source, verdict.agent_id, name or verdict.agent_id,
+            sample.occurred_at, verdict.created_at, verdict.kind, verdict.reason or "", verdict.total,
+            verdict.outcome["total_without_redlines"], explain(outcome, rubric, language, _rules(session)),
+            (inspection.sheet or {}).get("comment", "") if inspection else "",
+            inspector or "" if actor.may(Right.VIEW_RESULTS) else "", _acknowledged(session, verdict.id),
+        )
+
+
+def _acknowledged(session: Session, verdict_id: int) -> datetime | None:
+    return session.scalar(select(Acknowledgement.at).where(Acknowledgement.verdict_id == verdict_id))
+
+
+def _rules(session: Session) -> dict[str, Label]:
+    """Newest names of the red-line rules by id."""
+    names: dict[str, Label] = {}
+    for rule_id, content in session.execute(
+        select(RuleVersion.rule_id, RuleVersion.content).order_by(RuleVersion.version)
+    ):
+        name = content.get("name")
+        if isinstance(name, dict):
+            names[rule_id] = Label(name.get("zh", ""), name.get("en", ""))
+    return names
+
+
+def rule_names(bench: Workbench) -> dict[str, Label]:
+    """Names of all red-line rules, for labels of boards."""
+    with bench.db.read() as session:
+        return _rules(session)

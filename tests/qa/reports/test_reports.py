@@ -1,0 +1,205 @@
+"""Reports over real verdicts: weighted, current, authorised; the columnar copy never behind the database."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import polars as pl
+import pytest
+from sqlalchemy import select, update
+
+from qa import facts, measures, reports
+from qa.errors import Denied, Invalid, NotFound
+from qa.policy import Actor, Role
+from qa.reports import Scope
+from qa.tables import Assignment, Draw, Sample, Verdict
+from qa.workbench import Workbench
+from scoring import estimate
+from scoring.rubric import default
+from scoring.sheet import Sheet, score
+from tests.qa.reports.judged import judge, verdict
+
+AMY = Actor(5, Role.AGENT, "Amy", "amy")
+CHATS = Scope(date(2026, 2, 1), date(2026, 2, 28))
+
+
+def all_facts(bench: Workbench) -> pl.DataFrame:
+    with bench.db.read() as session:
+        return facts.scan(bench, session).sort("sample_id").collect()
+
+
+def test_the_copy_and_the_database_say_the_same(any_bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(any_bench, lead, now)
+    before = all_facts(any_bench)
+    with any_bench.db.read() as session:
+        totals = dict(session.execute(select(Verdict.sample_id, Verdict.total)).all())
+    assert dict(before.select("sample_id", "total").iter_rows()) == totals
+    assert facts.compact(any_bench, now) == len(totals)
+    assert any_bench.archive.at().count("facts") == len(totals)
+    assert all_facts(any_bench).equals(before)
+    assert facts.compact(any_bench, now) == 0
+
+
+def test_newer_versions_replace_older_ones_at_once(any_bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(any_bench, lead, now)
+    facts.compact(any_bench, now)
+    with any_bench.db.write() as session:
+        old, place, sample = session.execute(
+            select(Verdict, Assignment, Sample).join(Sample, Sample.id == Verdict.sample_id)
+            .join(Assignment, Assignment.sample_id == Sample.id).where(Assignment.kind == "primary", Verdict.total < 10_000).limit(1)
+        ).one()
+        session.execute(update(Verdict).where(Verdict.id == old.id).values(is_current=False))
+        perfect = score(default(), Sheet(), {})
+        from qa.tables import Inspection
+        session.execute(update(Inspection).where(Inspection.assignment_id == place.id).values(undone_at=now))
+        verdict(session, place, sample, Sheet(), perfect, now, version=2)
+    rows = all_facts(any_bench)
+    assert rows.filter(pl.col("sample_id") == sample.id)["total"].to_list() == [10_000]
+    assert rows["sample_id"].is_unique().all()
+    with any_bench.db.write() as session:  # taken back altogether: no result is left
+        session.execute(update(Verdict).where(Verdict.sample_id == sample.id, Verdict.is_current).values(kind="withdrawn"))
+    assert all_facts(any_bench).filter(pl.col("sample_id") == sample.id).is_empty()
+    facts.compact(any_bench, now)
+    assert all_facts(any_bench).height == any_bench.archive.at().count("facts") == rows.height - 1
+
+
+def test_verdicts_still_settling_stay_out_of_the_copy(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    with bench.db.write() as session:
+        young = session.scalars(select(Verdict).order_by(Verdict.id.desc()).limit(1)).one()
+        session.execute(update(Verdict).where(Verdict.id == young.id).values(created_at=now - timedelta(minutes=1)))
+    copied = facts.compact(bench, now)
+    assert bench.archive.at().count("facts") == copied == all_facts(bench).height - 1
+
+
+def test_targeted_picks_do_not_pull_the_average_down(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now, pool=0.4)
+    rows = all_facts(bench).filter(pl.col("source") == "chat")
+    trend = reports.trend(bench, lead, scope=CHATS)
+    whole = trend.overall.row(0, named=True)
+    weighted = float((rows["total"] / rows["pi"]).sum() / (1 / rows["pi"]).sum()) / 100
+    assert whole["value"] == pytest.approx(weighted)
+    assert rows["total"].mean() / 100 < weighted - 5  # type: ignore[operator]
+    assert whole["low"] < whole["value"] < whole["high"]
+    assert whole["n"] == rows.height
+
+
+@pytest.mark.parametrize("by", ["all", "team", "shop", "channel", "agent"])
+@pytest.mark.parametrize("metric", ["total", "clean", "redline", "dim:attitude", "cri"])
+def test_every_trend_has_counts_and_intervals(bench: Workbench, lead: Actor, now: datetime, by: str, metric: str) -> None:
+    judge(bench, lead, now)
+    chosen = f"cri:{default().criteria[0].id}" if metric == "cri" else metric
+    trend = reports.trend(bench, lead, scope=CHATS, metric=chosen, by=by)
+    assert trend.frame.height
+    assert (trend.frame["n"] > 0).all()
+    assert trend.frame["n"].sum() == trend.overall["n"].sum() == all_facts(bench).filter(pl.col("source") == "chat").height
+    if metric == "redline" and by == "agent":
+        assert trend.frame["value"].null_count() == trend.frame.height  # an agent's rate is refused, the count is a fact
+        assert set(trend.frame["reason"]) == {"agent_rate"}
+        assert trend.frame["found"].sum() > 0
+    else:
+        known = trend.frame.filter(pl.col("method") != "none")
+        assert known.height
+        assert known.select(((pl.col("low") <= pl.col("value") + 1e-9) & (pl.col("value") <= pl.col("high") + 1e-9)).all()).item()
+
+
+def test_weeks_begin_on_monday_of_the_business_time_zone(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    trend = reports.trend(bench, lead, scope=CHATS)
+    assert all(day.weekday() == 0 for day in trend.frame["period"])
+    months = reports.trend(bench, lead, scope=CHATS, bucket="month")
+    assert months.frame["period"].to_list() == [date(2026, 2, 1)]
+
+
+def test_standings_use_the_whole_frame_when_whole_draws_are_looked_at(bench: Workbench, lead: Actor, now: datetime) -> None:
+    done = judge(bench, lead, now)
+    table = reports.standings(bench, lead, scope=CHATS)
+    assert table.agents["units"].to_list() == [30, 30, 30, 30]
+    assert table.pending == 0
+    with bench.db.read() as session:
+        summary = session.get_one(Draw, done.draw_id).receipt["frame_summary"]
+    assert {row["source"] for row in summary} == {"chat", "dispute"}
+    part = reports.standings(bench, lead, scope=Scope(date(2026, 2, 10), date(2026, 2, 28)))
+    assert part.agents["units"].null_count() == part.agents.height
+    sample = table.sample.drop("f")
+    assert table.team.value == pytest.approx(estimate.team(sample).value, abs=3)
+
+
+def test_the_agent_page(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    report = reports.agent_report(bench, AMY, agent_id="amy", scope=CHATS)
+    assert report.score.n == report.trend.overall["n"].sum() > 0
+    assert report.more is not None
+    assert {p.metric.id for p in report.parts} >= {"clean", "dim:attitude", "dim:accuracy", "dim:process"}
+    assert report.losses.frame["share"].sum() == pytest.approx(1)
+    assert report.replies is not None
+    assert report.replies.conversations == 30
+    with pytest.raises(Denied):
+        reports.agent_report(bench, AMY, agent_id="bob", scope=CHATS)
+    with pytest.raises(NotFound):
+        reports.agent_report(bench, lead, agent_id="nobody", scope=CHATS)
+
+
+def test_agents_see_their_own_results_only_and_no_inspector(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    mine = reports.results(bench, AMY, scope=Scope(agents=("amy",)))
+    theirs = reports.results(bench, lead, scope=Scope(agents=("bob",)))
+    one = reports.result(bench, AMY, mine["verdict_id"][0], "en")
+    assert sum(line.points for line in one.lines) == one.total
+    assert one.inspector == ""
+    assert reports.result(bench, lead, mine["verdict_id"][0], "zh_CN").inspector != ""
+    with pytest.raises(NotFound):
+        reports.result(bench, AMY, theirs["verdict_id"][0], "en")
+    for call in (
+        lambda: reports.results(bench, AMY, scope=Scope(agents=("bob",))),
+        lambda: reports.results(bench, AMY, scope=Scope()),
+        lambda: reports.trend(bench, AMY, scope=CHATS),
+        lambda: reports.standings(bench, AMY, scope=CHATS),
+        lambda: reports.heat_map(bench, AMY, scope=CHATS),
+        lambda: reports.losses(bench, AMY, scope=CHATS),
+    ):
+        with pytest.raises(Denied):
+            call()
+
+
+def test_points_lost_to_the_process_are_not_the_agents(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    own = reports.losses(bench, lead, scope=CHATS)
+    process = reports.losses(bench, lead, scope=CHATS, owners="process")
+    assert set(own.frame["owner"]) == {"agent"}
+    assert set(own.frame["kind"]) == {"loss", "redline"}
+    assert set(process.frame["owner"]) == {"policy"}
+    assert own.frame["cumulative"].to_list() == sorted(own.frame["cumulative"].to_list())
+    heat = reports.heat_map(bench, lead, scope=CHATS)
+    assert set(heat.frame["agent_id"]) == {"amy", "bob", "cui", "dan"}
+    assert {item.id for item in heat.criteria} == set(heat.frame["criterion"])
+
+
+def test_the_inspections_behind_a_point(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    trend = reports.trend(bench, lead, scope=CHATS, by="agent")
+    for row in trend.frame.iter_rows(named=True):
+        found = reports.behind(bench, lead, scope=CHATS, by="agent", group=row["group"], first=row["period"], last=row["period"] + timedelta(days=6))
+        assert found.height == row["n"]
+
+
+def test_before_and_after_a_measure(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    measures.create_measure(bench, lead, now=now, name="Training", on_day=date(2026, 2, 14))
+    trend = reports.trend(bench, lead, scope=CHATS)
+    assert [measure.name for measure in trend.measures] == ["Training"]
+    change = reports.effect(bench, lead, measure=trend.measures[0], scope=CHATS, days=14)
+    assert change.difference.value == pytest.approx(change.after.value - change.before.value)  # type: ignore[operator]
+    assert change.difference.low < change.difference.value < change.difference.high  # type: ignore[operator]
+    with pytest.raises(Invalid):
+        measures.create_measure(bench, lead, now=now, name=" ", on_day=date(2026, 2, 14))
+    with pytest.raises(Invalid):
+        reports.trend(bench, lead, scope=CHATS, metric="nonsense")
+
+
+def test_an_empty_workbench_is_not_an_error(bench: Workbench, lead: Actor) -> None:
+    assert reports.overview(bench, lead).reviews == 0
+    assert reports.trend(bench, lead, scope=Scope()).frame.is_empty()
+    assert reports.standings(bench, lead, scope=Scope()).agents.is_empty()
+    assert reports.losses(bench, lead, scope=Scope()).frame.is_empty()
+    assert reports.heat_map(bench, lead, scope=Scope()).frame.is_empty()
