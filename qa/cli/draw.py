@@ -24,8 +24,8 @@ def add(subparsers: Any) -> None:
     """Register both commands."""
     parser = subparsers.add_parser("draw", help=_("draw samples for a period and publish the receipt"))
     parser.add_argument("--plan", help=_("number or name of a stored plan; without it a plan is made from the options"))
-    parser.add_argument("--from", dest="first", type=_day, help=_("first day (YYYY-MM-DD); default: last month"))
-    parser.add_argument("--to", dest="last", type=_day, help=_("last day, included"))
+    parser.add_argument("--from", dest="first", type=day, help=_("first day (YYYY-MM-DD); default: last month"))
+    parser.add_argument("--to", dest="last", type=day, help=_("last day, included"))
     parser.add_argument("--quota", type=float, default=5.0, help=_("chats per agent (default 5)"))
     parser.add_argument("--all-disputes", action="store_true", help=_("take every dispute of the period as well"))
     parser.add_argument("--ratings", type=float, default=None, help=_("low ratings per agent"))
@@ -84,7 +84,8 @@ def run_verify(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     return 0 if result.equal else 1
 
 
-def _day(text: str) -> date:
+def day(text: str) -> date:
+    """A day given as YYYY-MM-DD."""
     try:
         return date.fromisoformat(text)
     except ValueError as problem:

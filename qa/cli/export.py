@@ -1,0 +1,50 @@
+"""`export`: verdicts or a trend as a file, with the inclusion probability of every row or the interval of every figure."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from qa import exporting, reports
+from qa.cli.draw import day
+from qa.cli.main import Opener
+from qa.cli.output import Output
+from qa.cli.output import t as _
+from qa.policy import SYSTEM
+from qa.reports import BUCKETS, GROUPS, Scope
+
+
+def add(subparsers: Any) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser("export", help=_("write verdicts or a trend to a file"))
+    parser.add_argument("what", choices=("verdicts", "trend"), help=_("single results, or estimates over time"))
+    parser.add_argument("file", type=Path, help=_("file to write: .csv, .xlsx or .jsonl"))
+    parser.add_argument("--from", dest="first", type=day, help=_("first day (YYYY-MM-DD)"))
+    parser.add_argument("--to", dest="last", type=day, help=_("last day, included"))
+    parser.add_argument("--source", choices=("chat", "dispute", "rating"), help=_("chats, disputes or low ratings"))
+    parser.add_argument("--metric", default="total", help=_("what a trend shows: total, clean, redline, dim:…, cri:…"))
+    parser.add_argument("--by", choices=tuple(GROUPS), default="team", help=_("what a trend is split by"))
+    parser.add_argument("--bucket", choices=tuple(BUCKETS), default="week", help=_("length of a period"))
+    parser.set_defaults(run=run_export)
+
+
+def run_export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Write the file."""
+    bench, now = opener(), datetime.now(UTC)
+    form = args.file.suffix.lower().lstrip(".") or "csv"
+    if args.what == "verdicts":
+        whole = args.first is None and args.last is None and args.source is None
+        scope = None if whole else Scope(args.first, args.last, args.source or "chat")
+        rows = exporting.export_verdicts(bench, SYSTEM, now=now, path=args.file, form=form, scope=scope)
+    else:
+        trend = reports.trend(
+            bench, SYSTEM, scope=Scope(args.first, args.last, args.source or "chat"), metric=args.metric, by=args.by, bucket=args.bucket
+        )
+        made = exporting.export(bench, SYSTEM, now=now, what=f"trend-{args.metric}", frame=trend.frame, form=form)
+        args.file.write_bytes(made.content)
+        rows = trend.frame.height
+    out.say(_("{rows} rows written to {file}", rows=rows, file=args.file))
+    out.json({"rows": rows, "file": args.file})
+    return 0
