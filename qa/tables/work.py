@@ -35,7 +35,7 @@ class Assignment(Base):
     kind: Mapped[str] = mapped_column(String(20))
     round_id: Mapped[int | None] = mapped_column(ForeignKey("calibration_rounds.id"), index=True)
     position: Mapped[int]
-    lease_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    lease_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
     lease_until: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
@@ -56,6 +56,8 @@ class Draft(Base):
     inspector_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     version: Mapped[int]
     content: Mapped[dict[str, Any]]
+    other: Mapped[dict[str, Any] | None]
+    """What another window of the same inspector had saved when this one overrode it; kept until they choose."""
     updated_at: Mapped[datetime]
 
 
@@ -110,6 +112,8 @@ class Verdict(Base):
     rubric_version_id: Mapped[int] = mapped_column(ForeignKey("rubric_versions.id"))
     outcome: Mapped[dict[str, Any]]
     total: Mapped[int]
+    sheet: Mapped[dict[str, Any] | None]
+    """The marks this outcome follows from; null only where an outcome was recorded without any."""
     reason: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(index=True)

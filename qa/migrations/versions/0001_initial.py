@@ -332,6 +332,7 @@ def upgrade() -> None:
             ["inspector_id", "finished_at", "position"],
             unique=False,
         )
+        batch_op.create_index(op.f("ix_assignments_lease_by"), ["lease_by"], unique=False)
         batch_op.create_index(op.f("ix_assignments_round_id"), ["round_id"], unique=False)
         batch_op.create_index(op.f("ix_assignments_sample_id"), ["sample_id"], unique=False)
 
@@ -401,6 +402,7 @@ def upgrade() -> None:
         sa.Column("inspector_id", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("content", qa.db.JsonDocument(), nullable=False),
+        sa.Column("other", qa.db.JsonDocument(), nullable=True),
         sa.Column("updated_at", qa.db.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["assignment_id"], ["assignments.id"], name=op.f("fk_drafts_assignment_id_assignments")
@@ -475,6 +477,7 @@ def upgrade() -> None:
         sa.Column("rubric_version_id", sa.Integer(), nullable=False),
         sa.Column("outcome", qa.db.JsonDocument(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("sheet", qa.db.JsonDocument(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("created_by", sa.Integer(), nullable=True),
         sa.Column("created_at", qa.db.UtcDateTime(timezone=True), nullable=False),
@@ -585,6 +588,7 @@ def downgrade() -> None:
     with op.batch_alter_table("assignments", schema=None) as batch_op:
         batch_op.drop_index(op.f("ix_assignments_sample_id"))
         batch_op.drop_index(op.f("ix_assignments_round_id"))
+        batch_op.drop_index(op.f("ix_assignments_lease_by"))
         batch_op.drop_index(op.f("ix_assignments_inspector_id_finished_at_position"))
 
     op.drop_table("assignments")

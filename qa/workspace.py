@@ -1,0 +1,220 @@
+"""Everything the desk shows for one place of the queue, read in a handful of indexed look-ups.
+
+Blind by construction: nothing here says whether a sample is a second scoring or a gold conversation, what a colleague
+marked, or how a case file stands while somebody's own judgement of it is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from qa.errors import Conflict, Stale
+from qa.i18n import N_
+from qa.inspections import DraftView, draft_of, files_of, rubric_version_of
+from qa.leases import content_of, find, refuse_own
+from qa.policy import Actor, Right, require
+from qa.scorecards import rubric_of
+from qa.tables import Assignment, CalibrationRound, Case, RuleVersion, Sample, Violation
+from qa.verdict_ledger import effect_of
+from qa.workbench import Workbench
+from scoring.label import EMPTY, Label
+from scoring.redline.rule import Effect
+from scoring.rubric import Rubric
+
+SLOW_SECONDS = 180
+"""A reply later than this is marked as slow: the common three-minute rule."""
+
+PRECEDENTS_EACH = 3
+
+
+@dataclass(frozen=True)
+class DeskHit:
+    """One red-line finding in the transcript, waiting for this inspector's decision."""
+
+    rule_id: str
+    rule_version: int
+    seq: int
+    start: int
+    end: int
+    matched: str
+
+
+@dataclass(frozen=True)
+class DeskRule:
+    """A red line that can be confirmed here: found, or added by hand when the machine missed it."""
+
+    rule_id: str
+    version: int
+    label: Label
+    severity: str
+    effect: Effect
+    basis: Label
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How long the customer waited for message `seq`, counted from the first message nobody had answered."""
+
+    seq: int
+    seconds: int
+    slow: bool
+
+
+@dataclass(frozen=True)
+class Precedent:
+    """A case of the library that teaches a criterion or a red line."""
+
+    case_id: int
+    title: str
+    lesson: str
+    kind: str
+    criterion_id: str | None
+    rule_id: str | None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One sample as the desk needs it. `version` is the place's; a submit sends it back."""
+
+    assignment_id: int
+    version: int
+    lease_until: datetime | None
+    sample_id: int
+    unit_id: str
+    source: str
+    agent_id: str
+    occurred_at: datetime | None
+    calibration: str
+    """Name of the calibration round, empty outside one."""
+    transcript: dict[str, Any]
+    rubric: Rubric
+    rubric_version_id: int
+    hits: tuple[DeskHit, ...]
+    rules: tuple[DeskRule, ...]
+    gaps: tuple[Gap, ...]
+    precedents: tuple[Precedent, ...]
+    draft: DraftView | None
+
+
+def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: int) -> Workspace:
+    """What `actor` needs to inspect a place they have claimed. Changes nothing.
+
+    Raises `Conflict` when it is finished or a chat of one's own, `Stale` when it is not (or no longer) in their hands.
+    """
+    require(actor, Right.INSPECT)
+    with bench.db.read() as session:
+        place = find(session, assignment_id)
+        if place.finished_at is not None:
+            raise Conflict(N_("This sample is finished; its result is on record."))
+        if place.lease_by != actor.user_id:
+            raise Stale(N_("This sample is no longer in your hands; open it again."))
+        refuse_own(session, actor, place.sample_id)
+        sample = session.get_one(Sample, place.sample_id)
+        content = content_of(session, place.sample_id)
+        version_id = rubric_version_of(session, place)
+        hits = _hits(session, sample)
+        return Workspace(
+            assignment_id=place.id, version=place.version, lease_until=place.lease_until, sample_id=sample.id,
+            unit_id=sample.unit_id, source=sample.source, agent_id=sample.agent_id, occurred_at=sample.occurred_at,
+            calibration=_round_name(session, place), transcript=content, rubric=rubric_of(session, version_id),
+            rubric_version_id=version_id, hits=hits, rules=_rules(session, {hit.rule_id: hit.rule_version for hit in hits}),
+            gaps=waits(content.get("messages", ())), precedents=_precedents(session, {hit.rule_id for hit in hits}),
+            draft=draft_of(session, actor, assignment_id),
+        )  # fmt: skip
+
+
+def _round_name(session: Session, place: Assignment) -> str:
+    if place.kind != "calibration" or place.round_id is None:
+        return ""
+    return session.scalars(select(CalibrationRound.name).where(CalibrationRound.id == place.round_id)).one()
+
+
+def _hits(session: Session, sample: Sample) -> tuple[DeskHit, ...]:
+    query = select(Violation.rule_id, Violation.rule_version, Violation.evidence).where(*files_of(sample))
+    found = [
+        DeskHit(rule_id, version, int(item["seq"]), int(item["start"]), int(item["end"]), str(item["matched"]))
+        for rule_id, version, evidence in session.execute(query)
+        for item in evidence
+    ]
+    return tuple(sorted(found, key=lambda hit: (hit.seq, hit.start, hit.rule_id)))
+
+
+def _rules(session: Session, found: Mapping[str, int]) -> tuple[DeskRule, ...]:
+    """Red lines in force, and of those found the very version that found them. Versions never change once published,
+    so each is read once."""
+    rows = session.execute(
+        select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.state, RuleVersion.content_hash)
+        .where(RuleVersion.state != "draft")
+        .order_by(RuleVersion.rule_id, RuleVersion.version)
+    )
+    chosen: dict[str, tuple[int, str]] = {}
+    for rule_id, version, state, digest in rows:
+        if version == found.get(rule_id) or (state == "published" and rule_id not in found):
+            chosen[rule_id] = (version, digest)
+    return tuple(_rule(session, rule_id, *key) for rule_id, key in chosen.items())
+
+
+_read: dict[tuple[str, int, str], DeskRule] = {}
+
+
+def _rule(session: Session, rule_id: str, version: int, digest: str) -> DeskRule:
+    key = (rule_id, version, digest)
+    if key not in _read:
+        named = (RuleVersion.rule_id == rule_id, RuleVersion.version == version)
+        content = session.scalars(select(RuleVersion.content).where(*named)).one()
+        if len(_read) > 5_000:
+            _read.clear()
+        _read[key] = DeskRule(
+            rule_id, version, Label.from_dict(content.get("label") or {}), str(content.get("severity", "")),
+            effect_of(content), _basis(content),
+        )  # fmt: skip
+    return _read[key]
+
+
+def _basis(content: Mapping[str, Any]) -> Label:
+    basis = content.get("basis") or {}
+    return Label.from_dict(basis.get("text") or {}) if isinstance(basis, Mapping) else EMPTY
+
+
+def waits(messages: Sequence[Mapping[str, Any]]) -> tuple[Gap, ...]:
+    """How long each first reply of an agent took, from the first customer message of its round.
+
+    Messages without a time neither start nor end a round.
+    """
+    asked: datetime | None = None
+    gaps = []
+    for message in messages:
+        if not message.get("sent_at"):
+            continue
+        at = datetime.fromisoformat(message["sent_at"])
+        if message["role"] == "customer":
+            asked = asked or at
+        elif message["role"] == "agent" and asked is not None:
+            seconds = max(0, int((at - asked).total_seconds()))
+            gaps.append(Gap(message["seq"], seconds, seconds > SLOW_SECONDS))
+            asked = None
+    return tuple(gaps)
+
+
+def _precedents(session: Session, rules: set[str]) -> tuple[Precedent, ...]:
+    """Published cases about a criterion, or about a red line that was found here; the newest few of each."""
+    rows = session.execute(
+        select(Case.id, Case.title, Case.lesson, Case.kind, Case.criterion_id, Case.rule_id)
+        .where(Case.state == "published", Case.criterion_id.is_not(None) | Case.rule_id.in_(sorted(rules)))
+        .order_by(Case.published_at.desc(), Case.id.desc())
+        .limit(500)
+    )
+    taken: dict[tuple[str | None, str | None], int] = {}
+    found = []
+    for row in rows:
+        about = (row.criterion_id, row.rule_id)
+        taken[about] = taken.get(about, 0) + 1
+        if taken[about] <= PRECEDENTS_EACH:
+            found.append(Precedent(*row))
+    return tuple(found)
