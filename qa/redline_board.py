@@ -6,8 +6,9 @@ files opens as fast as that of a hundred. Refuses to decide anything.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from qa import masking, rulebook
 from qa.casefile import Evidence, transcript_now
 from qa.errors import NotFound
 from qa.i18n import N_
@@ -142,6 +144,8 @@ def listing(
         query = query.order_by(Violation.id.desc() if newest_first else Violation.id).limit(limit + 1)
         found = [_row(row, rules.clocks) for row in session.execute(query)]
         total = _count(session, where)
+    if not actor.may(Right.UNMASK):
+        found = [replace(row, excerpt=masking.mask_text(row.excerpt)) for row in found]
     return Listing(tuple(found[:limit]), total, found[limit - 1].id if len(found) > limit else None)
 
 
@@ -189,6 +193,32 @@ def choices(bench: Workbench, actor: Actor) -> Choices:
     return Choices(tuple(rules), tuple(teams), tuple((agent_id, name) for agent_id, name, _ in agents))
 
 
+Names = Mapping[str, rulebook.RuleName]
+"""Names and severities of rules by id."""
+
+
+def rule_names(bench: Workbench, actor: Actor) -> Names:
+    """Names of all rules, for lists and filters."""
+    require(actor, Right.VIEW_VIOLATIONS)
+    with bench.db.read() as session:
+        return rulebook.names(session)
+
+
+def phrases(bench: Workbench, actor: Actor, rule_id: str, agent_id: str | None = None, limit: int = 30) -> tuple[tuple[str, int], ...]:
+    """What was said in the suspected files of one rule, with how often: the false alarms of a rule are often one phrase."""
+    require(actor, Right.VIEW_VIOLATIONS)
+    query = select(Violation.evidence).where(Violation.rule_id == rule_id, Violation.state == State.SUSPECTED.value)
+    if agent_id:
+        query = query.where(Violation.agent_id == agent_id)
+    counted: Counter[str] = Counter()
+    with bench.db.read() as session:
+        for evidence in session.scalars(query.limit(COUNT_BOUND)):
+            said = {hit["matched"] for hit in evidence}
+            if len(said) == 1:
+                counted.update(said)
+    return tuple(counted.most_common(limit))
+
+
 def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetime) -> CaseFile:
     """One file with its transcript, history and what `actor` can do with it. Changes nothing."""
     require(actor, Right.VIEW_VIOLATIONS)
@@ -203,12 +233,19 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
         repeats, same = count_repeats(session, violation.agent_id, violation.rule_id, now, rules.clocks, excluding=violation_id)
         effect = _effect(session, violation.sample_id)
     content = frozen.content if frozen else transcript_now(bench.archive, violation.conversation_key, violation.agent_id)
+    evidence = tuple(Evidence(**hit) for hit in violation.evidence)
+    row = _row(found, rules.clocks)
+    if not actor.may(Right.UNMASK):
+        # masking changes the length of a text: marks go by whole messages then
+        content = masking.mask_transcript(content)
+        evidence = tuple(Evidence(hit.seq, 0, 0, masking.mask_text(hit.matched)) for hit in evidence)
+        row = replace(row, excerpt=masking.mask_text(row.excerpt))
     events = [Event(entry.step, entry.actor_id, entry.at) for entry in history]
     counted = repeats + (1 if violation.state in STANDING or violation.state in (State.SUSPECTED, State.CONFIRMED) else 0)
     rung = rules.rung(counted)
     return CaseFile(
-        row=_row(found, rules.clocks), conversation_key=violation.conversation_key, rule_version=violation.rule_version,
-        evidence=tuple(Evidence(**hit) for hit in violation.evidence), history=tuple(history), transcript=content,
+        row=row, conversation_key=violation.conversation_key, rule_version=violation.rule_version,
+        evidence=evidence, history=tuple(history), transcript=content,
         frozen=frozen is not None,
         options=options(events, actor.user_id or None, RIGHTS[actor.role], at=now, clocks=rules.clocks),
         repeats=repeats, repeats_same_rule=same, sanction=(rung.zh, rung.en) if rung else None, effect=effect,
@@ -328,9 +365,10 @@ def own(bench: Workbench, actor: Actor, agent_id: str, *, now: datetime, limit: 
                 .order_by(ViolationEvent.id.desc())
                 .limit(1)
             )
-            evidence = tuple(Evidence(**hit) for hit in row.evidence)
+            evidence = tuple(Evidence(hit["seq"], hit["start"], hit["end"], masking.mask_text(hit["matched"])) for hit in row.evidence)
             answerable = row.state == State.UPHELD and actor.agent_id == agent_id
-            found.append(Own(_row(row, clocks), evidence, reason, answerable))
+            line = _row(row, clocks)
+            found.append(Own(replace(line, excerpt=masking.mask_text(line.excerpt)), evidence, reason, answerable))
     return tuple(found)
 
 

@@ -1,7 +1,7 @@
 """Red-line rules in the database: rows on one side, `scoring.redline` rules on the other.
 
-What screening, the rule bench, the board and the desk need to know about rules, one floor below them. Reads only; who
-may change a rule and when is the business of `qa.rules`.
+What screening, the rule bench, the board and the desk need to know about rules, one floor below them. The only thing it
+writes are the shipped rules of a workbench that has none; who may change a rule is the business of `qa.rules`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from qa import audit
 from qa.errors import Invalid
 from qa.i18n import N_
+from qa.policy import Actor
 from qa.tables import RuleVersion
-from scoring.redline.rule import Rule
+from scoring.redline import Rule, load_default_rules
 
 
 @dataclass(frozen=True)
@@ -33,18 +35,35 @@ class RuleName:
 
 
 def rules_in_force(session: Session) -> list[Rule]:
-    """Every version that judges some date: published ones, and retired ones that were in force before."""
+    """Every version that judges chats of some date: what screening runs. The engine picks by the date of each chat."""
     rows = session.scalars(
-        select(RuleVersion)
-        .where(RuleVersion.state != "draft", RuleVersion.published_at.is_not(None))
-        .order_by(RuleVersion.rule_id, RuleVersion.version)
+        select(RuleVersion).where(RuleVersion.state == "published").order_by(RuleVersion.rule_id, RuleVersion.version)
     )
-    return [rule for rule in map(rule_of, rows) if not _never_in_force(rule)]
+    return [rule_of(row) for row in rows]
 
 
-def _never_in_force(rule: Rule) -> bool:
-    """Replaced on the day it came, or before: it judges no date."""
-    return rule.in_force_from is not None and rule.in_force_to is not None and rule.in_force_to < rule.in_force_from
+def any_rules(session: Session) -> bool:
+    """Whether the workbench has rules at all, drafts included."""
+    return session.scalar(select(RuleVersion.id).limit(1)) is not None
+
+
+def load_defaults(session: Session, actor: Actor, now: datetime, rules: Sequence[Rule] | None = None) -> int:
+    """Put the shipped red lines (or `rules`) in force where no version of their id exists; returns how many."""
+    held = set(session.scalars(select(RuleVersion.rule_id).distinct()))
+    fresh = [rule for rule in (load_default_rules() if rules is None else rules) if rule.id not in held]
+    for rule in fresh:
+        session.add(
+            RuleVersion(
+                rule_id=rule.id, version=rule.version, state="published", in_force_from=rule.in_force_from,
+                in_force_to=rule.in_force_to, content=to_plain(rule), content_hash=rule.content_hash,
+                created_by=actor.user_id or None, created_at=now, published_at=now,
+            )
+        )  # fmt: skip
+        audit.record(session, actor, now, "rule.published", "rule", rule.id, version=rule.version, hash=rule.content_hash, shipped=True)
+    if fresh:
+        session.flush()
+        audit.bump(session, "rules")
+    return len(fresh)
 
 
 def rule_of(row: RuleVersion) -> Rule:

@@ -1,8 +1,8 @@
 """Violations: opening case files for what screening found, and every step people take on them.
 
 Each function is one user action: it asks the policy, takes one transaction, and leaves an event and an audit entry.
-Refuses to know how hits are found, how the board lists files, and what a
-ruling does to a score.
+Refuses to know how hits are found, how the board lists files, and how a
+score is computed.
 
 Opening thousands of files must be cheap, so the hits are frozen at once (they are what is being alleged) and the
 transcript when somebody first decides: that person's transcript is then the evidence for good. A bulk clearing keeps the
@@ -20,7 +20,7 @@ import polars as pl
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from qa import audit, rulebook, transcripts
+from qa import audit, rulebook, transcripts, verdict_ledger
 from qa.casefile import Evidence, Finding, add_step, add_step_to_many, open_files, take, transcript_now
 from qa.errors import Conflict, Denied
 from qa.i18n import N_
@@ -31,6 +31,8 @@ from qa.tables import Transcript, Violation, ViolationEvent
 from qa.workbench import Workbench
 
 PART = 2_000
+RULINGS = frozenset({Step.UPHOLD, Step.DISMISS, Step.REOPEN, Step.EXPUNGE})
+"""Steps after which the results of inspected samples are brought in line, in the same transaction."""
 Progress = Callable[[float, str], None]
 
 
@@ -247,6 +249,13 @@ def bulk_ids(session: Session, actor: Actor, rule_id: str, agent_id: str | None 
     return [id_ for id_, evidence in rows if phrase is None or all(hit["matched"] == phrase for hit in evidence)]
 
 
+def bulk_candidates(bench: Workbench, actor: Actor, *, rule_id: str, agent_id: str | None = None, phrase: str | None = None) -> list[int]:
+    """The files that `clear_rule` with these arguments would clear now."""
+    require(actor, Right.RULE_HIT)
+    with bench.db.read() as session:
+        return bulk_ids(session, actor, rule_id, agent_id, phrase)
+
+
 def _decide(
     bench: Workbench, actor: Actor, now: datetime, violation_id: int, step: Step, reason: str | None, seen: State | None
 ) -> Decided:
@@ -260,6 +269,8 @@ def _decide(
             violation.transcript_id = transcripts.store(session, [content], now)[0]
         clocks = programme(session).clocks
         state = add_step(session, actor, now, violation, step, reason, seen=seen, clocks=clocks)
+        if step in RULINGS:
+            verdict_ledger.reissue_for(session, actor, now, violation, kind="ruling", reason=reason or "")
         audit.bump(session, "violations")
     return Decided(violation_id, state)
 

@@ -1,0 +1,258 @@
+"""The board: filters in the address, the list on the left, one case file on the right; bulk clearing, repeats, changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import polars as pl
+import streamlit as st
+
+from pages.kit.guard import Page
+from pages.kit.redlines import detail, side
+from pages.kit.redlines.words import SEVERITIES, count, person, rule_name
+from pages.kit.widgets import empty, show_error
+from qa import redline_board, violations
+from qa.errors import SpotcheckError
+from qa.i18n import N_
+from qa.lifecycle import OPEN_STATES, STATE_NAMES, State
+from qa.policy import Right
+from qa.redline_board import Filter, Listing
+
+PAGE = 50
+AGES = (1, 3, 7, 14, 30, 90)
+VIEWS = {"files": N_("Case files"), "changes": N_("Since yesterday"), "repeats": N_("Repeats"), "quality": N_("How well"), "programme": N_("Programme")}
+SHOWN_STATES = (
+    State.SUSPECTED, State.CONFIRMED, State.UPHELD, State.APPEALED, State.ACKNOWLEDGED, State.CLEARED, State.DISMISSED, State.CLOSED,
+    State.EXPUNGED, State.WITHDRAWN,
+)  # fmt: skip
+FILE, CURSORS, MESSAGE, TURN = "red_file", "red_cursors", "red_message", "red_turn"
+
+
+def draw(page: Page) -> None:
+    """The whole page."""
+    _ = page.t
+    st.html(f'<div class="sc-title"><h1>{_("Red lines")}</h1></div>')
+    view = st.segmented_control(
+        _("View"), list(VIEWS), format_func=lambda v: _(VIEWS[v]), default="files", required=True, key="red_view", bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if view == "changes":
+        side.changes(page)
+    elif view == "repeats":
+        side.repeats(page)
+    elif view == "quality":
+        side.quality(page)
+    elif view == "programme":
+        side.programme(page)
+    else:
+        _files(page)
+
+
+def _files(page: Page) -> None:
+    names = redline_board.rule_names(page.bench, page.actor)
+    wanted = _filters(page, names)
+    after, newest = _cursor(wanted), st.session_state.get("red_order", "newest") != "oldest"
+    found = redline_board.listing(page.bench, page.actor, wanted, now=page.now, after=after, limit=PAGE, newest_first=newest)
+    _say(page)
+    if not found.rows:
+        _nothing(page, wanted, after)
+        return
+    left, right = st.columns([5, 7], gap="medium")
+    with left:
+        current = _list(page, found, names)
+        _below_list(page, wanted, found, names)
+    with right, st.container(key="red_detail"):
+        if current is not None:
+            detail.draw(page, current, [row.id for row in found.rows], names)
+
+
+def _filters(page: Page, names: redline_board.Names) -> Filter:
+    _ = page.t
+    choices = redline_board.choices(page.bench, page.actor)
+    columns = st.columns([3, 2, 2, 2, 2, 2], gap="small")
+    rule_id = columns[0].selectbox(
+        _("Rule"), choices.rule_ids, index=None, format_func=lambda r: rule_name(page, r, names), placeholder=_("All rules"), key="red_rule", bind="query-params",
+    )  # fmt: skip
+    known = dict(choices.agents)
+    agent_id = columns[1].selectbox(
+        _("Agent"), [agent for agent, _name in choices.agents], index=None, format_func=lambda a: f"{known.get(a) or ''} {a}".strip(),
+        placeholder=_("All agents"), key="red_agent", bind="query-params",
+    )  # fmt: skip
+    team = columns[2].selectbox(_("Team"), choices.teams, index=None, placeholder=_("All teams"), key="red_team", bind="query-params")
+    severity = columns[3].selectbox(
+        _("Severity"), list(SEVERITIES), index=None, format_func=lambda s: _(SEVERITIES[s]), placeholder=_("Any"), key="red_severity", bind="query-params",
+    )  # fmt: skip
+    age = columns[4].selectbox(
+        _("Open since"), AGES, index=None, format_func=lambda d: _("{n} days or longer", n=d), placeholder=_("Any"), key="red_age", bind="query-params",
+    )  # fmt: skip
+    columns[5].selectbox(
+        _("Order"), ["newest", "oldest"], format_func=lambda o: _("Newest first") if o == "newest" else _("Oldest first"), key="red_order", bind="query-params",
+    )  # fmt: skip
+    base = Filter(rule_id=rule_id, agent_id=agent_id, team=team, severity=severity, older_than_days=age)
+    return _with_state(page, base)
+
+
+def _with_state(page: Page, base: Filter) -> Filter:
+    _ = page.t
+    counted = redline_board.counts_by_state(page.bench, page.actor, base, now=page.now)
+    late = redline_board.count_overdue(page.bench, page.actor, base, now=page.now)
+    options = ["open", "overdue", *(state.value for state in SHOWN_STATES), "all"]
+
+    def show(option: str) -> str:
+        if option == "all":
+            return _("All")
+        if option == "open":
+            return _("To do")
+        if option == "overdue":
+            return f"{_('Overdue')} {count(page, late)}"
+        state = State(option)
+        return f"{_(STATE_NAMES[state])} {count(page, counted[state])}"
+
+    chosen = st.segmented_control(
+        _("State"), options, format_func=show, default="suspected", required=True, key="red_state", bind="query-params", label_visibility="collapsed",
+    )  # fmt: skip
+    states: tuple[State, ...] = ()
+    if chosen == "open":
+        states = OPEN_STATES
+    elif chosen not in ("all", "overdue"):
+        states = (State(str(chosen)),)
+    return Filter(**{**base.__dict__, "states": states, "overdue": chosen == "overdue"})
+
+
+def _cursor(wanted: Filter) -> int | None:
+    """The start of the present page; changing a filter starts over."""
+    key = repr(wanted) + str(st.session_state.get("red_order"))
+    kept = st.session_state.get(CURSORS)
+    if not kept or kept[0] != key:
+        st.session_state[CURSORS] = (key, [None])
+        return None
+    found: int | None = kept[1][-1]
+    return found
+
+
+def _list(page: Page, found: Listing, names: redline_board.Names) -> int | None:
+    _ = page.t
+    ids = [row.id for row in found.rows]
+    asked = st.session_state.get(FILE) or _asked(page)
+    if asked is not None and asked not in ids:
+        # a shared link may name a file outside this page of the list: show it all the same
+        current, at = asked, None
+    else:
+        at = ids.index(asked) if asked in ids else 0
+        current = ids[at]
+    frame = pl.DataFrame(
+        {
+            "state": [_(STATE_NAMES[row.state]) for row in found.rows],
+            "rule": [rule_name(page, row.rule_id, names) for row in found.rows],
+            "excerpt": [row.excerpt for row in found.rows],
+            "agent": [person(row) for row in found.rows],
+            "when": [_.when(row.occurred_at, "MM-dd HH:mm") for row in found.rows],
+            "due": [_due(page, row.due) for row in found.rows],
+        }
+    )
+    key = "red_list"
+    st.session_state[key] = {"selection": {"rows": [] if at is None else [at]}}
+    st.dataframe(
+        frame, hide_index=True, key=key, on_select=_pick, selection_mode="single-row", height=520, row_height=30,
+        column_config={
+            "state": st.column_config.TextColumn(_("State"), width=70), "rule": st.column_config.TextColumn(_("Rule"), width=130),
+            "excerpt": st.column_config.TextColumn(_("Said"), width=110), "agent": st.column_config.TextColumn(_("Agent"), width=100),
+            "when": st.column_config.TextColumn(_("When"), width=85), "due": st.column_config.TextColumn(_("Due"), width=80),
+        },
+    )  # fmt: skip
+    st.session_state["red_ids"] = ids
+    st.session_state[FILE] = current
+    return current
+
+
+def _asked(page: Page) -> int | None:
+    text = st.query_params.get("file", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _due(page: Page, due: datetime | None) -> str:
+    if due is None:
+        return ""
+    days = (due - page.now).days
+    return page.t("{n} d late", n=-days) if days < 0 else page.t("in {n} d", n=days)
+
+
+def _pick() -> None:
+    rows = st.session_state["red_list"]["selection"]["rows"]
+    if rows:
+        st.session_state[FILE] = st.session_state["red_ids"][rows[0]]
+
+
+def _below_list(page: Page, wanted: Filter, found: Listing, names: redline_board.Names) -> None:
+    _ = page.t
+    row = st.columns([2, 1, 1, 2], vertical_alignment="center")
+    row[0].caption(_("{n} files", n=count(page, found.total)))
+    kept = st.session_state[CURSORS][1]
+    row[1].button(_("Back"), key="red_back", disabled=len(kept) < 2, on_click=_turn, args=(None,), width="stretch")
+    row[2].button(_("More"), key="red_more", disabled=found.after is None, on_click=_turn, args=(found.after,), width="stretch")
+    with row[3]:
+        if wanted.rule_id and wanted.states == (State.SUSPECTED,) and page.actor.may(Right.RULE_HIT):
+            _bulk(page, wanted, names)
+
+
+def _turn(after: int | None) -> None:
+    kept = st.session_state[CURSORS][1]
+    if after is None:
+        kept.pop()
+    else:
+        kept.append(after)
+    st.session_state.pop(FILE, None)
+
+
+def _bulk(page: Page, wanted: Filter, names: redline_board.Names) -> None:
+    _ = page.t
+    assert wanted.rule_id
+    with st.popover(_("Clear all …"), key="red_bulk", width="stretch"):
+        phrases = redline_board.phrases(page.bench, page.actor, wanted.rule_id, wanted.agent_id)
+        said = st.selectbox(
+            _("Only where this was said"), [phrase for phrase, _n in phrases], index=None, key="red_bulk_phrase", placeholder=_("Anything"),
+            format_func=lambda p: f"{p} ({dict(phrases)[p]})",
+        )  # fmt: skip
+        n = len(violations.bulk_candidates(page.bench, page.actor, rule_id=wanted.rule_id, agent_id=wanted.agent_id, phrase=said))
+        st.write(_("This clears {n} suspected files of {rule} as false alarms.", n=n, rule=rule_name(page, wanted.rule_id, names)))
+        reason = st.text_input(_("One reason for all of them"), key="red_bulk_reason")
+        st.button(
+            _("Clear {n} files", n=n), key="red_bulk_go", type="primary", disabled=not n, on_click=_clear_all,
+            args=(page, wanted.rule_id, wanted.agent_id, said, n, "red_bulk_reason"),
+        )  # fmt: skip
+        del reason
+
+
+def _clear_all(page: Page, rule_id: str, agent_id: str | None, phrase: str | None, expected: int, reason_key: str) -> None:
+    reason = str(st.session_state.get(reason_key) or "")
+    try:
+        n = violations.clear_rule(
+            page.bench, page.actor, now=datetime.now(UTC), rule_id=rule_id, reason=reason, expected=expected, agent_id=agent_id, phrase=phrase
+        )
+        st.session_state[MESSAGE] = page.t("{n} files are cleared.", n=n)
+        st.session_state.pop(FILE, None)
+    except SpotcheckError as error:
+        st.session_state[MESSAGE] = error
+
+
+def _say(page: Page) -> None:
+    """What the last action did, once."""
+    message = st.session_state.pop(MESSAGE, None)
+    if isinstance(message, SpotcheckError):
+        show_error(page, message)
+    elif message:
+        st.toast(message)
+
+
+def _nothing(page: Page, wanted: Filter, after: int | None) -> None:
+    _ = page.t
+    if wanted == Filter(states=(State.SUSPECTED,)):
+        empty(
+            _("No suspected violations"),
+            _("Import chats and run the screening (Import page, or “spotcheck screen”); what the rules find appears here."),
+        )
+    elif after is not None:
+        st.session_state.pop(CURSORS, None)
+        st.rerun()
+    else:
+        empty(_("No case files with these filters"), _("Choose another state, or remove a filter."))

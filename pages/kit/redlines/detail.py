@@ -1,0 +1,148 @@
+"""One case file on the board: what was said, what may be done now, and what has been done so far."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from pages.kit.guard import Page
+from pages.kit.redlines import transcript
+from pages.kit.redlines.words import BUTTONS, SEVERITIES, SHORTCUTS, person, rule_name
+from pages.kit.widgets import empty, escape
+from qa import redline_board, violations
+from qa.errors import NotFound, SpotcheckError
+from qa.i18n import N_
+from qa.lifecycle import NEEDS_REASON, STATE_NAMES, STEP_NAMES, State, Step
+from qa.redline_board import CaseFile
+
+FILE, MESSAGE, TURN = "red_file", "red_message", "red_turn"
+
+REASONS = (
+    N_("Read in its context."), N_("Quoted, or not meant that way."), N_("A product name or a fixed expression."),
+    N_("The agent declines it rather than offering it."), N_("Said by somebody else."),
+)  # fmt: skip
+"""Reasons offered; any other can be typed."""
+
+STYLE = """<style>
+.rl-head{display:flex;align-items:baseline;gap:.7rem;flex-wrap:wrap;margin-bottom:.1rem}
+.rl-head b{font-size:1.1rem;font-weight:600}
+.rl-state{border:1px solid var(--sc-line);border-radius:999px;padding:0 .6rem;font-size:.85rem}
+.rl-facts{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem;color:var(--sc-muted);font-size:.88rem}
+.rl-facts b{color:var(--sc-ink);font-weight:500}
+.rl-history{display:grid;grid-template-columns:9rem 1fr;gap:.15rem .9rem;font-size:.9rem}
+.rl-history time{color:var(--sc-muted)}
+.rl-history q{quotes:none;color:var(--sc-muted);overflow-wrap:anywhere}
+</style>"""
+
+
+def draw(page: Page, violation_id: int, ids: Sequence[int], names: redline_board.Names) -> None:
+    """Draw the file; `ids` is the list it was opened from, for going to the next."""
+    _ = page.t
+    try:
+        file = redline_board.case_file(page.bench, page.actor, violation_id, now=page.now)
+    except NotFound as error:
+        empty(_.error(error), _("Choose a file from the list."))
+        return
+    if st.query_params.get("file") != str(violation_id):
+        st.query_params["file"] = str(violation_id)
+    _head(page, file, names)
+    _actions(page, file, ids)
+    whole = st.toggle(_("Whole conversation"), key="red_whole")
+    with st.container(height=430, key="red_transcript"):
+        transcript.draw(page, file.transcript, file.evidence, whole=whole)
+    st.caption(_("Frozen evidence") if file.frozen else _("As the archive holds it now; frozen with the first decision."))
+    _history(page, file)
+
+
+def _head(page: Page, file: CaseFile, names: redline_board.Names) -> None:
+    _ = page.t
+    row = file.row
+    state_class = "sc-celadon" if row.state in (State.CLEARED, State.DISMISSED, State.EXPUNGED, State.WITHDRAWN) else "sc-vermilion"
+    facts = [
+        (_("Agent"), person(row)), (_("Team"), row.team or "–"), (_("Severity"), _(SEVERITIES.get(row.severity, row.severity))),
+        (_("When"), _.when(row.occurred_at) or "–"), (_("Conversation"), file.conversation_key), (_("Rule version"), str(file.rule_version)),
+        (_("Due"), _.when(row.due) or "–"), (_("Standing violations in {n} days", n=file.clocks.record_days), _("{n}, of this rule {same}", n=file.repeats, same=file.repeats_same_rule)),
+    ]  # fmt: skip
+    if file.sanction:
+        facts.append((_("If it stands"), _.label(*file.sanction)))
+    if file.effect:
+        facts.append((_("Score"), _("{total}; without the red line {without}", total=_.points(file.effect.total), without=_.points(file.effect.total_without_redlines))))
+    listed = "".join(f"<span>{html.escape(name)} <b>{html.escape(value)}</b></span>" for name, value in facts)
+    st.html(
+        f'{STYLE}<div class="rl-head"><b>{html.escape(rule_name(page, row.rule_id, names))}</b>'
+        f'<span class="rl-state {state_class}">{html.escape(_(STATE_NAMES[row.state]))}</span></div><div class="rl-facts">{listed}</div>'
+    )
+
+
+def _actions(page: Page, file: CaseFile, ids: Sequence[int]) -> None:
+    """The steps that are possible now, each with its key; refused ones say why."""
+    _ = page.t
+    turn = st.session_state.setdefault(TURN, 0) % 2
+    steps = [step for step in BUTTONS if step in file.options]
+    if any(step in NEEDS_REASON for step in steps):
+        st.selectbox(
+            _("Reason"), [_(reason) for reason in REASONS], accept_new_options=True, key=f"red_reason_{turn}",
+            help=_("Shown to the next person and, when upheld, to the agent. Type your own if none fits."),
+        )  # fmt: skip
+    columns = st.columns(len(steps) + 2 if steps else 2)
+    at = ids.index(file.row.id) if file.row.id in ids else -1
+    for column, step in zip(columns, steps, strict=False):
+        refused = file.options[step]
+        column.button(
+            _(BUTTONS[step]), key=f"red_{step.name.lower()}_{turn}", shortcut=SHORTCUTS[step], width="stretch",
+            type="primary" if step in (Step.CONFIRM, Step.UPHOLD) else "secondary", disabled=refused is not None,
+            help=_(refused.msgid, **refused.facts) if refused else None, on_click=_take, args=(page, file.row.id, file.row.state, step, tuple(ids), f"red_reason_{turn}"),
+        )  # fmt: skip
+    columns[-2].button("", icon=":material/arrow_upward:", key="red_previous", shortcut="k", help=_("Previous file"), disabled=at <= 0, on_click=_go, args=(ids[at - 1] if at > 0 else None,), width="stretch")
+    columns[-1].button("", icon=":material/arrow_downward:", key="red_next", shortcut="j", help=_("Next file"), disabled=at < 0 or at + 1 >= len(ids), on_click=_go, args=(ids[at + 1] if 0 <= at < len(ids) - 1 else None,), width="stretch")
+    for step in steps:
+        if (refused := file.options[step]) is not None:
+            st.caption(escape(f"{_(BUTTONS[step])}: {_(refused.msgid, **refused.facts)}"))
+
+
+def _go(violation_id: int | None) -> None:
+    if violation_id is not None:
+        st.session_state[FILE] = violation_id
+
+
+def _take(page: Page, violation_id: int, seen: State, step: Step, ids: tuple[int, ...], reason_key: str) -> None:
+    """Take the step on the file that was shown, then go on to the next one of the list."""
+    reason = str(st.session_state.get(reason_key) or "")
+    now = datetime.now(UTC)
+    common = {"now": now, "violation_id": violation_id, "seen": seen}
+    bench, actor = page.bench, page.actor
+    try:
+        if step is Step.CONFIRM:
+            violations.confirm(bench, actor, reason=reason, **common)
+        elif step is Step.CLEAR:
+            violations.clear(bench, actor, reason=reason, **common)
+        elif step in (Step.UPHOLD, Step.DISMISS):
+            violations.rule(bench, actor, uphold=step is Step.UPHOLD, reason=reason, **common)
+        elif step is Step.REOPEN:
+            violations.reopen(bench, actor, reason=reason, **common)
+        elif step is Step.RETRACT:
+            violations.retract(bench, actor, **common)
+        elif step is Step.CLOSE:
+            violations.close(bench, actor, reason=reason, **common)
+        else:
+            violations.expunge(bench, actor, reason=reason, **common)
+    except SpotcheckError as error:
+        st.session_state[MESSAGE] = error
+        return
+    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
+    st.session_state[MESSAGE] = page.t("Case file {id}: {step}.", id=violation_id, step=page.t(STEP_NAMES[step]))
+    at = ids.index(violation_id) if violation_id in ids else len(ids)
+    st.session_state[FILE] = ids[at + 1] if at + 1 < len(ids) else None
+
+
+def _history(page: Page, file: CaseFile) -> None:
+    _ = page.t
+    lines = []
+    for entry in file.history:
+        who = f" · {entry.actor_name}" if entry.actor_name else ""
+        said = f"<br><q>{html.escape(entry.reason)}</q>" if entry.reason else ""
+        lines.append(f"<time>{_.when(entry.at)}</time><span>{html.escape(_(STEP_NAMES[entry.step]))}{html.escape(who)}{said}</span>")
+    st.html('<div class="rl-history">' + "".join(lines) + "</div>")

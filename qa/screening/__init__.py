@@ -1,0 +1,251 @@
+"""Screening the archive: every message against the red-line rules, every conversation timed, bit by bit and only once.
+
+What has been screened is written in the archive itself, in the same atomic change as the hits: `signals.import_id` says
+which content of a conversation was screened, `screened_rules` which substance of each rule the hits reflect. So a run
+does only what is new: conversations of new imports with all rules, and all others with the rules that changed. Finished
+ranges wait in the home folder (`qa.screening.staging`), which is what makes a killed or stopped run go on where it was;
+the hits become visible together, in one version of the archive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from qa import audit, rulebook
+from qa.archive import Snapshot
+from qa.errors import Cancelled, Conflict, Unavailable
+from qa.i18n import N_
+from qa.policy import Actor, Right, require
+from qa.screening import publishing
+from qa.screening.cluster import run_on_cluster
+from qa.screening.ranges import NO_IMPORT, Range, cut, message_files
+from qa.screening.staging import Staging
+from qa.screening.work import Job, hashes, screen_range
+from qa.workbench import Workbench
+from scoring.redline import Rule
+
+BATCH = 200_000
+"""Messages of one range: about 150 MB while it is screened."""
+
+Progress = Callable[[float, str], None]
+Cancel = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What a run did. `rules` are those that were screened again by themselves."""
+
+    conversations: int
+    messages: int
+    hits: int
+    rules: tuple[str, ...]
+    archive_version: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What the next run would do."""
+
+    conversations: int
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One pass: new conversations with all rules (`imports`), or known ones with the rules that changed."""
+
+    kind: str
+    snapshot: Snapshot
+    job: Job
+    changed: tuple[str, ...]
+    batch: int
+
+    def facts(self, reflected: Mapping[str, str]) -> dict[str, Any]:
+        """What must still be true for finished ranges to count."""
+        return {
+            "kind": self.kind, "rules": hashes(self.job.rules), "changed": list(self.changed), "zone": self.job.time_zone,
+            "reflected": dict(reflected), **{table: self.snapshot.tables[table] for table in ("hits", "signals", "screened_rules")},
+        }  # fmt: skip
+
+
+def screen(
+    bench: Workbench,
+    actor: Actor,
+    *,
+    now: datetime,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+    rules_changed_only: bool = False,
+    batch: int = BATCH,
+    cluster: str | None = None,
+) -> Screened:
+    """Bring hits and signals up to date. Installs the shipped rules when there are none at all.
+
+    `batch` bounds memory (messages at a time). `cluster` is the address of a Dask scheduler whose workers see the same
+    archive. Raises `Cancelled` when `cancel` answers true (or `progress` raises it): what is finished is kept for the
+    next run; `Conflict` when a screening or import is running.
+    """
+    require(actor, Right.IMPORT)
+    with _only_one(bench):
+        rules = _rules(bench, actor, now)
+        done = Screened(0, 0, 0, (), bench.archive.version())
+        for kind in ("rules",) if rules_changed_only else ("rules", "imports"):
+            # a resumed pass is pinned to the archive it began with: what came later needs another round
+            while (plan := _plan(bench, rules, kind, batch)) is not None:
+                done = _add(done, _run(bench, actor, now, plan, progress, cancel, cluster))
+    return done
+
+
+def waiting(bench: Workbench, actor: Actor) -> Waiting:
+    """What the next run would do, without doing it."""
+    require(actor, Right.VIEW_VIOLATIONS)
+    snapshot = bench.archive.at()
+    with bench.db.read() as session:
+        rules = rulebook.rules_in_force(session)
+    imports = outdated_imports(snapshot)
+    count = _of_imports(snapshot.scan("conversations"), imports).select(pl.len()).collect().item() if imports else 0
+    return Waiting(int(count), tuple(sorted(_changed(snapshot, hashes(rules)))))
+
+
+def _rules(bench: Workbench, actor: Actor, now: datetime) -> list[Rule]:
+    with bench.db.read() as session:
+        if rulebook.any_rules(session):
+            return rulebook.rules_in_force(session)
+    with bench.db.write() as session:
+        rulebook.load_defaults(session, actor, now)
+        return rulebook.rules_in_force(session)
+
+
+def reflected_rules(snapshot: Snapshot) -> dict[str, str]:
+    """The substance of each rule that the hits reflect."""
+    return dict(snapshot.scan("screened_rules").select("rule_id", "rules_hash").collect().iter_rows())
+
+
+def _changed(snapshot: Snapshot, wanted: Mapping[str, str]) -> set[str]:
+    if snapshot.tables["signals"] < 0:
+        return set()  # nothing was screened yet: the first pass runs all rules anyway
+    held = reflected_rules(snapshot)
+    return {rule_id for rule_id in held.keys() | wanted.keys() if held.get(rule_id) != wanted.get(rule_id)}
+
+
+def outdated_imports(snapshot: Snapshot) -> list[int]:
+    """Imports with conversations whose present content has not been screened. Compares count and checksum of the keys."""
+
+    def summary(table: str) -> pl.LazyFrame:
+        number = pl.col("import_id").fill_null(NO_IMPORT)
+        return snapshot.scan(table).group_by(number).agg(pl.len().alias("n"), pl.col("conversation_key").hash().sum().alias("sum"))
+
+    both = summary("conversations").join(summary("signals"), on=["import_id", "n", "sum"], how="anti")
+    return sorted(both.select("import_id").collect().to_series().to_list())
+
+
+def _of_imports(frame: pl.LazyFrame, imports: Sequence[int]) -> pl.LazyFrame:
+    return frame.filter(pl.col("import_id").fill_null(NO_IMPORT).is_in(list(imports)))
+
+
+def _plan(bench: Workbench, rules: Sequence[Rule], kind: str, batch: int) -> _Plan | None:
+    """The pass to run now: the interrupted one if it still fits, else a new one; None when there is nothing to do."""
+    snapshot = bench.archive.at()
+    wanted = hashes(rules)
+    changed = tuple(sorted(_changed(snapshot, wanted)))
+    if kind == "rules":
+        if not changed:
+            return None
+        job = Job(snapshot, tuple(rule for rule in rules if rule.id in changed), bench.config.time_zone, None, with_signals=False)
+    else:
+        imports = outdated_imports(snapshot)
+        if not imports:
+            return None
+        job = Job(snapshot, tuple(rules), bench.config.time_zone, frozenset(imports), with_signals=True)
+    return _resumed(bench, _Plan(kind, snapshot, job, changed, batch))
+
+
+def _resumed(bench: Workbench, plan: _Plan) -> _Plan:
+    """`plan`, or the interrupted pass it continues: same rules and results so far, on the archive of then."""
+    staging = _staging(bench, plan.kind)
+    kept = staging.plan()
+    facts = plan.facts(reflected_rules(plan.snapshot))
+    if kept is not None and kept["facts"] == facts:
+        snapshot = bench.archive.at(kept["version"])
+        imports = None if kept["imports"] is None else frozenset(kept["imports"])
+        job = Job(snapshot, plan.job.rules, plan.job.time_zone, imports, plan.job.with_signals)
+        return _Plan(plan.kind, snapshot, job, plan.changed, kept["batch"])
+    imports_now = None if plan.job.imports is None else sorted(plan.job.imports)
+    staging.begin({"facts": facts, "version": plan.snapshot.version, "imports": imports_now, "batch": plan.batch})
+    return plan
+
+
+def _staging(bench: Workbench, kind: str) -> Staging:
+    return Staging(bench.config.home, kind)
+
+
+def _run(
+    bench: Workbench, actor: Actor, now: datetime, plan: _Plan, progress: Progress | None, cancel: Cancel | None, cluster: str | None
+) -> Screened:
+    staging = _staging(bench, plan.kind)
+    anything = plan.job.with_signals or plan.job.rules  # rules that only went away need no reading
+    ranges = cut(message_files(plan.snapshot, plan.job.imports), plan.batch) if anything else []
+    finished = staging.done()
+    todo = [(number, piece) for number, piece in enumerate(ranges) if number not in finished]
+    total = max(sum(piece.rows for piece in ranges), 1)
+    seen = total - sum(piece.rows for _, piece in todo)
+    for number, result in _results(plan.job, todo, cluster):
+        staging.keep(number, result)
+        seen += ranges[number].rows
+        if cancel is not None and cancel():
+            raise Cancelled(N_("Screening was stopped. What is finished is kept; the next run goes on from there."))
+        if progress is not None:
+            progress(0.98 * seen / total, f"{seen:,} / {total:,}")
+    messages = staging.messages()
+    published = publishing.publish(bench.archive, plan.kind, plan.snapshot, plan.job, plan.changed, staging, now)
+    with bench.db.write() as session:
+        audit.record(
+            session, actor, now, "archive.screened", "archive", published.version, pass_=plan.kind, messages=messages, hits=published.hits,
+            conversations=published.conversations, rules=list(plan.changed),
+        )  # fmt: skip
+        audit.bump(session, "archive")
+    staging.discard()
+    if progress is not None:
+        progress(1.0, f"{total:,} / {total:,}")
+    rules = plan.changed if plan.kind == "rules" else ()
+    return Screened(published.conversations, messages, published.hits, rules, published.version)
+
+
+def _results(job: Job, todo: Sequence[tuple[int, Range]], cluster: str | None) -> Iterator[tuple[int, Any]]:
+    if cluster:
+        yield from run_on_cluster(cluster, job, todo)
+        return
+    for number, piece in todo:
+        yield number, screen_range(job, piece)
+
+
+def _add(one: Screened, other: Screened) -> Screened:
+    return Screened(
+        one.conversations + other.conversations, one.messages + other.messages, one.hits + other.hits,
+        tuple(sorted({*one.rules, *other.rules})), other.archive_version,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _only_one(bench: Workbench) -> Iterator[None]:
+    """Two runs would throw each other's finished ranges away."""
+    folder = Path(bench.config.home) / "screening"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("w")
+    except OSError as problem:
+        raise Unavailable(N_("The folder {folder} cannot be written: {reason}"), folder=str(folder), reason=str(problem)) from problem
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise Conflict(N_("A screening is running already; wait for it to finish.")) from problem
+        yield

@@ -1,0 +1,141 @@
+"""Making a finished pass visible: hits, signals and what they reflect change in one version of the archive.
+
+Whatever was imported while the pass ran is left for the next one: only rows of conversations that still have the content
+that was screened are published. Knows tables and keys, not rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from qa.archive import Archive, Change, Snapshot, conform, empty
+from qa.errors import Conflict
+from qa.i18n import N_
+from qa.screening.ranges import NO_IMPORT
+from qa.screening.staging import Staging
+from qa.screening.work import Job, hashes
+
+PART = 500_000
+REWRITE_SHARE = 20
+"""Signals are rewritten as a whole when more than one in this many has changed: cheaper than deleting by key."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became visible, in which version of the archive."""
+
+    conversations: int
+    hits: int
+    version: int
+
+
+def publish(
+    archive: Archive, kind: str, pinned: Snapshot, job: Job, changed: Sequence[str], staging: Staging, now: datetime
+) -> Published:
+    """Publish the staged rows of one pass. Raises `Conflict` when hits were published by somebody else meanwhile."""
+    with archive.change(f"screening: {kind}", now) as change:
+        for table in ("hits", "signals", "screened_rules"):
+            if change.before.tables[table] != pinned.tables[table]:
+                raise Conflict(N_("The archive was screened by somebody else meanwhile. Run the screening again."))
+        moved = change.before.tables["conversations"] != pinned.tables["conversations"]
+        if kind == "rules":
+            counts = _publish_rules(change, job, changed, staging)
+        else:
+            counts = _publish_imports(change, pinned, job, staging, moved)
+        _note_rules(change, job, changed if kind == "rules" else None, now)
+    return Published(*counts, archive.version())
+
+
+def _publish_imports(change: Change, pinned: Snapshot, job: Job, staging: Staging, moved: bool) -> tuple[int, int]:
+    staged = staging.scan("signals")
+    keys = empty("signals").lazy().select("conversation_key") if staged is None else staged.select("conversation_key")
+    stale = change.before.scan("signals").select("conversation_key").join(keys, on="conversation_key", how="semi").collect().to_series()
+    silent = _without_messages(pinned, job, keys)
+    for table in ("hits", "signals"):
+        change.remove(table, pl.concat([stale, silent["conversation_key"]]))
+    conversations = hits = 0
+    for frame in staging.parts("signals", PART):
+        part = _still_current(change.before, frame) if moved else frame
+        conversations += part.height
+        change.append("signals", part)
+    current = change.before.scan("conversations").join(staged, on=["conversation_key", "import_id"], how="semi", nulls_equal=True) if moved and staged is not None else None
+    for frame in staging.parts("hits", PART):
+        part = frame.lazy().join(current, on="conversation_key", how="semi").collect() if current is not None else frame
+        hits += part.height
+        change.append("hits", part)
+    # a conversation without messages is done as well, or it would wait for ever
+    change.append("signals", _still_current(change.before, silent) if moved else silent)
+    return conversations + silent.height, hits
+
+
+def _without_messages(pinned: Snapshot, job: Job, keys: pl.LazyFrame) -> pl.DataFrame:
+    imports = sorted(job.imports or ())
+    chats = pinned.scan("conversations").filter(pl.col("import_id").fill_null(NO_IMPORT).is_in(imports))
+    rest = chats.join(keys, on="conversation_key", how="anti").select("conversation_key", "import_id").collect()
+    return conform("signals", rest.with_columns(hit_count=pl.lit(0)))
+
+
+def _still_current(before: Snapshot, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose conversation still has the content that was screened."""
+    now = before.scan("conversations").select("conversation_key", "import_id")
+    return frame.lazy().join(now, on=["conversation_key", "import_id"], how="semi", nulls_equal=True).collect()
+
+
+def _publish_rules(change: Change, job: Job, changed: Sequence[str], staging: Staging) -> tuple[int, int]:
+    before = change.before
+    up_to_date = (
+        before.scan("signals")
+        .select("conversation_key", "import_id")
+        .join(before.scan("conversations").select("conversation_key", "import_id"), on=["conversation_key", "import_id"], how="semi", nulls_equal=True)
+        .select("conversation_key")
+    )
+    old = before.scan("hits").filter(pl.col("rule_id").is_in(list(changed)))
+    staged = staging.scan("hits")
+    new = empty("hits").lazy() if staged is None else staged
+    new = new.join(up_to_date, on="conversation_key", how="semi")
+    per_key = [frame.group_by("conversation_key").agg(pl.len().cast(pl.Int64).alias("n")).collect() for frame in (old, new)]
+    difference = (
+        per_key[0].join(per_key[1], on="conversation_key", how="full", coalesce=True)
+        .select("conversation_key", (pl.col("n_right").fill_null(0) - pl.col("n").fill_null(0)).alias("difference"))
+        .filter(pl.col("difference") != 0)
+    )  # fmt: skip
+    change.remove("hits", pl.Series(sorted(changed), dtype=pl.String), column="rule_id")
+    hits = 0
+    for frame in staging.parts("hits", PART):
+        part = frame.lazy().join(up_to_date, on="conversation_key", how="semi").collect()
+        hits += part.height
+        change.append("hits", part)
+    _adjust_counts(change, difference)
+    return 0, hits
+
+
+def _adjust_counts(change: Change, difference: pl.DataFrame) -> None:
+    """Bring `hit_count` in line for the conversations whose number of hits has changed."""
+    if difference.is_empty():
+        return
+    signals = change.before.scan("signals")
+    everything = difference.height * REWRITE_SHARE > change.before.count("signals")
+    rows = signals.join(difference.lazy(), on="conversation_key", how="left" if everything else "inner", maintain_order="left").with_columns(
+        (pl.col("hit_count").fill_null(0) + pl.col("difference").fill_null(0)).alias("hit_count")
+    )
+    if everything:
+        change.replace("signals", rows.collect())
+    else:
+        change.remove("signals", difference["conversation_key"])
+        change.append("signals", rows.collect())
+
+
+def _note_rules(change: Change, job: Job, changed: Sequence[str] | None, now: datetime) -> None:
+    """Write down which substance of which rule the hits reflect from now on."""
+    fresh = pl.DataFrame(
+        [(rule_id, substance, now) for rule_id, substance in hashes(job.rules).items()],
+        schema=empty("screened_rules").schema, orient="row",
+    )  # fmt: skip
+    if changed is not None:
+        kept = change.before.scan("screened_rules").filter(~pl.col("rule_id").is_in(list(changed))).collect()
+        fresh = pl.concat([kept, fresh])
+    change.replace("screened_rules", fresh.sort("rule_id"))

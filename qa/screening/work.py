@@ -1,0 +1,101 @@
+"""One range of messages in, its hits and signals out: what runs here or on a worker of a cluster.
+
+Depends on nothing but the files it is told to read, so that a range that is done twice (a worker was lost) gives the
+same rows twice, and only one of them is kept. Refuses to know what was screened before and where results go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import polars as pl
+
+from qa.archive import Snapshot, conform, empty
+from qa.screening.ranges import NO_IMPORT, Range
+from scoring.redline import Rule, Screener
+
+CHAT_COLUMNS = ("conversation_key", "agent_id", "channel", "started_at", "satisfaction", "import_id")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all ranges of one pass. `imports` None: conversations of every import."""
+
+    snapshot: Snapshot
+    rules: tuple[Rule, ...]
+    time_zone: str
+    imports: frozenset[int] | None
+    with_signals: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """Rows of the archive tables `hits` and `signals`, and how many messages were read for them."""
+
+    hits: pl.DataFrame
+    signals: pl.DataFrame
+    messages: int
+
+
+@lru_cache(maxsize=2)
+def _screener(rules: tuple[Rule, ...], time_zone: str) -> Screener:
+    return Screener(rules, tz=time_zone)
+
+
+def screen_range(job: Job, piece: Range) -> Result:
+    """Screen the conversations of one range that belong to the job."""
+    messages = piece.scan().select("conversation_key", "seq", "role", "agent_id", "sent_at", "kind", "text").collect()
+    chats = _chats(job, messages)
+    if job.imports is not None:
+        messages = messages.join(chats.select("conversation_key"), on="conversation_key", how="semi", maintain_order="left")
+    if messages.is_empty():
+        return Result(empty("hits"), empty("signals"), 0)
+    found = _screener(job.rules, job.time_zone).screen(messages, chats.select("conversation_key", "started_at", platform="channel"))
+    hits = with_agents(found, messages, chats)
+    signals = measure(messages, chats, hits, job.time_zone) if job.with_signals else empty("signals")
+    return Result(hits, signals, messages.height)
+
+
+def _chats(job: Job, messages: pl.DataFrame) -> pl.DataFrame:
+    keys = messages.lazy().select("conversation_key").unique()
+    chats = job.snapshot.scan("conversations").select(CHAT_COLUMNS)
+    if job.imports is not None:
+        chats = chats.filter(pl.col("import_id").fill_null(NO_IMPORT).is_in(sorted(job.imports)))
+    return chats.join(keys, on="conversation_key", how="semi").collect()
+
+
+def with_agents(found: pl.DataFrame, messages: pl.DataFrame, chats: pl.DataFrame) -> pl.DataFrame:
+    """Hits as the archive keeps them: who said it, or who was responsible where nobody of the shop said it."""
+    if found.is_empty():
+        return empty("hits")
+    speakers = messages.lazy().select("conversation_key", "seq", "agent_id")
+    owners = chats.lazy().select("conversation_key", owner="agent_id")
+    joined = (
+        found.lazy()
+        .join(speakers, on=["conversation_key", "seq"], how="left")
+        .join(owners, on="conversation_key", how="left")
+        .with_columns(pl.coalesce("agent_id", "owner").alias("agent_id"))
+        .sort("conversation_key", "seq", "rule_id", "start", "end")
+        .collect()
+    )
+    return conform("hits", joined)
+
+
+def measure(messages: pl.DataFrame, chats: pl.DataFrame, hits: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """Signals of complete conversations: reply metrics, number of hits, and the risk that needs no labels."""
+    from scoring.timing import conversation_metrics
+
+    del time_zone
+    timed = conversation_metrics(messages)
+    counted = hits.group_by("conversation_key").agg(pl.len().cast(pl.Int32).alias("hit_count"))
+    return conform("signals", chats.select("conversation_key", "import_id").join(timed, on="conversation_key", how="left").join(counted, on="conversation_key", how="left").with_columns(pl.col("hit_count").fill_null(0)))
+
+
+def hashes(rules: Sequence[Rule]) -> dict[str, str]:
+    """For each rule id, the substance of all its versions in force: what its hits depend on."""
+    found: dict[str, list[str]] = {}
+    for rule in rules:
+        found.setdefault(rule.id, []).append(f"{rule.version}:{rule.content_hash}")
+    return {rule_id: ",".join(sorted(parts)) for rule_id, parts in sorted(found.items())}
