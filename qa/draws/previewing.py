@@ -13,7 +13,6 @@ from datetime import datetime
 
 import numpy as np
 import polars as pl
-from scipy import stats
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -29,7 +28,6 @@ from scoring import draw as scoring_draw
 from scoring.draw import DrawError
 
 TRADE_SHARES = (0.0, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.35, 0.40)
-_FEW_LABELS, _FEW_VIOLATIONS, _EARLY_SHARE, _LEAST_AUC = 500, 30, 0.10, 0.60
 
 
 @dataclass(frozen=True)
@@ -233,35 +231,17 @@ def _auc(prediction: np.ndarray, weight: np.ndarray, bad: np.ndarray) -> float:
 
 
 def _automatic_share(units: pl.DataFrame, resolved: Resolved, evidence: Evidence) -> float:
-    """Largest share that costs no precision: the team's interval stays within that of equal chances per agent."""
-    if evidence.auc is None or evidence.auc < _LEAST_AUC or len(_shares(units)) == 1:
+    """Largest share that costs the team's score no precision, as far as past reviews vouch for the predictions."""
+    chats = units.filter(pl.col("source") == "chat")
+    if evidence.auc is None or len(_shares(units)) == 1:
         return 0.0
-    early = evidence.labels < _FEW_LABELS or evidence.violations < _FEW_VIOLATIONS
-    limit = _plain_width(units, resolved)
-    allowed = 0.0
-    for share in TRADE_SHARES:
-        if share > (_EARLY_SHARE if early else TRADE_SHARES[-1]):
-            break
-        width = _trade_point(units, resolved, share).team_width
-        if width is not None and width <= limit:
-            allowed = share
-    return allowed
-
-
-def _plain_width(units: pl.DataFrame, resolved: Resolved) -> float:
-    """Width of the team's interval if every unit of an agent had the same chance and no prediction were used."""
-    planned = planned_frame(units, _with_share(resolved, 0.0))
-    size = planned.sizes.select("source", "agent_id", share=(pl.col("pool") + pl.col("base")) / pl.col("frame"))
-    model, p = planned.design.residual, pl.col("p").fill_null(0.0)
-    noise = (
-        planned.frame.join(size, on=["source", "agent_id"])
-        .filter(pl.col("share") > 0)
-        .select(((1 - pl.col("share")) / pl.col("share") * (model.a + model.b * p * (1 - p))).sum())
-        .item()
-    )
-    reviews = int((planned.sizes["pool"] + planned.sizes["base"]).sum())
-    t = float(stats.t.ppf(0.975, max(reviews - planned.sizes.height, 1)))
-    return 2 * t * math.sqrt(float(noise)) / planned.frame.height
+    design = scoring_design(resolved.design, period=resolved.period.label, pool_share=0.0, levels=resolved.levels)
+    if not math.isfinite(sum(q.per_agent or math.inf for q in design.quotas if q.source == "chat")):
+        return 0.0  # everything is reviewed anyway
+    frame = chats.select("unit_id", "agent_id", "source", "p", f=100 - pl.col("loss") / 100)
+    frame = frame.drop("f") if frame["f"].null_count() else frame
+    record = scoring_draw.ModelRecord(evidence.auc, evidence.labels, evidence.violations)
+    return scoring_draw.automatic_share(frame.with_columns(pl.col("p").fill_null(pl.col("p").mean())), design, record)
 
 
 def _shares(units: pl.DataFrame) -> tuple[float, ...]:

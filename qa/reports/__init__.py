@@ -5,8 +5,8 @@ from qa.reports.boards import OWNERS, HeatMap, LossBoard, heat_map, losses, root
 from qa.reports.metrics import Metric
 from qa.reports.results import Result, behind, result, results, rule_names
 from qa.reports.scope import BUCKETS, GROUPS, Item, Scope
-from qa.reports.standings import Standings, standings
-from qa.reports.trends import SMALL_N, DatedMeasure, Effect, Overview, Trend, effect, overview, trend
+from qa.reports.standings import Ranking, Standings, ranking, standings
+from qa.reports.trends import SMALL_N, DatedMeasure, Effect, Overview, Trend, TrendSignal, effect, overview, trend
 
 __all__ = [
     "BUCKETS",
@@ -25,17 +25,20 @@ __all__ = [
     "Overview",
     "Part",
     "Person",
+    "Ranking",
     "Replies",
     "Result",
     "Scope",
     "Standings",
     "Trend",
+    "TrendSignal",
     "agent_report",
     "behind",
     "effect",
     "heat_map",
     "losses",
     "overview",
+    "ranking",
     "result",
     "results",
     "root_causes",

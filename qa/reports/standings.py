@@ -18,6 +18,7 @@ from qa.reports.scope import Reader, Scope, names_of
 from qa.tables import Draw, Sample
 from qa.workbench import Workbench
 from scoring import estimate
+from scoring import ranking as scoring_ranking
 from scoring.estimate import Estimate
 
 POPULATION_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -110,3 +111,40 @@ def agent_rows(table: pl.DataFrame, agents: Sequence[str]) -> pl.DataFrame:
     """The rows of some agents, in the order given."""
     order = pl.DataFrame({"agent_id": list(agents)}, schema={"agent_id": pl.String})
     return order.join(table, on="agent_id", how="inner", maintain_order="left")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What may be said about agents compared with each other; sorted by name within statement, never by score."""
+
+    standings: Standings
+    statements: pl.DataFrame
+    """agent_id, name, team, n, value, low, high, statement, q, rank_low, rank_high"""
+    bottom: int
+    least: int
+    """Reviews an agent needs before anything is said."""
+
+    @property
+    def unclear(self) -> int:
+        """Agents of whom nothing can be said."""
+        return self.statements.filter(pl.col("statement").is_in(["not_distinguishable", "too_few_reviews"])).height
+
+
+def ranking(bench: Workbench, actor: Actor, *, scope: Scope, bottom: int = 3) -> Ranking:
+    """Compare agents: below the team's mean, in the bottom `bottom`, or not distinguishable."""
+    require(actor, Right.VIEW_RESULTS)
+    with Reader(bench) as reader:
+        found = read_standings(reader, scope)
+    said = scoring_ranking.standings(found.agents, found.team, bottom=bottom) if found.agents.height else ()
+    table = pl.DataFrame(
+        [(s.agent_id, s.statement, s.q, s.rank_low, s.rank_high) for s in said],
+        schema={"agent_id": pl.String, "statement": pl.String, "q": pl.Float64, "rank_low": pl.Int64, "rank_high": pl.Int64},
+        orient="row",
+    )
+    order = pl.col("statement").replace_strict({"bottom_k": 0, "below_team": 1, "not_distinguishable": 2}, default=3)
+    statements = (
+        found.agents.select("agent_id", "name", "team", "n", "value", "low", "high")
+        .join(table, on="agent_id")
+        .sort(order, "name", "agent_id")
+    )
+    return Ranking(found, statements, bottom, scoring_ranking.LEAST_REVIEWS)

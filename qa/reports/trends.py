@@ -21,6 +21,7 @@ from qa.reports.metrics import Metric
 from qa.reports.scope import BUCKETS, GROUPS, Reader, Scope, bucketed, group_column, names_of
 from qa.tables import Measure
 from qa.workbench import Workbench
+from scoring import chart as scoring_chart
 from scoring import estimate
 from scoring.estimate import Estimate
 
@@ -45,6 +46,22 @@ class DatedMeasure:
 
 
 @dataclass(frozen=True)
+class TrendSignal:
+    """A shift that chance explains badly: in `period` the smoothed, standardised series of a group left its limits, and
+    has been moving that way `since`. `worse` by the meaning of the metric."""
+
+    group: str
+    name: str
+    period: date
+    since: date
+    direction: str
+    worse: bool
+    statistic: float
+    limit: float
+    centre: float
+
+
+@dataclass(frozen=True)
 class Trend:
     """A trend. `frame` has one row per group and period, with the columns of `SCHEMA`; `overall` one per group for the
     whole scope. Chart, table and file show these rows and nothing else."""
@@ -56,6 +73,7 @@ class Trend:
     frame: pl.DataFrame
     overall: pl.DataFrame
     measures: tuple[DatedMeasure, ...]
+    signals: tuple[TrendSignal, ...]
 
 
 def trend(
@@ -83,7 +101,30 @@ def unguarded_trend(bench: Workbench, *, scope: Scope, metric: str, by: str, buc
         frame, overall = _rates(rows.collect(), ["group", "period"], by), _rates(rows.collect(), ["group"], by)
     else:
         frame, overall = _means(rows, ["group", "period"], by, chosen), _means(rows, ["group"], by, chosen)
-    return Trend(chosen, by, bucket, scope, _named(frame, names), _named(overall, names), measures)
+    named = _named(frame, names)
+    signals = _signals(named, chosen, tuple(measure.on_day for measure in measures))
+    return Trend(chosen, by, bucket, scope, named, _named(overall, names), measures, signals)
+
+
+def _signals(frame: pl.DataFrame, metric: Metric, restarts: Sequence[date]) -> tuple[TrendSignal, ...]:
+    """The first signal of each run of every group's z-EWMA chart; a dated measure starts the chart afresh."""
+    found: list[TrendSignal] = []
+    for (group,), rows in frame.group_by("group", maintain_order=True):
+        days = rows["period"].to_list()
+        fresh = [next((k for k, day in enumerate(days) if day >= start), len(days)) for start in restarts]
+        chart = scoring_chart.chart(rows["value"].to_list(), rows["se"].to_list(), restart=fresh)
+        before: tuple[int, str] | None = None
+        for signal in (s for s in chart.signals if s.chart == "ewma"):
+            if before != (signal.period - 1, signal.direction):
+                worse = (signal.direction == "up") == metric.lower_is_better
+                found.append(
+                    TrendSignal(
+                        str(group), rows["name"][0], days[signal.period], days[signal.since], signal.direction, worse,
+                        signal.statistic, signal.limit, chart.centre,
+                    )
+                )
+            before = (signal.period, signal.direction)
+    return tuple(found)
 
 
 def _means(rows: pl.LazyFrame, keys: Sequence[str], by: str, metric: Metric) -> pl.DataFrame:

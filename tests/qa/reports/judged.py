@@ -44,7 +44,7 @@ def judge(bench: Workbench, lead: Actor, now: datetime, *, pool: float = 0.25, c
     return done
 
 
-def verdict(session, place, sample, sheet, outcome, now, version: int = 1) -> int:  # type: ignore[no-untyped-def]
+def verdict(session, place, sample, sheet, outcome, now, version: int = 1, kind: str = "inspection", at: datetime | None = None) -> int:  # type: ignore[no-untyped-def]
     """What submitting an inspection leaves behind."""
     inspection = session.execute(insert(Inspection).values(
         assignment_id=place.id, sample_id=sample.id, inspector_id=place.inspector_id, rubric_version_id=1,
@@ -53,8 +53,8 @@ def verdict(session, place, sample, sheet, outcome, now, version: int = 1) -> in
     ).returning(Inspection.id)).scalar_one()
     session.execute(update(Assignment).where(Assignment.id == place.id).values(finished_at=now, finished_as="submitted"))
     return int(session.execute(insert(Verdict).values(
-        sample_id=sample.id, version=version, is_current=True, kind="inspection", inspection_id=inspection,
-        agent_id=sample.agent_id, rubric_version_id=1, outcome=outcome.to_dict(), total=outcome.total, created_at=now - timedelta(hours=1),
+        sample_id=sample.id, version=version, is_current=True, kind=kind, inspection_id=inspection,
+        agent_id=sample.agent_id, rubric_version_id=1, outcome=outcome.to_dict(), total=outcome.total, created_at=at or now - timedelta(hours=1),
     ).returning(Verdict.id)).scalar_one())
 
 

@@ -12,7 +12,7 @@ from qa import facts, measures, reports
 from qa.errors import Denied, Invalid, NotFound
 from qa.policy import Actor, Role
 from qa.reports import Scope
-from qa.tables import Assignment, Draw, Sample, Verdict
+from qa.tables import Assignment, Draw, Inspection, Sample, Verdict
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring.rubric import default
@@ -40,36 +40,40 @@ def test_the_copy_and_the_database_say_the_same(any_bench: Workbench, lead: Acto
     assert facts.compact(any_bench, now) == 0
 
 
+def supersede(bench: Workbench, now: datetime, *, sample_id: int, version: int, kind: str = "inspection", at: datetime | None = None) -> None:
+    """Append a perfect result as the new current version of a sample, as an undone and repeated inspection would."""
+    with bench.db.write() as session:
+        place, sample = session.execute(
+            select(Assignment, Sample).join(Sample).where(Assignment.kind == "primary", Sample.id == sample_id)
+        ).one()
+        session.execute(update(Verdict).where(Verdict.sample_id == sample_id, Verdict.is_current).values(is_current=False))
+        session.execute(update(Inspection).where(Inspection.assignment_id == place.id, Inspection.undone_at.is_(None)).values(undone_at=now))
+        verdict(session, place, sample, Sheet(), score(default(), Sheet(), {}), now, version, kind, at)
+
+
 def test_newer_versions_replace_older_ones_at_once(any_bench: Workbench, lead: Actor, now: datetime) -> None:
     judge(any_bench, lead, now)
     facts.compact(any_bench, now)
-    with any_bench.db.write() as session:
-        old, place, sample = session.execute(
-            select(Verdict, Assignment, Sample).join(Sample, Sample.id == Verdict.sample_id)
-            .join(Assignment, Assignment.sample_id == Sample.id).where(Assignment.kind == "primary", Verdict.total < 10_000).limit(1)
-        ).one()
-        session.execute(update(Verdict).where(Verdict.id == old.id).values(is_current=False))
-        perfect = score(default(), Sheet(), {})
-        from qa.tables import Inspection
-        session.execute(update(Inspection).where(Inspection.assignment_id == place.id).values(undone_at=now))
-        verdict(session, place, sample, Sheet(), perfect, now, version=2)
     rows = all_facts(any_bench)
-    assert rows.filter(pl.col("sample_id") == sample.id)["total"].to_list() == [10_000]
-    assert rows["sample_id"].is_unique().all()
-    with any_bench.db.write() as session:  # taken back altogether: no result is left
-        session.execute(update(Verdict).where(Verdict.sample_id == sample.id, Verdict.is_current).values(kind="withdrawn"))
-    assert all_facts(any_bench).filter(pl.col("sample_id") == sample.id).is_empty()
+    bad = int(rows.filter(pl.col("total") < 10_000)["sample_id"][0])
+    supersede(any_bench, now, sample_id=bad, version=2)
+    after = all_facts(any_bench)
+    assert after.filter(pl.col("sample_id") == bad)["total"].to_list() == [10_000]
+    assert after["sample_id"].is_unique().all()
+    assert after.height == rows.height
+    supersede(any_bench, now, sample_id=bad, version=3, kind="withdrawn")  # taken back altogether: no result is left
+    assert all_facts(any_bench).filter(pl.col("sample_id") == bad).is_empty()
     facts.compact(any_bench, now)
     assert all_facts(any_bench).height == any_bench.archive.at().count("facts") == rows.height - 1
 
 
 def test_verdicts_still_settling_stay_out_of_the_copy(bench: Workbench, lead: Actor, now: datetime) -> None:
     judge(bench, lead, now)
-    with bench.db.write() as session:
-        young = session.scalars(select(Verdict).order_by(Verdict.id.desc()).limit(1)).one()
-        session.execute(update(Verdict).where(Verdict.id == young.id).values(created_at=now - timedelta(minutes=1)))
-    copied = facts.compact(bench, now)
-    assert bench.archive.at().count("facts") == copied == all_facts(bench).height - 1
+    first = int(all_facts(bench)["sample_id"][0])
+    supersede(bench, now, sample_id=first, version=2, at=now - timedelta(minutes=1))
+    facts.compact(bench, now)
+    assert bench.archive.at().count("facts") == all_facts(bench).height - 1
+    assert all_facts(bench).filter(pl.col("sample_id") == first)["total"].to_list() == [10_000]
 
 
 def test_targeted_picks_do_not_pull_the_average_down(bench: Workbench, lead: Actor, now: datetime) -> None:

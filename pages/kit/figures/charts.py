@@ -1,0 +1,187 @@
+"""The charts: trend with whiskers, agents' dots with whiskers, heat map, Pareto, trade of a plan.
+
+Points resting on few reviews are hollow. Every hover says value, interval and count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+import polars as pl
+
+from pages.kit.figures.template import DASHES, SYMBOLS, Look
+from pages.kit.widgets import score_text
+from qa.reports import SMALL_N, Metric, Trend
+
+MAX_SERIES = 8
+
+
+def scaled(metric: Metric) -> float:
+    """Factor from the stored unit to the one shown: rates become percent."""
+    return 100.0 if metric.unit == "rate" else 1.0
+
+
+def hover(look: Look, row: Mapping[str, object], metric: Metric) -> str:
+    """`86.4 [82.1, 89.9] n = 12`, or the count alone where no value may be given."""
+    factor, t = scaled(metric), look.t
+    value, low, high = (None if row[k] is None else float(str(row[k])) * factor for k in ("value", "low", "high"))
+    n = int(str(row["n"]))
+    if value is None:
+        return t("{found} of {n} with a red line", found=row["found"], n=n)
+    return score_text(t, value, low, high, n) + (" %" if metric.unit in ("rate", "percent") else "")
+
+
+def trend(look: Look, data: Trend, groups: Sequence[str], title: str, signals: pl.DataFrame | None = None) -> go.Figure:
+    """Points with whiskers by week or month, one series for each of `groups` (at most eight)."""
+    figure = look.figure(420)
+    factor = scaled(data.metric)
+    shift = {"week": 0.5, "month": 2.0}[data.bucket]
+    shown = list(groups)[:MAX_SERIES]
+    for k, group in enumerate(shown):
+        rows = data.frame.filter((pl.col("group") == group) & pl.col("value").is_not_null())
+        if rows.is_empty():
+            continue
+        colour = look.colours.VERMILION if data.metric.unit == "rate" and len(shown) == 1 else look.series[k]
+        offset = pl.duration(hours=24 * shift * (k - (len(shown) - 1) / 2))
+        values = rows["value"] * factor
+        figure.add_trace(
+            go.Scatter(
+                x=(rows["period"].cast(pl.Datetime) + rows.select(offset).to_series()).to_list(), y=values.to_list(),
+                name=rows["name"][0] or look.t("Everybody"), mode="lines+markers",
+                line={"color": colour, "width": 1.6, "dash": DASHES[k]},
+                marker={
+                    "symbol": [SYMBOLS[k] + ("-open" if n < SMALL_N else "") for n in rows["n"]], "size": 8, "color": colour,
+                    "line": {"width": 1.6, "color": colour},
+                },
+                error_y={
+                    "type": "data", "symmetric": False, "array": ((rows["high"] * factor) - values).fill_null(0).to_list(),
+                    "arrayminus": (values - rows["low"] * factor).fill_null(0).to_list(), "thickness": 1.1, "width": 3, "color": colour,
+                },
+                text=[hover(look, row, data.metric) for row in rows.iter_rows(named=True)],
+                customdata=[[group, str(day)] for day in rows["period"]],
+                hovertemplate="%{fullData.name}<br>%{text}<extra></extra>",
+            )
+        )
+    _dated(figure, look, data)
+    if signals is not None and not signals.is_empty():
+        _signalled(figure, look, signals.filter(pl.col("group").is_in(shown)), factor)
+    figure.update_yaxes(title_text=title)
+    figure.update_xaxes(type="date", tickformat="%m-%d" if data.bucket == "week" else "%Y-%m")
+    figure.update_layout(showlegend=len(shown) > 1, hovermode="closest", clickmode="event+select")
+    return figure
+
+
+def _dated(figure: go.Figure, look: Look, data: Trend) -> None:
+    for measure in data.measures:
+        figure.add_vline(x=str(measure.on_day), line={"color": look.colours.MUTED, "width": 1, "dash": "dot"})
+        figure.add_annotation(
+            x=str(measure.on_day), y=1, yref="paper", yanchor="bottom", text=plain(measure.name), showarrow=False,
+            font={"color": look.colours.MUTED, "size": 11},
+        )
+
+
+def _signalled(figure: go.Figure, look: Look, signals: pl.DataFrame, factor: float) -> None:
+    if signals.is_empty():
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=signals["period"].to_list(), y=(signals["value"] * factor).to_list(), mode="markers", name=look.t("Signal"),
+            marker={"symbol": "circle-open", "size": 18, "color": look.colours.OCHRE, "line": {"width": 2}}, hoverinfo="skip",
+        )
+    )
+
+
+def dots(look: Look, rows: pl.DataFrame, title: str, *, middle: tuple[float, float, float] | None = None, colours: Sequence[str] | None = None) -> go.Figure:
+    """One dot with whiskers a row (label, value, low, high, n), in the order given; `middle` is a band to compare with."""
+    figure = look.figure(max(160, 60 + 22 * rows.height))
+    if middle is not None:
+        figure.add_vrect(x0=middle[1], x1=middle[2], fillcolor=look.colours.LINE, opacity=0.45, line_width=0, layer="below")
+        figure.add_vline(x=middle[0], line={"color": look.colours.MUTED, "width": 1, "dash": "dot"})
+    values = rows["value"]
+    paint = list(colours) if colours else [look.colours.INDIGO] * rows.height
+    labels = [plain(label) for label in rows["label"]]
+    for k in range(rows.height):  # whiskers take their dot's colour, which Plotly allows only per trace
+        figure.add_trace(
+            go.Scatter(
+                x=[values[k]], y=[labels[k]], mode="markers", showlegend=False,
+                marker={"color": paint[k], "size": 9, "symbol": "circle-open" if rows["n"][k] < SMALL_N else "circle", "line": {"width": 1.8, "color": paint[k]}},
+                error_x={
+                    "type": "data", "symmetric": False, "array": [0 if rows["high"][k] is None else rows["high"][k] - values[k]],
+                    "arrayminus": [0 if rows["low"][k] is None else values[k] - rows["low"][k]], "thickness": 1.2, "width": 3, "color": paint[k],
+                },
+                hovertemplate=f"{labels[k]}<br>{score_text(look.t, values[k], rows['low'][k], rows['high'][k], rows['n'][k])}<extra></extra>",
+            )
+        )
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    figure.update_xaxes(title_text=title)
+    return figure
+
+
+def heat(look: Look, rows: pl.DataFrame, columns: Sequence[tuple[str, str]], title: str) -> go.Figure:
+    """Agents down, criteria across; darker = more points lost per review. `rows`: name, criterion, n, value, low, high."""
+    people = rows["name"].unique(maintain_order=True).to_list()
+    cells = {(r["name"], r["criterion"]): r for r in rows.iter_rows(named=True)}
+    z, text = [], []
+    for person in people:
+        found = [cells.get((person, key)) for key, _ in columns]
+        z.append([None if cell is None else cell["value"] for cell in found])
+        text.append(["" if c is None else score_text(look.t, c["value"], c["low"], c["high"], c["n"]) for c in found])
+    figure = look.figure(140 + 22 * len(people))
+    figure.add_trace(
+        go.Heatmap(
+            z=z, x=[plain(label) for _, label in columns], y=[plain(person) for person in people], text=text, xgap=2, ygap=2,
+            colorscale=[[0, look.colours.CARD], [1, look.colours.INDIGO]], zmin=0,
+            colorbar={"title": {"text": title, "side": "right"}, "thickness": 10, "outlinewidth": 0},
+            hovertemplate="%{y} · %{x}<br>%{text}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
+    figure.update_xaxes(side="top", tickangle=-40, showgrid=False, type="category")
+    return figure
+
+
+def pareto(look: Look, rows: pl.DataFrame, title: str) -> go.Figure:
+    """Bars of mean points lost per review (label, value, low, high, n, red), most costly first, with whiskers."""
+    figure = look.figure(max(180, 70 + 26 * rows.height))
+    colours = [look.colours.VERMILION if red else look.colours.INDIGO for red in rows["red"]]
+    figure.add_trace(
+        go.Bar(
+            x=rows["value"].to_list(), y=[plain(label) for label in rows["label"]], orientation="h", marker={"color": colours},
+            error_x={
+                "type": "data", "symmetric": False, "array": (rows["high"] - rows["value"]).fill_null(0).to_list(),
+                "arrayminus": (rows["value"] - rows["low"]).fill_null(0).to_list(), "thickness": 1, "width": 3, "color": look.colours.MUTED,
+            },
+            customdata=[[f"{share * 100:.0f} %", count] for share, count in zip(rows["share"], rows["occurrences"], strict=True)],
+            hovertemplate="%{y}<br>%{x:.2f} · %{customdata[0]} · %{customdata[1]}×<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    figure.update_xaxes(title_text=title, rangemode="tozero")
+    figure.update_layout(bargap=0.35, showlegend=False)
+    return figure
+
+
+def trade(look: Look, points: pl.DataFrame, chosen: float, found: str, width: str) -> go.Figure:
+    """Violations to expect against the width of the team's interval, one point a pool share; `chosen` is ringed."""
+    figure = look.figure(300)
+    figure.add_trace(
+        go.Scatter(
+            x=points["team_width"].to_list(), y=points["expected_found"].to_list(), mode="lines+markers+text",
+            text=[f"{share * 100:.0f}%" for share in points["pool_share"]], textposition="top center",
+            textfont={"color": look.colours.MUTED, "size": 11}, line={"color": look.colours.INDIGO, "width": 1.6},
+            marker={
+                "size": [14 if abs(share - chosen) < 1e-9 else 7 for share in points["pool_share"]], "color": look.colours.INDIGO,
+                "symbol": ["circle-open" if abs(share - chosen) < 1e-9 else "circle" for share in points["pool_share"]], "line": {"width": 2.5},
+            },
+            hovertemplate="%{text}<br>%{y:.1f} · ± %{x:.2f}<extra></extra>", showlegend=False,
+        )
+    )
+    figure.update_xaxes(title_text=width)
+    figure.update_yaxes(title_text=found)
+    return figure
+
+
+def plain(text: str) -> str:
+    """Foreign text for a Plotly label, which would read `<b>` and links: brackets become harmless look-alikes."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
