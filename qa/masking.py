@@ -1,122 +1,180 @@
-"""Hides personal data in text: telephone, ID card, bank card, e-mail, address, names. Pure functions over strings and frames.
+"""Hides what identifies a customer: phones, ID cards, bank cards, e-mail, addresses, names; zh and en. Pure functions.
 
-What is hidden keeps a hint (first or last characters) so that readers can still tell two numbers apart. The patterns
-prefer hiding too much to showing: a number that looks like a card is hidden even if it is an order number.
+A mask keeps what a reader needs to follow the talk: that there was a phone or an address, the first and last digits, the
+length. Masking what is masked changes nothing. Agents and shops are not masked; who talks to customers is known.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, overload
 
 import polars as pl
 
-_CJK = "一-鿿"
-_NOT_DIGIT_BEFORE, _NOT_DIGIT_AFTER = r"(?<![\d])", r"(?![\d])"
-_EMAIL = re.compile(r"(?<![\w.+-])([\w.+-]{1,64})@([\w-]+(?:\.[\w-]+)+)")
-_LONG_NUMBER = re.compile(rf"{_NOT_DIGIT_BEFORE}\d(?:[ -]?\d){{11,18}}[\dXx]?{_NOT_DIGIT_AFTER}")
-_MOBILE = re.compile(rf"{_NOT_DIGIT_BEFORE}(?:(?:\+|00)?86[ -]?)?1[3-9]\d[ -]?\d{{4}}[ -]?\d{{4}}{_NOT_DIGIT_AFTER}")
-_LANDLINE = re.compile(rf"{_NOT_DIGIT_BEFORE}0\d{{2,3}}[- ]\d{{7,8}}{_NOT_DIGIT_AFTER}")
-_FOREIGN = re.compile(rf"(?:\+\d{{1,3}}[ .-]?)(?:\(?\d{{2,4}}\)?[ .-]?){{2,4}}\d{{2,4}}{_NOT_DIGIT_AFTER}")
-_AMERICAN = re.compile(rf"{_NOT_DIGIT_BEFORE}\(?\d{{3}}\)?[ .-]\d{{3}}[ .-]\d{{4}}{_NOT_DIGIT_AFTER}")
-_ADDRESS_ZH = re.compile(
-    rf"(?:[{_CJK}]{{2,8}}?(?:省|自治区))?(?:[{_CJK}]{{2,8}}?(?:市|自治州))?(?:[{_CJK}]{{1,8}}?(?:区|县|旗))?(?:[{_CJK}]{{1,8}}?(?:镇|乡|街道))?"
-    rf"[{_CJK}]{{1,12}}?(?:路|街|大道|道|巷|弄|村|胡同|小区|花园|苑)[{_CJK}]{{0,4}}?\d{{1,5}}(?:号|弄|栋|幢|座|单元|室)"
-    rf"(?:[ -]?[{_CJK}]{{0,6}}?[\dA-Za-z]{{1,5}}(?:号楼|号|栋|幢|座|单元|楼|层|室|户))*(?:[ -]?\d{{3,4}}(?!\d))?"
+STAR = "*"
+_DIGIT = r"[0-9０-９]"
+_GAP = r"[ \-－—·.]?"
+_EMAIL = re.compile(r"(?<![\w.+-])([A-Za-z0-9_.+-]{1,64})@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+)")
+_NUMBER = re.compile(rf"(?<![0-9０-９A-Za-z*])(?:\+|＋)?{_DIGIT}(?:{_GAP}[0-9０-９*]){{6,22}}[Xx]?(?![0-9０-９A-Za-z*])")
+_PHONE_FORMS = (
+    re.compile(r"(?:86|0086)?1[3-9]\d{9}"),        # mainland mobile
+    re.compile(r"0\d{2,3}[2-9]\d{6,7}"),           # mainland landline with area code
+    re.compile(r"(?:400|800)\d{7}"),
 )
-_ADDRESS_EN = re.compile(
-    r"\b\d{1,6} (?:[NSEW]\.? )?(?:[A-Z][\w'-]+ ){1,4}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Way|Court|Ct|Place|Pl)\b\.?"
-    r"(?:,? (?:Apt|Unit|Suite|#) ?\w+)?(?:,? [A-Z][\w' -]+?,? [A-Z]{2}(?: \d{5}(?:-\d{4})?)?)?"
-)
-_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文欧阳司马诸葛上官"
-_TITLED = re.compile(rf"([{_SURNAMES}])[{_CJK}]{{0,2}}?(先生|女士|小姐)")
-_NAMED = re.compile(rf"((?:收件人|收货人|联系人|姓名|户名)(?:是|为|叫)?[:： ]{{0,2}})([{_SURNAMES}][{_CJK}]{{1,3}})")
-_NAMED_EN = re.compile(r"(\b(?:[Nn]ame|[Rr]ecipient)(?: is|:) ?)([A-Z][a-z]+(?: [A-Z][a-z'-]+)+)")
+_SPOKEN = re.compile(rf"(?i)((?:电话|手机|联系方式|卡号|银行卡|\b(?:phone|mobile|cell|tel|card|call me (?:at|on))\b)[^0-9０-９*\n]{{0,12}})((?:\+?{_DIGIT}(?:{_GAP}{_DIGIT}){{5,18}}))(?![0-9０-９*])")
+_FOREIGN_PHONE = re.compile(r"(?<![\w*])(?:\+\d{1,3}[ -]?)?\(?\d{3}\)?[ -]\d{3}[ -]\d{4}(?![\w*])")
+_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
-ADDRESS_MARK = "【地址】"
+_REGION = r"(?:[\u4e00-\u9fff]{2,8}?(?:省|自治区|特别行政区|市|自治州|地区|盟|州|区|县|旗|镇|乡|街道|新区|开发区))"
+_HOUSE = r"(?:[\u4e00-\u9fffA-Za-z0-9０-９\-－#]{1,24}?(?:路|街|道|巷|弄|胡同|里|村|小区|花园|大厦|广场|公寓|苑|园|城|庄|大道|号楼|栋|幢|座|单元|室|号))"
+_ADDRESS_ZH = re.compile(rf"(?:{_REGION}){{1,5}}(?:{_HOUSE}){{1,6}}[0-9０-９\-]{{0,8}}(?:号楼|栋|幢|座|单元|层|楼|室|号|房)?|[\u4e00-\u9fff]{{2,10}}(?:路|街|大道|巷|弄)[0-9０-９]{{1,6}}(?:号|弄)(?:[0-9０-９A-Za-z\-]{{1,8}}(?:号楼|栋|幢|座|单元|层|楼|室|号|房))*")
+_ADDRESS_EN = re.compile(
+    r"(?i)(?<![\w*])\d{1,6}[ ](?:[A-Z][\w.'-]*[ ]){1,4}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|way|place|pl|square|terrace)\b\.?"
+    r"(?:,?[ ](?:apt|apartment|suite|unit|flat|#)[ ]?\w{1,6})?"
+)
+_NAME_ZH = re.compile(
+    r"((?:收件人|收货人|联系人|姓名|名字是?|本人叫|我叫|我姓名是?|户名|开户名)(?:是|为|叫|[:：])?[ ]?)([\u4e00-\u9fff·]{2,4}?)(?=[\s,，.。;；!！?？、:：的电手]|$)"
+)
+_NAME_EN = re.compile(r"(\b(?:[Mm]y name is|[Tt]his is|[Rr]ecipient:?|[Nn]ame:|[Mm]r\.?|[Mm]rs\.?|[Mm]s\.?|[Dd]ear)[ ])([A-Z][a-z]+(?:[ ][A-Z][a-z]+){0,2})")
 
 
 def mask_text(text: str, names: Iterable[str] = ()) -> str:
-    """`text` without personal data. `names` are further words to hide wherever they stand (customer and agent names)."""
+    """`text` with phones, cards, e-mail, addresses and names hidden; `names` are further customer names to hide."""
     if not text:
         return text
-    for name in sorted({n for n in names if len(n) > 1}, key=len, reverse=True):
-        text = text.replace(name, _starred(name))
-    if any(c.isdigit() for c in text) or "@" in text:
-        text = _EMAIL.sub(_email, text)
-        text = _ADDRESS_ZH.sub(ADDRESS_MARK, text)
-        text = _ADDRESS_EN.sub(ADDRESS_MARK, text)
-        for pattern, hide in _NUMBERS:
-            text = pattern.sub(hide, text)
-    text = _NAMED.sub(lambda m: m[1] + _starred(m[2]), text)
-    text = _NAMED_EN.sub(lambda m: m[1] + _starred(m[2]), text)
-    return _TITLED.sub(lambda m: m[1] + "＊" + m[2], text)
-
-
-def mask_transcript(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A frozen transcript (see `qa.transcripts`) as it is shown to those who may not see personal data."""
-    customer = str(content.get("customer_id") or "")
-    names = (customer,) if customer else ()
-    masked = dict(content)
-    masked["customer_id"] = _starred(customer) if customer else content.get("customer_id")
-    masked["messages"] = [{**m, "text": mask_text(m["text"], names)} for m in content.get("messages") or ()]
-    for part in ("dispute", "rating"):
-        if content.get(part):
-            masked[part] = _mask_values(content[part], names)
+    masked = _EMAIL.sub(_hide_email, text) if "@" in text else text
+    masked = _NUMBER.sub(_hide_number, masked)
+    masked = _FOREIGN_PHONE.sub(lambda m: _hide_digits(m.group(), 0, 2), masked)
+    masked = _SPOKEN.sub(lambda m: m.group(1) + _hide_digits(m.group(2), 3, 2), masked)
+    masked = _ADDRESS_ZH.sub(_hide_address, masked)
+    masked = _ADDRESS_EN.sub(lambda m: STAR * len(m.group()), masked)
+    masked = _NAME_ZH.sub(lambda m: m.group(1) + mask_name(m.group(2)), masked)
+    masked = _NAME_EN.sub(lambda m: m.group(1) + " ".join(mask_name(part) for part in m.group(2).split(" ")), masked)
+    for name in sorted({n for n in names if n and len(n) >= 2}, key=len, reverse=True):
+        masked = masked.replace(name, mask_name(name))
     return masked
 
 
-def mask_column(column: pl.Expr | str) -> pl.Expr:
-    """Expression that masks a text column; rows without a digit, an @ or a name mark are passed through untouched."""
-    expr = pl.col(column) if isinstance(column, str) else column
-    return expr.map_elements(mask_text, return_dtype=pl.String, skip_nulls=True)
+@overload
+def mask_name(name: str) -> str: ...
+@overload
+def mask_name(name: None) -> None: ...
+def mask_name(name: str | None) -> str | None:
+    """A person's name or account: the first character stays, the rest becomes stars of the same length."""
+    return name if not name else name[0] + STAR * (len(name) - 1)
 
 
-_FREE_TEXT = frozenset({"text", "comment", "description", "reason", "title", "customer_id"})
+def mask_id(value: str | None) -> str | None:
+    """An account or order number: its first two and last two characters stay when it is long enough."""
+    if not value or len(value) < 6:
+        return mask_name(value)
+    return value[:2] + STAR * (len(value) - 4) + value[-2:]
 
 
-def _mask_values(value: Any, names: tuple[str, ...]) -> Any:
-    if isinstance(value, Mapping):
-        return {k: mask_text(v, names) if k in _FREE_TEXT and isinstance(v, str) else _mask_values(v, names) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_mask_values(item, names) for item in value]
-    return value
+def mask_transcript(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A frozen transcript for somebody who may not see customers: texts, customer, dispute and rating masked; a copy."""
+    customer = content.get("customer_id")
+    names = [customer] if isinstance(customer, str) else []
+    masked = dict(content)
+    masked["customer_id"] = mask_name(customer)
+    masked["order_id"] = mask_id(content.get("order_id"))
+    masked["messages"] = [{**message, "text": mask_text(message.get("text") or "", names)} for message in content.get("messages") or ()]
+    for part in ("dispute", "rating"):
+        if content.get(part):
+            masked[part] = _mask_record(content[part], names)
+    return masked
 
 
-def _starred(name: str) -> str:
-    return name[0] + "＊" * min(len(name) - 1, 3)
+def _mask_record(record: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    masked = dict(record)
+    for field in ("description", "comment", "reason"):
+        if isinstance(record.get(field), str):
+            masked[field] = mask_text(record[field], names)
+    if "customer_id" in record:
+        masked["customer_id"] = mask_name(record["customer_id"])
+    if "order_id" in record:
+        masked["order_id"] = mask_id(record["order_id"])
+    if isinstance(record.get("messages"), list):
+        masked["messages"] = [{**m, "text": mask_text(m.get("text") or "", names)} for m in record["messages"]]
+    return masked
 
 
-def _email(match: re.Match[str]) -> str:
-    return f"{match[1][0]}***@{match[2]}"
+SENSITIVE = ("text", "description", "comment", "reason", "excerpt", "note")
 
 
-def _digits(match: re.Match[str]) -> str:
-    return re.sub(r"\D", "", match[0])
+def mask_frame(frame: pl.DataFrame, texts: Iterable[str] = SENSITIVE) -> pl.DataFrame:
+    """A frame for export: the columns `texts` masked as text, `customer_id` as a name, `order_id` as a number.
+
+    Only cells that could hide something (a digit, an @, a word that announces a name or an address) are rewritten.
+    """
+    columns = []
+    for name in frame.columns:
+        if frame.schema[name] != pl.String:
+            continue
+        if name in texts:
+            columns.append(_each_suspect(frame, name))
+        elif name == "customer_id":
+            columns.append(_distinct(frame[name], mask_name))
+        elif name == "order_id":
+            columns.append(_distinct(frame[name], mask_id))
+    return frame.with_columns(columns)
 
 
-def _phone(match: re.Match[str]) -> str:
-    digits = _digits(match)
-    return f"{digits[-11:-8] if len(digits) >= 11 else digits[:2]}****{digits[-4:]}"
+_SUSPECT = r"[0-9０-９@]|收件|收货|联系人|姓名|名字|叫|户名|路|街|巷|弄|村|小区|(?i:name|this is|recipient|mr|ms|dear)"
 
 
-def _long(match: re.Match[str]) -> str:
-    """Hide what may be an identity or bank card; leave other long numbers (orders, parcels) readable."""
-    compact = re.sub(r"[ -]", "", match[0])
-    if _is_identity_card(compact):
-        return f"{compact[:3]}***********{compact[-2:]}"
-    if compact.isdigit() and 13 <= len(compact) <= 19 and _luhn(compact):
-        return f"{compact[:4]} **** {compact[-4:]}"
-    return match[0]
+def _each_suspect(frame: pl.DataFrame, name: str) -> pl.Series:
+    column = frame[name]
+    suspect = column.str.contains(_SUSPECT).fill_null(False)
+    if not suspect.any():
+        return column
+    customers = frame["customer_id"] if "customer_id" in frame.columns else None
+    index = suspect.arg_true()
+    texts = column.gather(index).to_list()
+    if customers is None:
+        masked = [mask_text(text) for text in texts]
+    else:
+        masked = [mask_text(text, [c] if c else []) for text, c in zip(texts, customers.gather(index).to_list(), strict=True)]
+    return column.scatter(index, pl.Series(masked, dtype=pl.String))
 
 
-def _is_identity_card(compact: str) -> bool:
-    # Without its check digit: a mistyped card is still somebody's card.
-    return re.fullmatch(r"[1-8]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]", compact) is not None
+def _distinct(column: pl.Series, mask: Any) -> pl.Series:
+    values = column.drop_nulls().unique().to_list()
+    return column.replace_strict({value: mask(value) for value in values}, default=None, return_dtype=pl.String) if values else column
 
 
-def _luhn(digits: str) -> bool:
+# how single findings are hidden
+
+
+def _plain(text: str) -> str:
+    """Half-width digits without separators."""
+    return "".join(chr(ord(c) - 0xFEE0) if "０" <= c <= "９" else c for c in text if c not in " -－—·.+＋")
+
+
+def _hide_number(match: re.Match[str]) -> str:
+    found = match.group()
+    digits = _plain(found)
+    if STAR in digits:
+        return found  # masked already
+    if _is_id_card(digits):
+        return _hide_digits(found, 3, 2)
+    if any(form.fullmatch(digits) for form in _PHONE_FORMS):
+        return _hide_digits(found, 3, 2)
+    if digits.isdigit() and 13 <= len(digits) <= 19 and luhn(digits):
+        return _hide_digits(found, 4, 3)
+    return found
+
+
+def _hide_digits(text: str, first: int, last: int) -> str:
+    """Stars for all digits but the `first` and `last` ones; separators stay where they are."""
+    places = [i for i, c in enumerate(text) if c.isdigit() or c in "Xx"]
+    hidden = set(places[first : len(places) - last])
+    return "".join(STAR if i in hidden else c for i, c in enumerate(text))
+
+
+def luhn(digits: str) -> bool:
+    """Luhn check (ISO/IEC 7812-1) of a bank card number."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (2 if place % 2 else 1)
@@ -124,6 +182,20 @@ def _luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-_NUMBERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
-    (_LONG_NUMBER, _long), (_MOBILE, _phone), (_LANDLINE, _phone), (_FOREIGN, _phone), (_AMERICAN, _phone),
-)
+def _is_id_card(digits: str) -> bool:
+    """A Chinese resident ID: 17 digits and a check character (GB 11643-1999), with a possible date of birth."""
+    if not re.fullmatch(r"[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]", digits):
+        return False
+    check = sum(int(d) * w for d, w in zip(digits, _ID_WEIGHTS, strict=False)) % 11
+    return "10X98765432"[check] == digits[-1].upper()
+
+
+def _hide_email(match: re.Match[str]) -> str:
+    name, host = match.groups()
+    return match.group() if STAR in name else name[0] + STAR * (len(name) - 1) + "@" + host
+
+
+def _hide_address(match: re.Match[str]) -> str:
+    """The first two characters (usually the province) stay."""
+    found = match.group()
+    return found if STAR in found else found[:2] + STAR * (len(found) - 2)

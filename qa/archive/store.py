@@ -20,17 +20,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from qa.archive.schema import KEYS, TABLES, conform, empty
 from qa.errors import Conflict, NotFound, Unavailable
 from qa.i18n import N_
 
-CATALOGUE_SCHEMA = {"version": pl.Int64, "at": pl.Datetime("us", "UTC"), "what": pl.String, **dict.fromkeys(TABLES, pl.Int64)}
+CATALOGUE_SCHEMA: Mapping[str, Any] = {"version": pl.Int64, "at": pl.Datetime("us", "UTC"), "what": pl.String, **dict.fromkeys(TABLES, pl.Int64)}
 COMPRESSION = WriterProperties(compression="ZSTD", compression_level=1)
 FEW_KEYS = 500
 """Up to this many keys are removed by a predicate, more by a join."""
@@ -76,7 +77,7 @@ class Archive:
     def history(self) -> pl.DataFrame:
         """All versions, newest first: version, at, what."""
         if not self._exists("catalogue"):
-            return pl.DataFrame(schema=CATALOGUE_SCHEMA).select("version", "at", "what")
+            return pl.DataFrame(schema=dict(CATALOGUE_SCHEMA)).select("version", "at", "what")
         return pl.read_delta(self._path("catalogue")).sort("version", descending=True).select("version", "at", "what")
 
     # writing
@@ -156,7 +157,7 @@ class Archive:
 
     def _publish(self, before: Snapshot, what: str, now: datetime) -> None:
         row = {"version": before.version + 1, "at": now, "what": what, **self._versions_now()}
-        frame = pl.DataFrame([row], schema=CATALOGUE_SCHEMA)
+        frame = pl.DataFrame([row], schema=dict(CATALOGUE_SCHEMA))
         try:
             write_deltalake(
                 self._path("catalogue"), frame.to_arrow(), mode="append", schema_mode="merge",
@@ -238,7 +239,7 @@ class Change:
         if not self._archive._exists(table):
             DeltaTable.create(path, Schema.from_arrow(empty(table).to_arrow(compat_level=pl.CompatLevel.oldest()).schema))
         delta = DeltaTable(path)
-        actions = [_moved(file, Path(path), KEYS[table]) for file in files]
+        actions: list[AddAction | RemoveAction] = [_moved(file, Path(path), KEYS[table]) for file in files]
         delta.create_write_transaction(actions, "append", delta.schema())
         self.touched = True
 

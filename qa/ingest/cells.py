@@ -11,6 +11,8 @@ from qa.ingest import values
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 
+ROUNDED = r"^\d(\.\d+)?E\+\d+$"
+
 
 @dataclass
 class Cells:
@@ -39,23 +41,28 @@ class Cells:
         if field not in self.mapping.columns:
             return self.raw(field)
         column = self.raw(field).cast(pl.String)
-        cells = column.to_frame().select(values.blank_to_null(field)).to_series()
-        own = self.mapping.values.get(field)
-        if own:
-            known = values.translate(cells, values.words_for({}, own))
-            cells = known.zip_with(known.is_not_null(), cells).alias(field)
-        if field.endswith("_id"):
-            self._note("rounded_id", field, cells.str.contains("E+", literal=True) & cells.str.contains(r"^\d(\.\d+)?E\+\d+$"), cells)
-        return cells
+        own = self.mapping.values.get(field, {})
+        distinct = column.unique().drop_nulls()  # a file has fewer different cells than cells
+        tidy = distinct.str.strip_chars()
+        if field.endswith("_id") and (rounded := distinct.filter(tidy.str.contains(ROUNDED))).len():
+            self._note("rounded_id", field, column.is_in(rounded.implode()), column)
+        words = values.words_for({}, own)
+        untidy = distinct.filter((tidy != distinct) | (tidy == "") | (tidy.is_in(list(words)) | tidy.str.to_lowercase().is_in(list(words)) if words else False))
+        changed = {cell: words.get(cell.strip(), words.get(cell.strip().casefold(), cell.strip())) or None for cell in untidy}
+        return column.replace(changed) if changed else column
 
     def time(self, field: str, code: str = "bad_time") -> pl.Series:
         """Moments in UTC. A cell that is no time makes its row bad (or is only noted, by the severity of `code`)."""
         raw = self.raw(field)
         if raw.dtype == values.UTC:
             return raw
-        cells = raw.to_frame().select(values.blank_to_null(field)).to_series() if raw.dtype == pl.String else raw
-        moments = values.parse_times(cells, self.mapping.formats.get(field, ()), self.zone)
-        self._note(code, field, moments.is_null() & cells.is_not_null(), cells, bad=code == "bad_time")
+        formats = self.mapping.formats.get(field, ())
+        moments, cells = values.parse_times(raw, formats[:1], self.zone, only=bool(formats)), raw
+        if raw.dtype == pl.String and (open_ := moments.is_null() & (raw.str.len_bytes() > 0)).any():
+            cells = raw.to_frame().select(values.blank_to_null(field)).to_series()
+            index = open_.arg_true()
+            moments = moments.scatter(index, values.parse_times(cells.gather(index), formats, self.zone))
+        self._note(code, field, moments.is_null() & cells.is_not_null(), cells, bad=code == "bad_time") if moments.null_count() else None
         return moments
 
     def role(self, field: str = "role") -> pl.Series:

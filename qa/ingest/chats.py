@@ -1,11 +1,13 @@
 """Rows of a chat file to canonical message rows. Decides which rows are bad; knows nothing of earlier pieces or the archive.
 
 Text is kept exactly as written. Columns of the result: `file_row`, `conversation_id`, `role`, `agent_id` (of an agent's
-message), `sent_at`, `kind`, `text`, and of the rest (`seq`, `message_id`, attributes of the conversation) those the file has.
+message), `sent_at`, `kind`, `text`, and of the rest those the file has: `seq`, `message_id`, and the attributes of the
+conversation, as the cells stand; `attribute` reads those cells of them that count.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -16,6 +18,7 @@ from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 
 ATTRIBUTES: tuple[str, ...] = ("named_agent", "agent_name", "customer_id", "shop", "channel", "order_id", "started_at", "ended_at", "satisfaction")
+FIELD_OF = {"named_agent": "agent_id"}
 PLACEHOLDERS = {
     "[图片]": "image", "[image]": "image", "[Image]": "image", "【图片】": "image", "[卡片]": "card", "[商品卡片]": "card", "[订单卡片]": "card",
     "[文件]": "file", "[视频]": "file", "[语音]": "file", "当前版本暂不支持查看此消息": "card", "[当前版本不支持查看此消息]": "card",
@@ -42,21 +45,22 @@ def read(frame: pl.DataFrame, mapping: Mapping, nested: str, zone: ZoneInfo, bus
         columns["seq"] = cells.integer("seq")
     if cells.has("message_id"):
         columns["message_id"] = cells.text("message_id")
-    if cells.has("agent_id"):
-        columns["named_agent"] = agent.alias("named_agent")
-    for field in ("agent_name", "customer_id", "shop", "channel", "order_id"):
-        if cells.has(field):
-            columns[field] = cells.text(field)
-    for field in ("started_at", "ended_at"):
-        if cells.has(field):
-            columns[field] = cells.time(field)
-    if cells.has("satisfaction"):
-        columns["satisfaction"] = cells.score("satisfaction")
+    for field in ATTRIBUTES:
+        if cells.has(given := FIELD_OF.get(field, field)):
+            columns[field] = cells.raw(given)
     if sent_at.null_count():
         cells.warn("no_time", "sent_at", sent_at.is_null())
-    result = pl.DataFrame(list(columns.values()))
-    result.columns = list(columns)
+    result = pl.DataFrame(columns)
     return result.filter(~cells.bad) if cells.bad.any() else result
+
+
+def attribute(name: str, rows: pl.DataFrame, mapping: Mapping, zone: ZoneInfo, log: ProblemLog) -> pl.Series:
+    """The cells of one attribute (column `name` of `rows`, beside `file_row`), typed. What cannot be read is noted and null."""
+    field = FIELD_OF.get(name, name)
+    cells = Cells(rows, replace(mapping, columns={field: name}), zone, log)
+    if name in ("started_at", "ended_at"):
+        return cells.time(field, "bad_date")
+    return cells.score(field) if name == "satisfaction" else cells.text(field)
 
 
 def without_blank_rows(frame: pl.DataFrame) -> pl.DataFrame:
@@ -106,8 +110,10 @@ def _content(cells: Cells) -> tuple[pl.Series, pl.Series]:
     if placeholder.any():
         named = text.replace_strict(PLACEHOLDERS, default=None, return_dtype=pl.String)
         kind = named.zip_with(placeholder & (kind == "text"), kind)
-    blank = frame.select((pl.col("text").str.strip_chars().str.len_bytes() == 0).fill_null(True)).to_series()
-    empty = blank & (kind == "text")
-    if empty.any():
-        cells.reject("empty_text", "text", empty)
-    return kind.alias("kind"), text.fill_null("")
+    # only what is empty or begins with a space or control character can be blank: most texts are never stripped
+    suspect = (text.is_null() | (text < "!") | text.str.starts_with("\u3000") | text.str.starts_with("\u00a0")).fill_null(True)
+    if suspect.any():
+        blank = (text.str.strip_chars().str.len_bytes() == 0).fill_null(True) & suspect
+        cells.reject("empty_text", "text", blank & (kind == "text"))
+        text = text.fill_null("")
+    return kind.alias("kind"), text

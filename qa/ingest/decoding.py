@@ -71,16 +71,20 @@ class _Iconv:
         library.iconv_open.restype = ctypes.c_void_p
         library.iconv_open.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
         library.iconv.restype = ctypes.c_size_t
-        library.iconv.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(ctypes.c_char_p), ctypes.POINTER(ctypes.c_size_t)] * 2]
+        text, size = ctypes.POINTER(ctypes.c_char_p), ctypes.POINTER(ctypes.c_size_t)
+        library.iconv.argtypes = [ctypes.c_void_p, text, size, text, size]
         self._library = library
         self._handle = library.iconv_open(b"UTF-8", encoding.encode())
         if self._handle in (None, ctypes.c_void_p(-1).value):
             raise OSError(encoding)
+        self._target = ctypes.create_string_buffer(1)
 
     def __call__(self, raw: bytes) -> bytes | None:
         """The converted bytes, or None when something is invalid."""
         room = len(raw) * 2 + 16  # two bytes of GB18030 become three, four become at most four
-        target = (ctypes.c_char * room)()
+        if len(self._target) < room:  # one buffer for all pieces: fresh memory would be cleared each time
+            self._target = ctypes.create_string_buffer(room)
+        target = self._target
         source_at, target_at = ctypes.c_char_p(raw), ctypes.cast(target, ctypes.c_char_p)
         source_left, target_left = ctypes.c_size_t(len(raw)), ctypes.c_size_t(room)
         self._library.iconv(self._handle, None, None, None, None)

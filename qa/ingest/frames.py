@@ -20,7 +20,6 @@ from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 from qa.ingest.reading import Piece
 from qa.ingest.service import Cancel, ImportResult, Progress, check_source, execute
-from qa.ingest.staging import ChatStage
 from qa.policy import Actor, Right, require
 from qa.workbench import Workbench
 
@@ -51,7 +50,7 @@ def commit_frames(
     def run(job: Job, sink: loading.Sink) -> Loaded:
         return _load(job, tables, sink, log)
 
-    return execute(bench, actor, now, job, log, run, file_name, _fingerprint(tables))
+    return execute(bench, actor, now, job, log, run, file_name, lambda: _fingerprint(tables))
 
 
 def _load(job: Job, tables: MappingOf[str, pl.DataFrame], sink: loading.Sink, log: ProblemLog) -> Loaded:
@@ -78,8 +77,8 @@ def _slices(job: Job, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _chats(job: Job, messages: pl.DataFrame, conversations: pl.DataFrame | None, sink: loading.Sink, log: ProblemLog) -> Loaded:
-    stage = ChatStage(sink.staging(), job.source, job.import_id, log, whole_records=False)
     mapping = _identity("conversations", messages)
+    stage = loading.chat_stage(job, mapping, sink, log, whole_records=False)
     for frame in _slices(job, messages):
         stage.add(chats.read(frame, mapping, "", job.zone, job.business, log))
     if conversations is not None and conversations.height:

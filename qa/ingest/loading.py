@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.archive import Snapshot, conform, empty
+from qa.archive import Snapshot, conform, empty, stage
 from qa.errors import Cancelled
 from qa.i18n import N_
 from qa.ingest import chats, merging, records
@@ -100,12 +100,21 @@ def each(job: Job, pieces: Iterator[Piece]) -> Iterator[pl.DataFrame]:
 
 
 def _chats(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
-    stage_ = ChatStage(sink.staging(), job.source, job.import_id, log, whole_records=bool(job.nested))
+    stage_ = chat_stage(job, job.mapping, sink, log, whole_records=bool(job.nested))
     rows = 0
     for frame in each(job, pieces):
         rows += frame.height
         stage_.add(chats.read(frame, job.mapping, job.nested, job.zone, job.business, log))
     return put_chats(job, stage_, sink, log, rows)
+
+
+def chat_stage(job: Job, mapping: Mapping, sink: Sink, log: ProblemLog, whole_records: bool) -> ChatStage:
+    """A stage whose attributes are read by `mapping`."""
+
+    def read(name: str, rows: pl.DataFrame) -> pl.Series:
+        return chats.attribute(name, rows, mapping, job.zone, log)
+
+    return ChatStage(sink.staging(), job.source, job.import_id, log, whole_records, read)
 
 
 def put_chats(job: Job, stage_: ChatStage, sink: Sink, log: ProblemLog, rows: int) -> Loaded:
@@ -130,7 +139,7 @@ def put_chats(job: Job, stage_: ChatStage, sink: Sink, log: ProblemLog, rows: in
     sink.remove("conversations", fresh.filter(pl.col("state") == "changed")["conversation_key"])
     sink.adopt("messages", files)
     if fresh.height:
-        sink.append("conversations", fresh)
+        sink.adopt("conversations", [stage("conversations", fresh, sink.staging())])
     _link_waiting(sink, fresh)
     counts = _counts(good, rows, stage_.duplicates, int(written["message_count"].sum()))
     return Loaded(counts, _agents_of(good), fresh.select([n for n in empty("conversations").columns if n in fresh.columns]).head(SAMPLE_ROWS))

@@ -12,6 +12,8 @@ from qa.archive import Snapshot
 from qa.ingest.staging import probe, row_hash
 
 ATTRIBUTES = ("agent_id", "customer_id", "shop", "channel", "order_id", "started_at", "ended_at", "satisfaction")
+MARK, DIGITS = 8, 20
+"""A content hash is the mark of the hash function, the hash of the messages and the hash of the fields."""
 CARRIED = ("customer_id", "shop", "channel", "order_id", "satisfaction")
 
 
@@ -23,7 +25,7 @@ def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) ->
     known = existing(before, "conversations", "conversation_key", found["conversation_key"], source)
     known = _with_current_mark(known, before).rename({name: f"old_{name}" for name in known.columns if name != "conversation_key"})
     joined = found.join(known, on="conversation_key", how="left", maintain_order="left").with_columns(
-        same_messages=(pl.col("old_content_hash").str.slice(8, 16) == _hex("m")).fill_null(False)
+        same_messages=(pl.col("old_content_hash").str.slice(MARK, DIGITS) == _digits("m")).fill_null(False)
     )
     merged = joined.with_columns(
         *[_first_of(joined, name) for name in CARRIED],
@@ -46,7 +48,7 @@ def sessions(found: pl.DataFrame, before: Snapshot, source: str, import_id: int)
     merged = joined.with_columns(
         *[_first_of(joined, name) for name in (*CARRIED, "agent_id", "started_at", "ended_at")],
         agent_ids=pl.col("old_agent_ids"), message_count=pl.col("old_message_count"), agent_message_count=pl.col("old_agent_message_count"),
-        m=pl.col("old_content_hash").str.slice(8, 16).str.to_integer(base=16, dtype=pl.UInt64), same_messages=pl.lit(True),
+        m=pl.col("old_content_hash").str.slice(MARK, DIGITS).cast(pl.UInt64), same_messages=pl.lit(True),
         first_row=pl.col("file_row"),
     ).with_columns(agent_ids=pl.concat_list("agent_ids", pl.concat_list("agent_id")).list.drop_nulls().list.unique(maintain_order=True))
     return _finish_chats(merged, source, import_id), lost
@@ -58,7 +60,7 @@ def _finish_chats(merged: pl.DataFrame, source: str, import_id: int) -> pl.DataF
     return merged.with_columns(f=fields, old_f=old).with_columns(
         state=pl.when(pl.col("old_content_hash").is_null()).then(pl.lit("new")).when(same).then(pl.lit("unchanged")).otherwise(pl.lit("changed")),
         source=pl.lit(source), import_id=pl.lit(import_id, dtype=pl.Int64), file_row=pl.col("first_row"),
-        content_hash=pl.concat_str(pl.lit(probe()), _hex("m"), _hex("f")),
+        content_hash=pl.concat_str(pl.lit(probe()), _digits("m"), _digits("f")),
     )
 
 
@@ -67,7 +69,7 @@ def records(table: str, found: pl.DataFrame, before: Snapshot, source: str, key:
     hashed = found.with_columns(f=_fields_hash([name for name in found.columns if name not in ("file_row", "import_id", "messages")], ""))
     if "messages" in found.columns:
         hashed = hashed.with_columns(f=pl.col("f") ^ pl.col("messages").cast(pl.List(pl.Struct({"role": pl.String, "text": pl.String, "sent_at": pl.Datetime("us", "UTC")}))).hash(7))
-    hashed = hashed.with_columns(content_hash=pl.concat_str(pl.lit(probe()), _hex("f"))).drop("f")
+    hashed = hashed.with_columns(content_hash=pl.concat_str(pl.lit(probe()), _digits("f"))).drop("f")
     known = existing(before, table, key, found[key], source).select(key, old="content_hash")
     return hashed.join(known, on=key, how="left", maintain_order="left").with_columns(
         state=pl.when(pl.col("old").is_null()).then(pl.lit("new")).when(pl.col("old") == pl.col("content_hash")).then(pl.lit("unchanged")).otherwise(pl.lit("changed"))
@@ -88,19 +90,15 @@ def _with_current_mark(known: pl.DataFrame, before: Snapshot) -> pl.DataFrame:
         return known
     messages = before.scan("messages").join(foreign.lazy(), on="conversation_key", how="semi")
     again = messages.with_columns(h=row_hash()).group_by("conversation_key").agg(m=pl.col("h").sum()).collect()
-    fresh = again.select("conversation_key", fresh=pl.concat_str(pl.lit(mark), _hex("m"), pl.lit("0" * 16)))
+    fresh = again.select("conversation_key", fresh=pl.concat_str(pl.lit(mark), _digits("m"), pl.lit("0" * DIGITS)))
     return known.join(fresh, on="conversation_key", how="left", maintain_order="left").with_columns(
         content_hash=pl.coalesce("fresh", "content_hash")
     ).drop("fresh")
 
 
-def _hex(name: str) -> pl.Expr:
-    """A 64-bit number as 16 hexadecimal digits."""
-    return pl.col(name).map_batches(_hex_series, return_dtype=pl.String)
-
-
-def _hex_series(numbers: pl.Series) -> pl.Series:
-    return pl.Series(numbers.name, [f"{value:016x}" for value in numbers.to_list()], dtype=pl.String)
+def _digits(name: str) -> pl.Expr:
+    """A 64-bit number as 20 digits."""
+    return pl.col(name).cast(pl.String).str.zfill(DIGITS)
 
 
 def _fields_hash(names: tuple[str, ...] | list[str], prefix: str) -> pl.Expr:

@@ -12,7 +12,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ PIECE = 12 << 20
 PIECE_ROWS = 100_000
 FIRST_PIECE, FIRST_ROWS = 256 << 10, 500
 SAMPLE_LINES = 200
+Tap = Callable[[bytes], object]
 csv.field_size_limit(1 << 30)
 
 
@@ -146,8 +147,13 @@ def _has_text_parts(record: dict[str, Any]) -> bool:
     return not any(isinstance(value, list) for value in record.values())
 
 
-def pieces(shape: Shape, columns: Iterable[str], log: ProblemLog, first_only: bool = False) -> Iterator[Piece]:
-    """The rows of the file with the columns in `columns`; unreadable rows go to `log`. `first_only`: a small first piece."""
+def pieces(shape: Shape, columns: Iterable[str], log: ProblemLog, *, first_only: bool = False, tap: Tap | None = None) -> Iterator[Piece]:
+    """The rows of the file with the columns in `columns`; unreadable rows go to `log`.
+
+    `first_only` makes the first piece small. `tap` is given all bytes of the file on the way.
+    """
+    if tap is not None and shape.format in ("xlsx", "json"):
+        tap(shape.path.read_bytes())
     wanted = list(dict.fromkeys(columns))
     if shape.format == "xlsx":
         yield from _xlsx_pieces(shape, wanted, FIRST_ROWS if first_only else None)
@@ -157,7 +163,7 @@ def pieces(shape: Shape, columns: Iterable[str], log: ProblemLog, first_only: bo
         raw = "\n".join(json.dumps(record, ensure_ascii=False) for record in records).encode()
         yield Piece(_json_frame(shape, wanted, raw, 1, decoding.Recoder(decoding.UTF8), log), 1.0)
         return
-    with _opened(shape) as (file, encoding):
+    with _opened(shape, tap) as (file, encoding):
         recode = decoding.Recoder(encoding)
         row = 1
         for raw, share in _cuts(file, shape, FIRST_PIECE if first_only else PIECE):
@@ -170,15 +176,32 @@ def pieces(shape: Shape, columns: Iterable[str], log: ProblemLog, first_only: bo
 
 
 @contextlib.contextmanager
-def _opened(shape: Shape) -> Iterator[tuple[Any, str]]:
+def _opened(shape: Shape, tap: Tap | None) -> Iterator[tuple[Any, str]]:
     """The file as bytes and their encoding; UTF-16 is read as UTF-8, because its bytes cannot be cut at newlines."""
     with shape.path.open("rb") as file:
         if shape.encoding != decoding.UTF16:
-            if file.read(3) != codecs.BOM_UTF8:
+            mark = file.read(3)
+            if mark != codecs.BOM_UTF8:
                 file.seek(0)
-            yield file, shape.encoding
+            elif tap:
+                tap(mark)
+            yield _Tapped(file, tap), shape.encoding
             return
-        yield io.BytesIO(file.read().decode(decoding.UTF16, errors="replace").encode()), decoding.UTF8
+        raw = _Tapped(file, tap).read(shape.size)
+        yield io.BytesIO(raw.decode(decoding.UTF16, errors="replace").encode()), decoding.UTF8
+
+
+class _Tapped:
+    """A file that shows what is read to `tap`."""
+
+    def __init__(self, file: Any, tap: Tap | None) -> None:
+        self._file, self._tap = file, tap
+
+    def read(self, size: int) -> bytes:
+        block: bytes = self._file.read(size)
+        if self._tap:
+            self._tap(block)
+        return block
 
 
 def _cuts(file: Any, shape: Shape, size: int) -> Iterator[tuple[bytes, float]]:

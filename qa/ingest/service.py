@@ -32,6 +32,7 @@ from qa.workbench import Workbench
 STORED_PROBLEMS = 200
 SHOWN_PROBLEMS = 100
 SAMPLE_PIECE_ROWS = 2_000
+GENERIC_NAMES = ("conversations", "messages", "disputes", "ratings", "sessions", "export", "data", "chats", "agents")
 Progress = Callable[[float, str], None]
 Cancel = Callable[[], bool]
 
@@ -119,6 +120,14 @@ def with_formats(mapping: Mapping, kind: str, rows: Sequence[dict[str, str | Non
     return replace(mapping, formats=formats)
 
 
+def suggest_source(path: Path) -> str:
+    """A source name from the file's name: letters and dashes of it, without digits and dates; else `import`."""
+    if path.stem.casefold() in GENERIC_NAMES and path.parent.name:
+        return suggest_source(path.parent.with_suffix(".x")) if path.parent.stem.casefold() not in GENERIC_NAMES else "import"
+    name = "".join(c if c.isalpha() else "-" for c in path.stem)
+    return "-".join(part for part in name.split("-") if part)[:40] or "import"
+
+
 def preview(
     bench: Workbench, actor: Actor, path: Path, mapping: Mapping, kind: str, source: str, *, encoding: str = "",
     progress: Progress | None = None, cancel: Cancel | None = None,
@@ -128,7 +137,7 @@ def preview(
     shape, job = _prepare(bench, path, mapping, kind, source, encoding, 0, progress, cancel)
     log = _log(mapping)
     with tempfile.TemporaryDirectory(prefix="spotcheck-preview-", dir=_scratch(bench)) as folder:
-        loaded = _load(bench, shape, job, _Nowhere(bench.archive.at(), Path(folder)), log)
+        loaded = _load(shape, job, _Nowhere(bench.archive.at(), Path(folder)), log, None)
     _note_unknown_agents(bench, loaded, log)
     frame = log.frame()
     sample = tuple(loaded.sample.iter_rows(named=True))
@@ -149,20 +158,23 @@ def commit(
     log = _log(mapping)
     name = file_name or path.name
 
-    def run(job: Job, sink: object) -> Loaded:
-        return _load(bench, shape, job, sink, log)
+    digest = hashlib.sha256()
 
-    return execute(bench, actor, now, job, log, run, name, _sha256(path))
+    def run(job: Job, sink: object) -> Loaded:
+        return _load(shape, job, sink, log, digest.update)
+
+    return execute(bench, actor, now, job, log, run, name, digest.hexdigest)
 
 
 def execute(
-    bench: Workbench, actor: Actor, now: datetime, job: Job, log: ProblemLog, run: Callable[..., Loaded], file_name: str, sha256: str
+    bench: Workbench, actor: Actor, now: datetime, job: Job, log: ProblemLog, run: Callable[..., Loaded], file_name: str,
+    sha256: Callable[[], str],
 ) -> ImportResult:
     """Record the run, change the archive by `run`, record the outcome."""
     with bench.db.write() as session:
         run_id = session.execute(
             insert(ImportRun).values(
-                file_name=file_name[-300:], sha256=sha256, kind=job.kind, source=job.source, mapping=job.mapping.to_dict(), state="started",
+                file_name=file_name[-300:], sha256="", kind=job.kind, source=job.source, mapping=job.mapping.to_dict(), state="started",
                 counts={}, problems=[], started_by=actor.user_id or None, started_at=now,
             ).returning(ImportRun.id)
         ).scalar_one()
@@ -180,7 +192,7 @@ def execute(
     except BaseException as problem:
         _fail(bench, actor, now, run_id, "cancelled" if isinstance(problem, Cancelled | KeyboardInterrupt) else "failed")
         raise
-    result = _finish(bench, actor, now, job, log, loaded, version, file_name)
+    result = _finish(bench, actor, now, job, log, loaded, version, file_name, sha256())
     job.progress(1.0, "done")
     return result
 
@@ -210,15 +222,16 @@ def _log(mapping: Mapping) -> ProblemLog:
     return ProblemLog(mapping.columns)
 
 
-def _load(bench: Workbench, shape: Shape, job: Job, sink: object, log: ProblemLog) -> Loaded:
-    pieces = reading.pieces(shape, job.mapping.columns.values(), log)
+def _load(shape: Shape, job: Job, sink: object, log: ProblemLog, tap: reading.Tap | None) -> Loaded:
+    pieces = reading.pieces(shape, job.mapping.columns.values(), log, tap=tap)
     if job.kind == "agents":
         return roster.load(job, pieces, log)
     return load(job, pieces, sink, log)  # type: ignore[arg-type]
 
 
 def _finish(
-    bench: Workbench, actor: Actor, now: datetime, job: Job, log: ProblemLog, loaded: Loaded, version: int, file_name: str
+    bench: Workbench, actor: Actor, now: datetime, job: Job, log: ProblemLog, loaded: Loaded, version: int, file_name: str,
+    sha256: str,
 ) -> ImportResult:
     with bench.db.write() as session:
         if job.kind == "agents":
@@ -232,7 +245,7 @@ def _finish(
         stored = [problem.to_dict() for problem in problems.first(frame, STORED_PROBLEMS)]
         session.execute(
             update(ImportRun).where(ImportRun.id == job.import_id).values(
-                state="done", counts=counts.to_dict(), problems=stored, archive_version=version, ended_at=now
+                state="done", sha256=sha256, counts=counts.to_dict(), problems=stored, archive_version=version, ended_at=now
             )
         )
         audit.record(session, actor, now, "import.done", "import", job.import_id, file=file_name, kind=job.kind, source=job.source, **counts.to_dict())
@@ -301,11 +314,6 @@ def history(bench: Workbench, actor: Actor, limit: int = 50) -> tuple[ImportRun,
     require(actor, Right.IMPORT)
     with bench.db.read() as session:
         return tuple(session.execute(select(ImportRun).order_by(ImportRun.id.desc()).limit(limit)).scalars())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _scratch(bench: Workbench) -> Path:

@@ -7,6 +7,7 @@ once; what is kept in memory is a few numbers a conversation. Conversations that
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,7 +92,7 @@ class Groups:
 
     def reduce(self, how: np.ufunc, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """One value a conversation."""
-        return how.reduceat(values[self.order], self.starts)  # type: ignore[no-any-return]
+        return how.reduceat(values[self.order], self.starts)
 
     def disordered(self, at: Numbers) -> npt.NDArray[np.uint32]:
         """Codes of conversations whose times fall somewhere in file order."""
@@ -105,7 +106,10 @@ class Groups:
 class ChatStage:
     """Takes canonical message rows piece by piece (`add`), then hands out conversations and files (`conversations`, `files`)."""
 
-    def __init__(self, folder: Path, source: str, import_id: int, log: ProblemLog, whole_records: bool) -> None:
+    def __init__(
+        self, folder: Path, source: str, import_id: int, log: ProblemLog, whole_records: bool, read: Callable[[str, pl.DataFrame], pl.Series]
+    ) -> None:
+        self._read = read  # types the cells of an attribute: (name, rows with that column and `file_row`)
         self._folder, self._source, self._import_id, self._log = folder, source, import_id, log
         self._whole_records = whole_records  # one record of the file is one conversation: the same id twice is a duplicate
         self._codes = pl.Categorical(pl.Categories.random())
@@ -138,8 +142,8 @@ class ChatStage:
                 if frame.is_empty():
                     return
                 groups = Groups(frame["c"].to_numpy())
-        frame = self._numbered(frame, groups).with_columns(h=row_hash())
         self._note_attributes(frame, groups)
+        frame = self._numbered(frame, groups).with_columns(h=row_hash())
         self._note_agents(frame)
         if "message_id" in frame.columns and not self._whole_records:
             self._message_ids.append(frame.filter(pl.col("message_id").is_not_null()).select("c", m=pl.col("message_id").hash(5), h=row_hash(None), row="file_row"))
@@ -149,7 +153,7 @@ class ChatStage:
 
     def _drop_repeated(self, frame: pl.DataFrame, groups: Groups) -> pl.DataFrame:
         """Leave out records whose conversation id came before; say so when their content differs."""
-        first = np.minimum(self.tally.first_row[groups.codes], groups.reduce(np.minimum, frame["file_row"].to_numpy()))  # type: ignore[arg-type]
+        first = np.minimum(self.tally.first_row[groups.codes], groups.reduce(np.minimum, frame["file_row"].to_numpy()))
         wanted = np.empty(self.tally.size, np.int64)
         wanted[groups.codes] = first
         again = pl.Series(frame["file_row"].to_numpy() != wanted[frame["c"].to_numpy()])
@@ -179,17 +183,21 @@ class ChatStage:
             if len(known) < self.tally.size:
                 known = np.concatenate([known, np.zeros(max(self.tally.size, 2 * len(known)) - len(known), np.bool_)])
                 self._known[name] = known
-            wanted = heads[~known[codes[heads]]]
-            self._keep(name, frame[wanted, ["c", name]].drop_nulls(), known)
-            late = frame[name].is_not_null().to_numpy() & ~known[codes]
+            filled = frame[name].str.len_bytes().fill_null(0).to_numpy() > 0 if frame[name].dtype == pl.String else frame[name].is_not_null().to_numpy()
+            self._keep(name, frame, heads[filled[heads] & ~known[codes[heads]]], known)
+            late = filled & ~known[codes]
             if late.any():
-                self._keep(name, frame.select("c", name).filter(pl.Series(late)).unique("c", keep="first", maintain_order=True), known)
+                places = np.flatnonzero(late)
+                self._keep(name, frame, places[np.unique(codes[places], return_index=True)[1]], known)
 
-    def _keep(self, name: str, rows: pl.DataFrame, known: npt.NDArray[np.bool_]) -> None:
-        if rows.is_empty():
+    def _keep(self, name: str, frame: pl.DataFrame, places: npt.NDArray[np.intp], known: npt.NDArray[np.bool_]) -> None:
+        if not len(places):
             return
+        rows = frame.select("c", "file_row", name)[places]
+        if name != "conversation_id":
+            rows = rows.with_columns(self._read(name, rows).alias(name)).drop_nulls(name)
         known[rows["c"].to_numpy()] = True
-        self._attributes.setdefault(name, []).append(compact(rows))
+        self._attributes.setdefault(name, []).append(compact(rows.select("c", name)))
 
     def _note_agents(self, frame: pl.DataFrame) -> None:
         spoke = frame.lazy().filter(pl.col("agent_id").is_not_null()).select("c", "seq", a=pl.col("agent_id").cast(self._agents).to_physical())
@@ -203,18 +211,18 @@ class ChatStage:
         given = "seq" in frame.columns and self._seq_base is not None
         if not given:
             tally.untidy[groups.disordered(at)] = True
-            tally.untidy[codes[earliest < tally.newest[codes]]] = True  # type: ignore[operator]
-        tally.newest[codes] = np.maximum(tally.newest[codes], latest)  # type: ignore[arg-type]
-        tally.first_at[codes] = np.minimum(tally.first_at[codes], earliest)  # type: ignore[arg-type]
-        tally.last_at[codes] = np.maximum(tally.last_at[codes], latest)  # type: ignore[arg-type]
+            tally.untidy[codes[earliest < tally.newest[codes]]] = True
+        tally.newest[codes] = np.maximum(tally.newest[codes], latest)
+        tally.first_at[codes] = np.minimum(tally.first_at[codes], earliest)
+        tally.last_at[codes] = np.maximum(tally.last_at[codes], latest)
         tally.count[codes] += groups.lengths
-        tally.hashes[codes] += groups.reduce(np.add, frame["h"].to_numpy())  # type: ignore[arg-type]
-        tally.agent_count[codes] += groups.reduce(np.add, (frame["role"] == "agent").to_numpy().astype(np.int64))  # type: ignore[arg-type]
-        tally.first_row[codes] = np.minimum(tally.first_row[codes], groups.reduce(np.minimum, frame["file_row"].to_numpy()))  # type: ignore[arg-type]
+        tally.hashes[codes] += groups.reduce(np.add, frame["h"].to_numpy())
+        tally.agent_count[codes] += groups.reduce(np.add, (frame["role"] == "agent").to_numpy().astype(np.int64))
+        tally.first_row[codes] = np.minimum(tally.first_row[codes], groups.reduce(np.minimum, frame["file_row"].to_numpy()))
         if given:
             seq = frame["seq"].to_numpy().astype(np.int64)
-            tally.seq_sum[codes] += groups.reduce(np.add, seq)  # type: ignore[arg-type]
-            tally.seq_squares[codes] += groups.reduce(np.add, seq * seq)  # type: ignore[arg-type]
+            tally.seq_sum[codes] += groups.reduce(np.add, seq)
+            tally.seq_squares[codes] += groups.reduce(np.add, seq * seq)
 
     def _write(self, frame: pl.DataFrame) -> Path:
         named = frame.with_columns(
@@ -237,8 +245,10 @@ class ChatStage:
                 known = self._known.setdefault(name, np.zeros(self.tally.size, np.bool_))
                 if len(known) < self.tally.size:
                     known = self._known[name] = np.concatenate([known, np.zeros(self.tally.size - len(known), np.bool_)])
-                fresh = placed.select("c", name).drop_nulls().filter(pl.Series(~known[placed.drop_nulls(name)["c"].to_numpy()]))
-                self._keep(name, fresh, known)
+                given = placed.select("c", name).drop_nulls()
+                fresh = given.filter(pl.Series(~known[given["c"].to_numpy()]))
+                if fresh.height:
+                    self._attributes.setdefault(name, []).append(fresh)
         return rows.filter(pl.col("c").is_null())
 
     # handing out

@@ -73,16 +73,19 @@ def _orders(cells: pl.Series) -> tuple[str, ...]:
     return rest + (MONTH_FIRST if month_first else DAY_FIRST + tuple(f for f in MONTH_FIRST if "%I" in f))
 
 
-def parse_times(column: pl.Series, formats: tuple[str, ...], zone: ZoneInfo) -> pl.Series:
-    """Text to UTC. Formats are tried in order, row by row, so one file may mix them; what none reads is null."""
+def parse_times(column: pl.Series, formats: tuple[str, ...], zone: ZoneInfo, only: bool = False) -> pl.Series:
+    """Text to UTC. Formats are tried in order, row by row, so one file may mix them; what none reads is null.
+
+    Unless `only` these are wanted, all known formats are tried after them.
+    """
     if column.dtype == UTC:
         return column
     if isinstance(column.dtype, pl.Datetime):
         return column.cast(UTC) if column.dtype.time_zone else _to_utc(column.cast(NAIVE), zone)
     result = pl.Series(column.name, [None], dtype=UTC).new_from_index(0, len(column))
     tried: list[str] = []
-    for format_ in (*formats, *_orders(column.head(1000)), ""):
-        if not format_ or format_ in tried:
+    for format_ in (*formats, *(() if only else _orders(column.head(1000)))):
+        if format_ in tried:
             continue
         open_ = result.is_null() & column.is_not_null() if tried else None
         if open_ is not None and not open_.any():

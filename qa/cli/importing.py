@@ -1,0 +1,110 @@
+"""`spotcheck import`: files into the archive, with detection, preview (`--dry-run`) and honest exit codes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from qa import ingest
+from qa.cli.output import Output
+from qa.cli.output import t as _
+from qa.errors import Invalid
+from qa.i18n import N_
+from qa.ingest import Counts, Detected, Problem
+from qa.policy import SYSTEM
+from qa.workbench import Workbench
+
+ORDER = tuple(ingest.KINDS)
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One file, as it will be read."""
+
+    detected: Detected
+    mapping: ingest.Mapping
+    kind: str
+    source: str
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser("import", help=_("import chats, disputes, ratings or the roster"))
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=_("CSV, XLSX or JSON lines"))
+    parser.add_argument("--kind", choices=ORDER, default="", help=_("what the files hold (default: detected)"))
+    parser.add_argument("--source", default="", help=_("short name of where the data comes from; part of every key (default: from the file name)"))
+    parser.add_argument("--preset", choices=[p.id for p in ingest.PRESETS], default="", help=_("a known export format (default: detected)"))
+    parser.add_argument("--mapping", default="", metavar="NAME", help=_("a saved column mapping"))
+    parser.add_argument("--encoding", choices=["utf-8", "gb18030", "utf-16"], default="", help=_("encoding of text files (default: detected)"))
+    parser.add_argument("--dry-run", action="store_true", help=_("only say what would happen"))
+    parser.add_argument("--problems", type=Path, default=None, metavar="CSV", help=_("write every problem to this file"))
+    parser.set_defaults(run=run)
+
+
+def run(opener: Callable[[], Workbench], args: argparse.Namespace, out: Output) -> int:
+    """Import every file; chats before what refers to them. Returns 2 when rows had to be left out."""
+    bench = opener()
+    tasks = sorted((_task(bench, args, path) for path in args.files), key=lambda task: ORDER.index(task.kind))
+    documents = [_one(bench, args, out, task) for task in tasks]
+    out.json(documents if len(documents) > 1 else documents[0])
+    return 2 if any(document["counts"]["bad"] for document in documents) else 0
+
+
+def _task(bench: Workbench, args: argparse.Namespace, path: Path) -> _Task:
+    kind = args.kind
+    profile = ingest.load_profile(bench, SYSTEM, args.mapping) if args.mapping else None
+    if profile and kind and profile.kind != kind:
+        raise Invalid(N_("The mapping “{name}” is for files of kind {kind}."), name=profile.name, kind=profile.kind)
+    detected = ingest.detect(path, encoding=args.encoding, kind=profile.kind if profile else kind, preset=args.preset)
+    mapping = profile.mapping if profile else detected.mapping
+    return _Task(detected, mapping, detected.kind, args.source or ingest.suggest_source(path))
+
+
+def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -> dict[str, Any]:
+    path, d = task.detected.path, task.detected
+    out.say(out.t("{file}: {kind}, {format} {encoding}", file=path.name, kind=out.t(ingest.KINDS[task.kind]), format=d.shape.format, encoding=d.shape.encoding))
+
+    def progress(share: float, what: str) -> None:
+        out.progress(share, path.name)
+
+    if args.dry_run:
+        seen = ingest.preview(bench, SYSTEM, path, task.mapping, task.kind, task.source, encoding=args.encoding, progress=progress)
+        _tell(out, seen.counts, seen.summary, seen.problems)
+        out.say(out.t("Nothing was written (dry run)."))
+        return _document(path, task, seen.counts, seen.problems, None)
+    done = ingest.commit(
+        bench, SYSTEM, now=datetime.now(UTC), path=path, mapping=task.mapping, kind=task.kind, source=task.source, encoding=args.encoding,
+        progress=progress,
+    )
+    _tell(out, done.counts, done.summary, done.problems)
+    if args.problems:
+        ingest.problem_list(bench, SYSTEM, done.run_id, args.problems, out.t)
+        out.say(out.t("All problems: {file}", file=str(args.problems)))
+    return {**_document(path, task, done.counts, done.problems, done.run_id), "archive_version": done.archive_version}
+
+
+def _tell(out: Output, counts: Counts, summary: tuple[tuple[Problem, int], ...], problems: tuple[Problem, ...]) -> None:
+    t = out.t
+    out.say(t(
+        "{rows} rows: {new} new, {changed} changed, {unchanged} unchanged; {bad} rows left out, {warnings} warnings",
+        rows=t.number(counts.rows), new=t.number(counts.new), changed=t.number(counts.changed), unchanged=t.number(counts.unchanged),
+        bad=t.number(counts.bad), warnings=t.number(counts.warnings),
+    ))
+    if summary:
+        out.table(
+            [t("Count"), t("Severity"), t("First row"), t("Reason"), t("Cure")],
+            [[t.number(n), t("left out") if p.severity == "bad" else t("warning"), p.row or "", p.reason(t), p.cure(t)] for p, n in summary[:SHOWN]],
+        )
+
+
+def _document(path: Path, task: _Task, counts: Counts, problems: tuple[Problem, ...], run_id: int | None) -> dict[str, Any]:
+    return {
+        "file": str(path), "kind": task.kind, "source": task.source, "preset": task.detected.preset, "format": task.detected.shape.format,
+        "encoding": task.detected.shape.encoding, "run_id": run_id, "counts": counts.to_dict(),
+        "problems": [{**problem.to_dict(), "severity": problem.severity} for problem in problems],
+    }
