@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from qa.policy import Actor
@@ -27,13 +28,28 @@ def record(
 
 
 def bump(session: Session, *names: str) -> None:
-    """Raise the data version of each named area: caches keyed by it can never serve what is older than this write."""
-    for name in sorted(names):  # one order everywhere, so that two writers cannot wait for each other in a ring
-        changed = session.execute(
-            update(DataVersion).where(DataVersion.name == name).values(version=DataVersion.version + 1)
+    """Raise the data version of each named area: caches keyed by it can never serve what is older than this write.
+
+    The counters are rows that every writer wants, so they are taken last, just before the commit, and in one order:
+    nobody holds one for long and two writers cannot wait for each other in a ring.
+    """
+    waiting: set[str] = session.info.setdefault(_BUMPED, set())
+    if not waiting:
+        event.listen(session, "before_commit", _raise_versions, once=True)
+    waiting.update(names)
+
+
+_BUMPED = "spotcheck_bumped"
+
+
+def _raise_versions(session: Session) -> None:
+    names = sorted(session.info.pop(_BUMPED, ()))
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    for name in names:
+        row = dialect.insert(DataVersion).values(name=name, version=1)
+        session.execute(
+            row.on_conflict_do_update(index_elements=[DataVersion.name], set_={"version": DataVersion.version + 1})
         )
-        if not changed.rowcount:  # type: ignore[attr-defined]
-            session.execute(insert(DataVersion).values(name=name, version=1))
 
 
 def data_version(session: Session, *names: str) -> int:

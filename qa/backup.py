@@ -24,7 +24,7 @@ from qa.db import Database
 from qa.errors import Conflict, Invalid, NotFound, SpotcheckError, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.tables import Base, LoginLink, SignIn, User
+from qa.tables import Base, LoginLink, SignIn, User, guards
 from qa.workbench import Workbench
 
 MANIFEST = "manifest.json"
@@ -198,10 +198,12 @@ def _bring_up_to_date(source: Database, manifest: Manifest) -> None:
 def _replace_rows(source: Database, target: Database, actor: Actor, now: datetime, name: str) -> None:
     with target.write() as session, source.engine.connect() as rows:
         connection = session.connection()
+        guards.lift(connection)
         for table in reversed(Base.metadata.sorted_tables):
             connection.execute(table.delete())
         for table in Base.metadata.sorted_tables:
             _copy_rows(rows, connection, table)
+        guards.install(connection)
         if not target.is_sqlite:
             _continue_sequences(connection)
         session.execute(update(SignIn).where(SignIn.revoked_at.is_(None)).values(revoked_at=now))

@@ -169,6 +169,9 @@ def _claim_from(session: Session, actor: Actor, now: datetime, tier: ColumnEleme
 
 def _take(session: Session, actor: Actor, now: datetime, candidates: Select[Any]) -> Claim | None:
     """One conditional UPDATE of the first candidate that nobody else is taking at this moment."""
+    held = session.scalars(
+        select(Assignment.id).where(Assignment.lease_by == actor.user_id, Assignment.finished_at.is_(None))
+    ).all()
     chosen = candidates.limit(1).with_for_update(of=Assignment, skip_locked=True).scalar_subquery()
     mine = Assignment.lease_by == actor.user_id
     row = session.execute(
@@ -180,12 +183,12 @@ def _take(session: Session, actor: Actor, now: datetime, candidates: Select[Any]
             claimed_at=case((mine, Assignment.claimed_at), else_=now),
             version=Assignment.version + case((mine, 0), else_=1),
         )
-        .returning(Assignment.id, Assignment.sample_id, Assignment.version, Assignment.claimed_at)
+        .returning(Assignment.id, Assignment.sample_id, Assignment.version)
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if row is None:
         return None
-    resumed = row.claimed_at != now
+    resumed = row.id in held
     if not resumed:
         audit.record(session, actor, now, "assignment.claimed", "assignment", row.id, version=row.version)
     return Claim(row.id, row.sample_id, row.version, now + LEASE, resumed)

@@ -194,7 +194,7 @@ def effects(session: Session, sample_id: int, rule_ids: Iterable[str]) -> dict[s
             select(Violation.rule_id, Violation.rule_version)
             .join(Sample, SAME_CASE)
             .where(Sample.id == sample_id, Violation.rule_id.in_(wanted))
-        ).tuples()
+        ).all()
     )
     result: dict[str, Effect] = {}
     for rule_id, version, content in rows:

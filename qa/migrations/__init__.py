@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from qa.db import Database
+from qa.tables import guards
 
 
 def _alembic(db: Database) -> AlembicConfig:
@@ -22,6 +23,8 @@ def _alembic(db: Database) -> AlembicConfig:
 def upgrade(db: Database) -> None:
     """Bring the schema to the newest version; a no-op when it is there already."""
     command.upgrade(_alembic(db), "head")
+    with db.engine.begin() as connection:
+        guards.install(connection)
 
 
 def check(db: Database) -> None:
