@@ -198,8 +198,13 @@ def _optimum(m: _Model) -> Floats:
         )  # fmt: skip
         best = found if best is None or found.fun < best.fun else best
     assert best is not None
+    # Numerical gradients stop short of the last digits; a simplex around the point found gets them.
+    polished = optimize.minimize(
+        lambda x: deviance(np.abs(x)), best.x, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-11}
+    )
     theta = np.zeros(3)
-    theta[:free] = best.x
+    theta[:free] = np.abs(polished.x) if polished.fun <= best.fun else best.x
+    theta[theta < 1e-4] = 0.0
     return theta
 
 

@@ -1,0 +1,207 @@
+"""Agreement coefficients against published values, and the answers for data that cannot be judged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoring import agreement as ag
+
+NAN = float("nan")
+
+
+def table(text: str) -> np.ndarray:
+    """Rows of numbers, * for missing."""
+    return np.array(
+        [[NAN if cell == "*" else float(cell) for cell in row.split()] for row in text.strip().splitlines()]
+    )
+
+
+#: The example of Krippendorff's "Computing Krippendorff's Alpha-Reliability", three observers (rows), 15 units.
+KRIPPENDORFF = table(
+    """
+    * * * * * 3 4 1 2 1 1 3 3 * 3
+    1 * 2 1 3 3 4 3 * * * * * * *
+    * * 2 1 3 4 4 * 2 1 1 3 3 * 4
+    """
+).T
+#: Gwet's four raters, twelve subjects.
+GWET = table(
+    """
+    1 1 * 1
+    2 2 3 2
+    3 3 3 3
+    3 3 3 3
+    2 2 2 2
+    1 2 3 4
+    4 4 4 4
+    1 1 2 1
+    2 2 2 2
+    * 5 5 5
+    * * 1 1
+    * * 3 *
+    """
+)
+#: Shrout & Fleiss 1979, table 2: six targets, four judges.
+SHROUT_FLEISS = table("9 2 5 8\n6 1 3 2\n8 4 6 8\n7 1 2 6\n10 5 6 9\n6 2 4 7")
+#: Fleiss 1971: psychiatric diagnoses of 30 patients by six raters.
+DIAGNOSES = np.array(
+    [
+        [int(digit) for digit in row]
+        for row in ["444444", "222555", "233335", "555555", "222444", "113333", "333355", "113334", "114444", "555555", "144444", "124444", "222333", "144444", "224445", "333335", "111455", "111112", "224444", "133555", "555555", "244444", "224555", "114444", "144445", "222224", "111155", "224444", "133333", "555555"]
+    ],
+    dtype=float,
+)
+#: Gwet: 15 subjects, six raters, counts by diagnosis.
+SIX_RATERS = table(
+    """
+    0 0 0 6 0
+    0 3 0 0 3
+    0 1 4 0 1
+    0 0 0 0 6
+    0 3 0 3 0
+    2 0 4 0 0
+    0 0 4 0 2
+    2 0 3 1 0
+    2 0 0 4 0
+    0 0 0 0 6
+    1 0 0 5 0
+    1 1 0 4 0
+    0 3 3 0 0
+    1 0 0 5 0
+    0 2 0 3 1
+    """
+)
+#: Two abstractors, 100 records: counts of first × second.
+ABSTRACTORS = table("13 0 0\n0 20 7\n0 4 56")
+#: irr::anxiety, 20 subjects, three raters.
+ANXIETY = np.array(
+    [
+        [int(digit) for digit in row]
+        for row in ["332", "361", "344", "464", "523", "542", "221", "346", "531", "231", "221", "632", "133", "533", "221", "221", "113", "233", "432", "342"]
+    ],
+    dtype=float,
+)
+
+
+def expanded(counts: np.ndarray) -> np.ndarray:
+    return np.array([np.repeat(np.arange(len(row)), row.astype(int)) for row in counts], dtype=float)
+
+
+def two_raters(joint: np.ndarray) -> np.ndarray:
+    return np.array([(i, j) for (i, j), n in np.ndenumerate(joint) for _ in range(int(n))], dtype=float)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [("nominal", 0.691358), ("ordinal", 0.806721), ("interval", 0.810845), ("ratio", 0.808944)],
+)
+def test_krippendorff_alpha(metric: ag.Level, value: float) -> None:
+    assert ag.alpha(KRIPPENDORFF, metric).value == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("data", "alpha", "ac1", "fleiss"),
+    [
+        (GWET, 0.74342, 0.77544, 0.76117),
+        (expanded(SIX_RATERS), 0.4204384, 0.4448007, 0.4139265),
+        (two_raters(ABSTRACTORS), 0.7972585, 0.8493305, 0.7962397),
+    ],
+    ids=["four raters", "six raters", "abstractors"],
+)
+def test_published_coefficients(data: np.ndarray, alpha: float, ac1: float, fleiss: float) -> None:
+    tolerance = 5e-6 if data is GWET else 1e-6
+    assert ag.alpha(data).value == pytest.approx(alpha, abs=tolerance)
+    assert ag.gwet(data).value == pytest.approx(ac1, abs=tolerance)
+    assert ag.fleiss(data).value == pytest.approx(fleiss, abs=tolerance)
+
+
+def test_fleiss_1971() -> None:
+    assert ag.fleiss(DIAGNOSES).value == pytest.approx(0.4302, abs=5e-5)
+
+
+def test_cohen_kappa() -> None:
+    pairs = two_raters(ABSTRACTORS)
+    assert ag.kappa(pairs[:, 0], pairs[:, 1]).value == pytest.approx(0.7964094, abs=1e-6)
+
+
+def test_quadratic_kappa_is_consistent_with_its_definition() -> None:
+    a, b = ANXIETY[:, 0], ANXIETY[:, 1]
+    expected = 1 - ((a - b) ** 2).mean() / ((a[:, None] - b[None, :]) ** 2).mean()
+    assert ag.kappa(a, b, "quadratic").value == pytest.approx(expected)
+
+
+def test_intraclass_correlations_of_shrout_and_fleiss() -> None:
+    result = ag.icc(SHROUT_FLEISS)
+    assert result is not None
+    assert result.icc_2_1 == pytest.approx(0.290, abs=5e-4)
+    assert result.icc_3_1 == pytest.approx(0.715, abs=5e-4)
+    assert result.icc_2_k == pytest.approx(0.620, abs=5e-4)
+    assert ag.icc(ANXIETY).icc_2_1 == pytest.approx(0.198, abs=5e-4)
+
+
+def test_counts_and_positive_agreement() -> None:
+    found = ag.counts(table("1 1\n1 0\n0 0\n0 0\n* 1"))
+    assert (found.pairs, found.both, found.one, found.neither) == (4, 1, 1, 2)
+    assert found.percent == pytest.approx(0.75)
+    assert found.positive == pytest.approx(2 / 3)
+    assert ag.counts(table("0 0\n0 0")).positive is None
+    pairs = [(GWET[:, i], GWET[:, j]) for i in range(4) for j in range(i)]
+    known = sum(int((~np.isnan(a) & ~np.isnan(b)).sum()) for a, b in pairs)
+    assert ag.counts(GWET).pairs == known
+    assert ag.counts(GWET).percent == pytest.approx(sum(int((a == b).sum()) for a, b in pairs) / known)
+
+
+def test_bootstrap_interval_holds_the_value_and_depends_on_the_seed_alone() -> None:
+    first = ag.alpha(GWET, seed="calibration-7")
+    assert first == ag.alpha(GWET, seed="calibration-7")
+    assert first.low < first.value < first.high
+    assert ag.alpha(GWET, seed="other").low != first.low
+
+
+def test_weights_count_items_as_often_as_they_stand_for() -> None:
+    doubled = np.concatenate([GWET, GWET[:4]])
+    weight = np.array([2.0] * 4 + [1.0] * 8)
+    assert ag.gwet(GWET, weight=weight).value == pytest.approx(ag.gwet(doubled).value)
+    assert ag.alpha(GWET, "interval", weight=weight).value == pytest.approx(ag.alpha(doubled, "interval").value)
+
+
+def test_lopsided_criteria_are_not_judged() -> None:
+    rare = np.zeros((100, 2))
+    rare[0, 0] = rare[1, 1] = rare[2, :] = 1
+    raw = ag.alpha(rare)
+    assert raw.value is not None
+    assert raw.value < 0.6
+    assert ag.counts(rare).percent == pytest.approx(0.98)
+    assert ag.alpha(rare, lopsided=ag.LOPSIDED).reason == "lopsided"
+    assert ag.alpha(np.zeros((10, 2))).reason == "no_variation"
+    assert ag.alpha(table("1 *\n2 *\n1 2")).reason == "too_few"
+    assert ag.icc(table("1 2")) is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.sampled_from([0.0, 1.0, 2.0, NAN]), min_size=3, max_size=3), min_size=2, max_size=12))
+def test_coefficients_ignore_the_order_of_raters_and_items(rows: list[list[float]]) -> None:
+    data = np.array(rows)
+    for function in (ag.alpha, ag.gwet, ag.fleiss):
+        one, other = function(data), function(data[::-1, ::-1])
+        assert one.reason == other.reason
+        if one.value is not None:
+            assert one.value == pytest.approx(other.value)
+            assert one.value <= 1 + 1e-12
+
+
+def test_perfect_agreement_is_one() -> None:
+    same = np.repeat(np.arange(6.0)[:, None], 3, axis=1)
+    for metric in ("nominal", "ordinal", "interval", "ratio"):
+        assert ag.alpha(same, metric).value == pytest.approx(1.0)
+    assert ag.gwet(same, "quadratic").value == pytest.approx(1.0)
+
+
+def test_wrong_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="items × raters"):
+        ag.alpha(np.zeros(3))
+    with pytest.raises(ValueError, match="positive weight"):
+        ag.alpha(GWET, weight=np.zeros(12))
