@@ -1,0 +1,181 @@
+"""Is a rule fit to be published? Every objection names rule and field and says what to do.
+
+Owns validation of well-formed rules: identity, dates, effect, patterns, logic and examples' presence. Examples are run by
+:func:`scoring.redline.examples.run_examples`. Refuses to know rights and history.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from scoring.redline.context import expression
+from scoring.redline.finder import search_error
+from scoring.redline.logic import LogicError, names
+from scoring.redline.matcher import Piece, phrase_piece, regex_piece
+from scoring.redline.rule import Anchor, EffectKind, Evasion, Rule, Terms
+from scoring.redline.syntax import PatternError
+
+MAX_TERMS = 1_000
+MAX_EXAMPLE = 8_000
+IDENTITY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
+CONDITION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One objection: ``code`` for translation and tests, ``subject`` the offending text."""
+
+    rule_id: str
+    field: str
+    code: str
+    message: str
+    subject: str = ""
+
+    def __str__(self) -> str:
+        subject = f" “{self.subject}”" if self.subject else ""
+        return f"rule {self.rule_id}, field {self.field}{subject}: {self.message}"
+
+
+Complain = Callable[..., Problem]
+
+
+def check_rule(rule: Rule) -> list[Problem]:
+    """All objections to a rule; empty when it may be used."""
+
+    def problem(field: str, code: str, message: str, subject: str = "") -> Problem:
+        return Problem(rule.id, field, code, message, subject)
+
+    return [
+        *identity_problems(rule, problem),
+        *effect_problems(rule, problem),
+        *clause_problems(rule, problem),
+        *pattern_problems(rule, problem),
+        *logic_problems(rule, problem),
+        *example_problems(rule, problem),
+    ]
+
+
+def identity_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+    if not IDENTITY.fullmatch(rule.id):
+        yield problem(
+            "id", "id", "expected a letter and up to 39 letters, digits, dots, dashes or underscores", rule.id
+        )
+    if rule.version < 1:
+        yield problem("version", "version", f"expected 1 or more, found {rule.version}")
+    if not rule.label.zh.strip() or not rule.label.en.strip():
+        yield problem("label", "label", "is needed in Chinese and in English")
+    if rule.in_force_from and rule.in_force_to and rule.in_force_to < rule.in_force_from:
+        yield problem("in_force_to", "dates", f"{rule.in_force_to} lies before in_force_from {rule.in_force_from}")
+
+
+def effect_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+    effect = rule.effect
+    if effect.kind is EffectKind.CAP and (effect.cap is None or effect.cap < 0):
+        yield problem("effect.cap", "cap", "a cap needs points in hundredths, 0 or more (60 points are 6000)")
+    if effect.kind is not EffectKind.CAP and effect.cap is not None:
+        yield problem("effect.cap", "cap", f"has no meaning with the effect {effect.kind}; remove it")
+    if effect.kind is EffectKind.ZERO_DIMENSION and not effect.dimension:
+        yield problem("effect.dimension", "dimension", "name the dimension that becomes zero")
+    if effect.kind is not EffectKind.ZERO_DIMENSION and effect.dimension:
+        yield problem("effect.dimension", "dimension", f"has no meaning with the effect {effect.kind}; remove it")
+
+
+def clause_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+    missing = rule.missing
+    if not rule.terms and (missing is None or missing.anchor is Anchor.PHRASE):
+        yield problem("phrases", "empty", "the rule looks for nothing; give phrases or regex")
+    if missing is not None and missing.anchor is not Anchor.PHRASE:
+        if rule.terms:
+            yield problem(
+                "phrases", "unused", f"a missing-phrase rule with anchor {missing.anchor} has no phrases of its own"
+            )
+        if rule.conditions or rule.repetition:
+            yield problem("missing", "mixed", "an omission cannot have conditions or a repetition")
+        if not missing.expected:
+            yield problem("missing.expected", "empty", "say which words are expected")
+    if missing is not None:
+        for name in ("messages", "wait_seconds", "within_seconds"):
+            if getattr(missing, name) < 1:
+                yield problem(f"missing.{name}", "number", f"expected 1 or more, found {getattr(missing, name)}")
+    if rule.repetition is not None:
+        yield from window_problems(rule.repetition, "repetition", problem)
+        if rule.repetition.times < 2:
+            yield problem("repetition.times", "number", f"expected 2 or more, found {rule.repetition.times}")
+    for c in rule.conditions:
+        yield from window_problems(c, f"conditions.{c.name}", problem)
+        if c.nth < 0:
+            yield problem(f"conditions.{c.name}.nth", "number", f"expected 0 (any) or more, found {c.nth}")
+        if not c.terms:
+            yield problem(
+                f"conditions.{c.name}.phrases", "empty", "the condition looks for nothing; give phrases or regex"
+            )
+
+
+def window_problems(part: object, field: str, problem: Complain) -> Iterator[Problem]:
+    for name in ("within_messages", "within_seconds"):
+        bound = getattr(part, name)
+        if bound is not None and bound < 1:
+            yield problem(f"{field}.{name}", "number", f"expected 1 or more, found {bound}")
+
+
+def all_terms(rule: Rule) -> Iterator[tuple[str, Terms]]:
+    """Every list of terms in the rule with its field path (ending in a dot, or empty)."""
+    yield "", rule.terms
+    yield "exclusions.", rule.exclusions
+    yield "unless.", rule.unless
+    for c in rule.conditions:
+        yield f"conditions.{c.name}.", c.terms
+    if rule.missing is not None:
+        yield "missing.expected.", rule.missing.expected
+
+
+def pattern_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+    for path, terms in all_terms(rule):
+        if len(terms.phrases) + len(terms.regex) > MAX_TERMS:
+            yield problem(f"{path}phrases", "too_many", f"more than {MAX_TERMS} terms; split the rule")
+            continue
+        for field, kind, written in (("phrases", phrase_piece, terms.phrases), ("regex", regex_piece, terms.regex)):
+            for text in written:
+                trouble = pattern_trouble(kind, text, rule.evasion)
+                if trouble:
+                    yield problem(f"{path}{field}", "pattern", trouble, text)
+
+
+def pattern_trouble(kind: Callable[[str, Evasion], Piece], text: str, evasion: Evasion) -> str | None:
+    """Why one term cannot be used, or None."""
+    try:
+        piece = kind(text, evasion)
+    except PatternError as error:
+        return str(error)
+    refused = search_error(piece.searches)
+    return f"the search engine refuses it ({refused}); make it shorter or its bounds smaller" if refused else None
+
+
+def logic_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+    declared = [c.name for c in rule.conditions]
+    for name in declared:
+        if not CONDITION_NAME.fullmatch(name):
+            yield problem("conditions", "name", "a condition's name holds ASCII letters, digits and underscores", name)
+    if len(set(declared)) < len(declared):
+        yield problem("conditions", "name", "two conditions have one name")
+    if not rule.logic.strip():
+        return
+    try:
+        used = names(expression(rule))
+    except LogicError as error:
+        yield problem("logic", "logic", str(error), rule.logic)
+        return
+    for name in sorted(used - set(declared)):
+        yield problem("logic", "logic", f"no condition is called {name}", rule.logic)
+    for name in sorted(set(declared) - used):
+        yield problem("logic", "logic", f"the condition {name} is never used", rule.logic)
+
+
+def example_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+    if not rule.examples.positive or not rule.examples.negative:
+        yield problem("examples", "examples", "a rule needs at least one positive and one negative example")
+    for text in (*rule.examples.positive, *rule.examples.negative):
+        if len(text) > MAX_EXAMPLE:
+            yield problem("examples", "too_long", f"an example may have {MAX_EXAMPLE} characters", text[:20])

@@ -1,0 +1,245 @@
+"""Screening: messages in, hits out.
+
+Owns the order of work (search all rules at once, look exactly at candidates, then ask the conversation), which version of
+a rule judges which chat, and the columns of a hit. Memory is bounded by the batch; a caller with more messages than fit
+passes them conversation-complete part by part. Refuses to know where messages come from and where hits are kept.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from scoring.redline.context import PARTIES, Line, LineHit, judged, omissions, span_hits
+from scoring.redline.finder import Finder
+from scoring.redline.matcher import Matcher, Piece
+from scoring.redline.reason import reason
+from scoring.redline.rule import Anchor, Rule
+
+MESSAGE_COLUMNS = ("conversation_key", "seq", "role", "sent_at", "text")
+HIT_SCHEMA = pl.Schema(
+    {
+        "conversation_key": pl.String,
+        "seq": pl.Int32,
+        "rule_id": pl.String,
+        "rule_version": pl.Int32,
+        "start": pl.Int32,
+        "end": pl.Int32,
+        "matched": pl.String,
+        "reason_zh": pl.String,
+        "reason_en": pl.String,
+    }
+)
+Found = dict[tuple[str, int], list[tuple[int, int, int, str]]]  # (conversation, rule) → (seq, start, end, matched)
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """What decides which rules judge a conversation."""
+
+    day: date | None
+    platform: str | None
+
+
+class Pass:
+    """All rules that read one role, searched for together. Equal pieces of several rules are searched for once."""
+
+    def __init__(self, matchers: Mapping[int, Matcher], engine: str | None) -> None:
+        self.matchers = matchers
+        owners: dict[Piece, list[tuple[int, int]]] = defaultdict(list)
+        for rule, matcher in matchers.items():
+            for n, piece in enumerate(matcher.pieces):
+                owners[piece].append((rule, n))
+        self.owners = list(owners.values())
+        self.finder = Finder([piece.searches for piece in owners], engine)
+
+    def spans(self, texts: pl.Series) -> Iterator[tuple[int, int, str, list[tuple[int, int]]]]:
+        """(row, rule, text, spans) of all messages that breach, exactly."""
+        pairs = self.finder.candidates(texts)
+        if not len(pairs):
+            return
+        rows = pairs[:, 0].tolist()
+        found = texts.gather(pairs[:, 0]).to_list()
+        wanted: dict[int, list[int]] = {}
+        last, text = -1, ""
+        for row, piece, here in zip(rows, pairs[:, 1].tolist(), found, strict=True):
+            if row != last:
+                yield from self.exact(last, text, wanted)
+                last, text, wanted = row, here, {}
+            for rule, n in self.owners[piece]:
+                wanted.setdefault(rule, []).append(n)
+        yield from self.exact(last, text, wanted)
+
+    def exact(
+        self, row: int, text: str, wanted: Mapping[int, Sequence[int]]
+    ) -> Iterator[tuple[int, int, str, list[tuple[int, int]]]]:
+        for rule, candidates in wanted.items():
+            spans = self.matchers[rule].spans(text, candidates)
+            if spans:
+                yield row, rule, text, spans
+
+
+class Screener:
+    """Compiled rules. ``tz`` is the business time zone in which a chat has its date; ``engine`` forces one engine."""
+
+    def __init__(self, rules: Sequence[Rule], *, tz: str = "Asia/Shanghai", engine: str | None = None) -> None:
+        """Raises PatternError for a rule that :func:`scoring.redline.check_rule` would refuse."""
+        self.rules = tuple(rules)
+        self.zone = ZoneInfo(tz)
+        self.engine = engine
+        self.matchers = {n: Matcher.of(rule) for n, rule in enumerate(self.rules) if rule.terms}
+
+    @cached_property
+    def passes(self) -> dict[str, Pass]:
+        """One pass per role that any rule reads."""
+        found = {}
+        for role in PARTIES:
+            reading = {n: m for n, m in self.matchers.items() if role in self.rules[n].speaker.roles}
+            if reading:
+                found[role] = Pass(reading, self.engine)
+        return found
+
+    def screen(self, messages: pl.DataFrame, conversations: pl.DataFrame | None = None) -> pl.DataFrame:
+        """Hits (``HIT_SCHEMA``, sorted) in ``messages``: conversation_key, seq, role, sent_at (UTC, may be null), text.
+
+        Conversations must be complete for rules that look at neighbours. ``conversations`` may give ``started_at`` and
+        ``platform``; without it a chat's date is that of its first message, and a chat without any date is judged by the
+        versions still open. Offsets are code points of the original text; an empty span marks the whole message.
+        Raises ValueError naming a missing column.
+        """
+        missing = [c for c in MESSAGE_COLUMNS if c not in messages.columns]
+        if missing:
+            raise ValueError(f"messages lack the column {missing[0]!r}")
+        found = self.found(messages)
+        omitting = [n for n, rule in enumerate(self.rules) if omits(rule)]
+        keys = None if omitting else {key for key, _ in found}
+        if keys is not None and not keys:
+            return HIT_SCHEMA.to_frame()
+        chats = self.chats(messages, conversations, keys)
+        found = {(key, n): hits for (key, n), hits in found.items() if n in self.judging(chats[key])}
+        return self.frame(self.in_context(found, messages, chats, omitting))
+
+    def found(self, messages: pl.DataFrame) -> Found:
+        """Exact spans of every rule, whatever the chat around them."""
+        found: Found = defaultdict(list)
+        for role, search in self.passes.items():
+            spoken = messages.lazy().filter(pl.col("role") == role).select("conversation_key", "seq", "text").collect()
+            texts = spoken["text"].fill_null("")
+            hits = list(search.spans(texts))
+            keys = spoken["conversation_key"].gather([h[0] for h in hits]).to_list()
+            seqs = spoken["seq"].gather([h[0] for h in hits]).to_list()
+            for key, seq, (_, rule, text, spans) in zip(keys, seqs, hits, strict=True):
+                found[key, rule].extend((seq, start, end, text[start:end]) for start, end in spans)
+        return found
+
+    def chats(
+        self, messages: pl.DataFrame, conversations: pl.DataFrame | None, keys: set[str] | None
+    ) -> dict[str, Chat]:
+        """Date and platform of the conversations in ``keys`` (None: all)."""
+        if keys is not None:
+            messages = messages.filter(
+                pl.col("conversation_key").is_in(pl.Series(sorted(keys), dtype=pl.String).implode())
+            )
+        starts = messages.group_by("conversation_key").agg(pl.col("sent_at").min())
+        days = dict(starts.iter_rows())
+        platforms: dict[str, str | None] = {}
+        if conversations is not None:
+            known = conversations.filter(pl.col("conversation_key").is_in(starts["conversation_key"].implode()))
+            if "started_at" in known.columns:
+                days |= {k: v for k, v in known.select("conversation_key", "started_at").iter_rows() if v is not None}
+            if "platform" in known.columns:
+                platforms = dict(known.select("conversation_key", "platform").iter_rows())
+        return {
+            key: Chat(start.astimezone(self.zone).date() if start is not None else None, platforms.get(key))
+            for key, start in days.items()
+        }
+
+    def judging(self, chat: Chat) -> frozenset[int]:
+        """The rules that judge a chat: of each id the highest version in force there and then."""
+        known = self._judging.get(chat)
+        if known is None:
+            best: dict[str, int] = {}
+            for n, rule in enumerate(self.rules):
+                if rule.applies(chat.day, chat.platform):
+                    held = best.get(rule.id)
+                    if held is None or self.rules[held].version < rule.version:
+                        best[rule.id] = n
+            known = self._judging[chat] = frozenset(best.values())
+        return known
+
+    @cached_property
+    def _judging(self) -> dict[Chat, frozenset[int]]:
+        return {}
+
+    def in_context(
+        self, found: Found, messages: pl.DataFrame, chats: Mapping[str, Chat], omitting: Sequence[int]
+    ) -> Found:
+        """The found hits once their conversations are considered, with the omissions that the chats show."""
+        social = {n for n, rule in enumerate(self.rules) if needs_context(rule)}
+        wanted = set(chats) if omitting else {key for key, n in found if n in social}
+        kept = {at: hits for at, hits in found.items() if at[1] not in social}
+        for key, lines in transcripts(messages, wanted):
+            position = {line.seq: n for n, line in enumerate(lines)}
+            for n in sorted(self.judging(chats[key])):
+                rule = self.rules[n]
+                hits = found.get((key, n), [])
+                if n in social and hits:
+                    spans = [h for seq, a, b, _ in hits for h in span_hits(position[seq], [(a, b)])]
+                    kept[key, n] = told(lines, judged(rule, lines, spans))
+                elif omits(rule):
+                    kept[key, n] = told(lines, omissions(rule, lines))
+        return kept
+
+    def frame(self, found: Found) -> pl.DataFrame:
+        """Hits as a frame with reasons, sorted by conversation, message, rule and place."""
+        rows = []
+        for (key, n), hits in found.items():
+            rule = self.rules[n]
+            for seq, start, end, matched in hits:
+                why = reason(rule, matched)
+                rows.append((key, seq, rule.id, rule.version, start, end, matched, why.zh, why.en))
+        return pl.DataFrame(rows, schema=HIT_SCHEMA, orient="row").sort(
+            "conversation_key", "seq", "rule_id", "start", "end"
+        )
+
+
+def omits(rule: Rule) -> bool:
+    """Does the rule speak of what is not there at all?"""
+    return rule.missing is not None and rule.missing.anchor is not Anchor.PHRASE
+
+
+def needs_context(rule: Rule) -> bool:
+    """Must the conversation be read before a hit of this rule counts?"""
+    return bool(rule.conditions) or rule.repetition is not None or rule.missing is not None
+
+
+def told(lines: Sequence[Line], hits: Sequence[LineHit]) -> list[tuple[int, int, int, str]]:
+    return [(lines[h.at].seq, h.start, h.end, lines[h.at].text[h.start : h.end]) for h in hits]
+
+
+def transcripts(messages: pl.DataFrame, keys: set[str]) -> Iterator[tuple[str, list[Line]]]:
+    """The lines of the parties, in order, of each conversation in ``keys``."""
+    if not keys:
+        return
+    chosen = (
+        messages.lazy()
+        .filter(pl.col("role").is_in(PARTIES), pl.col("conversation_key").is_in(pl.Series(sorted(keys)).implode()))
+        .select("conversation_key", "seq", "role", "sent_at", pl.col("text").fill_null(""))
+        .sort("conversation_key", "seq")
+        .collect()
+    )
+    current, lines = None, list[Line]()
+    for key, *rest in chosen.iter_rows():
+        if key != current:
+            if current is not None:
+                yield current, lines
+            current, lines = key, []
+        lines.append(Line(*rest))
+    if current is not None:
+        yield current, lines

@@ -1,0 +1,524 @@
+"""The regular expressions that rule authors may write: one small syntax that every engine reads alike.
+
+Owns parsing into a tree, printing it for Python ``re``, hyperscan and Rust, and the proof obligations on a pattern (no
+runaway, no empty match). ``\\d \\w \\s \\b`` are ASCII everywhere. Anything the engines read differently (inline flags,
+back-references, ``\\A``, possessive quantifiers, POSIX classes, ``{,n}``) is refused here, with the reason, and never
+reaches an engine. Refuses to know about rules, phrases or disguises.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+MAX_PATTERN = 500  # characters an author may write
+MAX_BOUND = 200  # largest {m,n}
+MAX_PATHS = 100_000  # product of repetition choices along one path
+LAST = 0x10FFFF
+
+DIGIT = ((0x30, 0x39),)
+WORD = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
+SPACE = ((0x09, 0x0D), (0x20, 0x20))
+
+
+class PatternError(ValueError):
+    """A pattern that is refused; the message says what was found and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chars:
+    """A set of characters as sorted, disjoint code-point ranges (already complemented when the author negated it)."""
+
+    ranges: tuple[tuple[int, int], ...]
+    wide: bool = False  # came from ``.`` or a negated class
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A zero-width test: ``^ $ b B``."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look-ahead or look-behind, kept as written for the exact pass and dropped for the searching pass."""
+
+    ahead: bool
+    negative: bool
+    body: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alt:
+    branches: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    body: Node
+    low: int
+    high: int | None
+    lazy: bool = False
+
+
+Node = Chars | Edge | Look | Seq | Alt | Repeat
+
+
+def chars(text: str) -> Chars:
+    """The set of the characters of ``text``."""
+    return Chars(merge((ord(c), ord(c)) for c in text))
+
+
+def merge(ranges: Iterator[tuple[int, int]] | tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Sorted, disjoint, non-adjacent ranges with the same members."""
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def complement(ranges: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """All code points outside ``ranges``, surrogates left out because UTF-8 cannot carry them."""
+    gaps: list[tuple[int, int]] = []
+    at = 0
+    for low, high in merge((*ranges, (0xD800, 0xDFFF))):
+        if low > at:
+            gaps.append((at, low - 1))
+        at = high + 1
+    if at <= LAST:
+        gaps.append((at, LAST))
+    return tuple(gaps)
+
+
+DOT = Chars(complement(((0x0A, 0x0A),)), wide=True)
+ESCAPES = {"d": DIGIT, "w": WORD, "s": SPACE}
+CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
+SPECIAL = frozenset("\\.^$*+?{}[]()|")
+
+
+class Reader:
+    """Recursive descent over one pattern."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        self.at = 0
+
+    def peek(self, text: str) -> bool:
+        return self.pattern.startswith(text, self.at)
+
+    def take(self, text: str) -> bool:
+        if self.peek(text):
+            self.at += len(text)
+            return True
+        return False
+
+    def next(self) -> str:
+        if self.at >= len(self.pattern):
+            raise PatternError("the pattern ends too early")
+        self.at += 1
+        return self.pattern[self.at - 1]
+
+    def alternatives(self) -> Node:
+        branches = [self.sequence()]
+        while self.take("|"):
+            branches.append(self.sequence())
+        return branches[0] if len(branches) == 1 else Alt(tuple(branches))
+
+    def sequence(self) -> Node:
+        items: list[Node] = []
+        while self.at < len(self.pattern) and not self.peek("|") and not self.peek(")"):
+            items.append(self.quantified())
+        return items[0] if len(items) == 1 else Seq(tuple(items))
+
+    def quantified(self) -> Node:
+        atom = self.atom()
+        bounds = self.bounds()
+        if bounds is None:
+            return atom
+        if isinstance(atom, Edge | Look):
+            raise PatternError("a repetition must follow a character, a class or a group")
+        if self.peek("+") or self.peek("*") or self.peek("{"):
+            raise PatternError("possessive and stacked repetitions are read differently by the engines; use one bound")
+        lazy = self.take("?")
+        return Repeat(atom, *bounds, lazy)
+
+    def bounds(self) -> tuple[int, int | None] | None:
+        if self.take("*"):
+            return 0, None
+        if self.take("+"):
+            return 1, None
+        if self.take("?"):
+            return 0, 1
+        if not self.take("{"):
+            return None
+        end = self.pattern.find("}", self.at)
+        body = self.pattern[self.at : end] if end >= 0 else ""
+        low, comma, high = body.partition(",")
+        if not (low.isascii() and low.isdigit()) or (high and not (high.isascii() and high.isdigit())):
+            raise PatternError("a brace must hold a bound such as {3} or {0,8}; write \\{ for the character")
+        self.at = end + 1
+        first, last = int(low), (int(high) if high else None) if comma else int(low)
+        if max(first, last or 0) > MAX_BOUND:
+            raise PatternError(f"a bound above {MAX_BOUND} makes the pattern too large")
+        if last is not None and last < first:
+            raise PatternError(f"the bound {{{body}}} runs backwards")
+        return first, last
+
+    def atom(self) -> Node:
+        c = self.next()
+        if c == ".":
+            return DOT
+        if c in "^$":
+            return Edge(c)
+        if c == "(":
+            return self.group()
+        if c == "[":
+            return self.bracket()
+        if c == "\\":
+            return self.escape()
+        if c in "*+?{":
+            raise PatternError(f"“{c}” has nothing to repeat; write \\{c} for the character")
+        if c in "]}":
+            raise PatternError(f"“{c}” stands alone; write \\{c} for the character")
+        return chars(c)
+
+    def group(self) -> Node:
+        look = {"(?=": (True, False), "(?!": (True, True), "(?<=": (False, False), "(?<!": (False, True)}
+        kind: tuple[bool, bool] | None = None
+        if self.peek("?") and not self.take("?:"):
+            opened = next((o for o in look if self.peek(o[1:])), None)
+            if opened is None:
+                raise PatternError("only (…), (?:…), (?=…), (?!…), (?<=…) and (?<!…) groups are read alike everywhere")
+            self.at += len(opened) - 1
+            kind = look[opened]
+        body = self.alternatives()
+        if not self.take(")"):
+            raise PatternError("a “(” is never closed")
+        return body if kind is None else Look(*kind, body)
+
+    def escape(self) -> Node:
+        c = self.next()
+        if c in ESCAPES:
+            return Chars(ESCAPES[c])
+        if c.lower() in ESCAPES:
+            return Chars(complement(ESCAPES[c.lower()]), wide=True)
+        if c in "bB":
+            return Edge(c)
+        return chars(self.escaped(c))
+
+    def escaped(self, c: str) -> str:
+        if c in CONTROLS:
+            return CONTROLS[c]
+        if c in "xuU":
+            width = {"x": 2, "u": 4, "U": 8}[c]
+            digits = self.pattern[self.at : self.at + width]
+            try:
+                value = int(digits, 16) if len(digits) == width else LAST + 1
+                self.at += width
+                return chr(value or LAST + 1)  # NUL parts the messages of a search buffer
+            except (ValueError, OverflowError):
+                raise PatternError(f"\\{c} must be followed by {width} hexadecimal digits, not all zero") from None
+        if c.isascii() and c.isalnum():
+            raise PatternError(f"\\{c} is unknown or read differently by the engines (use ^ and $, no back-references)")
+        return c
+
+    def bracket(self) -> Node:
+        negated = self.take("^")
+        ranges: list[tuple[int, int]] = []
+        first = True
+        while first or not self.take("]"):
+            first = False
+            low = self.member(ranges)
+            if low is None:
+                continue
+            high = low
+            if self.peek("-") and not self.peek("-]"):
+                self.at += 1
+                end = self.member(ranges)
+                if end is None:
+                    raise PatternError("a range in […] must end with a character")
+                high = end
+            if high < low:
+                raise PatternError(f"the range {chr(low)}-{chr(high)} runs backwards")
+            ranges.append((low, high))
+        merged = merge(tuple(ranges))
+        return Chars(complement(merged), wide=True) if negated else Chars(merged)
+
+    def member(self, ranges: list[tuple[int, int]]) -> int | None:
+        c = self.next()
+        if c == "[":
+            raise PatternError("“[” inside […] is read differently by the engines; write \\[")
+        if c == "]":
+            raise PatternError("an empty […]; write \\] for the character")
+        if c != "\\":
+            return ord(c)
+        c = self.next()
+        if c in ESCAPES:
+            ranges.extend(ESCAPES[c])
+            return None
+        if c in "DWSbB":
+            raise PatternError(f"\\{c} inside […] is read differently by the engines; spell the characters out")
+        return ord(self.escaped(c))
+
+
+def parse(pattern: str) -> Node:
+    """The tree of an author's pattern. Raises PatternError with the reason when it is refused."""
+    if len(pattern) > MAX_PATTERN:
+        raise PatternError(f"the pattern has {len(pattern)} characters; {MAX_PATTERN} are allowed")
+    reader = Reader(pattern)
+    node = reader.alternatives()
+    if reader.at < len(pattern):
+        raise PatternError("a “)” is never opened")
+    return node
+
+
+# --- printing ------------------------------------------------------------------------------------------------------
+
+
+def escape(code: int) -> str:
+    """One code point, safe inside and outside a class for all three engines."""
+    c = chr(code)
+    if code < 0x20 or code == 0x7F:
+        return f"\\x{code:02x}"
+    if code < 0x80 and not c.isalnum() and c not in " _\"'<>,:;=@`!%/":
+        return "\\" + c
+    return c
+
+
+def show(node: Node) -> str:
+    """Text of the tree in the syntax common to ``re``, hyperscan (UTF-8 mode) and Rust."""
+    match node:
+        case Chars(ranges):
+            if not ranges:
+                return "[^\\x00-\U0010ffff]"
+            if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
+                return escape(ranges[0][0])
+            return "[" + "".join(escape(a) if a == b else f"{escape(a)}-{escape(b)}" for a, b in ranges) + "]"
+        case Edge(kind):
+            return kind if kind in "^$" else "\\" + kind
+        case Look(ahead, negative, body):
+            return f"(?{'' if ahead else '<'}{'!' if negative else '='}{show(body)})"
+        case Seq(items):
+            return "".join(f"(?:{show(i)})" if isinstance(i, Alt) else show(i) for i in items)
+        case Alt(branches):
+            return "|".join(show(b) for b in branches)
+        case Repeat(body, low, high, lazy):
+            inner = show(body) if isinstance(body, Chars) else f"(?:{show(body)})"
+            return inner + quantifier(low, high) + ("?" if lazy else "")
+
+
+def quantifier(low: int, high: int | None) -> str:
+    if high is None:
+        return {0: "*", 1: "+"}.get(low, f"{{{low},}}")
+    if (low, high) == (0, 1):
+        return "?"
+    return f"{{{low}}}" if low == high else f"{{{low},{high}}}"
+
+
+def rewrite(node: Node, change: Callable[[Chars], Node]) -> Node:
+    """The tree with every character set replaced by ``change`` of it."""
+    match node:
+        case Chars():
+            return change(node)
+        case Edge():
+            return node
+        case Look(ahead, negative, body):
+            return Look(ahead, negative, rewrite(body, change))
+        case Seq(items):
+            return Seq(tuple(rewrite(i, change) for i in items))
+        case Alt(branches):
+            return Alt(tuple(rewrite(b, change) for b in branches))
+        case Repeat(body, low, high, lazy):
+            return Repeat(rewrite(body, change), low, high, lazy)
+
+
+def sets(node: Node) -> Iterator[Chars]:
+    """All character sets of a tree."""
+    match node:
+        case Chars():
+            yield node
+        case Look(_, _, body) | Repeat(body, _, _, _):
+            yield from sets(body)
+        case Seq(parts) | Alt(parts):
+            for part in parts:
+                yield from sets(part)
+
+
+def coarse(node: Chars) -> Chars:
+    """A superset with fewer ranges: outside ASCII and the ideographs, whole blocks of 64 (one UTF-8 prefix each)."""
+    if node.wide or len(node.ranges) < 4:
+        return node
+    blocks = (
+        (a, b) if b < 0x80 or 0x3400 <= a <= b <= 0x9FFF else (max(a & ~63, 0x80), b | 63) for a, b in node.ranges
+    )
+    return Chars(merge(blocks))
+
+
+def broad(node: Node) -> Node:
+    """The same tree without word edges and looks: it matches at least wherever the exact pattern does."""
+    match node:
+        case Chars():
+            return coarse(node)
+        case Look():
+            return Seq(())
+        case Edge(kind):
+            return node if kind in "^$" else Seq(())
+        case Seq(items):
+            return Seq(tuple(i for i in map(broad, items) if i != Seq(())))
+        case Alt(branches):
+            return Alt(tuple(broad(b) for b in branches))
+        case Repeat(body, low, high, lazy):
+            inner = broad(body)
+            return inner if inner == Seq(()) else Repeat(inner, low, high, lazy)
+
+
+def branches(node: Node) -> tuple[Node, ...]:
+    """Trees that together match what ``node`` matches: a long alternation is too large for a search engine in one piece."""
+    if isinstance(node, Alt):
+        return tuple(b for branch in node.branches for b in branches(branch))
+    if isinstance(node, Seq):
+        sizes = [len(i.branches) if isinstance(i, Alt) else 0 for i in node.items]
+        if max(sizes, default=0) > 3:
+            at = sizes.index(max(sizes))
+            widest = node.items[at]
+            assert isinstance(widest, Alt)
+            return tuple(Seq((*node.items[:at], b, *node.items[at + 1 :])) for b in widest.branches)
+    return (node,)
+
+
+# --- proof obligations ---------------------------------------------------------------------------------------------
+
+
+def shortest(node: Node) -> int:
+    """Length of the shortest match, in characters."""
+    match node:
+        case Chars():
+            return 1
+        case Edge() | Look():
+            return 0
+        case Seq(items):
+            return sum(map(shortest, items))
+        case Alt(branches):
+            return min(map(shortest, branches))
+        case Repeat(body, low, _, _):
+            return low * shortest(body)
+
+
+def variable(node: Node) -> bool:
+    """Can the tree match the same start in texts of different length?"""
+    match node:
+        case Repeat(body, low, high, _):
+            return low != high or variable(body)
+        case Seq(items):
+            return any(map(variable, items))
+        case Alt(branches):
+            return any(map(variable, branches)) or len(set(map(shortest, branches))) > 1
+        case _:
+            return False
+
+
+def paths(node: Node) -> int:
+    """Upper bound on the ways of matching from one start: the product of the choices along a path."""
+    match node:
+        case Repeat(body, low, high, _):
+            inner = paths(body)
+            if high is None:
+                return inner  # unbounded repeats are ruled by their own checks
+            choices = high - low + 1
+            return choices if inner == 1 else int(min(float(choices) * float(inner) ** min(high, 8), 1e12))
+        case Seq(items):
+            product = 1
+            for item in items:
+                product = min(product * paths(item), 10**12)
+            return product
+        case Alt(branches):
+            if told_apart(branches):
+                return max(map(paths, branches))
+            # Fixed branches of one length can match one place only once.
+            fixed = not any(map(variable, branches))
+            return len(set(map(shortest, branches))) if fixed else sum(map(paths, branches))
+        case Look(_, _, body):
+            return paths(body)
+        case _:
+            return 1
+
+
+def first(node: Node) -> Chars | None:
+    """The set of characters a match can begin with, or None when it may begin with nothing."""
+    match node:
+        case Chars():
+            return node
+        case Seq((Chars() as head, *_)):
+            return head
+        case Seq((Repeat() | Seq() | Alt() as head, *_)):
+            return first(head)
+        case Repeat(body, low, _, _) if low > 0:
+            return first(body)
+        case Alt(branches):
+            heads = [first(b) for b in branches]
+            known = [h for h in heads if h is not None]
+            return Chars(merge(tuple(r for h in known for r in h.ranges))) if len(known) == len(heads) else None
+        case _:
+            return None
+
+
+def told_apart(options: tuple[Node, ...]) -> bool:
+    """Does the first character decide between the branches?"""
+    heads = [first(b) for b in options]
+    return all(a is not None and b is not None and not overlap(a, b) for a, b in itertools.combinations(heads, 2))
+
+
+def overlap(a: Node, b: Node) -> bool:
+    """Do two character sets share a member? Trees that are not plain sets count as overlapping."""
+    if not (isinstance(a, Chars) and isinstance(b, Chars)):
+        return True
+    return any(x0 <= y1 and y0 <= x1 for x0, x1 in a.ranges for y0, y1 in b.ranges)
+
+
+def runaway(node: Node) -> str | None:
+    """Why matching could take very long on an unlucky message, or None."""
+    match node:
+        case Repeat(body, _, high, _):
+            if high is None and isinstance(body, Chars) and body.wide:
+                return (
+                    "an unbounded “.” or negated class can swallow a whole message; give an upper bound such as .{0,20}"
+                )
+            if (
+                (high is None or high > 1)
+                and high != 1
+                and variable(body)
+                and (high is None or paths(node) > MAX_PATHS)
+            ):
+                return "a repetition inside a repetition can run away (catastrophic backtracking); flatten it"
+            return runaway(body)
+        case Seq(items):
+            open_ends = [i for i in items if isinstance(i, Repeat) and i.high is None]
+            if any(overlap(a.body, b.body) for n, a in enumerate(open_ends) for b in open_ends[n + 1 :]):
+                return "two unbounded repetitions of the same characters can run away; bound one of them"
+            return next((r for r in map(runaway, items) if r), None)
+        case Alt(branches):
+            return next((r for r in map(runaway, branches) if r), None)
+        case Look(_, _, body):
+            return runaway(body)
+        case _:
+            return None
+
+
+def hazard(node: Node) -> str | None:
+    """The reason for which a parsed pattern must not be used, or None."""
+    if shortest(broad(node)) == 0:
+        return "the pattern can match nothing at all; let it require at least one character"
+    reason = runaway(node)
+    if reason is None and paths(node) > MAX_PATHS:
+        return "too many ways to match; make the bounds smaller"
+    return reason
