@@ -340,6 +340,20 @@ def changes(bench: Workbench, actor: Actor, *, since: datetime, limit: int = 200
         )
 
 
+def count_opened(bench: Workbench, actor: Actor, *, since: datetime) -> Count:
+    """How many files were opened since then."""
+    require(actor, Right.VIEW_VIOLATIONS)
+    with bench.db.read() as session:
+        return _count(session, [Violation.opened_at >= since])
+
+
+def programme_in_force(bench: Workbench, actor: Actor) -> Programme:
+    """Clocks and sanction ladder."""
+    require(actor, Right.VIEW_VIOLATIONS)
+    with bench.db.read() as session:
+        return programme(session)
+
+
 @dataclass(frozen=True)
 class Own:
     """A violation as the agent concerned sees it."""

@@ -21,16 +21,16 @@ import polars as pl
 
 from qa import audit, rulebook
 from qa.archive import Snapshot
-from qa.errors import Cancelled, Conflict, Unavailable
+from qa.errors import Cancelled, Conflict, Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.screening import publishing
 from qa.screening.cluster import run_on_cluster
 from qa.screening.ranges import NO_IMPORT, Range, cut, message_files
 from qa.screening.staging import Staging
-from qa.screening.work import Job, hashes, screen_range
+from qa.screening.work import Job, hashes, screen_range, unscreened
 from qa.workbench import Workbench
-from scoring.redline import Rule
+from scoring.redline import PatternError, Rule, Screener
 
 BATCH = 200_000
 """Messages of one range: about 150 MB while it is screened."""
@@ -111,17 +111,23 @@ def waiting(bench: Workbench, actor: Actor) -> Waiting:
     with bench.db.read() as session:
         rules = rulebook.rules_in_force(session)
     imports = outdated_imports(snapshot)
-    count = _of_imports(snapshot.scan("conversations"), imports).select(pl.len()).collect().item() if imports else 0
+    count = unscreened(snapshot, imports).select(pl.len()).collect().item() if imports else 0
     return Waiting(int(count), tuple(sorted(_changed(snapshot, hashes(rules)))))
 
 
 def _rules(bench: Workbench, actor: Actor, now: datetime) -> list[Rule]:
     with bench.db.read() as session:
-        if rulebook.any_rules(session):
-            return rulebook.rules_in_force(session)
-    with bench.db.write() as session:
-        rulebook.load_defaults(session, actor, now)
-        return rulebook.rules_in_force(session)
+        rules = rulebook.rules_in_force(session) if rulebook.any_rules(session) else None
+    if rules is None:
+        with bench.db.write() as session:
+            rulebook.load_defaults(session, actor, now)
+            rules = rulebook.rules_in_force(session)
+    for rule in rules:
+        try:
+            Screener([rule])
+        except PatternError as problem:  # published before the engine learned to refuse such a pattern
+            raise Invalid(N_("Rule {rule} in force cannot be used: {reason}"), rule=rule.id, reason=str(problem)) from problem
+    return rules
 
 
 def reflected_rules(snapshot: Snapshot) -> dict[str, str]:
@@ -137,18 +143,21 @@ def _changed(snapshot: Snapshot, wanted: Mapping[str, str]) -> set[str]:
 
 
 def outdated_imports(snapshot: Snapshot) -> list[int]:
-    """Imports with conversations whose present content has not been screened. Compares count and checksum of the keys."""
+    """Imports with conversations whose present content has not been screened.
+
+    Count and checksum of the keys of each import settle nearly all of them in one cheap pass; keys are compared one by
+    one only for imports that differ.
+    """
 
     def summary(table: str) -> pl.LazyFrame:
         number = pl.col("import_id").fill_null(NO_IMPORT)
         return snapshot.scan(table).group_by(number).agg(pl.len().alias("n"), pl.col("conversation_key").hash().sum().alias("sum"))
 
     both = summary("conversations").join(summary("signals"), on=["import_id", "n", "sum"], how="anti")
-    return sorted(both.select("import_id").collect().to_series().to_list())
-
-
-def _of_imports(frame: pl.LazyFrame, imports: Sequence[int]) -> pl.LazyFrame:
-    return frame.filter(pl.col("import_id").fill_null(NO_IMPORT).is_in(list(imports)))
+    suspects = both.select("import_id").collect().to_series().to_list()
+    if not suspects:
+        return []
+    return sorted(unscreened(snapshot, suspects).select("import_id").unique().collect().to_series().to_list())
 
 
 def _plan(bench: Workbench, rules: Sequence[Rule], kind: str, batch: int) -> _Plan | None:

@@ -17,7 +17,7 @@ from qa.errors import Conflict
 from qa.i18n import N_
 from qa.screening.ranges import NO_IMPORT
 from qa.screening.staging import Staging
-from qa.screening.work import Job, hashes
+from qa.screening.work import Job, hashes, unscreened
 
 PART = 500_000
 REWRITE_SHARE = 20
@@ -73,10 +73,9 @@ def _publish_imports(change: Change, pinned: Snapshot, job: Job, staging: Stagin
 
 
 def _without_messages(pinned: Snapshot, job: Job, keys: pl.LazyFrame) -> pl.DataFrame:
-    imports = sorted(job.imports or ())
-    chats = pinned.scan("conversations").filter(pl.col("import_id").fill_null(NO_IMPORT).is_in(imports))
-    rest = chats.join(keys, on="conversation_key", how="anti").select("conversation_key", "import_id").collect()
-    return conform("signals", rest.with_columns(hit_count=pl.lit(0)))
+    rest = unscreened(pinned, job.imports or ()).join(keys, on="conversation_key", how="anti")
+    number = pl.when(pl.col("import_id") != NO_IMPORT).then("import_id").alias("import_id")
+    return conform("signals", rest.select("conversation_key", number).collect().with_columns(hit_count=pl.lit(0)))
 
 
 def _still_current(before: Snapshot, frame: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ same rows twice, and only one of them is kept. Refuses to know what was screened
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -58,11 +58,20 @@ def screen_range(job: Job, piece: Range) -> Result:
     return Result(hits, signals, messages.height)
 
 
+def unscreened(snapshot: Snapshot, imports: Iterable[int]) -> pl.LazyFrame:
+    """Conversations of `imports` whose present content is not in `signals`; their `import_id` is never null."""
+    wanted, number = sorted(imports), pl.col("import_id").fill_null(NO_IMPORT)
+    chats = snapshot.scan("conversations").select(CHAT_COLUMNS).with_columns(number).filter(pl.col("import_id").is_in(wanted))
+    done = snapshot.scan("signals").select("conversation_key", number).filter(pl.col("import_id").is_in(wanted))
+    return chats.join(done, on=["conversation_key", "import_id"], how="anti")
+
+
 def _chats(job: Job, messages: pl.DataFrame) -> pl.DataFrame:
     keys = messages.lazy().select("conversation_key").unique()
-    chats = job.snapshot.scan("conversations").select(CHAT_COLUMNS)
-    if job.imports is not None:
-        chats = chats.filter(pl.col("import_id").fill_null(NO_IMPORT).is_in(sorted(job.imports)))
+    if job.imports is None:
+        chats = job.snapshot.scan("conversations").select(CHAT_COLUMNS)
+    else:
+        chats = unscreened(job.snapshot, job.imports)
     return chats.join(keys, on="conversation_key", how="semi").collect()
 
 
@@ -90,7 +99,14 @@ def measure(messages: pl.DataFrame, chats: pl.DataFrame, hits: pl.DataFrame, tim
     del time_zone
     timed = conversation_metrics(messages)
     counted = hits.group_by("conversation_key").agg(pl.len().cast(pl.Int32).alias("hit_count"))
-    return conform("signals", chats.select("conversation_key", "import_id").join(timed, on="conversation_key", how="left").join(counted, on="conversation_key", how="left").with_columns(pl.col("hit_count").fill_null(0)))
+    number = pl.when(pl.col("import_id") != NO_IMPORT).then("import_id").alias("import_id")
+    return conform(
+        "signals",
+        chats.select("conversation_key", number)
+        .join(timed, on="conversation_key", how="left")
+        .join(counted, on="conversation_key", how="left")
+        .with_columns(pl.col("hit_count").fill_null(0)),
+    )
 
 
 def hashes(rules: Sequence[Rule]) -> dict[str, str]:

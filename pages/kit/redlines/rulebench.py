@@ -1,0 +1,270 @@
+"""The rule bench: the list of rules, the editor with its examples run live, the difference on history, publication."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import polars as pl
+import streamlit as st
+
+from pages.kit.guard import Page
+from pages.kit.redlines import editor
+from pages.kit.redlines.transcript import marked
+from pages.kit.redlines.words import EFFECTS, SEVERITIES
+from pages.kit.widgets import download, empty, escape, show_error
+from qa import masking, redline_quality, rule_bench, rules
+from qa.casefile import Evidence
+from qa.errors import SpotcheckError
+from qa.i18n import N_
+from qa.policy import Right
+from qa.rule_bench import Comparison, Example
+from qa.rules import RuleLine
+from scoring.redline import Examples, Label, Rule
+
+MESSAGE, OPENED, COMPARED = "rules_message", "rules_opened", "rules_compared"
+VIEWS = {"edit": N_("Edit"), "toml": N_("As TOML"), "history": N_("Effect on past chats"), "versions": N_("Versions")}
+STATES = {"draft": N_("Draft"), "published": N_("Published"), "retired": N_("Retired")}
+
+
+def draw(page: Page) -> None:
+    """The whole page."""
+    _ = page.t
+    st.html(f'<div class="sc-title"><h1>{_("Red-line rules")}</h1></div>')
+    _say(page)
+    today = page.now.astimezone(page.bench.config.zone).date()
+    listed = rules.listing(page.bench, page.actor, today=today)
+    left, right = st.columns([4, 8], gap="medium")
+    with left:
+        chosen = _list(page, listed)
+        _exchange(page, listed)
+    with right, st.container(key="rules_detail"):
+        if chosen is None:
+            empty(_("No rules yet"), _("Install the shipped red lines, or import a TOML file."))
+        else:
+            _rule(page, chosen, today)
+
+
+def _say(page: Page) -> None:
+    message = st.session_state.pop(MESSAGE, None)
+    if isinstance(message, SpotcheckError):
+        show_error(page, message)
+    elif message:
+        st.toast(message)
+
+
+def _list(page: Page, listed: Sequence[RuleLine]) -> RuleLine | None:
+    _ = page.t
+    if not listed:
+        if st.button(_("Install the shipped red lines"), type="primary", key="rules_defaults"):
+            _do(page, lambda: rules.load_defaults(page.bench, page.actor, now=datetime.now(UTC)), _("The shipped red lines are in force."))
+            st.rerun()
+        return None
+    usage = rule_bench.usage(page.bench, page.actor)
+    hits = dict(usage.hits)
+    alarms = {one.rule_id: one for one in redline_quality.false_alarms(page.bench, page.actor)}
+    frame = pl.DataFrame(
+        {
+            "rule": [f"{line.rule_id} {_.label(line.zh, line.en)}" for line in listed],
+            "version": [_version(page, line) for line in listed],
+            "hits": [hits.get(line.rule_id, 0) for line in listed],
+            "alarms": [_alarm(page, alarms.get(line.rule_id)) for line in listed],
+        }
+    )
+    ids = [line.rule_id for line in listed]
+    asked = st.query_params.get("rule")
+    at = ids.index(asked) if asked in ids else 0
+    st.session_state["rules_ids"] = ids
+    st.session_state["rules_list"] = {"selection": {"rows": [at]}}
+    st.dataframe(
+        frame, hide_index=True, key="rules_list", on_select=_pick, selection_mode="single-row", height=min(36 * (len(ids) + 1), 520),
+        column_config={
+            "rule": st.column_config.TextColumn(_("Rule"), width=170), "version": st.column_config.TextColumn(_("Version"), width=70),
+            "hits": st.column_config.NumberColumn(_("Hits"), width=55), "alarms": st.column_config.TextColumn(_("False alarms"), width=90),
+        },
+    )  # fmt: skip
+    if usage.silent and hits:
+        st.caption(_("Never fire: {rules}", rules=", ".join(usage.silent)))
+    for overlap in usage.overlaps[:5]:
+        st.caption(_("{one} and {other} mark the same words {n} times.", one=overlap.one, other=overlap.other, n=overlap.messages))
+    return listed[at]
+
+
+def _pick() -> None:
+    rows = st.session_state["rules_list"]["selection"]["rows"]
+    if rows:
+        st.query_params["rule"] = st.session_state["rules_ids"][rows[0]]
+
+
+def _version(page: Page, line: RuleLine) -> str:
+    parts = [f"v{line.version}"] if line.version else [page.t("not in force")]
+    if line.draft_version:
+        parts.append(page.t("draft v{n}", n=line.draft_version))
+    return " · ".join(parts)
+
+
+def _alarm(page: Page, one: redline_quality.RuleQuality | None) -> str:
+    if one is None or one.estimate.value is None:
+        return ""
+    return f"{page.t.percent(one.estimate.value, 0)} n = {one.reviewed}"
+
+
+def _exchange(page: Page, listed: Sequence[RuleLine]) -> None:
+    _ = page.t
+    row = st.columns(3)
+    with row[0].popover(_("New rule"), width="stretch"):
+        rule_id = st.text_input(_("Id, such as R13"), key="rules_new_id", max_chars=40)
+        if st.button(_("Create draft"), key="rules_new", disabled=not rule_id.strip()):
+            fresh = Rule(rule_id.strip(), 1, Label("新规则", "New rule"), examples=Examples())
+            _do(page, lambda: rules.save_draft(page.bench, page.actor, now=datetime.now(UTC), rule=fresh), _("The draft is created."))
+            st.query_params["rule"] = fresh.id
+            st.rerun()
+    with row[1].popover(_("Import"), width="stretch"):
+        text = st.text_area(_("TOML with [[rule]] tables"), key="rules_import_text", height=220)
+        if st.button(_("Make drafts"), key="rules_import", disabled=not text.strip()):
+            _do(page, lambda: rules.import_toml(page.bench, page.actor, now=datetime.now(UTC), text=text), _("Differing rules are drafts now."))
+            st.rerun()
+    with row[2]:
+        if any(line.version for line in listed):
+            download(_("Export"), lambda: rules.export_toml(page.bench, page.actor).encode(), "rules.toml", "application/toml", key="rules_export")
+
+
+def _rule(page: Page, line: RuleLine, today: date) -> None:
+    _ = page.t
+    held = rules.get(page.bench, page.actor, line.rule_id)
+    if st.session_state.get(OPENED) != (line.rule_id, held.content_hash):
+        st.session_state[OPENED] = (line.rule_id, held.content_hash)
+        editor.load(held)
+        st.session_state.pop(COMPARED, None)
+    st.html(
+        f'<div style="display:flex;gap:.8rem;align-items:baseline"><b style="font-size:1.1rem">{html.escape(line.rule_id)} {html.escape(_.label(held.label.zh, held.label.en))}</b>'
+        f'<span style="color:var(--sc-muted)">{html.escape(_version(page, line))} · {html.escape(_(SEVERITIES[held.severity.value]))} · {html.escape(_(EFFECTS[held.effect.kind.value]))}</span></div>'
+    )
+    view = st.segmented_control(_("View"), list(VIEWS), format_func=lambda v: _(VIEWS[v]), default="edit", required=True, key="rules_view", label_visibility="collapsed", bind="query-params")
+    if view == "versions":
+        _versions(page, line)
+        return
+    if view == "history":
+        _history(page, st.session_state.get("rules_edited") if st.session_state.get("rules_edited_of") == line.rule_id else held)
+        return
+    edited = editor.toml(page) if view == "toml" else editor.form(page)
+    if edited is None:
+        return
+    st.session_state["rules_edited"], st.session_state["rules_edited_of"] = edited, line.rule_id
+    fit = _checked(page, edited)
+    _publication(page, line, held, edited, fit, today)
+    if held.basis.text:
+        verified = "" if held.basis.verified else _("unverified")
+        st.caption(escape(f"{_.label(held.basis.text.zh, held.basis.text.en)} {held.basis.gathered or ''} {verified}".strip()))
+
+
+def _checked(page: Page, edited: Rule) -> bool:
+    """Objections and every example with its verdict, as the rule reads now."""
+    _ = page.t
+    found = rules.check(edited)
+    for problem in found.problems:
+        st.warning(escape(_("Field {field}: {reason}", field=problem.field, reason=f"{problem.message} {problem.subject}".strip())), icon=":material/info:")
+    wrong = {failure.example: failure for failure in found.failures}
+    if found.problems:
+        return False
+    total = len(edited.examples.positive) + len(edited.examples.negative)
+    if not wrong:
+        st.html(f'<span class="sc-celadon">✓ {html.escape(_("All {n} examples are judged as they should be.", n=total))}</span>')
+        return True
+    lines = []
+    for failure in wrong.values():
+        said = _("should hit, does not") if failure.expected_hit else _("should not hit, hits at “{matched}”", matched=", ".join(failure.matched))
+        lines.append(f'<li>{html.escape(failure.example)} <span class="sc-vermilion">{html.escape(said)}</span></li>')
+    st.html(f'<b>{html.escape(_("{n} of {total} examples are judged wrongly:", n=len(wrong), total=total))}</b><ul>{"".join(lines)}</ul>')
+    return False
+
+
+def _publication(page: Page, line: RuleLine, held: Rule, edited: Rule, fit: bool, today: date) -> None:
+    _ = page.t
+    changed = edited != held
+    columns = st.columns([2, 2, 2, 2, 2], vertical_alignment="bottom")
+    seen = held.content_hash if line.draft_version else None
+    if columns[0].button(_("Save draft"), key="rules_save", disabled=not changed, width="stretch"):
+        _do(page, lambda: rules.save_draft(page.bench, page.actor, now=datetime.now(UTC), rule=edited, seen_hash=seen), _("The draft is saved."))
+        st.rerun()
+    if line.draft_version and columns[1].button(_("Discard draft"), key="rules_discard", width="stretch"):
+        _do(page, lambda: rules.discard_draft(page.bench, page.actor, now=datetime.now(UTC), rule_id=line.rule_id), _("The draft is gone."))
+        st.rerun()
+    whole = columns[2].selectbox(_("In force for"), ["today", "always"], format_func=lambda w: _("chats from today on") if w == "today" else _("all chats, also past ones"), key="rules_since")
+    ready = bool(line.draft_version) and not changed and fit
+    reason = None if ready else _("Save the draft first.") if changed or not line.draft_version else _("Examples or fields are not in order yet.")
+    if columns[3].button(_("Publish"), key="rules_publish", type="primary", disabled=not ready, help=reason, width="stretch"):
+        since = today if whole == "today" else None
+        _do(page, lambda: rules.publish(page.bench, page.actor, now=datetime.now(UTC), rule_id=line.rule_id, since=since, seen_hash=held.content_hash), _("Published. The next screening brings the hits up to date."))
+        st.rerun()
+    if line.version and columns[4].button(_("Retire"), key="rules_retire", help=_("No longer judges chats from today on."), width="stretch"):
+        _do(page, lambda: rules.retire(page.bench, page.actor, now=datetime.now(UTC), rule_id=line.rule_id, since=today), _("The rule is retired."))
+        st.rerun()
+
+
+def _do(page: Page, action: object, said: str) -> None:
+    assert callable(action)
+    try:
+        action()
+        st.session_state[MESSAGE] = said
+    except SpotcheckError as error:
+        st.session_state[MESSAGE] = error
+
+
+def _history(page: Page, edited: Rule | None) -> None:
+    """Which past chats the rule, as it now reads, would newly hit and which no longer."""
+    _ = page.t
+    assert edited is not None
+    if st.button(_("Try on past chats"), key="rules_compare", type="primary"):
+        bar = st.progress(0.0)
+        try:
+            st.session_state[COMPARED] = rule_bench.compare(page.bench, page.actor, draft=edited, progress=lambda share, what: bar.progress(share, _("{what} messages", what=what)))
+        except SpotcheckError as error:
+            show_error(page, error)
+        bar.empty()
+    found: Comparison | None = st.session_state.get(COMPARED)
+    if found is None:
+        empty(_("Not tried yet"), _("Compares the text in the editor with the version in force, on the chats of the archive; nothing is written."))
+        return
+    numbers = st.columns(5)
+    numbers[0].metric(_("Messages read"), _.number(found.messages), help=None if found.whole else _("The latest part of the archive."))
+    numbers[1].metric(_("Newly hit"), _.number(found.newly))
+    numbers[2].metric(_("No longer hit"), _.number(found.no_longer))
+    numbers[3].metric(_("Hit by both"), _.number(found.same))
+    numbers[4].metric(_("CPU seconds a million messages"), _.number(found.cpu_seconds_per_million, 2))
+    left, right = st.columns(2)
+    with left:
+        st.subheader(_("Newly hit"))
+        _samples(page, found.newly_examples)
+    with right:
+        st.subheader(_("No longer hit"))
+        _samples(page, found.no_longer_examples)
+
+
+def _samples(page: Page, examples: Sequence[Example]) -> None:
+    if not examples:
+        st.caption(page.t("None"))
+        return
+    rows = []
+    for one in examples:
+        if page.actor.may(Right.UNMASK):
+            text = marked(one.text, [Evidence(one.seq, one.start, one.end, "")])
+        else:
+            text = html.escape(masking.mask_text(one.text))
+        rows.append(f'<div class="sc-text" style="border-bottom:1px solid var(--sc-line);padding:.25rem 0"><small style="color:var(--sc-muted)">{html.escape(one.conversation_key)} · {one.seq}</small><br>{text}</div>')
+    st.html("<style>.sc-text mark{background:transparent;color:var(--sc-vermilion);font-weight:600}</style>" + "".join(rows))
+
+
+def _versions(page: Page, line: RuleLine) -> None:
+    _ = page.t
+    found = rules.history(page.bench, page.actor, line.rule_id)
+    frame = {
+        _("Version"): [one.version for one in found], _("State"): [_(STATES[one.state]) for one in found],
+        _("In force from"): [one.in_force_from.isoformat() if one.in_force_from else _("always") for one in found],
+        _("until"): [one.in_force_to.isoformat() if one.in_force_to else "–" for one in found],
+        _("Made by"): [one.created_by or _("shipped or command line") for one in found], _("Made"): [_.when(one.created_at) for one in found],
+        _("Published"): [_.when(one.published_at) for one in found], _("Hash"): [one.content_hash[:12] for one in found],
+    }  # fmt: skip
+    st.dataframe(pl.DataFrame(frame), hide_index=True)
+

@@ -1,0 +1,41 @@
+"""`screen`: find suspected violations in the archive and open their case files."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from typing import Any
+
+from qa import screening, violations
+from qa.cli.main import Opener
+from qa.cli.output import Output
+from qa.cli.output import t as _
+from qa.policy import SYSTEM
+
+
+def add(subparsers: Any) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser("screen", help=_("screen what is new against the red lines and open case files"))
+    parser.add_argument("--rules-changed-only", action="store_true", help=_("only bring changed rules up to date; leave new imports for later"))
+    parser.add_argument("--cluster", default=None, help=_("address of a Dask scheduler, e.g. tcp://10.0.0.5:8786"))
+    parser.add_argument("--batch", type=int, default=screening.BATCH, help=_("messages held in memory at a time"))
+    parser.set_defaults(run=run)
+
+
+def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Screen, then open what is suspected. Interrupting it loses nothing: the next run goes on."""
+    bench, now = opener(), datetime.now(UTC)
+    done = screening.screen(
+        bench, SYSTEM, now=now, progress=lambda share, what: out.progress(share, _("{what} messages", what=what)),
+        rules_changed_only=args.rules_changed_only, batch=max(args.batch, 1), cluster=args.cluster or bench.config.cluster or None,
+    )
+    files = violations.open_suspected(bench, SYSTEM, now=now)
+    if not done.messages and not done.rules:
+        out.say(_("Nothing new to screen."))
+    else:
+        out.say(_("Screened {messages} messages of {conversations} conversations: {hits} hits.", messages=done.messages, conversations=done.conversations, hits=done.hits))
+    if done.rules:
+        out.say(_("Rules screened again by themselves: {rules}", rules=", ".join(done.rules)))
+    out.say(_("Case files: {opened} opened, {again} found again, {withdrawn} no longer found.", opened=files.opened, again=files.found_again, withdrawn=files.withdrawn))
+    out.json({"screened": done, "case_files": files})
+    return 0
