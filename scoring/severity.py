@@ -96,33 +96,59 @@ def _components(rows: pl.DataFrame) -> list[list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """The data, with conversation effects ready to be integrated out: rows sorted, conversations numbered."""
+    """Cross-products of the columns [1 | inspectors | y], from which the likelihood at any θ follows without the rows.
 
-    y: Floats
-    agent: Ints
-    inspector: Ints
-    conversation: Ints
-    size: Floats
-    agents: int
+    ``cross`` are sums over rows, ``rows`` the same by agent, ``n`` the scores of each agent. For every number of scores a
+    conversation can have (``size``), ``unit_cross`` are sums over conversations of products of conversation totals,
+    ``unit_rows`` their totals by agent, ``units`` the conversations of each agent.
+    """
+
+    scores: int
     inspectors: int
-    repeated: bool
+    cross: Floats
+    rows: Floats
+    n: Floats
+    size: Floats
+    unit_cross: Floats
+    unit_rows: Floats
+    units: Floats
 
     @staticmethod
     def of(rows: pl.DataFrame, inspectors: list[str]) -> _Model:
         agents = rows["agent_id"].unique().sort().to_list()
+        agent = _codes(rows["agent_id"], agents)
         # A unit stands under one agent; the same id under another agent is another unit.
         unit = rows.select(pl.struct("agent_id", "unit_id").rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
-        size = np.bincount(unit).astype(np.float64)
+        count, k, q = len(unit), len(agents), len(inspectors)
+        columns = np.zeros((count, q + 2))
+        columns[:, 0], columns[:, -1] = 1.0, rows["score"].to_numpy()
+        columns[np.arange(count), 1 + _codes(rows["inspector_id"], inspectors)] = 1.0
+        totals = _gather(unit, int(unit.max()) + 1) @ columns
+        size, agent_of_unit = totals[:, 0], np.zeros(len(totals), dtype=np.int64)
+        agent_of_unit[unit] = agent
+        sizes = np.unique(size)
+        by_size = [size == s for s in sizes]
         return _Model(
-            rows["score"].to_numpy().astype(np.float64),
-            _codes(rows["agent_id"], agents),
-            _codes(rows["inspector_id"], inspectors),
-            unit,
-            size,
-            len(agents),
-            len(inspectors),
-            bool((size > 1).any()),
+            count,
+            q,
+            columns.T @ columns,
+            _gather(agent, k) @ columns,
+            np.bincount(agent, minlength=k).astype(np.float64),
+            sizes,
+            np.stack([totals[those].T @ totals[those] for those in by_size]),
+            np.stack([_gather(agent_of_unit[those], k) @ totals[those] for those in by_size]),
+            np.stack([np.bincount(agent_of_unit[those], minlength=k).astype(np.float64) for those in by_size]),
         )
+
+    @property
+    def repeated(self) -> bool:
+        """Whether some conversation has more than one score, so that its effect differs from the residual."""
+        return bool((self.size > 1).any())
+
+
+def _gather(codes: Ints, k: int) -> sparse.csr_matrix:
+    """The matrix that adds up rows by code."""
+    return sparse.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(k, len(codes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +171,10 @@ def _solve(m: _Model, theta: Floats) -> _Solution:
     """
     ta, ti, tc = np.maximum(theta, 0.0)
     shrink = tc**2 / (1.0 + tc**2 * m.size)
-    fixed = np.zeros((len(m.y), m.inspectors + 2))
-    fixed[:, 0], fixed[:, -1] = 1.0, m.y
-    fixed[np.arange(len(m.y)), 1 + m.inspector] = ti
-    by_unit = sparse.csr_matrix(
-        (np.ones(len(m.y)), (m.conversation, np.arange(len(m.y)))), shape=(len(m.size), len(m.y))
-    )
-    unit_sums = by_unit @ fixed
-    weighted = fixed - (shrink[:, None] * unit_sums)[m.conversation]
-    cross = fixed.T @ weighted
-    agent_of_unit = np.zeros(len(m.size), dtype=np.int64)
-    agent_of_unit[m.conversation] = m.agent
-    diagonal = np.bincount(agent_of_unit, weights=m.size * (1.0 - shrink * m.size), minlength=m.agents)
-    by_agent = sparse.csr_matrix((np.ones(len(m.y)), (m.agent, np.arange(len(m.y)))), shape=(m.agents, len(m.y)))
-    rows = ta * (by_agent @ weighted)
-    pivot = 1.0 + ta**2 * diagonal
+    scale = np.concatenate([[1.0], np.full(m.inspectors, ti), [1.0]])
+    cross = (m.cross - np.tensordot(shrink, m.unit_cross, 1)) * np.outer(scale, scale)
+    rows = ta * (m.rows - np.tensordot(shrink * m.size, m.unit_rows, 1)) * scale
+    pivot = 1.0 + ta**2 * (m.n - (shrink * m.size**2) @ m.units)
     reduced = cross - rows.T @ (rows / pivot[:, None])
     q = m.inspectors
     block, b = reduced[: q + 1, : q + 1].copy(), reduced[: q + 1, -1]
@@ -167,8 +182,8 @@ def _solve(m: _Model, theta: Floats) -> _Solution:
     inverse = np.linalg.inv(block)
     solution = inverse @ b
     rss = float(reduced[-1, -1] - b @ solution)
-    df = len(m.y) - 1
-    logdet = float(np.log1p(tc**2 * m.size).sum() + np.log(pivot).sum() + np.linalg.slogdet(block)[1])
+    df = m.scores - 1
+    logdet = float(np.log1p(tc**2 * m.size) @ m.units.sum(axis=1) + np.log(pivot).sum() + np.linalg.slogdet(block)[1])
     sigma2 = rss / df
     deviance = logdet + df * (1.0 + math.log(2.0 * math.pi * max(sigma2, 1e-300)))
     return _Solution(
@@ -225,7 +240,7 @@ def _result(m: _Model, theta: Floats, inspectors: list[str], largest_se: float) 
         float(sd[2]),
         math.sqrt(s.sigma2),
         s.deviance,
-        len(m.y),
+        m.scores,
         None if too_wide else severities,
         "imprecise" if too_wide else "",
         f"{inspectors[worst]}: ±{severities.se[worst]:.2f}" if too_wide else "",
