@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import logging
 import secrets
+from pathlib import Path
 
 import streamlit as st
 
@@ -16,10 +17,12 @@ from qa.errors import Invalid, SpotcheckError
 from qa.i18n import LANGUAGE_NAMES, N_, Translator, pick_language
 from qa.policy import ROLE_NAMES
 
+MARK = Path(__file__).with_name("mark.svg")
+
 
 def draw(page: Page) -> None:
     """Draw what surrounds the page; call once, before the page runs."""
-    st.set_page_config(page_title="Spotcheck · 抽检", page_icon=":material/fact_check:", layout="wide")
+    st.set_page_config(page_title="Spotcheck · 抽检", page_icon=str(MARK), layout="wide")
     st.html(style())
     if page.bench.config.demo:
         st.html(f'<div class="sc-demo">{html.escape(page.t("Demo · all data is generated"))}</div>')
