@@ -19,7 +19,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@touch $@
 
 run: $(STAMP)  ## set everything up, load demo data, open the guarded workbench
-	@$(BIN)/spotcheck demo --serve
+	@$(BIN)/spotcheck demo --serve --home .demo
 
 test: lint types unit browser  ## everything that must pass before a change goes in
 

@@ -93,7 +93,7 @@ class _Rows:
     truth: list[dict[str, Any]] = field(default_factory=list)
 
     def frames(self) -> dict[str, pl.DataFrame]:
-        columns = ("conversation_key", "seq", "role", "agent_id", "sent_at", "kind", "text")
+        columns = ("conversation_id", "seq", "role", "agent_id", "sent_at", "kind", "text")
         return {
             "conversations": pl.DataFrame(self.conversations, infer_schema_length=None),
             "messages": pl.DataFrame(self.messages, schema=columns, orient="row", infer_schema_length=None),
@@ -176,7 +176,7 @@ class _Play:
     def _say(self, role: str, text: str, after: float, kind: str = "text") -> None:
         self.at += timedelta(seconds=round(max(after, 1)))
         who = self.agent.agent_id if role == "agent" else None
-        self.lines.append((self.key, len(self.lines), role, who, self.at, kind, self._fill(text)))
+        self.lines.append((self.id, len(self.lines), role, who, self.at, kind, self._fill(text)))
 
     def _fill(self, text: str) -> str:
         return text.format(**self.slots) if "{" in text else text
@@ -304,7 +304,7 @@ class _Play:
         comments = p.rating_comments_good if score >= 4 else p.rating_comments_bad
         self.rows.ratings.append({
             "rating_key": f"{SOURCE}:R{self.id}", "source": SOURCE, "rating_id": f"R{self.id}", "conversation_key": self.key,
-            "agent_id": self.agent.agent_id, "customer_id": self.customer, "order_id": order, "shop": self.agent.shop,
+            "conversation_id": self.id, "agent_id": self.agent.agent_id, "customer_id": self.customer, "order_id": order, "shop": self.agent.shop,
             "rated_at": self.at + timedelta(minutes=self.draw.randint(1, 300)), "score": score, "label": str(score),
             "comment": self.draw.choice(comments), "origin": self.draw.choice(("agent_invited", "buyer", "system")),
         })
@@ -317,7 +317,7 @@ class _Play:
         fee = draw.randrange(3000, 260000)
         self.rows.disputes.append({
             "dispute_key": f"{SOURCE}:D{self.id}", "source": SOURCE, "dispute_id": f"D{self.id}", "conversation_key": self.key,
-            "agent_id": self.agent.agent_id, "order_id": order, "customer_id": self.customer, "shop": self.agent.shop,
+            "conversation_id": self.id, "agent_id": self.agent.agent_id, "order_id": order, "customer_id": self.customer, "shop": self.agent.shop,
             "opened_at": opened, "closed_at": closed, "dispute_type": draw.choice(("REFUND", "REFUND_AND_RETURN", "TMALL_EXCHANGE")),
             "phase": "aftersale", "status": "SUCCESS" if closed else "WAIT_SELLER_AGREE",
             "cs_status": draw.choice((1, 1, 1, 2, 6, 8, 9)) if closed else draw.choice((1, 2, 3)), "reason": draw.choice(p.dispute_reasons),

@@ -40,18 +40,18 @@ def test_parts_are_the_whole(data: DemoData) -> None:
 
 def test_rows_fit_the_archive(data: DemoData) -> None:
     for name, frame in data.tables.items():
-        assert set(frame.columns) <= set(TABLES[name])
+        assert set(frame.columns) <= {*TABLES[name], "conversation_id"}
         conform(name, frame)
     conversations = data.tables["conversations"]
     assert conversations["conversation_key"].is_unique().all()
     assert len(data.agents) == 40
     known = {agent.agent_id for agent in data.agents}
     assert set(conversations["agent_id"]) == known
-    counted = data.tables["messages"].group_by("conversation_key").agg(
+    counted = data.tables["messages"].group_by("conversation_id").agg(
         pl.len().cast(pl.Int64).alias("n"), pl.col("sent_at").is_sorted().alias("ordered"),
         (pl.col("seq") == pl.int_range(pl.len())).all().alias("dense"),
     )
-    joined = conversations.join(counted, on="conversation_key", how="full")
+    joined = conversations.join(counted, on="conversation_id", how="full")
     assert joined.filter(pl.col("n") != pl.col("message_count")).is_empty()
     assert counted["ordered"].all()
     assert counted["dense"].all()
@@ -66,7 +66,8 @@ def test_planted_red_lines_are_said_by_the_agent(data: DemoData) -> None:
         for phrases in (scenes_zh.PHRASES, scenes_en.PHRASES) for red in phrases.red_lines for _ in (0,)
     }
     language = {agent.agent_id: agent.language for agent in data.agents}
-    said = data.tables["messages"].filter(pl.col("role") == "agent").group_by("conversation_key").agg("text")
+    said = data.tables["messages"].filter(pl.col("role") == "agent").group_by("conversation_id").agg("text")
+    said = said.with_columns(conversation_key=pl.format("demo:{}", "conversation_id"))
     broken = data.truth.filter(pl.col("red_lines").list.len() > 0).join(said, on="conversation_key")
     assert broken.height > 10
     for row in broken.iter_rows(named=True):
