@@ -16,26 +16,27 @@ STAR = "*"
 _DIGIT = r"[0-9０-９]"
 _GAP = r"[ \-－—·.]?"
 _EMAIL = re.compile(r"(?<![\w.+-])([A-Za-z0-9_.+-]{1,64})@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+)")
-_NUMBER = re.compile(rf"(?<![0-9０-９A-Za-z*])(?:\+|＋)?{_DIGIT}(?:{_GAP}[0-9０-９*]){{6,22}}[Xx]?(?![0-9０-９A-Za-z*])")
+_NUMBER = re.compile(rf"(?<![0-9０-９*])(?:\+|＋)?{_DIGIT}(?:{_GAP}[0-9０-９*]){{6,22}}(?:[Xx](?![A-Za-z0-9]))?(?![0-9０-９*])")
 _PHONE_FORMS = (
     re.compile(r"(?:86|0086)?1[3-9]\d{9}"),        # mainland mobile
     re.compile(r"0\d{2,3}[2-9]\d{6,7}"),           # mainland landline with area code
     re.compile(r"(?:400|800)\d{7}"),
 )
 _SPOKEN = re.compile(rf"(?i)((?:电话|手机|联系方式|卡号|银行卡|\b(?:phone|mobile|cell|tel|card|call me (?:at|on))\b)[^0-9０-９*\n]{{0,12}})((?:\+?{_DIGIT}(?:{_GAP}{_DIGIT}){{5,18}}))(?![0-9０-９*])")
-_FOREIGN_PHONE = re.compile(r"(?<![\w*])(?:\+\d{1,3}[ -]?)?\(?\d{3}\)?[ -]\d{3}[ -]\d{4}(?![\w*])")
-_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_FOREIGN_PHONE = re.compile(r"(?<![\w*])(?:\+\d{1,3}[ .-]?(?:\(?\d{2,4}\)?[ .-]?){2,4}\d{2,4}|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4})(?![\w*])")
 
 _REGION = r"(?:[\u4e00-\u9fff]{2,8}?(?:省|自治区|特别行政区|市|自治州|地区|盟|州|区|县|旗|镇|乡|街道|新区|开发区))"
 _HOUSE = r"(?:[\u4e00-\u9fffA-Za-z0-9０-９\-－#]{1,24}?(?:路|街|道|巷|弄|胡同|里|村|小区|花园|大厦|广场|公寓|苑|园|城|庄|大道|号楼|栋|幢|座|单元|室|号))"
 _ADDRESS_ZH = re.compile(rf"(?:{_REGION}){{1,5}}(?:{_HOUSE}){{1,6}}[0-9０-９\-]{{0,8}}(?:号楼|栋|幢|座|单元|层|楼|室|号|房)?|[\u4e00-\u9fff]{{2,10}}(?:路|街|大道|巷|弄)[0-9０-９]{{1,6}}(?:号|弄)(?:[0-9０-９A-Za-z\-]{{1,8}}(?:号楼|栋|幢|座|单元|层|楼|室|号|房))*")
 _ADDRESS_EN = re.compile(
     r"(?i)(?<![\w*])\d{1,6}[ ](?:[A-Z][\w.'-]*[ ]){1,4}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|way|place|pl|square|terrace)\b\.?"
-    r"(?:,?[ ](?:apt|apartment|suite|unit|flat|#)[ ]?\w{1,6})?"
+    r"(?:,?[ ](?:apt|apartment|suite|unit|flat|#)[ ]?\w{1,6})?(?:,[ ][A-Z][\w' -]{1,30})?(?:,?[ ][A-Z]{2}[ ]\d{5}(?:-\d{4})?)?"
 )
 _NAME_ZH = re.compile(
     r"((?:收件人|收货人|联系人|姓名|名字是?|本人叫|我叫|我姓名是?|户名|开户名)(?:是|为|叫|[:：])?[ ]?)([\u4e00-\u9fff·]{2,4}?)(?=[\s,，.。;；!！?？、:：的电手]|$)"
 )
+_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
+_TITLED_ZH = re.compile(rf"([{_SURNAMES}])([\u4e00-\u9fff]{{1,2}})(?=先生|女士|小姐)")
 _NAME_EN = re.compile(r"(\b(?:[Mm]y name is|[Tt]his is|[Rr]ecipient:?|[Nn]ame:|[Mm]r\.?|[Mm]rs\.?|[Mm]s\.?|[Dd]ear)[ ])([A-Z][a-z]+(?:[ ][A-Z][a-z]+){0,2})")
 
 
@@ -50,6 +51,7 @@ def mask_text(text: str, names: Iterable[str] = ()) -> str:
     masked = _ADDRESS_ZH.sub(_hide_address, masked)
     masked = _ADDRESS_EN.sub(lambda m: STAR * len(m.group()), masked)
     masked = _NAME_ZH.sub(lambda m: m.group(1) + mask_name(m.group(2)), masked)
+    masked = _TITLED_ZH.sub(lambda m: m.group(1) + STAR * len(m.group(2)), masked)
     masked = _NAME_EN.sub(lambda m: m.group(1) + " ".join(mask_name(part) for part in m.group(2).split(" ")), masked)
     for name in sorted({n for n in names if n and len(n) >= 2}, key=len, reverse=True):
         masked = masked.replace(name, mask_name(name))
@@ -121,7 +123,20 @@ def mask_frame(frame: pl.DataFrame, texts: Iterable[str] = SENSITIVE) -> pl.Data
     return frame.with_columns(columns)
 
 
-_SUSPECT = r"[0-9０-９@]|收件|收货|联系人|姓名|名字|叫|户名|路|街|巷|弄|村|小区|(?i:name|this is|recipient|mr|ms|dear)"
+def mask_column(column: pl.Expr | str) -> pl.Expr:
+    """Expression that masks a text column; cells without anything suspect are passed through untouched."""
+    expr = pl.col(column) if isinstance(column, str) else column
+    return expr.map_batches(_mask_suspects, return_dtype=pl.String)
+
+
+def _mask_suspects(column: pl.Series) -> pl.Series:
+    index = column.str.contains(_SUSPECT).fill_null(False).arg_true()
+    if not len(index):
+        return column
+    return column.scatter(index, pl.Series([mask_text(text) for text in column.gather(index)], dtype=pl.String))
+
+
+_SUSPECT = r"先生|女士|小姐|[0-9０-９@]|收件|收货|联系人|姓名|名字|叫|户名|路|街|巷|弄|村|小区|(?i:name|this is|recipient|mr|ms|dear)"
 
 
 def _each_suspect(frame: pl.DataFrame, name: str) -> pl.Series:
@@ -155,6 +170,13 @@ def _plain(text: str) -> str:
 def _hide_number(match: re.Match[str]) -> str:
     found = match.group()
     digits = _plain(found)
+    if digits[-1:] in "xX" and len(digits) != 18:
+        found, digits, rest = found[:-1], digits[:-1], found[-1]
+        return _hide_found(found, digits) + rest
+    return _hide_found(found, digits)
+
+
+def _hide_found(found: str, digits: str) -> str:
     if STAR in digits:
         return found  # masked already
     if _is_id_card(digits):
@@ -183,11 +205,8 @@ def luhn(digits: str) -> bool:
 
 
 def _is_id_card(digits: str) -> bool:
-    """A Chinese resident ID: 17 digits and a check character (GB 11643-1999), with a possible date of birth."""
-    if not re.fullmatch(r"[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]", digits):
-        return False
-    check = sum(int(d) * w for d, w in zip(digits, _ID_WEIGHTS, strict=False)) % 11
-    return "10X98765432"[check] == digits[-1].upper()
+    """Whether it reads as a Chinese resident ID (GB 11643-1999). The check character is not asked: a mistyped card is still a card."""
+    return re.fullmatch(r"[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]", digits) is not None
 
 
 def _hide_email(match: re.Match[str]) -> str:
