@@ -20,19 +20,18 @@ from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.inspections import (
     DraftView,
+    check_sheet,
     has_draft,
     rubric_version_of,
-    rules_in_force,
     rules_with_files,
     write_draft,
 )
 from qa.leases import LEASE, content_of, find, refuse_own
 from qa.policy import Actor, Right, require
-from qa.scorecards import rubric_of
 from qa.tables import Assignment, Draft, Inspection, RuleVersion, Sample
 from qa.workbench import Workbench
 from qa.workspace import Workspace, workspace
-from scoring.sheet import CONFIRMED, HitDecision, Outcome, Sheet, SheetError, check
+from scoring.sheet import CONFIRMED, HitDecision, Outcome, Sheet
 
 UNDO = timedelta(seconds=10)
 _LATENCY = timedelta(seconds=5)
@@ -115,7 +114,7 @@ def submit(
     hit is undecided, `Stale` when somebody else has the place now, `Conflict` when it is finished.
     """  # fmt: skip
     require(actor, Right.INSPECT)
-    marks = _read(sheet)
+    marks = verdict_ledger.read(sheet)
     if not 8 <= len(nonce) <= 64:
         raise Invalid(N_("The request has no proper mark against repetition. Reload the page."))
     try:
@@ -182,13 +181,6 @@ def _submit(
     return Submitted(inspection_id, outcome, now + UNDO, repeated=False)
 
 
-def _read(sheet: Sheet | Mapping[str, Any]) -> Sheet:
-    try:
-        return sheet if isinstance(sheet, Sheet) else Sheet.from_dict(sheet)
-    except SheetError as problem:
-        raise verdict_ledger.refused(problem.problems[0]) from problem
-
-
 def _seconds(value: int | None) -> int | None:
     return None if value is None else max(0, min(int(value), 24 * 3600))
 
@@ -215,17 +207,6 @@ def _lost(session: Session, actor: Actor, assignment_id: int) -> Conflict:
     if place.lease_by != actor.user_id:
         return Stale(N_("This sample is no longer in your hands: a colleague has taken it, or it was given back. Your draft is kept."))
     return Stale(N_("This sample changed since you opened it. Open it again; your draft is kept."))
-
-
-def check_sheet(session: Session, sample: Sample, rubric_version_id: int, sheet: Sheet) -> None:
-    """Raise `Invalid` at the first thing that keeps `sheet` from counting for `sample`."""
-    seqs = {message["seq"] for message in content_of(session, sample.id).get("messages", ())}
-    suspected = set(rules_with_files(session, sample))
-    allowed = suspected | rules_in_force(session)
-    for problem in check(rubric_of(session, rubric_version_id), sheet, seqs=seqs, rules=allowed):
-        raise verdict_ledger.refused(problem)
-    for rule_id in sorted(suspected - {hit.rule_id for hit in sheet.hits}):
-        raise Invalid(N_("Red line {rule} was found in this conversation: confirm or clear it before you submit."), rule=rule_id)
 
 
 def _decide(session: Session, actor: Actor, now: datetime, sample: Sample, sheet: Sheet) -> None:

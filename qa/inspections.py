@@ -9,8 +9,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, insert, select
 from sqlalchemy.orm import Session
 
+from qa import verdict_ledger
+from qa.errors import Invalid
+from qa.i18n import N_
+from qa.leases import content_of
 from qa.policy import Actor
+from qa.scorecards import rubric_of
 from qa.tables import Assignment, CalibrationRound, Draft, Draw, RuleVersion, Sample, Violation
+from scoring.sheet import Sheet, check
 
 
 @dataclass(frozen=True)
@@ -79,3 +85,14 @@ def files_of(sample: Sample) -> tuple[ColumnElement[bool], ...]:
 def rules_in_force(session: Session) -> set[str]:
     """Rules an inspector may add by hand: what the machine has missed."""
     return set(session.scalars(select(RuleVersion.rule_id).where(RuleVersion.state == "published")))
+
+
+def check_sheet(session: Session, sample: Sample, rubric_version_id: int, sheet: Sheet) -> None:
+    """Raise `Invalid` at the first thing that keeps `sheet` from counting for `sample`."""
+    seqs = {message["seq"] for message in content_of(session, sample.id).get("messages", ())}
+    suspected = set(rules_with_files(session, sample))
+    allowed = suspected | rules_in_force(session)
+    for problem in check(rubric_of(session, rubric_version_id), sheet, seqs=seqs, rules=allowed):
+        raise verdict_ledger.refused(problem)
+    for rule_id in sorted(suspected - {hit.rule_id for hit in sheet.hits}):
+        raise Invalid(N_("Red line {rule} was found in this conversation: confirm or clear it before you submit."), rule=rule_id)

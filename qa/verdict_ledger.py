@@ -158,6 +158,14 @@ def compute(session: Session, sample_id: int, rubric_version_id: int, sheet: She
         raise refused(problem.problems[0]) from problem
 
 
+def read(sheet: Sheet | Mapping[str, Any]) -> Sheet:
+    """A sheet from plain data that may come from a browser. Raises `Invalid` naming the field."""
+    try:
+        return sheet if isinstance(sheet, Sheet) else Sheet.from_dict(sheet)
+    except SheetError as problem:
+        raise refused(problem.problems[0]) from problem
+
+
 def _rulings(session: Session, sample_id: int) -> Mapping[str, bool]:
     """What managers have ruled on the red lines of this sample: rule → it was one."""
     rows = session.execute(
