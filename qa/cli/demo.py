@@ -76,7 +76,7 @@ def links(bench: Workbench) -> list[Link]:
     now = datetime.now(UTC)
     made = []
     for role, login in wanted:
-        token = accounts.new_link(bench, SYSTEM, accounts.find(bench, SYSTEM, login=login).user_id, now=now)
+        token = accounts.new_link(bench, SYSTEM, accounts.find(bench, SYSTEM, login=login).id, now=now)
         made.append(Link(role.value, login, f"{server.address(bench.config)}/login/link?token={token}"))
     return made
 
