@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, escape, showing_errors
-from qa import cases, rubrics, rules, search
+from qa import cases, reports, search
 from qa.cases import CaseText, CaseView
 from qa.i18n import LANGUAGE_NAMES, N_
 from qa.policy import Right
@@ -54,8 +54,8 @@ class _Labels:
 
     def __init__(self, page: Page) -> None:
         t = page.t
-        self.criteria = {c.id: t.label(c.label.zh, c.label.en) for d in rubrics.current(page.bench).dimensions for c in d.criteria}
-        self.rules = {r.id: t.label(r.name.zh, r.name.en) for r in rules.in_force(page.bench)}
+        self.criteria = {id_: label.pick(t.language) for id_, label in reports.criterion_labels(page.bench).items()}
+        self.rules = {id_: label.pick(t.language) for id_, label in reports.rule_names(page.bench).items()}
 
     def criterion(self, criterion_id: str) -> str:
         return self.criteria.get(criterion_id, criterion_id)

@@ -123,9 +123,9 @@ def _rules(session: Session) -> dict[str, Label]:
     for rule_id, content in session.execute(
         select(RuleVersion.rule_id, RuleVersion.content).order_by(RuleVersion.version)
     ):
-        name = content.get("name")
-        if isinstance(name, dict):
-            names[rule_id] = Label(name.get("zh", ""), name.get("en", ""))
+        label = content.get("label")
+        if isinstance(label, dict):
+            names[rule_id] = Label(label.get("zh", ""), label.get("en", ""))
     return names
 
 
@@ -133,3 +133,20 @@ def rule_names(bench: Workbench) -> dict[str, Label]:
     """Names of all red-line rules, for labels of boards."""
     with bench.db.read() as session:
         return _rules(session)
+
+
+def criterion_labels(bench: Workbench) -> dict[str, Label]:
+    """Newest labels of all criteria by id."""
+    with Reader(bench) as reader:
+        return {item.id: item.label for item in reader.rubrics().criteria}
+
+
+def root_cause_labels(bench: Workbench) -> dict[str, Label]:
+    """Labels of the root causes by id, from the newest rubric that has them."""
+    labels: dict[str, Label] = {}
+    with bench.db.read() as session:
+        contents = session.scalars(select(RubricVersion.content).order_by(RubricVersion.id)).all()
+    for content in contents:
+        for cause in content.get("root_causes") or []:
+            labels[cause["id"]] = Label.from_dict(cause["label"])
+    return labels
