@@ -7,7 +7,17 @@ from qa.ingest.mapping import Mapping
 from qa.ingest.presets import PRESETS, Preset
 from qa.ingest.problems import Problem
 from qa.ingest.profiles import Profile, load_profile, profiles, save_profile
-from qa.ingest.service import Detected, ImportResult, Preview, commit, detect, history, preview, problem_list, suggest_source
+from qa.ingest.service import (
+    Detected,
+    ImportResult,
+    Preview,
+    commit,
+    detect,
+    history,
+    preview,
+    problem_list,
+    suggest_source,
+)
 
 __all__ = [
     "FIELDS", "KINDS", "PRESETS", "Counts", "Detected", "Field", "ImportResult", "Mapping", "Preset", "Preview", "Problem", "Profile", "commit",

@@ -101,7 +101,7 @@ def _header(cells: Iterable[str]) -> tuple[str, ...]:
 def _look_json(path: Path, encoding: str, text: str, size: int) -> Shape:
     lines = text.split("\n")
     records, whole = _json_records(lines[:SAMPLE_LINES]), False
-    if not records:
+    if not records or (len(records) == 1 and not any(line.strip() for line in lines[1:])):
         records, whole = _whole_document(path, encoding), True
     if not records:
         raise Invalid(N_("{file} looks like JSON, but no line of it is a JSON object. Write one conversation or message a line."), file=path.name)
@@ -139,11 +139,12 @@ def _whole_document(path: Path, encoding: str) -> list[dict[str, Any]]:
         lists = [value for value in document.values() if _is_list_of_objects(value)]
         inner = lists[0] if len(lists) == 1 else None
         # an object whose list is the messages of one conversation is itself the record
-        document = inner if inner is not None and len(document) <= 3 and not _has_text_parts(inner[0]) else [document]
+        document = inner if inner is not None and len(document) <= 3 and not _is_message(inner[0]) else [document]
     return [record for record in document if isinstance(record, dict)]
 
 
-def _has_text_parts(record: dict[str, Any]) -> bool:
+def _is_message(record: dict[str, Any]) -> bool:
+    """A conversation holds a list, a message does not."""
     return not any(isinstance(value, list) for value in record.values())
 
 
