@@ -149,7 +149,7 @@ def pattern_trouble(kind: Callable[[str, Evasion], Piece], text: str, evasion: E
         piece = kind(text, evasion)
     except PatternError as error:
         return str(error)
-    refused = search_error(piece.searches)
+    refused = search_error(piece.search)
     return f"the search engine refuses it ({refused}); make it shorter or its bounds smaller" if refused else None
 
 

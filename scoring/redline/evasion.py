@@ -381,7 +381,7 @@ def spelled_out() -> Node:
     """Two single ASCII letters in a row among marks: the sign of a spelled-out ASCII phrase."""
     single = chars(LETTERS + LETTERS.upper())
     mark = any_mark()
-    return Seq((mark, single, Repeat(mark, 1, 3), single, mark))
+    return Seq((mark, single, mark, Repeat(mark, 0, 2), single, mark))
 
 
 @cache

@@ -31,7 +31,6 @@ NONE: Pairs = np.empty((0, 2), dtype=np.int64)
 RECORD = "\x1e"
 NOTHING = Chars(())
 BORDER = "\n\0\n"  # NUL keeps matches inside a message, line ends let ``^ $`` hold at its edges
-NEVER = "[^\\x00-\U0010ffff]"
 
 
 class Engine(Protocol):
@@ -45,14 +44,13 @@ class Engine(Protocol):
 class HyperscanEngine:
     """Hyperscan in block mode over the joined messages; ``^ $`` hold at every line."""
 
-    def __init__(self, searches: Sequence[Sequence[Node]]) -> None:
-        pairs = [(show_bytes(tree).encode(), n) for n, trees in enumerate(searches) for tree in trees]
+    def __init__(self, searches: Sequence[Node]) -> None:
         self.count = len(searches)
         self.database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self.database.compile(
-            expressions=[pattern for pattern, _ in pairs],
-            ids=[n for _, n in pairs],
-            flags=[hyperscan.HS_FLAG_MULTILINE] * len(pairs),
+            expressions=[show_bytes(tree).encode() for tree in searches],
+            ids=list(range(self.count)),
+            flags=[hyperscan.HS_FLAG_MULTILINE] * self.count,
         )
 
     def scan(self, texts: pl.Series) -> Pairs:
@@ -88,8 +86,8 @@ def joined(texts: pl.Series) -> bytes:
 class PolarsEngine:
     """The same pairs from Polars' regular expressions: chunks of patterns first, single patterns on what is left."""
 
-    def __init__(self, searches: Sequence[Sequence[Node]]) -> None:
-        self.single = ["(?m)" + ("|".join(f"(?:{show(tree)})" for tree in trees) or NEVER) for trees in searches]
+    def __init__(self, searches: Sequence[Node]) -> None:
+        self.single = ["(?m)" + show(tree) for tree in searches]
         self.chunks = [
             (at, "|".join(f"(?:{pattern})" for pattern in self.single[at : at + CHUNK]))
             for at in range(0, len(self.single), CHUNK)
@@ -108,18 +106,17 @@ class PolarsEngine:
 
 
 class Finder:
-    """Candidates of numbered pieces, each given by its searching trees.
+    """Candidates of numbered pieces, each given by its searching tree.
 
     Three more patterns tell which messages must be searched again in a copy: characters to fold, invisible characters
     (the copy has none), ASCII letters spelled out among marks (the copy has no marks).
     """
 
-    def __init__(self, searches: Sequence[Sequence[Node]], engine: str | None = None) -> None:
+    def __init__(self, searches: Sequence[Node], engine: str | None = None) -> None:
         self.count = len(searches)
-        to_fold = odd(tree for trees in searches for tree in trees)
-        signs = ((to_fold,) if to_fold else (), (INVISIBLE,), (broad(spelled_out()),))
-        self.copies = (NOTHING, INVISIBLE, any_mark())
-        self.engine = make_engine([*searches, *signs], engine)
+        signs = ((odd(searches), NOTHING), (INVISIBLE, INVISIBLE), (broad(spelled_out()), any_mark()))
+        self.copies = tuple(without for sign, without in signs if sign is not None)
+        self.engine = make_engine([*searches, *(sign for sign, _ in signs if sign is not None)], engine)
 
     def candidates(self, texts: pl.Series) -> Pairs:
         """Array (n, 2) of (row, piece), sorted, without repeats; a superset of the true pairs."""
@@ -152,7 +149,7 @@ def ordered(found: Sequence[Pairs]) -> Pairs:
     return np.column_stack((packed >> 20, packed & 0xFFFFF))
 
 
-def make_engine(searches: Sequence[Sequence[Node]], name: str | None = None) -> Engine:
+def make_engine(searches: Sequence[Node], name: str | None = None) -> Engine:
     """The engine asked for (``"hyperscan"`` or ``"polars"``), or the best that can be imported."""
     if name not in (None, "hyperscan", "polars"):
         raise ValueError(f"expected engine hyperscan or polars, found {name!r}")
@@ -163,14 +160,14 @@ def make_engine(searches: Sequence[Sequence[Node]], name: str | None = None) -> 
     return PolarsEngine(searches)
 
 
-def search_error(trees: Sequence[Node]) -> str | None:
+def search_error(search: Node) -> str | None:
     """Why a searching engine refuses a piece, or None. Where hyperscan is missing only Polars is asked."""
     refusals: tuple[type[Exception], ...] = (pl.exceptions.ComputeError,)
     try:
         if hyperscan is not None:
             refusals = (*refusals, hyperscan.error)
-            HyperscanEngine([trees])
-        PolarsEngine([trees]).scan(pl.Series([""]))
+            HyperscanEngine([search])
+        PolarsEngine([search]).scan(pl.Series([""]))
     except refusals as error:
         return str(error)
     return None

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 
 from scoring.redline.evasion import folded, phrase_node, phrase_search, regex_node
 from scoring.redline.rule import Evasion, Guard, Rule, Terms
-from scoring.redline.syntax import Node, PatternError, branches, broad, hazard, parse, rewrite, show
+from scoring.redline.syntax import Node, PatternError, broad, hazard, parse, rewrite, show
 
 Span = tuple[int, int]
 
@@ -43,11 +43,11 @@ CONDITION_BEFORE = re.compile(
 
 @dataclass(frozen=True)
 class Piece:
-    """One phrase or regular expression: ``pattern`` decides, ``searches`` find at least every message that it matches."""
+    """One phrase or regular expression: ``pattern`` decides, ``search`` finds at least every message that it matches."""
 
     written: str
     pattern: str
-    searches: tuple[Node, ...]
+    search: Node
 
     @cached_property
     def exact(self) -> re.Pattern[str]:
@@ -85,7 +85,7 @@ def regex_piece(pattern: str, evasion: Evasion) -> Piece:
 
 
 def piece(written: str, exact: Node, search: Node) -> Piece:
-    return Piece(written, show(exact), tuple(dict.fromkeys(branches(broad(rewrite(search, folded))))))
+    return Piece(written, show(exact), broad(rewrite(search, folded)))
 
 
 def pieces(terms: Terms, evasion: Evasion) -> tuple[Piece, ...]:

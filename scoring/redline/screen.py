@@ -57,7 +57,7 @@ class Pass:
             for n, piece in enumerate(matcher.pieces):
                 owners[piece].append((rule, n))
         self.owners = list(owners.values())
-        self.finder = Finder([piece.searches for piece in owners], engine)
+        self.finder = Finder([piece.search for piece in owners], engine)
 
     def spans(self, texts: pl.Series) -> Iterator[tuple[int, int, str, list[tuple[int, int]]]]:
         """(row, rule, text, spans) of all messages that breach, exactly."""

@@ -382,20 +382,6 @@ def broad(node: Node) -> Node:
             return inner if inner == Seq(()) else Repeat(inner, low, high, lazy)
 
 
-def branches(node: Node) -> tuple[Node, ...]:
-    """Trees that together match what ``node`` matches: a long alternation is too large for a search engine in one piece."""
-    if isinstance(node, Alt):
-        return tuple(b for branch in node.branches for b in branches(branch))
-    if isinstance(node, Seq):
-        sizes = [len(i.branches) if isinstance(i, Alt) else 0 for i in node.items]
-        if max(sizes, default=0) > 3:
-            at = sizes.index(max(sizes))
-            widest = node.items[at]
-            assert isinstance(widest, Alt)
-            return tuple(Seq((*node.items[:at], b, *node.items[at + 1 :])) for b in widest.branches)
-    return (node,)
-
-
 # --- proof obligations ---------------------------------------------------------------------------------------------
 
 

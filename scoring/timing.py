@@ -1,0 +1,339 @@
+"""Reply times by platform definition.
+
+Owns what a round is, which rounds count, and the figures per conversation and per message; the platforms' definitions are
+data (:data:`DEFINITIONS`), each with its date and source mark. Refuses to know where messages come from, what the time is
+now, and which figure a shop should aim at. Times are whole seconds (fractions cut off). Messages without a time are
+tolerated: their rounds count as answered or not, but are never called fast or slow.
+
+Method: keep the parties' messages, pack conversation, order, time and side into one 64-bit key, sort once, and read rounds
+off the runs of equal sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+DAY = 24 * 60
+UNKNOWN = -1
+REQUIRED = ("conversation_key", "seq", "role", "sent_at")
+
+
+class Unit(StrEnum):
+    """What a platform counts."""
+
+    ROUND = "round"  # every round: from the customer's first open message to the first reply
+    FIRST = "first"  # only the first round of a conversation
+    BUYER = "buyer"  # a conversation counts when all its rounds are in time
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One platform's reply-time figure.
+
+    ``threshold_s``: in time means at most so many seconds. ``opens`` and ``closes``: business minutes of the day in which
+    a round's question (or, with ``by_session``, the conversation's first message) must fall, closes exclusive, may pass
+    midnight. ``answered_by``: roles whose message answers. ``period_days``: over how many days the platform sums; stored
+    with the figure, applied by the caller's choice of conversations. ``gathered``, ``verified``: standing of the source.
+    """
+
+    id: str
+    zh: str
+    en: str
+    platform: str
+    unit: Unit
+    threshold_s: int
+    opens: int = 0
+    closes: int = DAY
+    by_session: bool = False
+    answered_by: tuple[str, ...] = ("agent",)
+    period_days: int | None = None
+    note_zh: str = ""
+    note_en: str = ""
+    gathered: date = date(2026, 11, 22)
+    verified: bool = False
+
+
+def _stored(*definitions: Definition) -> Mapping[str, Definition]:
+    return MappingProxyType({d.id: d for d in definitions})
+
+
+DEFINITIONS: Mapping[str, Definition] = _stored(
+    Definition(
+        "taobao_3min", "淘宝 3 分钟响应率", "Taobao 3-minute response", "taobao", Unit.ROUND, 180, 8 * 60, DAY, period_days=30,
+        note_zh="近 30 天 08:00–24:00；一轮从第一句提问到第一句回复，连续多句未回算一轮。第三方转述，未核实。",
+        note_en="Last 30 days, 08:00–24:00; a round runs from the first question to the first answer, unanswered questions in a row are one round. Third-party reading, unverified.",
+    ),
+    Definition(
+        "jd_first_30s", "京东首次 30 秒应答率", "JD first reply in 30 seconds", "jd", Unit.FIRST, 30, 9 * 60, 23 * 60,
+        by_session=True, period_days=30,
+        note_zh="2021-12 更名；不计 23:00–09:00 开始的会话。第三方转述，未核实。",
+        note_en="Renamed 12/2021; leaves out sessions started 23:00–09:00. Third-party reading, unverified.",
+    ),
+    Definition(
+        "pdd_1hour", "拼多多有效回复率（1 小时）", "PDD effective reply (1 hour)", "pdd", Unit.BUYER, 3600, 8 * 60, 23 * 60, period_days=1,
+        note_zh="08:00–23:00，按买家按天；任一消息未回或超过 1 小时才回即不计有效；咨询人数 ≥100 时底线 50%。第三方转述，未核实。",
+        note_en="08:00–23:00, per buyer per day; any message unanswered or answered after an hour spoils the buyer; 50% line with 100 or more enquirers. Third-party reading, unverified.",
+    ),
+    Definition(
+        "pdd_5min", "拼多多 5 分钟回复率", "PDD 5-minute reply", "pdd", Unit.ROUND, 300, 8 * 60, 23 * 60, period_days=1,
+        note_zh="2026 年商业文章称底线 85%，未核实。",
+        note_en="A 2026 commercial article gives a line of 85%; unverified.",
+    ),
+    Definition(
+        "douyin_3min", "抖音 3 分钟人工回复率", "Douyin 3-minute human reply", "douyin", Unit.ROUND, 180, 9 * 60, 23 * 60, period_days=1,
+        note_zh="T−1，09:00–23:00，只计人工，底线 50%；另一文本为 08:00–23:00、30 天。被成功举报辱骂的买家此前 7 天的会话作废，由调用方剔除。未核实。",
+        note_en="T−1, 09:00–23:00, human replies only, 50% line; another text says 08:00–23:00 over 30 days. Sessions of buyers reported for abuse are void for the 7 days before: the caller leaves them out. Unverified.",
+    ),
+    Definition(
+        "xiaohongshu_3min", "小红书 3 分钟回复率", "Xiaohongshu 3-minute reply", "xiaohongshu", Unit.ROUND, 180, period_days=180,
+        note_zh="服务分 180 天口径的一项。第三方转述，未核实。",
+        note_en="Part of the 180-day service score. Third-party reading, unverified.",
+    ),
+    Definition(
+        "house", "店内口径：全天、每轮 3 分钟", "House figure: all day, every round in 3 minutes", "any", Unit.ROUND, 180,
+        note_zh="不依平台，供比较使用。", note_en="Tied to no platform, for comparison.", verified=True,
+    ),
+)  # fmt: skip
+
+
+# --- rounds --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Messages of both sides, sorted: conversation code, whole second (or UNKNOWN), is it the customer's."""
+
+    conversation: Ints
+    second: Ints
+    customer: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """One entry a round: conversation code, second of the question, seconds to the reply (UNKNOWN), was it answered."""
+
+    conversation: Ints
+    asked: Ints
+    reply: Ints
+    answered: Bools
+
+
+def _codes(keys: pl.Series) -> tuple[Ints, pl.Series]:
+    """Conversation keys as codes 0 … n−1 in order of first appearance, and the key of each code."""
+    runs = keys.rle_id().to_numpy()
+    first = np.flatnonzero(np.diff(runs, prepend=np.int64(-1)))
+    heads = keys.gather(first)  # one key a run: as short as the list of conversations when they come in one piece
+    unique = heads.unique(maintain_order=True)
+    if len(unique) == len(heads):
+        return runs.astype(np.int64), heads
+    codes = heads.to_frame("k").join(
+        unique.to_frame("k").with_row_index("code"), on="k", how="left", maintain_order="left"
+    )
+    return codes["code"].to_numpy().astype(np.int64)[runs], unique
+
+
+def _bits(largest: int) -> int:
+    return max(1, int(largest).bit_length())
+
+
+def _sort(conversation: Ints, seq: Ints, second: Ints, customer: Bools) -> Ordered:
+    """Order by conversation and seq: one np.sort of packed keys, or a lexsort when 64 bits do not hold them."""
+    if not len(seq):
+        return Ordered(conversation, second, customer)
+    known = second != UNKNOWN
+    base = int(second[known].min()) if known.any() else 0
+    order, time = seq - int(seq.min()), np.where(known, second - base + 1, 0)
+    order_bits, time_bits = _bits(int(order.max())), _bits(int(time.max()))
+    if _bits(int(conversation.max())) + order_bits + time_bits + 1 > 64:
+        at = np.lexsort((seq, conversation))
+        return Ordered(conversation[at], second[at], customer[at])
+    key = conversation.astype(np.uint64)
+    for part, bits in ((order, order_bits), (time, time_bits), (customer, 1)):
+        key <<= np.uint64(bits)
+        key |= part.astype(np.uint64)
+    key.sort()
+    when = ((key >> np.uint64(1)) & np.uint64((1 << time_bits) - 1)).astype(np.int64)
+    return Ordered(
+        (key >> np.uint64(order_bits + time_bits + 1)).astype(np.int64),
+        np.where(when == 0, UNKNOWN, when - 1 + base),
+        (key & np.uint64(1)).astype(np.bool_),
+    )
+
+
+def _rounds(lines: Ordered) -> Rounds:
+    """A round is a run of customer messages; the run after it in the same conversation answers it."""
+    conv, side = lines.conversation, lines.customer
+    if not len(conv):
+        none = np.empty(0, dtype=np.int64)
+        return Rounds(none, none, none, np.empty(0, dtype=np.bool_))
+    starts = np.flatnonzero(np.r_[True, (conv[1:] != conv[:-1]) | (side[1:] != side[:-1])])
+    conv, side, second = conv[starts], side[starts], lines.second[starts]
+    answered = np.r_[conv[1:] == conv[:-1], False]
+    reply_at = np.r_[second[1:], UNKNOWN]
+    known = answered & (second != UNKNOWN) & (reply_at != UNKNOWN)
+    reply = np.where(known, np.maximum(reply_at - second, 0), UNKNOWN)
+    return Rounds(conv[side], second[side], reply[side], answered[side])
+
+
+def _in_hours(seconds: Ints, definition: Definition, tz: str) -> Bools:
+    """Does each moment fall into the definition's business hours? Moments of unknown time do only when hours are all day."""
+    if definition.opens == 0 and definition.closes == DAY:
+        return np.ones(len(seconds), dtype=np.bool_)
+    local = pl.Series(seconds).cast(pl.Int64) * 1_000_000
+    clock = local.cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(tz)
+    minute = (clock.dt.hour().cast(pl.Int32) * 60 + clock.dt.minute().cast(pl.Int32)).to_numpy()
+    after, before = minute >= definition.opens, minute < definition.closes
+    inside = after & before if definition.opens <= definition.closes else after | before
+    return np.asarray(inside & (seconds != UNKNOWN), dtype=np.bool_)
+
+
+def _require(messages: pl.DataFrame) -> None:
+    missing = [c for c in REQUIRED if c not in messages.columns]
+    if missing:
+        raise ValueError(f"messages lack the column {missing[0]!r}")
+
+
+def _seconds(sent_at: pl.Series) -> Ints:
+    return sent_at.dt.epoch("s").cast(pl.Int64).fill_null(UNKNOWN).to_numpy().astype(np.int64, copy=False)
+
+
+def conversation_metrics(messages: pl.DataFrame, definition: Definition, tz: str) -> pl.DataFrame:
+    """Reply times of every conversation in ``messages`` (conversation_key, seq, role, sent_at; complete conversations).
+
+    Columns: ``conversation_key``; ``rounds`` that count under the definition, of which ``answered``, ``in_time`` and
+    ``untimed`` (answered, but a time is missing); ``unanswered``; ``first_reply_s`` of the first counted round,
+    ``mean_reply_s``, ``max_reply_s`` over timed rounds (null without any); ``counts`` whether the conversation enters the
+    platform's figure and ``good`` whether it does so well (unit first: the first round in time; unit buyer: all rounds;
+    unit round: null). Rows in order of first appearance. Raises ValueError naming a missing column.
+    """
+    _require(messages)
+    roles = ("customer", *definition.answered_by)
+    codes, keys = _codes(messages["conversation_key"])
+    keep = messages["role"].is_in(roles).to_numpy()
+    parties = messages.select("seq", "role", "sent_at").filter(pl.Series(keep))
+    seq = parties["seq"].cast(pl.Int64).to_numpy()
+    customer = (parties["role"] == "customer").to_numpy()
+    lines = _sort(codes[keep], seq, _seconds(parties["sent_at"]), customer)
+    rounds = _rounds(lines)
+    return _summed(rounds, _counted(lines, rounds, definition, tz), definition, keys)
+
+
+def _counted(lines: Ordered, rounds: Rounds, definition: Definition, tz: str) -> Bools:
+    """Which rounds the definition counts: those in hours, and for the unit first only the first of a conversation."""
+    if definition.by_session:
+        first = np.flatnonzero(np.diff(lines.conversation, prepend=np.int64(-1)))
+        started = np.full(int(lines.conversation[-1]) + 1 if len(first) else 0, UNKNOWN, dtype=np.int64)
+        started[lines.conversation[first]] = lines.second[first]
+        counted = _in_hours(started[rounds.conversation], definition, tz)
+    else:
+        counted = _in_hours(rounds.asked, definition, tz)
+    if definition.unit is Unit.FIRST:
+        counted &= np.diff(rounds.conversation, prepend=np.int64(-1)) != 0
+    return counted
+
+
+def _summed(rounds: Rounds, counted: Bools, definition: Definition, keys: pl.Series) -> pl.DataFrame:
+    """Counts, first, mean and longest reply of the counted rounds by conversation."""
+    n = len(keys)
+    conv, reply, answered = rounds.conversation[counted], rounds.reply[counted], rounds.answered[counted]
+    timed = reply != UNKNOWN
+
+    def count(chosen: Bools | None = None) -> Ints:
+        return np.bincount(conv if chosen is None else conv[chosen], minlength=n)
+
+    total, in_time, with_time = count(), count(timed & (reply <= definition.threshold_s)), count(timed)
+    seconds = np.bincount(conv[timed], weights=reply[timed], minlength=n)
+    longest, first = np.full(n, UNKNOWN, dtype=np.int64), np.full(n, UNKNOWN, dtype=np.int64)
+    if timed.any():
+        edge = np.flatnonzero(np.diff(conv[timed], prepend=np.int64(-1)))
+        longest[conv[timed][edge]] = np.maximum.reduceat(reply[timed], edge)
+    opening = np.flatnonzero(np.diff(conv, prepend=np.int64(-1)))
+    first[conv[opening]] = reply[opening]
+    judged = {Unit.FIRST: in_time > 0, Unit.BUYER: in_time == total}.get(definition.unit)
+    counts = pl.DataFrame(
+        {
+            "conversation_key": keys,
+            "rounds": total.astype(np.int32),
+            "answered": count(answered).astype(np.int32),
+            "in_time": in_time.astype(np.int32),
+            "untimed": count(answered & ~timed).astype(np.int32),
+            "unanswered": count(~answered).astype(np.int32),
+            "first_reply_s": first,
+            "mean_reply_s": np.divide(seconds, with_time, out=np.full(n, np.nan), where=with_time > 0),
+            "max_reply_s": longest,
+            "counts": total > 0,
+        }
+    )
+    good = pl.Series("good", judged, dtype=pl.Boolean) if judged is not None else pl.lit(None, pl.Boolean).alias("good")
+    return counts.with_columns(
+        pl.col("first_reply_s", "max_reply_s").replace(UNKNOWN, None),
+        pl.col("mean_reply_s").fill_nan(None),
+        good,
+    ).with_columns(pl.when("counts").then("good").alias("good"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A platform figure: ``good`` of ``total``, with ``untimed`` of them left out because a time is missing."""
+
+    good: int
+    total: int
+    untimed: int
+
+    @property
+    def share(self) -> float | None:
+        """good ÷ total, None when nothing counts."""
+        return self.good / self.total if self.total else None
+
+
+def rate(metrics: pl.DataFrame, definition: Definition) -> Rate:
+    """The platform's figure over the conversations of :func:`conversation_metrics`.
+
+    Rounds answered at an unknown time are left out of both counts; with units first and buyer, so are the conversations
+    that hold one.
+    """
+    untimed = int(metrics["untimed"].sum())
+    if definition.unit is Unit.ROUND:
+        return Rate(int(metrics["in_time"].sum()), int(metrics["rounds"].sum()) - untimed, untimed)
+    clear = metrics.filter(pl.col("counts") & (pl.col("untimed") == 0))
+    return Rate(int(clear["good"].sum()), clear.height, int((metrics["untimed"] > 0).sum()))
+
+
+def message_gaps(messages: pl.DataFrame, slow_after_s: int = 180) -> pl.DataFrame:
+    """Waits inside transcripts, one row a message in the order of conversation_key and seq.
+
+    Columns: ``conversation_key``, ``seq``; ``gap_s`` since the message before (any role); ``reply_s`` on an agent's first
+    reply: seconds since the customer's first open message; ``slow``: reply_s > ``slow_after_s`` (null where there is no
+    reply_s). Unknown times give null. Raises ValueError naming a missing column.
+    """
+    _require(messages)
+    second = pl.col("sent_at").dt.epoch("s")
+    party = pl.col("role").is_in(["customer", "agent"])
+    ordered = messages.select(*REQUIRED).sort("conversation_key", "seq")
+    gaps = ordered.with_columns((second - second.shift().over("conversation_key")).clip(0).alias("gap_s"))
+    talk = (
+        gaps.filter(party)
+        .with_columns(pl.struct("conversation_key", pl.col("role") == "customer").rle_id().alias("run"))
+        .with_columns(second.first().over("run").alias("opened"), pl.int_range(pl.len()).over("run").alias("nth"))
+    )
+    heads = talk.filter(pl.col("nth") == 0).with_columns(
+        pl.col("opened").shift().over("conversation_key").alias("asked"),
+        pl.col("role").shift().over("conversation_key").alias("before"),
+    )
+    replies = heads.filter((pl.col("role") == "agent") & (pl.col("before") == "customer")).select(
+        "conversation_key", "seq", (pl.col("opened") - pl.col("asked")).clip(0).alias("reply_s")
+    )
+    return gaps.join(replies, on=["conversation_key", "seq"], how="left", maintain_order="left").select(
+        "conversation_key", "seq", "gap_s", "reply_s", (pl.col("reply_s") > slow_after_s).alias("slow")
+    )
