@@ -2,7 +2,7 @@
 
 from qa.draws.design import PlanDesign, SourceQuota
 from qa.draws.frames import Period
-from qa.draws.plans import PlanView, archive_plan, create_plan, edit_plan, get_plan, list_plans
+from qa.draws.plans import Choices, PlanView, archive_plan, choices, create_plan, edit_plan, get_plan, list_plans
 from qa.draws.previewing import Load, PlanPreview, TradePoint, preview, trade
 from qa.draws.publishing import Published, publish
 from qa.draws.receipts import (
@@ -21,8 +21,8 @@ from qa.draws.receipts import (
 from qa.draws.replacing import Replaced, replace
 
 __all__ = [
-    "DrawView", "Load", "Period", "PlanDesign", "PlanPreview", "PlanView", "Published", "ReceiptFile", "Replaced", "SourceQuota",
-    "TradePoint", "Verification", "archive_plan", "create_plan", "edit_plan", "export_receipt", "get_draw", "get_plan",
+    "Choices", "DrawView", "Load", "Period", "PlanDesign", "PlanPreview", "PlanView", "Published", "ReceiptFile", "Replaced", "SourceQuota",
+    "TradePoint", "Verification", "archive_plan", "choices", "create_plan", "edit_plan", "export_receipt", "get_draw", "get_plan",
     "list_draws", "list_plans", "preview", "publish", "read_receipt", "receipt_from_file", "receipt_of", "replace", "samples", "trade",
     "verify",
 ]

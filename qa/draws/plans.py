@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import polars as pl
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -16,7 +17,7 @@ from qa.draws.design import PlanDesign
 from qa.errors import Conflict, Invalid, NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.tables import Draw, Plan, RubricVersion, User
+from qa.tables import Agent, Draw, Plan, RubricVersion, User
 from qa.workbench import Workbench
 from scoring.draw import commit
 
@@ -175,3 +176,28 @@ def _view(session: Session, plan: Plan) -> PlanView:
 def _plain(value: object) -> object:
     """Tuples and lists compare equal, as they do in JSON."""
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the form of a plan can offer."""
+
+    teams: tuple[str, ...]
+    shops: tuple[str, ...]
+    inspectors: tuple[tuple[int, str], ...]
+    newest: datetime | None
+    """Start of the newest conversation: a draw looks for its period there."""
+
+
+def choices(bench: Workbench, actor: Actor) -> Choices:
+    """Teams of the roster, shops of the archive, and everybody who may inspect."""
+    require(actor, Right.PLAN_DRAW)
+    chats = bench.archive.at().scan("conversations")
+    shops = chats.select(pl.col("shop").drop_nulls().unique().sort()).collect()
+    newest = chats.select(pl.col("started_at").max()).collect().item()
+    with bench.db.read() as session:
+        teams = session.scalars(select(Agent.team).where(Agent.team != "").distinct().order_by(Agent.team)).all()
+        people = session.execute(
+            select(User.id, User.display_name).where(User.active, User.role.in_(("inspector", "lead"))).order_by(User.id)
+        ).all()
+    return Choices(tuple(teams), tuple(shop for shop in shops["shop"] if shop), tuple((i, name) for i, name in people), newest)

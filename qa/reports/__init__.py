@@ -3,10 +3,11 @@
 from qa.reports.agents import AgentReport, CaseLink, LedgerEntry, Part, Person, Replies, agent_report, roster
 from qa.reports.boards import OWNERS, HeatMap, LossBoard, heat_map, losses, root_causes
 from qa.reports.metrics import Metric
-from qa.reports.results import Result, behind, result, results, rule_names
+from qa.reports.results import Result, behind, criterion_labels, result, results, root_cause_labels, rule_names
 from qa.reports.scope import BUCKETS, GROUPS, Item, Scope
 from qa.reports.standings import Ranking, Standings, ranking, standings
-from qa.reports.trends import SMALL_N, DatedMeasure, Effect, Overview, Trend, TrendSignal, effect, overview, trend
+from qa.reports.trends import SMALL_N, DatedMeasure, Effect, Overview, Trend, TrendSignal, effect, overview, own_overview, trend
+from scoring.explain import Explanation
 
 __all__ = [
     "BUCKETS",
@@ -17,6 +18,7 @@ __all__ = [
     "CaseLink",
     "DatedMeasure",
     "Effect",
+    "Explanation",
     "HeatMap",
     "Item",
     "LedgerEntry",
@@ -34,13 +36,16 @@ __all__ = [
     "TrendSignal",
     "agent_report",
     "behind",
+    "criterion_labels",
     "effect",
     "heat_map",
     "losses",
     "overview",
+    "own_overview",
     "ranking",
     "result",
     "results",
+    "root_cause_labels",
     "root_causes",
     "roster",
     "rule_names",

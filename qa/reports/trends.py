@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from qa.errors import Invalid
 from qa.i18n import N_
-from qa.policy import Actor, Right, require
+from qa.policy import Actor, Right, require, require_own
 from qa.reports import metrics as m
 from qa.reports.metrics import Metric
 from qa.reports.scope import BUCKETS, GROUPS, Reader, Scope, bucketed, group_column, names_of
@@ -247,3 +247,11 @@ def overview(bench: Workbench, actor: Actor) -> Overview:
         tuple(sorted({s for s in lists["shop"] if s})), tuple(sorted({c for c in lists["channel"] if c})), tuple(teams),
         m.all_metrics(rubrics),
     )
+
+
+def own_overview(bench: Workbench, actor: Actor, agent_id: str) -> Overview:
+    """The same for one agent's page: the span of their own results, and no filters."""
+    require_own(actor, agent_id)
+    with Reader(bench) as reader:
+        days = reader.rows(Scope(agents=(agent_id,))).select("day").collect()["day"]
+    return Overview(len(days), days.min(), days.max(), (), (), (), ())  # type: ignore[arg-type]

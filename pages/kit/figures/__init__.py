@@ -1,6 +1,6 @@
 """Figures of the reports: frames of the read side in, Plotly figures out, in the colours and language of the page."""
 
-from pages.kit.figures.charts import dots, heat, pareto, trade, trend
+from pages.kit.figures.charts import MAX_SERIES, dots, heat, pareto, trade, trend
 from pages.kit.figures.template import Look, look, show
 
-__all__ = ["Look", "dots", "heat", "look", "pareto", "show", "trade", "trend"]
+__all__ = ["MAX_SERIES", "Look", "dots", "heat", "look", "pareto", "show", "trade", "trend"]

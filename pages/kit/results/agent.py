@@ -1,0 +1,233 @@
+"""The agent page: score with interval and best guess, what cost the points, red lines, replies, cases, single results.
+
+The same page serves the lead (any agent) and the agent (their own only); the read side decides what each may see.
+"""
+
+from __future__ import annotations
+
+import html
+
+import polars as pl
+import streamlit as st
+
+from pages.kit import figures, nav
+from pages.kit.figures.charts import hover
+from pages.kit.guard import Page
+from pages.kit.results import filters, printing
+from pages.kit.results.trends import result_list
+from pages.kit.widgets import empty, escape, score_text, showing_errors
+from qa import reports
+from qa.i18n import N_
+from qa.policy import Right
+from qa.reports import AgentReport, Result
+
+STATES = {
+    "suspected": N_("Suspected"), "confirmed": N_("Confirmed"), "upheld": N_("Upheld"), "acknowledged": N_("Acknowledged"),
+    "appealed": N_("Appealed"), "closed": N_("Closed"),
+}
+
+
+def show(page: Page) -> None:
+    """The whole page."""
+    _ = page.t
+    people = reports.roster(page.bench, page.actor)
+    if not people:
+        empty(_("No agent to show"), _("Import the roster, or ask an admin to join your account to your name on it."))
+        return
+    verdict = st.query_params.get("verdict", "")
+    names = {person.agent_id: f"{person.name} · {person.team}" if person.team else person.name for person in people}
+    if page.actor.may(Right.VIEW_RESULTS):
+        agent_id = st.selectbox(_("Agent"), list(names), key="agent", bind="query-params", format_func=names.__getitem__)
+    else:
+        agent_id = people[0].agent_id
+    if not agent_id:
+        return
+    about = reports.own_overview(page.bench, page.actor, agent_id)
+    scope = filters.scope(page, about, people=False)
+    with showing_errors(page):
+        if verdict.isdecimal() and len(verdict) < 12:
+            _result(page, reports.result(page.bench, page.actor, int(verdict), _.language))
+        report = reports.agent_report(page.bench, page.actor, agent_id=agent_id, scope=scope)
+        _report(page, report, filters.describe(_, report.scope, about))
+
+
+def _report(page: Page, report: AgentReport, period: str) -> None:
+    _ = page.t
+    if not report.score.n:
+        empty(_("No results in this period"), _("Choose a longer period, or wait for the next draw."))
+        return
+    _headline(page, report, period)
+    left, right = st.columns([5, 4], gap="large")
+    with left:
+        _trend(page, report)
+        _results(page, report)
+    with right:
+        _parts(page, report)
+        _losses(page, report)
+    left, right = st.columns([5, 4], gap="large")
+    with left:
+        _ledger(page, report)
+    with right:
+        _replies(page, report)
+        _cases(page, report)
+    printing.offer(page, printing.agent_sheet(page, report, period), f"agent-{report.person.agent_id}")
+
+
+def _headline(page: Page, report: AgentReport, period: str) -> None:
+    _ = page.t
+    score, team = report.score, report.team
+    st.subheader(escape(report.person.name))
+    st.markdown(f"**{escape(score_text(_, score.value, score.low, score.high, score.n))}**")
+    lines = [period]
+    if score.units:
+        lines.append(_("{n} of {units} conversations reviewed", n=score.n, units=_.number(score.units)))
+    lines.append(_("team {score}", score=score_text(_, team.value, team.low, team.high, team.n)))
+    st.caption(escape(" · ".join(lines)))
+    notes = []
+    if report.best_guess is not None and page.actor.may(Right.VIEW_RESULTS):
+        notes.append(_("Best guess {value}: the score drawn towards the team as far as its uncertainty asks. For orientation, not for decisions.", value=_.number(report.best_guess, 1)))
+    if report.more:
+        notes.append(_("{n} more inspections would halve the interval.", n=_.number(report.more)))
+    if report.pending:
+        notes.append(_("{n} drawn samples are not scored yet: this is an estimate in progress.", n=report.pending))
+    for note in notes:
+        st.caption(escape(note))
+
+
+def _trend(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('Over time')}**")
+    chart = figures.trend(figures.look(page), report.trend, [report.person.agent_id], _("points"))
+    chart.update_layout(height=280)
+    figures.show(page, chart, key="agent_trend", name="agent-trend", alt=_("Score over time"))
+
+
+def _parts(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('Dimensions')}**")
+    rows = [
+        {"label": filters.metric_name(_, p.metric), "value": p.estimate.value, "low": p.estimate.low, "high": p.estimate.high, "n": p.estimate.n}
+        for p in report.parts if p.estimate.value is not None
+    ]
+    schema = {"label": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.Int64}
+    chart = figures.dots(figures.look(page), pl.DataFrame(rows, schema=schema), _("% earned"))
+    figures.show(page, chart, key="agent_parts", name="agent-dimensions", alt=_("Dimensions"))
+
+
+def _losses(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('What cost the points')}**")
+    frame = report.losses.frame.head(8)
+    if frame.is_empty():
+        st.caption(_("Nothing: no points were lost in the reviewed conversations."))
+        return
+    chart = figures.pareto(figures.look(page), labelled(page, frame), _("points lost per review"))
+    figures.show(page, chart, key="agent_losses", name="agent-losses", alt=_("What cost the points"))
+
+
+def labelled(page: Page, frame: pl.DataFrame) -> pl.DataFrame:
+    """Losses with a label in the page's language and whether they are red lines."""
+    rules = reports.rule_names(page.bench)
+    criteria = reports.criterion_labels(page.bench)
+    labels = []
+    for row in frame.iter_rows(named=True):
+        found = rules.get(row["id"]) if row["kind"] == "redline" else criteria.get(row["id"])
+        text = found.pick(page.t.language) if found else row["id"]
+        labels.append(f"{row['id']} {text}" if row["kind"] == "redline" and found else text)
+    return frame.with_columns(label=pl.Series(labels, dtype=pl.String), red=pl.col("kind") == "redline")
+
+
+def _results(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('Single results')}**")
+    rows = reports.results(page.bench, page.actor, scope=report.scope)
+    result_list(page, rows, key="agent_results")
+
+
+def _ledger(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('Red lines on record')}**")
+    if not report.ledger:
+        st.caption(_("None in this period."))
+        return
+    st.dataframe(
+        {
+            _("When"): [page.t.when(e.occurred_at) for e in report.ledger],
+            _("Red line"): [f"{e.rule_id} {e.rule.pick(_.language)}" for e in report.ledger],
+            _("State"): [_(STATES.get(e.state, e.state)) for e in report.ledger],
+        },
+        hide_index=True, width="stretch", key="agent_ledger", height=min(36 * (len(report.ledger) + 1) + 4, 320),
+    )
+    st.caption(_("Case files from screening and inspection; a verified red line is a fact, not an estimate."))
+
+
+def _replies(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('Reply times')}**")
+    r = report.replies
+    if r is None:
+        st.caption(_("No reply times: run the screening to compute them."))
+        return
+    first, gap = st.columns(2)
+    first.metric(_("First reply, median"), _seconds(page, r.first_reply), help=_("Team: {value}", value=_seconds(page, r.team_first_reply)))
+    gap.metric(_("Answered in time"), "–" if r.in_time is None else _.percent(r.in_time), help=_("Team: {value}", value="–" if r.team_in_time is None else _.percent(r.team_in_time)))
+    st.caption(escape(_("All {n} conversations of the period; {unanswered} questions were left unanswered.", n=_.number(r.conversations), unanswered=_.number(r.unanswered))))
+
+
+def _seconds(page: Page, value: float | None) -> str:
+    return "–" if value is None else page.t("{n} s", n=page.t.number(value))
+
+
+def _cases(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    if report.cases:
+        st.markdown(f"**{_('Cases that teach this')}**")
+        for case in report.cases:
+            nav.link(page, "cases.py", escape(case.title), case=str(case.id))
+
+
+def _result(page: Page, result: Result) -> None:
+    """One result, line by line."""
+    _ = page.t
+    with st.container(border=True):
+        st.markdown(f"**{escape(_('Result of {when}', when=page.t.when(result.occurred_at)))}** · {_.points(result.total)}")
+        rows = "".join(_line(page, line) for line in result.lines)
+        st.html(f'<table class="sc-lines"><tbody>{rows}<tr class="sum"><td>{html.escape(_("Total"))}</td><td></td><td>{_.points(result.total)}</td></tr></tbody></table>{LINES_CSS}')
+        if result.comment:
+            st.html(f'<div class="sc-text">{html.escape(result.comment)}</div>')
+        facts = [_("Unit {unit}", unit=result.unit_id), _("decided {when}", when=page.t.when(result.decided_at))]
+        if result.inspector:
+            facts.append(_("inspected by {name}", name=result.inspector))
+        if result.acknowledged_at:
+            facts.append(_("acknowledged {when}", when=page.t.when(result.acknowledged_at)))
+        st.caption(escape(" · ".join(facts)))
+        if st.button(_("Close"), key="close_result"):
+            del st.query_params["verdict"]
+            st.rerun()
+
+
+LINES_CSS = """<style>
+.sc-lines { border-collapse: collapse; width: 100%; max-width: 52rem; font-size: .93rem; }
+.sc-lines td { padding: .25rem .6rem .25rem 0; border: 0; border-bottom: 1px solid var(--st-border-color); vertical-align: top; }
+.sc-lines td:last-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.sc-lines small { display: block; opacity: .75; white-space: pre-wrap; overflow-wrap: anywhere; }
+.sc-lines tr.sum td { font-weight: 600; border-bottom: 0; }
+.sc-lines tr.redline td { color: VERMILION; }
+.sc-lines tr.free td { opacity: .75; }
+</style>""".replace("VERMILION", "#C8361D")
+
+
+def _line(page: Page, line: reports.Explanation) -> str:
+    _ = page.t
+    note = f"<small>{html.escape(line.note)}</small>" if line.note else ""
+    seqs = _("messages {list}", list=", ".join(str(seq + 1) for seq in line.evidence)) if line.evidence else ""
+    about = " · ".join(part for part in (line.detail, line.root_cause, seqs) if part)
+    points = page.t.points(line.points) if line.counts else _("{points} not the agent's ({owner})", points=page.t.points(line.nominal), owner=line.owner)
+    css = "redline" if line.kind == "redline" else "" if line.counts else "free"
+    return f'<tr class="{css}"><td>{html.escape(line.title)}{note}</td><td>{html.escape(about)}</td><td>{html.escape(points)}</td></tr>'
+
+
+def hover_text(page: Page, report: AgentReport) -> list[str]:
+    """The trend as sentences, for the printed sheet."""
+    look = figures.look(page)
+    return [f"{page.t.day(r['period'])}  {hover(look, r, report.trend.metric)}" for r in report.trend.frame.iter_rows(named=True)]

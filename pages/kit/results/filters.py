@@ -1,0 +1,114 @@
+"""The filters every results page shares, kept in the address, and the download of exactly the rows that are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import polars as pl
+import streamlit as st
+
+from pages.kit.guard import Page
+from pages.kit.widgets import showing_errors
+from qa import exporting
+from qa.i18n import N_, Translator
+from qa.policy import Right
+from qa.reports import Metric, Overview, Scope
+
+SPANS: Mapping[str, str] = {
+    "4w": N_("Last 4 weeks"), "8w": N_("Last 8 weeks"), "13w": N_("Last 13 weeks"), "all": N_("Everything"),
+    "days": N_("From … to"),
+}
+SOURCES: Mapping[str, str] = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
+METHODS: Mapping[str, str] = {
+    "moderated": N_("moderated t"), "pooled": N_("pooled variance"), "census": N_("all reviewed"), "range": N_("range"),
+    "korn_graubard": N_("Korn–Graubard"), "hajek": N_("weighted mean"), "difference": N_("difference estimator"),
+    "none": N_("no interval"),
+}
+COLUMNS: Mapping[str, str] = {
+    "name": N_("Name"), "group": N_("Group"), "period": N_("Period"), "n": N_("n"), "found": N_("Red lines"),
+    "value": N_("Value"), "low": N_("Low"), "high": N_("High"), "method": N_("Method"), "agent_id": N_("Agent id"),
+    "team": N_("Team"), "statement": N_("Statement"),
+}
+
+
+def names(t: Translator, columns: Sequence[str]) -> dict[str, str]:
+    """Column titles in the page's language."""
+    return {name: t(COLUMNS[name]) if name in COLUMNS else name for name in columns}
+
+
+def metric_name(t: Translator, metric: Metric) -> str:
+    """The name of a metric in the page's language."""
+    return metric.label.pick(t.language) if metric.label else t(metric.name)
+
+
+def unit_name(t: Translator, metric: Metric) -> str:
+    """What the axis of a metric counts."""
+    names_ = {"points": N_("points"), "percent": N_("% earned"), "loss": N_("points lost per review"), "rate": N_("% of conversations")}
+    return t(names_[metric.unit])
+
+
+def scope(page: Page, about: Overview, *, people: bool = True) -> Scope:
+    """The row of filters; returns what was chosen."""
+    _ = page.t
+    columns = st.columns([3, 2, 3, 3, 3] if people else [3, 2])
+    span = columns[0].selectbox(_("Period"), list(SPANS), key="span", index=1, bind="query-params", format_func=lambda s: _(SPANS[s]))
+    source = columns[1].selectbox(_("Source"), list(SOURCES), key="source", bind="query-params", format_func=lambda s: _(SOURCES[s]))
+    first, last = _days(page, about, span or "8w")
+    if not people:
+        return Scope(first, last, source or "chat")
+    chosen = [
+        place.multiselect(_(label), values, key=key, bind="query-params", placeholder=_("All"))
+        for place, label, values, key in (
+            (columns[2], N_("Team"), about.teams, "team"), (columns[3], N_("Shop"), about.shops, "shop"),
+            (columns[4], N_("Channel"), about.channels, "channel"),
+        )
+    ]
+    return Scope(first, last, source or "chat", *(tuple(values) for values in chosen))
+
+
+def _days(page: Page, about: Overview, span: str) -> tuple[date | None, date | None]:
+    if span == "all" or about.last is None:
+        return None, None
+    if span == "days":
+        left, right = st.columns(2)
+        first = left.date_input(page.t("From"), value=about.first, key="since", bind="query-params", format="YYYY-MM-DD")
+        last = right.date_input(page.t("To"), value=about.last, key="until", bind="query-params", format="YYYY-MM-DD")
+        return (first, last) if isinstance(first, date) and isinstance(last, date) and first <= last else (first, None)
+    # Whole weeks counted back from the last week that has results: a half week would look like a change.
+    monday = about.last - timedelta(days=about.last.weekday())
+    return monday - timedelta(weeks=int(span[:-1]) - 1), monday + timedelta(days=6)
+
+
+def describe(t: Translator, chosen: Scope, about: Overview) -> str:
+    """The scope as one sentence, for captions and the notes of a file."""
+    first, last = chosen.first or about.first, chosen.last or about.last
+    parts = [t(SOURCES[chosen.source]), f"{t.day(first)} – {t.day(last)}", *chosen.teams, *chosen.shops, *chosen.channels]
+    return " · ".join(part for part in parts if part)
+
+
+def downloads(page: Page, what: str, frame: pl.DataFrame, notes: Sequence[str], *, key: str) -> None:
+    """CSV, XLSX and JSONL of `frame`; made when asked for. Nothing for people without the right to export."""
+    if not page.actor.may(Right.EXPORT):
+        return
+    _ = page.t
+    labels = names(_, frame.columns)
+    with st.popover(_("Download"), icon=":material/download:", key=f"{key}_download"):
+        st.caption(_("The same figures as on the screen."))
+        for form, title in (("csv", "CSV"), ("xlsx", "Excel"), ("jsonl", "JSONL")):
+            st.download_button(
+                title, _maker(page, what, form, frame, notes, labels), f"spotcheck-{what}.{form}", exporting.FORMATS[form],
+                key=f"{key}_{form}", on_click="ignore", width="stretch",
+            )
+        st.segmented_control(_("Image button saves as"), ["svg", "png"], key="image", default="svg", format_func=str.upper)
+
+
+def _maker(page: Page, what: str, form: str, frame: pl.DataFrame, notes: Sequence[str], labels: Mapping[str, str]):  # type: ignore[no-untyped-def]
+    def make() -> bytes:
+        with showing_errors(page):
+            return exporting.export(
+                page.bench, page.actor, now=page.now, what=what, frame=frame, form=form, notes=notes, labels=labels
+            ).content
+        return b""
+
+    return make

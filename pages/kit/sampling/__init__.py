@@ -1,0 +1,1 @@
+"""The screens of plans and draws: plan, preview with its trade, publish, receipt."""

@@ -1,0 +1,104 @@
+"""The draws page: plans on the left, and for the chosen plan its preview, or for the chosen draw its receipt."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+import streamlit as st
+
+from pages.kit.guard import Page
+from pages.kit.sampling import planning, receipt
+from pages.kit.widgets import confirm, empty, escape, showing_errors
+from qa import draws
+from qa.draws import PlanDesign, PlanView
+from qa.policy import Right
+
+
+def show(page: Page) -> None:
+    """The whole page."""
+    _ = page.t
+    chosen = st.query_params.get("draw", "")
+    if chosen.isdecimal() and len(chosen) < 10:
+        with showing_errors(page):
+            receipt.show(page, int(chosen))
+        return
+    plans = draws.list_plans(page.bench, page.actor)
+    published = draws.list_draws(page.bench, page.actor)
+    if page.actor.may(Right.PLAN_DRAW):
+        left, right = st.columns([4, 7], gap="large")
+        with left:
+            plan = _plans(page, plans)
+        with right:
+            if plan is not None:
+                planning.show(page, plan)
+            else:
+                empty(_("No plan yet"), _("Create a plan: how many chats of each agent, all disputes, who inspects. Its seed is committed at once."))
+        st.divider()
+    _published(page, published)
+
+
+def _plans(page: Page, plans: list[PlanView]) -> PlanView | None:
+    _ = page.t
+    st.subheader(_("Plans"))
+    by_id = {plan.id: plan for plan in plans}
+    chosen = None
+    if plans:
+        number = st.radio(
+            _("Plan"), list(by_id), key="plan", bind="query-params", label_visibility="collapsed",
+            format_func=lambda k: escape(by_id[k].name), captions=[_("{count} draws · {rubric}", count=p.draws, rubric=_.label(*p.rubric_name)) for p in plans],
+        )
+        chosen = by_id.get(number) if number is not None else None
+    with st.popover(_("New plan"), icon=":material/add:"):
+        _new(page)
+    if chosen is not None:
+        with st.popover(_("Change this plan"), icon=":material/edit:"):
+            _edit(page, chosen)
+        if confirm(page, _("Put away"), _("The plan disappears from this list; its draws and results stay."), key="archive_plan"):
+            with showing_errors(page):
+                draws.archive_plan(page.bench, page.actor, now=page.now, plan_id=chosen.id)
+                st.rerun()
+        st.caption(_("Commitment to the seed of the next draw, public since {when}:", when=page.t.when(chosen.committed_at)))
+        st.code(chosen.seed_commitment, language=None, wrap_lines=True)
+    return chosen
+
+
+def _new(page: Page) -> None:
+    _ = page.t
+    made = planning.form(page, "new", _("New plan"), PlanDesign())
+    if made is not None:
+        with showing_errors(page):
+            plan = draws.create_plan(page.bench, page.actor, now=page.now, name=made[0], design=made[1], seed=secrets.token_hex(32))
+            st.query_params["plan"] = str(plan.id)
+            st.rerun()
+
+
+def _edit(page: Page, plan: PlanView) -> None:
+    made = planning.form(page, "edit", plan.name, plan.design)
+    if made is not None:
+        with showing_errors(page):
+            design = replace(made[1], intensity=plan.design.intensity, inspectors=made[1].inspectors)
+            draws.edit_plan(page.bench, page.actor, now=page.now, plan_id=plan.id, name=made[0], design=design)
+            st.rerun()
+
+
+def _published(page: Page, published: list[draws.DrawView]) -> None:
+    _ = page.t
+    st.subheader(_("Published draws"))
+    if not published:
+        empty(_("No draw yet"), _("A published draw appears here with its receipt."))
+        return
+    event = st.dataframe(
+        {
+            _("Draw"): [f"#{d.id} {d.name}" for d in published], _("Period"): [f"{d.period_from} – {d.period_to}" for d in published],
+            _("Frame"): [d.frame_size for d in published], _("Samples"): [d.samples - d.withdrawn for d in published],
+            _("Scored"): [d.finished / max(d.samples - d.withdrawn, 1) for d in published],
+            _("Published"): [page.t.when(d.published_at) for d in published], _("Receipt"): [d.receipt_hash[:12] for d in published],
+        },
+        hide_index=True, width="stretch", key="draw_list", on_select="rerun", selection_mode="single-row",
+        column_config={_("Scored"): st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)},
+    )
+    picked = event["selection"]["rows"]
+    if picked:
+        st.query_params["draw"] = str(published[picked[0]].id)
+        st.rerun()
