@@ -296,7 +296,7 @@ class ChatStage:
 
     def _agents_of(self) -> pl.DataFrame:
         """`c`, `agent_id` (most messages, first on a tie), `agent_ids` (in order of appearance)."""
-        if not self._agent_counts:
+        if not any(part.height for part in self._agent_counts):
             return pl.DataFrame(schema={"c": pl.UInt32, "speaker": pl.String, "speakers": pl.List(pl.String)})
         counts = pl.concat(self._agent_counts).group_by("c", "a").agg(pl.col("n").sum(), pl.col("seq").min())
         top = counts.sort(["c", "n", "seq"], descending=[False, True, False]).group_by("c", maintain_order=True).agg(pl.col("a").first())
