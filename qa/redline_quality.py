@@ -70,7 +70,7 @@ def _granted(session: Session, since: datetime | None) -> dict[str, int]:
     )
     if since is not None:
         query = query.where(Violation.opened_at >= since)
-    return dict(session.execute(query).tuples())
+    return {str(rule_id): n for rule_id, n in session.execute(query)}
 
 
 def _alarm(rule_id: str | None, states: Mapping[State, int], granted: int) -> RuleQuality:

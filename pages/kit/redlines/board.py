@@ -124,6 +124,8 @@ def _cursor(wanted: Filter) -> int | None:
     key = repr(wanted) + str(st.session_state.get("red_order"))
     kept = st.session_state.get(CURSORS)
     if not kept or kept[0] != key:
+        if kept:  # another list: what was open belongs to the old one
+            st.session_state[FILE] = None
         st.session_state[CURSORS] = (key, [None])
         return None
     found: int | None = kept[1][-1]
@@ -133,7 +135,8 @@ def _cursor(wanted: Filter) -> int | None:
 def _list(page: Page, found: Listing, names: redline_board.Names) -> int | None:
     _ = page.t
     ids = [row.id for row in found.rows]
-    asked = st.session_state.get(FILE) or _asked(page)
+    # the address names a file only when the page is opened; afterwards it follows what is shown
+    asked = st.session_state[FILE] if FILE in st.session_state else _asked()
     if asked is not None and asked not in ids:
         # a shared link may name a file outside this page of the list: show it all the same
         current, at = asked, None
@@ -165,7 +168,7 @@ def _list(page: Page, found: Listing, names: redline_board.Names) -> int | None:
     return current
 
 
-def _asked(page: Page) -> int | None:
+def _asked() -> int | None:
     text = st.query_params.get("file", "")
     return int(text) if text.isascii() and text.isdigit() else None
 
@@ -201,7 +204,7 @@ def _turn(after: int | None) -> None:
         kept.pop()
     else:
         kept.append(after)
-    st.session_state.pop(FILE, None)
+    st.session_state[FILE] = None
 
 
 def _bulk(page: Page, wanted: Filter, names: redline_board.Names) -> None:
@@ -230,7 +233,7 @@ def _clear_all(page: Page, rule_id: str, agent_id: str | None, phrase: str | Non
             page.bench, page.actor, now=datetime.now(UTC), rule_id=rule_id, reason=reason, expected=expected, agent_id=agent_id, phrase=phrase
         )
         st.session_state[MESSAGE] = page.t("{n} files are cleared.", n=n)
-        st.session_state.pop(FILE, None)
+        st.session_state[FILE] = None
     except SpotcheckError as error:
         st.session_state[MESSAGE] = error
 

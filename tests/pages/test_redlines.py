@@ -1,0 +1,244 @@
+"""The board and the rule bench as people use them, with real services, database and archive, in both languages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from streamlit.testing.v1 import AppTest
+
+from qa import accounts, rules, violations
+from qa.config import Config
+from qa.lifecycle import State
+from qa.policy import SYSTEM, Actor
+from qa.tables import RuleVersion, User, Violation
+from qa.workbench import Workbench, share
+from tests.qa.redline_world import ADMIN, AGENT, INSPECTOR, LEAD, OTHER_LEAD, people, publish, put_chats, put_hits, rule
+
+PAGES = Path(__file__).parents[2] / "pages"
+HOSTILE = "<img src=x onerror=alert(1)> **滚** [x](javascript:1)"
+CHATS = [
+    ("shop:1", "a1", [("customer", "在吗"), ("agent", HOSTILE)]),
+    ("shop:2", "a1", [("customer", "发票"), ("agent", "不开发票的")]),
+    ("shop:3", "a2", [("customer", "退款"), ("agent", "滚")]),
+]
+HITS = [("shop:1", 1, "R01", "a1", "滚"), ("shop:2", 1, "R07", "a1", "不开发票"), ("shop:3", 1, "R01", "a2", "滚")]
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def shop(bench: Workbench) -> Iterator[Workbench]:
+    people(bench)
+    publish(bench, rule("R01", "滚"), rule("R07", "不开发票"))
+    put_chats(bench, CHATS)
+    put_hits(bench, HITS)
+    violations.open_suspected(bench, SYSTEM, now=datetime.now(UTC))
+    share(bench)
+    yield bench
+    share(None)
+
+
+@pytest.fixture
+def open_page(shop: Workbench) -> Open:
+    def open_it(file: str, actor: Actor, language: str = "en") -> AppTest:
+        now = datetime.now(UTC)
+        with shop.db.write() as session:
+            user = session.get_one(User, actor.user_id)
+            user.language = language
+        link = accounts.new_link(shop, SYSTEM, actor.user_id, now=now)
+        mark = accounts.session_mark(shop, accounts.sign_in_by_link(shop, link, now=now).token, now=now)
+        page = AppTest.from_file(str(PAGES / file), default_timeout=30)
+        page.user = {"session": mark}
+        return page.run()
+
+    return open_it
+
+
+def text_of(page: AppTest) -> str:
+    parts = [str(getattr(element, "value", "")) + str(getattr(element, "label", "")) for element in page.main]
+    parts += [node.proto.body for node in page.get("html")]
+    return "\n".join(parts)
+
+
+def states(bench: Workbench) -> dict[str, str]:
+    with bench.db.read() as session:
+        return {f"{v.conversation_key} {v.rule_id}": v.state for v in session.scalars(select(Violation))}
+
+
+def press(page: AppTest, prefix: str) -> AppTest:
+    (button,) = [b for b in page.button if str(b.key).startswith(prefix)]
+    assert not button.disabled, button.help
+    page = button.click().run()
+    assert not page.exception
+    return page
+
+
+@pytest.mark.parametrize("file", ["redlines.py", "rules.py"])
+@pytest.mark.parametrize("actor", [AGENT, ADMIN], ids=["agent", "admin"])
+def test_strangers_see_nothing(open_page: Open, file: str, actor: Actor) -> None:
+    page = open_page(file, actor)
+    assert not page.exception
+    assert "不开发票" not in text_of(page)
+    assert not page.dataframe
+
+
+def test_without_a_sign_in_nothing_is_shown(shop: Workbench) -> None:
+    page = AppTest.from_file(str(PAGES / "redlines.py"), default_timeout=30).run()
+    assert "不开发票" not in text_of(page)
+    assert not page.dataframe
+
+
+@pytest.mark.parametrize("language,word", [("en", "Suspected"), ("zh_CN", "疑似")])
+def test_two_people_settle_a_file(shop: Workbench, open_page: Open, language: str, word: str) -> None:
+    page = open_page("redlines.py", INSPECTOR, language)
+    assert not page.exception
+    assert word in text_of(page)
+    assert len(page.dataframe[0].value) == 3
+    page = press(page, "red_confirm")
+    confirmed = next(key for key, state in states(shop).items() if state == State.CONFIRMED)
+    page = press(page, "red_clear")
+    assert sorted(states(shop).values()) == ["cleared", "confirmed", "suspected"]
+    manager = open_page("redlines.py", LEAD, language)
+    manager.session_state["red_state"] = "confirmed"
+    manager.run()
+    press(manager, "red_uphold")
+    assert states(shop)[confirmed] == State.UPHELD
+
+
+def test_the_same_person_cannot_rule(shop: Workbench, open_page: Open) -> None:
+    page = open_page("redlines.py", LEAD)
+    page = press(page, "red_confirm")
+    page.session_state["red_state"] = "confirmed"
+    page.run()
+    uphold = next(b for b in page.button if str(b.key).startswith("red_uphold"))
+    assert uphold.disabled
+    assert "second person" in uphold.help
+    other = open_page("redlines.py", OTHER_LEAD)
+    other.session_state["red_state"] = "confirmed"
+    other.run()
+    press(other, "red_dismiss")
+    assert "dismissed" in states(shop).values()
+
+
+def test_somebody_was_faster(shop: Workbench, open_page: Open) -> None:
+    page = open_page("redlines.py", INSPECTOR)
+    shown = page.session_state["red_file"]
+    violations.clear(shop, LEAD, now=datetime.now(UTC), violation_id=shown, reason="x")
+    page = press(page, "red_confirm")
+    assert any("Somebody else has decided" in warning.value for warning in page.warning)
+    assert list(states(shop).values()).count("cleared") == 1
+    assert "confirmed" not in states(shop).values()
+
+
+def test_hostile_text_stays_text(open_page: Open) -> None:
+    page = open_page("redlines.py", LEAD)
+    page.session_state["red_agent"] = "a1"
+    page.session_state["red_rule"] = "R01"
+    page.run()
+    assert not page.exception
+    shown = text_of(page)
+    assert "img src=x onerror=alert(1)&gt; **滚** [x](javascript:1)" in shown
+    assert "<img" not in shown
+
+
+def test_bulk_clearing_with_one_reason(shop: Workbench, open_page: Open) -> None:
+    page = open_page("redlines.py", INSPECTOR)
+    page.session_state["red_rule"] = "R01"
+    page.run()
+    page.session_state["red_bulk_reason"] = "产品名里的字"
+    page = press(page, "red_bulk_go")
+    assert sorted(states(shop).values()) == ["cleared", "cleared", "suspected"]
+
+
+def test_the_other_views_open(shop: Workbench, open_page: Open) -> None:
+    with shop.db.read() as session:
+        file = session.scalars(select(Violation.id)).first()
+    violations.confirm(shop, INSPECTOR, now=datetime.now(UTC), violation_id=file, reason="骂人")
+    violations.rule(shop, LEAD, now=datetime.now(UTC), violation_id=file, uphold=True, reason="属实")
+    page = open_page("redlines.py", LEAD)
+    for view in ("changes", "repeats", "quality", "programme"):
+        page.session_state["red_view"] = view
+        page.run()
+        assert not page.exception, view
+        assert view == "programme" or page.dataframe, view
+    page = press(page, "FormSubmitter:red_programme") if any("red_programme" in str(b.key) for b in page.button) else page
+    assert not page.exception
+
+
+def test_an_empty_board_says_what_to_do(bench: Workbench, open_page: Open, shop: Workbench) -> None:
+    with shop.db.write() as session:
+        for violation in session.scalars(select(Violation)):
+            violation.state = "cleared"
+    page = open_page("redlines.py", LEAD)
+    assert "No suspected violations" in text_of(page)
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_editing_and_publishing_a_rule(shop: Workbench, open_page: Open, language: str) -> None:
+    page = open_page("rules.py", LEAD, language)
+    assert not page.exception
+    page.text_area(key="rule_phrases").set_value("滚\n傻瓜")
+    page.text_area(key="rule_positive").set_value("你这个傻瓜\n滚")
+    page.text_area(key="rule_negative").set_value("您好")
+    page.run()
+    page = press(page, "rules_save")
+    assert rules.get(shop, LEAD, "R01").terms.phrases == ("滚", "傻瓜")
+    page.selectbox(key="rules_since").set_value("always").run()
+    page = press(page, "rules_publish")
+    with shop.db.read() as session:
+        found = {row.version: row.state for row in session.scalars(select(RuleVersion).where(RuleVersion.rule_id == "R01"))}
+    assert found == {1: "retired", 2: "published"}
+
+
+def test_a_rule_that_fails_its_examples_cannot_be_published(shop: Workbench, open_page: Open) -> None:
+    page = open_page("rules.py", LEAD)
+    page.text_area(key="rule_positive").set_value("您好")
+    page.text_area(key="rule_negative").set_value("快滚吧")
+    page.run()
+    shown = text_of(page)
+    assert "should hit, does not" in shown
+    assert "should not hit, hits at" in shown
+    page = press(page, "rules_save")
+    assert next(b for b in page.button if b.key == "rules_publish").disabled
+
+
+def test_the_difference_on_past_chats(shop: Workbench, open_page: Open) -> None:
+    page = open_page("rules.py", LEAD)
+    page.text_area(key="rule_phrases").set_value("不开发票").run()
+    page.session_state["rules_view"] = "history"
+    page.run()
+    page = press(page, "rules_compare")
+    metrics = {metric.label: metric.value for metric in page.metric}
+    assert (metrics["Newly hit"], metrics["No longer hit"], metrics["Hit by both"]) == ("1", "2", "0")
+
+
+def test_versions_and_toml(shop: Workbench, open_page: Open) -> None:
+    rules.save_draft(shop, LEAD, now=datetime.now(UTC), rule=rule("R01", "滚蛋"))
+    page = open_page("rules.py", LEAD)
+    page.session_state["rules_view"] = "versions"
+    page.run()
+    assert not page.exception
+    page.session_state["rules_view"] = "toml"
+    page.run()
+    page.text_area(key="rule_toml").set_value("nonsense = 1").run()
+    assert page.warning
+    assert not page.exception
+
+
+def test_no_rules_yet(bench: Workbench, open_page: Open, shop: Workbench, tmp_path: Path, sqlite_template: Path) -> None:
+    shutil.copy(sqlite_template, tmp_path / "fresh.db")
+    fresh = Workbench.open(Config(home=tmp_path / "fresh", database_url=f"sqlite:///{tmp_path / 'fresh.db'}"))
+    people(fresh)
+    share(fresh)
+    mark = accounts.session_mark(fresh, accounts.sign_in_by_link(fresh, accounts.new_link(fresh, SYSTEM, LEAD.user_id, now=datetime.now(UTC)), now=datetime.now(UTC)).token, now=datetime.now(UTC))
+    page = AppTest.from_file(str(PAGES / "rules.py"), default_timeout=30)
+    page.user = {"session": mark}
+    page.run()
+    page = press(page, "rules_defaults")
+    assert len(rules.listing(fresh, LEAD, today=datetime.now(UTC).date())) == 12
+    fresh.close()
