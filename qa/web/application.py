@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.middleware import Middleware
+from streamlit.runtime.pages_manager import PagesManager
 
 from qa import migrations
 from qa.config import load
@@ -22,6 +23,7 @@ from qa.workbench import shared
 def parts() -> dict[str, Any]:
     """Keyword arguments for `st.App`; also sets Streamlit's options for this process."""
     options.apply(load())
+    PagesManager.uses_pages_directory = False  # else, until somebody opened the menu, a page's address runs its file without it
     return {
         "routes": [*SignIn(shared).routes(), *health.routes(shared)],
         "middleware": [Middleware(Gate, bench=shared)],

@@ -1,0 +1,70 @@
+"""The admin page: accounts, sign-ins, audit, health, backup, as an admin uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from qa import accounts, backup
+from qa.policy import SYSTEM, Role
+from qa.workbench import Workbench
+
+OpenPage = Callable[..., AppTest]
+
+
+def _fill(at: AppTest, **values: str) -> None:
+    for key, value in values.items():
+        at.text_input(key=f"new_{key}").set_value(value)
+
+
+def test_a_new_account_gets_a_link_that_works(open_page: OpenPage, page_bench: Workbench) -> None:
+    at = open_page("admin", "admin.py")
+    _fill(at, login="Wang.Fang", name="王芳 <b>", agent="a-7", team="售后")
+    at.selectbox(key="new_role").set_value(Role.AGENT)
+    next(button for button in at.button if button.label.startswith("Create")).click().run()
+    assert not at.exception
+    token = at.code[0].value.split("token=")[1]
+    account = accounts.sign_in_by_link(page_bench, token, now=datetime.now(UTC)).account
+    assert (account.login, account.display_name, account.role, account.agent_id) == ("wang.fang", "王芳 <b>", Role.AGENT, "a-7")
+
+
+def test_a_mistake_is_explained_and_nothing_is_created(open_page: OpenPage, page_bench: Workbench) -> None:
+    at = open_page("admin", "admin.py")
+    _fill(at, login="admin")
+    next(button for button in at.button if button.label.startswith("Create")).click().run()
+    assert "already an account" in at.info[0].value
+    assert len(accounts.users(page_bench, SYSTEM)) == 1
+
+
+@pytest.mark.parametrize("section", ["users", "signins", "audit", "health", "backup", "nonsense"])
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_every_section_has_an_address(open_page: OpenPage, section: str, language: str) -> None:
+    at = open_page("admin", "admin.py", language=language, query={"section": section})
+    assert not at.exception
+    assert at.segmented_control(key="section").value == (section if section != "nonsense" else "users")
+    assert at.query_params.get("section") == (section if section not in ("users", "nonsense") else None)
+
+
+def test_the_audit_trail_is_searched_and_paged(open_page: OpenPage, page_bench: Workbench) -> None:
+    for number in range(60):
+        accounts.create_user(page_bench, SYSTEM, now=datetime.now(UTC), login=f"person{number:02}", role=Role.INSPECTOR)
+    at = open_page("admin", "admin.py", query={"section": "audit"})
+    assert len(at.dataframe[0].value) == 50
+    at.button(key="audit_older").click().run()
+    assert len(at.dataframe[0].value) == 12
+    at.text_input(key="q").set_value("person07 created").run()
+    assert len(at.dataframe[0].value) == 1
+    at.text_input(key="q").set_value("100%_nothing").run()
+    assert len(at.dataframe) == 0
+
+
+def test_a_backup_is_made_and_listed(open_page: OpenPage, page_bench: Workbench) -> None:
+    at = open_page("admin", "admin.py", query={"section": "backup"})
+    at.button(key="make_backup").click().run()
+    assert not at.exception
+    assert "verified" in at.success[0].value
+    [(name, _manifest)] = backup.listing(page_bench, SYSTEM)
+    backup.verify(backup.own_folder(page_bench) / name)
