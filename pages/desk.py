@@ -1,0 +1,11 @@
+"""Inspect: read the next sample, score it by keyboard, submit, next. `?assignment=ID` names one sample."""
+
+from __future__ import annotations
+
+from pages.kit import desk
+from pages.kit.guard import enter
+from qa.policy import Right
+
+enter(Right.INSPECT)
+desk.show()
+desk.courier()

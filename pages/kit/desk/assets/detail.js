@@ -1,0 +1,90 @@
+// The criterion or red line in focus, in full: what it means, whose part, why, evidence, note, precedents.
+
+import { h, points } from "./dom.js";
+
+// `desk` is the workspace (desk.js): {data, texts, marks, current, changed(), announce()}.
+export function criterionDetail(desk, criterion) {
+  const { data, texts, marks } = desk;
+  const mark = marks.of(criterion.id);
+  const field = (name) => (event) => {
+    marks.change(criterion.id, { [name]: event.target.value });
+    desk.changed(name === "note" ? "quiet" : "lines");
+  };
+  const anchors = criterion.anchors.filter(Boolean);
+  return [
+    h("h3", {}, criterion.label, h("small", {}, price(criterion, texts))),
+    criterion.kind === "scale" ? h("p", { class: "level" }, criterion.levels.map((level, n) => h("span", { class: !mark.na && n === marks.value(criterion.id) ? "on" : "" }, `${n} ${level.label}`))) : null,
+    criterion.help ? h("p", { class: "help" }, criterion.help) : null,
+    anchors.length ? h("ul", { class: "anchors" }, anchors.map((anchor) => h("li", {}, anchor))) : null,
+    marks.loses(criterion.id) ? h("div", { class: "pair" }, owners(desk, criterion, mark), causes(desk, criterion, mark)) : null,
+    evidence(desk, criterion, mark),
+    h("label", { class: "note" }, h("span", {}, texts.note), h("textarea", { rows: 2, maxlength: 2000, value: mark.note, "data-field": "note", oninput: field("note") })),
+    precedents(desk, (precedent) => precedent.criterion === criterion.id),
+  ];
+}
+
+export function hitDetail(desk, hit) {
+  const { texts, marks, data } = desk;
+  const rule = data.rules[hit.rule_id];
+  const decide = (decision) => () => desk.decide(hit, decision);
+  return [
+    h("h3", { class: "red" }, `${hit.rule_id} ${rule ? rule.label : ""}`, h("small", {}, rule ? rule.effect_text : "")),
+    hit.matched ? h("blockquote", {}, hit.matched) : null,
+    rule && rule.basis ? h("p", { class: "help" }, rule.basis) : null,
+    h("div", { class: "pair buttons" },
+      h("button", { type: "button", class: "confirm", "aria-pressed": String(hit.decision === "confirmed"), onclick: decide("confirmed") }, `1 ${texts.confirm}`),
+      h("button", { type: "button", class: "clear", "aria-pressed": String(hit.decision === "cleared"), onclick: decide("cleared") }, `0 ${texts.clear}`),
+      hit.machine ? null : h("button", { type: "button", onclick: () => desk.drop(hit) }, texts.remove)),
+    h("label", { class: "note" }, h("span", {}, texts.reason), h("textarea", {
+      rows: 2, maxlength: 1000, value: hit.reason, "data-field": "note", "aria-required": "true",
+      placeholder: texts.reason_needed,
+      oninput: (event) => {
+        hit.reason = event.target.value;
+        desk.changed("quiet");
+      },
+    })),
+    precedents(desk, (precedent) => precedent.rule === hit.rule_id),
+  ];
+}
+
+function price(criterion, texts) {
+  const each = criterion.each && criterion.each !== criterion.points ? ` · ${points(criterion.each)} × ${criterion.max}` : "";
+  return `${criterion.kind === "bonus" ? "+" : ""}${points(criterion.points)}${each}`;
+}
+
+function owners(desk, criterion, mark) {
+  const { data, texts, marks } = desk;
+  return h("label", {}, h("span", {}, texts.owner), h("select", {
+    "data-field": "owner", value: mark.owner,
+    onchange: (event) => {
+      marks.change(criterion.id, { owner: event.target.value });
+      desk.changed("lines");
+    },
+  }, ...data.rubric.owners.map((owner) => h("option", { value: owner.id, selected: owner.id === mark.owner }, owner.label))));
+}
+
+function causes(desk, criterion, mark) {
+  const { data, texts, marks } = desk;
+  const options = [h("option", { value: "" }, texts.no_cause), ...data.rubric.causes.map((cause) => h("option", { value: cause.id, selected: cause.id === mark.root_cause }, cause.label))];
+  return h("label", {}, h("span", {}, texts.cause), h("select", {
+    "data-field": "cause",
+    onchange: (event) => {
+      const cause = data.rubric.causes.find((one) => one.id === event.target.value);
+      marks.change(criterion.id, { root_cause: event.target.value, ...(cause && cause.owner ? { owner: cause.owner } : {}) });
+      desk.changed("all");
+    },
+  }, ...options));
+}
+
+function evidence(desk, criterion, mark) {
+  const { texts } = desk;
+  const chips = mark.evidence.map((seq) => h("button", { type: "button", class: "chip", onclick: () => desk.transcript.choose(seq) }, `#${seq + 1}`));
+  return h("div", { class: "evidence" }, h("span", {}, texts.evidence), ...(chips.length ? chips : [h("small", {}, texts.no_evidence)]));
+}
+
+function precedents(desk, about) {
+  const found = desk.data.precedents.filter(about);
+  if (!found.length) return null;
+  return h("details", { class: "precedents", open: true }, h("summary", {}, `${desk.texts.precedents} (${found.length})`),
+    h("ul", {}, found.map((precedent) => h("li", { class: precedent.kind }, h("a", { href: precedent.href, target: "_blank" }, precedent.title), h("span", {}, precedent.lesson)))));
+}

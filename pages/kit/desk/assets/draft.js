@@ -1,0 +1,120 @@
+// Drafts that are never lost: kept in this tab at once, in the database two seconds after the last change, when the
+// window loses the focus and when the page hides. Nothing counts as saved before the server says so.
+
+import { post } from "./channel.js";
+
+const QUIET = 2000;
+const LONGEST = 10000;
+const RETRY = 8000;
+const KEPT = 7 * 24 * 3600 * 1000;
+
+export class Drafts {
+  constructor(desk) {
+    this.desk = desk;
+    this.start(null, 0);
+    this.leave = () => this.flush();
+    this.hide = () => document.visibilityState === "hidden" && this.flush();
+    window.addEventListener("blur", this.leave);
+    window.addEventListener("pagehide", this.leave);
+    document.addEventListener("visibilitychange", this.hide);
+  }
+
+  close() {
+    this.flush();
+    this.stop();
+    window.removeEventListener("blur", this.leave);
+    window.removeEventListener("pagehide", this.leave);
+    document.removeEventListener("visibilitychange", this.hide);
+  }
+
+  start(assignment, version) {
+    this.stop();
+    Object.assign(this, { assignment, version, dirty: false, sent: null, sentText: "", since: 0, settling: false });
+    this.desk.status("");
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    clearTimeout(this.retry);
+  }
+
+  get slot() {
+    return `spotcheck-draft-${this.assignment}`;
+  }
+
+  // What this tab still holds and the server has not confirmed.
+  kept() {
+    try {
+      const found = JSON.parse(sessionStorage.getItem(this.slot));
+      return found && Date.now() - found.at < KEPT ? found : null;
+    } catch {
+      return null;
+    }
+  }
+
+  forget() {
+    this.stop();
+    this.dirty = false;
+    try {
+      sessionStorage.removeItem(this.slot);
+    } catch { /* storage may be switched off */ }
+  }
+
+  changed() {
+    if (this.assignment === null) return;
+    const now = Date.now();
+    if (!this.dirty) this.since = now;
+    this.dirty = true;
+    try {
+      sessionStorage.setItem(this.slot, JSON.stringify({ at: now, version: this.version, content: this.desk.content() }));
+    } catch { /* full or switched off: the database has it in two seconds */ }
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.flush(), Math.max(0, Math.min(QUIET, this.since + LONGEST - now)));
+    this.desk.status("saving");
+  }
+
+  flush() {
+    clearTimeout(this.timer);
+    if (!this.dirty || this.assignment === null || this.desk.busy || this.sent) return;
+    this.send();
+  }
+
+  send() {
+    const content = this.desk.content();
+    this.sent = `${Date.now()}-${Math.random()}`;
+    this.sentText = JSON.stringify(content);
+    post("save", { n: this.sent, assignment: this.assignment, draft_version: this.version, content, settle: this.settling });
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => {
+      this.sent = null;
+      this.desk.status("unsaved");
+      this.send();
+    }, RETRY);
+  }
+
+  settle() {
+    this.settling = true;
+    this.dirty = true;
+    this.flush();
+  }
+
+  answered(answer) {
+    if (answer.n !== this.sent || answer.assignment !== this.assignment) return;
+    clearTimeout(this.retry);
+    this.sent = null;
+    if (answer.error) {
+      this.desk.status("refused", answer.error);
+      return;
+    }
+    this.version = answer.version;
+    this.settling = false;
+    if (JSON.stringify(this.desk.content()) === this.sentText) {
+      this.forget();
+      this.desk.status(answer.held ? "saved" : "not_held", answer.at);
+    } else {
+      this.since = Date.now();
+      this.timer = setTimeout(() => this.flush(), QUIET);
+    }
+    this.desk.conflict(answer.other);
+  }
+}

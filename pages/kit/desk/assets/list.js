@@ -1,0 +1,55 @@
+// The scorecard itself: one line a criterion, red lines on top, the totals above.
+
+import { fill, h, points, signed } from "./dom.js";
+import { valueText } from "./sheet.js";
+
+export function totals(desk, result) {
+  const { data, texts } = desk;
+  const parts = data.rubric.dimensions.map((dimension, index) => {
+    const got = result && result.dimensions[index];
+    const share = got && got.possible ? got.earned / got.possible : 0;
+    return h("div", { class: "dim" }, h("span", {}, dimension.label), h("b", {}, got && got.possible ? points(got.earned) : texts.na),
+      got && got.possible ? h("small", {}, `/${points(got.possible)}`) : null, h("i", { style: `--share:${share}` }));
+  });
+  const red = result && result.total !== result.total_without_redlines;
+  const low = result && result.total < data.rubric.pass_line;
+  return [
+    h("div", { class: `sum${red ? " red" : ""}` }, h("span", {}, texts.total), h("b", { "data-total": result ? result.total : "" }, result ? points(result.total) : "–"),
+      h("small", {}, red ? fill(texts.without, { points: points(result.total_without_redlines) }) : result && low ? fill(texts.failed, { points: points(data.rubric.pass_line) }) : result ? texts.passed : "")),
+    ...parts,
+  ];
+}
+
+export function hitRow(desk, hit, index) {
+  const { texts, data } = desk;
+  const rule = data.rules[hit.rule_id];
+  const open = !hit.decision || !hit.reason.trim();
+  const choice = (decision, label) => h("button", {
+    type: "button", class: decision, role: "radio", "aria-checked": String(hit.decision === decision), tabindex: -1, onclick: () => desk.decide(hit, decision),
+  }, label);
+  return h("div", { class: `row hit${open ? " open" : ""} ${hit.decision}`, role: "radiogroup", "aria-label": `${texts.redlines} ${hit.rule_id} ${rule ? rule.label : ""}`, "data-stop": `h${index}`, tabindex: -1 },
+    h("span", { class: "label" }, h("b", {}, hit.rule_id), ` ${rule ? rule.label : ""} `, h("small", {}, hit.matched ? `“${hit.matched}”` : `#${hit.seq + 1}`)),
+    h("span", { class: "choices" }, choice("confirmed", texts.confirm), choice("cleared", texts.clear)),
+    h("span", { class: "points", title: open && hit.decision ? texts.reason_needed : null }, hit.decision && open ? "✎" : ""));
+}
+
+export function criterionRow(desk, criterion, result) {
+  const { texts, marks } = desk;
+  const mark = marks.of(criterion.id);
+  const value = marks.value(criterion.id);
+  const change = result && criterion.id in result.lines ? result.lines[criterion.id] : 0;
+  const others = marks.loses(criterion.id) && mark.owner !== "agent";
+  const choice = (n) => h("button", {
+    type: "button", role: "radio", "aria-checked": String(!mark.na && value === n), tabindex: -1, title: criterion.kind === "scale" ? criterion.levels[n].label : null,
+    onclick: () => desk.score(criterion, n),
+  }, criterion.kind === "yes_no" ? (n ? texts.yes : texts.no) : String(n));
+  const numbers = criterion.kind === "yes_no" ? [1, 0] : Array.from({ length: Math.min(criterion.max, 9) + 1 }, (_, n) => n);
+  const extra = [mark.note ? "✎" : "", mark.evidence.length ? `⚑${mark.evidence.length}` : ""].join("");
+  return h("div", {
+    class: `row ${mark.na ? "na" : change < 0 ? "lost" : change > 0 ? "won" : others ? "others" : ""}`, role: "radiogroup", "data-stop": `c${criterion.id}`, tabindex: -1,
+    "aria-label": fill(texts.stop_of, { label: criterion.label, value: mark.na ? texts.na : valueText(criterion, value, texts) }),
+  },
+  h("span", { class: "label", title: criterion.label }, criterion.label, extra ? h("small", { class: "extra" }, extra) : null),
+  h("span", { class: "choices" }, numbers.map(choice), criterion.na ? h("button", { type: "button", class: "none", role: "radio", "aria-checked": String(mark.na), tabindex: -1, onclick: () => desk.notApplicable(criterion) }, texts.na) : null),
+  h("span", { class: "points", title: others ? texts.not_agent : null }, others ? "(0)" : change ? signed(change) : ""));
+}

@@ -1,0 +1,156 @@
+"""A frozen transcript as the browser half shows it: one ordered list of days, messages and events, texts as they are.
+
+Pure: takes plain data, returns plain data. Knows no session and decides nothing about who may see what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from qa.i18n import N_, Translator
+
+ROLES = {"customer": N_("Customer"), "agent": N_("Agent"), "bot": N_("Bot"), "system": N_("System"), "platform": N_("Platform")}
+KINDS = {
+    "image": N_("Picture"), "card": N_("Card"), "video": N_("Video"), "audio": N_("Voice message"), "file": N_("File"),
+    "emoji": N_("Sticker"), "location": N_("Location"), "order": N_("Order card"), "product": N_("Product card"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Span:
+    """A place in a message that a red line was found in: code points of the original text."""
+
+    seq: int
+    start: int
+    end: int
+    rule_id: str
+    title: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How long the customer waited for message `seq`."""
+
+    seq: int
+    seconds: int
+    slow: bool
+
+
+def items(t: Translator, content: Mapping[str, Any], spans: Sequence[Span] = (), waits: Sequence[Wait] = ()) -> list[dict[str, Any]]:
+    """The transcript from top to bottom. Every message has `seq`; days and events have none."""
+    slow = {wait.seq: wait for wait in waits if wait.slow}
+    marked: dict[int, list[Span]] = {}
+    for span in spans:
+        marked.setdefault(span.seq, []).append(span)
+    rows = [_message(t, message, marked.get(message["seq"], ()), slow.get(message["seq"])) for message in content.get("messages") or ()]
+    _number_agents(rows)
+    return _with_days(t, _merged(rows, _events(t, content)))
+
+
+def header(t: Translator, content: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The facts above the conversation: label and value, only those that are known."""
+    satisfaction = content.get("satisfaction")
+    facts = (
+        (t("Agent"), content.get("agent_name") or content.get("agent_id")),
+        (t("Shop"), content.get("shop")),
+        (t("Customer"), content.get("customer_id")),
+        (t("Order"), content.get("order_id")),
+        (t("Satisfaction"), f"{satisfaction} / 5" if satisfaction is not None else None),
+    )
+    return [{"label": label, "value": str(value)} for label, value in facts if value not in (None, "")]
+
+
+def duration(t: Translator, seconds: int) -> str:
+    """A wait as people say it: seconds, minutes, or hours and minutes."""
+    if seconds < 60:
+        return t("{n} s", n=seconds)
+    if seconds < 3600:
+        return t("{n} min {s} s", n=seconds // 60, s=seconds % 60) if seconds < 600 and seconds % 60 else t("{n} min", n=seconds // 60)
+    return t("{h} h {n} min", h=seconds // 3600, n=seconds % 3600 // 60)
+
+
+def _message(t: Translator, message: Mapping[str, Any], spans: Sequence[Span], wait: Wait | None) -> dict[str, Any]:
+    role = str(message.get("role") or "system")
+    kind = str(message.get("kind") or "text")
+    row: dict[str, Any] = {"k": "m", "seq": message["seq"], "role": role if role in ROLES else "system", "text": message.get("text") or "", "_at": _when(message.get("sent_at"))}
+    who = message.get("agent_name") or message.get("agent_id") if role == "agent" else None
+    row["who"] = str(who) if who else t(ROLES.get(role, ROLES["system"]))
+    row["agent"] = str(message.get("agent_id") or "") if role == "agent" else ""
+    if kind != "text":
+        row["kind"] = t(KINDS.get(kind, N_("Card")))
+    if message.get("part"):
+        row["part"] = str(message["part"])
+    if wait is not None:
+        row["wait"] = t("replied after {time}", time=duration(t, wait.seconds))
+    if spans:
+        row["spans"] = [
+            {"start": span.start, "end": span.end, "rule": span.rule_id, "title": span.title, "reason": span.reason}
+            for span in sorted(spans, key=lambda span: (span.start, -span.end))
+        ]
+    return row
+
+
+def _number_agents(rows: Sequence[dict[str, Any]]) -> None:
+    """Agents of one chat are told apart by a small number, not only by name."""
+    numbers: dict[str, int] = {}
+    for row in rows:
+        agent = row.pop("agent")
+        if agent:
+            row["n"] = numbers.setdefault(agent, len(numbers))
+
+
+def _events(t: Translator, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    if rating := content.get("rating"):
+        stars = t("Rated {score} of 5", score=rating.get("score") if rating.get("score") is not None else "–")
+        found.append(_event(rating.get("rated_at"), "rating", stars, rating.get("label"), rating.get("comment")))
+    if dispute := content.get("dispute"):
+        fee = dispute.get("refund_fee")
+        amount = t("refund of {amount}", amount=t.number(fee / 100, 2)) if isinstance(fee, int) else ""
+        detail = (dispute.get("title"), dispute.get("reason"), amount, dispute.get("description"))
+        found.append(_event(dispute.get("opened_at"), "dispute", t("Dispute opened"), dispute.get("dispute_type"), *detail))
+        if dispute.get("closed_at"):
+            found.append(_event(dispute["closed_at"], "dispute", t("Dispute closed"), dispute.get("status")))
+    return found
+
+
+def _event(at: Any, kind: str, title: str, *details: Any) -> dict[str, Any]:
+    return {"k": "e", "kind": kind, "title": title, "text": " · ".join(str(detail) for detail in details if detail), "_at": _when(at)}
+
+
+def _merged(rows: list[dict[str, Any]], events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events at their time among the messages, whose own order never changes; those without a time at the end."""
+    waiting = sorted(events, key=lambda event: (event["_at"] is None, event["_at"].timestamp() if event["_at"] else 0))
+    merged: list[dict[str, Any]] = []
+    for row in rows:
+        while waiting and waiting[0]["_at"] and row["_at"] and waiting[0]["_at"] <= row["_at"]:
+            merged.append(waiting.pop(0))
+        merged.append(row)
+    return merged + waiting
+
+
+def _with_days(t: Translator, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    day, out = "", []
+    for row in rows:
+        at = row.pop("_at")
+        if at is not None:
+            local = t.local(at)
+            row["at"] = f"{local:%H:%M:%S}"
+            if (today := f"{local:%Y-%m-%d}") != day:
+                day = today
+                out.append({"k": "d", "text": day})
+        out.append(row)
+    return out
+
+
+def _when(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(value) if value else None
+    except (TypeError, ValueError):
+        return None
