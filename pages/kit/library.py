@@ -24,14 +24,16 @@ ROLES: Mapping[str, str] = {
 _FIELDS = ("case_title", "case_lesson", "case_kind", "case_criterion", "case_rule", "case_tags", "case_language", "case_withdraw_reason")
 STYLE = """
 <style>
-.sc-case-line { display: flex; flex-direction: column; gap: .15rem; padding: .1rem 0 .35rem; border-bottom: 1px solid var(--st-border-color); }
+[class*="st-key-case_line_"] { border-bottom: 1px solid var(--st-border-color); padding: .15rem 0 .45rem; }
+[class*="st-key-case_slot_"] button { padding: 0; min-height: 0; text-align: start; }
+[class*="st-key-case_slot_"] button p { font-size: .95rem; line-height: 1.5; }
 .sc-case-meta { font-size: .8rem; opacity: .72; }
-.sc-lesson { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.7; border-left: 3px solid var(--st-primary-color);
-  padding: .2rem 0 .2rem .8rem; margin: .3rem 0 .6rem; }
-.sc-excerpt { display: flex; flex-direction: column; gap: .4rem; max-width: 46rem; }
+.sc-lesson { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.7; border-inline-start: 3px solid var(--st-primary-color);
+  padding: .1rem 0 .1rem .8rem; margin: .2rem 0 .6rem; max-width: 46rem; }
+.sc-excerpt { display: flex; flex-direction: column; gap: .3rem; max-width: 46rem; }
 .sc-line { display: grid; grid-template-columns: 5.2rem 1fr; gap: .6rem; line-height: 1.65; }
-.sc-line b { font-weight: 500; opacity: .72; font-size: .85rem; padding-top: .12rem; }
-.sc-line span { white-space: pre-wrap; overflow-wrap: anywhere; padding: .15rem .6rem; border-radius: 6px; }
+.sc-line b { font-weight: 400; opacity: .72; font-size: .85rem; padding-top: .12rem; font-variant-numeric: tabular-nums; }
+.sc-line span { justify-self: start; white-space: pre-wrap; overflow-wrap: anywhere; padding: .15rem .6rem; border-radius: 6px; }
 .sc-line.agent span { background: var(--st-secondary-background-color); }
 .sc-line.system span, .sc-line.bot span, .sc-line.platform span { opacity: .7; }
 </style>
@@ -75,7 +77,7 @@ def _library(page: Page, labels: _Labels) -> None:
     if not found.total:
         _nothing(page, wanted)
         return
-    left, right = st.columns([4, 7], gap="large")
+    left, right = st.columns([4, 8], gap="large")
     with left:
         _list(page, labels, found, number)
     with right:
@@ -126,8 +128,9 @@ def _list(page: Page, labels: _Labels, found: CasePage, number: int) -> None:
     total = f"{page.t.number(found.total)}+" if found.bounded else page.t.number(found.total)
     st.caption(_("{total} cases", total=total))
     for slot, hit in enumerate(found.hits):
-        st.button(escape(hit.title), key=f"case_slot_{slot}", type="tertiary", on_click=_open, args=(hit.id,))
-        st.html(f'<div class="sc-case-line"><span class="sc-case-meta">{html.escape(_meta(page, labels, hit))}</span></div>')
+        with st.container(key=f"case_line_{slot}", gap=None):
+            st.button(escape(hit.title), key=f"case_slot_{slot}", type="tertiary", on_click=_open, args=(hit.id,))
+            st.html(f'<span class="sc-case-meta">{html.escape(_meta(page, labels, hit))}</span>')
     if found.total > PER_PAGE:
         pages = -(-found.total // PER_PAGE)
         st.pagination(pages, default=min(number, pages), key="case_pages", on_change=_turn)
@@ -200,7 +203,7 @@ def _excerpt(page: Page, lines: tuple[dict[str, object], ...]) -> None:
 
 def _actions(page: Page, labels: _Labels, case: CaseView) -> None:
     _ = page.t
-    columns = st.columns([2, 2, 5])
+    columns = st.columns([1, 1, 5])
     with showing_errors(page):
         if case.state != "published" and columns[0].button(_("Publish"), key="case_publish", type="primary"):
             cases.publish(page.bench, page.actor, now=page.now, case_id=case.id, version=case.version)

@@ -26,9 +26,9 @@ ZONE = ZoneInfo("Asia/Shanghai")
 
 # Chance of each fault in a conversation of an average agent, where the scene offers the opportunity.
 BASE_RATES = {
-    "no_greeting": 0.05, "no_closing": 0.09, "no_apology_after_wait": 0.35, "cold": 0.045, "no_empathy": 0.10,
-    "wrong_info": 0.05, "wrong_policy": 0.055, "no_check": 0.06, "off_point": 0.045,
-    "ask_again": 0.06, "no_follow_up": 0.07, "no_rating_invite": 0.16, "slow_first": 0.06, "slow_replies": 0.07,
+    "no_greeting": 0.08, "no_closing": 0.15, "no_apology_after_wait": 0.45, "cold": 0.15, "no_empathy": 0.30,
+    "wrong_info": 0.14, "wrong_policy": 0.16, "no_check": 0.16, "off_point": 0.12,
+    "ask_again": 0.20, "no_follow_up": 0.22, "no_rating_invite": 0.26, "slow_first": 0.08, "slow_replies": 0.10,
 }
 _QUALITY = {
     "no_greeting": "care", "no_closing": "care", "no_apology_after_wait": "care", "cold": "care", "no_empathy": "care",
@@ -160,10 +160,10 @@ class _Play:
     def _happens(self, fault: str) -> bool:
         rate = BASE_RATES[fault] * float(getattr(self.agent, _QUALITY[fault]))
         if self.agent.team == TRAINED_TEAM and self.week >= TRAINING_WEEK and fault in ("no_empathy", "cold", "no_follow_up", "ask_again"):
-            rate *= 0.35  # the training worked
+            rate *= 0.25  # the training worked
         if self.heated:
             rate *= 1.4
-        return self.draw.random() < min(rate, 0.9)
+        return self.draw.random() < min(rate, 0.85)
 
     def _red_line(self) -> RedLineLine | None:
         if self.draw.random() > self.agent.red_line_rate * (2.5 if self.heated else 1.0):
