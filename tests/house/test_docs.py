@@ -1,0 +1,51 @@
+"""Every setting, command and page is documented. (Nothing is asked of a README that is not written yet.)"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from pages.kit.nav import ENTRIES
+from qa.cli.main import parser
+from qa.config import PREFIX, Config
+
+ROOT = Path(__file__).parents[2]
+
+
+def documentation() -> str:
+    """README and everything under `docs/`, as one text."""
+    files = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return "\n".join(path.read_text("utf-8") for path in files if path.exists())
+
+
+README = (ROOT / "README.md").read_text("utf-8") if (ROOT / "README.md").exists() else ""
+written = pytest.mark.skipif(not README.strip(), reason="README.md is empty")
+
+
+def commands() -> list[str]:
+    """Names of all commands."""
+    actions = [action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    return sorted(actions[0].choices)
+
+
+def test_commands_are_found() -> None:
+    assert {"init", "serve", "doctor", "user", "backup", "restore", "upgrade"} <= set(commands())
+
+
+@written
+def test_every_setting_is_documented() -> None:
+    assert [f.name for f in fields(Config) if PREFIX + f.name.upper() not in documentation()] == []
+
+
+@written
+def test_every_command_is_documented() -> None:
+    assert [name for name in commands() if f"spotcheck {name}" not in documentation()] == []
+
+
+@written
+def test_every_page_is_documented() -> None:
+    text = documentation().lower()
+    assert [entry.title for entry in ENTRIES if entry.path.exists() and entry.title.lower() not in text] == []
