@@ -25,9 +25,12 @@ SHARES = tuple(percent / 100 for percent in range(41))
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """What past reviews say of the risk model: out-of-fold AUC, labels and violations it was measured on."""
+    """What past reviews say of the risk model: out-of-fold AUC, labels and violations it was measured on.
 
-    auc: float
+    ``auc`` is None for the rule score of a cold start, which no label has judged yet.
+    """
+
+    auc: float | None
     labels: int
     violations: int
 
@@ -44,7 +47,7 @@ class Trade:
 
 def largest_allowed(record: ModelRecord) -> float:
     """Return the pool share that the record of the model permits at most, whatever the variances say."""
-    if not record.auc >= LEAST_AUC:
+    if record.auc is not None and not record.auc >= LEAST_AUC:
         return 0.0
     early = record.labels < LEAST_LABELS or record.violations < LEAST_VIOLATIONS
     return EARLY_SHARE if early else LARGEST_SHARE

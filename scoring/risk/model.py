@@ -1,0 +1,348 @@
+"""The risk model: from past reviews to the probability of a violation and the expected score of every conversation.
+
+Owns training, cross-fitting, the report of how good it is, and the refusal to weight the period it was trained on. Refuses
+to know where texts and labels are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import optimize, sparse, special
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import roc_auc_score
+
+from scoring.draw.design import ResidualModel
+from scoring.draw.permanent import permanent_numbers
+from scoring.draw.share import ModelRecord
+from scoring.risk import grams
+from scoring.risk.rules import SIGNALS, rule_score
+
+Floats = NDArray[np.float64]
+
+FOLDS, WORST_SHARE = 5, 0.10
+LOGISTIC_C, RIDGE_ALPHA = 3.0, 3.0
+LEAST_LABELS, LEAST_POSITIVE = 40, 8
+CURVE = (0.25, 0.5, 1.0)
+
+
+class RiskError(ValueError):
+    """A model that cannot be trained or used as asked. ``code`` names the fault."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBin:
+    """Conversations with similar predictions: how many, the mean prediction and the share of violations found."""
+
+    n: int
+    predicted: float
+    found: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How the model did on reviews it was not trained on (out of fold, weighted by 1/π). ``auc`` is for violations, None
+    when there were fewer than two; ``curve`` holds (labels, AUC) for growing shares of the labels; ``explained`` is the
+    share of the score's variance that f explains."""
+
+    labels: int
+    violations: int
+    auc: float | None
+    explained: float
+    calibration: tuple[CalibrationBin, ...]
+    curve: tuple[tuple[int, float | None], ...]
+
+    @property
+    def record(self) -> ModelRecord:
+        """What the automatic pool share needs to know."""
+        return ModelRecord(self.auc if self.auc is not None else 0.0, self.labels, self.violations)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskModel:
+    """A trained model. ``version`` is the hash of everything in it; ``first`` and ``last`` are the days it learnt from.
+
+    ``text`` has a column of gram coefficients for the logistic and for the ridge model, ``signal`` likewise; ``centre`` and
+    ``spread`` standardise the signals, ``link`` turns the logistic score into the probability of a violation.
+    """
+
+    version: str
+    first: date
+    last: date
+    text: NDArray[np.float32]
+    signal: Floats
+    intercept: Floats
+    centre: Floats
+    spread: Floats
+    link: tuple[float, float]
+    residual: ResidualModel
+    report: Report
+
+    def to_bytes(self) -> bytes:
+        """Return the model as an .npz archive without pickles."""
+        buffer = io.BytesIO()
+        arrays = {name: getattr(self, name) for name in ("text", "signal", "intercept", "centre", "spread")}
+        rows = np.flatnonzero(self.text.any(axis=1))
+        arrays |= {"text": self.text[rows], "rows": rows.astype(np.uint32)}
+        meta = {
+            "version": self.version,
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "link": self.link,
+            "residual": asdict(self.residual),
+            "report": asdict(self.report),
+        }
+        np.savez_compressed(buffer, meta=np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8), **arrays)
+        return buffer.getvalue()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> RiskModel:
+        """Read a model back and check its version; raises ``RiskError`` when the content does not match it."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            meta = json.loads(archive["meta"].tobytes())
+            text = np.zeros((grams.BUCKETS, 2), dtype=np.float32)
+            text[archive["rows"]] = archive["text"]
+            arrays = {name: archive[name] for name in ("signal", "intercept", "centre", "spread")}
+        report = meta["report"]
+        report["calibration"] = tuple(CalibrationBin(**row) for row in report["calibration"])
+        report["curve"] = tuple((int(n), auc) for n, auc in report["curve"])
+        first, last = date.fromisoformat(meta["first"]), date.fromisoformat(meta["last"])
+        link, residual = (float(meta["link"][0]), float(meta["link"][1])), ResidualModel(**meta["residual"])
+        version = _version(text, arrays, link, residual, first, last)
+        if version != meta["version"]:
+            raise RiskError("version", f"expected model {meta['version']}; the content is {version}")
+        return RiskModel(
+            version, first, last, text=text, link=link, residual=residual, report=Report(**report), **arrays
+        )
+
+
+def _version(
+    text: NDArray[np.float32],
+    arrays: dict[str, Floats],
+    link: tuple[float, float],
+    residual: ResidualModel,
+    first: date,
+    last: date,
+) -> str:
+    digest = hashlib.sha256(text.tobytes())
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name], dtype=np.float64).tobytes())
+    digest.update(repr((link, residual, first, last)).encode())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """The labels as arrays; ``x`` has only the features that occur, ``active`` says which ones they are."""
+
+    x: sparse.csr_matrix
+    active: NDArray[np.int64]
+    bad: NDArray[np.bool_]
+    violation: NDArray[np.bool_]
+    score: Floats
+    weight: Floats
+    u: Floats
+
+
+def train(labels: pl.DataFrame, seed: str = "risk-model") -> RiskModel:
+    """Train on reviewed conversations and report how the model does out of fold.
+
+    ``labels`` has unit_id, day (of the conversation), the texts (``customer_text``, ``agent_text``, ``last_text``), any of
+    ``SIGNALS``, score (severity-adjusted where possible), violation (boolean) and pi (null = 1). The logistic model learns
+    "violation or among the worst tenth of scores", the ridge model the score; folds go by the permanent number of the unit,
+    so a retrain with more labels keeps them. Raises ``RiskError`` below 40 labels or 8 bad conversations.
+    """
+    rows = labels.drop_nulls(["score", "violation", "day"]).unique("unit_id").sort("unit_id")
+    if rows.height < LEAST_LABELS:
+        raise RiskError("few_labels", f"expected at least {LEAST_LABELS} reviewed conversations; found {rows.height}")
+    centre, spread = _signal_scale(rows)
+    data = _data(rows, centre, spread, seed)
+    if int(data.bad.sum()) < LEAST_POSITIVE or data.bad.all():
+        raise RiskError("few_bad", f"expected at least {LEAST_POSITIVE} bad conversations; found {int(data.bad.sum())}")
+    logit, f = _out_of_fold(data)
+    link = _link(logit, data.violation, data.weight)
+    p = special.expit(link[0] + link[1] * logit)
+    residual = _residual(data, f, p)
+    fitted, intercept = _fit(data, np.ones(rows.height, dtype=bool))
+    coefficients = np.zeros((grams.BUCKETS + len(centre), 2))
+    coefficients[data.active] = fitted
+    text = coefficients[: grams.BUCKETS].astype(np.float32)
+    arrays = {"signal": coefficients[grams.BUCKETS :], "intercept": intercept, "centre": centre, "spread": spread}
+    first, last = _days(rows)
+    version = _version(text, arrays, link, residual, first, last)
+    return RiskModel(
+        version, first, last, text=text, link=link, residual=residual, report=_report(data, logit, f, p), **arrays
+    )
+
+
+def _days(rows: pl.DataFrame) -> tuple[date, date]:
+    first, last = rows["day"].min(), rows["day"].max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        raise RiskError("day", "expected column day to hold dates")
+    return first, last
+
+
+def _signals(frame: pl.DataFrame) -> Floats:
+    """Signals as columns, compressed where they are counts or durations, 0 where unknown; the rule score comes last."""
+    columns = []
+    for name in SIGNALS:
+        known = frame[name].cast(pl.Float64).to_numpy() if name in frame.columns else np.full(frame.height, np.nan)
+        if name == "rating":
+            columns += [np.nan_to_num(3.0 - known), np.isnan(known).astype(np.float64)]
+        else:
+            columns.append(np.log1p(np.maximum(np.nan_to_num(known), 0.0)))
+    points = rule_score(frame)["risk"].to_numpy() if "customer_text" in frame.columns else np.zeros(frame.height)
+    return np.column_stack([*columns, points])
+
+
+def _signal_scale(frame: pl.DataFrame) -> tuple[Floats, Floats]:
+    signals = _signals(frame)
+    spread = signals.std(axis=0)
+    return signals.mean(axis=0), np.where(spread > 1e-9, spread, np.inf)
+
+
+def _data(rows: pl.DataFrame, centre: Floats, spread: Floats, seed: str) -> _Data:
+    score = rows["score"].to_numpy().astype(np.float64)
+    violation = rows["violation"].cast(pl.Boolean).to_numpy()
+    pi = rows["pi"].fill_null(1.0).to_numpy() if "pi" in rows.columns else np.ones(rows.height)
+    signals = (_signals(rows) - centre) / spread
+    x = sparse.hstack([grams.matrix(rows), sparse.csr_matrix(0.5 * signals)], format="csr")
+    active = np.flatnonzero(x.getnnz(axis=0))
+    worst = score <= np.quantile(score, WORST_SHARE)
+    return _Data(
+        x[:, active], active, violation | worst, violation, score, 1.0 / pi, permanent_numbers(seed, rows["unit_id"])
+    )
+
+
+def _fit(data: _Data, use: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Fit both models on the rows in use: features × 2 coefficients and two intercepts."""
+    x = data.x[use]
+    # Coordinate descent in the dual is by far the fastest on few rows of many grams; its order of visits is fixed.
+    logistic = LogisticRegression(C=LOGISTIC_C, solver="liblinear", dual=True, max_iter=2000, tol=1e-3, random_state=0)
+    logistic.fit(x, data.bad[use])
+    ridge = Ridge(alpha=RIDGE_ALPHA, solver="sparse_cg", tol=1e-5).fit(x, data.score[use])
+    coefficients = np.column_stack([logistic.coef_[0], ridge.coef_])
+    return coefficients, np.array([float(logistic.intercept_[0]), float(ridge.intercept_)])
+
+
+def _out_of_fold(data: _Data, share: float = 1.0) -> tuple[Floats, Floats]:
+    """Predict every row from models that did not see it, trained on ``share`` of the other rows."""
+    logit, f = np.zeros(len(data.score)), np.full(len(data.score), data.score.mean())
+    position = data.u * FOLDS
+    fold, within = position.astype(int), position % 1.0
+    for k in range(FOLDS):
+        use, out = (fold != k) & (within <= share), fold == k
+        if data.bad[use].all() or not data.bad[use].any() or not out.any():
+            continue
+        coefficients, intercept = _fit(data, use)
+        prediction = data.x[out] @ coefficients + intercept
+        logit[out], f[out] = prediction[:, 0], prediction[:, 1]
+    return logit, f
+
+
+def _link(logit: Floats, violation: NDArray[np.bool_], weight: Floats) -> tuple[float, float]:
+    """Fit P(violation) = expit(a + b·logit), b ≥ 0, by weighted likelihood with one pseudo-case each way."""
+    total = weight.sum()
+    y = violation.astype(np.float64)
+
+    def loss(theta: Floats) -> float:
+        z = theta[0] + theta[1] * logit
+        prior = np.logaddexp(0, theta[0]) + np.logaddexp(0, -theta[0])
+        return float((weight * (np.logaddexp(0, z) - y * z)).sum() / total + prior / len(logit))
+
+    start = np.array([special.logit(np.clip((weight * y).sum() / total, 1e-3, 0.999)), 0.5])
+    found = optimize.minimize(loss, start, method="L-BFGS-B", bounds=[(-15, 15), (0.0, 10.0)])
+    return float(found.x[0]), float(found.x[1])
+
+
+def _residual(data: _Data, f: Floats, p: Floats) -> ResidualModel:
+    """Residual variance a + b·p(1−p) from out-of-fold residuals, by non-negative least squares weighted by 1/π."""
+    root, square = np.sqrt(data.weight), (data.score - f) ** 2
+    # When predictions hardly differ, a and b cannot be told apart: a keeps at least a tenth of the variance.
+    floor = 0.1 * float(np.average(square, weights=data.weight))
+    (a, b), _ = optimize.nnls(np.column_stack([root, root * p * (1 - p)]), root * (square - floor))
+    return ResidualModel(float(a) + floor, float(b)) if floor > 0 else ResidualModel()
+
+
+def _auc(violation: NDArray[np.bool_], logit: Floats, weight: Floats) -> float | None:
+    if violation.sum() < 2 or violation.all():
+        return None
+    return float(roc_auc_score(violation, logit, sample_weight=weight))
+
+
+def _report(data: _Data, logit: Floats, f: Floats, p: Floats) -> Report:
+    mean = np.average(data.score, weights=data.weight)
+    total = float((data.weight * (data.score - mean) ** 2).sum())
+    explained = 1.0 - float((data.weight * (data.score - f) ** 2).sum()) / total if total > 0 else 0.0
+    curve = []
+    for share in CURVE:
+        scored = logit if share == 1.0 else _out_of_fold(data, share)[0]
+        curve.append((round(share * len(logit)), _auc(data.violation, scored, data.weight)))
+    return Report(
+        len(logit),
+        int(data.violation.sum()),
+        _auc(data.violation, logit, data.weight),
+        max(explained, 0.0),
+        _calibration(p, data),
+        tuple(curve),
+    )
+
+
+def _calibration(p: Floats, data: _Data) -> tuple[CalibrationBin, ...]:
+    """Up to ten bins of equal numbers along the prediction."""
+    bins = np.array_split(np.argsort(p, kind="stable"), min(10, len(p) // 20))
+    return tuple(
+        CalibrationBin(
+            len(b),
+            float(np.average(p[b], weights=data.weight[b])),
+            float(np.average(data.violation[b], weights=data.weight[b])),
+        )
+        for b in bins
+    )
+
+
+def predict(model: RiskModel, frame: pl.DataFrame, period: tuple[date, date]) -> pl.DataFrame:
+    """Return unit_id, p (probability of a violation), f (expected score, 0…100) and risk (for ranking) of every row.
+
+    ``frame`` as for ``train`` without labels. ``period`` is the first and last day of what will be drawn and weighted with
+    these predictions: a model that learnt from any of its days is refused, since its errors there are not honest.
+    """
+    refuse_overlap(model, period)
+    raw = grams.scores(frame, model.text) + model.intercept
+    raw += (0.5 * (_signals(frame) - model.centre) / model.spread) @ model.signal
+    logit = raw[:, 0]
+    p = special.expit(model.link[0] + model.link[1] * logit)
+    return frame.select("unit_id").with_columns(
+        p=pl.Series(p), f=pl.Series(np.clip(raw[:, 1], 0.0, 100.0)), risk=pl.Series(logit)
+    )
+
+
+def refuse_overlap(model: RiskModel, period: tuple[date, date]) -> None:
+    """Raise ``RiskError`` when the model learnt from days of the period."""
+    if model.first <= period[1] and period[0] <= model.last:
+        raise RiskError(
+            "overlap",
+            f"the model learnt from {model.first} to {model.last}; it must not weight {period[0]} to {period[1]}",
+        )
+
+
+def compare(old: Report, new: Report) -> Sequence[tuple[str, float | None, float | None]]:
+    """Return what a retrain changed: (figure, old, new) for AUC, explained variance, labels and violations."""
+    return (
+        ("auc", old.auc, new.auc),
+        ("explained", old.explained, new.explained),
+        ("labels", float(old.labels), float(new.labels)),
+        ("violations", float(old.violations), float(new.violations)),
+    )
