@@ -17,7 +17,8 @@ from qa.errors import Conflict
 from qa.i18n import N_
 from qa.screening.ranges import NO_IMPORT
 from qa.screening.staging import Staging
-from qa.screening.work import Job, hashes, unscreened
+from qa.screening.work import COLD_START, Job, hashes, unscreened
+from scoring.risk.rules import HIT, MOST_HITS
 
 PART = 500_000
 REWRITE_SHARE = 20
@@ -118,14 +119,21 @@ def _adjust_counts(change: Change, difference: pl.DataFrame) -> None:
         return
     signals = change.before.scan("signals")
     everything = difference.height * REWRITE_SHARE > change.before.count("signals")
+    before, after = pl.col("hit_count").fill_null(0), pl.col("hit_count").fill_null(0) + pl.col("difference").fill_null(0)
     rows = signals.join(difference.lazy(), on="conversation_key", how="left" if everything else "inner", maintain_order="left").with_columns(
-        (pl.col("hit_count").fill_null(0) + pl.col("difference").fill_null(0)).alias("hit_count")
+        hit_count=after, risk=pl.when(pl.col("model_version") == COLD_START).then(_shifted(before, after)).otherwise("risk")
     )
     if everything:
         change.replace("signals", rows.collect())
     else:
         change.remove("signals", difference["conversation_key"])
         change.append("signals", rows.collect())
+
+
+def _shifted(before: pl.Expr, after: pl.Expr) -> pl.Expr:
+    """The rule score's probability when the number of hits goes from `before` to `after`: hits add points on its logit."""
+    logit = (pl.col("risk") / (1 - pl.col("risk"))).log() + HIT * (after.clip(0, MOST_HITS) - before.clip(0, MOST_HITS))
+    return 1 / (1 + (-logit).exp())
 
 
 def _note_rules(change: Change, job: Job, changed: Sequence[str] | None, now: datetime) -> None:

@@ -15,6 +15,17 @@ import polars as pl
 from qa.archive import Snapshot, conform, empty
 from qa.screening.ranges import NO_IMPORT, Range
 from scoring.redline import Rule, Screener
+from scoring.risk import rule_score
+from scoring.timing import DEFINITIONS, Definition, conversation_metrics
+
+COLD_START = "rules"
+"""`model_version` of a risk that comes from the rule score."""
+
+BY_CHANNEL = {
+    "wangwang": "taobao_3min", "taobao": "taobao_3min", "tmall": "taobao_3min", "jd": "jd_first_30s", "pdd": "pdd_5min",
+    "douyin": "douyin_3min", "xiaohongshu": "xiaohongshu_3min",
+}  # fmt: skip
+"""Reply-time definition of each channel."""
 
 CHAT_COLUMNS = ("conversation_key", "agent_id", "channel", "started_at", "satisfaction", "import_id")
 
@@ -93,20 +104,56 @@ def with_agents(found: pl.DataFrame, messages: pl.DataFrame, chats: pl.DataFrame
 
 
 def measure(messages: pl.DataFrame, chats: pl.DataFrame, hits: pl.DataFrame, time_zone: str) -> pl.DataFrame:
-    """Signals of complete conversations: reply metrics, number of hits, and the risk that needs no labels."""
-    from scoring.timing import conversation_metrics
-
-    del time_zone
-    timed = conversation_metrics(messages)
+    """Signals of complete conversations: reply times by the platform's definition, hits, and the risk that needs no labels."""
     counted = hits.group_by("conversation_key").agg(pl.len().cast(pl.Int32).alias("hit_count"))
     number = pl.when(pl.col("import_id") != NO_IMPORT).then("import_id").alias("import_id")
-    return conform(
-        "signals",
-        chats.select("conversation_key", number)
-        .join(timed, on="conversation_key", how="left")
+    joined = (
+        chats.with_columns(number)
+        .join(_timed(messages, chats, time_zone), on="conversation_key", how="left")
         .join(counted, on="conversation_key", how="left")
-        .with_columns(pl.col("hit_count").fill_null(0)),
+        .with_columns(pl.col("hit_count").fill_null(0))
     )
+    return conform("signals", joined.join(_risk(messages, joined), on="conversation_key", how="left"))
+
+
+def definition_of(channel: str | None) -> Definition:
+    """The reply-time definition that chats of a channel are measured by; the house figure where no platform has one."""
+    return DEFINITIONS[BY_CHANNEL.get((channel or "").lower(), "house")]
+
+
+def _timed(messages: pl.DataFrame, chats: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    parts = []
+    for (channel,), group in chats.group_by("channel"):
+        said = messages.join(group.select("conversation_key"), on="conversation_key", how="semi", maintain_order="left")
+        parts.append(conversation_metrics(said, definition_of(channel), time_zone))
+    columns = {"rounds_in_time": "in_time", "max_gap_s": "max_reply_s"}
+    kept = ("conversation_key", "first_reply_s", "mean_reply_s", "rounds", "unanswered", "untimed")
+    return pl.concat(parts).select(*kept, **columns)
+
+
+def _risk(messages: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
+    """The cold-start rule score; a trained model replaces it when there are labels."""
+    said = (
+        messages.lazy().filter(pl.col("role") == "customer").sort("conversation_key", "seq")
+        .group_by("conversation_key").agg(pl.col("text").str.join("\n").alias("customer_text"))
+    )  # fmt: skip
+    last = (
+        messages.lazy().filter(pl.col("role").is_in(["customer", "agent", "bot"]))
+        .group_by("conversation_key").agg((pl.col("role").sort_by("seq").last() == "customer").alias("customer_last"))
+    )  # fmt: skip
+    frame = (
+        signals.lazy()
+        .select(
+            "conversation_key", unit_id="conversation_key", hits="hit_count", rating="satisfaction",
+            slow_replies=pl.col("rounds") - pl.col("rounds_in_time") - pl.col("unanswered") - pl.col("untimed"),
+        )
+        .join(said, on="conversation_key", how="left")
+        .join(last, on="conversation_key", how="left")
+        .with_columns(pl.col("customer_text").fill_null(""))
+        .collect()
+    )  # fmt: skip
+    scored = rule_score(frame.drop("conversation_key"))
+    return scored.select(conversation_key="unit_id", risk="p", model_version=pl.lit(COLD_START))
 
 
 def hashes(rules: Sequence[Rule]) -> dict[str, str]:
