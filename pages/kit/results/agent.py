@@ -16,14 +16,14 @@ from pages.kit.guard import Page
 from pages.kit.results import filters, printing
 from pages.kit.results.trends import result_list
 from pages.kit.widgets import empty, escape, score_text, showing_errors
-from qa import reports
+from qa import reports, verdicts
 from qa.i18n import N_
+from qa.lifecycle import STATE_NAMES, State
 from qa.policy import Right
 from qa.reports import AgentReport, Result
 
-STATES = {
-    "suspected": N_("Suspected"), "confirmed": N_("Confirmed"), "upheld": N_("Upheld"), "acknowledged": N_("Acknowledged"),
-    "appealed": N_("Appealed"), "closed": N_("Closed"),
+ROLES = {
+    "customer": N_("Customer"), "agent": N_("Agent"), "bot": N_("Bot"), "system": N_("System"), "platform": N_("Platform"),
 }
 
 
@@ -154,7 +154,7 @@ def _ledger(page: Page, report: AgentReport) -> None:
         {
             _("When"): [page.t.when(e.occurred_at) for e in report.ledger],
             _("Red line"): [f"{e.rule_id} {e.rule.pick(_.language)}" for e in report.ledger],
-            _("State"): [_(STATES.get(e.state, e.state)) for e in report.ledger],
+            _("State"): [_(STATE_NAMES[State(e.state)]) for e in report.ledger],
         },
         hide_index=True, width="stretch", key="agent_ledger", height=min(36 * (len(report.ledger) + 1) + 4, 320),
     )
@@ -201,9 +201,34 @@ def _result(page: Page, result: Result) -> None:
         if result.acknowledged_at:
             facts.append(_("acknowledged {when}", when=page.t.when(result.acknowledged_at)))
         st.caption(escape(" · ".join(facts)))
-        if st.button(_("Close"), key="close_result"):
+        _conversation(page, result)
+        columns = st.columns([2, 2, 2, 6])
+        if _may_answer(page, result):
+            if not result.acknowledged_at and columns[0].button(_("I have read this"), key="acknowledge", type="primary"):
+                verdicts.acknowledge(page.bench, page.actor, now=page.now, verdict_id=result.verdict_id)
+                st.rerun()
+            with columns[1]:
+                nav.link(page, "appeals.py", _("Object to this result"), verdict=str(result.verdict_id))
+        if columns[2].button(_("Hide"), key="close_result"):
             del st.query_params["verdict"]
             st.rerun()
+
+
+def _may_answer(page: Page, result: Result) -> bool:
+    return page.actor.may(Right.ANSWER) and page.actor.agent_id == result.agent_id
+
+
+def _conversation(page: Page, result: Result) -> None:
+    """The frozen conversation, masked for whoever may not see it unmasked; messages named as evidence stand out."""
+    _ = page.t
+    named = {seq for line in result.lines for seq in line.evidence}
+    content = verdicts.view(page.bench, page.actor, verdict_id=result.verdict_id, language=_.language).transcript
+    with st.expander(_("Conversation")):
+        st.html("".join(
+            f'<div class="sc-said{" named" if m["seq"] in named else ""}"><b>{m["seq"] + 1} {html.escape(_(ROLES.get(m["role"], m["role"])))}</b>'
+            f'<span>{html.escape(m["text"] or "")}</span></div>'
+            for m in content["messages"]
+        ))
 
 
 LINES_CSS = """<style>
@@ -214,6 +239,9 @@ LINES_CSS = """<style>
 .sc-lines tr.sum td { font-weight: 600; border-bottom: 0; }
 .sc-lines tr.redline td { color: VERMILION; }
 .sc-lines tr.free td { opacity: .75; }
+.sc-said { display: grid; grid-template-columns: 6rem 1fr; gap: .6rem; line-height: 1.65; padding: .1rem .4rem; max-width: 52rem; }
+.sc-said b { font-weight: 500; opacity: .7; font-size: .85rem; } .sc-said span { white-space: pre-wrap; overflow-wrap: anywhere; }
+.sc-said.named { background: var(--st-secondary-background-color); border-left: 3px solid var(--st-primary-color); }
 </style>""".replace("VERMILION", "#C8361D")
 
 
