@@ -17,6 +17,7 @@ PHRASES = (
     "您把截图发一下我看看", "[图片]", "好的呢，\n还有其他问题随时联系我们哦", "𠮷野家联名款还有吗", "发票抬头开公司的, 税号稍后发你", "那算了吧",
     "亲亲，非常抱歉给您带来不好的体验，这边马上为您核实，麻烦提供一下订单号，我们会在第一时间给您一个满意的答复🙏", "嗯嗯", "?",
 )
+COMMON = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多然于心学么之都好看起发当没成只如事把还用第样道想作种开美"
 ROWS_PER_CONVERSATION = 11.41
 
 
@@ -38,7 +39,9 @@ def messages(conversations: int, seed: int = 7, first: int = 0) -> pl.DataFrame:
     phrase = pl.Series(PHRASES)
     second = pl.Series([*PHRASES, *[""] * (2 * len(PHRASES))])
     agent = conversation % 400
-    frame = pl.DataFrame({"c": conversation + first, "s": seconds, "agent": agent, "says": agent_says, "a": phrase[one], "b": second[two], "n": np.arange(rows)})
+    # what people type is not repeated word for word: some characters of each row are its own, so files compress as real ones do
+    own = np.char.add(*(pl.Series(list(COMMON))[rng.integers(0, len(COMMON), rows)].to_numpy().astype("U1") for _ in range(2)))
+    frame = pl.DataFrame({"c": conversation + first, "s": seconds, "agent": agent, "says": agent_says, "a": phrase[one], "b": second[two], "n": np.arange(rows), "own": pl.Series(own.tolist())})
     return frame.select(
         pl.format("S{}", pl.col("c").cast(pl.String).str.zfill(9)).alias("会话ID"),
         (pl.datetime(2026, 1, 1) + pl.duration(seconds="s")).dt.strftime("%Y-%m-%d %H:%M:%S").alias("消息时间"),
@@ -47,7 +50,7 @@ def messages(conversations: int, seed: int = 7, first: int = 0) -> pl.DataFrame:
         pl.format("tb{}", (pl.col("c") * 7919) % 10_000_019).alias("买家昵称"),
         pl.lit("示例旗舰店").alias("店铺"),
         pl.when(pl.col("c") % 3 == 0).then(pl.format("{}", pl.col("c").cast(pl.Int64) + 2_600_000_000_000_000_000)).otherwise(pl.lit("")).alias("订单号"),
-        pl.concat_str([pl.col("a"), pl.col("b"), pl.when(pl.col("n") % 5 == 0).then(pl.format(" {}", "n")).otherwise(pl.lit(""))]).alias("消息内容"),
+        pl.concat_str([pl.col("a"), pl.col("b"), pl.col("own"), pl.when(pl.col("n") % 5 == 0).then(pl.format(" {}", "n")).otherwise(pl.lit(""))]).alias("消息内容"),
     )
 
 
