@@ -284,3 +284,23 @@ def _view(session: Session, actor: Actor, row: CalibrationRound) -> tuple[RoundV
     ).one()  # fmt: skip
     samples, inspectors, submitted, expected, mine, ever = counts
     return RoundView(row.id, row.name, row.opened_at, row.closed_at, samples, inspectors, submitted, expected, mine), ever > 0
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a new round can be made of: recent samples as (id, unit, agent) and active inspectors as (id, name)."""
+
+    samples: tuple[tuple[int, str, str], ...]
+    inspectors: tuple[tuple[int, str], ...]
+
+
+def candidates(bench: Workbench, actor: Actor, *, limit: int = 300) -> Candidates:
+    """Samples and people to choose from for a round or a gold conversation."""
+    require(actor, Right.CALIBRATE)
+    recent = select(Sample.id, Sample.unit_id, Sample.agent_id).where(Sample.withdrawn_at.is_(None)).order_by(Sample.id.desc()).limit(limit)
+    people = select(User.id, User.display_name).where(User.active, User.role.in_(("inspector", "lead"))).order_by(User.display_name, User.id)
+    with bench.db.read() as session:
+        return Candidates(
+            tuple((id_, unit, agent) for id_, unit, agent in session.execute(recent)),
+            tuple((id_, name) for id_, name in session.execute(people)),
+        )

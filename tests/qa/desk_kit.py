@@ -74,13 +74,13 @@ def content(number: int, participants: Sequence[str] = ()) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def build(bench: Workbench, samples: int = 3, inspectors: int = 3) -> Kit:
+def build(bench: Workbench, samples: int = 3, inspectors: int = 3, prefix: str = "") -> Kit:
     """Users, the default rubric, two red lines and a draw of `samples` chats of three agents."""
     with bench.db.write() as session:
         rows = [("lead", "lead", None), *[(f"inspector-{n}", "inspector", None) for n in range(inspectors)], ("ann", "agent", "agent-0")]
         ids = [
             session.execute(
-                insert(User).values(login=login, display_name=login, role=role, agent_id=agent, active=True, created_at=NOW).returning(User.id)
+                insert(User).values(login=prefix + login, display_name=login, role=role, agent_id=agent, active=True, created_at=NOW).returning(User.id)
             ).scalar_one()
             for login, role, agent in rows
         ]

@@ -1,0 +1,1 @@
+"""The calibration page: rounds, doubles that disagree, agreement and severity, gold and pace."""

@@ -1,0 +1,129 @@
+"""The calibration page itself: rounds for everybody who inspects, the comparison of inspectors for the lead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import streamlit as st
+
+from pages.kit.calibration import comparison, doubles
+from pages.kit.guard import Page
+from pages.kit.widgets import confirm, empty, showing_errors
+from qa import calibrating
+from qa.calibrating import RoundView
+from qa.comparing import RoundResults
+from qa.i18n import N_
+from qa.policy import Right
+
+_SECTIONS = {"rounds": N_("Rounds"), "doubles": N_("Doubles"), "agreement": N_("Agreement and severity"), "pace": N_("Gold and pace")}
+
+
+def show(page: Page) -> None:
+    """Everything below the guard."""
+    _ = page.t
+    st.subheader(_("Calibration"))
+    section = "rounds"
+    if page.actor.may(Right.CALIBRATE):
+        section = st.segmented_control(
+            _("Section"), list(_SECTIONS), format_func=lambda key: _(_SECTIONS[key]), default="rounds", key="section",
+            bind="query-params", required=True, label_visibility="collapsed",
+        )  # fmt: skip
+    since = page.now - timedelta(days=90)
+    if section == "doubles":
+        doubles.show(page, since)
+    elif section == "agreement":
+        comparison.programme(page, since)
+    elif section == "pace":
+        comparison.gold_and_pace(page, since)
+    else:
+        _rounds(page)
+
+
+def _rounds(page: Page) -> None:
+    _ = page.t
+    if page.actor.may(Right.CALIBRATE):
+        _new_round(page)
+    found = calibrating.rounds(page.bench, page.actor)
+    if not found:
+        advice = _("Choose a few conversations and the inspectors above; everybody scores them blind.") if page.actor.may(Right.CALIBRATE) else _("When a round is opened for you, its conversations come first in your queue.")
+        empty(_("No calibration round yet."), advice)
+        return
+    by_id = {view.id: view for view in found}
+    chosen = st.selectbox(_("Round"), list(by_id), format_func=lambda id_: _name(page, by_id[id_]), key="round", bind="query-params")
+    view = by_id[chosen]
+    if view.closed_at is None:
+        _open_round(page, view)
+    else:
+        with showing_errors(page):
+            _results(page, calibrating.results(page.bench, page.actor, round_id=view.id))
+
+
+def _name(page: Page, view: RoundView) -> str:
+    state = page.t("open") if view.closed_at is None else page.t("closed {when}", when=page.t.day(view.closed_at))
+    return f"{view.name} · {state}"
+
+
+def _open_round(page: Page, view: RoundView) -> None:
+    _ = page.t
+    st.progress(view.submitted / max(view.expected, 1), _("{done} of {all} inspections are in.", done=view.submitted, all=view.expected))
+    if view.mine:
+        st.caption(_("{n} conversations of this round wait in your queue.", n=view.mine))
+    st.caption(_("Nobody sees any result, the lead included, until the round is closed."))
+    if page.actor.may(Right.CALIBRATE) and confirm(page, _("Close the round"), _("What is not in by now falls away; the results open for everybody."), key="close_round"):
+        with showing_errors(page):
+            calibrating.close_round(page.bench, page.actor, now=page.now, round_id=view.id)
+            st.rerun()
+
+
+def _new_round(page: Page) -> None:
+    _ = page.t
+    choices = calibrating.candidates(page.bench, page.actor)
+    with st.expander(_("New round")):
+        if not choices.samples:
+            st.caption(_("There are no samples yet. Publish a draw first."))
+            return
+        units = {id_: f"{unit} · {agent}" for id_, unit, agent in choices.samples}
+        people = dict(choices.inspectors)
+        with st.form("new_round", border=False):
+            name = st.text_input(_("Name"), key="round_name")
+            samples = st.multiselect(_("Conversations"), list(units), format_func=units.__getitem__, key="round_samples")
+            inspectors = st.multiselect(_("Inspectors"), list(people), format_func=people.__getitem__, key="round_people")
+            if not st.form_submit_button(_("Open the round"), type="primary"):
+                return
+        with showing_errors(page):
+            opened = calibrating.open_round(page.bench, page.actor, now=page.now, name=name, sample_ids=samples, inspector_ids=inspectors)
+            st.success(_("The round is open; {places} inspections wait in the queues.", places=opened.places), icon=":material/check:")
+            if opened.left_out:
+                st.caption(_("{n} were left out, because the inspector took part in the conversation.", n=len(opened.left_out)))
+
+
+def _results(page: Page, results: RoundResults) -> None:
+    _ = page.t
+    if not results.conversations:
+        empty(_("Nobody submitted anything in this round."), "")
+        return
+    st.markdown(f"**{_('Where people differ most')}**")
+    st.dataframe(_spreads(page, results), hide_index=True)
+    st.markdown(f"**{_('Agreement per criterion')}**")
+    comparison.criteria(page, results.criteria)
+    comparison.totals(page, results.totals)
+
+
+def _spreads(page: Page, results: RoundResults) -> Sequence[dict[str, object]]:
+    _ = page.t
+    names = {criterion.id: criterion.label.pick(_.language) for criterion in results.rubric.criteria}
+    rows = []
+    for item in results.conversations:
+        given = dict(item.totals)
+        rows.append(
+            {
+                _("Conversation"): item.unit_id, _("Spread"): item.spread / 100,
+                **{person: given[person] / 100 if person in given else None for person in results.inspectors},
+                _("Reference"): None if item.reference is None else item.reference / 100,
+                _("They differ on"): _("、").join(names[id_] for id_ in item.criteria[:5]),
+            }
+        )  # fmt: skip
+    return rows
+
+

@@ -1,0 +1,1 @@
+"""The rubric page: reading a scorecard, editing its draft, comparing versions."""

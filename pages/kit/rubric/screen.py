@@ -1,0 +1,84 @@
+"""The rubric page itself: choose a version, read it, compare it, open a draft from it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.kit.guard import Page
+from pages.kit.rubric import card, editor
+from pages.kit.widgets import confirm, empty, escape, showing_errors
+from qa import rubrics
+from qa.i18n import N_
+from qa.policy import Right
+from scoring.rubric import to_toml
+
+_STATES = {"draft": N_("draft"), "published": N_("published"), "retired": N_("retired")}
+
+
+def show(page: Page) -> None:
+    """Everything below the guard."""
+    _ = page.t
+    st.subheader(_("Rubric"))
+    versions = rubrics.history(page.bench, page.actor)
+    if not versions:
+        _nothing(page)
+        return
+    by_id = {view.id: view for view in versions}
+    current = rubrics.current(page.bench, page.actor)
+    names = {view.id: _name(page, view, current) for view in versions}
+    start = list(by_id).index(current.id) if current else 0
+    chosen = st.selectbox(_("Version"), list(by_id), index=start, format_func=names.__getitem__, key="version", bind="query-params")
+    view = by_id[chosen]
+    st.caption(escape(f"{card.facts(page, view.rubric)} {_provenance(page, view)}"))
+    if view.state == "draft":
+        editor.edit(page, view, current.rubric if current else None)
+        return
+    _actions(page, view, any(v.state == "draft" and v.rubric_id == view.rubric_id for v in versions))
+    if view.rubric.note:
+        st.caption(escape(view.rubric.note.pick(_.language)))
+    card.show(page, view.rubric)
+    others = [v.id for v in versions if v.id != view.id and v.rubric_id == view.rubric_id]
+    if others:
+        with st.expander(_("Compare with another version")):
+            old = st.selectbox(_("Compare with"), others, format_func=names.__getitem__, key="compare", bind="query-params")
+            card.show_changes(page, rubrics.changes(page.bench, page.actor, old_id=old, new_id=view.id))
+
+
+def _nothing(page: Page) -> None:
+    _ = page.t
+    empty(_("No rubric yet."), _("A rubric says what is judged and what it costs. Start from the one that ships with the product."))
+    if page.actor.may(Right.EDIT_RUBRIC) and st.button(_("Load the default rubric"), type="primary", key="load_default"):
+        with showing_errors(page):
+            rubrics.load_default(page.bench, page.actor, now=page.now)
+            st.rerun()
+
+
+def _name(page: Page, view: rubrics.VersionView, current: rubrics.VersionView | None) -> str:
+    state = page.t("in use for new plans") if current and view.id == current.id else page.t(_STATES[view.state])
+    return f"{view.rubric.name.pick(page.t.language)} v{view.version} · {state}"
+
+
+def _provenance(page: Page, view: rubrics.VersionView) -> str:
+    return page.t(
+        "Hash {hash}; {draws} draws score on it; published {when}.",
+        hash=view.content_hash[:12], draws=view.draws, when=page.t.when(view.published_at) or page.t("not yet"),
+    )  # fmt: skip
+
+
+def _actions(page: Page, view: rubrics.VersionView, has_draft: bool) -> None:
+    _ = page.t
+    start, file, retire, _rest = st.columns([1.2, 1, 1, 3])
+    file.download_button(_("Download as TOML"), to_toml(view.rubric), f"{view.rubric_id}-v{view.version}.toml", "application/toml", on_click="ignore", key="rubric_toml")
+    if not page.actor.may(Right.EDIT_RUBRIC):
+        return
+    with start, showing_errors(page):
+        hint = _("There is a draft already; choose it above.") if has_draft else None
+        if st.button(_("Start a draft from this"), disabled=has_draft, help=hint, type="primary", key="start_draft"):
+            draft = rubrics.start_draft(page.bench, page.actor, now=page.now, rubric=view.rubric)
+            st.query_params["version"] = str(draft)
+            st.session_state.pop("version", None)
+            st.rerun()
+    with retire, showing_errors(page):
+        if view.state == "published" and confirm(page, _("Retire"), _("New plans cannot use it any more; what was scored on it stays."), key="retire"):
+            rubrics.retire(page.bench, page.actor, now=page.now, version_id=view.id)
+            st.rerun()
