@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import qa.cli
 from qa import config as configuration
@@ -88,16 +89,9 @@ def program_version() -> str:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line with every command module found in `qa.cli`."""
-    common = argparse.ArgumentParser(add_help=False)
-    # SUPPRESS: the option is accepted before and after the command without the later default undoing the earlier value.
-    common.add_argument("--home", type=Path, default=argparse.SUPPRESS, help=_("folder of the installation"))
-    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("print one JSON document"))
-    root = argparse.ArgumentParser(
-        prog="spotcheck", parents=[common], description=_("Quality inspection of customer service, honestly sampled.")
-    )
+    root = _Parser(prog="spotcheck", parents=[_common()], description=_("Quality inspection of customer service, honestly sampled."))
     root.add_argument("--version", action="version", version=f"spotcheck {program_version()}")
     subparsers = root.add_subparsers(title=_("commands"), dest="command", metavar=_("COMMAND"), required=True)
-    subparsers = _Inheriting(subparsers, common)  # type: ignore[assignment]
     for module in sorted(m.name for m in pkgutil.iter_modules(qa.cli.__path__) if m.name not in NOT_COMMANDS):
         add = getattr(importlib.import_module(f"qa.cli.{module}"), "add", None)
         if add is not None:
@@ -105,18 +99,29 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    # SUPPRESS: the option is accepted at every level without a later default undoing an earlier value.
+    common.add_argument("--home", type=Path, default=argparse.SUPPRESS, help=_("folder of the installation"))
+    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("print one JSON document"))
+    return common
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose commands, at every level, take the global options: `spotcheck user list --json`."""
+
+    def add_subparsers(self, **options: Any) -> Any:
+        return _Inheriting(super().add_subparsers(**options))
+
+
 class _Inheriting:
-    """Gives every command the global options, so that `spotcheck draw --json` works like `spotcheck --json draw`."""
-
-    def __init__(self, subparsers: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    def __init__(self, subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         self._subparsers = subparsers
-        self._common = common
 
-    def add_parser(self, name: str, **options: object) -> argparse.ArgumentParser:
-        parents = [self._common, *options.pop("parents", [])]  # type: ignore[misc]
-        if "help" in options and "description" not in options:
-            options["description"] = options["help"]
-        return self._subparsers.add_parser(name, parents=parents, **options)  # type: ignore[arg-type]
+    def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
+        options["parents"] = [_common(), *options.get("parents", [])]
+        options.setdefault("description", options.get("help"))
+        return self._subparsers.add_parser(name, **options)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
