@@ -6,7 +6,7 @@ It works on a `Sink`: the archive while it is being changed, or nothing at all f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -119,37 +119,62 @@ def chat_stage(job: Job, mapping: Mapping, sink: Sink, log: ProblemLog, whole_re
 
 def put_chats(job: Job, stage_: ChatStage, sink: Sink, log: ProblemLog, rows: int) -> Loaded:
     """What the stage holds, compared with the archive and written."""
-    found = stage_.conversations()
-    if found.is_empty():
-        return Loaded(Counts(rows=rows), pl.DataFrame(schema=AGENTS), empty("conversations"))
-    merged = merging.chats(found, sink.before, job.source, job.import_id)
+    found = Found(rows=rows)
+    for part in stage_.conversations():
+        _take(job, merging.chats(part, sink.before, job.source, job.import_id), sink, log, found)
+    job.progress(0.93, "write")
+    _link_waiting(sink, found.files)
+    files = stage_.files(pl.concat(found.leave)) if found.leave else []
+    replaced = pl.concat([pl.Series(dtype=pl.String), *found.replaced])
+    for table in ("messages", "hits", "signals"):
+        sink.remove(table, replaced)
+    sink.remove("conversations", pl.concat([pl.Series(dtype=pl.String), *found.changed]))
+    sink.adopt("messages", files)
+    sink.adopt("conversations", found.files)
+    counts = replace(found.counts, rows=rows, duplicates=stage_.duplicates)
+    agents = pl.concat([pl.DataFrame(schema=AGENTS), *found.agents]).group_by("agent_id").agg(pl.col("name").drop_nulls().first(), pl.col("file_row").min())
+    return Loaded(counts, agents.sort("file_row", "agent_id").select(list(AGENTS)), found.sample)
+
+
+@dataclass
+class Found:
+    """What adds up over the conversations of a file."""
+
+    rows: int
+    counts: Counts = field(default_factory=lambda: Counts())
+    sample: pl.DataFrame = field(default_factory=lambda: empty("conversations"))
+    files: list[Path] = field(default_factory=list)
+    leave: list[pl.DataFrame] = field(default_factory=list)
+    replaced: list[pl.Series] = field(default_factory=list)
+    changed: list[pl.Series] = field(default_factory=list)
+    agents: list[pl.DataFrame] = field(default_factory=list)
+
+
+def _take(job: Job, merged: pl.DataFrame, sink: Sink, log: ProblemLog, found: Found) -> None:
+    """Judge some conversations, write what is new of them and remember the rest."""
     timeless = merged.filter(pl.col("started_at").is_null())
     log.add("no_start", "started_at", timeless.select(file_row="first_row"))
-    good = merged.filter(pl.col("started_at").is_not_null())
+    good = merged.filter(pl.col("started_at").is_not_null()) if timeless.height else merged
     log.add("no_agent", "agent_id", good.filter(pl.col("agent_id").is_null()).select(file_row="first_row"))
     fresh = good.filter(pl.col("state") != "unchanged")
     written = fresh.filter(~pl.col("same_messages"))
-    job.progress(0.93, "write")
-    leave = merged.join(written, on="conversation_key", how="anti").select("conversation_key")
-    files = stage_.files(leave)
-    replaced = written.filter(pl.col("state") == "changed")["conversation_key"]
-    sink.remove("messages", replaced)
-    for derived in ("hits", "signals"):
-        sink.remove(derived, replaced)
-    sink.remove("conversations", fresh.filter(pl.col("state") == "changed")["conversation_key"])
-    sink.adopt("messages", files)
+    found.leave.append(merged.join(written, on="conversation_key", how="anti").select("conversation_key"))
+    found.replaced.append(written.filter(pl.col("state") == "changed")["conversation_key"])
+    found.changed.append(fresh.filter(pl.col("state") == "changed")["conversation_key"])
     if fresh.height:
-        sink.adopt("conversations", [stage("conversations", fresh, sink.staging())])
-    _link_waiting(sink, fresh)
-    counts = _counts(good, rows, stage_.duplicates, int(written["message_count"].sum()))
-    return Loaded(counts, _agents_of(good), fresh.select([n for n in empty("conversations").columns if n in fresh.columns]).head(SAMPLE_ROWS))
+        found.files.append(stage("conversations", fresh, sink.staging()))
+        if found.sample.is_empty():
+            found.sample = conform("conversations", fresh.head(SAMPLE_ROWS))
+    part = _counts(good, 0, 0, int(written["message_count"].sum()))
+    found.counts = Counts(**{name: value + getattr(part, name) for name, value in found.counts.to_dict().items()})
+    found.agents.append(_agents_of(good))
 
 
-def _link_waiting(sink: Sink, fresh: pl.DataFrame) -> None:
+def _link_waiting(sink: Sink, files: list[Path]) -> None:
     """Disputes and ratings that came before their chat find it now."""
-    if fresh.is_empty():
+    if not files:
         return
-    lazy = conform("conversations", fresh).lazy()
+    lazy = pl.scan_parquet(files)
     for table, moment, by_agent in (("disputes", "opened_at", False), ("ratings", "rated_at", True)):
         waiting = sink.before.scan(table).filter(pl.col("conversation_key").is_null()).collect()
         if waiting.is_empty():

@@ -23,7 +23,8 @@ def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) ->
     `state` is new, changed or unchanged.
     """
     known = existing(before, "conversations", "conversation_key", found["conversation_key"], source)
-    known = _with_current_mark(known, before).rename({name: f"old_{name}" for name in known.columns if name != "conversation_key"})
+    known = _with_current_mark(known.select("conversation_key", "content_hash", *ATTRIBUTES), before)
+    known = known.rename({name: f"old_{name}" for name in known.columns if name != "conversation_key"})
     joined = found.join(known, on="conversation_key", how="left", maintain_order="left").with_columns(
         same_messages=(pl.col("old_content_hash").str.slice(MARK, DIGITS) == _digits("m")).fill_null(False)
     )
@@ -57,7 +58,8 @@ def sessions(found: pl.DataFrame, before: Snapshot, source: str, import_id: int)
 def _finish_chats(merged: pl.DataFrame, source: str, import_id: int) -> pl.DataFrame:
     fields, old = _fields_hash(ATTRIBUTES, ""), _fields_hash(ATTRIBUTES, "old_")
     same = pl.col("same_messages") & (pl.col("f") == pl.col("old_f"))
-    return merged.with_columns(f=fields, old_f=old).with_columns(
+    merged = merged.with_columns(f=fields, old_f=old)
+    return merged.drop(f"old_{name}" for name in ATTRIBUTES).with_columns(
         state=pl.when(pl.col("old_content_hash").is_null()).then(pl.lit("new")).when(same).then(pl.lit("unchanged")).otherwise(pl.lit("changed")),
         source=pl.lit(source), import_id=pl.lit(import_id, dtype=pl.Int64), file_row=pl.col("first_row"),
         content_hash=pl.concat_str(pl.lit(probe()), _digits("m"), _digits("f")),

@@ -7,7 +7,7 @@ once; what is kept in memory is a few numbers a conversation. Conversations that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from qa.ingest.chats import ATTRIBUTES
 from qa.ingest.problems import ProblemLog
 
 BUCKET_ROWS = 400_000
+CHUNK = 50_000
 NO_TIME = np.iinfo(np.int64).min
 MIX_A, MIX_B = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 Numbers = npt.NDArray[np.int64]
@@ -253,30 +254,37 @@ class ChatStage:
 
     # handing out
 
-    def conversations(self) -> pl.DataFrame:
-        """One row a conversation: `c`, `conversation_key`, counts, times, agents, attributes, `m` (hash of its messages), `first_row`.
+    def conversations(self) -> Iterator[pl.DataFrame]:
+        """All conversations, a bounded number at a time, one row each: `c`, `conversation_key`, counts, times, agents,
+        attributes, `m` (hash of its messages), `first_row`.
 
         Puts untidy conversations in order first.
         """
         self._drop_repeated_messages()
         self._settle()
         self._judge_repeated_records()
-        tally = self.tally
-        frame = pl.DataFrame({
-            "c": pl.Series(np.arange(tally.size), dtype=pl.UInt32),
-            "message_count": pl.Series(tally.count[: tally.size], dtype=pl.Int32),
-            "agent_message_count": pl.Series(tally.agent_count[: tally.size], dtype=pl.Int32),
-            "m": pl.Series(tally.hashes[: tally.size], dtype=pl.UInt64),
-            "first_row": pl.Series(tally.first_row[: tally.size], dtype=pl.Int64),
-            "first_at": _moments(tally.first_at[: tally.size]),
-            "last_at": _moments(tally.last_at[: tally.size]),
-        }).filter(pl.col("message_count") > 0)
-        for name in ("conversation_id", *ATTRIBUTES):
-            if name in self._attributes:
-                frame = frame.join(pl.concat(self._attributes[name]), on="c", how="left", maintain_order="left")
-        return frame.join(self._agents_of(), on="c", how="left", maintain_order="left").with_columns(
-            conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id")
-        )
+        attributes = {name: pl.concat(self._attributes.pop(name)).sort("c") for name in ("conversation_id", *ATTRIBUTES) if name in self._attributes}
+        agents = pl.concat(self._agent_counts).sort("c") if self._agent_counts else None
+        for low in range(0, self.tally.size, CHUNK):
+            high = min(low + CHUNK, self.tally.size)
+            frame = self._tallied(low, high).filter(pl.col("message_count") > 0)
+            for column in attributes.values():
+                frame = frame.join(_between(column, low, high), on="c", how="left", maintain_order="left")
+            if agents is not None:
+                frame = frame.join(self._agents_of(_between(agents, low, high)), on="c", how="left", maintain_order="left")
+            yield frame.with_columns(conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"))
+
+    def _tallied(self, low: int, high: int) -> pl.DataFrame:
+        tally, part = self.tally, slice(low, high)
+        return pl.DataFrame({
+            "c": pl.Series(np.arange(low, high), dtype=pl.UInt32),
+            "message_count": pl.Series(tally.count[part], dtype=pl.Int32),
+            "agent_message_count": pl.Series(tally.agent_count[part], dtype=pl.Int32),
+            "m": pl.Series(tally.hashes[part], dtype=pl.UInt64),
+            "first_row": pl.Series(tally.first_row[part], dtype=pl.Int64),
+            "first_at": _moments(tally.first_at[part]),
+            "last_at": _moments(tally.last_at[part]),
+        })
 
     def files(self, drop: pl.DataFrame) -> list[Path]:
         """The staged files without the conversations in `drop` (column `conversation_key`), ready to be adopted."""
@@ -294,11 +302,11 @@ class ChatStage:
         file.unlink()
         return stage("messages", kept, self._folder) if kept.height else None
 
-    def _agents_of(self) -> pl.DataFrame:
-        """`c`, `agent_id` (most messages, first on a tie), `agent_ids` (in order of appearance)."""
-        if not any(part.height for part in self._agent_counts):
+    def _agents_of(self, parts: pl.DataFrame) -> pl.DataFrame:
+        """`c`, `speaker` (most messages, first on a tie), `speakers` (in order of appearance)."""
+        if parts.is_empty():
             return pl.DataFrame(schema={"c": pl.UInt32, "speaker": pl.String, "speakers": pl.List(pl.String)})
-        counts = pl.concat(self._agent_counts).group_by("c", "a").agg(pl.col("n").sum(), pl.col("seq").min())
+        counts = parts.group_by("c", "a").agg(pl.col("n").sum(), pl.col("seq").min())
         top = counts.sort(["c", "n", "seq"], descending=[False, True, False]).group_by("c", maintain_order=True).agg(pl.col("a").first())
         ordered = counts.sort("c", "seq").group_by("c", maintain_order=True).agg(pl.col("a"))
         names = pl.DataFrame({"a": pl.Series(range(int(counts["a"].max()) + 1), dtype=pl.UInt32)}).with_columns(  # type: ignore[arg-type]
@@ -372,6 +380,12 @@ def _moments(micros: Numbers) -> pl.Series:
     series = pl.Series(micros, dtype=pl.Int64)
     missing = (series == NO_TIME) | (series == np.iinfo(np.int64).max)
     return series.zip_with(~missing, pl.Series([None], dtype=pl.Int64)).cast(pl.Datetime("us", "UTC"))
+
+
+def _between(frame: pl.DataFrame, low: int, high: int) -> pl.DataFrame:
+    """The rows of `frame`, sorted by `c`, with low ≤ c < high."""
+    begin, end = np.searchsorted(frame["c"].to_numpy(), [low, high])
+    return frame.slice(int(begin), int(end - begin))
 
 
 def compact(frame: pl.DataFrame) -> pl.DataFrame:
