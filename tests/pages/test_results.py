@@ -73,8 +73,11 @@ def test_the_lead_sees_every_page(shop: Workbench, file: str, language: str) -> 
     {"by": "team", "point": "2026-02-02~presale"}, {"point": "nonsense~'"},
 ])
 def test_trends_for_every_choice(shop: Workbench, query: dict[str, str]) -> None:
-    page = open_page(shop, "trends.py", "lead", **query)
+    page = open_page(shop, "trends.py", "lead", "zh_CN", **query)
     assert not page.exception
+    for name in ("metric", "by", "source", "span"):
+        if name in query:  # a link means the same in every language
+            assert page.session_state[f"pick_{name}"] == query[name]
 
 
 @pytest.mark.parametrize("view", ["statements", "heat", "losses", "process"])

@@ -67,7 +67,10 @@ def trend(look: Look, data: Trend, groups: Sequence[str], title: str, signals: p
     if signals is not None and not signals.is_empty():
         _signalled(figure, look, signals.filter(pl.col("group").is_in(shown)), factor)
     figure.update_yaxes(title_text=title)
-    figure.update_xaxes(type="date", tickformat="%m-%d" if data.bucket == "week" else "%Y-%m")
+    days = data.frame["period"].unique().sort().to_list()
+    figure.update_xaxes(
+        type="date", tickformat="%m-%d" if data.bucket == "week" else "%Y-%m", tickvals=[str(day) for day in days[:: 1 + len(days) // 16]]
+    )
     figure.update_layout(showlegend=len(shown) > 1, hovermode="closest", clickmode="event+select")
     return figure
 

@@ -11,6 +11,7 @@ import polars as pl
 import streamlit as st
 
 from pages.kit import figures, nav
+from pages.kit.choices import pick
 from pages.kit.figures.charts import hover
 from pages.kit.guard import Page
 from pages.kit.results import filters, printing
@@ -36,17 +37,20 @@ def show(page: Page) -> None:
         return
     verdict = st.query_params.get("verdict", "")
     names = {person.agent_id: f"{person.name} · {person.team}" if person.team else person.name for person in people}
+    row = st.columns([4, 3, 2, 3])
     if page.actor.may(Right.VIEW_RESULTS):
-        agent_id = st.selectbox(_("Agent"), list(names), key="agent", bind="query-params", format_func=names.__getitem__)
+        agent_id = pick(row[0], _("Agent"), "agent", list(names), names.__getitem__)
     else:
+        row = [st.empty(), *row]  # an agent has nobody to choose
         agent_id = people[0].agent_id
     if not agent_id:
         return
     about = reports.own_overview(page.bench, page.actor, agent_id)
-    scope = filters.scope(page, about, people=False)
-    with showing_errors(page):
-        if verdict.isdecimal() and len(verdict) < 12:
+    scope = filters.scope(page, about, people=False, row=row[1:])
+    if verdict.isdecimal() and len(verdict) < 12:
+        with showing_errors(page):
             _result(page, reports.result(page.bench, page.actor, int(verdict), _.language))
+    with showing_errors(page):
         report = reports.agent_report(page.bench, page.actor, agent_id=agent_id, scope=scope)
         _report(page, report, filters.describe(_, report.scope, about))
 

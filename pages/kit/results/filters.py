@@ -7,7 +7,9 @@ from datetime import date, timedelta
 
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.widgets import showing_errors
 from qa import exporting
@@ -48,15 +50,15 @@ def unit_name(t: Translator, metric: Metric) -> str:
     return t(names_[metric.unit])
 
 
-def scope(page: Page, about: Overview, *, people: bool = True) -> Scope:
-    """The row of filters; returns what was chosen."""
+def scope(page: Page, about: Overview, *, people: bool = True, row: Sequence[DeltaGenerator] = ()) -> Scope:
+    """The filters; returns what was chosen. Without `people` only period and source, in the first two places of `row`."""
     _ = page.t
-    columns = st.columns([3, 2, 3, 3, 3] if people else [3, 2])
-    span = columns[0].selectbox(_("Period"), list(SPANS), key="span", index=1, bind="query-params", format_func=lambda s: _(SPANS[s]))
-    source = columns[1].selectbox(_("Source"), list(SOURCES), key="source", bind="query-params", format_func=lambda s: _(SOURCES[s]))
-    first, last = _days(page, about, span or "8w")
+    columns = row or st.columns([3, 2, 3, 3, 3])
+    span = pick(columns[0], _("Period"), "span", list(SPANS), lambda s: _(SPANS[s]), default="8w")
+    source = pick(columns[1], _("Source"), "source", list(SOURCES), lambda s: _(SOURCES[s]))
+    first, last = _days(page, about, span)
     if not people:
-        return Scope(first, last, source or "chat")
+        return Scope(first, last, source)
     chosen = [
         place.multiselect(_(label), values, key=key, bind="query-params", placeholder=_("All"))
         for place, label, values, key in (
@@ -64,7 +66,7 @@ def scope(page: Page, about: Overview, *, people: bool = True) -> Scope:
             (columns[4], N_("Channel"), about.channels, "channel"),
         )
     ]
-    return Scope(first, last, source or "chat", *(tuple(values) for values in chosen))
+    return Scope(first, last, source, *(tuple(values) for values in chosen))
 
 
 def _days(page: Page, about: Overview, span: str) -> tuple[date | None, date | None]:

@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from pages.kit import figures, nav
+from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.results import filters, printing
 from pages.kit.results.agent import labelled
@@ -33,9 +34,8 @@ def show(page: Page) -> None:
     views = {
         "statements": N_("Statements"), "heat": N_("Agents × criteria"), "losses": N_("Lost points"), "process": N_("Process board"),
     }
-    view = st.segmented_control(
-        _("View"), list(views), key="view", default="statements", bind="query-params", format_func=lambda v: _(views[v]),
-        label_visibility="collapsed", required=True,
+    view = pick(
+        st.container(), _("View"), "view", list(views), lambda v: _(views[v]), kind="segmented_control", label_visibility="collapsed", required=True
     )
     with showing_errors(page):
         if view == "heat":

@@ -8,6 +8,7 @@ import polars as pl
 import streamlit as st
 
 from pages.kit import figures, nav
+from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.results import filters
 from pages.kit.widgets import empty, escape, score_text, showing_errors
@@ -49,15 +50,11 @@ def _trend(page: Page, about: Overview, scope: Scope) -> Trend | None:
     _ = page.t
     by_id = {metric.id: metric for metric in about.metrics}
     columns = st.columns([4, 3, 3])
-    metric = columns[0].selectbox(
-        _("What"), list(by_id), key="metric", bind="query-params", format_func=lambda m: filters.metric_name(_, by_id[m])
-    )
-    by = columns[1].selectbox(_("Split by"), list(GROUPS), key="by", index=1, bind="query-params", format_func=lambda g: _(GROUPS[g]))
-    bucket = columns[2].segmented_control(
-        _("Per"), list(BUCKETS), key="bucket", default="week", bind="query-params", format_func=lambda b: _(BUCKETS[b]), required=True
-    )
+    metric = pick(columns[0], _("What"), "metric", list(by_id), lambda m: filters.metric_name(_, by_id[m]))
+    by = pick(columns[1], _("Split by"), "by", list(GROUPS), lambda g: _(GROUPS[g]), default="team")
+    bucket = pick(columns[2], _("Per"), "bucket", list(BUCKETS), lambda b: _(BUCKETS[b]), kind="segmented_control", required=True)
     with showing_errors(page):
-        return reports.trend(page.bench, page.actor, scope=scope, metric=metric or "total", by=by or "team", bucket=bucket or "week")
+        return reports.trend(page.bench, page.actor, scope=scope, metric=metric, by=by, bucket=bucket)
     return None
 
 
@@ -204,7 +201,7 @@ def _table(page: Page, data: Trend, title: str, scope: str) -> None:
     ]
     factor = 100.0 if data.metric.unit == "rate" else 1.0
     shown = frame.with_columns(
-        pl.col("value", "low", "high") * factor, method=pl.col("method").replace_strict({k: _(v) for k, v in filters.METHODS.items()}, default=None)
+        pl.col("value", "low", "high") * factor, period=pl.col("period").cast(pl.String), method=pl.col("method").replace_strict({k: _(v) for k, v in filters.METHODS.items()}, default=None)
     )
     places = st.column_config.NumberColumn(format=f"%.{data.metric.digits}f")
     titles = filters.names(_, columns)

@@ -87,7 +87,7 @@ def _samples(page: Page, draw: draws.DrawView) -> None:
         {
             _("Unit"): table["unit_id"], _("Source"): [_(SOURCES[s]) for s in table["source"]], _("Agent"): table["agent_id"],
             _("Drawn as"): [_(REASONS[r]) for r in table["reason"]], _("Chance"): [f"{p * 100:.2f}%" for p in table["pi"]], _("Rank"): table["rank"],
-            _("Scored"): table["finished"], _("Taken back because"): table["withdrawn_reason"],
+            _("Scored"): table["finished"], _("Taken back because"): table["withdrawn_reason"].fill_null(""),
         },
         hide_index=True, width="stretch", height=380, key="samples", on_select="rerun", selection_mode="single-row",
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.sampling import planning, receipt
 from pages.kit.widgets import confirm, empty, escape, showing_errors
@@ -44,11 +45,11 @@ def _plans(page: Page, plans: list[PlanView]) -> PlanView | None:
     by_id = {plan.id: plan for plan in plans}
     chosen = None
     if plans:
-        number = st.radio(
-            _("Plan"), list(by_id), key="plan", bind="query-params", label_visibility="collapsed",
-            format_func=lambda k: escape(by_id[k].name), captions=[_("{count} draws · {rubric}", count=p.draws, rubric=_.label(*p.rubric_name)) for p in plans],
+        number = pick(
+            st.container(), _("Plan"), "plan", [str(k) for k in by_id], lambda k: escape(by_id[int(k)].name), kind="radio", label_visibility="collapsed",
+            captions=[_("{count} draws · {rubric}", count=p.draws, rubric=_.label(*p.rubric_name)) for p in plans],
         )
-        chosen = by_id.get(number) if number is not None else None
+        chosen = by_id[int(number)]
     with st.popover(_("New plan"), icon=":material/add:"):
         _new(page)
     if chosen is not None:
@@ -70,6 +71,7 @@ def _new(page: Page) -> None:
         with showing_errors(page):
             plan = draws.create_plan(page.bench, page.actor, now=page.now, name=made[0], design=made[1], seed=secrets.token_hex(32))
             st.query_params["plan"] = str(plan.id)
+            st.session_state.pop("pick_plan", None)
             st.rerun()
 
 

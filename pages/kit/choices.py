@@ -1,0 +1,37 @@
+"""Choices kept in the address by their value, so that a link means the same in both languages.
+
+Streamlit's own binding writes the label that is shown, which is a different text for every language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+
+def pick(
+    place: DeltaGenerator, label: str, name: str, options: Sequence[str], show: Callable[[str], str], *, default: str = "",
+    kind: str = "selectbox", **more: Any,
+) -> str:
+    """One of `options`, remembered as `?name=value`. `kind`: 'selectbox', 'segmented_control' or 'radio'."""
+    if not options:
+        return ""
+    standard = default if default in options else options[0]
+    key = f"pick_{name}"
+    if st.session_state.get(key) not in options:
+        wanted = st.query_params.get(name, "")
+        st.session_state[key] = wanted if wanted in options else standard
+    widget = getattr(place, kind)
+    chosen = widget(label, list(options), key=key, format_func=show, on_change=_remember, args=(name, key, standard), **more)
+    return str(chosen) if chosen in options else standard
+
+
+def _remember(name: str, key: str, standard: str) -> None:
+    value = st.session_state.get(key)
+    if value is None or value == standard:
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = str(value)
