@@ -15,6 +15,7 @@ put the draw on record. A unit is a row with unit_id, agent_id and source; predi
 
 from scoring.draw.assignment import Assignment, assign
 from scoring.draw.design import Design, DrawError, Intensity, IntensityRules, Quota, ResidualModel, intensities
+from scoring.draw.large import SCREENED_ALGORITHM, large_receipt, screen_numbers, select_large, verify_large
 from scoring.draw.permanent import commit, frame_hash, permanent_numbers, probability_hash, uniforms
 from scoring.draw.planning import Plan, Preview, Shortage, plan, preview
 from scoring.draw.receipts import Count, Difference, Pick, Receipt, make_receipt, verify
@@ -24,6 +25,7 @@ from scoring.draw.share import ModelRecord, Trade, automatic_share, largest_allo
 __all__ = [
     "ALGORITHM",
     "ALGORITHM_VERSION",
+    "SCREENED_ALGORITHM",
     "Assignment",
     "Count",
     "Design",
@@ -46,6 +48,7 @@ __all__ = [
     "commit",
     "frame_hash",
     "intensities",
+    "large_receipt",
     "largest_allowed",
     "make_receipt",
     "permanent_numbers",
@@ -54,8 +57,11 @@ __all__ = [
     "preview",
     "probability_hash",
     "replace",
+    "screen_numbers",
     "select",
+    "select_large",
     "trade_off",
     "uniforms",
     "verify",
+    "verify_large",
 ]
