@@ -71,6 +71,7 @@ _RULES = """
 .sc-celadon{color:var(--sc-celadon)!important}
 [class*="st-key-todo_"],[class*="st-key-setup_"]{border-bottom:1px solid var(--sc-line);padding:.3rem 0;flex-wrap:nowrap}
 .sc-todo{display:flex;align-items:baseline;gap:.9rem}
+.stMainBlockContainer [data-testid="stPageLink"] p{color:var(--sc-indigo)}
 .sc-number{font-size:1.5rem;font-weight:600;min-width:3.6rem;text-align:right;line-height:1.2}
 .sc-step{display:flex;gap:.6rem}
 .sc-step i{color:var(--sc-indigo)}

@@ -19,10 +19,16 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from qa import accounts, migrations
+from qa.config import Config
+from qa.policy import SYSTEM, Role
+from qa.workbench import Workbench
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "screenshots"
@@ -114,13 +120,20 @@ def browser() -> Iterator[Browser]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An installation without data: the four roles, each with `PASSWORD`."""
     home = tmp_path_factory.mktemp("home")
-    cli(home, "init")
-    for login, role in ROLES.items():
-        if login != "admin":
-            cli(home, "user", "add", login, "--role", role, *(["--agent", "a-1"] if role == "agent" else []))
-        cli(home, "user", "password", login, stdin=PASSWORD + "\n")
+    people(home)
     with serving(home, ROLES) as site:
         yield site
+
+
+def people(home: Path) -> None:
+    """Set up an installation in `home` with one account per role."""
+    bench, now = Workbench.open(Config(home=home)), datetime.now(UTC)
+    migrations.upgrade(bench.db)
+    for login, role in ROLES.items():
+        accounts.create_user(
+            bench, SYSTEM, now=now, login=login, role=Role(role), password=PASSWORD, agent_id="a-1" if role == "agent" else None
+        )
+    bench.close()
 
 
 OpenAs = Callable[..., Page]
