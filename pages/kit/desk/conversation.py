@@ -14,7 +14,7 @@ from qa.i18n import N_, Translator
 
 ROLES = {"customer": N_("Customer"), "agent": N_("Agent"), "bot": N_("Bot"), "system": N_("System"), "platform": N_("Platform")}
 KINDS = {
-    "image": N_("Picture"), "card": N_("Card"), "video": N_("Video"), "audio": N_("Voice message"), "file": N_("File"),
+    "image": N_("Picture"), "card": N_("Card"), "video": N_("Video"), "audio": N_("Voice message"), "file": N_("Attached file"),
     "emoji": N_("Sticker"), "location": N_("Location"), "order": N_("Order card"), "product": N_("Product card"),
 }  # fmt: skip
 
@@ -58,7 +58,7 @@ def header(t: Translator, content: Mapping[str, Any]) -> list[dict[str, str]]:
         (t("Agent"), content.get("agent_name") or content.get("agent_id")),
         (t("Shop"), content.get("shop")),
         (t("Customer"), content.get("customer_id")),
-        (t("Order"), content.get("order_id")),
+        (t("Order number"), content.get("order_id")),
         (t("Satisfaction"), f"{satisfaction} / 5" if satisfaction is not None else None),
     )
     return [{"label": label, "value": str(value)} for label, value in facts if value not in (None, "")]

@@ -1,29 +1,28 @@
-// How the desk and its courier find each other: both scripts import this one module.
+// How the desk and its courier find each other. The two are served under different names, so each has a copy of this
+// module; what they share hangs on the window, under a name nobody else uses.
 
-const waiting = [];
-let send = null;
-let receive = () => {};
+const shared = (globalThis[Symbol.for("spotcheck.desk")] ??= { waiting: [], send: null, receive: () => {} });
 
 // The desk asks for something to be carried; kept until the courier is there.
 export function post(event, value) {
-  if (send) send(event, value);
-  else waiting.push([event, value]);
+  if (shared.send) shared.send(event, value);
+  else shared.waiting.push([event, value]);
 }
 
 export function onAnswer(handler) {
-  receive = handler;
+  shared.receive = handler;
 }
 
 export function courierReady(sender) {
-  send = sender;
+  shared.send = sender;
   // Never during mounting: Streamlit drops what is sent then.
-  setTimeout(() => waiting.splice(0).forEach(([event, value]) => send && send(event, value)), 50);
+  setTimeout(() => shared.waiting.splice(0).forEach(([event, value]) => post(event, value)), 50);
 }
 
 export function courierGone() {
-  send = null;
+  shared.send = null;
 }
 
 export function deliver(answer) {
-  receive(answer);
+  shared.receive(answer);
 }

@@ -47,6 +47,20 @@ export function hitDetail(desk, hit) {
   ];
 }
 
+export function remarkDetail(desk) {
+  const { texts, marks } = desk;
+  return [
+    h("h3", {}, texts.comment),
+    h("textarea", {
+      rows: 3, maxlength: 2000, value: marks.comment, "data-field": "note", "aria-label": texts.comment,
+      oninput: (event) => {
+        marks.comment = event.target.value;
+        desk.changed("quiet");
+      },
+    }),
+  ];
+}
+
 function price(criterion, texts) {
   const each = criterion.each && criterion.each !== criterion.points ? ` · ${points(criterion.each)} × ${criterion.max}` : "";
   return `${criterion.kind === "bonus" ? "+" : ""}${points(criterion.points)}${each}`;

@@ -53,3 +53,8 @@ export function criterionRow(desk, criterion, result) {
   h("span", { class: "choices" }, numbers.map(choice), criterion.na ? h("button", { type: "button", class: "none", role: "radio", "aria-checked": String(mark.na), tabindex: -1, onclick: () => desk.notApplicable(criterion) }, texts.na) : null),
   h("span", { class: "points", title: others ? texts.not_agent : null }, others ? "(0)" : change ? signed(change) : ""));
 }
+
+export function remarkRow(desk) {
+  return h("section", {}, h("div", { class: "row remark", "data-stop": "remark", tabindex: -1, role: "group", "aria-label": desk.texts.comment },
+    h("span", { class: "label" }, desk.texts.comment, desk.marks.comment ? h("small", { class: "extra" }, "✎") : null)));
+}

@@ -2,12 +2,12 @@
 // and detail.js; knows the score only through score.js.
 
 import { onAnswer, post } from "./channel.js";
-import { criterionDetail, hitDetail } from "./detail.js";
+import { criterionDetail, hitDetail, remarkDetail } from "./detail.js";
 import { helpDialog, skipDialog, versionsDialog } from "./dialogs.js";
 import { fill, h } from "./dom.js";
 import { Drafts } from "./draft.js";
 import { listen } from "./keys.js";
-import { criterionRow, hitRow, totals } from "./list.js";
+import { criterionRow, hitRow, remarkRow, totals } from "./list.js";
 import { score } from "./score.js";
 import { Marks, valueText } from "./sheet.js";
 import { Transcript, bar } from "./transcript.js";
@@ -202,7 +202,7 @@ export class Desk {
   // --- what is in focus ---
 
   stops() {
-    return [...this.marks.hits.map((_, index) => `h${index}`), ...this.marks.criteria.map((criterion) => `c${criterion.id}`)];
+    return [...this.marks.hits.map((_, index) => `h${index}`), ...this.marks.criteria.map((criterion) => `c${criterion.id}`), "remark"];
   }
 
   criterion() {
@@ -230,7 +230,8 @@ export class Desk {
 
   nudge(by) {
     const criterion = this.criterion();
-    if (!criterion) return this.number(by < 0 ? 1 : 0);
+    if (this.hit()) return this.number(by < 0 ? 1 : 0);
+    if (!criterion) return;
     const value = this.marks.value(criterion.id);
     this.score(criterion, criterion.kind === "yes_no" ? (by > 0 ? 0 : 1) : value + by);
   }
@@ -371,7 +372,7 @@ export class Desk {
     const criterion = this.criterion();
     const typing = this.parts.detail.contains(this.root.getRootNode().activeElement);
     const field = typing && this.root.getRootNode().activeElement.dataset.field;
-    this.parts.detail.replaceChildren(...(hit ? hitDetail(this, hit) : criterion ? criterionDetail(this, criterion) : []).filter(Boolean));
+    this.parts.detail.replaceChildren(...(hit ? hitDetail(this, hit) : criterion ? criterionDetail(this, criterion) : remarkDetail(this)).filter(Boolean));
     this.parts.detail.scrollTop = 0;
     if (field) this.write(field);
   }
@@ -386,7 +387,7 @@ export class Desk {
     const had = this.parts.rows.contains(this.root.getRootNode().activeElement);
     const groups = data.rubric.dimensions.map((dimension) => h("section", { "aria-label": dimension.label }, h("h2", {}, dimension.label),
       marks.criteria.filter((criterion) => criterion.dimension === dimension.id).map((criterion) => criterionRow(this, criterion, this.result))));
-    this.parts.rows.replaceChildren(this.redlines(), ...groups);
+    this.parts.rows.replaceChildren(this.redlines(), ...groups, remarkRow(this));
     const row = [...this.parts.rows.querySelectorAll(".row")].find((one) => one.dataset.stop === this.current);
     if (row) {
       row.classList.add("current");
@@ -423,7 +424,7 @@ export class Desk {
     this.timeNode = h("span", { title: texts.time_here });
     const saved = this.saved && this.saved.kind;
     const state = saved === "saved" ? `${texts.saved} ${this.saved.detail}` : saved === "refused" ? this.saved.detail : saved ? texts[saved] : "";
-    const day = [fill(texts.done_today, { n: data.progress.done }), fill(texts.left, { n: data.progress.open }), data.progress.median ? fill(texts.median, { time: data.progress.median }) : ""];
+    const day = [fill(texts.done_today, { n: data.progress.done }), fill(texts.left, { n: data.progress.open + data.progress.common }), data.progress.median ? fill(texts.median, { time: data.progress.median }) : ""];
     this.parts.foot.replaceChildren(...[
       h("div", { class: "day" }, ...day.filter(Boolean).map((text) => h("span", {}, text)), working ? this.timeNode : null, h("span", { class: `saved ${saved || ""}` }, state)),
       h("div", { class: "acts" }, this.undoNode,

@@ -1,0 +1,195 @@
+"""The desk by keyboard alone, in both languages: score, evidence, red lines, submit, undo, skip, find; nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from qa import config
+from qa.tables import Assignment, Draft, Inspection
+from qa.workbench import Workbench
+from tests.browser import desk_world
+from tests.browser.conftest import Site, serving, settle
+
+pytestmark = pytest.mark.browser
+
+OpenAs = Callable[..., Page]
+
+
+@pytest.fixture
+def desk_site(tmp_path: Path) -> Iterator[Site]:
+    """A server of its own with twelve chats to inspect."""
+    home = tmp_path / "home"
+    home.mkdir()
+    desk_world.people(home)
+    desk_world.build(home)
+    with serving(home, {login: login for login in desk_world.PEOPLE}) as site:
+        yield site
+
+
+def rows(site: Site, model: Any) -> list[Any]:
+    bench = Workbench.open(config.load({"SPOTCHECK_HOME": str(site.home)}))
+    try:
+        with bench.db.read() as session:
+            return list(session.scalars(select(model)))
+    finally:
+        bench.close()
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def current(page: Page) -> str:
+    return str(page.locator(".row.current").get_attribute("data-stop"))
+
+
+def decide_redlines(page: Page) -> None:
+    """The first chat has two red lines: confirm one, clear the other, by keyboard."""
+    press(page, "1")
+    page.keyboard.type("反问并指责顾客")
+    press(page, "Escape", "ArrowDown", "0")
+    page.keyboard.type("不是引导交易")
+    press(page, "Escape")
+
+
+@pytest.mark.parametrize("language, saved, undo", [("zh-CN", "草稿已保存", "撤回"), ("en-GB", "Draft saved", "Undo")])
+def test_a_sample_from_first_key_to_undo(desk_site: Site, open_as: OpenAs, shoot: Callable[[Page, str], Path], language: str, saved: str, undo: str) -> None:
+    page = open_as("inspector", "/inspect", at=desk_site, language=language)
+    expect(page.locator(".row.current")).to_be_focused()
+    assert page.url.endswith("?assignment=1")
+    press(page, "Control+Enter")  # refused: two red lines are undecided
+    expect(page.locator(".notice.refused")).to_be_visible()
+    decide_redlines(page)
+    expect(page.locator("[data-total]")).to_have_attribute("data-total", "7000")
+    for _ in range(4):
+        press(page, "ArrowDown")
+    assert current(page) == "ctone"
+    press(page, "2", "h", "e")
+    expect(page.locator(".msg[aria-current] .proof span")).to_have_count(1)
+    expect(page.locator(".precedents li")).to_have_count(1)
+    press(page, "o", "m")
+    page.keyboard.type("语气生硬 <b>x</b>")
+    press(page, "Escape", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp", "n")
+    expect(page.locator('[data-stop="cwait_apology"] .none')).to_have_attribute("aria-checked", "true")
+    expect(page.locator("footer .saved")).to_contain_text(saved, timeout=15_000)
+    shoot(page, f"desk-scored-{language}")
+    page.reload()
+    settle(page)
+    expect(page.locator(".notice.restored")).to_be_visible()
+    expect(page.locator('[data-stop="ctone"] .extra')).to_contain_text("⚑1")
+    press(page, "Control+Enter")
+    expect(page).to_have_url(desk_site.url + "/inspect?assignment=2")
+    expect(page.locator(".undo")).to_contain_text(undo)
+    done = rows(desk_site, Inspection)
+    assert len(done) == 1
+    sheet = {mark["criterion_id"]: mark for mark in done[0].sheet["marks"]}
+    assert sheet["tone"]["value"] == 2
+    assert sheet["tone"]["evidence"] == [8]
+    assert sheet["tone"]["owner"] == "policy"
+    assert sheet["tone"]["note"] == "语气生硬 <b>x</b>"
+    assert sheet["wait_apology"]["na"] is True
+    assert [hit["decision"] for hit in done[0].sheet["hits"]] == ["confirmed", "cleared"]
+    press(page, "u")
+    expect(page).to_have_url(desk_site.url + "/inspect?assignment=1")
+    expect(page.locator('[data-stop="ctone"] .extra')).to_contain_text("⚑1")
+    assert rows(desk_site, Inspection)[0].undone_at is not None
+
+
+def test_hostile_text_is_text_and_find_and_characters(desk_site: Site, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=2", at=desk_site, language="zh-CN")
+    expect(page.locator(".msg .body").filter(has_text="onerror")).to_have_text(desk_world.HOSTILE)
+    assert page.evaluate("window.stolen") is None
+    assert page.locator(".talk img, .talk script").count() == 0
+    press(page, "/")
+    page.keyboard.type("WAREHOUSE")
+    expect(page.locator("mark.find")).to_have_text("warehouse")
+    press(page, "Enter", "Escape")
+    expect(page.locator("mark.find")).to_have_count(0)
+    page.goto(desk_site.url + "/inspect?assignment=1")
+    settle(page)
+    page.locator("select.script").select_option("simplified")
+    expect(page.locator(".msg .body").filter(has_text="为什么不能在平台上退")).to_have_count(1)
+    page.locator("select.script").select_option("original")
+    expect(page.locator(".msg .body").filter(has_text="為什麼不能在平臺上退")).to_have_count(1)
+
+
+def test_skip_needs_a_reason_and_help_lists_every_key(desk_site: Site, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect", at=desk_site, language="en-GB")
+    press(page, "?")
+    expect(page.locator("dialog dt")).to_have_count(15)
+    press(page, "Escape", "s")
+    expect(page.locator("dialog .submit")).to_be_disabled()
+    page.keyboard.type("duplicate of another")
+    press(page, "Enter")
+    expect(page).to_have_url(desk_site.url + "/inspect?assignment=2")
+    assert rows(desk_site, Assignment)[0].skip_reason == "duplicate of another"
+
+
+def test_two_inspectors_get_different_samples_and_a_late_submit_is_refused(desk_site: Site, open_as: OpenAs) -> None:
+    first = open_as("inspector", "/inspect", at=desk_site, language="zh-CN")
+    second = open_as("inspector2", "/inspect", at=desk_site, language="zh-CN")
+    assert first.url.endswith("=1")
+    assert second.url.endswith("=2")
+    second.goto(desk_site.url + "/inspect?assignment=1")
+    settle(second)
+    expect(second.locator(".nothing p")).to_contain_text("同事")
+    second.get_by_role("button", name="领取下一条").click()
+    expect(second).to_have_url(desk_site.url + "/inspect?assignment=2")
+    second.keyboard.press("Control+Enter")
+    expect(second).to_have_url(desk_site.url + "/inspect?assignment=3")
+    expect(second.locator(".msg")).to_have_count(1_000)
+    assert len(rows(desk_site, Inspection)) == 1
+
+
+def test_a_second_window_keeps_both_versions(desk_site: Site, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=2", at=desk_site, language="zh-CN")
+    other = page.context.new_page()
+    other.goto(desk_site.url + "/inspect?assignment=2")
+    settle(other)
+    expect(other.locator(".row.current")).to_have_count(1)
+    press(other, "0")
+    expect(other.locator("footer .saved")).to_contain_text("草稿已保存", timeout=15_000)
+    page.bring_to_front()
+    press(page, "ArrowDown", "0")
+    expect(page.locator(".notice.conflict")).to_be_visible(timeout=15_000)
+    page.locator(".notice.conflict button").first.click()
+    expect(page.locator("dialog td").first).to_have_text("开场问候")
+    page.locator("dialog .submit").click()
+    page.wait_for_timeout(1500)
+    draft = rows(desk_site, Draft)[0]
+    assert draft.other is None
+    assert [mark["criterion_id"] for mark in draft.content["marks"]] == ["closing"]
+
+
+def test_a_draft_survives_a_reload_before_it_was_saved(desk_site: Site, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=2", at=desk_site, language="zh-CN")
+    press(page, "0")
+    page.reload()  # well inside the two seconds
+    settle(page)
+    expect(page.locator('[data-stop="cgreeting"] .points')).to_have_text("−3")
+
+
+def test_keys_are_seen_within_fifty_milliseconds(desk_site: Site, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=3", at=desk_site, language="zh-CN")
+    expect(page.locator(".msg")).to_have_count(1_000)
+    page.wait_for_timeout(1000)
+    times = page.evaluate(
+        """async () => { const out = [];
+        for (let i = 0; i < 20; i++) {
+          await new Promise((done) => requestAnimationFrame(done));
+          const start = performance.now();
+          document.dispatchEvent(new KeyboardEvent("keydown", { key: i % 2 ? "0" : "1", bubbles: true }));
+          await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          out.push(performance.now() - start);
+        } return out.sort((a, b) => a - b); }"""
+    )
+    print(json.dumps(times))
+    assert times[len(times) // 2] <= 50
