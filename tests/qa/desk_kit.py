@@ -101,7 +101,7 @@ def build(bench: Workbench, samples: int = 3, inspectors: int = 3, prefix: str =
             .returning(Draw.id)
         ).scalar_one()
     kit = Kit(bench, people[0], people[1:-1], people[-1], version, draw)
-    kit.samples = [add_sample(kit, number) for number in range(samples)]
+    kit.samples = add_samples(kit, [content(number) for number in range(samples)])
     return kit
 
 
@@ -115,18 +115,24 @@ def _rule(session: Any, rule_id: str, effect: Effect) -> None:
 
 
 def add_sample(kit: Kit, number: int, participants: Sequence[str] = ()) -> int:
+    return add_samples(kit, [content(number, participants)], number)[0]
+
+
+def add_samples(kit: Kit, frozen: Sequence[dict[str, Any]], first: int = 0) -> list[int]:
+    """Samples of these transcripts, in one transaction."""
     with kit.bench.db.write() as session:
-        frozen = content(number, participants)
-        transcript = transcripts.store(session, [frozen], NOW)[0]
-        return session.execute(
-            insert(Sample)
-            .values(
-                draw_id=kit.draw_id, unit_id=frozen["unit_id"], source="chat", conversation_key=frozen["unit_id"],
-                agent_id=frozen["agent_id"], stratum="s", reason="base", pi=0.5, u=0.1, rank=number, occurred_at=NOW - timedelta(days=1),
-                transcript_id=transcript,
-            )
-            .returning(Sample.id)
-        ).scalar_one()
+        kept = transcripts.store(session, frozen, NOW)
+        rows = [
+            {
+                "draw_id": kit.draw_id, "unit_id": item["unit_id"], "source": "chat", "conversation_key": item["unit_id"],
+                "agent_id": item["agent_id"], "stratum": "s", "reason": "base", "pi": 0.5, "u": 0.1, "rank": first + number,
+                "occurred_at": NOW - timedelta(days=1), "transcript_id": transcript,
+            }
+            for number, (item, transcript) in enumerate(zip(frozen, kept, strict=True))
+        ]
+        session.execute(insert(Sample), rows)
+        found = dict(session.execute(select(Sample.unit_id, Sample.id).where(Sample.draw_id == kit.draw_id)).all())
+    return [found[item["unit_id"]] for item in frozen]
 
 
 BOTH = Label("中", "en")
