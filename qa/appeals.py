@@ -17,15 +17,17 @@ from sqlalchemy.orm import Session
 from qa import audit, casefile, verdict_ledger
 from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.i18n import N_
-from qa.lifecycle import Step
+from qa.lifecycle import State, Step
+from qa.masking import mask_text, mask_transcript
 from qa.policy import SYSTEM, Actor, Right, require
-from qa.tables import Agent, Appeal, Inspection, Setting, Verdict, Violation, ViolationEvent
+from qa.tables import Agent, Appeal, Inspection, Setting, Transcript, Verdict, Violation, ViolationEvent
 from qa.workbench import Workbench
 from scoring.sheet import Sheet
 
 SETTING = "appeals"
 WINDOW_DAYS = 7
 MAX_BODY = 2_000
+_RULED = {State.UPHELD.value, State.ACKNOWLEDGED.value, State.APPEALED.value, State.CLOSED.value}
 STATES = ("open", "upheld", "rejected", "withdrawn")
 
 
@@ -46,6 +48,34 @@ class AppealView:
     filed_at: datetime
     ruled_at: datetime | None
     ruling: str | None
+
+
+@dataclass(frozen=True)
+class RulingView:
+    """An upheld red-line ruling as the agent concerned may read it: what was said (masked), and the manager's reason."""
+
+    violation_id: int
+    rule_id: str
+    state: str
+    quotes: tuple[str, ...]
+    reason: str
+    transcript: dict[str, Any] | None
+
+
+def ruling_on(bench: Workbench, actor: Actor, *, violation_id: int) -> RulingView:
+    """The ruling on one's own conversation. Suspicions nobody has ruled on are not shown to agents."""
+    require(actor, Right.ANSWER)
+    with bench.db.read() as session:
+        found = session.get(Violation, violation_id)
+        if found is None or found.agent_id != actor.agent_id or found.state not in _RULED:
+            raise NotFound(N_("There is no ruling {id} on a conversation of yours."), id=violation_id)
+        reason = session.scalars(
+            select(ViolationEvent.reason).where(ViolationEvent.violation_id == violation_id, ViolationEvent.kind == Step.UPHOLD.value)
+            .order_by(ViolationEvent.id.desc()).limit(1)
+        ).first()
+        frozen = session.get(Transcript, found.transcript_id) if found.transcript_id else None
+        quotes = tuple(mask_text(str(hit["matched"])) for hit in found.evidence if hit["matched"])
+        return RulingView(found.id, found.rule_id, found.state, quotes, reason or "", mask_transcript(frozen.content) if frozen else None)
 
 
 def window_days(session: Session) -> int:

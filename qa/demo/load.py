@@ -84,7 +84,7 @@ def load(bench: Workbench, *, now: datetime, seed: str = SEED, scale: float = 1.
     tell(0.90, N_("Rulings"))
     _rule(bench, users, truth, now, last_day)
     _measures(bench, users[LEAD].actor, _monday(bench, last_day, 0), last_day)
-    tell(0.94, N_("Cases"))
+    tell(0.94, N_("Case library"))
     cases_made = stories.tell(bench, users[LEAD].actor, users[SECOND_LEAD].actor, users["inspector"].actor, users[AGENT].actor, now=now)
     facts.compact(bench, now)
     _finish(bench, now)

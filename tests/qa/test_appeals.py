@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from qa import appeals, inspecting, queue, violations
-from qa.errors import Conflict, Denied, Invalid
+from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.policy import Actor, Role
 from qa.queue import Claim
 from qa.tables import AuditEntry, User, Verdict, Violation
@@ -142,6 +142,19 @@ def test_appeal_against_a_violation(kit: Kit, upheld: int) -> None:
     with kit.bench.db.read() as session:
         assert session.get_one(Violation, upheld).state == "expunged"
     assert current(kit).total == 10_000
+
+
+def test_the_agent_reads_their_own_ruling_only(kit: Kit, upheld: int) -> None:
+    ruling = appeals.ruling_on(kit.bench, kit.agent, violation_id=upheld)
+    assert (ruling.rule_id, ruling.reason) == ("R01", "维持")
+    assert ruling.quotes == ("滚开，别问了",) or ruling.quotes == ("滚开",)
+    with pytest.raises(NotFound):
+        appeals.ruling_on(kit.bench, Actor(999, Role.AGENT, "Other", agent_id="agent-9"), violation_id=upheld)
+    kit.hit(3)  # of agent-0 as well, and nobody has ruled on it
+    with kit.bench.db.read() as session:
+        suspected = session.scalars(select(Violation.id).where(Violation.state == "suspected")).one()
+    with pytest.raises(NotFound):
+        appeals.ruling_on(kit.bench, kit.agent, violation_id=suspected)
 
 
 def test_rejected_and_withdrawn_violation_appeals(kit: Kit, upheld: int) -> None:
