@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from typing import Any
 
-from qa import accounts, health, migrations
+from qa import accounts, health, migrations, rubrics, rules
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
@@ -21,7 +21,7 @@ MARKS = {health.State.OK: "✓", health.State.WARNING: "!", health.State.FAILED:
 
 def add(subparsers: Any) -> None:
     """Register the commands."""
-    init = subparsers.add_parser("init", help=_("create the database, the archive and the first admin"))
+    init = subparsers.add_parser("init", help=_("create the database with the shipped scorecard and red lines, and the first admin"))
     init.add_argument("--admin", default="admin", help=_("account name of the first admin"))
     init.set_defaults(run=run_init)
     upgrade = subparsers.add_parser("upgrade", help=_("bring the database to this version's schema"))
@@ -33,6 +33,8 @@ def add(subparsers: Any) -> None:
 def run_init(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Set up; running it again changes nothing that is there."""
     bench, now = opener(create=True), datetime.now(UTC)
+    rubrics.load_default(bench, SYSTEM, now=now)
+    rules.load_defaults(bench, SYSTEM, now=now)
     if any(account.role is Role.ADMIN for account in accounts.users(bench, SYSTEM)):
         out.say(out.t("The workbench in {home} is set up.", home=str(bench.config.home)))
         out.json({"home": bench.config.home, "link": None})
