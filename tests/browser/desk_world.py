@@ -85,7 +85,7 @@ def people(home: Path, **more: Role) -> None:
         bench.close()
 
 
-def build(home: Path, chats: int = 12) -> list[int]:
+def build(home: Path, chats: int = 12, long: bool = True) -> list[int]:
     """Put samples into the common queue of `home`; returns the assignment ids in the order they are handed out."""
     bench = Workbench.open(config.load({"SPOTCHECK_HOME": str(home)}))
     try:
@@ -111,18 +111,18 @@ def build(home: Path, chats: int = 12) -> list[int]:
                 )
                 .returning(Draw.id)
             ).scalar_one()  # fmt: skip
-        return [_place(bench, draw, number) for number in range(chats)]
+        return [_place(bench, draw, number, long) for number in range(chats)]
     finally:
         bench.close()
 
 
-def _place(bench: Workbench, draw: int, number: int) -> int:
+def _place(bench: Workbench, draw: int, number: int, long: bool) -> int:
     dispute = {
         "dispute_id": "d", "opened_at": (START + timedelta(hours=number, seconds=500)).isoformat(), "closed_at": None, "dispute_type": "REFUND_AND_RETURN",
         "title": "商品漏水", "reason": "质量问题", "description": "杯盖滴水", "refund_fee": 12_900, "status": "WAIT_SELLER_AGREE",
     }  # fmt: skip
     rating = {"rated_at": (START + timedelta(hours=number, seconds=900)).isoformat(), "score": 2, "label": "不满意", "comment": "客服态度差"}
-    talk = TALK if number % 3 == 0 else ENGLISH if number % 3 == 1 else long_talk(1_000)
+    talk = TALK if number % 3 == 0 else ENGLISH if number % 3 == 1 else long_talk(1_000 if long else 60)
     frozen = content(number, talk, **({"dispute": dispute, "rating": rating} if number % 3 == 0 else {}))
     with bench.db.write() as session:
         sample = session.execute(

@@ -1,0 +1,168 @@
+"""What the desk costs: server CPU, frames and kilobytes per submit, latency and memory, against the budget.
+
+    python -m benchmarks.desk [--sessions 1,10,30] [--submits 20]
+
+Every session is a plain websocket client that signs in, opens `/inspect` and submits one sample after the other with a
+pause between them, as the browser does. Fails (exit code 1) when the budget is broken: p50 ≤ 150 ms, p95 ≤ 500 ms,
+≤ 30 CPU-ms per submit, ≤ 1 KB of memory kept per item.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import psutil
+import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from qa.policy import Role
+from tests.browser import desk_world
+from tests.browser.conftest import serving
+
+BUDGET = {"p50": 150.0, "p95": 500.0, "cpu": 30.0, "kept": 1.0}
+
+
+@dataclass
+class Session:
+    """One inspector's connection: what the browser would remember of it."""
+
+    socket: Any
+    cache: dict[str, ForwardMsg] = field(default_factory=dict)
+    page_hash: str = ""
+    widget: str = ""
+    fragment: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    frames: int = 0
+    bytes: int = 0
+
+    async def run(self, back: BackMsg) -> None:
+        """Send a request and read until its script has finished."""
+        await self.socket.send(back.SerializeToString())
+        while True:
+            raw = await asyncio.wait_for(self.socket.recv(), 60)
+            self.frames, self.bytes = self.frames + 1, self.bytes + len(raw)
+            message = ForwardMsg.FromString(raw)
+            if message.WhichOneof("type") == "ref_hash":
+                message = self.cache[message.ref_hash]
+            elif message.hash:
+                self.cache[message.hash] = message
+            self._read(message)
+            if message.WhichOneof("type") == "script_finished":
+                return
+
+    def _read(self, message: ForwardMsg) -> None:
+        kind = message.WhichOneof("type")
+        if kind == "navigation":
+            self.page_hash = message.navigation.page_script_hash
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            element = message.delta.new_element
+            if element.WhichOneof("type") == "bidi_component" and not element.bidi_component.component_name.endswith("courier"):
+                component = element.bidi_component
+                self.widget, self.fragment = component.id, message.delta.fragment_id
+                self.data = json.loads(component.json or component.mixed.json)
+
+    async def open(self) -> None:
+        back = BackMsg()
+        back.rerun_script.page_name = "inspect"
+        await self.run(back)
+
+    async def submit(self) -> None:
+        """Submit the sample at hand without objections; the answer is the next sample."""
+        before = self.data["id"]
+        hits = [{"rule_id": hit["rule"], "seq": hit["seq"], "decision": "cleared", "reason": "measured"} for hit in self.data["hits"]]
+        value = {
+            "assignment": self.data["assignment"], "version": self.data["version"], "nonce": secrets.token_hex(16), "active_seconds": 40,
+            "sheet": {"marks": [], "hits": hits, "comment": ""},
+        }  # fmt: skip
+        back = BackMsg()
+        request = back.rerun_script
+        request.page_script_hash, request.fragment_id = self.page_hash, self.fragment
+        request.query_string = urlencode({"assignment": self.data["assignment"]})
+        state = request.widget_states.widgets.add()
+        state.id = f"$$STREAMLIT_INTERNAL_KEY_{self.widget}__events"
+        state.json_trigger_value = json.dumps([{"event": "submit", "value": value}])
+        await self.run(back)
+        if self.data["id"] == before or self.data["mode"] != "work":
+            raise RuntimeError(f"the submit was refused: {self.data.get('say') or self.data.get('why')}")
+
+
+def cookies(url: str, login: str) -> str:
+    """Sign in and return the Cookie header."""
+    jar = CookieJar()
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    form = urlencode({"login": login, "password": desk_world.PASSWORD}).encode()
+    opener.open(urllib.request.Request(url + "/login", form, {"Origin": url})).read()
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
+
+
+async def inspector(url: str, cookie: str, submits: int, pause: float, delay: float) -> tuple[list[float], Session]:
+    address = url.replace("http", "ws") + "/_stcore/stream"
+    await asyncio.sleep(delay)
+    async with websockets.connect(address, subprotocols=["streamlit"], additional_headers={"Cookie": cookie}, origin=url, max_size=None) as socket:
+        session = Session(socket)
+        await session.open()
+        session.frames = session.bytes = 0
+        times = []
+        for _ in range(submits):
+            start = time.perf_counter()
+            await session.submit()
+            times.append((time.perf_counter() - start) * 1000)
+            await asyncio.sleep(pause)
+        return times, session
+
+
+async def measure(url: str, server: psutil.Process, headers: list[str], submits: int, pause: float) -> dict[str, float]:
+    cpu, memory = sum(server.cpu_times()[:2]), server.memory_info().rss
+    done = await asyncio.gather(*(inspector(url, cookie, submits, pause, n * pause / len(headers)) for n, cookie in enumerate(headers)))
+    cpu, memory = sum(server.cpu_times()[:2]) - cpu, server.memory_info().rss - memory
+    times = sorted(one for times, _session in done for one in times)
+    return {
+        "sessions": len(headers), "submits": len(times), "p50": statistics.median(times), "p95": times[int(0.95 * (len(times) - 1))],
+        "cpu": 1000 * cpu / len(times), "frames": statistics.mean(s.frames for _t, s in done) / submits, "kb": statistics.mean(s.bytes for _t, s in done) / submits / 1024,
+        "mb": memory / len(headers) / 2**20, "kept": memory / len(times) / 1024,
+    }  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", default="1,10,30")
+    parser.add_argument("--submits", type=int, default=20)
+    parser.add_argument("--pause", type=float, default=3.0, help="seconds between two submits of one inspector")
+    arguments = parser.parse_args()
+    sizes = [int(size) for size in arguments.sessions.split(",")]
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        names = [f"i{n}" for n in range(max(sizes))]
+        desk_world.people(home, **dict.fromkeys(names, Role.INSPECTOR))
+        desk_world.build(home, (sum(sizes) + 2) * (arguments.submits + 4), long=False)
+        with serving(home, {}) as site:
+            headers = [cookies(site.url, name) for name in names]
+            port = int(site.url.rsplit(":", 1)[1])
+            server = next(c for c in psutil.Process().children(recursive=True) if any(x.laddr.port == port for x in c.net_connections("tcp")))
+            asyncio.run(measure(site.url, server, headers[:1], 3, 0.2))  # warm up
+            results = [asyncio.run(measure(site.url, server, headers[:size], arguments.submits, arguments.pause)) for size in sizes]
+    print(f"{'sessions':>8} {'submits':>8} {'p50 ms':>8} {'p95 ms':>8} {'CPU ms':>8} {'frames':>7} {'KB':>6} {'MB/sess':>8} {'KB/item':>8}")
+    for r in results:
+        print(f"{r['sessions']:8.0f} {r['submits']:8.0f} {r['p50']:8.1f} {r['p95']:8.1f} {r['cpu']:8.1f} {r['frames']:7.1f} {r['kb']:6.1f} {r['mb']:8.2f} {r['kept']:8.1f}")
+    worst = results[-1]
+    broken = [name for name in ("p50", "p95", "cpu") if worst[name] > BUDGET[name]]
+    print("within the budget" if not broken else f"over the budget: {', '.join(broken)}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
