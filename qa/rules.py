@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -135,6 +136,7 @@ def history(bench: Workbench, actor: Actor, rule_id: str) -> tuple[Version, ...]
         )
 
 
+@lru_cache(maxsize=64)  # compiling all disguises of a rule takes seconds; a page asks for the same rule on every run
 def check(rule: Rule) -> Checked:
     """Objections to a rule and, when there are none, its examples run as its test. Needs no right: it reads nothing."""
     problems = tuple(check_rule(rule))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.kit.guard import Page
 from pages.kit.redlines import detail, side
+from pages.kit.redlines.address import keep, restore
 from pages.kit.redlines.words import SEVERITIES, count, person, rule_name
 from pages.kit.widgets import empty, show_error
 from qa import redline_board, violations
@@ -33,9 +34,10 @@ def draw(page: Page) -> None:
     _ = page.t
     st.html(f'<div class="sc-title"><h1>{_("Red lines")}</h1></div>')
     view = st.segmented_control(
-        _("View"), list(VIEWS), format_func=lambda v: _(VIEWS[v]), default="files", required=True, key="red_view", bind="query-params",
-        label_visibility="collapsed",
+        _("View"), list(VIEWS), format_func=lambda v: _(VIEWS[v]), required=True, label_visibility="collapsed",
+        key=restore("red_view", list(VIEWS), "files"),
     )  # fmt: skip
+    keep(red_view="files")
     if view == "changes":
         side.changes(page)
     elif view == "repeats":
@@ -71,22 +73,22 @@ def _filters(page: Page, names: redline_board.Names) -> Filter:
     choices = redline_board.choices(page.bench, page.actor)
     columns = st.columns([3, 2, 2, 2, 2, 2], gap="small")
     rule_id = columns[0].selectbox(
-        _("Rule"), choices.rule_ids, index=None, format_func=lambda r: rule_name(page, r, names), placeholder=_("All rules"), key="red_rule", bind="query-params",
+        _("Rule"), choices.rule_ids, index=None, format_func=lambda r: rule_name(page, r, names), placeholder=_("All rules"), key=restore("red_rule", choices.rule_ids),
     )  # fmt: skip
     known = dict(choices.agents)
     agent_id = columns[1].selectbox(
         _("Agent"), [agent for agent, _name in choices.agents], index=None, format_func=lambda a: f"{known.get(a) or ''} {a}".strip(),
-        placeholder=_("All agents"), key="red_agent", bind="query-params",
+        placeholder=_("All agents"), key=restore("red_agent", list(known)),
     )  # fmt: skip
-    team = columns[2].selectbox(_("Team"), choices.teams, index=None, placeholder=_("All teams"), key="red_team", bind="query-params")
+    team = columns[2].selectbox(_("Team"), choices.teams, index=None, placeholder=_("All teams"), key=restore("red_team", choices.teams))
     severity = columns[3].selectbox(
-        _("Severity"), list(SEVERITIES), index=None, format_func=lambda s: _(SEVERITIES[s]), placeholder=_("Any"), key="red_severity", bind="query-params",
+        _("Severity"), list(SEVERITIES), index=None, format_func=lambda s: _(SEVERITIES[s]), placeholder=_("Any"), key=restore("red_severity", list(SEVERITIES)),
     )  # fmt: skip
     age = columns[4].selectbox(
-        _("Open since"), AGES, index=None, format_func=lambda d: _("{n} days or longer", n=d), placeholder=_("Any"), key="red_age", bind="query-params",
+        _("Open since"), AGES, index=None, format_func=lambda d: _("{n} days or longer", n=d), placeholder=_("Any"), key=restore("red_age", AGES),
     )  # fmt: skip
     columns[5].selectbox(
-        _("Order"), ["newest", "oldest"], format_func=lambda o: _("Newest first") if o == "newest" else _("Oldest first"), key="red_order", bind="query-params",
+        _("Order"), ["newest", "oldest"], format_func=lambda o: _("Newest first") if o == "newest" else _("Oldest first"), key=restore("red_order", ["newest", "oldest"], "newest"),
     )  # fmt: skip
     base = Filter(rule_id=rule_id, agent_id=agent_id, team=team, severity=severity, older_than_days=age)
     return _with_state(page, base)
@@ -109,8 +111,9 @@ def _with_state(page: Page, base: Filter) -> Filter:
         return f"{_(STATE_NAMES[state])} {count(page, counted[state])}"
 
     chosen = st.segmented_control(
-        _("State"), options, format_func=show, default="suspected", required=True, key="red_state", bind="query-params", label_visibility="collapsed",
+        _("State"), options, format_func=show, required=True, key=restore("red_state", options, "suspected"), label_visibility="collapsed",
     )  # fmt: skip
+    keep(red_rule=None, red_agent=None, red_team=None, red_severity=None, red_age=None, red_order="newest", red_state="suspected")
     states: tuple[State, ...] = ()
     if chosen == "open":
         states = OPEN_STATES
@@ -158,9 +161,9 @@ def _list(page: Page, found: Listing, names: redline_board.Names) -> int | None:
     st.dataframe(
         frame, hide_index=True, key=key, on_select=_pick, selection_mode="single-row", height=520, row_height=30,
         column_config={
-            "state": st.column_config.TextColumn(_("State"), width=70), "rule": st.column_config.TextColumn(_("Rule"), width=130),
-            "excerpt": st.column_config.TextColumn(_("Said"), width=110), "agent": st.column_config.TextColumn(_("Agent"), width=100),
-            "when": st.column_config.TextColumn(_("When"), width=85), "due": st.column_config.TextColumn(_("Due"), width=80),
+            "state": st.column_config.TextColumn(_("State"), width=62), "rule": st.column_config.TextColumn(_("Rule"), width=120),
+            "excerpt": st.column_config.TextColumn(_("Said"), width=100), "agent": st.column_config.TextColumn(_("Agent"), width=80),
+            "when": st.column_config.TextColumn(_("When"), width=88), "due": st.column_config.TextColumn(_("Due"), width=70),
         },
     )  # fmt: skip
     st.session_state["red_ids"] = ids

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.kit.guard import Page
 from pages.kit.redlines import editor
+from pages.kit.redlines.address import keep, restore
 from pages.kit.redlines.transcript import marked
 from pages.kit.redlines.words import EFFECTS, SEVERITIES
 from pages.kit.widgets import download, empty, escape, show_error
@@ -141,7 +142,8 @@ def _rule(page: Page, line: RuleLine, today: date) -> None:
         f'<div style="display:flex;gap:.8rem;align-items:baseline"><b style="font-size:1.1rem">{html.escape(line.rule_id)} {html.escape(_.label(held.label.zh, held.label.en))}</b>'
         f'<span style="color:var(--sc-muted)">{html.escape(_version(page, line))} · {html.escape(_(SEVERITIES[held.severity.value]))} · {html.escape(_(EFFECTS[held.effect.kind.value]))}</span></div>'
     )
-    view = st.segmented_control(_("View"), list(VIEWS), format_func=lambda v: _(VIEWS[v]), default="edit", required=True, key="rules_view", label_visibility="collapsed", bind="query-params")
+    view = st.segmented_control(_("View"), list(VIEWS), format_func=lambda v: _(VIEWS[v]), required=True, key=restore("rules_view", list(VIEWS), "edit"), label_visibility="collapsed")
+    keep(rules_view="edit")
     if view == "versions":
         _versions(page, line)
         return
