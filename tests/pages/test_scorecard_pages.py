@@ -47,7 +47,7 @@ def test_a_lead_drafts_edits_and_publishes(open_page: OpenPage, page_bench: Work
     at.button(key="start_draft").click().run()
     assert not at.exception
     draft = next(view for view in rubrics.history(page_bench, SYSTEM) if view.state == "draft")
-    at = open_page("lead", "rubric.py", query={"version": str(draft.id)})
+    at = open_page("lead", "rubric.py", query={"version": "default v2"})
     assert not at.exception
     key = draft.content_hash[:8]
     at.number_input(key=f"worth_{key}_0").set_value(31.0).run()
@@ -65,6 +65,16 @@ def test_a_lead_drafts_edits_and_publishes(open_page: OpenPage, page_bench: Work
     assert shown is not None
     assert (shown.id, shown.rubric.pass_line) == (draft.id, 8_500)
     assert rubrics.changes(page_bench, SYSTEM, old_id=first, new_id=draft.id)[0].field == "pass_line"
+
+
+def test_a_discarded_draft_leads_back_to_the_version_in_use(open_page: OpenPage, page_bench: Workbench) -> None:
+    rubrics.load_default(page_bench, SYSTEM, now=NOW)
+    at = open_page("lead", "rubric.py")
+    at.button(key="start_draft").click().run()
+    at.button(key="discard_draft").click().run()
+    assert not at.exception
+    assert [view.state for view in rubrics.history(page_bench, SYSTEM)] == ["published"]
+    assert any(button.key == "start_draft" for button in at.button)
 
 
 def test_levels_as_people_type_them() -> None:

@@ -76,7 +76,7 @@ def programme(page: Page, since: datetime) -> None:
             totals(page, found.totals)
         else:
             st.caption(_("No conversation was scored twice yet. Plans can set a share of blind doubles."))
-        st.markdown(f"**{_('Severity')}**")
+        st.markdown(f"**{_('Severity of inspectors')}**")
         _severity(page, found.severity, dict(found.names))
 
 

@@ -21,16 +21,13 @@ def show(page: Page, since: datetime) -> None:
             empty(_("No double waits for a decision."), _("Doubles whose inspectors differ by more than the tolerance, or on a red line, appear here."))
             return
         by_id = {item.sample_id: item for item in found}
-        chosen = st.selectbox(_("Conversation"), list(by_id), format_func=lambda id_: _name(page, by_id[id_]), key="double", bind="query-params")
+        chosen = st.selectbox(_("Conversation"), list(by_id), format_func=lambda id_: f"{by_id[id_].unit_id} · {by_id[id_].agent_id}", key="double", bind="query-params")
         _decide(page, by_id[chosen])
-
-
-def _name(page: Page, item: Disagreement) -> str:
-    return page.t("{unit} · {agent} · {points} points apart", unit=item.unit_id, agent=item.agent_id, points=page.t.points(item.difference))
 
 
 def _decide(page: Page, item: Disagreement) -> None:
     _ = page.t
+    st.caption(_("{points} points apart; {tolerance} are tolerated.", points=_.points(item.difference), tolerance=_.points(item.tolerance)))
     for column, side in zip(st.columns(2), (item.first, item.second), strict=True):
         with column:
             _side(page, side)

@@ -50,18 +50,14 @@ def _rounds(page: Page) -> None:
         empty(_("No calibration round yet."), advice)
         return
     by_id = {view.id: view for view in found}
-    chosen = st.selectbox(_("Round"), list(by_id), format_func=lambda id_: _name(page, by_id[id_]), key="round", bind="query-params")
+    chosen = st.selectbox(_("Round"), list(by_id), format_func=lambda id_: f"{id_} · {by_id[id_].name}", key="round", bind="query-params")
     view = by_id[chosen]
+    st.caption(_("open") if view.closed_at is None else _("closed {when}", when=_.day(view.closed_at)))
     if view.closed_at is None:
         _open_round(page, view)
     else:
         with showing_errors(page):
             _results(page, calibrating.results(page.bench, page.actor, round_id=view.id))
-
-
-def _name(page: Page, view: RoundView) -> str:
-    state = page.t("open") if view.closed_at is None else page.t("closed {when}", when=page.t.day(view.closed_at))
-    return f"{view.name} · {state}"
 
 
 def _open_round(page: Page, view: RoundView) -> None:
@@ -121,7 +117,7 @@ def _spreads(page: Page, results: RoundResults) -> Sequence[dict[str, object]]:
                 _("Conversation"): item.unit_id, _("Spread"): item.spread / 100,
                 **{person: given[person] / 100 if person in given else None for person in results.inspectors},
                 _("Reference"): None if item.reference is None else item.reference / 100,
-                _("They differ on"): _("、").join(names[id_] for id_ in item.criteria[:5]),
+                _("They differ on"): ("、" if _.language == "zh_CN" else ", ").join(names[id_] for id_ in item.criteria[:5]),
             }
         )  # fmt: skip
     return rows

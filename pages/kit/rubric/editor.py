@@ -149,7 +149,6 @@ def _judge(page: Page, view: rubrics.VersionView, rubric: Rubric) -> None:
     with discard:
         if confirm(page, _("Discard"), _("The draft and its changes will be gone."), key="discard_draft"):
             rubrics.discard_draft(page.bench, page.actor, now=page.now, version_id=view.id)
-            st.query_params.clear()
             st.rerun()
 
 

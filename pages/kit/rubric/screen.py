@@ -6,8 +6,9 @@ import streamlit as st
 
 from pages.kit.guard import Page
 from pages.kit.rubric import card, editor
-from pages.kit.widgets import confirm, empty, escape, showing_errors
+from pages.kit.widgets import confirm, empty, escape, show_error, showing_errors
 from qa import rubrics
+from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Right
 from scoring.rubric import to_toml
@@ -25,10 +26,12 @@ def show(page: Page) -> None:
         return
     by_id = {view.id: view for view in versions}
     current = rubrics.current(page.bench, page.actor)
-    names = {view.id: _name(page, view, current) for view in versions}
+    names = {view.id: _name(view) for view in versions}
     start = list(by_id).index(current.id) if current else 0
     chosen = st.selectbox(_("Version"), list(by_id), index=start, format_func=names.__getitem__, key="version", bind="query-params")
     view = by_id[chosen]
+    state = _("in use for new plans") if current and view.id == current.id else _(_STATES[view.state])
+    st.markdown(f"**{escape(view.rubric.name.pick(_.language))}** · {state}")
     st.caption(escape(f"{card.facts(page, view.rubric)} {_provenance(page, view)}"))
     if view.state == "draft":
         editor.edit(page, view, current.rubric if current else None)
@@ -53,9 +56,9 @@ def _nothing(page: Page) -> None:
             st.rerun()
 
 
-def _name(page: Page, view: rubrics.VersionView, current: rubrics.VersionView | None) -> str:
-    state = page.t("in use for new plans") if current and view.id == current.id else page.t(_STATES[view.state])
-    return f"{view.rubric.name.pick(page.t.language)} v{view.version} · {state}"
+def _name(view: rubrics.VersionView) -> str:
+    """The same in every language and state: it is what the address of the page holds."""
+    return f"{view.rubric_id} v{view.version}"
 
 
 def _provenance(page: Page, view: rubrics.VersionView) -> str:
@@ -71,14 +74,17 @@ def _actions(page: Page, view: rubrics.VersionView, has_draft: bool) -> None:
     file.download_button(_("Download as TOML"), to_toml(view.rubric), f"{view.rubric_id}-v{view.version}.toml", "application/toml", on_click="ignore", key="rubric_toml")
     if not page.actor.may(Right.EDIT_RUBRIC):
         return
-    with start, showing_errors(page):
-        hint = _("There is a draft already; choose it above.") if has_draft else None
-        if st.button(_("Start a draft from this"), disabled=has_draft, help=hint, type="primary", key="start_draft"):
-            draft = rubrics.start_draft(page.bench, page.actor, now=page.now, rubric=view.rubric)
-            st.query_params["version"] = str(draft)
-            st.session_state.pop("version", None)
-            st.rerun()
+    hint = _("There is a draft already; choose it above.") if has_draft else None
+    start.button(_("Start a draft from this"), disabled=has_draft, help=hint, type="primary", key="start_draft", on_click=_start, args=(page, view))
     with retire, showing_errors(page):
         if view.state == "published" and confirm(page, _("Retire"), _("New plans cannot use it any more; what was scored on it stays."), key="retire"):
             rubrics.retire(page.bench, page.actor, now=page.now, version_id=view.id)
             st.rerun()
+
+
+def _start(page: Page, view: rubrics.VersionView) -> None:
+    """Open a draft and show it: a bound widget may only be moved before it is drawn."""
+    try:
+        st.session_state["version"] = rubrics.start_draft(page.bench, page.actor, now=page.now, rubric=view.rubric)
+    except SpotcheckError as error:
+        show_error(page, error)
