@@ -160,7 +160,7 @@ class Archive:
         frame = pl.DataFrame([row], schema=dict(CATALOGUE_SCHEMA))
         try:
             write_deltalake(
-                self._path("catalogue"), frame.to_arrow(), mode="append", schema_mode="merge",
+                self._path("catalogue"), frame, mode="append", schema_mode="merge",
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
         except CommitFailedError as problem:
@@ -237,7 +237,7 @@ class Change:
                 self._write(table, pl.read_parquet(file), "append")
             return
         if not self._archive._exists(table):
-            DeltaTable.create(path, Schema.from_arrow(empty(table).to_arrow(compat_level=pl.CompatLevel.oldest()).schema))
+            DeltaTable.create(path, Schema.from_arrow(empty(table).schema))
         delta = DeltaTable(path)
         actions: list[AddAction | RemoveAction] = [_moved(file, Path(path), KEYS[table]) for file in files]
         delta.create_write_transaction(actions, "append", delta.schema())

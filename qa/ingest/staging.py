@@ -7,6 +7,7 @@ once; what is kept in memory is a few numbers a conversation. Conversations that
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -390,7 +391,7 @@ def _between(frame: pl.DataFrame, low: int, high: int) -> pl.DataFrame:
 
 def compact(frame: pl.DataFrame) -> pl.DataFrame:
     """The same rows in memory of their own: a filtered string column otherwise keeps the whole piece alive."""
-    copied = pl.from_arrow(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
-    assert isinstance(copied, pl.DataFrame)
-    return copied
-
+    buffer = io.BytesIO()
+    frame.write_ipc(buffer, compat_level=pl.CompatLevel.oldest())
+    buffer.seek(0)
+    return pl.read_ipc(buffer)
