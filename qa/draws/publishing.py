@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from qa import audit, transcripts
+from qa import audit, facts, transcripts
 from qa.draws import frames
 from qa.draws.design import PlanDesign, draw_problem
 from qa.draws.frames import Period
@@ -89,7 +89,9 @@ def publish(
         _refuse_second(session, plan, period)
         if plan.seed != prepared.seed or plan.content != prepared.content:
             raise Conflict(N_("The plan “{name}” was changed or drawn meanwhile; look at the preview again."), name=plan.name)
-        return _write(session, actor, now, plan, period, nonce, next_seed, name.strip(), prepared)
+        done = _write(session, actor, now, plan, period, nonce, next_seed, name.strip(), prepared)
+    facts.compact(bench, now, least=facts.COMPACT_FROM)  # a good moment for it: nothing above depends on it
+    return done
 
 
 def _repeated(session: Session, nonce: str, plan_id: int, period: Period) -> Published | None:

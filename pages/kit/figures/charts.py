@@ -135,7 +135,10 @@ def heat(look: Look, rows: pl.DataFrame, columns: Sequence[tuple[str, str]], tit
         go.Heatmap(
             z=z, x=[plain(label) for _, label in columns], y=[plain(person) for person in people], text=text, xgap=2, ygap=2,
             colorscale=[[0, look.colours.CARD], [1, look.colours.INDIGO]], zmin=0,
-            colorbar={"title": {"text": title, "side": "right"}, "thickness": 10, "outlinewidth": 0},
+            colorbar={
+                "title": {"text": title, "side": "right", "font": {"color": look.colours.MUTED, "size": 12}}, "thickness": 10,
+                "outlinewidth": 0, "tickfont": {"color": look.colours.MUTED, "size": 12},
+            },
             hovertemplate="%{y} · %{x}<br>%{text}<extra></extra>",
         )
     )

@@ -201,7 +201,8 @@ def _table(page: Page, data: Trend, title: str, scope: str) -> None:
     ]
     factor = 100.0 if data.metric.unit == "rate" else 1.0
     shown = frame.with_columns(
-        pl.col("value", "low", "high") * factor, period=pl.col("period").cast(pl.String), method=pl.col("method").replace_strict({k: _(v) for k, v in filters.METHODS.items()}, default=None)
+        pl.col("value", "low", "high") * factor, period=pl.col("period").cast(pl.String),
+        name=pl.when(pl.col("name") == "").then(pl.lit(_("Everybody") if data.by == "all" else _("none given"))).otherwise("name"), method=pl.col("method").replace_strict({k: _(v) for k, v in filters.METHODS.items()}, default=None)
     )
     places = st.column_config.NumberColumn(format=f"%.{data.metric.digits}f")
     titles = filters.names(_, columns)
