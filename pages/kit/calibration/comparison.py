@@ -31,8 +31,8 @@ def criteria(page: Page, rows: Sequence[CriterionAgreement]) -> None:
     st.dataframe(
         [
             {
-                _("Criterion"): row.criterion.label.pick(_.language), _("Krippendorff α"): _coefficient(_, row.alpha),
-                _("Gwet AC"): _coefficient(_, row.gwet), _("Same value"): "" if row.found.percent is None else _.percent(row.found.percent, 0),
+                _("Criterion"): row.criterion.label.pick(_.language), "Krippendorff α": _coefficient(_, row.alpha),
+                "Gwet AC": _coefficient(_, row.gwet), _("Same value"): "" if row.found.percent is None else _.percent(row.found.percent, 0),
                 _("Second confirms"): "" if row.found.positive is None else _.percent(row.found.positive, 0),
                 _("Both objected"): int(row.found.both), _("Only one"): int(row.found.one), _("Neither"): int(row.found.neither),
             }
