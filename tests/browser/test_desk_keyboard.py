@@ -19,6 +19,8 @@ from tests.browser.conftest import Site, serving, settle
 
 pytestmark = pytest.mark.browser
 
+expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
+
 OpenAs = Callable[..., Page]
 
 

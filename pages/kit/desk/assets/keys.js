@@ -24,6 +24,7 @@ export function listen(desk) {
     } else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (isWriting(from)) {
       if (event.key !== "Escape" || !inside) return;
+      if (desk.bar && from === desk.bar.input) desk.bar.clear();
       desk.focusCurrent();
     } else if (/^[0-9]$/.test(event.key)) desk.number(Number(event.key));
     else {

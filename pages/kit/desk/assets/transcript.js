@@ -193,15 +193,17 @@ export function bar(texts, transcript, facts, handlers = {}) {
     transcript.rows.get(holds[at]).node.scrollIntoView({ block: "center" });
     count.textContent = handlers.fill(texts.found, { n: at + 1, total: holds.length });
   };
+  const clear = () => {
+    input.value = "";
+    look();
+    input.blur();
+  };
   const input = h("input", {
     type: "search", class: "search", placeholder: texts.find, "aria-label": texts.find, oninput: look,
     onkeydown: (event) => {
       if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
-      else if (event.key === "Escape") {
-        input.value = "";
-        look();
-        input.blur();
-      } else return;
+      else if (event.key === "Escape") clear();
+      else return;
       event.preventDefault();
       event.stopPropagation();
     },
@@ -215,5 +217,5 @@ export function bar(texts, transcript, facts, handlers = {}) {
     h("dl", { class: "facts" }, ...(handlers.lead || []), ...facts.map((fact) => h("div", {}, h("dt", {}, fact.label), h("dd", { title: fact.value }, fact.value)))),
     h("div", { class: "tools" }, input, count, script),
   );
-  return { node, input, script };
+  return { node, input, script, clear };
 }
