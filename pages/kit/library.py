@@ -24,17 +24,17 @@ ROLES: Mapping[str, str] = {
 _FIELDS = ("case_title", "case_lesson", "case_kind", "case_criterion", "case_rule", "case_tags", "case_language", "case_withdraw_reason")
 STYLE = """
 <style>
-[class*="st-key-case_line_"] { border-bottom: 1px solid var(--st-border-color); padding: .15rem 0 .45rem; }
+[class*="st-key-case_line_"] { border-bottom: 1px solid var(--sc-line); padding: .15rem 0 .45rem; }
 [class*="st-key-case_slot_"] button { padding: 0; min-height: 0; text-align: start; }
 [class*="st-key-case_slot_"] button p { font-size: .95rem; line-height: 1.5; }
 .sc-case-meta { font-size: .8rem; opacity: .72; }
-.sc-lesson { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.7; border-inline-start: 3px solid var(--st-primary-color);
+.sc-lesson { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.7; border-inline-start: 3px solid var(--sc-indigo);
   padding: .1rem 0 .1rem .8rem; margin: .2rem 0 .6rem; max-width: 46rem; }
 .sc-excerpt { display: flex; flex-direction: column; gap: .3rem; max-width: 46rem; }
 .sc-line { display: grid; grid-template-columns: 5.2rem 1fr; gap: .6rem; line-height: 1.65; }
 .sc-line b { font-weight: 400; opacity: .72; font-size: .85rem; padding-top: .12rem; font-variant-numeric: tabular-nums; }
 .sc-line span { justify-self: start; white-space: pre-wrap; overflow-wrap: anywhere; padding: .15rem .6rem; border-radius: 6px; }
-.sc-line.agent span { background: var(--st-secondary-background-color); }
+.sc-line.agent span { background: var(--sc-card); }
 .sc-line.system span, .sc-line.bot span, .sc-line.platform span { opacity: .7; }
 </style>
 """

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from qa import cases
+from qa import appeals, cases, verdicts
 from qa.cases import CaseText
+from qa.errors import Conflict
 from qa.policy import Actor
-from qa.tables import Agent, Sample, Verdict, Violation
+from qa.tables import Agent, Appeal, Sample, Verdict, Violation
 from qa.workbench import Workbench
 
 
@@ -54,6 +55,12 @@ STORIES: Sequence[_Story] = (
 )
 
 
+OBJECTIONS: Sequence[str] = (
+    "顾客在上一句已经说明了情况，我没有再问，是不想让顾客重复。请再看一下上下文。",
+    "当时系统卡顿，消息延迟发出，不是我没有处理。",
+)
+
+
 def tell(bench: Workbench, lead: Actor, second: Actor, inspector: Actor, agent: Actor, *, now: datetime) -> int:
     """Make the case library, acknowledge and appeal some results; returns the number of cases."""
     made, used = 0, set[int]()
@@ -70,7 +77,35 @@ def tell(bench: Workbench, lead: Actor, second: Actor, inspector: Actor, agent: 
         if story.publish and version == 1:
             cases.publish(bench, lead, now=at + timedelta(minutes=3), case_id=case_id, version=version)
         made += 1
+    _answer(bench, second, agent, now)
     return made
+
+
+def _answer(bench: Workbench, lead: Actor, agent: Actor, now: datetime) -> None:
+    """The demo's agent reads their results and objects to two of them; a lead has ruled on the first."""
+    with bench.db.read() as session:
+        recent = session.execute(
+            select(Verdict.id, Verdict.outcome).where(Verdict.is_current, Verdict.agent_id == agent.agent_id, Verdict.kind == "inspection")
+            .order_by(Verdict.created_at.desc(), Verdict.id.desc()).limit(12)
+        ).all()
+        known = session.scalar(select(Appeal.id).where(Appeal.agent_id == agent.agent_id).limit(1))
+    for verdict_id, _outcome in recent[3:]:
+        verdicts.acknowledge(bench, agent, now=now - timedelta(hours=30), verdict_id=verdict_id)
+    if known is not None:
+        return
+    filed = 0
+    for verdict_id, outcome in recent:
+        lost = [line["id"] for line in outcome["lines"] if line["kind"] == "loss" and line["points"] < 0]
+        if not lost or filed == len(OBJECTIONS):
+            continue
+        at = now - timedelta(hours=26 - 5 * filed)
+        try:
+            appeal = appeals.file_against_verdict(bench, agent, now=at, verdict_id=verdict_id, body=OBJECTIONS[filed], criterion_id=lost[0])
+        except Conflict:  # the window of an older result is over
+            continue
+        if filed == 0:
+            appeals.rule(bench, lead, now=at + timedelta(hours=3), appeal_id=appeal, uphold=True, ruling="核对原文，顾客当时已表示清楚，这一项不扣。")
+        filed += 1
 
 
 def _find(session: Session, story: _Story, used: set[int]) -> tuple[int | None, int | None] | None:
@@ -90,6 +125,6 @@ def _find(session: Session, story: _Story, used: set[int]) -> tuple[int | None, 
         if sample_id in used:
             continue
         lost = {line["id"] for line in outcome["lines"] if line["kind"] == "loss" and line["points"] < 0}
-        if story.criterion in lost or (not story.criterion and total == 10_000 and len(outcome["lines"]) >= 3):
+        if story.criterion in lost or (not story.criterion and total == 10_000 and any(line["kind"] == "bonus" for line in outcome["lines"])):
             return sample_id, None
     return None
