@@ -31,12 +31,10 @@ def draw(page: Page) -> None:
     _ = page.t
     st.header(_("Import"))
     work: Work[Any] | None = st.session_state.get("import_work")
-    if work is not None:
-        _working(page, work)
-    else:
-        path = _choose(page)
-        if path is not None:
-            _prepare(page, path)
+    if work is not None and isinstance(work.answer, ImportResult):
+        _result(page, work.answer)
+    elif (path := _choose(page)) is not None:
+        _prepare(page, path)
     st.subheader(_("Past imports"))
     _past(page)
 
@@ -44,7 +42,7 @@ def draw(page: Page) -> None:
 def _choose(page: Page) -> Path | None:
     _ = page.t
     st.write(_("Chats, refunds and disputes, service ratings, or the agent roster, as CSV, XLSX or JSON lines. You see what would happen before anything is written."))
-    uploaded = st.file_uploader(_("File"), type=TYPES, key="import_file")
+    uploaded = st.file_uploader(_("File to import"), type=TYPES, key=f"import_file_{st.session_state.get('import_round', 0) % 2}")
     on_server = ""
     if page.actor.role is Role.ADMIN:
         on_server = st.text_input(_("Or the path of a file on the server"), key="import_path", placeholder="/data/exports/chats.csv")
@@ -87,11 +85,13 @@ def _prepare(page: Page, path: Path) -> None:
         detected = ingest.detect(path, kind=kind)
     mapping = next((p.mapping for p in saved if p.name == name), detected.mapping)
     st.caption(escape(_described(page, detected)))
-    with st.expander(_("First rows of the file"), expanded=True):
+    above = st.container()  # what can be done stands above the mapping, which most files need not be touched
+    with st.expander(_("First rows of the file"), expanded=st.session_state.get("import_work") is None):
         st.dataframe(_first_rows(page, detected), hide_index=True, width="stretch", height=210)
     mapping = editor.edit(page, detected, mapping, kind, f"{detected.kind}_{name}")
     _save_mapping(page, kind, mapping)
-    _actions(page, path, detected, mapping, kind, source)
+    with above:
+        _actions(page, path, detected, mapping, kind, source)
 
 
 def _detect(page: Page, path: Path) -> Detected:
@@ -112,7 +112,7 @@ def _described(page: Page, detected: Detected) -> str:
 
 
 def _first_rows(page: Page, detected: Detected) -> pl.DataFrame:
-    rows = [{h: row.get(h) for h in detected.headers} for row in detected.rows[:8]]
+    rows = [{h: row.get(h) or "" for h in detected.headers} for row in detected.rows[:8]]
     if not page.actor.may(Right.UNMASK):
         rows = [{h: mask_text(v) if v else v for h, v in row.items()} for row in rows]
     return pl.DataFrame(rows, schema=dict.fromkeys(detected.headers, pl.String))
@@ -137,16 +137,22 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
     except Invalid as error:
         show_error(page, error)
         return
+    work: Work[Any] | None = st.session_state.get("import_work")
+    if work is not None and work.running:
+        _poll(page, work)
+        return
+    if work is not None and work.error is not None:
+        show_error(page, work.error)
     bench, actor, now = page.bench, page.actor, page.now
     look, do, _rest = st.columns([1, 1, 3])
     if look.button(_("Preview"), key="import_preview", width="stretch"):
-        _start(Work(lambda progress, cancel: ingest.preview(bench, actor, path, mapping, kind, source, progress=progress, cancel=cancel)))
+        _start(Work(lambda progress, cancel: ingest.preview(bench, actor, path, mapping, kind, source, progress=progress, cancel=cancel)), _mark(path, mapping))
     if do.button(_("Import now"), key="import_commit", type="primary", width="stretch"):
         _start(Work(lambda progress, cancel: ingest.commit(
             bench, actor, now=now, path=path, mapping=mapping, kind=kind, source=source, progress=progress, cancel=cancel
         )))
-    seen: Preview | None = st.session_state.get("import_preview_result")
-    if seen is not None and seen.kind == kind and seen.source == source and st.session_state.get("import_preview_of") == str(path):
+    seen = work.answer if work is not None else None
+    if isinstance(seen, Preview) and (seen.kind, seen.source, st.session_state.get("import_preview_of")) == (kind, source, _mark(path, mapping)):
         st.info(_("Nothing is written yet. This is what the import would do:"))
         _counts(page, seen.counts)
         _problems(page, seen.summary, seen.problems)
@@ -155,9 +161,15 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
             st.dataframe(_records(page, seen.rows), hide_index=True, width="stretch", height=210)
 
 
+def _mark(path: Path, mapping: Mapping) -> str:
+    """A preview belongs to this file and this mapping only."""
+    return f"{path} {mapping.to_dict()}"
+
+
 def _records(page: Page, rows: tuple[dict[str, object], ...]) -> pl.DataFrame:
-    hidden = ("content_hash", "import_id", "messages", "agent_ids", "source")
-    shown = [{k: _cell(page, v) for k, v in row.items() if k not in hidden} for row in rows]
+    labels = {field.name: page.t(field.label) for fields in ingest.FIELDS.values() for field in fields}
+    labels["message_count"] = page.t(N_("Messages"))
+    shown = [{labels[k]: _cell(page, v) for k, v in row.items() if k in labels and k != "messages"} for row in rows]
     return pl.DataFrame(shown, infer_schema_length=None)
 
 
@@ -166,31 +178,10 @@ def _cell(page: Page, value: object) -> str:
     return text if page.actor.may(Right.UNMASK) else mask_text(text)
 
 
-def _start(work: Work[Any]) -> None:
+def _start(work: Work[Any], of: str = "") -> None:
     st.session_state["import_work"] = work.start()
-    detected: Detected | None = st.session_state.get("import_detected")
-    st.session_state["import_preview_of"] = str(detected.path) if detected else ""
+    st.session_state["import_preview_of"] = of
     st.rerun()
-
-
-def _working(page: Page, work: Work[Any]) -> None:
-    _ = page.t
-    if work.running:
-        _poll(page, work)
-        return
-    answer = work.answer
-    if work.error is not None:
-        show_error(page, work.error)
-    elif isinstance(answer, Preview):
-        st.session_state["import_preview_result"] = answer
-        del st.session_state["import_work"]
-        st.rerun()
-    elif isinstance(answer, ImportResult):
-        _result(page, answer)
-    if st.button(_("Import another file") if work.error is None else _("Back to the file"), key="import_again"):
-        del st.session_state["import_work"]
-        st.session_state.pop("import_preview_result", None)
-        st.rerun()
 
 
 @st.fragment(run_every=0.7)
@@ -213,6 +204,12 @@ def _result(page: Page, result: ImportResult) -> None:
         download(_("All problems (CSV)"), lambda: _problem_csv(page, result.run_id), f"problems-{result.run_id}.csv", key="import_problems")
     if page.actor.may(Right.PLAN_DRAW) and not nothing and result.kind != "agents" and Path(__file__).parents[2].joinpath("draws.py").exists():
         st.page_link("pages/draws.py", label=_("Next: draw a sample"), icon=":material/arrow_forward:")
+
+
+    if st.button(_("Import another file"), key="import_again"):
+        del st.session_state["import_work"]
+        st.session_state["import_round"] = st.session_state.get("import_round", 0) + 1
+        st.rerun()
 
 
 def _problem_csv(page: Page, run_id: int) -> bytes:
@@ -263,7 +260,7 @@ def _past(page: Page) -> None:
         return
     rows = [
         {
-            _("When"): page.t.when(run.started_at), _("File"): run.file_name, _("What it holds"): _(ingest.KINDS.get(run.kind, run.kind)),
+            _("When"): page.t.when(run.started_at), _("File name"): run.file_name, _("What it holds"): _(ingest.KINDS.get(run.kind, run.kind)),
             _("Source"): run.source, _("State"): _(STATES.get(run.state, run.state)), _("New"): run.counts.get("new"), _("Changed"): run.counts.get("changed"),
             _("Unchanged"): run.counts.get("unchanged"), _("Rows left out"): run.counts.get("bad"), _("Archive version"): run.archive_version,
         }
