@@ -16,7 +16,7 @@ from scipy import stats
 
 from scoring.draw.design import MULTIPLIER, Design, DrawError, Intensity, Quota, ResidualModel, intensities
 from scoring.draw.permanent import frame_hash, salted_order
-from scoring.draw.probabilities import allocate, inclusion
+from scoring.draw.probabilities import allocate, at_least_one, inclusion
 
 #: Roles a unit can have in a plan; they become the reasons of its pick.
 POOL, BASE, TAKE_ALL = "pool", "base", "take_all"
@@ -47,7 +47,8 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a plan promises, before the draw. Widths are full widths of 95 % intervals in points; ``lift`` is violations
-    found per review over the same for equal probabilities within agents."""
+    found per review over the same for equal probabilities within agents; ``uncovered`` are agents whose units have no
+    chance at all because the total does not reach them: no estimate speaks for them."""
 
     units: int
     reviews: int
@@ -59,6 +60,7 @@ class Preview:
     team_width: float | None
     agent_width: float | None
     shortages: tuple[Shortage, ...]
+    uncovered: tuple[str, ...]
 
 
 def plan(frame: pl.DataFrame, design: Design, history: pl.DataFrame | None = None) -> Plan:
@@ -118,7 +120,8 @@ def _plan_source(
     wish = np.array([_wish(quota, levels[agent]) for agent in order])
     in_pool, base_wish = _pool(units, quota, stratum, wish)
     left = count - np.bincount(stratum[in_pool], minlength=len(order))
-    wanted = np.where(np.isinf(wish), left, allocate(np.where(np.isinf(wish), 0.0, base_wish)))
+    finite = np.where(np.isinf(wish), 0.0, base_wish)
+    wanted = np.where(np.isinf(wish), left, at_least_one(allocate(finite), finite, left))
     pi = np.ones(units.height)
     pi[~in_pool] = inclusion(stratum[~in_pool], _size(units, design.residual)[~in_pool], wanted, design.weight_cap)
     everything = (wanted >= left)[stratum]
@@ -220,6 +223,7 @@ def preview(planned: Plan) -> Preview:
         team_width=2 * float(stats.t.ppf(0.975, max(reviews - agents.height, 1))) * team_se if reviews else None,
         agent_width=_median(agents["width"]),
         shortages=planned.shortages,
+        uncovered=tuple(frame.filter(pl.col("pi") == 0)["agent_id"].unique().sort()),
     )
 
 

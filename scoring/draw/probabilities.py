@@ -22,6 +22,19 @@ def allocate(wanted: Floats) -> Ints:
     return np.diff(steps, prepend=0)
 
 
+def at_least_one(sizes: Ints, wanted: Floats, available: Ints) -> Ints:
+    """Give every stratum that wants a review and has units one at least, taken from the largest sizes: an agent without
+    any chance would silently drop out of the team's mean. What the total cannot pay for stays 0."""
+    result = sizes.copy()
+    for k in np.flatnonzero((wanted > 0) & (sizes == 0) & (available > 0)):
+        donor = int(np.argmax(result))
+        if result[donor] < 2:
+            break
+        result[donor] -= 1
+        result[k] = 1
+    return result
+
+
 def inclusion(stratum: Ints, size: Floats, take: Ints, weight_cap: float) -> Floats:
     """Return π for every unit: min(1, max(floor, c·size)) with Σπ = ``take`` exactly within each stratum.
 

@@ -121,6 +121,16 @@ def test_intensity_multiplies_the_quota(level: str, expected: int) -> None:
     assert set(sizes.filter(pl.col("agent_id") != "A00")["base"]) <= {5, 6}
 
 
+def test_no_agent_is_left_without_a_chance_unless_the_total_is_too_small() -> None:
+    history = pl.DataFrame({"agent_id": ["A00", "A01"], "intensity": ["reduced", "reduced"]})
+    planned = draw.plan(population(), chat(0.9), history)
+    assert planned.sizes["base"].sum() == 5
+    assert len(draw.preview(planned).uncovered) == 1
+    planned = draw.plan(population(), chat(1.5), history)
+    assert planned.sizes["base"].min() == 1
+    assert draw.preview(planned).uncovered == ()
+
+
 def test_intensity_from_past_results() -> None:
     history = pl.DataFrame(
         {

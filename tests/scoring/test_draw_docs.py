@@ -1,0 +1,17 @@
+"""The examples in the public modules run as written."""
+
+from __future__ import annotations
+
+import doctest
+from types import ModuleType
+
+import pytest
+
+from scoring import draw, estimate
+
+
+@pytest.mark.parametrize("module", [draw, estimate], ids=["draw", "estimate"])
+def test_examples_run(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
