@@ -12,6 +12,8 @@ from qa.cli.draw import day
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
+from qa.errors import Invalid
+from qa.i18n import N_
 from qa.policy import SYSTEM
 from qa.reports import BUCKETS, GROUPS, Scope
 
@@ -43,7 +45,10 @@ def run_export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
             bench, SYSTEM, scope=Scope(args.first, args.last, args.source or "chat"), metric=args.metric, by=args.by, bucket=args.bucket
         )
         made = exporting.export(bench, SYSTEM, now=now, what=f"trend-{args.metric}", frame=trend.frame, form=form)
-        args.file.write_bytes(made.content)
+        try:
+            args.file.write_bytes(made.content)
+        except OSError as problem:
+            raise Invalid(N_("The file {file} cannot be written: {reason}"), file=str(args.file), reason=str(problem)) from problem
         rows = trend.frame.height
     out.say(_("{rows} rows written to {file}", rows=rows, file=args.file))
     out.json({"rows": rows, "file": args.file})

@@ -130,7 +130,10 @@ def _signals(frame: pl.DataFrame, metric: Metric, restarts: Sequence[date]) -> t
 def _means(rows: pl.LazyFrame, keys: Sequence[str], by: str, metric: Metric) -> pl.DataFrame:
     table = estimate.grouped(rows, keys, ["y"], strata=None if by == "agent" else "agent_id", bounds=metric.bounds)
     found = rows.group_by(keys).agg(found=pl.col("redline").sum().cast(pl.Int64)).collect()
-    return table.filter(pl.col("n") > 0).join(found, on=list(keys)).rename({"mean": "value"})
+    return table.filter(pl.col("n") > 0).join(found, on=list(keys)).select(
+        # rounding of sums may leave a mean a hair outside what is possible
+        pl.exclude("mean"), value=pl.col("mean").clip(*metric.bounds)
+    )
 
 
 def _rates(rows: pl.DataFrame, keys: Sequence[str], by: str) -> pl.DataFrame:
