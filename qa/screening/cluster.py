@@ -32,7 +32,7 @@ def run_on_cluster(address: str, job: Job, todo: Sequence[tuple[int, Range]]) ->
         # a few ranges a worker under way: results must not pile up here
         wide = max(2 * len(client.scheduler_info().get("workers", {})), 2)
         numbers = {}
-        running = as_completed()
+        running = as_completed(loop=client.loop)
         for number, piece in (entry for _, entry in zip(range(wide), queue, strict=False)):
             future = client.submit(screen_range, shared, piece, pure=False, retries=RETRIES)
             numbers[future.key] = number

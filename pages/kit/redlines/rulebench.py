@@ -234,7 +234,7 @@ def _history(page: Page, edited: Rule | None) -> None:
     numbers[1].metric(_("Newly hit"), _.number(found.newly))
     numbers[2].metric(_("No longer hit"), _.number(found.no_longer))
     numbers[3].metric(_("Hit by both"), _.number(found.same))
-    numbers[4].metric(_("CPU seconds a million messages"), _.number(found.cpu_seconds_per_million, 2))
+    numbers[4].metric(_("CPU seconds a million messages"), _.number(found.cpu_seconds_per_million, 2) if found.messages >= 10_000 else "–")
     left, right = st.columns(2)
     with left:
         st.subheader(_("Newly hit"))

@@ -86,7 +86,7 @@ def _rates(page: Page, rates: tuple[RuleQuality, ...], names: redline_board.Name
         for one in rates
     ]  # fmt: skip
     headers = [_("Rule"), reviewed, found, _("Share with 95 % interval"), _("Further reviews to halve it")]
-    st.dataframe(pl.DataFrame(rows, schema=headers, orient="row"), hide_index=True)
+    st.dataframe(pl.DataFrame(rows, schema=headers, orient="row"), hide_index=True, placeholder="")
 
 
 def _share(page: Page, one: RuleQuality) -> str:
