@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from scoring.redline.context import expression
-from scoring.redline.finder import search_error
+from scoring.redline.finder import search_errors
 from scoring.redline.logic import LogicError, names
-from scoring.redline.matcher import Piece, phrase_piece, regex_piece
-from scoring.redline.rule import Anchor, EffectKind, Evasion, Rule, Terms
-from scoring.redline.syntax import PatternError
+from scoring.redline.matcher import phrase_piece, regex_piece
+from scoring.redline.rule import Anchor, EffectKind, Rule, Terms
+from scoring.redline.syntax import Node, PatternError
 
 MAX_TERMS = 1_000
 MAX_EXAMPLE = 8_000
@@ -132,25 +132,23 @@ def all_terms(rule: Rule) -> Iterator[tuple[str, Terms]]:
 
 
 def pattern_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+    searches: dict[tuple[str, str], Node] = {}
     for path, terms in all_terms(rule):
         if len(terms.phrases) + len(terms.regex) > MAX_TERMS:
             yield problem(f"{path}phrases", "too_many", f"more than {MAX_TERMS} terms; split the rule")
             continue
         for field, kind, written in (("phrases", phrase_piece, terms.phrases), ("regex", regex_piece, terms.regex)):
             for text in written:
-                trouble = pattern_trouble(kind, text, rule.evasion)
-                if trouble:
-                    yield problem(f"{path}{field}", "pattern", trouble, text)
-
-
-def pattern_trouble(kind: Callable[[str, Evasion], Piece], text: str, evasion: Evasion) -> str | None:
-    """Why one term cannot be used, or None."""
-    try:
-        piece = kind(text, evasion)
-    except PatternError as error:
-        return str(error)
-    refused = search_error(piece.search)
-    return f"the search engine refuses it ({refused}); make it shorter or its bounds smaller" if refused else None
+                try:
+                    searches[f"{path}{field}", text] = kind(text, rule.evasion).search
+                except PatternError as error:
+                    yield problem(f"{path}{field}", "pattern", str(error), text)
+    places = list(searches)
+    for n, why in search_errors(list(searches.values())).items():
+        field, text = places[n]
+        yield problem(
+            field, "pattern", f"the search engine refuses it ({why}); make it shorter or its bounds smaller", text
+        )
 
 
 def logic_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from scoring.redline.rule import Evasion
 from scoring.redline.syntax import Alt, Chars, Look, Node, Repeat, Seq, chars, complement, merge, rewrite, sets
 
 Codes = np.ndarray[Any, np.dtype[np.uint32]]
+Ranges = tuple[tuple[int, int], ...]
 
 # Blocks whose members have a one-character compatibility form among ASCII letters and digits.
 WIDTH_BLOCKS = (
@@ -44,7 +45,7 @@ INVISIBLE = Chars(
 )  # fmt: skip
 # Marks that nobody writes between two characters of one word without a purpose …
 SOFT_MARKS = (
-    *INVISIBLE.ranges, *chars(" \t*_-~.|/\\^`#=@&$'").ranges, (0x00A0, 0x00A9), (0x00AB, 0x00B1), (0x00B4, 0x00B8),
+    *chars(" \t*_-~.|/\\^`#=@&$'").ranges, (0x00A0, 0x00A9), (0x00AB, 0x00B1), (0x00B4, 0x00B8),
     (0x2000, 0x200A), (0x2010, 0x2013), (0x2016, 0x2017), (0x2020, 0x2025), (0x2027, 0x2029), (0x202F, 0x2038),
     (0x203B, 0x205F), (0x2190, 0x245F), (0x2500, 0x2BFF), (0x3000, 0x3000), (0x3004, 0x3004),
     (0x3012, 0x3013), (0x301C, 0x3020), (0x3030, 0x3030), (0x30FB, 0x30FB), (0xFF03, 0xFF04), (0xFF06, 0xFF07), (0xFF0A, 0xFF0A), (0xFF0D, 0xFF0F),
@@ -62,7 +63,7 @@ KEYCAP = Repeat(chars("\ufe0f\u20e3"), 0, 2)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 DIGITS = "0123456789"
 MAX_PHRASE = 60
-MANY = 200  # a set with more members is a script or a kind of character, not a letter with its look-alikes
+MANY = 200  # a longer range is a script or a kind of character, not a letter with its look-alikes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +113,23 @@ def spoken() -> Chars:
     return chars(every)
 
 
+def marks_of(ranges: Ranges, invisible: bool) -> Chars:
+    """The given marks without the symbols that stand for a word, and with or without the invisible characters."""
+    barred = (*spoken().ranges, *(() if invisible else INVISIBLE.ranges))
+    found = merge((*ranges, *INVISIBLE.ranges)) if invisible else merge(ranges)
+    return Chars(complement(merge((*complement(found), *barred))))
+
+
 @cache
-def soft() -> Chars:
+def soft(invisible: bool = True) -> Chars:
     """The marks that a disguise may put into any one gap."""
-    return Chars(complement(merge((*complement(merge(SOFT_MARKS)), *spoken().ranges))))
+    return marks_of(SOFT_MARKS, invisible)
 
 
 @cache
-def any_mark() -> Chars:
+def any_mark(invisible: bool = True) -> Chars:
     """The marks that a disguise may put into every gap."""
-    return Chars(complement(merge((*complement(merge((*SOFT_MARKS, *CLAUSE_MARKS))), *spoken().ranges))))
+    return marks_of((*SOFT_MARKS, *CLAUSE_MARKS), invisible)
 
 
 @cache
@@ -263,11 +271,11 @@ def gap(left: str, right: str, marks: str, evasion: Evasion) -> Node:
         return Repeat(APOSTROPHE, 0, 1)
     if marks:
         clause = any(not any(low <= ord(m) <= high for low, high in soft().ranges) for m in marks)
-        between = any_mark() if clause else soft()
+        between = any_mark(evasion.zero_width) if clause else soft(evasion.zero_width)
         return Repeat(between, 1 if kind(left) and kind(right) else 0, max(3, len(marks)))
     if left.isascii() and right.isascii():
         return HIDDEN_GAP if evasion.zero_width else Seq(())
-    return Repeat(soft(), 0, 3)
+    return Repeat(soft(evasion.zero_width), 0, 3)
 
 
 def spelled(text: str, evasion: Evasion) -> Node:
@@ -329,7 +337,7 @@ def spread(cut: tuple[Unit, ...], evasion: Evasion) -> Node | None:
         return None
     items: list[Node] = [fence(text[0], evasion, ahead=False)]
     for n, c in enumerate(text):
-        items += [Repeat(any_mark(), 1, 3), char_node(c, evasion)] if n else [char_node(c, evasion)]
+        items += [Repeat(any_mark(evasion.zero_width), 1, 3), char_node(c, evasion)] if n else [char_node(c, evasion)]
     return sequence([*items, fence(text[-1], evasion, ahead=True)])
 
 
@@ -366,8 +374,10 @@ def phrase_search(phrase: str, evasion: Evasion) -> Node:
 
 
 def visible(node: Node) -> Node:
-    """A phrase's tree without the gaps for invisible characters."""
+    """A phrase's tree without the gaps for invisible characters; other gaps may be empty, as in a copy without marks."""
     match node:
+        case Repeat(body, _, high, _):
+            return Repeat(body, 0, high)
         case Seq(items):
             return sequence([visible(i) for i in items if i != HIDDEN_GAP])
         case Alt(branches):
@@ -408,15 +418,15 @@ def folded(node: Chars) -> Chars:
     if not changed:
         return node
     images = merge((*node.ranges, *chars("".join(folds()[form] for form in changed)).ranges))
-    if node.wide or len(changed) > MANY:  # a whole script: a superset in few ranges, which keeps the odd forms too
-        return Chars(images, node.wide)
+    if node.wide or any(high - low > MANY for low, high in node.ranges):
+        return Chars(images, node.wide)  # a whole script: a superset in few ranges, which keeps the odd forms too
     return Chars(complement(merge((*complement(images), *chars("".join(changed)).ranges))), node.wide)
 
 
 def odd(searches: Iterable[Node]) -> Chars | None:
     """The characters that must be folded before these trees are searched for; None when there are none."""
-    small = (c for tree in searches for c in sets(tree) if not c.wide and sum(b - a + 1 for a, b in c.ranges) <= MANY)
-    wanted = {code for c in set(small) for low, high in c.ranges for code in range(low, high + 1)}
+    small = {r for tree in searches for c in sets(tree) if not c.wide for r in c.ranges if r[1] - r[0] <= MANY}
+    wanted = {code for low, high in small for code in range(low, high + 1)}
     forms = "".join(form for form, to in folds().items() if ord(to) in wanted)
     return chars(forms) if forms else None
 

@@ -30,7 +30,7 @@ CHUNK = 64  # patterns per alternation of the Polars engine
 NONE: Pairs = np.empty((0, 2), dtype=np.int64)
 RECORD = "\x1e"
 NOTHING = Chars(())
-BORDER = "\n\0\n"  # NUL keeps matches inside a message, line ends let ``^ $`` hold at its edges
+BORDER = "\0"  # no pattern holds NUL: matches stay inside a message
 
 
 class Engine(Protocol):
@@ -42,7 +42,7 @@ class Engine(Protocol):
 
 
 class HyperscanEngine:
-    """Hyperscan in block mode over the joined messages; ``^ $`` hold at every line."""
+    """Hyperscan in block mode over the joined messages."""
 
     def __init__(self, searches: Sequence[Node]) -> None:
         self.count = len(searches)
@@ -50,7 +50,6 @@ class HyperscanEngine:
         self.database.compile(
             expressions=[show_bytes(tree).encode() for tree in searches],
             ids=list(range(self.count)),
-            flags=[hyperscan.HS_FLAG_MULTILINE] * self.count,
         )
 
     def scan(self, texts: pl.Series) -> Pairs:
@@ -87,7 +86,7 @@ class PolarsEngine:
     """The same pairs from Polars' regular expressions: chunks of patterns first, single patterns on what is left."""
 
     def __init__(self, searches: Sequence[Node]) -> None:
-        self.single = ["(?m)" + show(tree) for tree in searches]
+        self.single = [show(tree) for tree in searches]
         self.chunks = [
             (at, "|".join(f"(?:{pattern})" for pattern in self.single[at : at + CHUNK]))
             for at in range(0, len(self.single), CHUNK)
@@ -160,14 +159,21 @@ def make_engine(searches: Sequence[Node], name: str | None = None) -> Engine:
     return PolarsEngine(searches)
 
 
-def search_error(search: Node) -> str | None:
-    """Why a searching engine refuses a piece, or None. Where hyperscan is missing only Polars is asked."""
+def search_errors(searches: Sequence[Node]) -> dict[int, str]:
+    """Which of these trees a searching engine refuses, and why. Where hyperscan is missing only Polars is asked."""
+    if not searches:
+        return {}
     refusals: tuple[type[Exception], ...] = (pl.exceptions.ComputeError,)
     try:
         if hyperscan is not None:
             refusals = (*refusals, hyperscan.error)
-            HyperscanEngine([search])
-        PolarsEngine([search]).scan(pl.Series([""]))
+            HyperscanEngine(searches)
+        PolarsEngine(searches).scan(pl.Series([""]))
     except refusals as error:
-        return str(error)
-    return None
+        if len(searches) == 1:
+            return {0: str(error)}
+    else:
+        return {}
+    half = len(searches) // 2  # one of them is to blame: ask the halves
+    later = search_errors(searches[half:])
+    return search_errors(searches[:half]) | {half + n: why for n, why in later.items()}

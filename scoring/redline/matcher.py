@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from scoring.redline.evasion import folded, phrase_node, phrase_search, regex_node
+from scoring.redline.hazard import hazard
 from scoring.redline.rule import Evasion, Guard, Rule, Terms
-from scoring.redline.syntax import Node, PatternError, broad, hazard, parse, rewrite, show
+from scoring.redline.syntax import Node, PatternError, broad, parse, rewrite, show
 
 Span = tuple[int, int]
 

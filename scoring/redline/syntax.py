@@ -1,20 +1,17 @@
 """The regular expressions that rule authors may write: one small syntax that every engine reads alike.
 
-Owns parsing into a tree, printing it for Python ``re``, hyperscan and Rust, and the proof obligations on a pattern (no
-runaway, no empty match). ``\\d \\w \\s \\b`` are ASCII everywhere. Anything the engines read differently (inline flags,
+Owns parsing into a tree and printing it for Python ``re``, hyperscan and Rust. ``\\d \\w \\s \\b`` are ASCII everywhere. Anything the engines read differently (inline flags,
 back-references, ``\\A``, possessive quantifiers, POSIX classes, ``{,n}``) is refused here, with the reason, and never
 reaches an engine. Refuses to know about rules, phrases or disguises.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 MAX_PATTERN = 500  # characters an author may write
 MAX_BOUND = 200  # largest {m,n}
-MAX_PATHS = 100_000  # product of repetition choices along one path
 LAST = 0x10FFFF
 
 DIGIT = ((0x30, 0x39),)
@@ -365,14 +362,12 @@ def coarse(node: Chars) -> Chars:
 
 
 def broad(node: Node) -> Node:
-    """The same tree without word edges and looks: it matches at least wherever the exact pattern does."""
+    """The same tree without edges and looks: it matches at least wherever the exact pattern does."""
     match node:
         case Chars():
             return coarse(node)
-        case Look():
+        case Look() | Edge():
             return Seq(())
-        case Edge(kind):
-            return node if kind in "^$" else Seq(())
         case Seq(items):
             return Seq(tuple(i for i in map(broad, items) if i != Seq(())))
         case Alt(branches):
@@ -380,131 +375,3 @@ def broad(node: Node) -> Node:
         case Repeat(body, low, high, lazy):
             inner = broad(body)
             return inner if inner == Seq(()) else Repeat(inner, low, high, lazy)
-
-
-# --- proof obligations ---------------------------------------------------------------------------------------------
-
-
-def shortest(node: Node) -> int:
-    """Length of the shortest match, in characters."""
-    match node:
-        case Chars():
-            return 1
-        case Edge() | Look():
-            return 0
-        case Seq(items):
-            return sum(map(shortest, items))
-        case Alt(branches):
-            return min(map(shortest, branches))
-        case Repeat(body, low, _, _):
-            return low * shortest(body)
-
-
-def variable(node: Node) -> bool:
-    """Can the tree match the same start in texts of different length?"""
-    match node:
-        case Repeat(body, low, high, _):
-            return low != high or variable(body)
-        case Seq(items):
-            return any(map(variable, items))
-        case Alt(branches):
-            return any(map(variable, branches)) or len(set(map(shortest, branches))) > 1
-        case _:
-            return False
-
-
-def paths(node: Node) -> int:
-    """Upper bound on the ways of matching from one start: the product of the choices along a path."""
-    match node:
-        case Repeat(body, low, high, _):
-            inner = paths(body)
-            if high is None:
-                return inner  # unbounded repeats are ruled by their own checks
-            choices = high - low + 1
-            return choices if inner == 1 else int(min(float(choices) * float(inner) ** min(high, 8), 1e12))
-        case Seq(items):
-            product = 1
-            for item in items:
-                product = min(product * paths(item), 10**12)
-            return product
-        case Alt(branches):
-            if told_apart(branches):
-                return max(map(paths, branches))
-            # Fixed branches of one length can match one place only once.
-            fixed = not any(map(variable, branches))
-            return len(set(map(shortest, branches))) if fixed else sum(map(paths, branches))
-        case Look(_, _, body):
-            return paths(body)
-        case _:
-            return 1
-
-
-def first(node: Node) -> Chars | None:
-    """The set of characters a match can begin with, or None when it may begin with nothing."""
-    match node:
-        case Chars():
-            return node
-        case Seq((Chars() as head, *_)):
-            return head
-        case Seq((Repeat() | Seq() | Alt() as head, *_)):
-            return first(head)
-        case Repeat(body, low, _, _) if low > 0:
-            return first(body)
-        case Alt(branches):
-            heads = [first(b) for b in branches]
-            known = [h for h in heads if h is not None]
-            return Chars(merge(tuple(r for h in known for r in h.ranges))) if len(known) == len(heads) else None
-        case _:
-            return None
-
-
-def told_apart(options: tuple[Node, ...]) -> bool:
-    """Does the first character decide between the branches?"""
-    heads = [first(b) for b in options]
-    return all(a is not None and b is not None and not overlap(a, b) for a, b in itertools.combinations(heads, 2))
-
-
-def overlap(a: Node, b: Node) -> bool:
-    """Do two character sets share a member? Trees that are not plain sets count as overlapping."""
-    if not (isinstance(a, Chars) and isinstance(b, Chars)):
-        return True
-    return any(x0 <= y1 and y0 <= x1 for x0, x1 in a.ranges for y0, y1 in b.ranges)
-
-
-def runaway(node: Node) -> str | None:
-    """Why matching could take very long on an unlucky message, or None."""
-    match node:
-        case Repeat(body, _, high, _):
-            if high is None and isinstance(body, Chars) and body.wide:
-                return (
-                    "an unbounded “.” or negated class can swallow a whole message; give an upper bound such as .{0,20}"
-                )
-            if (
-                (high is None or high > 1)
-                and high != 1
-                and variable(body)
-                and (high is None or paths(node) > MAX_PATHS)
-            ):
-                return "a repetition inside a repetition can run away (catastrophic backtracking); flatten it"
-            return runaway(body)
-        case Seq(items):
-            open_ends = [i for i in items if isinstance(i, Repeat) and i.high is None]
-            if any(overlap(a.body, b.body) for n, a in enumerate(open_ends) for b in open_ends[n + 1 :]):
-                return "two unbounded repetitions of the same characters can run away; bound one of them"
-            return next((r for r in map(runaway, items) if r), None)
-        case Alt(branches):
-            return next((r for r in map(runaway, branches) if r), None)
-        case Look(_, _, body):
-            return runaway(body)
-        case _:
-            return None
-
-
-def hazard(node: Node) -> str | None:
-    """The reason for which a parsed pattern must not be used, or None."""
-    if shortest(broad(node)) == 0:
-        return "the pattern can match nothing at all; let it require at least one character"
-    reason = runaway(node)
-    if reason is None and paths(node) > MAX_PATHS:
-        return "too many ways to match; make the bounds smaller"
-    return reason

@@ -64,20 +64,20 @@ def char_set(ranges: tuple[tuple[int, int], ...]) -> str:
 
 
 @lru_cache(maxsize=1_000)
-def mark_run(ranges: tuple[tuple[int, int], ...]) -> str | None:
+def mark_run(ranges: tuple[tuple[int, int], ...], low: int) -> str | None:
     """The byte run for a gap of marks, or None when the set holds characters that a run of bytes cannot tell apart."""
     ascii_ = {c for a, b in ranges for c in range(a, min(b, 0x7F) + 1)}
     leads = {chr(c & ~63 if c > 0xFF else 0xA0).encode()[0] for a, b in ranges for c in (a, b) if b > 0x7F}
     if any(chr(c).isalnum() for c in ascii_) or not leads or not leads <= LEADS:
         return None
-    return byte_class((c, c) for c in (*sorted(ascii_), *sorted(LEADS), *range(0x80, 0xC0))) + "*"
+    return byte_class((c, c) for c in (*sorted(ascii_), *sorted(LEADS), *range(0x80, 0xC0))) + quantifier(low, None)
 
 
 @lru_cache(maxsize=1_000)
-def any_run(ranges: tuple[tuple[int, int], ...]) -> str:
+def any_run(ranges: tuple[tuple[int, int], ...], low: int) -> str:
     """The byte run for a repeated “.” or negated class: any bytes but the ASCII ones it excludes and the message border."""
     out = [c for c in range(1, 0x80) if not any(a <= c <= b for a, b in ranges)]
-    return "[^" + "".join(byte(c, c) for c in (0, *out)) + "]*"
+    return "[^" + "".join(byte(c, c) for c in (0, *out)) + "]" + quantifier(low, None)
 
 
 def show_bytes(node: Node) -> str:
@@ -85,17 +85,15 @@ def show_bytes(node: Node) -> str:
     match node:
         case Chars(ranges):
             return char_set(ranges)
-        case Edge(kind):
-            return kind
-        case Look():
-            raise ValueError("a broad tree holds no looks")
+        case Edge() | Look():
+            raise ValueError("a broad tree holds no edges and looks")
         case Seq(items):
             return "".join(f"(?:{show_bytes(i)})" if isinstance(i, Alt) else show_bytes(i) for i in items)
         case Alt(options):
             return "|".join(show_bytes(b) for b in options)
         case Repeat(body, low, high, lazy):
             if isinstance(body, Chars) and (body.wide or high is not None):
-                run = any_run(body.ranges) if body.wide else mark_run(body.ranges)
+                run = any_run(body.ranges, low) if body.wide else mark_run(body.ranges, low)
                 if run:
                     return run
             return f"(?:{show_bytes(body)})" + quantifier(low, high) + ("?" if lazy else "")

@@ -1,0 +1,121 @@
+"""The authors' regular expressions: refused with a reason, or read by every engine as Python reads them."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoring.redline.evasion import regex_node
+from scoring.redline.finder import Finder, search_errors
+from scoring.redline.hazard import hazard
+from scoring.redline.matcher import phrase_piece, regex_piece
+from scoring.redline.rule import Evasion
+from scoring.redline.syntax import PatternError, parse, show
+
+ALL, PLAIN = Evasion(), Evasion.none()
+
+REFUSED = [
+    ("(a+)+b", "run away"), ("(a*)*", "nothing at all"), ("(?:a|ab)+c", "group"), ("(.{0,9}a)+", "run away"),
+    ("(?:ab)+c", "group"), ("(?:(?:[a-c]{200}){200}){3}", "spells out"), ("a.*b", "upper bound"), ("[^a]+b", "upper bound"), ("\\d+\\d+x", "bound one"), ("(?:.{0,9}a){0,9}x", "run away"),
+    ("a{0,50}b?c{0,50}d{0,50}x", "too many"), ("x{201}", "too large"), ("a" * 501, "500 are allowed"),
+    ("(?i)abc", "groups"), ("(?P<n>a)", "groups"), ("(?>a)", "groups"), ("(a)\\1", "unknown"), ("\\Aabc", "unknown"), ("\\p{Han}", "unknown"),
+    ("a{,3}", "brace"), ("a{3", "brace"), ("a++", "possessive"), ("a**", "possessive"), ("a{2}{3}", "possessive"), ("*a", "nothing to repeat"),
+    ("[[:alpha:]]", "inside"), ("[\\D]", "spell"), ("[]", "empty"), ("[b-a]", "backwards"), ("a{3,2}", "backwards"), ("(a", "never closed"),
+    ("a)", "never opened"), ("[a", "too early"), ("a\\", "too early"), ("a?", "nothing at all"), ("(?=a)", "nothing at all"), ("", "nothing at all"),
+    ("^+a", "must follow"), ("\\x0", "hexadecimal"), ("\\x00a", "not all zero"), ("a]", "alone"), ("(?<=a{1,2})b", "Python cannot"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pattern", "reason"), REFUSED, ids=[p[:20] for p, _ in REFUSED])
+def test_refused_with_the_reason(pattern: str, reason: str) -> None:
+    with pytest.raises(PatternError, match=reason):
+        regex_piece(pattern, PLAIN)
+
+
+READ = [
+    ("a.c", "abc a\nc a好c"), ("\\d{2,}", "12 ３４ 7"), ("[^，。]{1,3}x", "好的x，x"), ("a|bc|", "zz"), ("(?:ab){2}", "ababab"), ("^滚$", "滚"), ("^滚$", "别\n滚"),
+    ("\\bab\\b", "ab cab ab好"), ("(?<!不)加(?!了)", "不加 加了 加"), ("[a\\-\\]\\\\^]+?", "-]^\\"), ("\\u52a0V?", "加V"), ("\\$\\{\\}\\#", "${}#"), ("[&~|-]", "&~|-"), ("\\s\\S", " a\tb"),
+    ("a+?b", "aab"), ("\\W\\w", "，a"), ("[0-9一-龥]{2}", "3好"), ("x{0,3}y{2}", "xxyy"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pattern", "text"), READ, ids=[p for p, _ in READ])
+def test_read_as_python_reads_it(pattern: str, text: str) -> None:
+    expected = [m.span() for m in re.compile(pattern, re.ASCII).finditer(text)]
+    assert [m.span() for m in re.compile(show(parse(pattern)), re.ASCII).finditer(text)] == expected
+
+
+def refusal(pattern: str) -> str | None:
+    try:
+        return hazard(parse(pattern))
+    except PatternError as error:
+        return f"unreadable: {error}"
+
+
+LITERAL = st.sampled_from([*"ab加好，1 \n", "\\d", "\\w", "\\s", "\\D", "\\W", ".", "[ab]", "[^a好]", "[0-9x]", "\\."])
+PATTERN = st.recursive(
+    LITERAL,
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map("".join),
+        st.tuples(inner, inner).map(lambda p: f"(?:{p[0]}|{p[1]})"),
+        st.tuples(inner, st.sampled_from(["?", "{0,2}", "{2}", "{1,3}", "+", "*", "{1,2}?"])).map(lambda p: f"(?:{p[0]}){p[1]}"),
+        st.tuples(st.sampled_from(["(?=", "(?!", "\\b(?:", "^(?:", "(?:"]), inner).map(lambda p: f"{p[0]}{p[1]})"),
+        inner.map(lambda p: f"{p}$"),
+    ),
+    max_leaves=6,
+).filter(lambda p: not str(refusal(p)).startswith("unreadable"))  # fmt: skip
+TEXT = st.text(alphabet="abxAB加好，1３ａ \n\0\x1eé😊轉", max_size=12)
+
+
+@given(PATTERN, st.lists(TEXT, min_size=1, max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_printing_keeps_the_meaning(pattern: str, texts: list[str]) -> None:
+    mine, python = re.compile(show(parse(pattern)), re.ASCII), re.compile(pattern, re.ASCII)
+    for text in texts:
+        assert [m.span() for m in mine.finditer(text)] == [m.span() for m in python.finditer(text)]
+        plain = re.compile(show(regex_node(parse(pattern), PLAIN)), re.ASCII)
+        assert [m.span() for m in plain.finditer(text)] == [m.span() for m in python.finditer(text)]
+
+
+PHRASE = st.sampled_from(["加好", "ab", "a b", "加a1", "abxa", "轉好加", "好，加", "11", "微信", "加微信"])
+HIDDEN = st.text(alphabet="abxAB加好，1３ａ \n\0\x1e轉转\u200b\ufe0f*微薇vxV信🐧①", max_size=14)
+
+
+@given(
+    st.lists(PATTERN.filter(lambda p: refusal(p) is None), max_size=3),
+    st.lists(PHRASE, max_size=3),
+    st.lists(HIDDEN, min_size=1, max_size=8),
+    st.sampled_from([ALL, PLAIN, Evasion(digits=True), Evasion(width=False, traditional=False)]),
+    st.sampled_from(["hyperscan", "polars"]),
+)
+@settings(max_examples=80, deadline=None)
+def test_no_engine_loses_a_match(
+    patterns: list[str], phrases: list[str], texts: list[str], evasion: Evasion, engine: str
+) -> None:
+    pieces = [*(phrase_piece(p, evasion) for p in phrases), *(regex_piece(p, evasion) for p in patterns)]
+    if not pieces:
+        return
+    found = set(map(tuple, Finder([p.search for p in pieces], engine).candidates(pl.Series(texts)).tolist()))
+    true = {(row, n) for row, text in enumerate(texts) for n, p in enumerate(pieces) if p.spans(text)}
+    assert true <= found
+
+
+def test_what_the_checks_admit_stays_quick() -> None:
+    worst = ["a{0,40}b?a{0,40}c", "(?:ab|a){1,8}c", "[a-c]{1,100}d", "\\d+x\\d{0,20}y", "(?:a|b){0,14}c"]
+    for pattern in worst:
+        piece = regex_piece(pattern, ALL)
+        start = time.process_time()
+        for text in ("a" * 8000, "ab" * 4000, "1" * 8000, "1" * 4000 + "x" + "1" * 4000):
+            piece.spans(text)
+        assert time.process_time() - start < 5, pattern
+
+
+def test_what_the_search_engine_refuses_is_found_among_many() -> None:
+    trees = [parse(p) for p in ("加微信", "a", "b", "a{0,3}", "c")]
+    assert search_errors(trees[:3]) == {}
+    assert list(search_errors(trees)) == [3]  # may match nothing: the checks refuse it before any engine sees it
