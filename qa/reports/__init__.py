@@ -6,7 +6,18 @@ from qa.reports.metrics import Metric
 from qa.reports.results import Result, behind, criterion_labels, result, results, root_cause_labels, rule_names
 from qa.reports.scope import BUCKETS, GROUPS, Item, Scope
 from qa.reports.standings import Ranking, Standings, ranking, standings
-from qa.reports.trends import SMALL_N, DatedMeasure, Effect, Overview, Trend, TrendSignal, effect, overview, own_overview, trend
+from qa.reports.trends import (
+    SMALL_N,
+    DatedMeasure,
+    Effect,
+    Overview,
+    Trend,
+    TrendSignal,
+    effect,
+    overview,
+    own_overview,
+    trend,
+)
 from scoring.explain import Explanation
 
 __all__ = [
