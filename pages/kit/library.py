@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from pages.kit.guard import Page
-from pages.kit.widgets import empty, escape, showing_errors
+from pages.kit.widgets import empty, escape, heading, showing_errors
 from qa import cases, reports, search
 from qa.cases import CaseText, CaseView
 from qa.i18n import LANGUAGE_NAMES, N_
@@ -72,6 +72,7 @@ class _Labels:
 
 def _library(page: Page, labels: _Labels) -> None:
     _ = page.t
+    heading(page, _("Cases"), _("What good and bad conversations teach"))
     wanted, number = _filters(page, labels)
     found = search.find_cases(page.bench, page.actor, wanted, page=number, size=PER_PAGE)
     if not found.total:
@@ -240,7 +241,7 @@ def _edit(page: Page, labels: _Labels, case: CaseView) -> None:
 
 def _propose(page: Page, labels: _Labels, sample: int | None, violation: int | None) -> None:
     _ = page.t
-    st.subheader(_("Propose a case"))
+    heading(page, _("Propose a case"))
     with showing_errors(page):
         lines = cases.evidence_of(page.bench, page.actor, sample_id=sample, violation_id=violation)
         start = CaseText("", "", "exemplary", (), st.query_params.get("criterion") or None, st.query_params.get("rule") or None, page.t.language)

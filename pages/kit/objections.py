@@ -11,7 +11,7 @@ import streamlit as st
 from pages.kit.desk import TranscriptView, transcript
 from pages.kit.guard import Page
 from pages.kit.results.lines import lines_table
-from pages.kit.widgets import empty, escape, plain_text, showing_errors
+from pages.kit.widgets import empty, escape, heading, plain_text, showing_errors
 from qa import appeals, redline_board, reports, verdicts
 from qa.appeals import AppealView, RulingView
 from qa.i18n import N_
@@ -90,6 +90,7 @@ def _criterion(page: Page, view: VerdictView) -> str | None:
 
 def _list_and_detail(page: Page) -> None:
     _ = page.t
+    heading(page, _("Appeals"))
     leads = page.actor.may(Right.RULE_APPEAL)
     state = st.segmented_control(
         _("State"), list(STATES), format_func=lambda s: _(STATES[s]), default="open" if leads else None, key="appeal_state",
