@@ -177,29 +177,35 @@ class ChatStage:
     def _note_attributes(self, frame: pl.DataFrame, groups: Groups) -> None:
         """Keep the first value of every attribute of every conversation, without holding on to the piece's memory."""
         codes = frame["c"].to_numpy()
-        heads = np.sort(groups.order[groups.starts])
-        for name in ("conversation_id", *ATTRIBUTES):
-            if name not in frame.columns:
-                continue
-            known = self._known.get(name, np.zeros(0, np.bool_))
-            if len(known) < self.tally.size:
-                known = np.concatenate([known, np.zeros(max(self.tally.size, 2 * len(known)) - len(known), np.bool_)])
-                self._known[name] = known
+        names = [name for name in ("conversation_id", *ATTRIBUTES) if name in frame.columns]
+        fresh = self.tally.count[groups.codes] == 0
+        self._keep(names, frame, np.sort(groups.order[groups.starts[fresh]]))
+        for name in names[1:]:  # what the first row of a conversation did not say, a later one may
+            known = self._room(name)
             filled = frame[name].str.len_bytes().fill_null(0).to_numpy() > 0 if frame[name].dtype == pl.String else frame[name].is_not_null().to_numpy()
-            self._keep(name, frame, heads[filled[heads] & ~known[codes[heads]]], known)
             late = filled & ~known[codes]
             if late.any():
                 places = np.flatnonzero(late)
-                self._keep(name, frame, places[np.unique(codes[places], return_index=True)[1]], known)
+                self._keep([name], frame, places[np.unique(codes[places], return_index=True)[1]])
 
-    def _keep(self, name: str, frame: pl.DataFrame, places: npt.NDArray[np.intp], known: npt.NDArray[np.bool_]) -> None:
+    def _room(self, name: str) -> npt.NDArray[np.bool_]:
+        """Of which conversations the attribute is known, by code."""
+        known = self._known.get(name, np.zeros(0, np.bool_))
+        if len(known) < self.tally.size:
+            known = np.concatenate([known, np.zeros(max(self.tally.size, 2 * len(known)) - len(known), np.bool_)])
+            self._known[name] = known
+        return known
+
+    def _keep(self, names: list[str], frame: pl.DataFrame, places: npt.NDArray[np.intp]) -> None:
         if not len(places):
             return
-        rows = frame.select("c", "file_row", name)[places]
-        if name != "conversation_id":
-            rows = rows.with_columns(self._read(name, rows).alias(name)).drop_nulls(name)
-        known[rows["c"].to_numpy()] = True
-        self._attributes.setdefault(name, []).append(compact(rows.select("c", name)))
+        rows = frame.select("c", "file_row", *names)[places]
+        rows = compact(rows.with_columns(self._read(name, rows.select("c", "file_row", name)).alias(name) for name in names if name != "conversation_id"))
+        for name in names:
+            told = rows.select("c", name).drop_nulls()
+            if told.height:
+                self._room(name)[told["c"].to_numpy()] = True
+                self._attributes.setdefault(name, []).append(told)
 
     def _note_agents(self, frame: pl.DataFrame) -> None:
         spoke = frame.lazy().filter(pl.col("agent_id").is_not_null()).select("c", "seq", a=pl.col("agent_id").cast(self._agents).to_physical())
@@ -244,9 +250,7 @@ class ChatStage:
         placed = rows.drop_nulls("c")
         for name in ATTRIBUTES:
             if name in placed.columns:
-                known = self._known.setdefault(name, np.zeros(self.tally.size, np.bool_))
-                if len(known) < self.tally.size:
-                    known = self._known[name] = np.concatenate([known, np.zeros(self.tally.size - len(known), np.bool_)])
+                known = self._room(name)
                 given = placed.select("c", name).drop_nulls()
                 fresh = given.filter(pl.Series(~known[given["c"].to_numpy()]))
                 if fresh.height:
