@@ -10,8 +10,9 @@ import polars as pl
 import streamlit as st
 
 from pages.kit.accounts_form import users
+from pages.kit.choices import pick
 from pages.kit.guard import Page
-from pages.kit.widgets import choice, confirm, empty, escape, heading, show_error
+from pages.kit.widgets import confirm, empty, escape, heading, show_error
 from qa import accounts, auditlog, backup, health
 from qa.errors import SpotcheckError
 from qa.i18n import N_
@@ -26,7 +27,10 @@ def draw(page: Page) -> None:
     """Draw the page."""
     _ = page.t
     heading(page, _("Admin"))
-    chosen = choice(_("Section"), {name: _(text) for name, (text, _draw) in SECTIONS.items()}, key="section", label_visibility="collapsed")
+    chosen = pick(
+        st.container(), _("Section"), "section", list(SECTIONS), lambda name: _(SECTIONS[name][0]), kind="segmented_control",
+        label_visibility="collapsed", required=True,
+    )
     SECTIONS[chosen][1](page)
 
 

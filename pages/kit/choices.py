@@ -24,6 +24,8 @@ def pick(
     if st.session_state.get(key) not in options:
         wanted = st.query_params.get(name, "")
         st.session_state[key] = wanted if wanted in options else standard
+        if st.session_state[key] == standard:
+            st.query_params.pop(name, None)  # an address says only what differs from the ordinary
     widget = getattr(place, kind)
     chosen = widget(label, list(options), key=key, format_func=show, on_change=_remember, args=(name, key, standard), **more)
     return str(chosen) if chosen in options else standard

@@ -6,7 +6,9 @@ import html
 from collections.abc import Callable, Mapping
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, escape, heading, showing_errors
 from qa import cases, reports, search
@@ -93,7 +95,7 @@ def _filters(page: Page, labels: _Labels) -> tuple[CaseFilter, int]:
     columns = st.columns([4, 2, 3, 3, 2])
     anything = _("Any")
     with columns[0]:
-        query = st.text_input(_("Search"), key="q", bind="query-params", placeholder=_("Words in title, lesson or chat"), on_change=_first_page)
+        query = st.text_input(_("Search"), key="q", bind="query-params", placeholder=_("Words in title, lesson or chat"))
     kind = _choice(columns[1], _("Kind"), "kind", list(KINDS), lambda k: _(KINDS[k]), anything)
     criterion = _choice(columns[2], _("Criterion"), "criterion", list(labels.criteria), labels.criterion, anything)
     rule = _choice(columns[3], _("Red line"), "rule", list(labels.rules), labels.rule, anything)
@@ -101,19 +103,17 @@ def _filters(page: Page, labels: _Labels) -> tuple[CaseFilter, int]:
     if page.actor.may(Right.PROPOSE_CASE):
         state = _choice(columns[4], _("State"), "state", list(STATES), lambda s: _(STATES[s]), None) or "published"
     tags = search.all_tags(page.bench, page.actor)[:12]
-    tag = st.pills(_("Tags"), tags, key="tag", bind="query-params", label_visibility="collapsed", on_change=_first_page) if tags else None
+    tag = st.pills(_("Tags"), tags, key="tag", bind="query-params", label_visibility="collapsed") if tags else None
     wanted = CaseFilter(query or "", kind, state, criterion, rule, tag or "")
+    if st.session_state.get("case_filter") not in (None, wanted):
+        _first_page()  # another question: its first page, and no case chosen yet
+    st.session_state["case_filter"] = wanted
     return wanted, max(_number("page") or 1, 1)
 
 
-def _choice(
-    place: st.delta_generator.DeltaGenerator, label: str, key: str, options: list[str], name: Callable[[str], str], anything: str | None
-) -> str:
+def _choice(place: DeltaGenerator, label: str, name: str, options: list[str], show: Callable[[str], str], anything: str | None) -> str:
     choices = ["", *options] if anything is not None else options
-    chosen = place.selectbox(
-        label, choices, key=key, bind="query-params", format_func=lambda o: name(o) if o else str(anything), on_change=_first_page,
-    )
-    return chosen or ""
+    return pick(place, label, name, choices, lambda o: show(o) if o else str(anything))
 
 
 def _nothing(page: Page, wanted: CaseFilter) -> None:

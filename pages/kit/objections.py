@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.kit.choices import pick
 from pages.kit.desk import TranscriptView, transcript
 from pages.kit.guard import Page
 from pages.kit.results.lines import lines_table
@@ -92,11 +93,13 @@ def _list_and_detail(page: Page) -> None:
     _ = page.t
     heading(page, _("Appeals"))
     leads = page.actor.may(Right.RULE_APPEAL)
-    state = st.segmented_control(
-        _("State"), list(STATES), format_func=lambda s: _(STATES[s]), default="open" if leads else None, key="appeal_state",
-        bind="query-params", label_visibility="collapsed",
+    names = {**STATES, "all": N_("All")}
+    state = pick(
+        st.container(), _("State"), "state", list(names), lambda s: _(names[s]), default="open" if leads else "all", kind="segmented_control",
+        label_visibility="collapsed", required=True,
     )
-    found = appeals.list_appeals(page.bench, page.actor, state=state or "", before=_number("before"), size=PER_PAGE)
+    state = "" if state == "all" else state
+    found = appeals.list_appeals(page.bench, page.actor, state=state, before=_number("before"), size=PER_PAGE)
     if not found:
         _nothing(page, leads, state)
         return
@@ -113,7 +116,7 @@ def _list_and_detail(page: Page) -> None:
         _detail(page, appeals.get(page.bench, page.actor, shown) if shown is not None else found[0])
 
 
-def _nothing(page: Page, leads: bool, state: str | None) -> None:
+def _nothing(page: Page, leads: bool, state: str) -> None:
     _ = page.t
     if leads:
         empty(_("No appeals here"), _("When an agent objects to a result or a ruling, it waits here for somebody who did not decide it."))

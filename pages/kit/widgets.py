@@ -10,9 +10,8 @@ import csv
 import html
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
 
 import streamlit as st
 
@@ -50,33 +49,6 @@ def score_text(t: Translator, value: float | None, low: float | None, high: floa
     if low is None or high is None:
         return t("{value} (no interval) n = {n}", value=t.number(value, 1), n=t.number(n))
     return f"{t.number(value, 1)} [{t.number(low, 1)}, {t.number(high, 1)}] n = {t.number(n)}"
-
-
-def choice(
-    label: str, options: Mapping[str, str], *, key: str, default: str | None = None, form: Literal["segments", "menu"] = "segments",
-    label_visibility: Literal["visible", "hidden", "collapsed"] = "visible",
-) -> str:
-    """Choose one of `options` (code → text shown); the code stands in the address as `?key=code`.
-
-    Streamlit's own `bind="query-params"` writes the shown text there, so that a link made in one language would not
-    work in the other.
-    """
-    first = default if default is not None else next(iter(options))
-    if key not in st.session_state:
-        wanted = st.query_params.get(key, first)
-        st.session_state[key] = wanted if wanted in options else first
-    elif st.session_state[key] not in options:
-        st.session_state[key] = first
-    if form == "segments":
-        st.segmented_control(label, list(options), format_func=options.__getitem__, required=True, key=key, label_visibility=label_visibility)
-    else:
-        st.selectbox(label, list(options), format_func=options.__getitem__, key=key, label_visibility=label_visibility)
-    code = str(st.session_state[key])
-    if code == first:
-        st.query_params.pop(key, None)
-    else:
-        st.query_params[key] = code
-    return code
 
 
 @contextmanager

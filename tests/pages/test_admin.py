@@ -44,7 +44,7 @@ def test_a_mistake_is_explained_and_nothing_is_created(open_page: OpenPage, page
 def test_every_section_has_an_address(open_page: OpenPage, section: str, language: str) -> None:
     at = open_page("admin", "admin.py", language=language, query={"section": section})
     assert not at.exception
-    assert at.segmented_control(key="section").value == (section if section != "nonsense" else "users")
+    assert at.segmented_control(key="pick_section").value == (section if section != "nonsense" else "users")
     assert at.query_params.get("section") == (section if section not in ("users", "nonsense") else None)
 
 
