@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from scoring.redline.logic import And, Expression, Name, holds, parse_logic
-from scoring.redline.matcher import Matcher, Span, pieces
+from scoring.redline.matcher import Matcher, pieces
 from scoring.redline.rule import Anchor, Condition, Evasion, Guard, Missing, Relation, Repetition, Rule, Terms
 
 PARTIES = ("customer", "agent", "bot")
@@ -183,7 +183,3 @@ def omissions(rule: Rule, lines: Sequence[Line]) -> list[LineHit]:
             return hits
         case Anchor.PHRASE:
             return []
-
-
-def span_hits(at: int, spans: Sequence[Span]) -> list[LineHit]:
-    return [LineHit(at, start, end) for start, end in spans]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import tomllib
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -212,6 +213,7 @@ class Unit:
     marks: str = ""
 
 
+@lru_cache(maxsize=4_096)
 def is_mark(c: str) -> bool:
     """Is ``c`` a separator, which a disguise may add or drop?"""
     code = ord(c)
@@ -401,6 +403,12 @@ def folds() -> dict[str, str]:
 
 
 @cache
+def foldable() -> list[int]:
+    """Code points of the characters in :func:`folds`, ascending, to look up ranges in."""
+    return sorted(map(ord, folds()))
+
+
+@cache
 def folding(without: Chars) -> Codes:
     """Lookup table over all code points: the plain form of each, and 0 for the characters of ``without``."""
     table = np.arange(0x110000, dtype=np.uint32)
@@ -414,7 +422,9 @@ def folding(without: Chars) -> Codes:
 @lru_cache(maxsize=20_000)
 def folded(node: Chars) -> Chars:
     """Where ``node`` holds a character, the result holds its plain form: what to search for in folded text."""
-    changed = [form for form in folds() if any(low <= ord(form) <= high for low, high in node.ranges)]
+    codes = foldable()
+    inside = (codes[bisect_left(codes, low) : bisect_right(codes, high)] for low, high in node.ranges)
+    changed = [chr(code) for part in inside for code in part]
     if not changed:
         return node
     images = merge((*node.ranges, *chars("".join(folds()[form] for form in changed)).ranges))

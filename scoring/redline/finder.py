@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from scoring.redline.evasion import INVISIBLE, any_mark, folding, odd, spelled_out
+from scoring.redline.matcher import Piece
 from scoring.redline.syntax import Chars, Node, broad, show
 from scoring.redline.utf8 import show_bytes
 
@@ -105,17 +106,22 @@ class PolarsEngine:
 
 
 class Finder:
-    """Candidates of numbered pieces, each given by its searching tree.
+    """Candidates of numbered pieces.
 
-    Three more patterns tell which messages must be searched again in a copy: characters to fold, invisible characters
+    Up to three more patterns tell which messages must be searched again in a copy: characters to fold, invisible characters
     (the copy has none), ASCII letters spelled out among marks (the copy has no marks).
     """
 
-    def __init__(self, searches: Sequence[Node], engine: str | None = None) -> None:
-        self.count = len(searches)
-        signs = ((odd(searches), NOTHING), (INVISIBLE, INVISIBLE), (broad(spelled_out()), any_mark()))
+    def __init__(self, pieces: Sequence[Piece], engine: str | None = None) -> None:
+        self.count = len(pieces)
+        signs = (
+            (odd(p.search for p in pieces if p.behind.folds), NOTHING),
+            (INVISIBLE if any(p.behind.invisible for p in pieces) else None, INVISIBLE),
+            (broad(spelled_out()) if any(p.behind.spelled_out for p in pieces) else None, any_mark()),
+        )
         self.copies = tuple(without for sign, without in signs if sign is not None)
-        self.engine = make_engine([*searches, *(sign for sign, _ in signs if sign is not None)], engine)
+        searches = [*(p.search for p in pieces), *(sign for sign, _ in signs if sign is not None)]
+        self.engine = make_engine(searches, engine)
 
     def candidates(self, texts: pl.Series) -> Pairs:
         """Array (n, 2) of (row, piece), sorted, without repeats; a superset of the true pairs."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from scoring.redline.evasion import folded, phrase_node, phrase_search, regex_node
+from scoring.redline.evasion import folded, phrase_node, phrase_search, plain, regex_node
 from scoring.redline.hazard import hazard
 from scoring.redline.rule import Evasion, Guard, Rule, Terms
 from scoring.redline.syntax import Node, PatternError, broad, parse, rewrite, show
@@ -42,6 +42,15 @@ CONDITION_BEFORE = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Disguises:
+    """Behind which signs of disguise a piece must be searched for: see :class:`scoring.redline.finder.Finder`."""
+
+    folds: bool = False
+    invisible: bool = False
+    spelled_out: bool = False
+
+
 @dataclass(frozen=True)
 class Piece:
     """One phrase or regular expression: ``pattern`` decides, ``search`` finds at least every message that it matches."""
@@ -49,6 +58,7 @@ class Piece:
     written: str
     pattern: str
     search: Node
+    behind: Disguises
 
     @cached_property
     def exact(self) -> re.Pattern[str]:
@@ -64,9 +74,11 @@ class Piece:
 def phrase_piece(phrase: str, evasion: Evasion) -> Piece:
     """Raises PatternError when the phrase cannot be searched for."""
     try:
-        return piece(phrase, phrase_node(phrase, evasion), phrase_search(phrase, evasion))
+        exact, search = phrase_node(phrase, evasion), phrase_search(phrase, evasion)
     except ValueError as error:
         raise PatternError(str(error)) from None
+    letters = evasion.separators and plain(phrase, evasion).isascii()
+    return piece(phrase, exact, search, Disguises(evasion.width or evasion.traditional, evasion.zero_width, letters))
 
 
 @lru_cache(maxsize=10_000)
@@ -77,7 +89,7 @@ def regex_piece(pattern: str, evasion: Evasion) -> Piece:
     if reason:
         raise PatternError(reason)
     exact = regex_node(tree, evasion)
-    found = piece(pattern, exact, exact)
+    found = piece(pattern, exact, exact, Disguises(evasion.width or evasion.traditional))
     try:
         found.exact  # noqa: B018 - compiling is the test
     except re.error as error:
@@ -85,8 +97,8 @@ def regex_piece(pattern: str, evasion: Evasion) -> Piece:
     return found
 
 
-def piece(written: str, exact: Node, search: Node) -> Piece:
-    return Piece(written, show(exact), broad(rewrite(search, folded)))
+def piece(written: str, exact: Node, search: Node, behind: Disguises) -> Piece:
+    return Piece(written, show(exact), broad(rewrite(search, folded) if behind.folds else search), behind)
 
 
 def pieces(terms: Terms, evasion: Evasion) -> tuple[Piece, ...]:
@@ -122,7 +134,7 @@ class Matcher:
         ``candidates`` limits the work to these pieces; it must hold every piece that matches.
         """
         chosen = self.pieces if candidates is None else [self.pieces[i] for i in candidates]
-        found = [span for p in chosen for span in p.spans(text)]
+        found = [m.span() for p in chosen for m in p.exact.finditer(text)]
         if not found:
             return found
         if self.exclusions:

@@ -12,15 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from scoring.redline.context import PARTIES, Line, LineHit, judged, omissions, span_hits
+from scoring.redline.context import PARTIES, Line, LineHit, judged, omissions
 from scoring.redline.finder import Finder
-from scoring.redline.matcher import Matcher, Piece
+from scoring.redline.matcher import Matcher, Piece, Span
 from scoring.redline.reason import reason
-from scoring.redline.rule import Anchor, Rule
+from scoring.redline.rule import Anchor, Label, Rule
 
 MESSAGE_COLUMNS = ("conversation_key", "seq", "role", "sent_at", "text")
 HIT_SCHEMA = pl.Schema(
@@ -36,7 +37,17 @@ HIT_SCHEMA = pl.Schema(
         "reason_en": pl.String,
     }
 )
-Found = dict[tuple[str, int], list[tuple[int, int, int, str]]]  # (conversation, rule) → (seq, start, end, matched)
+
+
+class Hit(NamedTuple):
+    """A span before it is put into a frame; ``rule`` is the rule's place in the screener."""
+
+    key: str
+    rule: int
+    seq: int
+    start: int
+    end: int
+    matched: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +68,25 @@ class Pass:
             for n, piece in enumerate(matcher.pieces):
                 owners[piece].append((rule, n))
         self.owners = list(owners.values())
-        self.finder = Finder([piece.search for piece in owners], engine)
+        self.finder = Finder(list(owners), engine)
 
-    def spans(self, texts: pl.Series) -> Iterator[tuple[int, int, str, list[tuple[int, int]]]]:
-        """(row, rule, text, spans) of all messages that breach, exactly."""
+    def spans(self, texts: pl.Series) -> Iterator[tuple[int, int, str, Span]]:
+        """(row, rule, text, span) of all breaches, exactly."""
         pairs = self.finder.candidates(texts)
-        if not len(pairs):
-            return
-        rows = pairs[:, 0].tolist()
         found = texts.gather(pairs[:, 0]).to_list()
-        wanted: dict[int, list[int]] = {}
         last, text = -1, ""
-        for row, piece, here in zip(rows, pairs[:, 1].tolist(), found, strict=True):
+        wanted: dict[int, list[int]] = {}
+        for (row, piece), here in zip(pairs.tolist(), found, strict=True):
             if row != last:
-                yield from self.exact(last, text, wanted)
+                for rule, candidates in wanted.items():
+                    for span in self.matchers[rule].spans(text, candidates):
+                        yield last, rule, text, span
                 last, text, wanted = row, here, {}
             for rule, n in self.owners[piece]:
                 wanted.setdefault(rule, []).append(n)
-        yield from self.exact(last, text, wanted)
-
-    def exact(
-        self, row: int, text: str, wanted: Mapping[int, Sequence[int]]
-    ) -> Iterator[tuple[int, int, str, list[tuple[int, int]]]]:
         for rule, candidates in wanted.items():
-            spans = self.matchers[rule].spans(text, candidates)
-            if spans:
-                yield row, rule, text, spans
+            for span in self.matchers[rule].spans(text, candidates):
+                yield last, rule, text, span
 
 
 class Screener:
@@ -117,25 +121,36 @@ class Screener:
         if missing:
             raise ValueError(f"messages lack the column {missing[0]!r}")
         found = self.found(messages)
-        omitting = [n for n, rule in enumerate(self.rules) if omits(rule)]
-        keys = None if omitting else {key for key, _ in found}
-        if keys is not None and not keys:
-            return HIT_SCHEMA.to_frame()
-        chats = self.chats(messages, conversations, keys)
-        found = {(key, n): hits for (key, n), hits in found.items() if n in self.judging(chats[key])}
-        return self.frame(self.in_context(found, messages, chats, omitting))
+        if not self.simple:
+            keys = None if self.omitting else {h.key for h in found}
+            chats = self.chats(messages, conversations, keys)
+            found = [h for h in found if h.rule in self.judging(chats[h.key])]
+            found = self.in_context(found, messages, chats)
+        return self.frame(found)
 
-    def found(self, messages: pl.DataFrame) -> Found:
+    @cached_property
+    def omitting(self) -> bool:
+        """Does any rule speak of what is not there at all, so that every conversation must be read?"""
+        return any(map(omits, self.rules))
+
+    @cached_property
+    def simple(self) -> bool:
+        """Do all rules judge every chat, message by message? Then no conversation needs to be looked at."""
+        return len({r.id for r in self.rules}) == len(self.rules) and not any(
+            r.in_force_from or r.in_force_to or r.platforms or needs_context(r) for r in self.rules
+        )
+
+    def found(self, messages: pl.DataFrame) -> list[Hit]:
         """Exact spans of every rule, whatever the chat around them."""
-        found: Found = defaultdict(list)
+        found: list[Hit] = []
         for role, search in self.passes.items():
-            spoken = messages.lazy().filter(pl.col("role") == role).select("conversation_key", "seq", "text").collect()
-            texts = spoken["text"].fill_null("")
-            hits = list(search.spans(texts))
-            keys = spoken["conversation_key"].gather([h[0] for h in hits]).to_list()
-            seqs = spoken["seq"].gather([h[0] for h in hits]).to_list()
-            for key, seq, (_, rule, text, spans) in zip(keys, seqs, hits, strict=True):
-                found[key, rule].extend((seq, start, end, text[start:end]) for start, end in spans)
+            spoken = messages.select("conversation_key", "seq", "text").filter(messages["role"] == role)
+            spans = list(search.spans(spoken["text"].fill_null("")))
+            where = spoken.select("conversation_key", "seq")[[row for row, *_ in spans]]
+            found += [
+                Hit(key, rule, seq, start, end, text[start:end])
+                for (key, seq), (_, rule, text, (start, end)) in zip(where.iter_rows(), spans, strict=True)
+            ]
         return found
 
     def chats(
@@ -177,36 +192,40 @@ class Screener:
     def _judging(self) -> dict[Chat, frozenset[int]]:
         return {}
 
-    def in_context(
-        self, found: Found, messages: pl.DataFrame, chats: Mapping[str, Chat], omitting: Sequence[int]
-    ) -> Found:
+    def in_context(self, found: list[Hit], messages: pl.DataFrame, chats: Mapping[str, Chat]) -> list[Hit]:
         """The found hits once their conversations are considered, with the omissions that the chats show."""
         social = {n for n, rule in enumerate(self.rules) if needs_context(rule)}
-        wanted = set(chats) if omitting else {key for key, n in found if n in social}
-        kept = {at: hits for at, hits in found.items() if at[1] not in social}
-        for key, lines in transcripts(messages, wanted):
+        kept = [h for h in found if h.rule not in social]
+        asking: dict[str, dict[int, list[Hit]]] = defaultdict(lambda: defaultdict(list))
+        for h in found:
+            if h.rule in social:
+                asking[h.key][h.rule].append(h)
+        for key, lines in transcripts(messages, set(chats) if self.omitting else set(asking)):
             position = {line.seq: n for n, line in enumerate(lines)}
-            for n in sorted(self.judging(chats[key])):
-                rule = self.rules[n]
-                hits = found.get((key, n), [])
-                if n in social and hits:
-                    spans = [h for seq, a, b, _ in hits for h in span_hits(position[seq], [(a, b)])]
-                    kept[key, n] = told(lines, judged(rule, lines, spans))
-                elif omits(rule):
-                    kept[key, n] = told(lines, omissions(rule, lines))
+            for n in sorted(social & self.judging(chats[key])):
+                here = [LineHit(position[h.seq], h.start, h.end) for h in asking[key][n]]
+                left = [*judged(self.rules[n], lines, here), *omissions(self.rules[n], lines)]
+                kept += [Hit(key, n, lines[h.at].seq, h.start, h.end, lines[h.at].text[h.start : h.end]) for h in left]
         return kept
 
-    def frame(self, found: Found) -> pl.DataFrame:
+    def frame(self, found: Sequence[Hit]) -> pl.DataFrame:
         """Hits as a frame with reasons, sorted by conversation, message, rule and place."""
-        rows = []
-        for (key, n), hits in found.items():
-            rule = self.rules[n]
-            for seq, start, end, matched in hits:
-                why = reason(rule, matched)
-                rows.append((key, seq, rule.id, rule.version, start, end, matched, why.zh, why.en))
-        return pl.DataFrame(rows, schema=HIT_SCHEMA, orient="row").sort(
-            "conversation_key", "seq", "rule_id", "start", "end"
-        )
+        why: dict[tuple[int, str], Label] = {}
+        for h in found:
+            if (h.rule, h.matched) not in why:
+                why[h.rule, h.matched] = reason(self.rules[h.rule], h.matched)
+        columns = {
+            "conversation_key": [h.key for h in found],
+            "seq": [h.seq for h in found],
+            "rule_id": [self.rules[h.rule].id for h in found],
+            "rule_version": [self.rules[h.rule].version for h in found],
+            "start": [h.start for h in found],
+            "end": [h.end for h in found],
+            "matched": [h.matched for h in found],
+            "reason_zh": [why[h.rule, h.matched].zh for h in found],
+            "reason_en": [why[h.rule, h.matched].en for h in found],
+        }
+        return pl.DataFrame(columns, schema=HIT_SCHEMA).sort("conversation_key", "seq", "rule_id", "start", "end")
 
 
 def omits(rule: Rule) -> bool:
@@ -217,10 +236,6 @@ def omits(rule: Rule) -> bool:
 def needs_context(rule: Rule) -> bool:
     """Must the conversation be read before a hit of this rule counts?"""
     return bool(rule.conditions) or rule.repetition is not None or rule.missing is not None
-
-
-def told(lines: Sequence[Line], hits: Sequence[LineHit]) -> list[tuple[int, int, int, str]]:
-    return [(lines[h.at].seq, h.start, h.end, lines[h.at].text[h.start : h.end]) for h in hits]
 
 
 def transcripts(messages: pl.DataFrame, keys: set[str]) -> Iterator[tuple[str, list[Line]]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_PATTERN = 500  # characters an author may write
 MAX_BOUND = 200  # largest {m,n}
@@ -292,15 +293,21 @@ def escape(code: int) -> str:
     return c
 
 
+@lru_cache(maxsize=4_096)
+def show_set(ranges: tuple[tuple[int, int], ...]) -> str:
+    """Text of a character set. Kept: the marks allowed between two characters stand thousands of times in a rule set."""
+    if not ranges:
+        return "[^\\x00-\U0010ffff]"
+    if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
+        return escape(ranges[0][0])
+    return "[" + "".join(escape(a) if a == b else f"{escape(a)}-{escape(b)}" for a, b in ranges) + "]"
+
+
 def show(node: Node) -> str:
     """Text of the tree in the syntax common to ``re``, hyperscan (UTF-8 mode) and Rust."""
     match node:
         case Chars(ranges):
-            if not ranges:
-                return "[^\\x00-\U0010ffff]"
-            if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
-                return escape(ranges[0][0])
-            return "[" + "".join(escape(a) if a == b else f"{escape(a)}-{escape(b)}" for a, b in ranges) + "]"
+            return show_set(ranges)
         case Edge(kind):
             return kind if kind in "^$" else "\\" + kind
         case Look(ahead, negative, body):
@@ -351,6 +358,7 @@ def sets(node: Node) -> Iterator[Chars]:
                 yield from sets(part)
 
 
+@lru_cache(maxsize=4_096)
 def coarse(node: Chars) -> Chars:
     """A superset with fewer ranges: outside ASCII and the ideographs, whole blocks of 64 (one UTF-8 prefix each)."""
     if node.wide or len(node.ranges) < 4:
