@@ -108,7 +108,7 @@ def _findings(hits: pl.LazyFrame, conversations: pl.LazyFrame, rules: list[str])
         .join(grouped.lazy().select("conversation_key").unique(), on="conversation_key", how="semi")
         .collect()
     )
-    return grouped.join(times, on="conversation_key", how="left").sort("conversation_key", "rule_id", "agent_id")
+    return grouped.join(times, on="conversation_key", how="left").sort("started_at", "conversation_key", "rule_id", "agent_id")
 
 
 def _known(session: Session) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import streamlit as st
 from pages.kit.choices import pick
 from pages.kit.desk import TranscriptView, transcript
 from pages.kit.guard import Page
-from pages.kit.results.lines import lines_table
+from pages.kit.results.lines import lines_table, proofs
 from pages.kit.widgets import empty, escape, heading, plain_text, showing_errors
 from qa import appeals, redline_board, reports, verdicts
 from qa.appeals import AppealView, RulingView
@@ -184,11 +184,7 @@ def _ruling(page: Page, appeal: AppealView, view: VerdictView | None) -> None:
 
 
 def _conversation(page: Page, content: dict[str, Any], view: VerdictView | None) -> None:
-    evidence: dict[int, str] = {}
-    for line in view.lines if view else ():
-        for seq in line.evidence:
-            evidence[seq] = f"{evidence[seq]} · {line.title}" if seq in evidence else line.title
-    transcript(page, TranscriptView(content, evidence=evidence), key="appeal_transcript", height=460)
+    transcript(page, TranscriptView(content, evidence=proofs(view.lines if view else ())), key="appeal_transcript", height=460)
 
 
 def _open(appeal_id: int) -> None:

@@ -54,7 +54,8 @@ def _variables(colours: Palette) -> str:
 
 _RULES = """
 .stApp{font-variant-numeric:tabular-nums lining-nums;line-height:1.6}
-.stMainBlockContainer{max-width:1600px;padding-left:1.6rem;padding-right:1.6rem}
+.stMainBlockContainer{max-width:1600px;padding:3.1rem 1.6rem 4rem}
+@media (max-width:640px){.stMainBlockContainer{padding-left:.8rem;padding-right:.8rem}}
 .stApp em,.stApp i{font-style:normal}
 .stMainBlockContainer h1,.stMainBlockContainer h2{font-weight:600;letter-spacing:0}
 .stMainBlockContainer h2{font-size:1.05rem;padding:0;margin:0 0 .4rem}
@@ -72,6 +73,10 @@ _RULES = """
 [class*="st-key-todo_"],[class*="st-key-setup_"]{border-bottom:1px solid var(--sc-line);padding:.3rem 0;flex-wrap:nowrap}
 .sc-todo{display:flex;align-items:baseline;gap:.9rem}
 .stMainBlockContainer [data-testid="stPageLink"] p{color:var(--sc-indigo)}
+.sc-score{display:flex;align-items:baseline;flex-wrap:wrap;gap:0 .8rem}
+.sc-score b{font-size:1.15rem;font-weight:600}
+.sc-score strong{font-size:1.15rem;font-weight:600;color:var(--sc-indigo)}
+.sc-score p{flex-basis:100%;margin:.1rem 0;font-size:.88rem;color:var(--sc-muted)}
 .sc-number{font-size:1.5rem;font-weight:600;min-width:3.6rem;text-align:right;line-height:1.2}
 .sc-step{display:flex;gap:.6rem}
 .sc-step i{color:var(--sc-indigo)}

@@ -8,8 +8,9 @@ from datetime import timedelta
 import streamlit as st
 
 from pages.kit.calibration import comparison, doubles
+from pages.kit.choices import pick
 from pages.kit.guard import Page
-from pages.kit.widgets import confirm, empty, showing_errors
+from pages.kit.widgets import confirm, empty, heading, showing_errors
 from qa import calibrating
 from qa.calibrating import RoundView
 from qa.comparing import RoundResults
@@ -22,13 +23,13 @@ _SECTIONS = {"rounds": N_("Rounds"), "doubles": N_("Doubles"), "agreement": N_("
 def show(page: Page) -> None:
     """Everything below the guard."""
     _ = page.t
-    st.subheader(_("Calibration"))
+    heading(page, _("Calibration"), _("Inspectors compared on the same conversations"))
     section = "rounds"
     if page.actor.may(Right.CALIBRATE):
-        section = st.segmented_control(
-            _("Section"), list(_SECTIONS), format_func=lambda key: _(_SECTIONS[key]), default="rounds", key="section",
-            bind="query-params", required=True, label_visibility="collapsed",
-        )  # fmt: skip
+        section = pick(
+            st.container(), _("Section"), "section", list(_SECTIONS), lambda key: _(_SECTIONS[key]), default="rounds", kind="segmented_control",
+            required=True, label_visibility="collapsed",
+        )
     since = page.now - timedelta(days=90)
     if section == "doubles":
         doubles.show(page, since)

@@ -11,9 +11,9 @@ import polars as pl
 import streamlit as st
 
 from pages.kit.guard import Page
-from pages.kit.importing import editor
+from pages.kit.importing import editor, screening
 from pages.kit.importing.work import Work
-from pages.kit.widgets import download, empty, escape, show_error
+from pages.kit.widgets import download, empty, escape, heading, show_error
 from qa import ingest
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import N_
@@ -29,12 +29,14 @@ STATES: MappingOf[str, str] = {"started": N_("running"), "done": N_("done"), "fa
 def draw(page: Page) -> None:
     """The whole page."""
     _ = page.t
-    st.header(_("Import"))
+    heading(page, _("Import"), _("Bring in chats, disputes, ratings and the roster"))
     work: Work[Any] | None = st.session_state.get("import_work")
     if work is not None and isinstance(work.answer, ImportResult):
         _result(page, work.answer)
     elif (path := _choose(page)) is not None:
         _prepare(page, path)
+    if work is None or not work.running:
+        screening.draw(page)
     st.subheader(_("Past imports"))
     _past(page)
 
@@ -42,6 +44,7 @@ def draw(page: Page) -> None:
 def _choose(page: Page) -> Path | None:
     _ = page.t
     st.write(_("Chats, refunds and disputes, service ratings, or the agent roster, as CSV, XLSX or JSON lines. You see what would happen before anything is written."))
+    _speak(page)
     uploaded = st.file_uploader(_("File to import"), type=TYPES, key=f"import_file_{st.session_state.get('import_round', 0) % 2}")
     on_server = ""
     if page.actor.role is Role.ADMIN:
@@ -51,6 +54,17 @@ def _choose(page: Page) -> Path | None:
     if on_server.strip():
         return Path(on_server.strip()).expanduser()
     return None
+
+
+def _speak(page: Page) -> None:
+    """Streamlit's own words in the upload box, in the page's language."""
+    _ = page.t
+    words = {
+        "button p": _("Choose a file"),
+        "[data-testid=stFileUploaderDropzoneInstructions] span": _("or drop it here · up to {n} MB · {types}", n=page.bench.config.max_upload_mb, types=", ".join(TYPES).upper()),
+    }
+    box = ".stMainBlockContainer [data-testid=stFileUploaderDropzone]"
+    st.html("<style>" + "".join(f'{box} {part}{{font-size:0}}{box} {part}::after{{content:"{text}";font-size:.9rem}}' for part, text in words.items()) + "</style>")
 
 
 def _keep(page: Page, uploaded: Any) -> Path:
@@ -202,10 +216,6 @@ def _result(page: Page, result: ImportResult) -> None:
     _problems(page, result.summary, result.problems)
     if result.problem_file is not None:
         download(_("All problems (CSV)"), lambda: _problem_csv(page, result.run_id), f"problems-{result.run_id}.csv", key="import_problems")
-    if page.actor.may(Right.PLAN_DRAW) and not nothing and result.kind != "agents" and Path(__file__).parents[2].joinpath("draws.py").exists():
-        st.page_link("pages/draws.py", label=_("Next: draw a sample"), icon=":material/arrow_forward:")
-
-
     if st.button(_("Import another file"), key="import_again"):
         del st.session_state["import_work"]
         st.session_state["import_round"] = st.session_state.get("import_round", 0) + 1

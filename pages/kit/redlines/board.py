@@ -10,8 +10,8 @@ import streamlit as st
 from pages.kit.guard import Page
 from pages.kit.redlines import detail, side
 from pages.kit.redlines.address import keep, restore
-from pages.kit.redlines.words import SEVERITIES, count, person, rule_name
-from pages.kit.widgets import empty, show_error
+from pages.kit.redlines.words import SEVERITIES, count, rule_name
+from pages.kit.widgets import empty, heading, show_error
 from qa import redline_board, violations
 from qa.errors import SpotcheckError
 from qa.i18n import N_
@@ -32,7 +32,7 @@ FILE, CURSORS, MESSAGE, TURN = "red_file", "red_cursors", "red_message", "red_tu
 def draw(page: Page) -> None:
     """The whole page."""
     _ = page.t
-    st.html(f'<div class="sc-title"><h1>{_("Red lines")}</h1></div>')
+    heading(page, _("Red lines"), _("Suspected and confirmed violations"))
     view = st.segmented_control(
         _("View"), list(VIEWS), format_func=lambda v: _(VIEWS[v]), required=True, label_visibility="collapsed",
         key=restore("red_view", list(VIEWS), "files"),
@@ -61,7 +61,7 @@ def _files(page: Page) -> None:
         return
     left, right = st.columns([5, 7], gap="medium")
     with left:
-        current = _list(page, found, names)
+        current = _list(page, found, names, with_state=len(wanted.states) != 1)
         _below_list(page, wanted, found, names)
     with right, st.container(key="red_detail"):
         if current is not None:
@@ -135,7 +135,7 @@ def _cursor(wanted: Filter) -> int | None:
     return found
 
 
-def _list(page: Page, found: Listing, names: redline_board.Names) -> int | None:
+def _list(page: Page, found: Listing, names: redline_board.Names, *, with_state: bool) -> int | None:
     _ = page.t
     ids = [row.id for row in found.rows]
     # the address names a file only when the page is opened; afterwards it follows what is shown
@@ -151,19 +151,21 @@ def _list(page: Page, found: Listing, names: redline_board.Names) -> int | None:
             "state": [_(STATE_NAMES[row.state]) for row in found.rows],
             "rule": [rule_name(page, row.rule_id, names) for row in found.rows],
             "excerpt": [row.excerpt for row in found.rows],
-            "agent": [person(row) for row in found.rows],
+            "agent": [row.agent_name or row.agent_id for row in found.rows],
             "when": [_.when(row.occurred_at, "MM-dd HH:mm") for row in found.rows],
             "due": [_due(page, row.due) for row in found.rows],
         }
     )
+    if not with_state:  # every row would say the same
+        frame = frame.drop("state")
     key = "red_list"
     st.session_state[key] = {"selection": {"rows": [] if at is None else [at]}}
     st.dataframe(
         frame, hide_index=True, key=key, on_select=_pick, selection_mode="single-row", height=520, row_height=30,
         column_config={
-            "state": st.column_config.TextColumn(_("State"), width=62), "rule": st.column_config.TextColumn(_("Rule"), width=120),
-            "excerpt": st.column_config.TextColumn(_("Said"), width=100), "agent": st.column_config.TextColumn(_("Agent"), width=80),
-            "when": st.column_config.TextColumn(_("When"), width=88), "due": st.column_config.TextColumn(_("Due"), width=70),
+            "state": st.column_config.TextColumn(_("State"), width=70), "rule": st.column_config.TextColumn(_("Rule"), width=150 if with_state else 180),
+            "excerpt": st.column_config.TextColumn(_("Said"), width=105 if with_state else 130), "agent": st.column_config.TextColumn(_("Agent"), width=72),
+            "when": st.column_config.TextColumn(_("When"), width=92), "due": st.column_config.TextColumn(_("Due"), width=64),
         },
     )  # fmt: skip
     st.session_state["red_ids"] = ids

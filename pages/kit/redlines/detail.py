@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from pages.kit import nav
 from pages.kit.guard import Page
 from pages.kit.redlines import transcript
 from pages.kit.redlines.words import BUTTONS, SEVERITIES, SHORTCUTS, person, rule_name
@@ -16,6 +17,7 @@ from qa import redline_board, violations
 from qa.errors import NotFound, SpotcheckError
 from qa.i18n import N_
 from qa.lifecycle import NEEDS_REASON, STATE_NAMES, STEP_NAMES, State, Step
+from qa.policy import Right
 from qa.redline_board import CaseFile
 
 FILE, MESSAGE, TURN = "red_file", "red_message", "red_turn"
@@ -50,7 +52,10 @@ def draw(page: Page, violation_id: int, ids: Sequence[int], names: redline_board
         st.query_params["file"] = str(violation_id)
     _head(page, file, names)
     _actions(page, file, ids)
-    whole = st.toggle(_("Whole conversation"), key="red_whole")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        whole = st.toggle(_("Whole conversation"), key="red_whole")
+        if page.actor.may(Right.PROPOSE_CASE):
+            nav.link(page, "cases.py", _("Propose as a case"), violation=str(violation_id))
     with st.container(height=430, key="red_transcript"):
         transcript.draw(page, file.transcript, file.evidence, whole=whole)
     st.caption(_("Frozen evidence") if file.frozen else _("As the archive holds it now; frozen with the first decision."))

@@ -14,7 +14,7 @@ from pages.kit.redlines import editor
 from pages.kit.redlines.address import keep, restore
 from pages.kit.redlines.transcript import marked
 from pages.kit.redlines.words import EFFECTS, SEVERITIES
-from pages.kit.widgets import download, empty, escape, show_error
+from pages.kit.widgets import download, empty, escape, heading, show_error
 from qa import masking, redline_quality, rule_bench, rules
 from qa.casefile import Evidence
 from qa.errors import SpotcheckError
@@ -32,7 +32,7 @@ STATES = {"draft": N_("Draft"), "published": N_("Published"), "retired": N_("Ret
 def draw(page: Page) -> None:
     """The whole page."""
     _ = page.t
-    st.html(f'<div class="sc-title"><h1>{_("Red-line rules")}</h1></div>')
+    heading(page, _("Red-line rules"), _("The rules that screening uses"))
     _say(page)
     today = page.now.astimezone(page.bench.config.zone).date()
     listed = rules.listing(page.bench, page.actor, today=today)

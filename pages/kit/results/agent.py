@@ -12,25 +12,24 @@ import streamlit as st
 
 from pages.kit import figures, nav
 from pages.kit.choices import pick
+from pages.kit.desk import TranscriptView, transcript
 from pages.kit.figures.charts import hover
 from pages.kit.guard import Page
 from pages.kit.results import filters, printing
+from pages.kit.results.lines import lines_table, proofs
 from pages.kit.results.trends import result_list
-from pages.kit.widgets import empty, escape, score_text, showing_errors
+from pages.kit.widgets import empty, escape, heading, plain_text, score_text, showing_errors
 from qa import reports, verdicts
-from qa.i18n import N_
 from qa.lifecycle import STATE_NAMES, State
-from qa.policy import Right
+from qa.policy import Right, Role
 from qa.reports import AgentReport, Result
-
-ROLES = {
-    "customer": N_("Customer"), "agent": N_("Agent"), "bot": N_("Bot"), "system": N_("System"), "platform": N_("Platform"),
-}
 
 
 def show(page: Page) -> None:
     """The whole page."""
     _ = page.t
+    mine = page.actor.role is Role.AGENT
+    heading(page, _("My results") if mine else _("Agent results"), "" if mine else _("One agent's scores and the reasons"))
     people = reports.roster(page.bench, page.actor)
     if not people:
         empty(_("No agent to show"), _("Import the roster, or ask an admin to join your account to your name on it."))
@@ -80,13 +79,10 @@ def _report(page: Page, report: AgentReport, period: str) -> None:
 def _headline(page: Page, report: AgentReport, period: str) -> None:
     _ = page.t
     score, team = report.score, report.team
-    st.subheader(escape(report.person.name))
-    st.markdown(f"**{escape(score_text(_, score.value, score.low, score.high, score.n))}**")
-    lines = [period]
+    facts = [period]
     if score.units:
-        lines.append(_("{n} of {units} conversations reviewed", n=score.n, units=_.number(score.units)))
-    lines.append(_("team {score}", score=score_text(_, team.value, team.low, team.high, team.n)))
-    st.caption(escape(" · ".join(lines)))
+        facts.append(_("{n} of {units} conversations reviewed", n=score.n, units=_.number(score.units)))
+    facts.append(_("team {score}", score=score_text(_, team.value, team.low, team.high, team.n)))
     notes = []
     if report.best_guess is not None and page.actor.may(Right.VIEW_RESULTS):
         notes.append(_("Best guess {value}: the score drawn towards the team as far as its uncertainty asks. For orientation, not for decisions.", value=_.number(report.best_guess, 1)))
@@ -94,8 +90,11 @@ def _headline(page: Page, report: AgentReport, period: str) -> None:
         notes.append(_("{n} more inspections would halve the interval.", n=_.number(report.more)))
     if report.pending:
         notes.append(_("{n} drawn samples are not scored yet: this is an estimate in progress.", n=report.pending))
-    for note in notes:
-        st.caption(escape(note))
+    small = "".join(f"<p>{html.escape(text)}</p>" for text in (" · ".join(facts), " ".join(notes)) if text)
+    st.html(
+        f'<div class="sc-score"><b>{html.escape(report.person.name)}</b>'
+        f"<strong>{html.escape(score_text(_, score.value, score.low, score.high, score.n))}</strong>{small}</div>"
+    )
 
 
 def _trend(page: Page, report: AgentReport) -> None:
@@ -145,7 +144,7 @@ def _results(page: Page, report: AgentReport) -> None:
     _ = page.t
     st.markdown(f"**{_('Single results')}**")
     rows = reports.results(page.bench, page.actor, scope=report.scope)
-    result_list(page, rows, key="agent_results")
+    result_list(page, rows, key="agent_results", names=False)
 
 
 def _ledger(page: Page, report: AgentReport) -> None:
@@ -160,9 +159,13 @@ def _ledger(page: Page, report: AgentReport) -> None:
             _("Red line"): [f"{e.rule_id} {e.rule.pick(_.language)}" for e in report.ledger],
             _("State"): [_(STATE_NAMES[State(e.state)]) for e in report.ledger],
         },
-        hide_index=True, width="stretch", key="agent_ledger", height=min(36 * (len(report.ledger) + 1) + 4, 320),
+        hide_index=True, width="stretch", key="agent_ledger", height="content" if len(report.ledger) < 9 else 320,
     )
     st.caption(_("Case files from screening and inspection; a verified red line is a fact, not an estimate."))
+    if page.actor.may(Right.ANSWER):
+        for entry in report.ledger:
+            if entry.state == State.UPHELD:
+                nav.link(page, "appeals.py", _("Object to {rule} of {when}", rule=entry.rule_id, when=page.t.when(entry.occurred_at)), violation=str(entry.violation_id))
 
 
 def _replies(page: Page, report: AgentReport) -> None:
@@ -191,72 +194,47 @@ def _cases(page: Page, report: AgentReport) -> None:
 
 
 def _result(page: Page, result: Result) -> None:
-    """One result, line by line."""
+    """One result line by line, beside the conversation it judges."""
     _ = page.t
-    with st.container(border=True):
+    with st.container(border=True, key="one_result"):
         st.markdown(f"**{escape(_('Result of {when}', when=page.t.when(result.occurred_at)))}** · {_.points(result.total)}")
-        rows = "".join(_line(page, line) for line in result.lines)
-        st.html(f'<table class="sc-lines"><tbody>{rows}<tr class="sum"><td>{html.escape(_("Total"))}</td><td></td><td>{_.points(result.total)}</td></tr></tbody></table>{LINES_CSS}')
-        if result.comment:
-            st.html(f'<div class="sc-text">{html.escape(result.comment)}</div>')
-        facts = [_("Unit {unit}", unit=result.unit_id), _("decided {when}", when=page.t.when(result.decided_at))]
-        if result.inspector:
-            facts.append(_("inspected by {name}", name=result.inspector))
-        if result.acknowledged_at:
-            facts.append(_("acknowledged {when}", when=page.t.when(result.acknowledged_at)))
-        st.caption(escape(" · ".join(facts)))
-        _conversation(page, result)
-        columns = st.columns([2, 2, 2, 6])
-        if _may_answer(page, result):
-            if not result.acknowledged_at and columns[0].button(_("I have read this"), key="acknowledge", type="primary"):
-                verdicts.acknowledge(page.bench, page.actor, now=page.now, verdict_id=result.verdict_id)
-                st.rerun()
-            with columns[1]:
-                nav.link(page, "appeals.py", _("Object to this result"), verdict=str(result.verdict_id))
-        if columns[2].button(_("Hide"), key="close_result"):
+        left, right = st.columns([5, 6], gap="large")
+        with left:
+            lines_table(page, result.lines, result.total)
+            if result.comment:
+                plain_text(result.comment)
+            st.caption(escape(" · ".join(_facts(page, result))))
+            _answers(page, result)
+        with right:
+            content = verdicts.view(page.bench, page.actor, verdict_id=result.verdict_id, language=_.language).transcript
+            transcript(page, TranscriptView(content, evidence=proofs(result.lines)), key="result_transcript", height=440)
+
+
+def _facts(page: Page, result: Result) -> list[str]:
+    _ = page.t
+    facts = [_("Unit {unit}", unit=result.unit_id), _("decided {when}", when=page.t.when(result.decided_at))]
+    if result.inspector:
+        facts.append(_("inspected by {name}", name=result.inspector))
+    if result.acknowledged_at:
+        facts.append(_("acknowledged {when}", when=page.t.when(result.acknowledged_at)))
+    return facts
+
+
+def _answers(page: Page, result: Result) -> None:
+    """What the reader can do with the result: the agent answers it, others may teach with it."""
+    _ = page.t
+    own = page.actor.may(Right.ANSWER) and page.actor.agent_id == result.agent_id
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if own and not result.acknowledged_at and st.button(_("I have read this"), key="acknowledge", type="primary"):
+            verdicts.acknowledge(page.bench, page.actor, now=page.now, verdict_id=result.verdict_id)
+            st.rerun()
+        if st.button(_("Hide"), key="close_result"):
             del st.query_params["verdict"]
             st.rerun()
-
-
-def _may_answer(page: Page, result: Result) -> bool:
-    return page.actor.may(Right.ANSWER) and page.actor.agent_id == result.agent_id
-
-
-def _conversation(page: Page, result: Result) -> None:
-    """The frozen conversation, masked for whoever may not see it unmasked; messages named as evidence stand out."""
-    _ = page.t
-    named = {seq for line in result.lines for seq in line.evidence}
-    content = verdicts.view(page.bench, page.actor, verdict_id=result.verdict_id, language=_.language).transcript
-    with st.expander(_("Conversation")):
-        st.html("".join(
-            f'<div class="sc-said{" named" if m["seq"] in named else ""}"><b>{m["seq"] + 1} {html.escape(_(ROLES.get(m["role"], m["role"])))}</b>'
-            f'<span>{html.escape(m["text"] or "")}</span></div>'
-            for m in content["messages"]
-        ))
-
-
-LINES_CSS = """<style>
-.sc-lines { border-collapse: collapse; width: 100%; max-width: 52rem; font-size: .93rem; }
-.sc-lines td { padding: .25rem .6rem .25rem 0; border: 0; border-bottom: 1px solid var(--st-border-color); vertical-align: top; }
-.sc-lines td:last-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.sc-lines small { display: block; opacity: .75; white-space: pre-wrap; overflow-wrap: anywhere; }
-.sc-lines tr.sum td { font-weight: 600; border-bottom: 0; }
-.sc-lines tr.redline td { color: VERMILION; }
-.sc-lines tr.free td { opacity: .75; }
-.sc-said { display: grid; grid-template-columns: 6rem 1fr; gap: .6rem; line-height: 1.65; padding: .1rem .4rem; max-width: 52rem; }
-.sc-said b { font-weight: 500; opacity: .7; font-size: .85rem; } .sc-said span { white-space: pre-wrap; overflow-wrap: anywhere; }
-.sc-said.named { background: var(--st-secondary-background-color); border-left: 3px solid var(--st-primary-color); }
-</style>""".replace("VERMILION", "#C8361D")
-
-
-def _line(page: Page, line: reports.Explanation) -> str:
-    _ = page.t
-    note = f"<small>{html.escape(line.note)}</small>" if line.note else ""
-    seqs = _("messages {list}", list=", ".join(str(seq + 1) for seq in line.evidence)) if line.evidence else ""
-    about = " · ".join(part for part in (line.detail, line.root_cause, seqs) if part)
-    points = page.t.points(line.points) if line.counts else _("{points} not the agent's ({owner})", points=page.t.points(line.nominal), owner=line.owner)
-    css = "redline" if line.kind == "redline" else "" if line.counts else "free"
-    return f'<tr class="{css}"><td>{html.escape(line.title)}{note}</td><td>{html.escape(about)}</td><td>{html.escape(points)}</td></tr>'
+        if own:
+            nav.link(page, "appeals.py", _("Object to this result"), verdict=str(result.verdict_id))
+        elif page.actor.may(Right.PROPOSE_CASE):
+            nav.link(page, "cases.py", _("Propose as a case"), sample=str(result.sample_id))
 
 
 def hover_text(page: Page, report: AgentReport) -> list[str]:

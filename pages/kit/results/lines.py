@@ -30,6 +30,15 @@ def lines_table(page: Page, lines: Sequence[Explanation], total: int) -> None:
     st.html(f'<table class="sc-lines"><tbody>{rows}{last}</tbody></table>{CSS.replace("VERMILION", palette().VERMILION)}')
 
 
+def proofs(lines: Sequence[Explanation]) -> dict[int, str]:
+    """Message → the names of the lines it is evidence for, as `pages.kit.desk.TranscriptView` wants them."""
+    found: dict[int, str] = {}
+    for line in lines:
+        for seq in line.evidence:
+            found[seq] = f"{found[seq]} · {line.title}" if seq in found else line.title
+    return found
+
+
 def _line(page: Page, line: Explanation) -> str:
     _ = page.t
     note = f"<small>{html.escape(line.note)}</small>" if line.note else ""

@@ -10,7 +10,7 @@ from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.results import filters, printing
 from pages.kit.results.agent import labelled
-from pages.kit.widgets import empty, escape, score_text, showing_errors
+from pages.kit.widgets import empty, escape, heading, score_text, showing_errors
 from qa import reports
 from qa.i18n import N_
 from qa.reports import OWNERS, Ranking, Scope
@@ -24,6 +24,7 @@ STATEMENTS = {
 def show(page: Page) -> None:
     """The whole page."""
     _ = page.t
+    heading(page, _("Ranking"), _("Ranks, as far as the numbers support them"))
     about = reports.overview(page.bench, page.actor)
     if not about.reviews:
         empty(_("No results yet"), _("Publish a draw and score its samples: trends appear with the first verdict."))

@@ -11,7 +11,7 @@ from pages.kit import figures, nav
 from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.results import filters
-from pages.kit.widgets import empty, escape, score_text, showing_errors
+from pages.kit.widgets import empty, escape, heading, score_text, showing_errors
 from qa import measures, reports
 from qa.i18n import N_
 from qa.policy import Right
@@ -21,6 +21,7 @@ from qa.reports import BUCKETS, GROUPS, Overview, Scope, Trend
 def show(page: Page) -> None:
     """The whole page."""
     _ = page.t
+    heading(page, _("Trends"), _("Scores over time, with intervals"))
     about = reports.overview(page.bench, page.actor)
     if not about.reviews:
         empty(_("No results yet"), _("Publish a draw and score its samples: trends appear with the first verdict."))
@@ -164,8 +165,8 @@ def _behind(page: Page, data: Trend, scope: Scope) -> None:
         result_list(page, rows)
 
 
-def result_list(page: Page, rows: pl.DataFrame, *, key: str = "behind") -> int | None:
-    """A table of single results; returns the verdict somebody has picked."""
+def result_list(page: Page, rows: pl.DataFrame, *, key: str = "behind", names: bool = True) -> int | None:
+    """A table of single results; returns the verdict somebody has picked. `names` only where it holds several people's."""
     _ = page.t
     if rows.is_empty():
         st.caption(_("No inspections."))
@@ -176,7 +177,7 @@ def result_list(page: Page, rows: pl.DataFrame, *, key: str = "behind") -> int |
         _("Chance"): [f"{x * 100:.1f}%" for x in rows["pi"]], _("Unit"): rows["unit_id"],
     })
     event = st.dataframe(
-        shown, hide_index=True, width="stretch", height=min(36 * (rows.height + 1) + 4, 320), key=key, on_select="rerun", selection_mode="single-row",
+        shown if names else shown.drop(_("Name")), hide_index=True, width="stretch", height="content" if rows.height < 9 else 320, key=key, on_select="rerun", selection_mode="single-row",
         column_config={_("Score"): st.column_config.NumberColumn(format="%.1f")},
     )
     picked = event["selection"]["rows"]
@@ -207,7 +208,7 @@ def _table(page: Page, data: Trend, title: str, scope: str) -> None:
     places = st.column_config.NumberColumn(format=f"%.{data.metric.digits}f")
     titles = filters.names(_, columns)
     st.dataframe(
-        shown.rename(titles), hide_index=True, width="stretch", height=min(36 * (shown.height + 1) + 4, 360), key="trend_table",
+        shown.rename(titles), hide_index=True, width="stretch", height="content" if shown.height < 10 else 360, key="trend_table",
         column_config={titles[name]: places for name in ("value", "low", "high")},
     )
     filters.downloads(page, f"trend-{data.metric.id.replace(':', '-')}", frame, notes, key="trend")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.kit.guard import Page
 from pages.kit.rubric import card, editor
-from pages.kit.widgets import confirm, empty, escape, show_error, showing_errors
+from pages.kit.widgets import confirm, empty, escape, heading, show_error, showing_errors
 from qa import rubrics
 from qa.errors import SpotcheckError
 from qa.i18n import N_
@@ -19,7 +19,7 @@ _STATES = {"draft": N_("draft"), "published": N_("published"), "retired": N_("re
 def show(page: Page) -> None:
     """Everything below the guard."""
     _ = page.t
-    st.subheader(_("Rubric"))
+    heading(page, _("Rubric"), _("The scorecard and its versions"))
     versions = rubrics.history(page.bench, page.actor)
     if not versions:
         _nothing(page)
@@ -28,7 +28,7 @@ def show(page: Page) -> None:
     current = rubrics.current(page.bench, page.actor)
     names = {view.id: _name(view) for view in versions}
     start = list(by_id).index(current.id) if current else 0
-    chosen = st.selectbox(_("Version"), list(by_id), index=start, format_func=names.__getitem__, key="version", bind="query-params")
+    chosen = st.selectbox(_("Version"), list(by_id), index=start, format_func=names.__getitem__, key="version", bind="query-params", width=320)
     view = by_id[chosen]
     state = _("in use for new plans") if current and view.id == current.id else _(_STATES[view.state])
     st.markdown(f"**{escape(view.rubric.name.pick(_.language))}** · {state}")
@@ -70,7 +70,8 @@ def _provenance(page: Page, view: rubrics.VersionView) -> str:
 
 def _actions(page: Page, view: rubrics.VersionView, has_draft: bool) -> None:
     _ = page.t
-    start, file, retire, _rest = st.columns([1.2, 1, 1, 3])
+    row = st.container(horizontal=True)
+    start, file, retire = row.container(width="content"), row.container(width="content"), row.container(width="content")
     file.download_button(_("Download as TOML"), to_toml(view.rubric), f"{view.rubric_id}-v{view.version}.toml", "application/toml", on_click="ignore", key="rubric_toml")
     if not page.actor.may(Right.EDIT_RUBRIC):
         return

@@ -10,7 +10,7 @@ import streamlit as st
 from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.sampling import planning, receipt
-from pages.kit.widgets import confirm, empty, escape, showing_errors
+from pages.kit.widgets import confirm, empty, escape, heading, showing_errors
 from qa import draws
 from qa.draws import PlanDesign, PlanView
 from qa.policy import Right
@@ -19,6 +19,7 @@ from qa.policy import Right
 def show(page: Page) -> None:
     """The whole page."""
     _ = page.t
+    heading(page, _("Draws"), _("Plans, draws and receipts"))
     chosen = st.query_params.get("draw", "")
     if chosen.isdecimal() and len(chosen) < 10:
         with showing_errors(page):
@@ -94,11 +95,11 @@ def _published(page: Page, published: list[draws.DrawView]) -> None:
         {
             _("Draw"): [f"#{d.id} {d.name}" for d in published], _("Period"): [f"{d.period_from} – {d.period_to}" for d in published],
             _("Frame"): [d.frame_size for d in published], _("Samples"): [d.samples - d.withdrawn for d in published],
-            _("Scored"): [d.finished / max(d.samples - d.withdrawn, 1) for d in published],
+            _("Scored"): [100 * d.finished / max(d.samples - d.withdrawn, 1) for d in published],
             _("Published"): [page.t.when(d.published_at) for d in published], _("Receipt"): [d.receipt_hash[:12] for d in published],
         },
         hide_index=True, width="stretch", key="draw_list", on_select="rerun", selection_mode="single-row",
-        column_config={_("Scored"): st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)},
+        column_config={_("Scored"): st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100)},
     )
     picked = event["selection"]["rows"]
     if picked:
