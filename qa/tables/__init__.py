@@ -8,6 +8,7 @@ from qa.tables.programme import (
     MappingProfile,
     Measure,
     Plan,
+    RiskModelVersion,
     RubricVersion,
     RuleVersion,
     Sample,
@@ -29,6 +30,6 @@ from qa.tables.work import (
 __all__ = [
     "Acknowledgement", "Agent", "Appeal", "Assignment", "AuditEntry", "Base", "CalibrationRound", "Case", "DataVersion",
     "Draft", "Draw", "ImportRun", "Inspection", "LoginFailure", "LoginLink", "MappingProfile", "Measure", "Plan",
-    "RubricVersion", "RuleVersion", "Sample", "Setting", "SignIn", "Transcript", "User", "Verdict", "Violation",
+    "RiskModelVersion", "RubricVersion", "RuleVersion", "Sample", "Setting", "SignIn", "Transcript", "User", "Verdict", "Violation",
     "ViolationEvent",
 ]

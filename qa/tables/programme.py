@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from qa.tables.base import Base
@@ -139,6 +139,39 @@ class Sample(Base):
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("samples.id"))
     withdrawn_at: Mapped[datetime | None]
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
+
+
+class RiskModelVersion(Base):
+    """One trained risk model. Its content never changes; of all versions at most one is in use."""
+
+    __tablename__ = "risk_models"
+    __table_args__ = (
+        CheckConstraint("state IN ('trained', 'active', 'retired')", name="state"),
+        Index(
+            "uq_risk_models_active", "state", unique=True,
+            sqlite_where=text("state = 'active'"), postgresql_where=text("state = 'active'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(String(16), unique=True)
+    """What `signals.model_version` names."""
+    state: Mapped[str] = mapped_column(String(20))
+    trained_from: Mapped[date]
+    trained_to: Mapped[date]
+    """First and last day it learnt from: it must not weight a draw of any of these days."""
+    labels: Mapped[int]
+    violations: Mapped[int]
+    auc: Mapped[float | None]
+    explained: Mapped[float]
+    report: Mapped[dict[str, Any]]
+    """Out-of-fold calibration, learning curve, residual model, and whether the scores were severity-adjusted."""
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[int | None]
+    created_at: Mapped[datetime]
+    activated_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
 
 
 class Measure(Base):

@@ -108,6 +108,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_measures")),
     )
     op.create_table(
+        "risk_models",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("trained_from", sa.Date(), nullable=False),
+        sa.Column("trained_to", sa.Date(), nullable=False),
+        sa.Column("labels", sa.Integer(), nullable=False),
+        sa.Column("violations", sa.Integer(), nullable=False),
+        sa.Column("auc", sa.Double(), nullable=True),
+        sa.Column("explained", sa.Double(), nullable=False),
+        sa.Column("report", qa.db.JsonDocument(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("content_hash", sa.String(length=64), nullable=False),
+        sa.Column("created_by", sa.Integer(), nullable=True),
+        sa.Column("created_at", qa.db.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("activated_at", qa.db.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("retired_at", qa.db.UtcDateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('trained', 'active', 'retired')", name=op.f("ck_risk_models_state")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_risk_models")),
+        sa.UniqueConstraint("version", name=op.f("uq_risk_models_version")),
+    )
+    with op.batch_alter_table("risk_models", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_risk_models_active",
+            ["state"],
+            unique=True,
+            sqlite_where=sa.text("state = 'active'"),
+            postgresql_where=sa.text("state = 'active'"),
+        )
+
+    op.create_table(
         "rubric_versions",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("rubric_id", sa.String(length=60), nullable=False),
@@ -621,6 +652,14 @@ def downgrade() -> None:
 
     op.drop_table("rule_versions")
     op.drop_table("rubric_versions")
+    with op.batch_alter_table("risk_models", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_risk_models_active",
+            sqlite_where=sa.text("state = 'active'"),
+            postgresql_where=sa.text("state = 'active'"),
+        )
+
+    op.drop_table("risk_models")
     op.drop_table("measures")
     op.drop_table("mapping_profiles")
     with op.batch_alter_table("login_failures", schema=None) as batch_op:
