@@ -1,0 +1,10 @@
+"""The risk model as a service: trained on earlier verdicts, kept in versions, one in use, its predictions in the archive.
+
+While there are too few labels, or no version is in use, the rule score of the screening stands.
+"""
+
+from qa.risk_models.rescoring import Rescored, first_moment, score
+from qa.risk_models.training import train
+from qa.risk_models.versions import ModelView, activate, active, get_model, list_models, load, retire
+
+__all__ = ["ModelView", "Rescored", "activate", "active", "first_moment", "get_model", "list_models", "load", "retire", "score", "train"]
