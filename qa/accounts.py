@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
@@ -157,17 +157,20 @@ def session_mark(bench: Workbench, token: str, *, now: datetime) -> str | None:
     return None if row is None else _mark(row.id, row.token_hash)
 
 
+_SIGNED_IN = (
+    select(SignIn.token_hash, User)
+    .join(User, User.id == SignIn.user_id)
+    .where(SignIn.id == bindparam("sign_in"), SignIn.revoked_at.is_(None), SignIn.expires_at > bindparam("now"), User.active)
+)  # built once: every run of every page asks
+
+
 def signed_in(bench: Workbench, mark: str, *, now: datetime) -> Account | None:
     """Who is behind a session mark, or None when that sign-in is over or the account disabled. One indexed read."""
     number, _, _check = mark.partition(".")
     if not number.isascii() or not number.isdigit() or len(number) > 18:
         return None
     with bench.db.read() as session:
-        found = session.execute(
-            select(SignIn.token_hash, User)
-            .join(User, User.id == SignIn.user_id)
-            .where(SignIn.id == int(number), SignIn.revoked_at.is_(None), SignIn.expires_at > now, User.active)
-        ).one_or_none()
+        found = session.execute(_SIGNED_IN, {"sign_in": int(number), "now": now}).one_or_none()
     if found is None or not hmac.compare_digest(_mark(int(number), found[0]), mark):
         return None
     return _account(found[1])

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import event, insert, select
+from sqlalchemy import Table, event, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from qa.policy import Actor
 from qa.tables import AuditEntry, DataVersion
+
+# Built once: every change in the workbench passes here, and building a statement costs more than carrying it out.
+_ENTRY = insert(cast(Table, AuditEntry.__table__))
+_COUNTER = cast(Table, DataVersion.__table__)
+_RAISE = {
+    dialect: row.on_conflict_do_update(index_elements=[DataVersion.name], set_={"version": DataVersion.version + 1})
+    for dialect, row in (
+        ("postgresql", postgresql.insert(_COUNTER).values(version=1)), ("sqlite", sqlite.insert(_COUNTER).values(version=1)),
+    )
+}  # fmt: skip
 
 
 def record(
@@ -20,11 +31,12 @@ def record(
     Facts must be plain JSON and must never hold customer text or secrets.
     """
     session.execute(
-        insert(AuditEntry).values(
-            at=now, actor_id=actor.user_id or None, actor_name=actor.name, action=action, entity=entity,
-            entity_id=str(entity_id), facts=facts,
-        )
-    )
+        _ENTRY,
+        {
+            "at": now, "actor_id": actor.user_id or None, "actor_name": actor.name, "action": action, "entity": entity,
+            "entity_id": str(entity_id), "facts": facts,
+        },
+    )  # fmt: skip
 
 
 def bump(session: Session, *names: str) -> None:
@@ -44,12 +56,8 @@ _BUMPED = "spotcheck_bumped"
 
 def _raise_versions(session: Session) -> None:
     names = sorted(session.info.pop(_BUMPED, ()))
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    for name in names:
-        row = dialect.insert(DataVersion).values(name=name, version=1)
-        session.execute(
-            row.on_conflict_do_update(index_elements=[DataVersion.name], set_={"version": DataVersion.version + 1})
-        )
+    if names:
+        session.execute(_RAISE[session.get_bind().dialect.name], [{"name": name} for name in names])
 
 
 def data_version(session: Session, *names: str) -> int:

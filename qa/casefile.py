@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 import polars as pl
-from sqlalchemy import insert, literal, select, update
+from sqlalchemy import bindparam, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -162,6 +162,17 @@ def add_step_to_many(session: Session, actor: Actor, now: datetime, ids: Sequenc
     return moved
 
 
+_FILE = (
+    select(Violation)
+    .where(
+        Violation.conversation_key == bindparam("chat"),
+        Violation.rule_id == bindparam("rule"),
+        Violation.agent_id == bindparam("agent"),
+    )
+    .with_for_update()
+)
+
+
 def decide_at_desk(
     session: Session, actor: Actor, now: datetime, finding: Finding, confirmed: bool, reason: str, *, sample_id: int,
     transcript_id: int,
@@ -171,16 +182,11 @@ def decide_at_desk(
     Opens the file when screening has not. A file that somebody has already decided stays as it is: the score follows
     the sheet, the file follows its own order of steps.
     """  # fmt: skip
-    open_files(session, [finding], now)
-    found = session.scalar(
-        select(Violation)
-        .where(
-            Violation.conversation_key == finding.conversation_key,
-            Violation.rule_id == finding.rule_id,
-            Violation.agent_id == finding.agent_id,
-        )
-        .with_for_update()
-    )
+    named = {"chat": finding.conversation_key, "rule": finding.rule_id, "agent": finding.agent_id}
+    found = session.scalar(_FILE, named)
+    if found is None:
+        open_files(session, [finding], now)
+        found = session.scalar(_FILE, named)
     if found is None:  # pragma: no cover - the insert above or its rival has made it
         raise Conflict(N_("The case file could not be opened. Try again."))
     if found.state == State.WITHDRAWN:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -128,54 +128,72 @@ def submit(
         raise
 
 
+_FINISH = (
+    update(Assignment)
+    .where(
+        Assignment.id == bindparam("place"), Assignment.version == bindparam("seen"),
+        Assignment.lease_by == bindparam("me"), Assignment.finished_at.is_(None),
+    )
+    .values(
+        finished_at=bindparam("now"), finished_as="submitted", version=Assignment.version + 1, lease_by=None,
+        lease_until=None, inspector_id=bindparam("me"),
+    )
+    .returning(Assignment.sample_id, Assignment.kind, Assignment.claimed_at)
+    .execution_options(synchronize_session=False)
+)  # fmt: skip
+_SAMPLE = select(Sample).where(Sample.id == bindparam("sample"))
+_PUT_ON_RECORD = insert(cast(Table, Inspection.__table__)).returning(Inspection.id)
+_DROP_DRAFT = delete(cast(Table, Draft.__table__)).where(
+    Draft.assignment_id == bindparam("place"), Draft.inspector_id == bindparam("me")
+)
+_REPEATS = select(Inspection).where(
+    or_(
+        Inspection.nonce == bindparam("mark"),
+        and_(
+            Inspection.assignment_id == bindparam("place"), Inspection.inspector_id == bindparam("me"),
+            Inspection.undone_at.is_(None),
+        ),
+    )
+)  # fmt: skip
+
+
 def _submit(
     session: Session, actor: Actor, now: datetime, assignment_id: int, version: int, nonce: str, sheet: Sheet,
     active_seconds: int | None,
 ) -> Submitted:  # fmt: skip
     if (done := _repeated(session, actor, assignment_id, nonce, sheet)) is not None:
         return done
-    claimed_at = session.scalar(select(Assignment.claimed_at).where(Assignment.id == assignment_id))
-    finished = session.execute(
-        update(Assignment)
-        .where(
-            Assignment.id == assignment_id, Assignment.version == version, Assignment.lease_by == actor.user_id,
-            Assignment.finished_at.is_(None),
-        )
-        .values(
-            finished_at=now, finished_as="submitted", version=version + 1, lease_by=None, lease_until=None,
-            inspector_id=actor.user_id,
-        )
-        .execution_options(synchronize_session=False)
-    )  # fmt: skip
-    if not finished.rowcount:  # type: ignore[attr-defined]
+    place = session.execute(
+        _FINISH, {"place": assignment_id, "seen": version, "now": now, "me": actor.user_id}
+    ).one_or_none()
+    if place is None:
         if (done := _repeated(session, actor, assignment_id, nonce, sheet)) is not None:
             return done
         raise _lost(session, actor, assignment_id)
-    place = find(session, assignment_id)
     refuse_own(session, actor, place.sample_id)
-    sample = session.get_one(Sample, place.sample_id)
+    sample = session.execute(_SAMPLE, {"sample": place.sample_id}).scalar_one()
     if sample.withdrawn_at is not None:
         raise Conflict(N_("This sample was replaced meanwhile; take the next one."))
-    rubric_version_id = rubric_version_of(session, place)
+    rubric_version_id = rubric_version_of(session, assignment_id)
     check_sheet(session, sample, rubric_version_id, sheet)
     if place.kind in ("primary", "double"):
         _decide(session, actor, now, sample, sheet)
     outcome = verdict_ledger.compute(session, sample.id, rubric_version_id, sheet)
-    inspection_id = session.execute(
-        insert(Inspection)
-        .values(
-            assignment_id=assignment_id, sample_id=sample.id, inspector_id=actor.user_id,
-            rubric_version_id=rubric_version_id, sheet=sheet.to_dict(), outcome=outcome.to_dict(), total=outcome.total,
-            nonce=nonce, claimed_at=claimed_at, submitted_at=now, active_seconds=_seconds(active_seconds),
-        )
-        .returning(Inspection.id)
+    inspection_id: int = session.execute(
+        _PUT_ON_RECORD,
+        {
+            "assignment_id": assignment_id, "sample_id": sample.id, "inspector_id": actor.user_id,
+            "rubric_version_id": rubric_version_id, "sheet": sheet.to_dict(), "outcome": outcome.to_dict(),
+            "total": outcome.total, "nonce": nonce, "claimed_at": place.claimed_at, "submitted_at": now,
+            "active_seconds": _seconds(active_seconds),
+        },
     ).scalar_one()  # fmt: skip
-    session.execute(delete(Draft).where(Draft.assignment_id == assignment_id, Draft.inspector_id == actor.user_id))
+    session.execute(_DROP_DRAFT, {"place": assignment_id, "me": actor.user_id})
     audit.record(
         session, actor, now, "inspection.submitted", "inspection", inspection_id, assignment=assignment_id,
         sample=sample.id, total=outcome.total,
     )  # fmt: skip
-    if verdict_ledger.speaks(session, place):
+    if verdict_ledger.speaks(session, sample.id, place.kind):
         verdict_ledger.issue(session, actor, now, inspection_id)
     audit.bump(session, "samples")
     return Submitted(inspection_id, outcome, now + UNDO, repeated=False)
@@ -187,16 +205,15 @@ def _seconds(value: int | None) -> int | None:
 
 def _repeated(session: Session, actor: Actor, assignment_id: int, nonce: str, sheet: Sheet) -> Submitted | None:
     """What this request has already put on record: the same nonce, or the same marks on the same place by me."""
-    known = session.scalars(select(Inspection).where(Inspection.nonce == nonce)).one_or_none()
+    found = session.scalars(_REPEATS, {"mark": nonce, "place": assignment_id, "me": actor.user_id}).all()
+    known = next((one for one in found if one.nonce == nonce), None)
     if known is not None and (known.assignment_id, known.inspector_id) != (assignment_id, actor.user_id):
         raise Conflict(N_("This request was already used for another sample. Reload the page."))
     if known is not None and known.undone_at is not None:
         raise Conflict(N_("This submission was taken back. Submit again."))
+    known = known or next((one for one in found if one.sheet == sheet.to_dict()), None)
     if known is None:
-        live = (Inspection.assignment_id == assignment_id, Inspection.inspector_id == actor.user_id, Inspection.undone_at.is_(None))
-        known = session.scalars(select(Inspection).where(*live)).one_or_none()
-        if known is None or known.sheet != sheet.to_dict():
-            return None
+        return None
     return Submitted(known.id, Outcome.from_dict(known.outcome), known.submitted_at + UNDO, repeated=True)
 
 
@@ -218,7 +235,7 @@ def _decide(session: Session, actor: Actor, now: datetime, sample: Sample, sheet
         return
     texts = {message["seq"]: message.get("text") or "" for message in content_of(session, sample.id).get("messages", ())}
     newest = _newest(session, by_rule)
-    known = set(rules_with_files(session, sample))
+    known = rules_with_files(session, sample)
     for rule_id, hits in sorted(by_rule.items()):
         confirmed = [hit for hit in hits if hit.decision == CONFIRMED]
         if not confirmed and rule_id not in known:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from qa import verdict_ledger
@@ -61,36 +61,54 @@ def write_draft(
     return draft.version, draft.other
 
 
-def rubric_version_of(session: Session, place: Assignment) -> int:
-    """The rubric version a place is scored on: that of its calibration round, else that of the draw."""
-    if place.round_id is not None:
-        return session.scalars(select(CalibrationRound.rubric_version_id).where(CalibrationRound.id == place.round_id)).one()
-    query = select(Draw.rubric_version_id).join(Sample, Sample.draw_id == Draw.id).where(Sample.id == place.sample_id)
-    return session.scalars(query).one()
+RUBRIC_VERSION = func.coalesce(CalibrationRound.rubric_version_id, Draw.rubric_version_id)
+"""The rubric version a place is scored on: that of its calibration round, else that of the draw."""
+
+_RUBRIC = (
+    select(RUBRIC_VERSION)
+    .select_from(Assignment)
+    .join(Sample, Sample.id == Assignment.sample_id)
+    .join(Draw, Draw.id == Sample.draw_id)
+    .join(CalibrationRound, CalibrationRound.id == Assignment.round_id, isouter=True)
+    .where(Assignment.id == bindparam("place"))
+)
 
 
-def rules_with_files(session: Session, sample: Sample) -> list[str]:
+def rubric_version_of(session: Session, assignment_id: int) -> int:
+    """The rubric version a place is scored on."""
+    version_id: int = session.execute(_RUBRIC, {"place": assignment_id}).scalar_one()
+    return version_id
+
+
+FILES = (
+    Violation.conversation_key == bindparam("chat"), Violation.agent_id == bindparam("agent"),
+    Violation.state.not_in(("withdrawn", "expunged")),
+)  # fmt: skip
+"""The case files of a sample that are (or were) a matter of judgement; filled by `filed_under`."""
+
+_FOUND = select(Violation.rule_id).where(*FILES)
+_IN_FORCE = select(RuleVersion.rule_id).where(RuleVersion.state == "published")
+
+
+def filed_under(sample: Sample) -> dict[str, str]:
+    """What the case files of a sample are filed under."""
+    return {"chat": sample.conversation_key or sample.unit_id, "agent": sample.agent_id}
+
+
+def rules_with_files(session: Session, sample: Sample) -> set[str]:
     """Rules that were found in the sample and that its inspector has to decide on."""
-    return list(session.scalars(select(Violation.rule_id).where(*files_of(sample))))
-
-
-def files_of(sample: Sample) -> tuple[ColumnElement[bool], ...]:
-    """Condition for the case files of a sample that are (or were) a matter of judgement."""
-    return (
-        Violation.conversation_key == (sample.conversation_key or sample.unit_id), Violation.agent_id == sample.agent_id,
-        Violation.state.not_in(("withdrawn", "expunged")),
-    )  # fmt: skip
+    return set(session.execute(_FOUND, filed_under(sample)).scalars())
 
 
 def rules_in_force(session: Session) -> set[str]:
     """Rules an inspector may add by hand: what the machine has missed."""
-    return set(session.scalars(select(RuleVersion.rule_id).where(RuleVersion.state == "published")))
+    return set(session.execute(_IN_FORCE).scalars())
 
 
 def check_sheet(session: Session, sample: Sample, rubric_version_id: int, sheet: Sheet) -> None:
     """Raise `Invalid` at the first thing that keeps `sheet` from counting for `sample`."""
     seqs = {message["seq"] for message in content_of(session, sample.id).get("messages", ())}
-    suspected = set(rules_with_files(session, sample))
+    suspected = rules_with_files(session, sample)
     allowed = suspected | rules_in_force(session)
     for problem in check(rubric_of(session, rubric_version_id), sheet, seqs=seqs, rules=allowed):
         raise verdict_ledger.refused(problem)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import BindParameter, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from qa.errors import Conflict, NotFound
@@ -22,19 +22,38 @@ LEASE = timedelta(minutes=30)
 """Longer than any pause while reading; whoever comes back finds the place still theirs unless somebody took it."""
 
 
-def free_for(actor: Actor, now: datetime) -> ColumnElement[bool]:
-    """Not finished, and nobody else is on it at `now`."""
-    lease = or_(Assignment.lease_by.is_(None), Assignment.lease_by == actor.user_id, Assignment.lease_until <= now)
-    return and_(Assignment.finished_at.is_(None), lease)
+ME: BindParameter[Any] = bindparam("me")
+NOW: BindParameter[Any] = bindparam("now")
+"""Filled by `who`. Statements of the desk are built once and only filled afterwards: building one costs SQLAlchemy several
+times what the database needs to answer it."""
+
+FREE = and_(
+    Assignment.finished_at.is_(None),
+    or_(Assignment.lease_by.is_(None), Assignment.lease_by == ME, Assignment.lease_until <= NOW),
+)
+"""Not finished, and nobody else is on it now."""
+
+GONE = select(User.id).where(User.active.is_(False))
+"""People who work here no more; what they left is anybody's."""
+
+OPEN = or_(
+    Assignment.inspector_id == ME, Assignment.inspector_id.is_(None), Assignment.lease_by == ME,
+    Assignment.inspector_id.in_(GONE),
+)  # fmt: skip
+"""In my queue, in the common one, left behind by somebody who is gone, or already in my hands."""
+
+OWN_CHAT = N_("You took part in this conversation; somebody else inspects it.")
+
+_CONTENT = (
+    select(Transcript.content)
+    .join(Sample, Sample.transcript_id == Transcript.id)
+    .where(Sample.id == bindparam("sample"))
+)
 
 
-def open_to(actor: Actor) -> ColumnElement[bool]:
-    """In this inspector's queue, in the common one, left behind by somebody who is gone, or already in their hands."""
-    gone = select(User.id).where(User.active.is_(False))
-    return or_(
-        Assignment.inspector_id == actor.user_id, Assignment.inspector_id.is_(None), Assignment.lease_by == actor.user_id,
-        Assignment.inspector_id.in_(gone),
-    )  # fmt: skip
+def who(actor: Actor, now: datetime) -> dict[str, Any]:
+    """What fills `ME` and `NOW`."""
+    return {"me": actor.user_id, "now": now}
 
 
 def took_part(actor: Actor, content: Mapping[str, Any]) -> bool:
@@ -56,12 +75,11 @@ def find(session: Session, assignment_id: int) -> Assignment:
 
 def content_of(session: Session, sample_id: int) -> dict[str, Any]:
     """The frozen transcript of a sample."""
-    query = select(Transcript.content).join(Sample, Sample.transcript_id == Transcript.id).where(Sample.id == sample_id)
-    content: dict[str, Any] = session.scalars(query).one()
+    content: dict[str, Any] = session.execute(_CONTENT, {"sample": sample_id}).scalar_one()
     return content
 
 
 def refuse_own(session: Session, actor: Actor, sample_id: int) -> None:
     """Raise `Conflict` when the actor took part in the conversation."""
     if actor.agent_id is not None and took_part(actor, content_of(session, sample_id)):
-        raise Conflict(N_("You took part in this conversation; somebody else inspects it."))
+        raise Conflict(OWN_CHAT)

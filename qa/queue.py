@@ -13,18 +13,35 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from qa import audit, verdict_ledger
 from qa.errors import Conflict, Invalid, Stale
 from qa.i18n import N_
-from qa.leases import LEASE, content_of, find, free_for, open_to, refuse_own, took_part
+from qa.leases import FREE, GONE, LEASE, ME, NOW, OPEN, content_of, find, refuse_own, took_part, who
 from qa.policy import Actor, Right, require
 from qa.tables import Assignment, Inspection, Sample, User
 from qa.workbench import Workbench
 
 MAX_REASON = 500
+
+COUNTED = 1_000
+"""The common queue is counted up to here: nobody needs to know more, and a million places cost no more than these."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,8 @@ class Empty:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where one inspector stands. `done` and `open` count their own places, `common` what anybody may take."""
+    """Where one inspector stands. `done` and `open` count their own places, `common` what anybody may take, `COUNTED` at
+    most."""
 
     done_today: int
     skipped_today: int
@@ -109,10 +127,8 @@ def claim_next(bench: Workbench, actor: Actor, *, now: datetime) -> Claim | Empt
     """Take the next place, or learn why there is none. What I already hold comes back unchanged."""
     require(actor, Right.INSPECT)
     with bench.db.write() as session:
-        for tier in _tiers(actor, now):
-            if claim := _claim_from(session, actor, now, tier):
-                return claim
-        return _why(session, actor, now)
+        claim = _take(session, actor, now, _NEXT) if actor.agent_id is None else _not_own(session, actor, now)
+        return claim or _why(session, actor, now)
 
 
 def open(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: int) -> Claim:
@@ -121,77 +137,87 @@ def open(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: int) -
     with bench.db.write() as session:
         place = find(session, assignment_id)
         refuse_own(session, actor, place.sample_id)
-        claim = _take(session, actor, now, select(Assignment.id).where(Assignment.id == assignment_id, open_to(actor)))
+        claim = _take(session, actor, now, _THIS, place=assignment_id)
         if claim is None:
             session.refresh(place)
             raise _refusal(session, actor, now, place)
         return claim
 
 
-def _tiers(actor: Actor, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    gone = select(User.id).where(User.active.is_(False))
-    other = aliased(Assignment)
-    seen = (
-        select(other.id)
-        .where(
-            other.sample_id == Assignment.sample_id, other.id != Assignment.id,
-            or_(other.inspector_id == actor.user_id, other.lease_by == actor.user_id),
-        )
-        .exists()
-    )  # the second, blind pair of eyes must be another person's
-    return (
-        and_(Assignment.lease_by == actor.user_id, Assignment.lease_until > now),
-        Assignment.inspector_id == actor.user_id,
-        and_(Assignment.inspector_id.is_(None), ~seen),
-        and_(Assignment.inspector_id.in_(gone), ~seen),
-    )
-
-
-def _claim_from(session: Session, actor: Actor, now: datetime, tier: ColumnElement[bool]) -> Claim | None:
-    """The first place of a tier that is free and not a chat of one's own."""
+def _not_own(session: Session, actor: Actor, now: datetime) -> Claim | None:
+    """The next place for somebody who is an agent too: a chat of one's own is put back and passed over."""
     own: list[int] = []
     while True:
-        candidate = (
-            select(Assignment.id)
-            .join(Sample, Sample.id == Assignment.sample_id)
-            .where(tier, free_for(actor, now), Sample.withdrawn_at.is_(None), Sample.id.not_in(own))
-            .order_by(Assignment.position, Assignment.id)
-        )
-        if actor.agent_id is None:
-            return _take(session, actor, now, candidate)
         with session.begin_nested() as attempt:
-            claim = _take(session, actor, now, candidate.where(Sample.agent_id != actor.agent_id))
+            claim = _take(session, actor, now, _NEXT_NOT_OWN, agent=actor.agent_id, own=own)
             if claim is None or not took_part(actor, content_of(session, claim.sample_id)):
                 return claim
             attempt.rollback()
         own.append(claim.sample_id)
 
 
-def _take(session: Session, actor: Actor, now: datetime, candidates: Select[Any]) -> Claim | None:
-    """One conditional UPDATE of the first candidate that nobody else is taking at this moment."""
-    held = session.scalars(
-        select(Assignment.id).where(Assignment.lease_by == actor.user_id, Assignment.finished_at.is_(None))
-    ).all()
-    chosen = candidates.limit(1).with_for_update(of=Assignment, skip_locked=True).scalar_subquery()
-    mine = Assignment.lease_by == actor.user_id
-    row = session.execute(
-        update(Assignment)
-        .where(Assignment.id == chosen, free_for(actor, now))
-        .values(
-            lease_by=actor.user_id,
-            lease_until=now + LEASE,
-            claimed_at=case((mine, Assignment.claimed_at), else_=now),
-            version=Assignment.version + case((mine, 0), else_=1),
-        )
-        .returning(Assignment.id, Assignment.sample_id, Assignment.version)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
+def _take(session: Session, actor: Actor, now: datetime, statement: ReturningUpdate[int, int, int], **facts: object) -> Claim | None:
+    """Carry out one conditional UPDATE and say what it took."""
+    filled = who(actor, now)
+    held = session.scalars(_HELD, filled).all()
+    row = session.execute(statement, {**filled, "until": now + LEASE, **facts}).one_or_none()
     if row is None:
         return None
     resumed = row.id in held
     if not resumed:
         audit.record(session, actor, now, "assignment.claimed", "assignment", row.id, version=row.version)
     return Claim(row.id, row.sample_id, row.version, now + LEASE, resumed)
+
+
+def _tiers() -> tuple[ColumnElement[bool], ...]:
+    """Where the next place comes from, best first. Each is one walk along an index that stops at the first free place."""
+    other = aliased(Assignment)
+    seen = (
+        select(other.id)
+        .where(
+            other.sample_id == Assignment.sample_id, other.id != Assignment.id,
+            or_(other.inspector_id == ME, other.lease_by == ME),
+        )
+        .exists()
+    )  # the second, blind pair of eyes must be another person's
+    return (
+        and_(Assignment.lease_by == ME, Assignment.lease_until > NOW),
+        Assignment.inspector_id == ME,
+        and_(Assignment.inspector_id.is_(None), ~seen),
+        and_(Assignment.inspector_id.in_(GONE), ~seen),
+    )
+
+
+def _first(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    """The first place that fits and that nobody else is taking at this moment."""
+    candidates = (
+        select(Assignment.id)
+        .join(Sample, Sample.id == Assignment.sample_id)
+        .where(*conditions, FREE, Sample.withdrawn_at.is_(None))
+        .order_by(Assignment.position, Assignment.id)
+    )
+    return candidates.limit(1).with_for_update(of=Assignment, skip_locked=True).scalar_subquery()
+
+
+def _taking(chosen: ColumnElement[Any]) -> ReturningUpdate[int, int, int]:
+    mine = Assignment.lease_by == ME
+    return (
+        update(Assignment)
+        .where(Assignment.id == chosen, FREE)
+        .values(
+            lease_by=ME, lease_until=bindparam("until"), claimed_at=case((mine, Assignment.claimed_at), else_=NOW),
+            version=Assignment.version + case((mine, 0), else_=1),
+        )
+        .returning(Assignment.id, Assignment.sample_id, Assignment.version)
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+
+
+_HELD = select(Assignment.id).where(Assignment.lease_by == ME, Assignment.finished_at.is_(None))
+_THIS = _taking(_first(Assignment.id == bindparam("place"), OPEN))
+_NEXT = _taking(func.coalesce(*map(_first, _tiers())))
+_FOREIGN = and_(Sample.agent_id != bindparam("agent"), Sample.id.not_in(bindparam("own", expanding=True)))
+_NEXT_NOT_OWN = _taking(func.coalesce(*(_first(tier, _FOREIGN) for tier in _tiers())))
 
 
 def _why(session: Session, actor: Actor, now: datetime) -> Empty:
@@ -201,13 +227,16 @@ def _why(session: Session, actor: Actor, now: datetime) -> Empty:
     if not left:
         drawn = session.scalar(select(Assignment.id).limit(1))
         return Empty(Why.NOTHING_DRAWN if drawn is None else Why.ALL_DONE)
-    others = and_(Assignment.lease_by != actor.user_id, Assignment.lease_until > now)
-    taken, free_at = session.execute(reachable.where(open_places, open_to(actor), others)).one()
+    others = and_(Assignment.lease_by != ME, Assignment.lease_until > NOW)
+    taken, free_at = session.execute(reachable.where(open_places, OPEN, others), who(actor, now)).one()
     if taken:
         return Empty(Why.TAKEN, taken, free_at)
-    own, _ = session.execute(reachable.where(open_places, open_to(actor))).one()
+    own, _ = session.execute(reachable.where(open_places, OPEN), who(actor, now)).one()
     if own and actor.agent_id is not None:
         return Empty(Why.OWN_CHATS, own)
+    going, _ = session.execute(reachable.where(open_places, FREE, or_(*_tiers())), who(actor, now)).one()
+    if going:  # passed over because a colleague is claiming them at this very moment
+        return Empty(Why.TAKEN, going, now + LEASE)
     return Empty(Why.ONLY_OTHERS, left)
 
 
@@ -289,20 +318,36 @@ def _hand_over(session: Session, actor: Actor, now: datetime, place: Assignment)
 def progress(bench: Workbench, actor: Actor, *, now: datetime) -> Progress:
     """The day (of the business time zone) and the queue of one inspector."""
     require(actor, Right.INSPECT)
-    start = day_start(bench, now)
-    me = Assignment.inspector_id == actor.user_id
+    filled = {**who(actor, now), "start": day_start(bench, now)}
     with bench.db.read() as session:
-        live = (Inspection.inspector_id == actor.user_id, Inspection.undone_at.is_(None), Inspection.submitted_at >= start)
-        seconds = sorted(s for s in session.scalars(select(Inspection.active_seconds).where(*live)) if s is not None)
-        done_today = session.scalar(select(func.count()).select_from(Inspection).where(*live)) or 0
-        count = select(func.count()).select_from(Assignment)
-        finished = session.scalar(count.where(me, Assignment.finished_as == "submitted")) or 0
-        skipped = session.scalar(count.where(me, Assignment.finished_as == "skipped", Assignment.finished_at >= start)) or 0
-        waiting = count.join(Sample).where(Assignment.finished_at.is_(None), Sample.withdrawn_at.is_(None))
-        mine = session.scalar(waiting.where(or_(me, Assignment.lease_by == actor.user_id))) or 0
-        common = session.scalar(waiting.where(Assignment.inspector_id.is_(None), free_for(actor, now))) or 0
+        today = session.scalars(_TODAY, filled).all()
+        counts = session.execute(_COUNTS, filled).one()
+    seconds = sorted(s for s in today if s is not None)
     middle = seconds[len(seconds) // 2] if seconds else None
-    return Progress(done_today, skipped, finished, mine, common, middle)
+    return Progress(len(today), counts.skipped, counts.done, counts.mine, counts.common, middle)
+
+
+_TODAY = select(Inspection.active_seconds).where(
+    Inspection.inspector_id == ME, Inspection.undone_at.is_(None), Inspection.submitted_at >= bindparam("start")
+)
+
+
+def _counts() -> Select[Any]:
+    """The four counts in one statement."""
+    count = select(func.count()).select_from(Assignment)
+    finished = count.where(Assignment.inspector_id == ME)
+    waiting = (Assignment.finished_at.is_(None), Sample.withdrawn_at.is_(None))
+    mine = count.join(Sample).where(*waiting, or_(Assignment.inspector_id == ME, Assignment.lease_by == ME))
+    common = select(literal(1)).select_from(Assignment).join(Sample).where(*waiting, Assignment.inspector_id.is_(None), FREE)
+    return select(
+        finished.where(Assignment.finished_as == "skipped", Assignment.finished_at >= bindparam("start")).scalar_subquery().label("skipped"),
+        finished.where(Assignment.finished_as == "submitted").scalar_subquery().label("done"),
+        mine.scalar_subquery().label("mine"),
+        select(func.count()).select_from(common.limit(COUNTED).subquery()).scalar_subquery().label("common"),
+    )
+
+
+_COUNTS = _counts()
 
 
 def day_start(bench: Workbench, now: datetime) -> datetime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from qa.errors import NotFound
@@ -22,13 +22,14 @@ _parsed: OrderedDict[tuple[str, int, str], Rubric] = OrderedDict()
 _lock = threading.Lock()
 
 
+_KEY = select(RubricVersion.rubric_id, RubricVersion.version, RubricVersion.content_hash).where(
+    RubricVersion.id == bindparam("rubric")
+)
+
+
 def rubric_of(session: Session, rubric_version_id: int) -> Rubric:
     """The rubric of one version row. Raises `NotFound`."""
-    row = session.execute(
-        select(RubricVersion.rubric_id, RubricVersion.version, RubricVersion.content_hash).where(
-            RubricVersion.id == rubric_version_id
-        )
-    ).one_or_none()
+    row = session.execute(_KEY, {"rubric": rubric_version_id}).one_or_none()
     if row is None:
         raise NotFound(N_("There is no rubric version {id}."), id=rubric_version_id)
     key = (row.rubric_id, row.version, row.content_hash)

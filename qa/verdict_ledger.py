@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
@@ -43,28 +43,36 @@ def current(session: Session, sample_id: int) -> Verdict | None:
     return session.scalars(query).one_or_none()
 
 
+_LOCK = select(Sample.agent_id).where(Sample.id == bindparam("sample")).with_for_update()
+_LAST = select(func.max(Verdict.version)).where(Verdict.sample_id == bindparam("sample"))
+_RETIRE = (
+    update(Verdict)
+    .where(Verdict.sample_id == bindparam("sample"), Verdict.is_current)
+    .values(is_current=False)
+    .execution_options(synchronize_session=False)
+)
+_APPEND = insert(cast(Table, Verdict.__table__)).returning(Verdict.id)
+
+
 def append(
     session: Session, actor: Actor, now: datetime, *, sample_id: int, kind: str, rubric_version_id: int, sheet: Sheet,
     outcome: Outcome, inspection_id: int | None = None, reason: str | None = None,
 ) -> int:
     """Write the next version and make it current; returns its id. Audited and announced to caches."""  # fmt: skip
-    agent_id = session.scalars(select(Sample.agent_id).where(Sample.id == sample_id).with_for_update()).one()
-    last = session.scalar(select(func.max(Verdict.version)).where(Verdict.sample_id == sample_id)) or 0
-    session.execute(
-        update(Verdict)
-        .where(Verdict.sample_id == sample_id, Verdict.is_current)
-        .values(is_current=False)
-        .execution_options(synchronize_session=False)
-    )
-    verdict_id = session.execute(
-        insert(Verdict)
-        .values(
-            sample_id=sample_id, version=last + 1, is_current=True, kind=kind, inspection_id=inspection_id,
-            agent_id=agent_id, rubric_version_id=rubric_version_id, outcome=outcome.to_dict(), total=outcome.total,
-            sheet=sheet.to_dict(), reason=reason, created_by=actor.user_id or None, created_at=now,
-        )
-        .returning(Verdict.id)
-    ).scalar_one()
+    named = {"sample": sample_id}
+    agent_id = session.execute(_LOCK, named).scalar_one()
+    last = session.execute(_LAST, named).scalar() or 0
+    if last:
+        session.execute(_RETIRE, named)
+    verdict_id: int = session.execute(
+        _APPEND,
+        {
+            "sample_id": sample_id, "version": last + 1, "is_current": True, "kind": kind, "inspection_id": inspection_id,
+            "agent_id": agent_id, "rubric_version_id": rubric_version_id, "outcome": outcome.to_dict(),
+            "total": outcome.total, "sheet": sheet.to_dict(), "reason": reason, "created_by": actor.user_id or None,
+            "created_at": now,
+        },
+    ).scalar_one()  # fmt: skip
     audit.record(
         session, actor, now, f"verdict.{kind}", "sample", sample_id, verdict=verdict_id, version=last + 1, total=outcome.total
     )
@@ -72,21 +80,24 @@ def append(
     return verdict_id
 
 
-def speaks(session: Session, place: Assignment) -> bool:
-    """Whether a submission in this place makes the sample's result: the first inspection does; a second, blind one only
-    where the first was skipped; calibration and gold never."""
-    if place.kind == "double":
+def speaks(session: Session, sample_id: int, kind: str) -> bool:
+    """Whether a submission in a place of this kind makes the sample's result: the first inspection does; a second, blind
+    one only where the first was skipped; calibration and gold never."""
+    if kind == "double":
         first = select(Assignment.id).where(
-            Assignment.sample_id == place.sample_id, Assignment.kind == "primary",
+            Assignment.sample_id == sample_id, Assignment.kind == "primary",
             or_(Assignment.finished_as.is_(None), Assignment.finished_as != "skipped"),
         )  # fmt: skip
         return session.scalar(first.limit(1)) is None
-    return place.kind == "primary"
+    return kind == "primary"
+
+
+_ISSUED = select(Inspection.sample_id, Inspection.rubric_version_id, Inspection.sheet).where(Inspection.id == bindparam("inspection"))
 
 
 def issue(session: Session, actor: Actor, now: datetime, inspection_id: int) -> int:
     """Make an inspection the sample's result, with the rulings there already are; returns the verdict's id."""
-    row = session.get_one(Inspection, inspection_id)
+    row = session.execute(_ISSUED, {"inspection": inspection_id}).one()
     sheet, outcome = settle(session, row.sample_id, row.rubric_version_id, Sheet.from_dict(row.sheet))
     return append(
         session, actor, now, sample_id=row.sample_id, kind="inspection", rubric_version_id=row.rubric_version_id,
@@ -166,13 +177,16 @@ def read(sheet: Sheet | Mapping[str, Any]) -> Sheet:
         raise refused(problem.problems[0]) from problem
 
 
+_RULED_ON = (
+    select(Violation.rule_id, Violation.state)
+    .join(Sample, SAME_CASE)
+    .where(Sample.id == bindparam("sample"), Violation.state.in_(sorted(_UPHELD | _STRUCK)))
+)
+
+
 def _rulings(session: Session, sample_id: int) -> Mapping[str, bool]:
     """What managers have ruled on the red lines of this sample: rule → it was one."""
-    rows = session.execute(
-        select(Violation.rule_id, Violation.state)
-        .join(Sample, SAME_CASE)
-        .where(Sample.id == sample_id, Violation.state.in_(_UPHELD | _STRUCK))
-    )
+    rows = session.execute(_RULED_ON, {"sample": sample_id})
     return {rule: state in _UPHELD for rule, state in rows}
 
 

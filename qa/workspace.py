@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
-from qa.errors import Conflict, Stale
+from qa.errors import Conflict, NotFound, Stale
 from qa.i18n import N_
-from qa.inspections import DraftView, draft_of, files_of, rubric_version_of
-from qa.leases import content_of, find, refuse_own
+from qa.inspections import FILES, RUBRIC_VERSION, DraftView, draft_of, filed_under
+from qa.leases import OWN_CHAT, took_part
 from qa.policy import Actor, Right, require
 from qa.scorecards import rubric_of
-from qa.tables import Assignment, CalibrationRound, Case, RuleVersion, Sample, Violation
+from qa.tables import Assignment, CalibrationRound, Case, Draw, RuleVersion, Sample, Transcript, Violation
 from qa.verdict_ledger import effect_of
 from qa.workbench import Workbench
 from scoring.label import EMPTY, Label
@@ -109,37 +109,48 @@ def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: i
     """
     require(actor, Right.INSPECT)
     with bench.db.read() as session:
-        place = find(session, assignment_id)
+        found = session.execute(_PLACE, {"place": assignment_id}).one_or_none()
+        if found is None:
+            raise NotFound(N_("There is no assignment {id}."), id=assignment_id)
+        place, sample, content, version_id, name = found
         if place.finished_at is not None:
             raise Conflict(N_("This sample is finished; its result is on record."))
         if place.lease_by != actor.user_id:
             raise Stale(N_("This sample is no longer in your hands; open it again."))
-        refuse_own(session, actor, place.sample_id)
-        sample = session.get_one(Sample, place.sample_id)
-        content = content_of(session, place.sample_id)
-        version_id = rubric_version_of(session, place)
+        if took_part(actor, content):
+            raise Conflict(OWN_CHAT)
         hits = _hits(session, sample)
         return Workspace(
             assignment_id=place.id, version=place.version, lease_until=place.lease_until, sample_id=sample.id,
             unit_id=sample.unit_id, source=sample.source, agent_id=sample.agent_id, occurred_at=sample.occurred_at,
-            calibration=_round_name(session, place), transcript=content, rubric=rubric_of(session, version_id),
-            rubric_version_id=version_id, hits=hits, rules=_rules(session, {hit.rule_id: hit.rule_version for hit in hits}),
+            calibration=name if place.kind == "calibration" else "", transcript=content,
+            rubric=rubric_of(session, version_id), rubric_version_id=version_id, hits=hits,
+            rules=_rules(session, {hit.rule_id: hit.rule_version for hit in hits}),
             gaps=waits(content.get("messages", ())), precedents=_precedents(session, {hit.rule_id for hit in hits}),
             draft=draft_of(session, actor, assignment_id),
         )  # fmt: skip
 
 
-def _round_name(session: Session, place: Assignment) -> str:
-    if place.kind != "calibration" or place.round_id is None:
-        return ""
-    return session.scalars(select(CalibrationRound.name).where(CalibrationRound.id == place.round_id)).one()
+_PLACE = (
+    select(Assignment, Sample, Transcript.content, RUBRIC_VERSION, CalibrationRound.name)
+    .join(Sample, Sample.id == Assignment.sample_id)
+    .join(Transcript, Transcript.id == Sample.transcript_id)
+    .join(Draw, Draw.id == Sample.draw_id)
+    .join(CalibrationRound, CalibrationRound.id == Assignment.round_id, isouter=True)
+    .where(Assignment.id == bindparam("place"))
+)
+_HITS = select(Violation.rule_id, Violation.rule_version, Violation.evidence).where(*FILES)
+_RULES = (
+    select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.state, RuleVersion.content_hash)
+    .where(RuleVersion.state != "draft")
+    .order_by(RuleVersion.rule_id, RuleVersion.version)
+)
 
 
 def _hits(session: Session, sample: Sample) -> tuple[DeskHit, ...]:
-    query = select(Violation.rule_id, Violation.rule_version, Violation.evidence).where(*files_of(sample))
     found = [
         DeskHit(rule_id, version, int(item["seq"]), int(item["start"]), int(item["end"]), str(item["matched"]))
-        for rule_id, version, evidence in session.execute(query)
+        for rule_id, version, evidence in session.execute(_HITS, filed_under(sample))
         for item in evidence
     ]
     return tuple(sorted(found, key=lambda hit: (hit.seq, hit.start, hit.rule_id)))
@@ -148,11 +159,7 @@ def _hits(session: Session, sample: Sample) -> tuple[DeskHit, ...]:
 def _rules(session: Session, found: Mapping[str, int]) -> tuple[DeskRule, ...]:
     """Red lines in force, and of those found the very version that found them. Versions never change once published,
     so each is read once."""
-    rows = session.execute(
-        select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.state, RuleVersion.content_hash)
-        .where(RuleVersion.state != "draft")
-        .order_by(RuleVersion.rule_id, RuleVersion.version)
-    )
+    rows = session.execute(_RULES)
     chosen: dict[str, tuple[int, str]] = {}
     for rule_id, version, state, digest in rows:
         if version == found.get(rule_id) or (state == "published" and rule_id not in found):
@@ -204,17 +211,20 @@ def waits(messages: Sequence[Mapping[str, Any]]) -> tuple[Gap, ...]:
 
 def _precedents(session: Session, rules: set[str]) -> tuple[Precedent, ...]:
     """Published cases about a criterion, or about a red line that was found here; the newest few of each."""
-    rows = session.execute(
-        select(Case.id, Case.title, Case.lesson, Case.kind, Case.criterion_id, Case.rule_id)
-        .where(Case.state == "published", Case.criterion_id.is_not(None) | Case.rule_id.in_(sorted(rules)))
-        .order_by(Case.published_at.desc(), Case.id.desc())
-        .limit(500)
+    rows = session.execute(_PRECEDENTS, {"rules": sorted(rules)})
+    return tuple(Precedent(*row) for row in rows)
+
+
+def _teaching() -> Select[Any]:
+    newest = Case.published_at.desc(), Case.id.desc()
+    nth = func.row_number().over(partition_by=(Case.criterion_id, Case.rule_id), order_by=newest)
+    ranked = (
+        select(Case.id, Case.title, Case.lesson, Case.kind, Case.criterion_id, Case.rule_id, Case.published_at, nth.label("nth"))
+        .where(Case.state == "published", or_(Case.criterion_id.is_not(None), Case.rule_id.in_(bindparam("rules", expanding=True))))
+        .subquery()
     )
-    taken: dict[tuple[str | None, str | None], int] = {}
-    found = []
-    for row in rows:
-        about = (row.criterion_id, row.rule_id)
-        taken[about] = taken.get(about, 0) + 1
-        if taken[about] <= PRECEDENTS_EACH:
-            found.append(Precedent(*row))
-    return tuple(found)
+    fields = ranked.c.id, ranked.c.title, ranked.c.lesson, ranked.c.kind, ranked.c.criterion_id, ranked.c.rule_id
+    return select(*fields).where(ranked.c.nth <= PRECEDENTS_EACH).order_by(ranked.c.published_at.desc(), ranked.c.id.desc())
+
+
+_PRECEDENTS = _teaching()
