@@ -52,7 +52,12 @@ def open_page(shop: Workbench) -> Open:
             user.language = language
         link = accounts.new_link(shop, SYSTEM, actor.user_id, now=now)
         mark = accounts.session_mark(shop, accounts.sign_in_by_link(shop, link, now=now).token, now=now)
-        page = AppTest.from_file(str(PAGES / file), default_timeout=30)
+        # the menu is built first, as the entry script does, so that links between pages resolve
+        script = (
+            "import runpy\nfrom pages.kit.guard import enter\nfrom pages.kit.nav import navigation\n"
+            f"navigation(enter())\nrunpy.run_path({str(PAGES / file)!r})\n"
+        )
+        page = AppTest.from_string(script, default_timeout=30)
         page.user = {"session": mark}
         return page.run()
 
