@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help run test lint types unit browser slow bench bench-ingest bench-redline bench-draw bench-trends bench-desk soak lock wheel clean
+.PHONY: help run test lint types unit browser slow bench bench-ingest bench-redline bench-timing bench-draw bench-trends bench-desk soak lock wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,10 +39,14 @@ browser: $(STAMP)  ## the real application in Chromium; screenshots go to screen
 slow: $(STAMP)  ## long tests: soak, cluster, large corpora
 	@$(BIN)/python -m pytest -q -m slow
 
-bench: bench-ingest bench-redline bench-draw bench-trends  ## measured ratios against the named peers
+bench: bench-ingest bench-redline bench-timing bench-draw bench-trends  ## measured ratios against the named peers
 
-bench-ingest bench-redline bench-draw bench-trends bench-desk: bench-%: $(STAMP)
+bench-ingest bench-redline bench-timing bench-trends bench-desk: bench-%: $(STAMP)
 	@$(BIN)/python -m benchmarks.$*
+
+bench-draw: $(STAMP)
+	@$(BIN)/python -m benchmarks.draw
+	@$(BIN)/python -m benchmarks.draw --cost
 
 soak: $(STAMP)  ## thirty simulated inspectors with random kills
 	@$(BIN)/python -m benchmarks.soak
