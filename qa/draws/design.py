@@ -11,7 +11,7 @@ from typing import Any
 
 from qa.errors import Invalid
 from qa.i18n import N_
-from scoring.draw import Design, DrawError, Intensity, IntensityRules, Quota
+from scoring.draw import Design, DrawError, Intensity, IntensityRules, Quota, ResidualModel
 
 SOURCES = ("chat", "dispute", "rating")
 SOURCE_NAMES: Mapping[str, str] = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
@@ -76,9 +76,11 @@ class PlanDesign:
 
 
 def scoring_design(
-    design: PlanDesign, *, period: str, pool_share: float, levels: tuple[tuple[str, str], ...] | None = None
+    design: PlanDesign, *, period: str, pool_share: float, levels: tuple[tuple[str, str], ...] | None = None,
+    residual: tuple[float, float] | None = None,
 ) -> Design:
-    """The design as `scoring.draw` takes it, with the pool share that was decided. `levels` states every intensity."""
+    """The design as `scoring.draw` takes it, with the pool share that was decided. `levels` states every intensity,
+    `residual` the residual variance that past reviews show (None: the ordinary one)."""
     try:
         return Design(
             # Only chats compete for the pool: disputes and low ratings are frames of their own, chosen as a whole.
@@ -87,6 +89,7 @@ def scoring_design(
             intensity=tuple((a, Intensity(level)) for a, level in (design.intensity if levels is None else levels)),
             rules=IntensityRules(design.newcomer_weeks, design.reduced_after_clean_periods),
             double_share=design.double_share,
+            residual=ResidualModel() if residual is None else ResidualModel(*residual),
         )
     except DrawError as problem:
         raise draw_problem(problem) from problem

@@ -47,16 +47,16 @@ class Period:
 
 
 def build(
-    snapshot: Snapshot, design: PlanDesign, period: Period, zone: ZoneInfo, agents: Sequence[str] | None
+    snapshot: Snapshot, design: PlanDesign, period: Period, zone: ZoneInfo, agents: Sequence[str] | None, barred: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Every unit that could be drawn: unit_id, agent_id, source, conversation_key, occurred_at, p and loss (null
     when unscreened): predicted probability of a violation and predicted centi-points lost.
 
-    `agents` limits the frame to these people (None: everybody). Units without a responsible agent cannot be inspected
-    for anybody and are left out.
+    `agents` limits the frame to these people (None: everybody). Predictions of `barred` models are not used. Units
+    without a responsible agent cannot be inspected for anybody and are left out.
     """
     bounds = period.bounds(zone)
-    parts = [_units(snapshot, quota.source, design, bounds) for quota in design.quotas]
+    parts = [_units(snapshot, quota.source, design, bounds, barred) for quota in design.quotas]
     frame = pl.concat(parts) if parts else pl.LazyFrame(schema=UNIT_SCHEMA)
     frame = frame.filter(pl.col("agent_id").is_not_null() & (pl.col("agent_id") != ""))
     if agents is not None:
@@ -79,14 +79,19 @@ def participants(snapshot: Snapshot, units: pl.DataFrame) -> pl.DataFrame:
     return everyone.drop_nulls().unique().sort("unit_id", "agent_id")
 
 
-def model_version(snapshot: Snapshot) -> str:
-    """Version of the risk model whose predictions this archive version holds; empty when nothing was screened."""
-    versions = snapshot.scan("signals").select(pl.col("model_version").drop_nulls().unique().sort()).collect()
-    return " + ".join(versions["model_version"].to_list())
+def model_versions(snapshot: Snapshot, period: Period, zone: ZoneInfo) -> list[str]:
+    """Whose predictions the period's conversations hold, the one with most of them first; empty when nothing was screened."""
+    signals = snapshot.scan("signals").filter(pl.col("model_version").is_not_null())
+    known = signals.select(pl.col("model_version").unique().sort()).collect().to_series().to_list()
+    if len(known) < 2:
+        return known
+    chats = snapshot.scan("conversations").filter(_within("started_at", period.bounds(zone))).select("conversation_key")
+    counts = signals.join(chats, on="conversation_key", how="semi").group_by("model_version").len().collect()
+    return counts.sort("len", "model_version", descending=[True, False])["model_version"].to_list()
 
 
 def _units(
-    snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[datetime, datetime]
+    snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[datetime, datetime], barred: Sequence[str]
 ) -> pl.LazyFrame:
     chats = snapshot.scan("conversations")
     if source == "chat":
@@ -111,9 +116,10 @@ def _units(
     for column, wanted in (("shop", design.shops), ("channel", design.channels)):
         if wanted:
             units = units.filter(pl.col(column).is_in(list(wanted)))
-    signals = snapshot.scan("signals").select(
-        "conversation_key", p=pl.col("risk").clip(0.0, 1.0), loss="predicted_loss"
-    )
+    signals = snapshot.scan("signals")
+    if barred:
+        signals = signals.filter(~pl.col("model_version").is_in(list(barred)))
+    signals = signals.select("conversation_key", p=pl.col("risk").clip(0.0, 1.0), loss="predicted_loss")
     return units.join(signals, on="conversation_key", how="left").select(
         "unit_id", "agent_id", pl.lit(source).alias("source"), "conversation_key", "occurred_at", "p", "loss"
     )

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-import numpy as np
 import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Session
 from qa.archive import Snapshot
 from qa.draws import frames
 from qa.draws.design import PlanDesign, draw_problem, scoring_design
+from qa.draws.evidence import Evidence, look
 from qa.draws.frames import Period
 from qa.draws.plans import get_plan
 from qa.policy import Actor, Right, require
@@ -28,15 +28,6 @@ from scoring import draw as scoring_draw
 from scoring.draw import DrawError
 
 TRADE_SHARES = (0.0, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.35, 0.40)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """How well predictions have foretold violations so far, in draws before the period; `auc` None = too few to say."""
-
-    labels: int
-    violations: int
-    auc: float | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +42,10 @@ class Resolved:
     levels: tuple[tuple[str, str], ...]
     pool_share: float
     model_version: str
+    residual: tuple[float, float] | None = None
+    """Residual variance a + b·p(1−p) of past reviews, in points²; None while there are too few."""
+    barred: tuple[str, ...] = ()
+    """Risk models that learnt from days of the period: their predictions are not used."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +107,7 @@ def trade(bench: Workbench, actor: Actor, *, preview: PlanPreview) -> tuple[Trad
     require(actor, Right.PLAN_DRAW)
     done = preview.resolved
     snapshot = bench.archive.at(done.archive_version)
-    units = frames.build(snapshot, done.design, done.period, bench.config.zone, done.agents)
+    units = frames.build(snapshot, done.design, done.period, bench.config.zone, done.agents, done.barred)
     return tuple(_trade_point(units, done, share) for share in _shares(units))
 
 
@@ -122,13 +117,14 @@ def resolve(
     """Build the frame and decide, from the past alone, intensities and the pool share."""
     agents = _agents_of(session, design)
     zone = bench.config.zone
-    units = frames.build(snapshot, design, period, zone, agents)
     before = period.bounds(zone)[0]
-    evidence = _evidence(session, before)
+    found = look(session, frames.model_versions(snapshot, period, zone), period, before)
+    units = frames.build(snapshot, design, period, zone, agents, found.barred)
     undecided = Resolved(
         design, period, bench.config.time_zone, snapshot.version, agents, _levels(session, design, period, before, units),
-        design.pool_share or 0.0, frames.model_version(snapshot),
+        design.pool_share or 0.0, " + ".join(found.versions), found.residual, found.barred,
     )
+    evidence = found.evidence
     if design.pool_share is not None or units.is_empty():
         return units, undecided, evidence
     share = _automatic_share(units, undecided, evidence)
@@ -138,7 +134,8 @@ def resolve(
 def planned_frame(units: pl.DataFrame, resolved: Resolved) -> scoring_draw.Plan:
     """The inclusion probability of every unit; depends on nothing but its arguments."""
     design = scoring_design(
-        resolved.design, period=resolved.period.label, pool_share=resolved.pool_share, levels=resolved.levels
+        resolved.design, period=resolved.period.label, pool_share=resolved.pool_share, levels=resolved.levels,
+        residual=resolved.residual,
     )
     columns = ["unit_id", "agent_id", "source"]
     if units["p"].null_count() < units.height:
@@ -150,10 +147,7 @@ def planned_frame(units: pl.DataFrame, resolved: Resolved) -> scoring_draw.Plan:
 
 
 def _with_share(resolved: Resolved, share: float) -> Resolved:
-    return Resolved(
-        resolved.design, resolved.period, resolved.time_zone, resolved.archive_version, resolved.agents,
-        resolved.levels, share, resolved.model_version,
-    )
+    return replace(resolved, pool_share=share)
 
 
 def _agents_of(session: Session, design: PlanDesign) -> tuple[str, ...] | None:
@@ -204,38 +198,14 @@ def _clean_run(months: Mapping[int, bool]) -> int:
     return run
 
 
-def _evidence(session: Session, before: datetime) -> Evidence:
-    """Area under the curve of stored predictions against verdicts of earlier draws, weighted by 1/π."""
-    rows = session.execute(
-        select(Sample.risk, Sample.pi, Verdict.outcome)
-        .join(Verdict, Verdict.sample_id == Sample.id)
-        .where(Verdict.is_current, Verdict.kind != "withdrawn", Sample.occurred_at < before, Sample.risk.is_not(None))
-    ).all()
-    bad = np.array([bool(outcome.get("redlines")) for _, _, outcome in rows], dtype=bool)
-    found = int(bad.sum())
-    if found < 10 or len(rows) - found < 10:
-        return Evidence(len(rows), found, None)
-    prediction = np.array([p for p, _, _ in rows], dtype=np.float64)
-    weight = 1.0 / np.array([pi for _, pi, _ in rows], dtype=np.float64)
-    return Evidence(len(rows), found, _auc(prediction, weight, bad))
-
-
-def _auc(prediction: np.ndarray, weight: np.ndarray, bad: np.ndarray) -> float:
-    """Chance that a violation is predicted higher than a clean unit, ties counted half."""
-    order = np.argsort(prediction, kind="stable")
-    values, start = np.unique(prediction[order], return_index=True)
-    good = np.add.reduceat(np.where(bad, 0.0, weight)[order], start)
-    worse = np.add.reduceat(np.where(bad, weight, 0.0)[order], start)
-    below = np.cumsum(good) - good
-    return float((worse * (below + good / 2)).sum() / (worse.sum() * good.sum())) if len(values) else math.nan
-
-
 def _automatic_share(units: pl.DataFrame, resolved: Resolved, evidence: Evidence) -> float:
     """Largest share that costs the team's score no precision, as far as past reviews vouch for the predictions."""
     chats = units.filter(pl.col("source") == "chat")
     if evidence.auc is None or len(_shares(units)) == 1:
         return 0.0
-    design = scoring_design(resolved.design, period=resolved.period.label, pool_share=0.0, levels=resolved.levels)
+    design = scoring_design(
+        resolved.design, period=resolved.period.label, pool_share=0.0, levels=resolved.levels, residual=resolved.residual
+    )
     if not math.isfinite(sum(q.per_agent or math.inf for q in design.quotas if q.source == "chat")):
         return 0.0  # everything is reviewed anyway
     frame = chats.select("unit_id", "agent_id", "source", "p", f=100 - pl.col("loss") / 100)

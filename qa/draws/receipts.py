@@ -186,7 +186,7 @@ def redraw(bench: Workbench, data: dict[str, Any]) -> tuple[pl.DataFrame, pl.Dat
 
 def _frame(bench: Workbench, resolved: Resolved) -> pl.DataFrame:
     snapshot = bench.archive.at(resolved.archive_version)
-    return frames.build(snapshot, resolved.design, resolved.period, ZoneInfo(resolved.time_zone), resolved.agents)
+    return frames.build(snapshot, resolved.design, resolved.period, ZoneInfo(resolved.time_zone), resolved.agents, resolved.barred)
 
 
 def _document(session: Session, draw_id: int) -> dict[str, Any]:

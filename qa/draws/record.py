@@ -38,6 +38,8 @@ def document(
         "agents": None if resolved.agents is None else list(resolved.agents),
         "levels": [list(pair) for pair in resolved.levels],
         "pool_share": resolved.pool_share,
+        "residual": None if resolved.residual is None else list(resolved.residual),
+        "barred_models": list(resolved.barred),
         "committed_at": committed_at.isoformat() if committed_at else None,
     }
     data[_SUMMARY] = summaries.to_dicts()
@@ -58,6 +60,8 @@ def parse(data: Mapping[str, Any]) -> tuple[Receipt, Resolved]:
             levels=tuple((str(agent), str(level)) for agent, level in plan["levels"]),
             pool_share=float(plan["pool_share"]),
             model_version=receipt.model_version,
+            residual=None if plan.get("residual") is None else (float(plan["residual"][0]), float(plan["residual"][1])),
+            barred=tuple(str(name) for name in plan.get("barred_models", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise Invalid(N_("This is not a receipt of a draw: {reason}"), reason=repr(problem)) from problem
