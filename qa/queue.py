@@ -221,23 +221,35 @@ _NEXT_NOT_OWN = _taking(func.coalesce(*(_first(tier, _FOREIGN) for tier in _tier
 
 
 def _why(session: Session, actor: Actor, now: datetime) -> Empty:
-    open_places = and_(Assignment.finished_at.is_(None), Sample.withdrawn_at.is_(None))
-    reachable = select(func.count(), func.min(Assignment.lease_until)).select_from(Assignment).join(Sample)
-    left = session.scalar(select(func.count()).select_from(Assignment).join(Sample).where(open_places)) or 0
+    left, taken, free_at, reachable, going = session.execute(_LEFT, who(actor, now)).one()
     if not left:
         drawn = session.scalar(select(Assignment.id).limit(1))
         return Empty(Why.NOTHING_DRAWN if drawn is None else Why.ALL_DONE)
-    others = and_(Assignment.lease_by != ME, Assignment.lease_until > NOW)
-    taken, free_at = session.execute(reachable.where(open_places, OPEN, others), who(actor, now)).one()
     if taken:
         return Empty(Why.TAKEN, taken, free_at)
-    own, _ = session.execute(reachable.where(open_places, OPEN), who(actor, now)).one()
-    if own and actor.agent_id is not None:
-        return Empty(Why.OWN_CHATS, own)
-    going, _ = session.execute(reachable.where(open_places, FREE, or_(*_tiers())), who(actor, now)).one()
-    if going:  # passed over because a colleague is claiming them at this very moment
+    if reachable and actor.agent_id is not None:
+        return Empty(Why.OWN_CHATS, reachable)
+    if going:
         return Empty(Why.TAKEN, going, now + LEASE)
     return Empty(Why.ONLY_OTHERS, left)
+
+
+def _left() -> Select[int, int, datetime | None, int, int]:
+    """What is left, in one look, because colleagues go on claiming: all of it; what they hold and until when; what is
+    open to me; and what is free but was passed over, because somebody is claiming it at this very moment."""
+    held = and_(OPEN, Assignment.lease_by != ME, Assignment.lease_until > NOW)
+    return (
+        select(
+            func.count(), func.count().filter(held), func.min(Assignment.lease_until).filter(held),
+            func.count().filter(OPEN), func.count().filter(FREE, or_(*_tiers())),
+        )
+        .select_from(Assignment)
+        .join(Sample)
+        .where(Assignment.finished_at.is_(None), Sample.withdrawn_at.is_(None))
+    )  # fmt: skip
+
+
+_LEFT = _left()
 
 
 def _refusal(session: Session, actor: Actor, now: datetime, place: Assignment) -> Conflict:
