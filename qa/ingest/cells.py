@@ -11,7 +11,13 @@ from qa.ingest import values
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 
-ROUNDED = r"^\d(\.\d+)?E\+\d+$"
+ROUNDED = r"^\s*\d(\.\d+)?E\+\d+\s*$"
+
+
+def untidy(name: str) -> pl.Expr:
+    """Whether a text cell must be looked at: blank, with space around it, or like a rounded number. Null is not."""
+    cell, tidy = pl.col(name), pl.col(name).str.strip_chars()
+    return (tidy != cell) | (cell == "") | cell.str.contains(ROUNDED)
 
 
 @dataclass
@@ -40,15 +46,16 @@ class Cells:
         """Trimmed text; empty cells are null."""
         if field not in self.mapping.columns:
             return self.raw(field)
-        column = self.raw(field).cast(pl.String)
-        own = self.mapping.values.get(field, {})
-        distinct = column.unique().drop_nulls()  # a file has fewer different cells than cells
-        tidy = distinct.str.strip_chars()
-        if field.endswith("_id") and (rounded := distinct.filter(tidy.str.contains(ROUNDED))).len():
+        column, words = self.raw(field).cast(pl.String), values.words_for({}, self.mapping.values.get(field, {}))
+        # most cells are as they should be: only the others are looked at, and of those each different one once
+        cells = column.unique().to_frame("c")
+        odd = (cells.drop_nulls() if words else cells.filter(untidy("c")))["c"]
+        if odd.is_empty():
+            return column
+        if field.endswith("_id") and (rounded := odd.filter(odd.str.contains(ROUNDED))).len():
             self._note("rounded_id", field, column.is_in(rounded.implode()), column)
-        words = values.words_for({}, own)
-        untidy = distinct.filter((tidy != distinct) | (tidy == "") | (tidy.is_in(list(words)) | tidy.str.to_lowercase().is_in(list(words)) if words else False))
-        changed = {cell: words.get(cell.strip(), words.get(cell.strip().casefold(), cell.strip())) or None for cell in untidy}
+        changed = {cell: words.get(cell.strip(), words.get(cell.strip().casefold(), cell.strip())) or None for cell in odd}
+        changed = {cell: word for cell, word in changed.items() if cell != word}
         return column.replace(changed) if changed else column
 
     def time(self, field: str, code: str = "bad_time") -> pl.Series:

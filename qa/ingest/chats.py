@@ -2,7 +2,7 @@
 
 Text is kept exactly as written. Columns of the result: `file_row`, `conversation_id`, `role`, `agent_id` (of an agent's
 message), `sent_at`, `kind`, `text`, and of the rest those the file has: `seq`, `message_id`, and the attributes of the
-conversation, as the cells stand; `attribute` reads those cells of them that count.
+conversation, as the cells stand; `attributes` reads those cells of them that count.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from qa.ingest import values
-from qa.ingest.cells import Cells
+from qa.ingest.cells import Cells, untidy
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 
 ATTRIBUTES: tuple[str, ...] = ("named_agent", "agent_name", "customer_id", "shop", "channel", "order_id", "started_at", "ended_at", "satisfaction")
 FIELD_OF = {"named_agent": "agent_id"}
+TYPED = ("started_at", "ended_at", "satisfaction")
 PLACEHOLDERS = {
     "[图片]": "image", "[image]": "image", "[Image]": "image", "【图片】": "image", "[卡片]": "card", "[商品卡片]": "card", "[订单卡片]": "card",
     "[文件]": "file", "[视频]": "file", "[语音]": "file", "当前版本暂不支持查看此消息": "card", "[当前版本不支持查看此消息]": "card",
@@ -54,8 +55,14 @@ def read(frame: pl.DataFrame, mapping: Mapping, nested: str, zone: ZoneInfo, bus
     return result.filter(~cells.bad) if cells.bad.any() else result
 
 
-def attribute(name: str, rows: pl.DataFrame, mapping: Mapping, zone: ZoneInfo, log: ProblemLog) -> pl.Series:
-    """The cells of one attribute (column `name` of `rows`, beside `file_row`), typed. What cannot be read is noted and null."""
+def attributes(names: list[str], rows: pl.DataFrame, mapping: Mapping, zone: ZoneInfo, log: ProblemLog) -> list[pl.Series]:
+    """The cells of the attributes `names` (columns of `rows`, beside `file_row`), typed. What cannot be read is noted and null."""
+    plain = [name for name in names if name not in TYPED and rows[name].dtype == pl.String and FIELD_OF.get(name, name) not in mapping.values]
+    tidy = [name for name, odd in rows.select(untidy(name).any() for name in plain).to_dicts()[0].items() if not odd] if plain else []
+    return [rows[name] if name in tidy else _attribute(name, rows, mapping, zone, log) for name in names]
+
+
+def _attribute(name: str, rows: pl.DataFrame, mapping: Mapping, zone: ZoneInfo, log: ProblemLog) -> pl.Series:
     field = FIELD_OF.get(name, name)
     cells = Cells(rows, replace(mapping, columns={field: name}), zone, log)
     if name in ("started_at", "ended_at"):

@@ -9,6 +9,8 @@ import codecs
 import ctypes
 from pathlib import Path
 
+import numpy as np
+
 SAMPLE = 1 << 20
 UTF8, GB18030, UTF16 = "utf-8", "gb18030", "utf-16"
 ENCODINGS: tuple[str, ...] = (UTF8, GB18030, UTF16)
@@ -46,22 +48,22 @@ class Recoder:
         self._encoding = encoding
         self._iconv = _open_iconv(encoding) if encoding != UTF8 else None
 
-    def __call__(self, raw: bytes) -> tuple[bytes, bool]:
+    def __call__(self, raw: bytes | memoryview) -> tuple[bytes, bool]:
         """UTF-8 bytes, and whether anything was invalid (each invalid place became U+FFFD)."""
         if self._encoding == UTF8:
-            return raw, False  # the CSV and JSON readers refuse what is not UTF-8; then `repair` is asked
+            return bytes(raw), False  # the CSV and JSON readers refuse what is not UTF-8; then `repair` is asked
         if self._iconv is not None:
             converted = self._iconv(raw)
             if converted is not None:
                 return converted, False
         return self.repair(raw)
 
-    def repair(self, raw: bytes) -> tuple[bytes, bool]:
+    def repair(self, raw: bytes | memoryview) -> tuple[bytes, bool]:
         """As calling, with Python's codec."""
         try:
-            return raw.decode(self._encoding).encode(), False
+            return str(raw, self._encoding).encode(), False
         except UnicodeDecodeError:
-            return raw.decode(self._encoding, errors="replace").encode(), True
+            return str(raw, self._encoding, errors="replace").encode(), True
 
 
 class _Iconv:
@@ -79,13 +81,14 @@ class _Iconv:
             raise OSError(encoding)
         self._target = ctypes.create_string_buffer(1)
 
-    def __call__(self, raw: bytes) -> bytes | None:
+    def __call__(self, raw: bytes | memoryview) -> bytes | None:
         """The converted bytes, or None when something is invalid."""
         room = len(raw) * 2 + 16  # two bytes of GB18030 become three, four become at most four
         if len(self._target) < room:  # one buffer for all pieces: fresh memory would be cleared each time
             self._target = ctypes.create_string_buffer(room)
         target = self._target
-        source_at, target_at = ctypes.c_char_p(raw), ctypes.cast(target, ctypes.c_char_p)
+        source = np.frombuffer(raw, np.uint8)  # the address of what is in memory already
+        source_at, target_at = ctypes.c_char_p(source.ctypes.data), ctypes.cast(target, ctypes.c_char_p)
         source_left, target_left = ctypes.c_size_t(len(raw)), ctypes.c_size_t(room)
         self._library.iconv(self._handle, None, None, None, None)
         failed = self._library.iconv(

@@ -111,8 +111,8 @@ def _chats(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Lo
 def chat_stage(job: Job, mapping: Mapping, sink: Sink, log: ProblemLog, whole_records: bool) -> ChatStage:
     """A stage whose attributes are read by `mapping`."""
 
-    def read(name: str, rows: pl.DataFrame) -> pl.Series:
-        return chats.attribute(name, rows, mapping, job.zone, log)
+    def read(names: list[str], rows: pl.DataFrame) -> list[pl.Series]:
+        return chats.attributes(names, rows, mapping, job.zone, log)
 
     return ChatStage(sink.staging(), job.source, job.import_id, log, whole_records, read)
 

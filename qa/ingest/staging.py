@@ -23,8 +23,11 @@ from qa.ingest.problems import ProblemLog
 BUCKET_ROWS = 400_000
 CHUNK = 50_000
 NO_TIME = np.iinfo(np.int64).min
+AGENT_COUNTS = {"c": pl.UInt32, "a": pl.UInt32, "n": pl.UInt32, "seq": pl.Int32}
 MIX_A, MIX_B = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 Numbers = npt.NDArray[np.int64]
+Read = Callable[[list[str], pl.DataFrame], list[pl.Series]]
+"""Types the cells of attributes: (names, rows with those columns and `file_row`)."""
 
 
 def probe() -> str:
@@ -109,9 +112,9 @@ class ChatStage:
     """Takes canonical message rows piece by piece (`add`), then hands out conversations and files (`conversations`, `files`)."""
 
     def __init__(
-        self, folder: Path, source: str, import_id: int, log: ProblemLog, whole_records: bool, read: Callable[[str, pl.DataFrame], pl.Series]
+        self, folder: Path, source: str, import_id: int, log: ProblemLog, whole_records: bool, read: Read
     ) -> None:
-        self._read = read  # types the cells of an attribute: (name, rows with that column and `file_row`)
+        self._read = read
         self._folder, self._source, self._import_id, self._log = folder, source, import_id, log
         self._whole_records = whole_records  # one record of the file is one conversation: the same id twice is a duplicate
         self._codes = pl.Categorical(pl.Categories.random())
@@ -146,7 +149,7 @@ class ChatStage:
                 groups = Groups(frame["c"].to_numpy())
         self._note_attributes(frame, groups)
         frame = self._numbered(frame, groups).with_columns(h=row_hash())
-        self._note_agents(frame)
+        self._note_agents(frame, groups)
         if "message_id" in frame.columns and not self._whole_records:
             self._message_ids.append(frame.filter(pl.col("message_id").is_not_null()).select("c", m=pl.col("message_id").hash(5), h=row_hash(None), row="file_row"))
         self._add_up(frame, groups)
@@ -181,12 +184,13 @@ class ChatStage:
         fresh = self.tally.count[groups.codes] == 0
         self._keep(names, frame, np.sort(groups.order[groups.starts[fresh]]))
         for name in names[1:]:  # what the first row of a conversation did not say, a later one may
-            known = self._room(name)
-            filled = frame[name].str.len_bytes().fill_null(0).to_numpy() > 0 if frame[name].dtype == pl.String else frame[name].is_not_null().to_numpy()
-            late = filled & ~known[codes]
-            if late.any():
-                places = np.flatnonzero(late)
-                self._keep([name], frame, places[np.unique(codes[places], return_index=True)[1]])
+            open_ = ~self._room(name)[codes]
+            if not open_.any() or frame[name].null_count() == frame.height:
+                continue
+            places = np.flatnonzero(open_ & frame[name].is_not_null().to_numpy())
+            if frame[name].dtype == pl.String:
+                places = places[(frame[name].gather(places).str.len_bytes() > 0).to_numpy()]
+            self._keep([name], frame, places[np.unique(codes[places], return_index=True)[1]])
 
     def _room(self, name: str) -> npt.NDArray[np.bool_]:
         """Of which conversations the attribute is known, by code."""
@@ -199,17 +203,32 @@ class ChatStage:
     def _keep(self, names: list[str], frame: pl.DataFrame, places: npt.NDArray[np.intp]) -> None:
         if not len(places):
             return
-        rows = frame.select("c", "file_row", *names)[places]
-        rows = compact(rows.with_columns(self._read(name, rows.select("c", "file_row", name)).alias(name) for name in names if name != "conversation_id"))
+        rows, read = frame.select("c", "file_row", *names)[places], [name for name in names if name != "conversation_id"]
+        rows = compact(rows.with_columns(cells.alias(name) for name, cells in zip(read, self._read(read, rows), strict=True)))
         for name in names:
             told = rows.select("c", name).drop_nulls()
             if told.height:
                 self._room(name)[told["c"].to_numpy()] = True
                 self._attributes.setdefault(name, []).append(told)
 
-    def _note_agents(self, frame: pl.DataFrame) -> None:
-        spoke = frame.lazy().filter(pl.col("agent_id").is_not_null()).select("c", "seq", a=pl.col("agent_id").cast(self._agents).to_physical())
-        self._agent_counts.append(spoke.group_by("c", "a").agg(pl.len().alias("n"), pl.col("seq").min()).collect())
+    def _note_agents(self, frame: pl.DataFrame, groups: Groups) -> None:
+        """How many messages of which agent each conversation has in this piece, and the first of them."""
+        agents = frame["agent_id"].cast(self._agents).to_physical()
+        code = agents.cast(pl.Int64).fill_null(-1).to_numpy()
+        low, high = groups.reduce(np.minimum, np.where(code < 0, np.iinfo(np.int64).max, code)), groups.reduce(np.maximum, code)
+        alone = low == high
+        seq = frame["seq"].to_numpy().astype(np.int64)
+        first = groups.reduce(np.minimum, np.where(code < 0, np.iinfo(np.int64).max, seq))
+        count = groups.reduce(np.add, (code >= 0).astype(np.int64))
+        self._agent_counts.append(pl.DataFrame(
+            {"c": groups.codes[alone], "a": low[alone], "n": count[alone], "seq": first[alone]}, schema=AGENT_COUNTS
+        ))
+        if (several := high > low).any():
+            among = np.repeat(several & (high >= 0), groups.lengths)
+            rows = groups.order[among]
+            rows = rows[code[rows] >= 0]
+            part = pl.DataFrame({"c": frame["c"].to_numpy()[rows], "a": code[rows], "seq": seq[rows]})
+            self._agent_counts.append(part.group_by("c", "a").agg(pl.len().alias("n"), pl.col("seq").min()).select(list(AGENT_COUNTS)).cast(AGENT_COUNTS))
 
     def _add_up(self, frame: pl.DataFrame, groups: Groups) -> None:
         tally, codes = self.tally, groups.codes
@@ -268,16 +287,14 @@ class ChatStage:
         self._drop_repeated_messages()
         self._settle()
         self._judge_repeated_records()
-        attributes = {name: pl.concat(self._attributes.pop(name)).sort("c") for name in ("conversation_id", *ATTRIBUTES) if name in self._attributes}
-        agents = pl.concat(self._agent_counts).sort("c") if self._agent_counts else None
+        attributes = {name: _by_code(self._attributes.pop(name), name, self.tally.size) for name in ("conversation_id", *ATTRIBUTES) if name in self._attributes}
+        agents = _in_order(pl.concat(self._agent_counts)) if self._agent_counts else None
         for low in range(0, self.tally.size, CHUNK):
             high = min(low + CHUNK, self.tally.size)
-            frame = self._tallied(low, high).filter(pl.col("message_count") > 0)
-            for column in attributes.values():
-                frame = frame.join(_between(column, low, high), on="c", how="left", maintain_order="left")
+            frame = self._tallied(low, high).with_columns(cells.slice(low, high - low) for cells in attributes.values())
             if agents is not None:
                 frame = frame.join(self._agents_of(_between(agents, low, high)), on="c", how="left", maintain_order="left")
-            yield frame.with_columns(conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"))
+            yield frame.filter(pl.col("message_count") > 0).with_columns(conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"))
 
     def _tallied(self, low: int, high: int) -> pl.DataFrame:
         tally, part = self.tally, slice(low, high)
@@ -311,15 +328,18 @@ class ChatStage:
         """`c`, `speaker` (most messages, first on a tie), `speakers` (in order of appearance)."""
         if parts.is_empty():
             return pl.DataFrame(schema={"c": pl.UInt32, "speaker": pl.String, "speakers": pl.List(pl.String)})
-        counts = parts.group_by("c", "a").agg(pl.col("n").sum(), pl.col("seq").min())
-        top = counts.sort(["c", "n", "seq"], descending=[False, True, False]).group_by("c", maintain_order=True).agg(pl.col("a").first())
-        ordered = counts.sort("c", "seq").group_by("c", maintain_order=True).agg(pl.col("a"))
-        names = pl.DataFrame({"a": pl.Series(range(int(counts["a"].max()) + 1), dtype=pl.UInt32)}).with_columns(  # type: ignore[arg-type]
-            name=pl.col("a").cat.to(self._agents).cast(pl.String)
-        )
-        speaker = top.join(names, on="a", how="left").select("c", speaker="name")
-        spoken = ordered.explode("a").join(names, on="a", how="left", maintain_order="left").group_by("c", maintain_order=True).agg(speakers="name")
-        return speaker.join(spoken, on="c", how="left")
+        names = pl.Series(range(int(parts["a"].max()) + 1), dtype=pl.UInt32).cat.to(self._agents).cast(pl.String)  # type: ignore[arg-type]
+        repeated = parts["c"].is_duplicated()
+        one = parts.filter(~repeated)
+        agent = names.gather(one["a"])
+        alone = pl.DataFrame({"c": one["c"], "speaker": agent, "speakers": agent.reshape((-1, 1)).arr.to_list()})
+        if alone.height == parts.height:
+            return alone
+        counts = parts.filter(repeated).group_by("c", "a").agg(pl.col("n").sum(), pl.col("seq").min())
+        counts = counts.with_columns(names.gather(counts["a"]).alias("name"))
+        top = counts.sort(["c", "n", "seq"], descending=[False, True, False]).group_by("c", maintain_order=True).agg(speaker=pl.col("name").first())
+        spoken = counts.sort("c", "seq").group_by("c", maintain_order=True).agg(speakers="name")
+        return pl.concat([alone, top.join(spoken, on="c", how="left")])
 
     def _drop_repeated_messages(self) -> None:
         """The same message id twice in a conversation: the first stays; with other content it is a problem."""
@@ -368,7 +388,7 @@ class ChatStage:
         self.tally.hashes[codes] = sums["h"].to_numpy()
         self.tally.count[codes] = sums["n"].to_numpy()
         self.tally.agent_count[codes] = sums["agents"].to_numpy()
-        self._note_agents(rows)
+        self._note_agents(rows, Groups(rows["c"].to_numpy()))
         self._files.append(stage("messages", rows, self._folder))
 
     def _judge_repeated_records(self) -> None:
@@ -391,6 +411,22 @@ def _between(frame: pl.DataFrame, low: int, high: int) -> pl.DataFrame:
     """The rows of `frame`, sorted by `c`, with low ≤ c < high."""
     begin, end = np.searchsorted(frame["c"].to_numpy(), [low, high])
     return frame.slice(int(begin), int(end - begin))
+
+
+def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """Sorted by `c`."""
+    codes = frame["c"].to_numpy()
+    return frame if (codes[1:] >= codes[:-1]).all() else frame.sort("c", maintain_order=True)
+
+
+def _by_code(parts: list[pl.DataFrame], name: str, size: int) -> pl.Series:
+    """The value of each conversation at the place of its code; null where none is known."""
+    told = pl.concat(parts)
+    places = np.full(size, -1, np.int64)
+    places[told["c"].to_numpy()] = np.arange(told.height)
+    if told.height == size and (places == np.arange(size)).all():
+        return told[name]
+    return told[name].gather(pl.Series(places).replace(-1, None))
 
 
 def compact(frame: pl.DataFrame) -> pl.DataFrame:
