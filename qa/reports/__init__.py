@@ -1,5 +1,6 @@
 """The read side: every figure on a screen or in a file, with its interval, its count and its method."""
 
+from qa.reports.adjusting import Adjustment
 from qa.reports.agents import AgentReport, CaseLink, LedgerEntry, Part, Person, Replies, agent_report, roster
 from qa.reports.boards import OWNERS, HeatMap, LossBoard, heat_map, losses, root_causes
 from qa.reports.metrics import Metric
@@ -25,6 +26,7 @@ __all__ = [
     "GROUPS",
     "OWNERS",
     "SMALL_N",
+    "Adjustment",
     "AgentReport",
     "CaseLink",
     "DatedMeasure",

@@ -15,6 +15,7 @@ from qa.errors import NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
 from qa.reports import metrics as m
+from qa.reports.adjusting import Adjustment
 from qa.reports.boards import LossBoard, read_losses
 from qa.reports.metrics import Metric
 from qa.reports.results import rule_names
@@ -106,6 +107,10 @@ class AgentReport:
     replies: Replies | None
     cases: tuple[CaseLink, ...]
     trend: Trend
+    adjustment: Adjustment | None = None
+    """What became of the wish for severity-adjusted scores; None when nobody asked."""
+    predicted: bool = False
+    """Whether predictions of all units went into the score (the difference estimator)."""
 
 
 def roster(bench: Workbench, actor: Actor) -> list[Person]:
@@ -147,6 +152,8 @@ def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope,
             replies=_replies(reader, person, own),
             cases=_cases(reader, losses),
             trend=unguarded_trend(bench, scope=own, metric="total", by="agent", bucket=bucket),
+            adjustment=everybody.adjustment,
+            predicted=everybody.predicted,
         )
 
 

@@ -42,6 +42,8 @@ class Scope:
     shops: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
+    adjusted: bool = False
+    """Whether scores are corrected for the severity of inspectors, where that can be done."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,12 @@ class Reader:
 
 def bucketed(bucket: str) -> pl.Expr:
     """The first day of the week (Monday) or month of `day`."""
-    return pl.col("day").dt.truncate(_TRUNCATE[bucket])
+    return truncated(pl.col("day"), bucket)
+
+
+def truncated(day: pl.Expr, bucket: str) -> pl.Expr:
+    """The first day of the week (Monday) or month that `day` falls into."""
+    return day.dt.truncate(_TRUNCATE[bucket])
 
 
 def group_column(by: str) -> pl.Expr:

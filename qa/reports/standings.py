@@ -13,17 +13,16 @@ import polars as pl
 from sqlalchemy import func, select
 
 from qa.policy import Actor, Right, require
+from qa.reports import adjusting
+from qa.reports.adjusting import Adjustment
 from qa.reports.metrics import TOTAL
+from qa.reports.predictions import populations, possible, whole
 from qa.reports.scope import Reader, Scope, names_of
-from qa.tables import Draw, Sample
+from qa.tables import Sample
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring import ranking as scoring_ranking
 from scoring.estimate import Estimate
-
-POPULATION_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "agent_id": pl.String, "units": pl.Int64, "f_sum": pl.Float64, "spread": pl.Float64, "spread_p": pl.Float64,
-}
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,13 @@ class Standings:
     team: Estimate
     pending: int
     sample: pl.DataFrame
+    adjustment: Adjustment | None = None
+    """What became of the wish for severity-adjusted scores; None when nobody asked."""
+
+    @property
+    def predicted(self) -> bool:
+        """Whether predictions of all units went into the estimates (the difference estimator)."""
+        return self.team.lam > 0
 
 
 def standings(bench: Workbench, actor: Actor, *, scope: Scope) -> Standings:
@@ -50,15 +56,19 @@ def read_standings(reader: Reader, scope: Scope) -> Standings:
     sample = (
         reader.rows(scope)
         .select(
-            "agent_id", "pi", "draw_id", "redline", y=pl.col("total") / 100, f=100 - pl.col("prediction") / 100, p="risk"
+            "agent_id", "pi", "draw_id", "redline", "inspector_id", "occurred_at", y=pl.col("total") / 100,
+            f=100 - pl.col("prediction") / 100, p="risk",
         )
         .collect()
     )
+    adjusted = adjusting.adjustment(reader, scope, sample) if scope.adjusted else None
+    severities = None if adjusted is None else adjusted.severities
+    sample = sample.with_columns(inspector_id=adjusting.inspector(sample["inspector_id"]))
     population = _population(reader, scope, sample)
     if population is None:
         sample = sample.drop("f")
     bounds = TOTAL.bounds
-    table = estimate.agents(sample, population, bounds=bounds)
+    table = estimate.agents(sample, population, bounds=bounds, severities=severities)
     names = names_of(reader)
     roster = reader.roster().select("agent_id", "team")
     agents = (
@@ -67,27 +77,21 @@ def read_standings(reader: Reader, scope: Scope) -> Standings:
         .with_columns(name=pl.col("agent_id").replace(dict(names)))
         .filter(pl.col("n") > 0)
     )
-    return Standings(scope, agents, estimate.team(sample, population, bounds=bounds), _pending(reader, scope), sample)
+    team = estimate.team(sample, population, bounds=bounds, severities=severities)
+    return Standings(scope, agents, team, _pending(reader, scope), sample, adjusted)
 
 
 def _population(reader: Reader, scope: Scope, sample: pl.DataFrame) -> pl.DataFrame | None:
     """Totals of the frames behind the sample; None when part of a draw lies outside the scope, for then the predictions
     of what was not drawn are not known apart."""
-    if scope.shops or scope.channels or sample["f"].null_count() or sample.is_empty():
+    if not possible(scope, "agent") or sample["f"].null_count() or sample.is_empty():
         return None
-    numbers = sample["draw_id"].unique().to_list()
-    rows = reader.session.execute(
-        select(Draw.period_from, Draw.period_to, Draw.receipt["frame_summary"]).where(Draw.id.in_(numbers))
-    ).all()
-    for first, last, _ in rows:
-        if (scope.first and first < scope.first) or (scope.last and last > scope.last):
-            return None
-    totals = [row for _, _, summary in rows for row in summary or [] if row["source"] == scope.source]
-    frame = pl.DataFrame(totals, schema={**POPULATION_SCHEMA, "source": pl.String}).drop("source")
-    if frame["f_sum"].null_count():
+    numbers = sample["draw_id"].unique()
+    frame = whole(populations(reader, scope.source, numbers.to_list()), scope)
+    if frame["draw_id"].n_unique() != len(numbers):
         return None
     reviewed = sample["agent_id"].unique()
-    frame = frame.group_by("agent_id").agg(pl.all().sum()).filter(pl.col("agent_id").is_in(reviewed.implode()))
+    frame = frame.drop("draw_id", "first", "last").group_by("agent_id").agg(pl.all().sum()).filter(pl.col("agent_id").is_in(reviewed.implode()))
     return frame if frame.height == reviewed.len() else None
 
 

@@ -17,6 +17,8 @@ from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
 from qa.reports import metrics as m
+from qa.reports.adjusting import Adjustment
+from qa.reports.means import Means
 from qa.reports.metrics import Metric
 from qa.reports.scope import BUCKETS, GROUPS, Reader, Scope, bucketed, group_column, names_of
 from qa.tables import Measure
@@ -74,6 +76,8 @@ class Trend:
     overall: pl.DataFrame
     measures: tuple[DatedMeasure, ...]
     signals: tuple[TrendSignal, ...]
+    adjustment: Adjustment | None = None
+    """What became of the wish for severity-adjusted scores; None when nobody asked."""
 
 
 def trend(
@@ -92,18 +96,21 @@ def unguarded_trend(bench: Workbench, *, scope: Scope, metric: str, by: str, buc
         rubrics = reader.rubrics()
         chosen = m.find(rubrics, metric)
         rows = reader.rows(scope).select(
-            "agent_id", "pi", "redline", group_column(by).alias("group"), bucketed(bucket).alias("period"),
-            m.column(rubrics, chosen).alias("y"),
+            "agent_id", "pi", "redline", "draw_id", "inspector_id", "occurred_at", group_column(by).alias("group"),
+            bucketed(bucket).alias("period"), m.column(rubrics, chosen).alias("y"), f=100 - pl.col("prediction") / 100,
         )
         names = names_of(reader) if by == "agent" else {}
         measures = _measures(reader, scope)
-    if chosen.unit == "rate":
-        frame, overall = _rates(rows.collect(), ["group", "period"], by), _rates(rows.collect(), ["group"], by)
-    else:
-        frame, overall = _means(rows, ["group", "period"], by, chosen), _means(rows, ["group"], by, chosen)
+        adjustment = None
+        if chosen.unit == "rate":
+            frame, overall = _rates(rows.collect(), ["group", "period"], by), _rates(rows.collect(), ["group"], by)
+        else:
+            means = Means(reader, scope, rows, by, chosen)
+            frame, overall = means.estimate(["group", "period"], bucket), means.estimate(["group"], None)
+            adjustment = means.adjustment
     named = _named(frame, names)
     signals = _signals(named, chosen, tuple(measure.on_day for measure in measures))
-    return Trend(chosen, by, bucket, scope, named, _named(overall, names), measures, signals)
+    return Trend(chosen, by, bucket, scope, named, _named(overall, names), measures, signals, adjustment)
 
 
 def _signals(frame: pl.DataFrame, metric: Metric, restarts: Sequence[date]) -> tuple[TrendSignal, ...]:
@@ -125,15 +132,6 @@ def _signals(frame: pl.DataFrame, metric: Metric, restarts: Sequence[date]) -> t
                 )
             before = (signal.period, signal.direction)
     return tuple(found)
-
-
-def _means(rows: pl.LazyFrame, keys: Sequence[str], by: str, metric: Metric) -> pl.DataFrame:
-    table = estimate.grouped(rows, keys, ["y"], strata=None if by == "agent" else "agent_id", bounds=metric.bounds)
-    found = rows.group_by(keys).agg(found=pl.col("redline").sum().cast(pl.Int64)).collect()
-    return table.filter(pl.col("n") > 0).join(found, on=list(keys)).select(
-        # rounding of sums may leave a mean a hair outside what is possible
-        pl.exclude("mean"), value=pl.col("mean").clip(*metric.bounds)
-    )
 
 
 def _rates(rows: pl.DataFrame, keys: Sequence[str], by: str) -> pl.DataFrame:

@@ -1,0 +1,101 @@
+"""Means of a metric by group and period in columnar passes: weighted, with predictions where whole draws allow it, and
+corrected for severity when asked.
+
+With predictions a cell's value is λ·(mean prediction of all its units) + weighted mean of (y − λf), the difference
+estimator of `scoring.estimate`; λ is tuned once over the whole scope, never per cell. Owns which cell uses which method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from qa.reports import adjusting
+from qa.reports.adjusting import Adjustment
+from qa.reports.metrics import Metric
+from qa.reports.predictions import cells, populations, possible, whole
+from qa.reports.scope import Reader, Scope
+from scoring import estimate
+
+ADJUSTABLE = ("total", "clean")
+"""Severity is a matter of points of the score; nothing else is corrected for it."""
+
+
+class Means:
+    """The reviews of one scope, read once, estimated for several groupings.
+
+    `rows`: agent_id, pi, redline, draw_id, inspector_id, occurred_at, group, period, y and f (predicted score, points).
+    """
+
+    def __init__(self, reader: Reader, scope: Scope, rows: pl.LazyFrame, by: str, metric: Metric) -> None:
+        self._scope, self._by, self._metric = scope, by, metric
+        self.adjustment: Adjustment | None = None
+        if scope.adjusted and metric.id in ADJUSTABLE:
+            rows = self._adjusted(reader, rows.collect())
+        self._rows = rows
+        self._populations = self._predicted(reader) if metric.unit in ("points", "percent") and possible(scope, by) else None
+        self._lam = self._tuned()
+
+    def estimate(self, keys: Sequence[str], bucket: str | None) -> pl.DataFrame:
+        """A row for each combination of `keys` that has reviews: keys, n, found, value, low, high, se, df, method, reason."""
+        bounds = self._metric.bounds
+        strata = None if self._by == "agent" else "agent_id"
+        mean_f = self._usable(keys, bucket)
+        table = estimate.grouped(self._rows, keys, ["y"], strata=strata, bounds=bounds).rename({"mean": "value"})
+        if mean_f is not None:
+            table = self._with_predictions(table, keys, mean_f, strata)
+        found = self._rows.group_by(keys).agg(found=pl.col("redline").sum().cast(pl.Int64)).collect()
+        table = table.filter(pl.col("n") > 0).join(found, on=list(keys))
+        if self.adjustment is not None and self.adjustment.severities is not None:
+            table = adjusting.widened(table, self._rows.collect(), keys, self.adjustment.severities, bounds)
+        # rounding of sums may leave a mean a hair outside what is possible
+        return table.with_columns(pl.col("value").clip(*bounds))
+
+    def _adjusted(self, reader: Reader, rows: pl.DataFrame) -> pl.LazyFrame:
+        self.adjustment = adjusting.adjustment(reader, self._scope, rows)
+        named = rows.with_columns(inspector_id=adjusting.inspector(rows["inspector_id"]))
+        if self.adjustment.severities is None:
+            return named.lazy()
+        shifts = adjusting.correction(self.adjustment.severities)
+        joined = named.join(shifts, on="inspector_id", how="left", maintain_order="left")
+        return joined.with_columns(y=pl.col("y") - pl.col("severity")).drop("severity").lazy()
+
+    def _predicted(self, reader: Reader) -> pl.DataFrame | None:
+        """Frames behind the reviews that were predicted; None when there are none, without reading the reviews."""
+        numbers = self._rows.filter(pl.col("f").is_not_null()).select(pl.col("draw_id").unique()).collect().to_series().to_list()
+        found = populations(reader, self._scope.source, numbers) if numbers else None
+        return None if found is None or found.is_empty() else whole(found, self._scope)
+
+    def _tuned(self) -> float:
+        """λ over all reviews that were predicted; 0 below 200 of them."""
+        if self._populations is None or self._populations.is_empty():
+            return 0.0
+        known = self._rows.filter(pl.col("f").is_not_null() & pl.col("y").is_not_null()).select("agent_id", "pi", "y", "f")
+        return estimate.tune(known.collect())
+
+    def _usable(self, keys: Sequence[str], bucket: str | None) -> pl.DataFrame | None:
+        if self._populations is None or self._lam == 0.0:
+            return None
+        names = list(dict.fromkeys(["draw_id", "agent_id", "f", *keys]))
+        rows = self._rows.filter(pl.col("y").is_not_null()).select(names).collect()
+        found = cells(rows, self._populations, keys, bucket)
+        return None if found.is_empty() else found
+
+    def _with_predictions(self, table: pl.DataFrame, keys: Sequence[str], mean_f: pl.DataFrame, strata: str | None) -> pl.DataFrame:
+        """`table` with the difference estimate in the cells of `mean_f`."""
+        inside = self._rows.join(mean_f.lazy(), on=list(keys), how="semi").with_columns(y=pl.col("y") - self._lam * pl.col("f"))
+        low, high = self._metric.bounds
+        better = (
+            estimate.grouped(inside, keys, ["y"], strata=strata)
+            .join(mean_f, on=list(keys))
+            .filter(pl.col("low").is_not_null())
+            .with_columns(pl.col("mean", "low", "high") + self._lam * pl.col("mean_f"))
+            .with_columns(
+                pl.col("low").clip(lower_bound=low), pl.col("high").clip(upper_bound=high),
+                method=pl.when(pl.col("method") == "census").then("method").otherwise(pl.lit("difference")),
+            )
+            .rename({"mean": "value"}).drop("mean_f")
+        )  # fmt: skip
+        rest = table.join(better, on=list(keys), how="anti")
+        return pl.concat([rest, better.select(table.columns)]).sort(keys)

@@ -1,0 +1,73 @@
+"""Predictions under estimates: where whole draws are looked at, and what their frames hold of the predicted scores.
+
+A draw keeps, per agent, how many units its frame had and the sum of their predictions. That suffices for the difference
+estimator in every cell (week, team, agent …) made of whole draws and whole agents; anywhere else the weighted mean
+stands. Predictions were made before the draw, by a model of earlier days. Refuses to estimate anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from sqlalchemy import select
+
+from qa.reports.scope import Reader, Scope, truncated
+from qa.tables import Draw
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "draw_id": pl.Int64, "first": pl.Date, "last": pl.Date, "agent_id": pl.String, "units": pl.Int64, "f_sum": pl.Float64,
+    "spread": pl.Float64, "spread_p": pl.Float64,
+}
+
+
+def populations(reader: Reader, source: str, numbers: Sequence[int]) -> pl.DataFrame:
+    """What the frames of these draws hold of a source, a row per draw and agent with the columns of `SCHEMA`; only draws
+    whose every unit was predicted."""
+    query = select(Draw.id, Draw.period_from, Draw.period_to, Draw.receipt["frame_summary"]).where(Draw.id.in_(list(numbers)))
+    rows = [
+        (number, first, last, row["agent_id"], row["units"], row["f_sum"], row["spread"], row["spread_p"])
+        for number, first, last, summary in reader.session.execute(query)
+        for row in summary or ()
+        if row["source"] == source
+    ]
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    return frame.filter(pl.col("f_sum").is_not_null().all().over("draw_id"))
+
+
+def possible(scope: Scope, by: str) -> bool:
+    """Whether groups are made of whole agents: frames are not known by shop or channel."""
+    return not scope.shops and not scope.channels and by in ("all", "team", "agent")
+
+
+def whole(populations: pl.DataFrame, scope: Scope) -> pl.DataFrame:
+    """The populations of draws that lie inside the scope's days as a whole."""
+    inside = pl.lit(True)
+    if scope.first:
+        inside &= pl.col("first") >= scope.first
+    if scope.last:
+        inside &= pl.col("last") <= scope.last
+    return populations.filter(inside)
+
+
+def cells(rows: pl.DataFrame, populations: pl.DataFrame, keys: Sequence[str], bucket: str | None) -> pl.DataFrame:
+    """Cells where predictions may be used: the `keys`, and `mean_f`, the mean prediction over all units of their agents.
+
+    `rows` are reviews with draw_id, agent_id, period (when `bucket`), f and the keys. A cell counts when every draw it has
+    reviews of is known in `populations`, lies in its week or month as a whole, and every review has a prediction.
+    """
+    inside = pl.lit(True)
+    if bucket is not None:
+        # a draw is whole in a bucket when its first and last day fall into it
+        inside = (truncated(pl.col("first"), bucket) == pl.col("period")) & (truncated(pl.col("last"), bucket) == pl.col("period"))
+    parts = (
+        rows.group_by([*keys, "draw_id", "agent_id"]).agg(gaps=pl.col("f").null_count())
+        .join(populations, on=["draw_id", "agent_id"], how="left")
+        .with_columns(good=((pl.col("gaps") == 0) & pl.col("f_sum").is_not_null() & inside).fill_null(False))
+    )  # fmt: skip
+    return (
+        parts.group_by(keys).agg(pl.col("good").all(), pl.col("f_sum", "units").sum()).filter("good")
+        .select(*keys, mean_f=pl.col("f_sum") / pl.col("units"))
+    )  # fmt: skip
+
+
