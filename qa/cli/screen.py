@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from typing import Any
 
-from qa import screening, violations
+from qa import risk_models, screening, violations
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
@@ -29,6 +29,7 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         bench, SYSTEM, now=now, progress=lambda share, what: out.progress(share, _("{what} messages", what=what)),
         rules_changed_only=args.rules_changed_only, batch=max(args.batch, 1), cluster=args.cluster or bench.config.cluster or None,
     )
+    risk_models.score(bench, SYSTEM, now=now)  # what is new gets the risk of the model in use, when there is one
     files = violations.open_suspected(bench, SYSTEM, now=now)
     if not done.messages and not done.rules:
         out.say(_("Nothing new to screen."))

@@ -6,7 +6,7 @@ Refuses to train and to score. Exactly one version can be in use, or none: then 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -21,6 +21,8 @@ from qa.tables import RiskModelVersion
 from qa.workbench import Workbench
 from scoring.draw import ModelRecord, largest_allowed
 from scoring.risk import CalibrationBin, RiskError, RiskModel
+
+STATES: Mapping[str, str] = {"trained": N_("stored"), "active": N_("in use"), "retired": N_("retired")}
 
 
 @dataclass(frozen=True)

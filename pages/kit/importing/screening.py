@@ -12,7 +12,7 @@ from pages.kit import nav
 from pages.kit.guard import Page
 from pages.kit.importing.work import Work
 from pages.kit.widgets import escape, show_error
-from qa import screening, violations
+from qa import risk_models, screening, violations
 from qa.policy import Right
 from qa.screening import Screened
 from qa.violations import Opened
@@ -57,6 +57,7 @@ def _step(page: Page) -> Callable[[Callable[[float, str], None], Callable[[], bo
 
     def run(progress: Callable[[float, str], None], cancel: Callable[[], bool]) -> Done:
         done = screening.screen(bench, actor, now=now, progress=progress, cancel=cancel, cluster=bench.config.cluster or None)
+        risk_models.score(bench, actor, now=now)
         return Done(done, violations.open_suspected(bench, actor, now=now))
 
     return run
