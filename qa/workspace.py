@@ -6,7 +6,7 @@ marked, or how a case file stands while somebody's own judgement of it is wanted
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,9 +26,8 @@ from qa.workbench import Workbench
 from scoring.label import EMPTY, Label
 from scoring.redline.rule import Effect
 from scoring.rubric import Rubric
-
-SLOW_SECONDS = 180
-"""A reply later than this is marked as slow: the common three-minute rule."""
+from scoring.timing import Definition, definition_of
+from scoring.waits import Line, Wait, waits
 
 PRECEDENTS_EACH = 3
 
@@ -55,15 +54,6 @@ class DeskRule:
     severity: str
     effect: Effect
     basis: Label
-
-
-@dataclass(frozen=True)
-class Gap:
-    """How long the customer waited for message `seq`, counted from the first message nobody had answered."""
-
-    seq: int
-    seconds: int
-    slow: bool
 
 
 @dataclass(frozen=True)
@@ -97,7 +87,10 @@ class Workspace:
     rubric_version_id: int
     hits: tuple[DeskHit, ...]
     rules: tuple[DeskRule, ...]
-    gaps: tuple[Gap, ...]
+    timing: Definition
+    """The reply-time figure of the platform that the chat came through."""
+    waits: tuple[Wait, ...]
+    """The rounds that figure counts."""
     precedents: tuple[Precedent, ...]
     draft: DraftView | None
 
@@ -119,14 +112,14 @@ def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: i
             raise Stale(N_("This sample is no longer in your hands; open it again."))
         if took_part(actor, content):
             raise Conflict(OWN_CHAT)
-        hits = _hits(session, sample)
+        hits, timing = _hits(session, sample), definition_of(content.get("channel"))
         return Workspace(
             assignment_id=place.id, version=place.version, lease_until=place.lease_until, sample_id=sample.id,
             unit_id=sample.unit_id, source=sample.source, agent_id=sample.agent_id, occurred_at=sample.occurred_at,
             calibration=name if place.kind == "calibration" else "", transcript=content,
             rubric=rubric_of(session, version_id), rubric_version_id=version_id, hits=hits,
             rules=_rules(session, {hit.rule_id: hit.rule_version for hit in hits}),
-            gaps=waits(content.get("messages", ())), precedents=_precedents(session, {hit.rule_id for hit in hits}),
+            timing=timing, waits=waits(_lines(content), timing, bench.config.zone), precedents=_precedents(session, {hit.rule_id for hit in hits}),
             draft=draft_of(session, actor, assignment_id),
         )  # fmt: skip
 
@@ -189,24 +182,13 @@ def _basis(content: Mapping[str, Any]) -> Label:
     return Label.from_dict(basis.get("text") or {}) if isinstance(basis, Mapping) else EMPTY
 
 
-def waits(messages: Sequence[Mapping[str, Any]]) -> tuple[Gap, ...]:
-    """How long each first reply of an agent took, from the first customer message of its round.
-
-    Messages without a time neither start nor end a round.
-    """
-    asked: datetime | None = None
-    gaps = []
-    for message in messages:
-        if not message.get("sent_at"):
+def _lines(content: Mapping[str, Any]) -> Iterator[Line]:
+    """The messages of the chat itself; what was written in the dispute answers to other clocks."""
+    for message in content.get("messages", ()):
+        if message.get("part") == "dispute":
             continue
-        at = datetime.fromisoformat(message["sent_at"])
-        if message["role"] == "customer":
-            asked = asked or at
-        elif message["role"] == "agent" and asked is not None:
-            seconds = max(0, int((at - asked).total_seconds()))
-            gaps.append(Gap(message["seq"], seconds, seconds > SLOW_SECONDS))
-            asked = None
-    return tuple(gaps)
+        at = message.get("sent_at")
+        yield Line(message["seq"], message["role"], datetime.fromisoformat(at) if at else None)
 
 
 def _precedents(session: Session, rules: set[str]) -> tuple[Precedent, ...]:

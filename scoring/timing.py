@@ -107,6 +107,17 @@ DEFINITIONS: Mapping[str, Definition] = _stored(
 )  # fmt: skip
 
 
+BY_CHANNEL: Mapping[str, str] = MappingProxyType({
+    "wangwang": "taobao_3min", "taobao": "taobao_3min", "tmall": "taobao_3min", "jd": "jd_first_30s", "pdd": "pdd_5min",
+    "douyin": "douyin_3min", "xiaohongshu": "xiaohongshu_3min",
+})  # fmt: skip
+
+
+def definition_of(channel: str | None) -> Definition:
+    """The definition that chats of a channel are measured by; the house figure where no platform has one."""
+    return DEFINITIONS[BY_CHANNEL.get((channel or "").lower(), "house")]
+
+
 # --- rounds --------------------------------------------------------------------------------------------------------
 
 

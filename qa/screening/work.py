@@ -16,16 +16,10 @@ from qa.archive import Snapshot, conform, empty
 from qa.screening.ranges import NO_IMPORT, Range
 from scoring.redline import Rule, Screener
 from scoring.risk import rule_score
-from scoring.timing import DEFINITIONS, Definition, conversation_metrics
+from scoring.timing import conversation_metrics, definition_of
 
 COLD_START = "rules"
 """`model_version` of a risk that comes from the rule score."""
-
-BY_CHANNEL = {
-    "wangwang": "taobao_3min", "taobao": "taobao_3min", "tmall": "taobao_3min", "jd": "jd_first_30s", "pdd": "pdd_5min",
-    "douyin": "douyin_3min", "xiaohongshu": "xiaohongshu_3min",
-}  # fmt: skip
-"""Reply-time definition of each channel."""
 
 CHAT_COLUMNS = ("conversation_key", "agent_id", "channel", "started_at", "satisfaction", "import_id")
 
@@ -114,11 +108,6 @@ def measure(messages: pl.DataFrame, chats: pl.DataFrame, hits: pl.DataFrame, tim
         .with_columns(pl.col("hit_count").fill_null(0))
     )
     return conform("signals", joined.join(_risk(messages, joined), on="conversation_key", how="left"))
-
-
-def definition_of(channel: str | None) -> Definition:
-    """The reply-time definition that chats of a channel are measured by; the house figure where no platform has one."""
-    return DEFINITIONS[BY_CHANNEL.get((channel or "").lower(), "house")]
 
 
 def _timed(messages: pl.DataFrame, chats: pl.DataFrame, time_zone: str) -> pl.DataFrame:

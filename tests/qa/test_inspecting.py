@@ -327,7 +327,8 @@ def test_the_workspace_shows_hits_waits_rules_and_rubric(kit: Kit) -> None:
     kit.place(kit.samples[0])
     view = workspace(kit, take(kit))
     assert [(hit.rule_id, hit.seq, hit.start, hit.end) for hit in view.hits] == [("R01", 1, 0, 2)]
-    assert [(gap.seq, gap.seconds, gap.slow) for gap in view.gaps] == [(1, 200, True)]
+    assert view.timing.id == "taobao_3min"
+    assert [(wait.seq, wait.seconds, wait.late) for wait in view.waits] == [(1, 200, True)]
     assert {rule.rule_id for rule in view.rules} == {"R01", "R02"}
     assert view.rubric.find("tone") is not None
     assert view.transcript["messages"][0]["text"] == "在吗"

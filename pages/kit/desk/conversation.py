@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from qa.i18n import N_, Translator
+from scoring.timing import Definition
+from scoring.waits import Wait
 
 ROLES = {"customer": N_("Customer"), "agent": N_("Agent"), "bot": N_("Bot"), "system": N_("System"), "platform": N_("Platform")}
 KINDS = {
@@ -31,27 +33,29 @@ class Span:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Wait:
-    """How long the customer waited for message `seq`."""
-
-    seq: int
-    seconds: int
-    slow: bool
-
-
-def items(t: Translator, content: Mapping[str, Any], spans: Sequence[Span] = (), waits: Sequence[Wait] = ()) -> list[dict[str, Any]]:
-    """The transcript from top to bottom. Every message has `seq`; days and events have none."""
-    slow = {wait.seq: wait for wait in waits if wait.slow}
+def items(
+    t: Translator, content: Mapping[str, Any], spans: Sequence[Span] = (), waits: Sequence[Wait] = (), measure: str = ""
+) -> list[dict[str, Any]]:
+    """The transcript from top to bottom. Every message has `seq`; days and events have none. `measure` says by which
+    figure the `waits` are late."""
+    late = {wait.seq: wait for wait in waits if wait.late}
     marked: dict[int, list[Span]] = {}
     for span in spans:
         marked.setdefault(span.seq, []).append(span)
-    rows = [_message(t, message, marked.get(message["seq"], ()), slow.get(message["seq"])) for message in content.get("messages") or ()]
+    rows = [
+        _message(t, message, marked.get(message["seq"], ()), late.get(message["seq"]), measure) for message in content.get("messages") or ()
+    ]
     _number_agents(rows)
     return _with_days(t, _merged(rows, _events(t, content)))
 
 
-def header(t: Translator, content: Mapping[str, Any]) -> list[dict[str, str]]:
+def reply_time(t: Translator, definition: Definition) -> str:
+    """A platform's reply-time figure with its limit: what "late" means here."""
+    name = definition.zh if t.language == "zh_CN" else definition.en
+    return t("{figure}, limit {time}", figure=name, time=duration(t, definition.threshold_s))
+
+
+def header(t: Translator, content: Mapping[str, Any], timing: Definition | None = None) -> list[dict[str, str]]:
     """The facts above the conversation: label and value, only those that are known."""
     satisfaction = content.get("satisfaction")
     facts = (
@@ -60,6 +64,7 @@ def header(t: Translator, content: Mapping[str, Any]) -> list[dict[str, str]]:
         (t("Customer"), content.get("customer_id")),
         (t("Order number"), content.get("order_id")),
         (t("Satisfaction"), f"{satisfaction} / 5" if satisfaction is not None else None),
+        (t("Replies measured by"), reply_time(t, timing) if timing else None),
     )
     return [{"label": label, "value": str(value)} for label, value in facts if value not in (None, "")]
 
@@ -73,7 +78,7 @@ def duration(t: Translator, seconds: int) -> str:
     return t("{h} h {n} min", h=seconds // 3600, n=seconds % 3600 // 60)
 
 
-def _message(t: Translator, message: Mapping[str, Any], spans: Sequence[Span], wait: Wait | None) -> dict[str, Any]:
+def _message(t: Translator, message: Mapping[str, Any], spans: Sequence[Span], wait: Wait | None, measure: str) -> dict[str, Any]:
     role = str(message.get("role") or "system")
     kind = str(message.get("kind") or "text")
     row: dict[str, Any] = {"k": "m", "seq": message["seq"], "role": role if role in ROLES else "system", "text": message.get("text") or "", "_at": _when(message.get("sent_at"))}
@@ -85,7 +90,8 @@ def _message(t: Translator, message: Mapping[str, Any], spans: Sequence[Span], w
     if message.get("part"):
         row["part"] = str(message["part"])
     if wait is not None:
-        row["wait"] = t("replied after {time}", time=duration(t, wait.seconds))
+        row["wait"] = t("replied after {time}", time=duration(t, wait.seconds)) if wait.seconds is not None else t("no reply")
+        row["measure"] = measure
     if spans:
         row["spans"] = [
             {"start": span.start, "end": span.end, "rule": span.rule_id, "title": span.title, "reason": span.reason}

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pages.kit.desk.component import DESK, mount
-from pages.kit.desk.conversation import Span, Wait, header, items
+from pages.kit.desk.conversation import Span, header, items
 from pages.kit.desk.texts import texts
 from pages.kit.guard import Page
 from qa.masking import mask_transcript
 from qa.policy import Right
+from scoring.waits import Wait
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pages.kit.desk.conversation import Span, Wait, header, items
+from pages.kit.desk.conversation import Span, header, items, reply_time
 from pages.kit.desk.texts import texts
 from qa.i18n import N_, Translator
 from qa.queue import Progress
@@ -23,7 +23,6 @@ def work(t: Translator, space: Workspace, progress: Progress, link: str = "") ->
     """Everything the desk shows for one place. `id` changes with the place and with every new claim of it."""
     rules = {rule.rule_id: rule for rule in space.rules}
     spans = [_span(t, hit, rules) for hit in space.hits]
-    waits = [Wait(gap.seq, gap.seconds, gap.slow) for gap in space.gaps]
     draft = space.draft
     return {
         "mode": "work",
@@ -34,8 +33,8 @@ def work(t: Translator, space: Workspace, progress: Progress, link: str = "") ->
         "texts": texts(t),
         "source": t(SOURCES.get(space.source, space.source)),
         "calibration": space.calibration,
-        "header": header(t, space.transcript),
-        "items": items(t, space.transcript, spans, waits),
+        "header": header(t, space.transcript, space.timing),
+        "items": items(t, space.transcript, spans, space.waits, reply_time(t, space.timing)),
         "rubric": rubric(t, space.rubric),
         "rules": {rule.rule_id: _rule(t, rule, space.rubric) for rule in space.rules},
         "hits": _hits(space.hits),

@@ -42,7 +42,7 @@ export class Transcript {
     const proof = h("div", { class: "proof" });
     const node = h(
       "li", { class: `msg ${item.role}${item.n ? ` other${Math.min(item.n, 3)}` : ""}${item.part ? " disputed" : ""}`, "data-seq": item.seq, tabindex: -1 },
-      h("div", { class: "meta" }, h("span", { class: "who" }, item.who), h("time", {}, item.at || ""), item.wait ? h("span", { class: "wait" }, item.wait) : null),
+      h("div", { class: "meta" }, h("span", { class: "who" }, item.who), h("time", {}, item.at || ""), item.wait ? h("span", { class: "wait", title: item.measure || null }, item.wait) : null),
       h("div", { class: "bubble" }, item.kind ? h("span", { class: "kind" }, item.kind) : null, body),
       item.spans ? h("ul", { class: "hits" }, ...this.reasons(item.spans)) : null,
       proof,

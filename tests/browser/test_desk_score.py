@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
-import shutil
-import subprocess
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from pages.kit.desk import scorecard
 from pages.kit.desk.component import ASSETS
@@ -18,12 +16,12 @@ from scoring.redline.rule import Effect, EffectKind
 from scoring.rubric import AGENT, Choice, Criterion, Dimension, Kind, Level, Rubric, default
 from scoring.sheet import HitDecision, Mark, Sheet, SheetError, score
 
-SCRIPT = """
-import { readFileSync } from "node:fs";
-const { score } = await import(process.argv[1]);
-const cases = JSON.parse(readFileSync(0, "utf8"));
-process.stdout.write(JSON.stringify(cases.map(({ rubric, marks, hits, rules }) => score(rubric, marks, hits, rules))));
-"""
+pytestmark = pytest.mark.browser
+
+SCRIPT = """async ([source, cases]) => {
+  const { score } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  return cases.map(({ rubric, marks, hits, rules }) => score(rubric, marks, hits, rules));
+}"""
 L = Label("中", "en")
 
 
@@ -70,8 +68,7 @@ def expected(rubric: Rubric, sheet: Sheet, rules: dict[str, Effect]) -> dict[str
     }  # fmt: skip
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed; the browser tests cover the sum")
-def test_the_browser_adds_up_like_the_server() -> None:
+def test_the_browser_adds_up_like_the_server(browser: Browser) -> None:
     chance, cases, wanted = random.Random(7), [], []
     for number in range(2_000):
         rubric = default() if number % 4 == 0 else random_rubric(chance)
@@ -87,11 +84,9 @@ def test_the_browser_adds_up_like_the_server() -> None:
             "rules": {rule: {"effect": {"kind": e.kind.value, "cap": e.cap, "dimension": e.dimension}} for rule, e in rules.items()},
         })  # fmt: skip
         wanted.append(expected(rubric, sheet, rules))
-    done = subprocess.run(
-        ["node", "--input-type=module", "-e", SCRIPT, (ASSETS / "score.js").as_uri()], input=json.dumps(cases), capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    got = json.loads(done.stdout)
+    page = browser.new_page()
+    got = page.evaluate(SCRIPT, [(ASSETS / "score.js").read_text(), cases])
+    page.close()
     assert sum(one is not None for one in wanted) > 1_500
     for number, (browser, server) in enumerate(zip(got, wanted, strict=True)):
         if server is not None:
