@@ -4,7 +4,7 @@ While there are too few labels, or no version is in use, the rule score of the s
 """
 
 from qa.risk_models.rescoring import Rescored, first_moment, score
-from qa.risk_models.training import train
+from qa.risk_models.training import Outlook, outlook, train
 from qa.risk_models.versions import STATES, ModelView, activate, active, get_model, list_models, load, retire
 
-__all__ = ["STATES", "ModelView", "Rescored", "activate", "active", "first_moment", "get_model", "list_models", "load", "retire", "score", "train"]
+__all__ = ["STATES", "ModelView", "Outlook", "Rescored", "activate", "active", "first_moment", "get_model", "list_models", "load", "outlook", "retire", "score", "train"]

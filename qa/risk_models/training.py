@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
@@ -28,6 +28,29 @@ from scoring import risk
 from scoring.risk import RiskError, RiskModel
 
 Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a training would find now: reviewed chats, those with a red line, and their last day (None: no verdict yet)."""
+
+    labels: int
+    violations: int
+    last: date | None
+
+    @property
+    def enough(self) -> bool:
+        return self.labels >= risk.LEAST_LABELS
+
+
+def outlook(bench: Workbench, actor: Actor) -> Outlook:
+    """Count the labels there are, without training."""
+    require(actor, Right.VIEW_DRAWS)
+    with bench.db.read() as session:
+        rows = facts.scan(bench, session).filter((pl.col("source") == "chat") & pl.col("occurred_at").is_not_null())
+        day = pl.col("occurred_at").dt.convert_time_zone(bench.config.time_zone).dt.date()
+        found = rows.select(n=pl.len(), bad=pl.col("redline").sum(), last=day.max()).collect().row(0, named=True)
+    return Outlook(int(found["n"]), int(found["bad"] or 0), found["last"])
 
 
 def train(

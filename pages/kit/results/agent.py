@@ -60,6 +60,7 @@ def _report(page: Page, report: AgentReport, period: str) -> None:
         empty(_("No results in this period"), _("Choose a longer period, or wait for the next draw."))
         return
     _headline(page, report, period)
+    filters.basis(page, report.adjustment, predicted=report.predicted)
     left, right = st.columns([5, 4], gap="large")
     with left:
         _trend(page, report)

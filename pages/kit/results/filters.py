@@ -11,11 +11,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.kit.choices import pick
 from pages.kit.guard import Page
-from pages.kit.widgets import showing_errors
+from pages.kit.widgets import escape, showing_errors
 from qa import exporting
 from qa.i18n import N_, Translator
 from qa.policy import Right
-from qa.reports import Metric, Overview, Scope
+from qa.reports import Adjustment, Metric, Overview, Scope
 
 SPANS: Mapping[str, str] = {
     "4w": N_("Last 4 weeks"), "8w": N_("Last 8 weeks"), "13w": N_("Last 13 weeks"), "all": N_("Everything"),
@@ -27,6 +27,13 @@ METHODS: Mapping[str, str] = {
     "korn_graubard": N_("Korn–Graubard"), "hajek": N_("weighted mean"), "difference": N_("difference estimator"),
     "none": N_("no interval"),
 }
+REFUSALS: Mapping[str, str] = {
+    "few_inspectors": N_("at least two inspectors with a few inspections each are needed."),
+    "not_connected": N_("these inspectors share no agents, even indirectly, so they cannot be compared. Rotate assignments."),
+    "imprecise": N_("severity is not known to within 2 points yet (standard error of inspector {detail})."),
+    "unknown_inspector": N_("the severity of an inspector is not known ({detail})."),
+}
+"""Why scores could not be corrected for severity."""
 COLUMNS: Mapping[str, str] = {
     "name": N_("Name"), "group": N_("Group"), "period": N_("Period"), "n": N_("n"), "found": N_("Red lines"),
     "value": N_("Value"), "low": N_("Low"), "high": N_("High"), "method": N_("Method"), "agent_id": N_("Agent id"),
@@ -58,7 +65,7 @@ def scope(page: Page, about: Overview, *, people: bool = True, row: Sequence[Del
     source = pick(columns[1], _("Source"), "source", list(SOURCES), lambda s: _(SOURCES[s]))
     first, last = _days(page, about, span)
     if not people:
-        return Scope(first, last, source)
+        return Scope(first, last, source, adjusted=_adjusted(page))
     chosen = [
         place.multiselect(_(label), values, key=key, bind="query-params", placeholder=_("All"))
         for place, label, values, key in (
@@ -66,7 +73,39 @@ def scope(page: Page, about: Overview, *, people: bool = True, row: Sequence[Del
             (columns[4], N_("Channel"), about.channels, "channel"),
         )
     ]
-    return Scope(first, last, source, *(tuple(values) for values in chosen))
+    return Scope(first, last, source, *(tuple(values) for values in chosen), adjusted=_adjusted(page))
+
+
+def _adjusted(page: Page) -> bool:
+    """The wish for scores corrected for severity, for readers of everybody's results."""
+    _ = page.t
+    if not page.actor.may(Right.VIEW_RESULTS):
+        return False
+    return st.checkbox(
+        _("Correct for inspectors' severity"), key="adjusted", bind="query-params",
+        help=_("Each score less its inspector's severity of the last quarter; intervals grow by what is not known of it. Rotating inspectors is better."),
+    )
+
+
+def method_names(t: Translator) -> dict[str, str]:
+    """Every method a figure can carry, in the page's language."""
+    plain = {key: t(text) for key, text in METHODS.items()}
+    return plain | {f"{key}+severity": t("{method}, severity corrected", method=name) for key, name in plain.items()}
+
+
+def basis(page: Page, adjustment: Adjustment | None, *, predicted: bool) -> None:
+    """Say what stands behind the figures: predictions, correction for severity, or why that was refused."""
+    _ = page.t
+    said = []
+    if predicted:
+        said.append(_("Difference estimator: predictions of all conversations, corrected by the reviewed ones."))
+    if adjustment is not None and adjustment.done:
+        said.append(_("Scores are corrected for inspectors' severity; its uncertainty is in the intervals."))
+    if said:
+        st.caption(escape(" ".join(said)))
+    if adjustment is not None and not adjustment.done:
+        reason = _(REFUSALS.get(adjustment.reason, REFUSALS["few_inspectors"]), detail=adjustment.detail)
+        st.info(escape(_("Not corrected for severity: {reason}", reason=reason)), icon=":material/info:")
 
 
 def _days(page: Page, about: Overview, span: str) -> tuple[date | None, date | None]:

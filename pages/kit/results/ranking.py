@@ -59,6 +59,7 @@ def _statements(page: Page, scope: Scope, period: str) -> None:
     team = found.standings.team
     st.markdown(f"**{escape(_('Everybody'))}** {escape(score_text(_, team.value, team.low, team.high, team.n))}")
     st.caption(escape(period))
+    filters.basis(page, found.standings.adjustment, predicted=found.standings.predicted)
     st.info(
         escape(_(
             "There is no ranked list here, on purpose: {unclear} of {total} agents cannot be told apart from the team with these reviews. An agent named by rank alone would often be the wrong one. Statements keep false accusations below 10% and need {least} reviews.",

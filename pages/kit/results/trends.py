@@ -83,6 +83,9 @@ def _headline(page: Page, data: Trend, title: str, scope: str) -> None:
     else:
         st.markdown(f"**{escape(title)}** · {escape(_(GROUPS[data.by]))}")
     st.caption(escape(_("{scope}. Every review weighs 1/π, so targeted picks do not pull the mean; whiskers are 95% intervals, hollow points rest on fewer than {n} reviews.", scope=scope, n=reports.SMALL_N)))
+    filters.basis(page, data.adjustment, predicted=data.frame["method"].str.starts_with("difference").any())
+    if data.scope.adjusted and data.adjustment is None:
+        st.caption(_("Only the score is corrected for severity, with or without red lines."))
     if data.metric.unit == "rate" and data.by == "agent":
         st.info(_("For a single agent no rate is given: 0 of 10 would still allow 31%. The table counts verified red lines."), icon=":material/info:")
 
@@ -203,7 +206,7 @@ def _table(page: Page, data: Trend, title: str, scope: str) -> None:
     factor = 100.0 if data.metric.unit == "rate" else 1.0
     shown = frame.with_columns(
         pl.col("value", "low", "high") * factor, period=pl.col("period").cast(pl.String),
-        name=pl.when(pl.col("name") == "").then(pl.lit(_("Everybody") if data.by == "all" else _("none given"))).otherwise("name"), method=pl.col("method").replace_strict({k: _(v) for k, v in filters.METHODS.items()}, default=None)
+        name=pl.when(pl.col("name") == "").then(pl.lit(_("Everybody") if data.by == "all" else _("none given"))).otherwise("name"), method=pl.col("method").replace_strict(filters.method_names(_), default=None)
     )
     places = st.column_config.NumberColumn(format=f"%.{data.metric.digits}f")
     titles = filters.names(_, columns)

@@ -130,6 +130,12 @@ def _figures(page: Page, look: PlanPreview) -> None:
     cells[2].metric(_("Violations to expect"), _.number(f.expected_found, 1), help=_("{n} if drawn at random", n=_.number(f.expected_found_random, 1)))
     cells[3].metric(_("Team interval"), "–" if f.team_width is None else f"± {_.number(f.team_width / 2, 1)}", help=_("Expected half width of the 95% interval, in points"))
     cells[4].metric(_("Agent interval"), "–" if f.agent_width is None else f"± {_.number(f.agent_width / 2, 1)}", help=_("Expected half width of the 95% interval, in points"))
+    st.caption(
+        _("Widths follow the spread of {n} past reviews.", n=_.number(look.evidence.reviews)) if look.evidence.reviews
+        else _("Widths assume an ordinary spread until 200 reviews show the real one.")
+    )
+    if look.resolved.barred:
+        st.caption(_("Predictions of model {model} are set aside: it learnt from days of this period.", model=", ".join(look.resolved.barred)))
     for short in f.shortages[:5]:
         st.caption(escape(_("Shortage: {agent} has {available} of {wanted} ({source}); all are taken.", agent=short.agent_id, available=short.available, wanted=short.wanted, source=_(SOURCES[short.source]))))
     if look.loads:

@@ -89,7 +89,7 @@ def _samples(page: Page, draw: draws.DrawView) -> None:
             _("Drawn as"): [_(REASONS[r]) for r in table["reason"]], _("Chance"): [f"{p * 100:.2f}%" for p in table["pi"]], _("Rank"): table["rank"],
             _("Scored"): table["finished"], _("Taken back because"): table["withdrawn_reason"].fill_null(""),
         },
-        hide_index=True, width="stretch", height=380, key="samples", on_select="rerun", selection_mode="single-row",
+        hide_index=True, width="stretch", height=380 if table.height > 10 else "content", key="samples", on_select="rerun", selection_mode="single-row",
     )
     picked = event["selection"]["rows"]
     if picked and page.actor.may(Right.PLAN_DRAW):

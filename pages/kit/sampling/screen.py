@@ -9,10 +9,11 @@ import streamlit as st
 
 from pages.kit.choices import pick
 from pages.kit.guard import Page
-from pages.kit.sampling import planning, receipt
+from pages.kit.sampling import planning, receipt, risk
 from pages.kit.widgets import confirm, empty, escape, heading, showing_errors
 from qa import draws
 from qa.draws import PlanDesign, PlanView
+from qa.i18n import N_
 from qa.policy import Right
 
 
@@ -25,6 +26,14 @@ def show(page: Page) -> None:
         with showing_errors(page):
             receipt.show(page, int(chosen))
         return
+    if page.actor.may(Right.PLAN_DRAW):
+        views = {"plans": N_("Plans and draws"), "risk": N_("Risk model")}
+        view = pick(
+            st.container(), _("View"), "view", list(views), lambda v: _(views[v]), kind="segmented_control", label_visibility="collapsed", required=True
+        )
+        if view == "risk":
+            risk.show(page)
+            return
     plans = draws.list_plans(page.bench, page.actor)
     published = draws.list_draws(page.bench, page.actor)
     if page.actor.may(Right.PLAN_DRAW):
