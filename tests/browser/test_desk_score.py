@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 SCRIPT = """async ([source, cases]) => {
   const { score } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-  return cases.map(({ rubric, marks, hits, rules }) => score(rubric, marks, hits, rules));
+  return JSON.stringify(JSON.parse(cases).map(({ rubric, marks, hits, rules }) => score(rubric, marks, hits, rules)));
 }"""
 L = Label("中", "en")
 
@@ -85,7 +86,7 @@ def test_the_browser_adds_up_like_the_server(browser: Browser) -> None:
         })  # fmt: skip
         wanted.append(expected(rubric, sheet, rules))
     page = browser.new_page()
-    got = page.evaluate(SCRIPT, [(ASSETS / "score.js").read_text(), cases])
+    got = json.loads(page.evaluate(SCRIPT, [(ASSETS / "score.js").read_text(), json.dumps(cases)]))
     page.close()
     assert sum(one is not None for one in wanted) > 1_500
     for number, (browser, server) in enumerate(zip(got, wanted, strict=True)):
