@@ -75,7 +75,8 @@ def plan(frame: pl.DataFrame, design: Design, history: pl.DataFrame | None = Non
     if units.is_empty():
         raise DrawError("empty_frame", "expected at least one unit in the frame; found none")
     levels = intensities(units["agent_id"].unique(), design, history)
-    parts = [_plan_source(units.filter(pl.col("source") == q.source), q, design, levels) for q in design.quotas]
+    by_source = [(units.filter(pl.col("source") == q.source), q) for q in design.quotas]
+    parts = [_plan_source(part, q, design, levels) for part, q in by_source if part.height]
     planned = pl.concat([part[0] for part in parts]).sort("unit_id")
     sizes = pl.concat([part[1] for part in parts]).sort("source", "agent_id")
     short = sizes.filter(pl.col("wanted") > pl.col("frame") - pl.col("pool"))

@@ -33,6 +33,12 @@ def chat(per_agent: float | None, share: float = 0.0, **rest: object) -> draw.De
     return draw.Design((draw.Quota("chat", per_agent, share),), **rest)  # type: ignore[arg-type]
 
 
+def test_a_source_nobody_has_units_of_is_left_out() -> None:
+    both = draw.Design((draw.Quota("chat", 5.0), draw.Quota("dispute", None)))
+    with_none = draw.plan(population(), both)
+    assert with_none.frame.equals(draw.plan(population(), chat(5.0)).frame)
+
+
 @pytest.mark.parametrize(
     ("unit", "u"),
     [("C0000001", 0.356920335459374), ("C0000002", 0.177580068386080), ("工单-42", 0.225289825366656)],
