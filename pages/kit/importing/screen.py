@@ -120,7 +120,8 @@ def _described(page: Page, detected: Detected) -> str:
     _ = page.t
     shape = detected.shape
     preset = next((p for p in ingest.PRESETS if p.id == detected.preset), None)
-    parts = [shape.format.upper(), shape.encoding, page.t.number(shape.size / 1_000_000, 1) + " MB"]
+    size = f"{page.t.number(shape.size / 1_000_000, 1)} MB" if shape.size >= 100_000 else f"{page.t.number(shape.size / 1_000, 1)} KB"
+    parts = [shape.format.upper(), shape.encoding.upper(), size]
     parts.append(_("recognised as: {name}", name=_(preset.name)) if preset else _("columns matched by their names"))
     return " · ".join(part for part in parts if part)
 
