@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from qa import exporting, reports
+from qa import draws, exporting, reports
 from qa.cli.draw import day
 from qa.cli.main import Opener
 from qa.cli.output import Output
@@ -16,13 +16,15 @@ from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import SYSTEM
 from qa.reports import BUCKETS, GROUPS, Scope
+from qa.workbench import Workbench
 
 
 def add(subparsers: Any) -> None:
     """Register the command."""
-    parser = subparsers.add_parser("export", help=_("write verdicts or a trend to a file"))
-    parser.add_argument("what", choices=("verdicts", "trend"), help=_("single results, or estimates over time"))
-    parser.add_argument("file", type=Path, help=_("file to write: .csv, .xlsx or .jsonl"))
+    parser = subparsers.add_parser("export", help=_("write verdicts, a trend or a draw's receipt to a file"))
+    parser.add_argument("what", choices=("verdicts", "trend", "receipt"), help=_("single results, estimates over time, or the receipt of a draw with its script"))
+    parser.add_argument("file", type=Path, help=_("file to write: .csv, .xlsx or .jsonl; .zip for a receipt"))
+    parser.add_argument("--draw", type=int, help=_("number of the draw whose receipt to write"))
     parser.add_argument("--from", dest="first", type=day, help=_("first day (YYYY-MM-DD)"))
     parser.add_argument("--to", dest="last", type=day, help=_("last day, included"))
     parser.add_argument("--source", choices=("chat", "dispute", "rating"), help=_("chats, disputes or low ratings"))
@@ -35,6 +37,8 @@ def add(subparsers: Any) -> None:
 def run_export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Write the file."""
     bench, now = opener(), datetime.now(UTC)
+    if args.what == "receipt":
+        return _receipt(bench, args, out, now)
     form = args.file.suffix.lower().lstrip(".") or "csv"
     if args.what == "verdicts":
         whole = args.first is None and args.last is None and args.source is None
@@ -45,11 +49,25 @@ def run_export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
             bench, SYSTEM, scope=Scope(args.first, args.last, args.source or "chat"), metric=args.metric, by=args.by, bucket=args.bucket
         )
         made = exporting.export(bench, SYSTEM, now=now, what=f"trend-{args.metric}", frame=trend.frame, form=form)
-        try:
-            args.file.write_bytes(made.content)
-        except OSError as problem:
-            raise Invalid(N_("The file {file} cannot be written: {reason}"), file=str(args.file), reason=str(problem)) from problem
+        _write(args.file, made.content)
         rows = trend.frame.height
     out.say(_("{rows} rows written to {file}", rows=rows, file=args.file))
     out.json({"rows": rows, "file": args.file})
     return 0
+
+
+def _receipt(bench: Workbench, args: argparse.Namespace, out: Output, now: datetime) -> int:
+    if args.draw is None:
+        raise Invalid(N_("Name the draw whose receipt to write: --draw NUMBER."))
+    made = draws.export_receipt(bench, SYSTEM, now=now, draw_id=args.draw)
+    _write(args.file, made.content)
+    out.say(_("Receipt, frame and script written to {file}", file=args.file))
+    out.json({"draw": args.draw, "file": args.file})
+    return 0
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as problem:
+        raise Invalid(N_("The file {file} cannot be written: {reason}"), file=str(file), reason=str(problem)) from problem

@@ -18,7 +18,7 @@ from scoring.draw.planning import plan
 LEAST_AUC, LEAST_LABELS, LEAST_VIOLATIONS = 0.60, 500, 30
 LARGEST_SHARE, EARLY_SHARE = 0.40, 0.10
 #: Held back from the limit for what the prediction of the width cannot see (p calibrated on average, not per agent).
-RESERVE = 0.02
+RESERVE = 0.03
 #: The shares that are compared: 0 to 40 % in steps of 1 %.
 SHARES = tuple(percent / 100 for percent in range(41))
 
@@ -92,7 +92,7 @@ def automatic_share(
     """Return the largest pool share whose predicted team-mean variance stays within limit² × that of equal chances.
 
     At most 40 %, at most 10 % until 500 labels and 30 violations exist, 0 when the out-of-fold AUC is below 0.60.
-    ``limit`` is the slider: 1.00 = no loss of precision, at most 1.10; the predicted width must stay 2 % below it, since
+    ``limit`` is the slider: 1.00 = no loss of precision, at most 1.10; the predicted width must stay 3 % below it, since
     predictions that are right on average are still wrong for single agents.
     """
     allowed = largest_allowed(record)
