@@ -15,9 +15,13 @@ ROUNDED = r"^\s*\d(\.\d+)?E\+\d+\s*$"
 
 
 def untidy(name: str) -> pl.Expr:
-    """Whether a text cell must be looked at: blank, with space around it, or like a rounded number. Null is not."""
-    cell, tidy = pl.col(name), pl.col(name).str.strip_chars()
-    return (tidy != cell) | (cell == "") | cell.str.contains(ROUNDED)
+    """Whether a text cell must be looked at: space around it, or like a rounded number. Empty and null ones need not."""
+    return (pl.col(name).str.strip_chars() != pl.col(name)) | pl.col(name).str.contains(ROUNDED)
+
+
+def filled(name: str) -> pl.Expr:
+    """The column with null for empty cells."""
+    return pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)
 
 
 @dataclass
@@ -49,7 +53,7 @@ class Cells:
         column, words = self.raw(field).cast(pl.String), values.words_for({}, self.mapping.values.get(field, {}))
         # most cells are as they should be: only the others are looked at, and of those each different one once
         cells = column.unique().to_frame("c")
-        odd = (cells.drop_nulls() if words else cells.filter(untidy("c")))["c"]
+        odd = (cells.drop_nulls() if words else cells.filter((pl.col("c") == "") | untidy("c")))["c"]
         if odd.is_empty():
             return column
         if field.endswith("_id") and (rounded := odd.filter(odd.str.contains(ROUNDED))).len():
@@ -65,7 +69,7 @@ class Cells:
             return raw
         formats = self.mapping.formats.get(field, ())
         moments, cells = values.parse_times(raw, formats[:1], self.zone, only=bool(formats)), raw
-        if raw.dtype == pl.String and (open_ := moments.is_null() & (raw.str.len_bytes() > 0)).any():
+        if moments.null_count() and raw.dtype == pl.String and (open_ := moments.is_null() & (raw.str.len_bytes() > 0)).any():
             cells = raw.to_frame().select(values.blank_to_null(field)).to_series()
             index = open_.arg_true()
             moments = moments.scatter(index, values.parse_times(cells.gather(index), formats, self.zone))

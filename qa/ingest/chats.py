@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from qa.ingest import values
-from qa.ingest.cells import Cells, untidy
+from qa.ingest.cells import Cells, filled, untidy
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 
@@ -59,7 +59,8 @@ def attributes(names: list[str], rows: pl.DataFrame, mapping: Mapping, zone: Zon
     """The cells of the attributes `names` (columns of `rows`, beside `file_row`), typed. What cannot be read is noted and null."""
     plain = [name for name in names if name not in TYPED and rows[name].dtype == pl.String and FIELD_OF.get(name, name) not in mapping.values]
     tidy = [name for name, odd in rows.select(untidy(name).any() for name in plain).to_dicts()[0].items() if not odd] if plain else []
-    return [rows[name] if name in tidy else _attribute(name, rows, mapping, zone, log) for name in names]
+    ready = rows.select(filled(name) for name in tidy)
+    return [ready[name] if name in tidy else _attribute(name, rows, mapping, zone, log) for name in names]
 
 
 def _attribute(name: str, rows: pl.DataFrame, mapping: Mapping, zone: ZoneInfo, log: ProblemLog) -> pl.Series:
@@ -107,20 +108,21 @@ def _speakers(cells: Cells, agent: pl.Series, role: pl.Series) -> pl.Series:
 
 def _content(cells: Cells) -> tuple[pl.Series, pl.Series]:
     text = cells.raw("text").cast(pl.String)
-    frame = text.to_frame("text")
-    placeholder = frame.select(pl.col("text").is_in(list(PLACEHOLDERS)).fill_null(False)).to_series()
+    # only what is empty or begins with a space or control character can be blank: most texts are never stripped
+    flags = text.to_frame("t").select(
+        placeholder=pl.col("t").is_in(list(PLACEHOLDERS)).fill_null(False),
+        suspect=((pl.col("t") < "!") | pl.col("t").str.starts_with("\u3000") | pl.col("t").str.starts_with("\u00a0")).fill_null(True),
+    )
     if cells.has("kind"):
         kind = values.translate(cells.raw("kind").cast(pl.String), values.words_for(values.MESSAGE_KINDS, cells.mapping.values.get("kind", {})))
         kind = kind.fill_null("text")
     else:
         kind = pl.Series("kind", ["text"]).new_from_index(0, cells.frame.height)
-    if placeholder.any():
-        named = text.replace_strict(PLACEHOLDERS, default=None, return_dtype=pl.String)
-        kind = named.zip_with(placeholder & (kind == "text"), kind)
-    # only what is empty or begins with a space or control character can be blank: most texts are never stripped
-    suspect = (text.is_null() | (text < "!") | text.str.starts_with("\u3000") | text.str.starts_with("\u00a0")).fill_null(True)
-    if suspect.any():
-        blank = (text.str.strip_chars().str.len_bytes() == 0).fill_null(True) & suspect
+    if flags["placeholder"].any():
+        places = (flags["placeholder"] & (kind == "text")).arg_true()
+        kind = kind.scatter(places, text.gather(places).replace_strict(PLACEHOLDERS, return_dtype=pl.String))
+    if flags["suspect"].any():
+        blank = (text.str.strip_chars().str.len_bytes() == 0).fill_null(True) & flags["suspect"]
         cells.reject("empty_text", "text", blank & (kind == "text"))
         text = text.fill_null("")
     return kind.alias("kind"), text

@@ -28,12 +28,23 @@ def detect(path: Path) -> str:
             if place > SAMPLE:
                 file.seek(place)
                 samples.append(_from_line(file.read(SAMPLE)))
+    for encoding in (UTF8, GB18030):
+        if all(_valid(sample, encoding) for sample in samples):
+            return encoding
     damage = {encoding: sum(_damage(sample, encoding) for sample in samples) for encoding in (UTF8, GB18030)}
     return UTF8 if damage[UTF8] <= damage[GB18030] else GB18030
 
 
 def _from_line(sample: bytes) -> bytes:
     return sample[sample.find(b"\n") + 1 :]  # a sample may begin inside a character
+
+
+def _valid(sample: bytes, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _damage(sample: bytes, encoding: str) -> int:

@@ -91,7 +91,10 @@ def _with_current_mark(known: pl.DataFrame, before: Snapshot) -> pl.DataFrame:
     if foreign.is_empty():
         return known
     messages = before.scan("messages").join(foreign.lazy(), on="conversation_key", how="semi")
-    again = messages.with_columns(h=row_hash()).group_by("conversation_key").agg(m=pl.col("h").sum()).collect()
+    hashed = messages.map_batches(
+        lambda rows: rows.select("conversation_key", row_hash(rows)), schema={"conversation_key": pl.String, "h": pl.UInt64}, streamable=True
+    )
+    again = hashed.group_by("conversation_key").agg(m=pl.col("h").sum()).collect(engine="streaming")
     fresh = again.select("conversation_key", fresh=pl.concat_str(pl.lit(mark), _digits("m"), pl.lit("0" * DIGITS)))
     return known.join(fresh, on="conversation_key", how="left", maintain_order="left").with_columns(
         content_hash=pl.coalesce("fresh", "content_hash")
@@ -120,12 +123,22 @@ def _first_of(frame: pl.DataFrame, name: str) -> pl.Expr:
 
 
 def _participants(frame: pl.DataFrame) -> pl.Expr:
+    if "speakers" in frame.columns and not _others_named(frame):
+        return pl.col("speakers").fill_null([])
     parts = [pl.col("speakers").fill_null([])] if "speakers" in frame.columns else []
     if "named_agent" in frame.columns:
         parts.append(pl.concat_list("named_agent"))
     if not parts:
         return pl.lit([], dtype=pl.List(pl.String))
     return pl.concat_list(*parts).list.drop_nulls().list.unique(maintain_order=True)
+
+
+def _others_named(frame: pl.DataFrame) -> bool:
+    """Whether any conversation names an agent who did not speak in it."""
+    if "named_agent" not in frame.columns:
+        return False
+    known = pl.col("named_agent").is_null() | (pl.col("named_agent") == pl.col("speaker")).fill_null(False)
+    return not frame.select(known.all()).item()
 
 
 def given_chat(frame: pl.DataFrame, chats_: pl.LazyFrame, source: str) -> pl.DataFrame:

@@ -7,7 +7,6 @@ once; what is kept in memory is a few numbers a conversation. Conversations that
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +22,8 @@ from qa.ingest.problems import ProblemLog
 BUCKET_ROWS = 400_000
 CHUNK = 50_000
 NO_TIME = np.iinfo(np.int64).min
-AGENT_COUNTS = {"c": pl.UInt32, "a": pl.UInt32, "n": pl.UInt32, "seq": pl.Int32}
-MIX_A, MIX_B = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
+AGENT_COUNTS = {"c": pl.UInt32, "a": pl.UInt32, "n": pl.Int64, "seq": pl.Int32}
+MIX_A, MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 Numbers = npt.NDArray[np.int64]
 Read = Callable[[list[str], pl.DataFrame], list[pl.Series]]
 """Types the cells of attributes: (names, rows with those columns and `file_row`)."""
@@ -36,15 +35,17 @@ def probe() -> str:
     return f"{value:016x}"[:8]
 
 
-def row_hash(place: str | None = "seq") -> pl.Expr:
+def row_hash(rows: pl.DataFrame, place: str | None = "seq") -> pl.Series:
     """64-bit hash of everything a message says, with its place; to be added up over a conversation."""
-    text = pl.col("text").hash(1) * pl.lit(MIX_A, dtype=pl.UInt64)
-    number = pl.col(place).cast(pl.UInt64, strict=False).fill_null(0) if place else pl.lit(0, dtype=pl.UInt64)
-    place_ = number * pl.lit(MIX_B, dtype=pl.UInt64)
-    said = pl.col("role").hash(2) ^ (pl.col("agent_id").hash(3) * pl.lit(3, dtype=pl.UInt64)) ^ (pl.col("kind").hash(4) * pl.lit(5, dtype=pl.UInt64))
-    when = pl.col("sent_at").dt.epoch("us").fill_null(-1).reinterpret(signed=False) * pl.lit(MIX_A | 2, dtype=pl.UInt64)
-    mixed = (text ^ place_ ^ when) + said * pl.lit(MIX_B, dtype=pl.UInt64)
-    return (mixed ^ (mixed // pl.lit(1 << 29, dtype=pl.UInt64))) * pl.lit(MIX_A, dtype=pl.UInt64)
+    columns = rows.select(
+        text=pl.col("text").hash(1), role=pl.col("role").hash(2), agent=pl.col("agent_id").hash(3), kind=pl.col("kind").hash(4),
+        at=pl.col("sent_at").dt.epoch("us").fill_null(-1).reinterpret(signed=False),
+        place=pl.col(place).cast(pl.UInt64, strict=False).fill_null(0) if place else pl.lit(0, dtype=pl.UInt64),
+    )
+    text, role, agent, kind, at, number = (column.to_numpy() for column in columns)
+    said = role ^ (agent * np.uint64(3)) ^ (kind * np.uint64(5))
+    mixed = (text * MIX_A ^ number * MIX_B ^ at * (MIX_A | np.uint64(2))) + said * MIX_B
+    return pl.Series("h", (mixed ^ (mixed >> np.uint64(29))) * MIX_A)
 
 
 @dataclass
@@ -83,7 +84,10 @@ class Groups:
     """The rows of one piece grouped by conversation code: one stable sort that every sum then uses."""
 
     def __init__(self, codes: npt.NDArray[np.uint32]) -> None:
-        self.order = np.argsort(codes, kind="stable")
+        low = codes.min()
+        # numbers of 16 bits are sorted by counting, five times as fast
+        near = (codes - low).astype(np.uint16) if codes.max() - low < 1 << 16 else codes
+        self.order = np.argsort(near, kind="stable")
         self.sorted = codes[self.order]
         self.starts = np.concatenate([[0], np.flatnonzero(self.sorted[1:] != self.sorted[:-1]) + 1])
         self.codes = self.sorted[self.starts]
@@ -98,6 +102,16 @@ class Groups:
     def reduce(self, how: np.ufunc, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """One value a conversation."""
         return how.reduceat(values[self.order], self.starts)
+
+    def first(self, values: Numbers) -> Numbers:
+        """The value of the first row of each conversation."""
+        return values[self.order[self.starts]]
+
+    def bounds(self, at: Numbers) -> tuple[Numbers, Numbers]:
+        """Earliest and latest time of each conversation; without any time, the start values of the tally."""
+        times = at[self.order]
+        known = np.where(times == NO_TIME, np.iinfo(np.int64).max, times)
+        return np.minimum.reduceat(known, self.starts), np.maximum.reduceat(times, self.starts)
 
     def disordered(self, at: Numbers) -> npt.NDArray[np.uint32]:
         """Codes of conversations whose times fall somewhere in file order."""
@@ -148,10 +162,12 @@ class ChatStage:
                     return
                 groups = Groups(frame["c"].to_numpy())
         self._note_attributes(frame, groups)
-        frame = self._numbered(frame, groups).with_columns(h=row_hash())
+        frame = self._numbered(frame, groups)
+        frame = frame.with_columns(row_hash(frame))
         self._note_agents(frame, groups)
         if "message_id" in frame.columns and not self._whole_records:
-            self._message_ids.append(frame.filter(pl.col("message_id").is_not_null()).select("c", m=pl.col("message_id").hash(5), h=row_hash(None), row="file_row"))
+            named = frame.filter(pl.col("message_id").is_not_null())
+            self._message_ids.append(named.select("c", row_hash(named, None), m=pl.col("message_id").hash(5), row="file_row"))
         self._add_up(frame, groups)
         self.rows += frame.height
         self._files.append(self._write(frame))
@@ -165,7 +181,8 @@ class ChatStage:
         if not again.any():
             return frame
         kept = frame.filter(~again)
-        hashed = frame.filter(again).with_columns(seq=pl.int_range(pl.len()).over("file_row")).with_columns(h=row_hash())
+        hashed = frame.filter(again).with_columns(seq=pl.int_range(pl.len()).over("file_row"))
+        hashed = hashed.with_columns(row_hash(hashed))
         self._repeated.append(hashed.group_by("file_row").agg(pl.col("c").first(), pl.col("h").sum(), pl.col("conversation_id").first()))
         return kept
 
@@ -184,13 +201,12 @@ class ChatStage:
         fresh = self.tally.count[groups.codes] == 0
         self._keep(names, frame, np.sort(groups.order[groups.starts[fresh]]))
         for name in names[1:]:  # what the first row of a conversation did not say, a later one may
-            open_ = ~self._room(name)[codes]
-            if not open_.any() or frame[name].null_count() == frame.height:
-                continue
-            places = np.flatnonzero(open_ & frame[name].is_not_null().to_numpy())
-            if frame[name].dtype == pl.String:
-                places = places[(frame[name].gather(places).str.len_bytes() > 0).to_numpy()]
-            self._keep([name], frame, places[np.unique(codes[places], return_index=True)[1]])
+            late = ~self._room(name)[codes]
+            if late.any():
+                cell = pl.col(name)
+                filled = (cell != "").fill_null(False) if frame[name].dtype == pl.String else cell.is_not_null()
+                places = np.flatnonzero(late & frame.select(filled).to_series().to_numpy())
+                self._keep([name], frame, places[np.unique(codes[places], return_index=True)[1]])
 
     def _room(self, name: str) -> npt.NDArray[np.bool_]:
         """Of which conversations the attribute is known, by code."""
@@ -212,29 +228,20 @@ class ChatStage:
                 self._attributes.setdefault(name, []).append(told)
 
     def _note_agents(self, frame: pl.DataFrame, groups: Groups) -> None:
-        """How many messages of which agent each conversation has in this piece, and the first of them."""
+        """How many messages of which agent each conversation has, and the first of them: a row for every run of one agent."""
         agents = frame["agent_id"].cast(self._agents).to_physical()
-        code = agents.cast(pl.Int64).fill_null(-1).to_numpy()
-        low, high = groups.reduce(np.minimum, np.where(code < 0, np.iinfo(np.int64).max, code)), groups.reduce(np.maximum, code)
-        alone = low == high
-        seq = frame["seq"].to_numpy().astype(np.int64)
-        first = groups.reduce(np.minimum, np.where(code < 0, np.iinfo(np.int64).max, seq))
-        count = groups.reduce(np.add, (code >= 0).astype(np.int64))
-        self._agent_counts.append(pl.DataFrame(
-            {"c": groups.codes[alone], "a": low[alone], "n": count[alone], "seq": first[alone]}, schema=AGENT_COUNTS
-        ))
-        if (several := high > low).any():
-            among = np.repeat(several & (high >= 0), groups.lengths)
-            rows = groups.order[among]
-            rows = rows[code[rows] >= 0]
-            part = pl.DataFrame({"c": frame["c"].to_numpy()[rows], "a": code[rows], "seq": seq[rows]})
-            self._agent_counts.append(part.group_by("c", "a").agg(pl.len().alias("n"), pl.col("seq").min()).select(list(AGENT_COUNTS)).cast(AGENT_COUNTS))
+        order = groups.order[agents.is_not_null().to_numpy()[groups.order]]
+        if not len(order):
+            return
+        codes, names, seq = frame["c"].to_numpy()[order], agents.fill_null(0).to_numpy()[order], frame["seq"].to_numpy()[order]
+        starts = np.flatnonzero(np.concatenate([[True], (codes[1:] != codes[:-1]) | (names[1:] != names[:-1])]))
+        counts = {"c": codes[starts], "a": names[starts], "n": np.diff(np.append(starts, len(order))), "seq": np.minimum.reduceat(seq, starts)}
+        self._agent_counts.append(pl.DataFrame(counts, schema=AGENT_COUNTS))
 
     def _add_up(self, frame: pl.DataFrame, groups: Groups) -> None:
         tally, codes = self.tally, groups.codes
         at = frame["sent_at"].dt.epoch("us").fill_null(NO_TIME).to_numpy()
-        earliest = groups.reduce(np.minimum, np.where(at == NO_TIME, np.iinfo(np.int64).max, at))
-        latest = groups.reduce(np.maximum, at)
+        earliest, latest = groups.bounds(at)
         given = "seq" in frame.columns and self._seq_base is not None
         if not given:
             tally.untidy[groups.disordered(at)] = True
@@ -245,7 +252,7 @@ class ChatStage:
         tally.count[codes] += groups.lengths
         tally.hashes[codes] += groups.reduce(np.add, frame["h"].to_numpy())
         tally.agent_count[codes] += groups.reduce(np.add, (frame["role"] == "agent").to_numpy().astype(np.int64))
-        tally.first_row[codes] = np.minimum(tally.first_row[codes], groups.reduce(np.minimum, frame["file_row"].to_numpy()))
+        tally.first_row[codes] = np.minimum(tally.first_row[codes], groups.first(frame["file_row"].to_numpy()))
         if given:
             seq = frame["seq"].to_numpy().astype(np.int64)
             tally.seq_sum[codes] += groups.reduce(np.add, seq)
@@ -382,7 +389,8 @@ class ChatStage:
             rows = rows.sort("c", "at", maintain_order=True, nulls_last=False)
         else:
             rows = rows.sort("c", "seq", "file_row", maintain_order=True)
-        rows = rows.with_columns(seq=pl.int_range(pl.len(), dtype=pl.Int32).over("c")).with_columns(h=row_hash())
+        rows = rows.with_columns(seq=pl.int_range(pl.len(), dtype=pl.Int32).over("c"))
+        rows = rows.with_columns(row_hash(rows))
         sums = rows.group_by("c").agg(pl.col("h").sum(), pl.len().alias("n"), (pl.col("role") == "agent").sum().alias("agents"))
         codes = sums["c"].to_numpy()
         self.tally.hashes[codes] = sums["h"].to_numpy()
@@ -431,7 +439,5 @@ def _by_code(parts: list[pl.DataFrame], name: str, size: int) -> pl.Series:
 
 def compact(frame: pl.DataFrame) -> pl.DataFrame:
     """The same rows in memory of their own: a filtered string column otherwise keeps the whole piece alive."""
-    buffer = io.BytesIO()
-    frame.write_ipc(buffer, compat_level=pl.CompatLevel.oldest())
-    buffer.seek(0)
-    return pl.read_ipc(buffer)
+    copied: pl.DataFrame = pl.from_arrow(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))  # type: ignore[assignment]
+    return copied
