@@ -16,14 +16,14 @@ from random import Random
 import polars as pl
 from sqlalchemy import func, select
 
-from qa import accounts, facts, ingest, inspecting, measures, queue, rubrics, rules, screening, violations
+from qa import accounts, facts, ingest, inspecting, measures, queue, risk_models, rubrics, rules, screening, violations
 from qa.accounts import Account
 from qa.demo import stories
 from qa.demo.generate import SOURCE, WEEKS, DemoData, generate_parts
 from qa.demo.inspectors import judge
 from qa.demo.world import INSPECTORS, TRAINED_TEAM, TRAINING_NAME, TRAINING_WEEK, DemoAgent
 from qa.draws import Period, PlanDesign, SourceQuota, create_plan, publish
-from qa.errors import Conflict
+from qa.errors import Conflict, Invalid
 from qa.i18n import N_
 from qa.policy import SYSTEM, Actor, Role
 from qa.tables import Draw, ImportRun, Measure, Plan, Sample, Setting, User, Violation
@@ -35,6 +35,8 @@ SEED = "spotcheck-demo"
 LEAD, SECOND_LEAD, ADMIN, AGENT = "lead", "second.lead", "admin", "agent"
 PLAN_NAME = "每周抽检 Weekly"
 DESIGN = PlanDesign(quotas=(SourceQuota("chat", 3.0), SourceQuota("dispute", 1.0), SourceQuota("rating", 0.5)), pool_share=0.15)
+MODEL_WEEK = 3
+"""After this week's reviews (counted from 0) the risk model is trained: the draws before it use the rule score."""
 OPEN_SHARE = 0.45
 """Share of the newest draw that is still to be inspected."""
 
@@ -207,8 +209,22 @@ def _history(
         )
         share = 1 - OPEN_SHARE if week == WEEKS - 1 else 1.0
         total += _Shift(bench, users, truth, hits, rubric, seed).inspect(drawn.draw_id, drawn_at, now, share)
+        if week == MODEL_WEEK:
+            _learn(bench, users[LEAD].actor, drawn_at + timedelta(days=5), first + timedelta(days=6))
         tell(0.35 + 0.54 * (week + 1) / WEEKS, N_("Inspections"))
     return total
+
+
+def _learn(bench: Workbench, lead: Actor, now: datetime, until: date) -> None:
+    """Train the risk model on the weeks so far and take it into use; a demo too small to learn from keeps the rule score."""
+    if any(model.state == "active" for model in risk_models.list_models(bench, lead)):
+        return
+    try:
+        model = risk_models.train(bench, lead, now=now, until=until)
+    except Invalid:
+        return
+    risk_models.activate(bench, lead, now=now, model=model.id)
+    risk_models.score(bench, lead, now=now)
 
 
 def _plan(bench: Workbench, lead: Actor, now: datetime, seed: str) -> int:

@@ -48,7 +48,7 @@ class Means:
         found = self._rows.group_by(keys).agg(found=pl.col("redline").sum().cast(pl.Int64)).collect()
         table = table.filter(pl.col("n") > 0).join(found, on=list(keys))
         if self.adjustment is not None and self.adjustment.severities is not None:
-            table = adjusting.widened(table, self._rows.collect(), keys, self.adjustment.severities, bounds)
+            table = estimate.widened(table, self._rows.collect(), keys, self.adjustment.severities, bounds)
         # rounding of sums may leave a mean a hair outside what is possible
         return table.with_columns(pl.col("value").clip(*bounds))
 

@@ -17,6 +17,7 @@ from scoring.estimate.grouped import grouped
 from scoring.estimate.means import agents, as_estimates, shrunk, team, totals, tune
 from scoring.estimate.rates import clopper_pearson, rate
 from scoring.estimate.result import Estimate, EstimateError, refusal, reviews_to_halve
+from scoring.estimate.severe import widened
 
 __all__ = [
     "Estimate",
@@ -34,4 +35,5 @@ __all__ = [
     "team",
     "totals",
     "tune",
+    "widened",
 ]
