@@ -8,18 +8,21 @@ from qa.ingest.presets import PRESETS, Preset
 from qa.ingest.problems import Problem
 from qa.ingest.profiles import Profile, load_profile, profiles, save_profile
 from qa.ingest.service import (
+    Cancel,
     Detected,
     ImportResult,
     Preview,
+    Progress,
     commit,
     detect,
     history,
     preview,
     problem_list,
+    state_of,
     suggest_source,
 )
 
 __all__ = [
-    "FIELDS", "KINDS", "PRESETS", "Counts", "Detected", "Field", "ImportResult", "Mapping", "Preset", "Preview", "Problem", "Profile", "commit",
-    "commit_frames", "detect", "history", "load_profile", "preview", "problem_list", "profiles", "save_profile", "suggest_source",
+    "FIELDS", "KINDS", "PRESETS", "Cancel", "Counts", "Detected", "Field", "ImportResult", "Mapping", "Preset", "Preview", "Problem", "Profile",
+    "Progress", "commit", "commit_frames", "detect", "history", "load_profile", "preview", "problem_list", "profiles", "save_profile", "state_of", "suggest_source",
 ]

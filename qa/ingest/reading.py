@@ -168,12 +168,12 @@ def pieces(shape: Shape, columns: Iterable[str], log: ProblemLog, *, first_only:
         return
     with _opened(shape, tap) as (file, encoding):
         recode = decoding.Recoder(encoding)
-        row = 1
-        for raw, share in _cuts(file, shape, FIRST_PIECE if first_only else PIECE):
+        row = 0 if shape.format == "csv" else 1  # the header of a CSV is its row 0
+        for piece, share in _cuts(file, shape, FIRST_PIECE if first_only else PIECE):
             if shape.format == "csv":
-                frame, rows = _csv_frame(shape, wanted, raw, row, recode, log)
+                frame, rows = _csv_frame(shape, wanted, piece, row, recode, log)
             else:
-                lines = bytes(raw)
+                lines = bytes(piece)
                 frame, rows = _json_frame(shape, wanted, lines, row, recode, log), lines.count(b"\n") + (not lines.endswith(b"\n"))
             row += rows
             yield Piece(frame, share)
@@ -191,8 +191,8 @@ def _opened(shape: Shape, tap: Tap | None) -> Iterator[tuple[Any, str]]:
                 tap(mark)
             yield _Tapped(file, tap), shape.encoding
             return
-        raw = _Tapped(file, tap).read(shape.size)
-        yield io.BytesIO(raw.decode(decoding.UTF16, errors="replace").encode()), decoding.UTF8
+        whole = _Tapped(file, tap).read(shape.size)
+        yield io.BytesIO(whole.decode(decoding.UTF16, errors="replace").encode()), decoding.UTF8
 
 
 class _Tapped:
@@ -259,17 +259,15 @@ def _csv_frame(
     shape: Shape, wanted: list[str], raw: memoryview, row: int, recode: decoding.Recoder, log: ProblemLog
 ) -> tuple[pl.DataFrame, int]:
     text, damaged = recode(raw)
-    header = row == 1  # the header is the first record, so to speak row 0
-    begin = row - header
     try:
         if damaged:
             raise ValueError
-        frame = _fast_csv(shape, wanted, text, begin)
+        frame = _fast_csv(shape, wanted, text, row)
         count = frame.height
     except (pl.exceptions.PolarsError, ValueError):
         text, _ = recode.repair(raw)
-        frame, count = _slow_csv(shape, wanted, text.decode(), begin, log)
-    return (frame.slice(1), count - 1) if header else (frame, count)
+        frame, count = _slow_csv(shape, wanted, text.decode(), row, log)
+    return frame.slice(0 if row else 1), count
 
 
 def _fast_csv(shape: Shape, wanted: list[str], text: bytes, row: int) -> pl.DataFrame:

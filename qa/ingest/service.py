@@ -10,7 +10,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -32,6 +32,8 @@ from qa.workbench import Workbench
 STORED_PROBLEMS = 200
 SHOWN_PROBLEMS = 100
 SAMPLE_PIECE_ROWS = 2_000
+LONGEST = timedelta(hours=3)
+"""A run that is recorded as started for longer than this is not running any more."""
 GENERIC_NAMES = ("conversations", "messages", "disputes", "ratings", "sessions", "export", "data", "chats", "agents")
 Progress = Callable[[float, str], None]
 Cancel = Callable[[], bool]
@@ -180,6 +182,7 @@ def execute(
         ).scalar_one()
     job = replace(job, import_id=run_id)
     try:
+        _close_dead_rosters(bench, now)
         if job.kind == "agents":
             loaded, version = run(job, None), bench.archive.version()
         else:
@@ -277,6 +280,21 @@ def _close_dead_runs(bench: Workbench, run_id: int) -> None:
             session.execute(
                 update(ImportRun).where(ImportRun.id == other).values(state="done" if version else "failed", archive_version=version)
             )
+
+
+def _close_dead_rosters(bench: Workbench, now: datetime) -> None:
+    """A roster is written in the transaction that records it as done: one that still counts as started wrote nothing."""
+    with bench.db.write() as session:
+        session.execute(
+            update(ImportRun).where(ImportRun.state == "started", ImportRun.kind == "agents", ImportRun.started_at < now - LONGEST).values(
+                state="failed", ended_at=now
+            )
+        )
+
+
+def state_of(run: ImportRun, now: datetime) -> str:
+    """`started`, `done`, `failed`, `cancelled`, or `interrupted` for one that was killed and not closed yet."""
+    return "interrupted" if run.state == "started" and run.started_at < now - LONGEST else run.state
 
 
 def _note_unknown_agents(bench: Workbench, loaded: Loaded, log: ProblemLog) -> None:

@@ -105,7 +105,8 @@ class Groups:
 
     def first(self, values: Numbers) -> Numbers:
         """The value of the first row of each conversation."""
-        return values[self.order[self.starts]]
+        found: Numbers = values[self.order[self.starts]]
+        return found
 
     def bounds(self, at: Numbers) -> tuple[Numbers, Numbers]:
         """Earliest and latest time of each conversation; without any time, the start values of the tally."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping as MappingOf
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 from pages.kit.guard import Page
-from pages.kit.importing import editor, screening
+from pages.kit.importing import editor, screening, uploads
 from pages.kit.importing.work import Work
 from pages.kit.widgets import download, empty, escape, heading, show_error
 from qa import ingest
@@ -23,7 +22,7 @@ from qa.policy import Right, Role
 
 TYPES = ["csv", "txt", "tsv", "xlsx", "jsonl", "ndjson", "json"]
 PAST = 30
-STATES: MappingOf[str, str] = {"started": N_("running"), "done": N_("done"), "failed": N_("failed"), "cancelled": N_("cancelled")}
+STATES: MappingOf[str, str] = {"started": N_("running"), "done": N_("done"), "failed": N_("failed"), "cancelled": N_("cancelled"), "interrupted": N_("interrupted")}
 
 
 def draw(page: Page) -> None:
@@ -68,14 +67,12 @@ def _speak(page: Page) -> None:
 
 
 def _keep(page: Page, uploaded: Any) -> Path:
-    """The upload as a file that outlives reruns."""
-    folder = page.bench.config.home / "tmp" / "uploads" / hashlib.sha256(str(uploaded.file_id).encode()).hexdigest()[:16]
-    path = folder / Path(uploaded.name).name
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_bytes(uploaded.getbuffer())
-        partial.rename(path)
+    """The upload as a file that outlives reruns; the one chosen before it is removed."""
+    path = uploads.keep(page.bench.config.home, uploaded, page.now)
+    earlier, work = st.session_state.get("import_upload"), st.session_state.get("import_work")
+    if earlier not in (None, path) and (work is None or not work.running):
+        uploads.discard(page.bench.config.home, earlier)
+    st.session_state["import_upload"] = path
     return path
 
 
@@ -163,9 +160,13 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
     if look.button(_("Preview"), key="import_preview", width="stretch"):
         _start(Work(lambda progress, cancel: ingest.preview(bench, actor, path, mapping, kind, source, progress=progress, cancel=cancel)), _mark(path, mapping))
     if do.button(_("Import now"), key="import_commit", type="primary", width="stretch"):
-        _start(Work(lambda progress, cancel: ingest.commit(
-            bench, actor, now=now, path=path, mapping=mapping, kind=kind, source=source, progress=progress, cancel=cancel
-        )))
+        def commit(progress: ingest.Progress, cancel: ingest.Cancel) -> ImportResult:
+            try:
+                return ingest.commit(bench, actor, now=now, path=path, mapping=mapping, kind=kind, source=source, progress=progress, cancel=cancel)
+            finally:
+                uploads.discard(bench.config.home, path)  # a cancelled one is written again if its file is still chosen
+
+        _start(Work(commit))
     seen = work.answer if work is not None else None
     if isinstance(seen, Preview) and (seen.kind, seen.source, st.session_state.get("import_preview_of")) == (kind, source, _mark(path, mapping)):
         st.info(_("Nothing is written yet. This is what the import would do:"))
@@ -272,7 +273,7 @@ def _past(page: Page) -> None:
     rows = [
         {
             _("When"): page.t.when(run.started_at), _("File name"): run.file_name, _("What it holds"): _(ingest.KINDS.get(run.kind, run.kind)),
-            _("Source"): run.source, _("State"): _(STATES.get(run.state, run.state)), _("New"): run.counts.get("new"), _("Changed"): run.counts.get("changed"),
+            _("Source"): run.source, _("State"): _(STATES[ingest.state_of(run, page.now)]), _("New"): run.counts.get("new"), _("Changed"): run.counts.get("changed"),
             _("Unchanged"): run.counts.get("unchanged"), _("Rows left out"): run.counts.get("bad"), _("Archive version"): run.archive_version,
         }
         for run in runs
