@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from qa.errors import Invalid
@@ -76,7 +77,8 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
     named = file or (Path(environ[PREFIX + "CONFIG"]) if environ.get(PREFIX + "CONFIG") else None)
     config = Config()
     for key, value in {**_from_file(named), **_from_environment(environ)}.items():
-        config = replace(config, **{key: _typed(key, value)})
+        changed: dict[str, Any] = {key: _typed(key, value)}
+        config = replace(config, **changed)
     config = replace(config, home=config.home.expanduser().resolve())
     _check(config)
     return config

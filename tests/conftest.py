@@ -63,7 +63,7 @@ _databases = iter(range(1_000_000))
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
+def postgres_url(postgres_server: str) -> str:
     """A fresh, migrated PostgreSQL database."""
     name = f"spotcheck_{next(_databases)}"
     admin = Database(_pg8000(postgres_server, "postgres"))
@@ -74,7 +74,7 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     db = Database(url)
     migrations.upgrade(db)
     db.close()
-    yield url
+    return url
 
 
 def _pg8000(uri: str, database: str) -> str:
