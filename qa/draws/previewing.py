@@ -140,8 +140,10 @@ def planned_frame(units: pl.DataFrame, resolved: Resolved) -> scoring_draw.Plan:
     columns = ["unit_id", "agent_id", "source"]
     if units["p"].null_count() < units.height:
         columns.append("p")
+    # a unit nobody could predict counts as the average one, also where the riskiest are picked
+    known = units.select(columns).with_columns(pl.col("p").fill_null(pl.col("p").mean())) if "p" in columns else units.select(columns)
     try:
-        return scoring_draw.plan(units.select(columns), design)
+        return scoring_draw.plan(known, design)
     except DrawError as problem:
         raise draw_problem(problem) from problem
 
