@@ -77,7 +77,7 @@ def _library(page: Page, labels: _Labels) -> None:
     heading(page, _("Cases"), _("What good and bad conversations teach"))
     wanted, number = _filters(page, labels)
     found = search.find_cases(page.bench, page.actor, wanted, page=number, size=PER_PAGE)
-    if not found.total:
+    if not found.total and _number("case") is None:
         _nothing(page, wanted)
         return
     left, right = st.columns([4, 8], gap="large")
