@@ -25,7 +25,9 @@ def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) ->
     known = existing(before, "conversations", "conversation_key", found["conversation_key"], source)
     known = _with_current_mark(known.select("conversation_key", "content_hash", *ATTRIBUTES), before)
     known = known.rename({name: f"old_{name}" for name in known.columns if name != "conversation_key"})
-    joined = found.join(known, on="conversation_key", how="left", maintain_order="left").with_columns(
+    nothing = [pl.lit(None, dtype=kind).alias(name) for name, kind in known.schema.items() if name != "conversation_key"]
+    joined = found.join(known, on="conversation_key", how="left", maintain_order="left") if known.height else found.with_columns(nothing)
+    joined = joined.with_columns(
         same_messages=(pl.col("old_content_hash").str.slice(MARK, DIGITS) == _digits("m")).fill_null(False)
     )
     merged = joined.with_columns(

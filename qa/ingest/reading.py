@@ -25,7 +25,7 @@ from qa.i18n import N_
 from qa.ingest import decoding
 from qa.ingest.problems import ProblemLog
 
-PIECE = 8 << 20
+PIECE = 6 << 20
 PIECE_ROWS = 100_000
 FIRST_PIECE, FIRST_ROWS = 256 << 10, 500
 SAMPLE_LINES = 200

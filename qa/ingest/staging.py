@@ -223,7 +223,8 @@ class ChatStage:
         rows, read = frame.select("c", "file_row", *names)[places], [name for name in names if name != "conversation_id"]
         rows = compact(rows.with_columns(cells.alias(name) for name, cells in zip(read, self._read(read, rows), strict=True)))
         for name in names:
-            told = rows.select("c", name).drop_nulls()
+            told = rows.select("c", name)
+            told = told.drop_nulls() if told[name].null_count() else told
             if told.height:
                 self._room(name)[told["c"].to_numpy()] = True
                 self._attributes.setdefault(name, []).append(told)
