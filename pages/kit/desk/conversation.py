@@ -64,7 +64,7 @@ def header(t: Translator, content: Mapping[str, Any], timing: Definition | None 
         (t("Customer"), content.get("customer_id")),
         (t("Order number"), content.get("order_id")),
         (t("Satisfaction"), f"{satisfaction} / 5" if satisfaction is not None else None),
-        (t("Replies measured by"), reply_time(t, timing) if timing else None),
+        (t("Replies measured by"), (timing.zh if t.language == "zh_CN" else timing.en) if timing else None),
     )
     return [{"label": label, "value": str(value)} for label, value in facts if value not in (None, "")]
 

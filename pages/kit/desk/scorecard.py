@@ -11,7 +11,7 @@ from typing import Any
 from pages.kit.desk.conversation import Span, header, items, reply_time
 from pages.kit.desk.texts import texts
 from qa.i18n import N_, Translator
-from qa.queue import Progress
+from qa.queue import COUNTED, Progress
 from qa.workspace import DeskHit, DeskRule, Workspace
 from scoring.redline.rule import Effect, EffectKind
 from scoring.rubric import FULL, Criterion, Rubric
@@ -72,8 +72,7 @@ def pace(t: Translator, progress: Progress) -> dict[str, Any]:
     seconds = progress.median_seconds_today
     return {
         "done": progress.done_today,
-        "open": progress.open,
-        "common": progress.common,
+        "left": f"{progress.open + progress.common}{'+' if progress.common >= COUNTED else ''}",
         "skipped": progress.skipped_today,
         "median": f"{seconds // 60}:{seconds % 60:02d}" if seconds is not None else "",
     }

@@ -36,3 +36,8 @@ export function origin(event) {
 export function isWriting(node) {
   return node instanceof HTMLElement && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName));
 }
+
+// A random name for one request. Works on plain HTTP too, where crypto.randomUUID does not exist.
+export function mark() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

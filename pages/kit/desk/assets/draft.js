@@ -55,8 +55,12 @@ export class Drafts {
   forget() {
     this.stop();
     this.dirty = false;
+    this.drop(this.slot);
+  }
+
+  drop(slot) {
     try {
-      sessionStorage.removeItem(this.slot);
+      sessionStorage.removeItem(slot);
     } catch { /* storage may be switched off */ }
   }
 

@@ -1,44 +1,33 @@
-// The desk at work: what is marked, what is in focus, and what goes to the server. Draws through transcript.js, list.js
-// and detail.js; knows the score only through score.js.
+// The desk at work: what is marked, what is in focus, and what goes to the server. How it looks is face.js.
 
 import { onAnswer, post } from "./channel.js";
-import { criterionDetail, hitDetail, remarkDetail } from "./detail.js";
 import { helpDialog, skipDialog, versionsDialog } from "./dialogs.js";
-import { fill, h } from "./dom.js";
+import { fill, h, mark } from "./dom.js";
 import { Drafts } from "./draft.js";
+import { Face } from "./face.js";
 import { listen } from "./keys.js";
-import { criterionRow, hitRow, remarkRow, totals } from "./list.js";
-import { score } from "./score.js";
 import { Marks, valueText } from "./sheet.js";
 import { Transcript, bar } from "./transcript.js";
 
 const PATIENCE = 20000;
 const IDLE = 60000;
 
-export class Desk {
+export class Desk extends Face {
   constructor(parent) {
+    super(parent);
     this.reads = false;
     this.busy = false;
     this.id = null;
     this.undoUntil = 0;
-    this.parts = {
-      left: h("section", { class: "left" }), sums: h("div", { class: "sums", "aria-live": "off" }), rows: h("div", { class: "rows" }),
-      detail: h("div", { class: "detail" }), foot: h("footer", {}), notice: h("div", { class: "notices", role: "status" }),
-    };
-    this.live = h("div", { class: "unseen", "aria-live": "polite" });
-    this.right = h("section", { class: "right" }, this.parts.sums, this.parts.notice, this.parts.rows, this.parts.detail, this.parts.foot);
-    this.shade = h("dialog", {});
-    this.root = h("div", { class: "desk" }, this.parts.left, this.right, this.live, this.shade);
-    parent.append(this.root);
     this.drafts = new Drafts(this);
     this.deaf = listen(this);
-    this.fit = () => this.root.style.setProperty("--top", `${Math.max(0, this.root.getBoundingClientRect().top + window.scrollY)}px`);
-    window.addEventListener("resize", this.fit);
+    this.fitted = () => this.fit();
+    window.addEventListener("resize", this.fitted);
     this.moved = () => (this.lastMove = Date.now());
     for (const name of ["keydown", "pointermove", "wheel"]) document.addEventListener(name, this.moved, { passive: true });
     this.clock = setInterval(() => this.tick(), 1000);
     onAnswer((answer) => this.answered(answer));
-    requestAnimationFrame(this.fit);
+    requestAnimationFrame(this.fitted);
   }
 
   close() {
@@ -46,7 +35,7 @@ export class Desk {
     this.deaf();
     clearInterval(this.clock);
     clearTimeout(this.patience);
-    window.removeEventListener("resize", this.fit);
+    window.removeEventListener("resize", this.fitted);
     for (const name of ["keydown", "pointermove", "wheel"]) document.removeEventListener(name, this.moved);
     onAnswer(() => {});
     this.root.remove();
@@ -118,6 +107,8 @@ export class Desk {
     clearTimeout(this.patience);
     this.busy = false;
     this.nonce = null;
+    if (!text && this.leaving) this.drafts.drop(this.leaving);
+    this.leaving = null;
     if (text) {
       this.note("refused", text);
       if (this.data.mode === "work") this.drafts.changed();
@@ -250,7 +241,7 @@ export class Desk {
 
   write(field) {
     const found = this.parts.detail.querySelector(`[data-field="${field}"]`);
-    if (found) found.focus();
+    if (found) found.focus({ preventScroll: true });
   }
 
   focusCurrent() {
@@ -289,7 +280,9 @@ export class Desk {
       this.drafts.changed();
       this.drawFoot();
     }, PATIENCE);
-    if (event === "submit") this.drafts.forget();
+    // What this tab keeps goes only when the server has answered: it may be gone.
+    this.leaving = event === "submit" ? this.drafts.slot : null;
+    this.drafts.dirty = false;
     this.drawFoot();
   }
 
@@ -360,99 +353,8 @@ export class Desk {
   }
 
   tick() {
+    this.colour();
     if (this.data && this.data.mode === "work" && document.visibilityState === "visible" && Date.now() - this.lastMove < IDLE) this.active += 1;
     if (this.data) this.drawTime();
   }
-
-  // --- drawing ---
-
-  draw() {
-    this.drawRows();
-    const hit = this.hit();
-    const criterion = this.criterion();
-    const typing = this.parts.detail.contains(this.root.getRootNode().activeElement);
-    const field = typing && this.root.getRootNode().activeElement.dataset.field;
-    this.parts.detail.replaceChildren(...(hit ? hitDetail(this, hit) : criterion ? criterionDetail(this, criterion) : remarkDetail(this)).filter(Boolean));
-    this.parts.detail.scrollTop = 0;
-    if (field) this.write(field);
-  }
-
-  drawRows(focus = "") {
-    if (!this.marks || this.data.mode !== "work") return;
-    const { marks, data, texts } = this;
-    this.result = score(data.rubric, marks.marks, marks.hits.filter((hit) => hit.decision), data.rules);
-    this.parts.sums.replaceChildren(...totals(this, this.result));
-    if (focus === "stay" && this.drawnFor === this.current) return this.transcript.evidence(marks.evidence());
-    this.drawnFor = this.current;
-    const had = this.parts.rows.contains(this.root.getRootNode().activeElement);
-    const groups = data.rubric.dimensions.map((dimension) => h("section", { "aria-label": dimension.label }, h("h2", {}, dimension.label),
-      marks.criteria.filter((criterion) => criterion.dimension === dimension.id).map((criterion) => criterionRow(this, criterion, this.result))));
-    this.parts.rows.replaceChildren(this.redlines(), ...groups, remarkRow(this));
-    const row = [...this.parts.rows.querySelectorAll(".row")].find((one) => one.dataset.stop === this.current);
-    if (row) {
-      row.classList.add("current");
-      row.tabIndex = 0;
-      if (had) row.focus({ preventScroll: true });
-      row.scrollIntoView({ block: "nearest" });
-    }
-    for (const one of this.parts.rows.querySelectorAll(".row")) one.addEventListener("mousedown", () => this.choose(one.dataset.stop));
-    this.transcript.evidence(marks.evidence());
-    this.parts.rows.setAttribute("aria-label", texts.scorecard);
-  }
-
-  redlines() {
-    const { marks, data, texts } = this;
-    const rules = Object.entries(data.rules);
-    const add = rules.length
-      ? h("select", { class: "report", "aria-label": texts.add_redline, title: texts.add_redline_here, onchange: (event) => event.target.value && this.report(event.target.value) },
-          h("option", { value: "" }, texts.add_redline), rules.map(([id, rule]) => h("option", { value: id }, `${id} ${rule.label}`)))
-      : null;
-    return h("section", { class: "reds", "aria-label": texts.redlines }, h("h2", {}, texts.redlines, add), marks.hits.map((hit, index) => hitRow(this, hit, index)));
-  }
-
-  drawNotes() {
-    const rows = Object.entries(this.notes || {}).filter(([, note]) => note).map(([kind, [text, other]]) => h("div", { class: `notice ${kind}` }, h("span", {}, text),
-      kind === "conflict" ? h("button", { type: "button", onclick: () => this.compare(other) }, this.texts.differences) : null,
-      h("button", { type: "button", class: "close", "aria-label": this.texts.close, onclick: () => this.note(kind, "") }, "×")));
-    this.parts.notice.replaceChildren(...rows);
-  }
-
-  drawFoot() {
-    const { texts, data } = this;
-    const working = data.mode === "work";
-    this.undoNode = h("button", { type: "button", class: "undo", onclick: () => this.undo() });
-    this.timeNode = h("span", { title: texts.time_here });
-    const saved = this.saved && this.saved.kind;
-    const state = saved === "saved" ? `${texts.saved} ${this.saved.detail}` : saved === "refused" ? this.saved.detail : saved ? texts[saved] : "";
-    const day = [fill(texts.done_today, { n: data.progress.done }), fill(texts.left, { n: data.progress.open + data.progress.common }), data.progress.median ? fill(texts.median, { time: data.progress.median }) : ""];
-    this.parts.foot.replaceChildren(...[
-      h("div", { class: "day" }, ...day.filter(Boolean).map((text) => h("span", {}, text)), working ? this.timeNode : null, h("span", { class: `saved ${saved || ""}` }, state)),
-      h("div", { class: "acts" }, this.undoNode,
-        working ? h("button", { type: "button", class: "quiet", onclick: () => this.help(), "aria-label": texts.shortcuts, title: texts.shortcuts }, "?") : null,
-        working ? h("button", { type: "button", class: "quiet", disabled: this.busy, onclick: () => this.askSkip() }, texts.skip) : null,
-        working ? h("button", { type: "button", class: "submit", disabled: this.busy, "aria-busy": String(this.busy), onclick: () => this.submit() }, this.busy ? texts.submitting : texts.submit, h("kbd", {}, "Ctrl ↵")) : null),
-    ]);
-    this.drawTime();
-  }
-
-  drawTime() {
-    if (!this.undoNode) return;
-    const left = Math.ceil((this.undoUntil - Date.now()) / 1000);
-    const undo = this.data.undo;
-    this.undoNode.hidden = !undo || left <= 0;
-    if (!this.undoNode.hidden) this.undoNode.replaceChildren(`${fill(this.texts.submitted, { points: undo.total })} · `, h("b", {}, fill(this.texts.undo, { n: left })));
-    const seconds = this.active || 0;
-    this.timeNode.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  }
-
-  drawEmpty() {
-    this.parts.left.replaceChildren(h("div", { class: "nothing" }, h("p", {}, this.data.why),
-      this.data.elsewhere ? h("button", { type: "button", onclick: () => this.send("next", { n: mark() }) }, this.texts.next_sample) : null));
-    for (const name of ["sums", "rows", "detail"]) this.parts[name].replaceChildren();
-  }
-}
-
-// A random name for one request. Works on plain HTTP too, where crypto.randomUUID does not exist.
-function mark() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

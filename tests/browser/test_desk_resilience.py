@@ -1,0 +1,124 @@
+"""The desk when things break: the server is killed in the middle of a draft, hangs, or the colours change."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from qa import config
+from qa.tables import Draft, Inspection
+from qa.workbench import Workbench
+from tests.browser import desk_world
+from tests.browser.conftest import Site, _wait_until_ready, environment, free_port, settle
+
+pytestmark = pytest.mark.browser
+
+OpenAs = Callable[..., Page]
+
+
+class Server:
+    """A server that can be killed and started again at the same address."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.port = home, free_port()
+        self.site = Site(f"http://127.0.0.1:{self.port}", home, {login: login for login in desk_world.PEOPLE})
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = self.home / "server.log"
+        with log.open("w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "qa.cli.main", "--home", str(self.home), "serve", "--port", str(self.port)],
+                stdout=out, stderr=subprocess.STDOUT, cwd=self.home, env=environment(),
+            )  # fmt: skip
+        _wait_until_ready(f"{self.site.url}/readyz", self.process, log)
+
+    def send(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    home = tmp_path / "home"
+    home.mkdir()
+    desk_world.people(home)
+    desk_world.build(home, 6, long=False)
+    server = Server(home)
+    server.start()
+    yield server
+    server.kill()
+
+
+def rows(server: Server, model: Any) -> list[Any]:
+    bench = Workbench.open(config.load({"SPOTCHECK_HOME": str(server.home)}))
+    try:
+        with bench.db.read() as session:
+            return list(session.scalars(select(model)))
+    finally:
+        bench.close()
+
+
+def test_a_killed_server_takes_no_draft_with_it_and_one_submit_counts_once(server: Server, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=2", at=server.site, language="zh-CN")
+    page.keyboard.press("0")
+    expect(page.locator("footer .saved")).to_contain_text("草稿已保存", timeout=15_000)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("0")  # not saved yet
+    server.kill()
+    page.keyboard.press("Control+Enter")  # nobody listens
+    server.start()
+    page.reload()
+    settle(page)
+    expect(page.locator(".notice.restored")).to_be_visible(timeout=20_000)
+    expect(page.locator('[data-stop="cgreeting"] .points')).to_have_text("−3")
+    expect(page.locator('[data-stop="cclosing"] .points')).not_to_be_empty()
+    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Control+Enter")
+    expect(page).not_to_have_url(f"{server.site.url}/inspect?assignment=2", timeout=20_000)
+    done = [one for one in rows(server, Inspection) if one.undone_at is None]
+    assert [one.assignment_id for one in done] == [2]
+    assert {mark["criterion_id"]: mark["value"] for mark in done[0].sheet["marks"]} == {"greeting": 0, "closing": 0}
+    assert rows(server, Draft) == []
+
+
+def test_a_server_that_hangs_is_named_and_caught_up_with(server: Server, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=2", at=server.site, language="en-GB")
+    server.send(signal.SIGSTOP)
+    try:
+        page.keyboard.press("0")
+        expect(page.locator("footer .saved")).to_contain_text("Not saved yet", timeout=20_000)
+    finally:
+        server.send(signal.SIGCONT)
+    expect(page.locator("footer .saved")).to_contain_text("Draft saved", timeout=30_000)
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en-GB"])
+def test_a_small_laptop_and_a_change_to_dark(server: Server, open_as: OpenAs, shoot: Callable[[Page, str], Path], language: str) -> None:
+    page = open_as("inspector", "/inspect?assignment=1", at=server.site, language=language, size=(1280, 800))
+    page.keyboard.press("1")
+    expect(page.locator(".left .wait").first).to_have_attribute("title", "淘宝 3 分钟响应率，时限 3 分钟" if language == "zh-CN" else "Taobao 3-minute response, limit 3 min")
+    assert page.evaluate("(m => m.scrollHeight - m.clientHeight)(document.querySelector('[data-testid=\"stMain\"]'))") <= 0
+    for part in (".left", ".right", "footer .submit", ".row.current"):
+        box = page.locator(part).first.bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 1280.5 and box["y"] >= 56 and box["y"] + box["height"] <= 800.5
+    shoot(page, f"desk-1280-light-{language}")
+    light = page.locator(".desk").evaluate("node => getComputedStyle(node).color")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(1500)
+    shoot(page, f"desk-1280-dark-{language}")
+    assert page.locator(".desk").evaluate("node => getComputedStyle(node).color") != light
+    expect(page.locator('[data-stop="h0"] [aria-checked="true"]')).to_have_count(1)  # nothing marked is lost
