@@ -98,7 +98,7 @@ def basis(page: Page, adjustment: Adjustment | None, *, predicted: bool) -> None
     _ = page.t
     said = []
     if predicted:
-        said.append(_("Difference estimator: predictions of all conversations, corrected by the reviewed ones."))
+        said.append(_("Difference estimator where whole draws were predicted: predictions of all conversations, corrected by the reviewed ones."))
     if adjustment is not None and adjustment.done:
         said.append(_("Scores are corrected for inspectors' severity; its uncertainty is in the intervals."))
     if said:

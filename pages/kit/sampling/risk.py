@@ -98,7 +98,11 @@ def _train(page: Page, outlook: Outlook, used: ModelView | None) -> None:
             show_error(page, work.error)
     used_now: Work[Rescored] | None = st.session_state.get(USING)
     if used_now is not None and used_now.answer is not None:
-        st.success(_("{n} conversations carry the predictions of model {model} now.", n=_.number(used_now.answer.conversations), model=used_now.answer.version))
+        done = used_now.answer
+        if done.conversations:
+            st.success(_("{n} conversations carry the predictions of model {model} now.", n=_.number(done.conversations), model=done.version))
+        else:
+            st.success(_("The model is in use. Conversations after its last day get its predictions when they are screened."))
     trained: Work[ModelView] | None = st.session_state.get(TRAINING)
     if trained is not None and trained.answer is not None and (used is None or used.id != trained.answer.id):
         _compare(page, used, trained.answer)
