@@ -123,11 +123,17 @@ def definition_of(channel: str | None) -> Definition:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """Messages of both sides, sorted: conversation code, whole second (or UNKNOWN), is it the customer's."""
+    """Messages of both sides, sorted: conversation code, is it the customer's, ticks (0 unknown, else seconds + base)."""
 
     conversation: Ints
-    second: Ints
     customer: Bools
+    ticks: Ints
+    base: int
+
+    def seconds(self, at: Ints) -> Ints:
+        """Epoch seconds (or UNKNOWN) of the messages at these places."""
+        ticks = self.ticks[at]
+        return np.where(ticks == 0, UNKNOWN, ticks + self.base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,45 +147,55 @@ class Rounds:
 
 
 def _codes(keys: pl.Series) -> tuple[Ints, pl.Series]:
-    """Conversation keys as codes 0 … n−1 in order of first appearance, and the key of each code."""
-    runs = keys.rle_id().to_numpy()
-    first = np.flatnonzero(np.diff(runs, prepend=np.int64(-1)))
-    heads = keys.gather(first)  # one key a run: as short as the list of conversations when they come in one piece
-    unique = heads.unique(maintain_order=True)
-    if len(unique) == len(heads):
-        return runs.astype(np.int64), heads
-    codes = heads.to_frame("k").join(
-        unique.to_frame("k").with_row_index("code"), on="k", how="left", maintain_order="left"
-    )
-    return codes["code"].to_numpy().astype(np.int64)[runs], unique
+    """Conversation keys (text, or whole numbers stored at import) as codes 0 … n−1 and the key of each code."""
+    if keys.dtype.is_integer() and len(keys) and _span(keys) <= 4 * len(keys):
+        numbers = (keys.cast(pl.Int64) - _least(keys)).to_numpy()
+        present = np.flatnonzero(np.bincount(numbers))
+        if len(present) <= int(numbers.max()):
+            numbers = np.searchsorted(present, numbers)
+        return numbers, (pl.Series(present) + _least(keys)).cast(keys.dtype)
+    fresh = pl.Categorical(pl.Categories.random())  # its own dictionary: codes do not depend on what was read before
+    codes = keys.cast(pl.String).cast(fresh).to_physical().to_numpy().astype(np.int64)
+    first = np.empty(int(codes.max()) + 1 if len(codes) else 0, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return codes, keys.gather(first)
 
 
-def _bits(largest: int) -> int:
-    return max(1, int(largest).bit_length())
+def _span(values: pl.Series) -> int:
+    most = values.max()
+    return (most if isinstance(most, int) else 0) - _least(values)
 
 
-def _sort(conversation: Ints, seq: Ints, second: Ints, customer: Bools) -> Ordered:
+def _bits(values: Ints) -> int:
+    return max(1, int(values.max()).bit_length() if len(values) else 1)
+
+
+def _least(values: pl.Series) -> int:
+    least = values.min()
+    return least if isinstance(least, int) else 0
+
+
+def _sort(conversation: Ints, seq: pl.Series, sent_at: pl.Series, customer: Bools) -> Ordered:
     """Order by conversation and seq: one np.sort of packed keys, or a lexsort when 64 bits do not hold them."""
-    if not len(seq):
-        return Ordered(conversation, second, customer)
-    known = second != UNKNOWN
-    base = int(second[known].min()) if known.any() else 0
-    order, time = seq - int(seq.min()), np.where(known, second - base + 1, 0)
-    order_bits, time_bits = _bits(int(order.max())), _bits(int(time.max()))
-    if _bits(int(conversation.max())) + order_bits + time_bits + 1 > 64:
-        at = np.lexsort((seq, conversation))
-        return Ordered(conversation[at], second[at], customer[at])
+    second = sent_at.dt.epoch("s").cast(pl.Int64)
+    base = _least(second) - 1
+    ticks = (second.fill_null(base) - base).to_numpy()
+    order = (seq.cast(pl.Int64) - _least(seq)).to_numpy()
+    order_bits, tick_bits = _bits(order), _bits(ticks)
+    if _bits(conversation) + order_bits + tick_bits + 1 > 64:
+        at = np.lexsort((order, conversation))
+        return Ordered(conversation[at], customer[at], ticks[at], base)
     key = conversation.astype(np.uint64)
-    for part, bits in ((order, order_bits), (time, time_bits), (customer, 1)):
+    for part, bits in ((order, order_bits), (ticks, tick_bits), (customer, 1)):
         key <<= np.uint64(bits)
-        key |= part.astype(np.uint64)
-    key.sort()
-    when = ((key >> np.uint64(1)) & np.uint64((1 << time_bits) - 1)).astype(np.int64)
-    return Ordered(
-        (key >> np.uint64(order_bits + time_bits + 1)).astype(np.int64),
-        np.where(when == 0, UNKNOWN, when - 1 + base),
-        (key & np.uint64(1)).astype(np.bool_),
-    )
+        key |= part.view(np.uint64) if part.dtype == np.int64 else part.astype(np.uint64)
+    if (key[1:] < key[:-1]).any():  # an archive often holds its messages in order already
+        key.sort()
+    side = (key & np.uint64(1)).astype(np.bool_)
+    key >>= np.uint64(1)
+    sorted_ticks = (key & np.uint64((1 << tick_bits) - 1)).view(np.int64)
+    key >>= np.uint64(tick_bits + order_bits)
+    return Ordered(key.view(np.int64), side, sorted_ticks, base)
 
 
 def _rounds(lines: Ordered) -> Rounds:
@@ -189,7 +205,7 @@ def _rounds(lines: Ordered) -> Rounds:
         none = np.empty(0, dtype=np.int64)
         return Rounds(none, none, none, np.empty(0, dtype=np.bool_))
     starts = np.flatnonzero(np.r_[True, (conv[1:] != conv[:-1]) | (side[1:] != side[:-1])])
-    conv, side, second = conv[starts], side[starts], lines.second[starts]
+    conv, side, second = conv[starts], side[starts], lines.seconds(starts)
     answered = np.r_[conv[1:] == conv[:-1], False]
     reply_at = np.r_[second[1:], UNKNOWN]
     known = answered & (second != UNKNOWN) & (reply_at != UNKNOWN)
@@ -215,10 +231,6 @@ def _require(messages: pl.DataFrame) -> None:
         raise ValueError(f"messages lack the column {missing[0]!r}")
 
 
-def _seconds(sent_at: pl.Series) -> Ints:
-    return sent_at.dt.epoch("s").cast(pl.Int64).fill_null(UNKNOWN).to_numpy().astype(np.int64, copy=False)
-
-
 def conversation_metrics(messages: pl.DataFrame, definition: Definition, tz: str) -> pl.DataFrame:
     """Reply times of every conversation in ``messages`` (conversation_key, seq, role, sent_at; complete conversations).
 
@@ -226,16 +238,21 @@ def conversation_metrics(messages: pl.DataFrame, definition: Definition, tz: str
     ``untimed`` (answered, but a time is missing); ``unanswered``; ``first_reply_s`` of the first counted round,
     ``mean_reply_s``, ``max_reply_s`` over timed rounds (null without any); ``counts`` whether the conversation enters the
     platform's figure and ``good`` whether it does so well (unit first: the first round in time; unit buyer: all rounds;
-    unit round: null). Rows in order of first appearance. Raises ValueError naming a missing column.
+    unit round: null). Raises ValueError naming a missing column.
     """
     _require(messages)
     roles = ("customer", *definition.answered_by)
     codes, keys = _codes(messages["conversation_key"])
-    keep = messages["role"].is_in(roles).to_numpy()
-    parties = messages.select("seq", "role", "sent_at").filter(pl.Series(keep))
-    seq = parties["seq"].cast(pl.Int64).to_numpy()
-    customer = (parties["role"] == "customer").to_numpy()
-    lines = _sort(codes[keep], seq, _seconds(parties["sent_at"]), customer)
+    customer, seq, sent_at = messages["role"] == "customer", messages["seq"], messages["sent_at"]
+    party = messages["role"].is_in(roles)
+    if not party.all():
+        codes, customer, seq, sent_at = (
+            codes[party.to_numpy()],
+            customer.filter(party),
+            seq.filter(party),
+            sent_at.filter(party),
+        )
+    lines = _sort(codes, seq, sent_at, customer.to_numpy())
     rounds = _rounds(lines)
     return _summed(rounds, _counted(lines, rounds, definition, tz), definition, keys)
 
@@ -245,7 +262,7 @@ def _counted(lines: Ordered, rounds: Rounds, definition: Definition, tz: str) ->
     if definition.by_session:
         first = np.flatnonzero(np.diff(lines.conversation, prepend=np.int64(-1)))
         started = np.full(int(lines.conversation[-1]) + 1 if len(first) else 0, UNKNOWN, dtype=np.int64)
-        started[lines.conversation[first]] = lines.second[first]
+        started[lines.conversation[first]] = lines.seconds(first)
         counted = _in_hours(started[rounds.conversation], definition, tz)
     else:
         counted = _in_hours(rounds.asked, definition, tz)

@@ -62,10 +62,9 @@ class HyperscanEngine:
         def note(number: int, start: int, end: int, flags: int, context: object) -> None:
             append(end * count + number)
 
-        buffer = joined(texts)
-        if buffer.count(0) != len(texts) - 1:
-            texts = texts.str.replace_all("\0", "\1", literal=True)
-            buffer = joined(texts)
+        if texts.str.contains(BORDER, literal=True).any():
+            texts = texts.str.replace_all(BORDER, "\1", literal=True)
+        buffer: bytes = texts.str.join(BORDER).cast(pl.Binary).item()
         self.database.scan(buffer, match_event_handler=note)
         if not hits:
             return NONE
@@ -75,12 +74,6 @@ class HyperscanEngine:
         rows = np.searchsorted(closing, packed // count - 1, side="right")
         unique = np.unique(rows * count + packed % count)
         return np.column_stack((unique // count, unique % count))
-
-
-def joined(texts: pl.Series) -> bytes:
-    """All texts in one buffer."""
-    buffer: bytes = texts.str.join(BORDER).cast(pl.Binary).item()
-    return buffer
 
 
 class PolarsEngine:

@@ -128,6 +128,11 @@ class Matcher:
             rule.guards,
         )
 
+    @property
+    def bare(self) -> bool:
+        """Does a match alone decide?"""
+        return not (self.exclusions or self.unless or self.guards)
+
     def spans(self, text: str, candidates: Iterable[int] | None = None) -> list[Span]:
         """Breaching spans of ``text``, leftmost and longest first, none overlapping.
 

@@ -15,13 +15,14 @@ from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 
 from scoring.redline.context import PARTIES, Line, LineHit, judged, omissions
-from scoring.redline.finder import Finder
-from scoring.redline.matcher import Matcher, Piece, Span
+from scoring.redline.finder import Finder, Pairs
+from scoring.redline.matcher import Matcher, Piece
 from scoring.redline.reason import reason
-from scoring.redline.rule import Anchor, Label, Rule
+from scoring.redline.rule import Anchor, Rule
 
 MESSAGE_COLUMNS = ("conversation_key", "seq", "role", "sent_at", "text")
 HIT_SCHEMA = pl.Schema(
@@ -68,25 +69,40 @@ class Pass:
             for n, piece in enumerate(matcher.pieces):
                 owners[piece].append((rule, n))
         self.owners = list(owners.values())
-        self.finder = Finder(list(owners), engine)
+        self.pieces = list(owners)
+        self.finder = Finder(self.pieces, engine)
 
-    def spans(self, texts: pl.Series) -> Iterator[tuple[int, int, str, Span]]:
-        """(row, rule, text, span) of all breaches, exactly."""
+    def alone(self, piece: int) -> int:
+        """The rule of a piece that decides alone, without exclusions and guards; −1 when there is more to consider."""
+        (rule, _), *others = self.owners[piece]
+        return rule if not others and self.matchers[rule].bare else -1
+
+    def spans(self, texts: pl.Series) -> Iterator[tuple[int, int, int, int, str]]:
+        """(row, rule, start, end, matched) of all breaches, exactly; rows in no order."""
         pairs = self.finder.candidates(texts)
-        found = texts.gather(pairs[:, 0]).to_list()
-        last, text = -1, ""
-        wanted: dict[int, list[int]] = {}
-        for (row, piece), here in zip(pairs.tolist(), found, strict=True):
-            if row != last:
-                for rule, candidates in wanted.items():
-                    for span in self.matchers[rule].spans(text, candidates):
-                        yield last, rule, text, span
-                last, text, wanted = row, here, {}
+        if not len(pairs):
+            return
+        rows, pieces = pairs[:, 0], pairs[:, 1]
+        alone = np.array([self.alone(n) for n in range(len(self.pieces))])[pieces]
+        single = (np.diff(rows, prepend=-1) != 0) & (np.diff(rows, append=-1) != 0) & (alone >= 0)
+        said = texts.gather(rows[single]).to_list()
+        for row, piece, rule, text in zip(
+            rows[single].tolist(), pieces[single].tolist(), alone[single].tolist(), said, strict=True
+        ):
+            for match in self.pieces[piece].exact.finditer(text):
+                yield row, rule, *match.span(), match[0]
+        yield from self.considered(texts, pairs[~single])
+
+    def considered(self, texts: pl.Series, pairs: Pairs) -> Iterator[tuple[int, int, int, int, str]]:
+        """The same for messages with several candidates or rules that ask for more than a match."""
+        wanted: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for row, piece in pairs.tolist():
             for rule, n in self.owners[piece]:
-                wanted.setdefault(rule, []).append(n)
-        for rule, candidates in wanted.items():
-            for span in self.matchers[rule].spans(text, candidates):
-                yield last, rule, text, span
+                wanted[row, rule].append(n)
+        said = texts.gather([row for row, _ in wanted]).to_list()
+        for ((row, rule), candidates), text in zip(wanted.items(), said, strict=True):
+            for start, end in self.matchers[rule].spans(text, candidates):
+                yield row, rule, start, end, text[start:end]
 
 
 class Screener:
@@ -148,8 +164,10 @@ class Screener:
             spans = list(search.spans(spoken["text"].fill_null("")))
             where = spoken.select("conversation_key", "seq")[[row for row, *_ in spans]]
             found += [
-                Hit(key, rule, seq, start, end, text[start:end])
-                for (key, seq), (_, rule, text, (start, end)) in zip(where.iter_rows(), spans, strict=True)
+                Hit(key, rule, seq, start, end, matched)
+                for key, seq, (_, rule, start, end, matched) in zip(
+                    where["conversation_key"].to_list(), where["seq"].to_list(), spans, strict=True
+                )
             ]
         return found
 
@@ -210,20 +228,21 @@ class Screener:
 
     def frame(self, found: Sequence[Hit]) -> pl.DataFrame:
         """Hits as a frame with reasons, sorted by conversation, message, rule and place."""
-        why: dict[tuple[int, str], Label] = {}
-        for h in found:
-            if (h.rule, h.matched) not in why:
-                why[h.rule, h.matched] = reason(self.rules[h.rule], h.matched)
+        if not found:
+            return HIT_SCHEMA.to_frame()
+        keys, rules, seqs, starts, ends, matched = zip(*found, strict=True)
+        why = {pair: reason(self.rules[pair[0]], pair[1]) for pair in set(zip(rules, matched, strict=True))}
+        reasons = [why[pair] for pair in zip(rules, matched, strict=True)]
         columns = {
-            "conversation_key": [h.key for h in found],
-            "seq": [h.seq for h in found],
-            "rule_id": [self.rules[h.rule].id for h in found],
-            "rule_version": [self.rules[h.rule].version for h in found],
-            "start": [h.start for h in found],
-            "end": [h.end for h in found],
-            "matched": [h.matched for h in found],
-            "reason_zh": [why[h.rule, h.matched].zh for h in found],
-            "reason_en": [why[h.rule, h.matched].en for h in found],
+            "conversation_key": keys,
+            "seq": seqs,
+            "rule_id": [self.rules[n].id for n in rules],
+            "rule_version": [self.rules[n].version for n in rules],
+            "start": starts,
+            "end": ends,
+            "matched": matched,
+            "reason_zh": [r.zh for r in reasons],
+            "reason_en": [r.en for r in reasons],
         }
         return pl.DataFrame(columns, schema=HIT_SCHEMA).sort("conversation_key", "seq", "rule_id", "start", "end")
 

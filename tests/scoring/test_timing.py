@@ -123,6 +123,13 @@ def test_a_conversation_without_customer_is_listed_with_zero_rounds() -> None:
     assert metrics["mean_reply_s"].null_count() == 2
 
 
+@pytest.mark.parametrize("keys", [[7, 7, 3, 3], [-1, -1, 10**15, 10**15]], ids=["dense", "sparse"])
+def test_keys_may_be_whole_numbers(keys: list[int]) -> None:
+    chats = frame({"a": [("customer", 0), ("agent", 5)], "b": [("customer", 0), ("agent", 9)]})
+    metrics = conversation_metrics(chats.with_columns(pl.Series("conversation_key", keys)), HOUSE, TZ)
+    assert dict(metrics.select("conversation_key", "first_reply_s").iter_rows()) == {keys[0]: 5, keys[2]: 9}
+
+
 def test_empty_frame() -> None:
     empty = pl.DataFrame(schema=SCHEMA)
     for definition in DEFINITIONS.values():

@@ -100,7 +100,7 @@ def test_no_engine_loses_a_match(
     pieces = [*(phrase_piece(p, evasion) for p in phrases), *(regex_piece(p, evasion) for p in patterns)]
     if not pieces:
         return
-    found = set(map(tuple, Finder([p.search for p in pieces], engine).candidates(pl.Series(texts)).tolist()))
+    found = set(map(tuple, Finder(pieces, engine).candidates(pl.Series(texts)).tolist()))
     true = {(row, n) for row, text in enumerate(texts) for n, p in enumerate(pieces) if p.spans(text)}
     assert true <= found
 
