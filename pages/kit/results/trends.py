@@ -186,9 +186,16 @@ def result_list(page: Page, rows: pl.DataFrame, *, key: str = "behind", names: b
     picked = event["selection"]["rows"]
     if picked:
         verdict = int(rows["verdict_id"][picked[0]])
-        nav.link(page, "agent.py", _("Open this result"), agent=str(rows["agent_id"][picked[0]]), verdict=str(verdict))
+        if names:
+            nav.link(page, "agent.py", _("Open this result"), agent=str(rows["agent_id"][picked[0]]), verdict=str(verdict))
+        else:  # the agent's own page shows it: a link from a page to itself is forgotten with the next click
+            st.button(_("Open this result"), key=f"{key}_open", icon=":material/arrow_upward:", on_click=_open_here, args=(verdict,))
         return verdict
     return None
+
+
+def _open_here(verdict: int) -> None:
+    st.query_params["verdict"] = str(verdict)
 
 
 REASONS = {"certainty": N_("high risk"), "base": N_("random"), "take_all": N_("all taken"), "replacement": N_("replacement")}
