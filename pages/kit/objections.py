@@ -38,11 +38,11 @@ def show(page: Page) -> None:
 
 def _file(page: Page, verdict_id: int | None, violation_id: int | None) -> None:
     _ = page.t
-    left, right = st.columns([5, 6], gap="large")
     view = verdicts.view(page.bench, page.actor, verdict_id=verdict_id, language=_.language) if verdict_id is not None else None
     ruling = appeals.ruling_on(page.bench, page.actor, violation_id=violation_id) if view is None and violation_id is not None else None
+    heading(page, _("Object to this result") if view else _("Object to this red-line ruling"))
+    left, right = st.columns([5, 6], gap="large")
     with left:
-        st.subheader(_("Object to this result") if view else _("Object to this red-line ruling"))
         st.caption(_("Say what is wrong and where it shows in the conversation. Somebody who did not decide it will rule."))
         with st.form("appeal_form", border=False):
             criterion = _criterion(page, view) if view else None

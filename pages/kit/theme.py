@@ -77,6 +77,7 @@ _RULES = """
 .sc-score b{font-size:1.15rem;font-weight:600}
 .sc-score strong{font-size:1.15rem;font-weight:600;color:var(--sc-indigo)}
 .sc-score p{flex-basis:100%;margin:.1rem 0;font-size:.88rem;color:var(--sc-muted)}
+[data-testid="InputInstructions"]{display:none}
 .sc-number{font-size:1.5rem;font-weight:600;min-width:3.6rem;text-align:right;line-height:1.2}
 .sc-step{display:flex;gap:.6rem}
 .sc-step i{color:var(--sc-indigo)}

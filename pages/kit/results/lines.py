@@ -19,6 +19,7 @@ CSS = """<style>
 .sc-lines tr.sum td { font-weight: 600; border-bottom: 0; }
 .sc-lines tr.redline td { color: VERMILION; }
 .sc-lines tr.free td { opacity: .75; }
+.sc-lines tr.free td:last-child { white-space: normal; }
 </style>"""
 
 
