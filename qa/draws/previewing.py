@@ -140,8 +140,11 @@ def planned_frame(units: pl.DataFrame, resolved: Resolved) -> scoring_draw.Plan:
     columns = ["unit_id", "agent_id", "source"]
     if units["p"].null_count() < units.height:
         columns.append("p")
-    # a unit nobody could predict counts as the average one, also where the riskiest are picked
-    known = units.select(columns).with_columns(pl.col("p").fill_null(pl.col("p").mean())) if "p" in columns else units.select(columns)
+    known = units.select(columns)
+    if "p" in columns and known["p"].null_count():
+        # A unit nobody could predict counts as the average one, also where the riskiest are picked. Sorted first: a sum of
+        # floats depends on its order, and the draw must come out the same to the last bit when it is verified.
+        known = known.sort("unit_id").with_columns(pl.col("p").fill_null(pl.col("p").mean()))
     try:
         return scoring_draw.plan(known, design)
     except DrawError as problem:
