@@ -114,7 +114,11 @@ def test_a_small_laptop_and_a_change_to_dark(server: Server, open_as: OpenAs, sh
     assert page.evaluate("(m => m.scrollHeight - m.clientHeight)(document.querySelector('[data-testid=\"stMain\"]'))") <= 0
     for part in (".left", ".right", "footer .submit", ".row.current"):
         box = page.locator(part).first.bounding_box()
-        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 1280.5 and box["y"] >= 56 and box["y"] + box["height"] <= 800.5
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 1280.5
+        assert box["y"] >= 56
+        assert box["y"] + box["height"] <= 800.5
     shoot(page, f"desk-1280-light-{language}")
     light = page.locator(".desk").evaluate("node => getComputedStyle(node).color")
     page.emulate_media(color_scheme="dark")
