@@ -125,6 +125,7 @@ def test_hostile_text_is_text_and_find_and_characters(desk_site: Site, open_as: 
 
 def test_skip_needs_a_reason_and_help_lists_every_key(desk_site: Site, open_as: OpenAs) -> None:
     page = open_as("inspector", "/inspect", at=desk_site, language="en-GB")
+    expect(page.locator(".row.current")).to_be_focused()
     press(page, "?")
     expect(page.locator("dialog dt")).to_have_count(15)
     press(page, "Escape", "s")
