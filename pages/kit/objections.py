@@ -100,7 +100,7 @@ def _list_and_detail(page: Page) -> None:
     )
     state = "" if state == "all" else state
     found = appeals.list_appeals(page.bench, page.actor, state=state, before=_number("before"), size=PER_PAGE)
-    if not found:
+    if not found and _number("appeal") is None:
         _nothing(page, leads, state)
         return
     left, right = st.columns([3, 8], gap="large")
