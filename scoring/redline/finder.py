@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
-from scoring.redline.evasion import INVISIBLE, any_mark, folding, odd, spelled_out
+from scoring.redline.evasion import spelled_out
+from scoring.redline.lookalikes import INVISIBLE, any_mark, folding, odd
 from scoring.redline.matcher import Piece
 from scoring.redline.syntax import Chars, Node, broad, show
 from scoring.redline.utf8 import show_bytes

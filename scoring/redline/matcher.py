@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from scoring.redline.evasion import folded, phrase_node, phrase_search, plain, regex_node
+from scoring.redline.evasion import phrase_node, phrase_search, regex_node
 from scoring.redline.hazard import hazard
+from scoring.redline.lookalikes import folded, plain
 from scoring.redline.rule import Evasion, Guard, Rule, Terms
 from scoring.redline.syntax import Node, PatternError, broad, parse, rewrite, show
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import polars as pl
 
 from scoring.redline.context import Line, LineHit, judged, omissions
-from scoring.redline.evasion import INVISIBLE, any_mark, is_mark, kind, lexicon, simplified, soft, units
+from scoring.redline.evasion import units
+from scoring.redline.lookalikes import INVISIBLE, any_mark, is_mark, kind, lexicon, simplified, soft
 from scoring.redline.matcher import Matcher, disjoint
 from scoring.redline.rule import Evasion, Rule
 from scoring.redline.syntax import Chars

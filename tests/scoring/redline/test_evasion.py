@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.redline.evasion import any_mark, lexicon, spoken, traditional, width_forms
+from scoring.redline.lookalikes import any_mark, lexicon, spoken, traditional, width_forms
 from scoring.redline.matcher import phrase_piece
 from scoring.redline.rule import Evasion
 from tests.scoring.redline.reference import phrase_spans
