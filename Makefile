@@ -36,7 +36,8 @@ browser: $(STAMP)  ## the real application in Chromium; screenshots go to screen
 	@command -v chromium >/dev/null || { echo "Chromium is missing. On Debian: apt-get install chromium fonts-noto-cjk"; exit 1; }
 	@$(BIN)/python -m pytest -q -m "browser and not slow"
 
-slow: $(STAMP)  ## long tests: soak, cluster, large corpora
+slow: $(STAMP)  ## long tests: soak, cluster, the wheel in a clean environment
+	@$(BIN)/python -m pip install --quiet "distributed>=2026.1"
 	@$(BIN)/python -m pytest -q -m slow
 
 bench: bench-ingest bench-redline bench-timing bench-draw bench-trends  ## measured ratios against the named peers

@@ -330,7 +330,8 @@ def test_ranges_cover_everything_and_tear_no_conversation(tmp_path_factory: pyte
 
 @pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_gives_the_same_hits_each_once(shop: Workbench, now: datetime) -> None:
-    distributed = pytest.importorskip("distributed")
+    import distributed  # the optional extra `cluster`; `make slow` installs it
+
     put_chats(shop, many(60, 400), import_id=2)
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         victims = [worker.process.pid for worker in cluster.workers.values()]
