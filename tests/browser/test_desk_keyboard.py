@@ -146,6 +146,7 @@ def test_two_inspectors_get_different_samples_and_a_late_submit_is_refused(desk_
     expect(second.locator(".nothing p")).to_contain_text("同事")
     second.get_by_role("button", name="领取下一条").click()
     expect(second).to_have_url(desk_site.url + "/inspect?assignment=2")
+    expect(second.locator(".row.current")).to_be_focused()
     second.keyboard.press("Control+Enter")
     expect(second).to_have_url(desk_site.url + "/inspect?assignment=3")
     expect(second.locator(".msg")).to_have_count(1_000)
