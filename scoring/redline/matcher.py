@@ -45,7 +45,7 @@ CONDITION_BEFORE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Disguises:
-    """Behind which signs of disguise a piece must be searched for: see :class:`scoring.redline.finder.Finder`."""
+    """Behind which signs of disguise a piece must be searched for: see :class:`scoring.redline.finder.HyperscanFinder`."""
 
     folds: bool = False
     invisible: bool = False
@@ -60,6 +60,7 @@ class Piece:
     pattern: str
     search: Node
     behind: Disguises
+    phrase: bool
 
     @cached_property
     def exact(self) -> re.Pattern[str]:
@@ -79,7 +80,9 @@ def phrase_piece(phrase: str, evasion: Evasion) -> Piece:
     except ValueError as error:
         raise PatternError(str(error)) from None
     letters = evasion.separators and plain(phrase, evasion).isascii()
-    return piece(phrase, exact, search, Disguises(evasion.width or evasion.traditional, evasion.zero_width, letters))
+    return piece(
+        phrase, exact, search, Disguises(evasion.width or evasion.traditional, evasion.zero_width, letters), phrase=True
+    )
 
 
 @lru_cache(maxsize=10_000)
@@ -90,7 +93,7 @@ def regex_piece(pattern: str, evasion: Evasion) -> Piece:
     if reason:
         raise PatternError(reason)
     exact = regex_node(tree, evasion)
-    found = piece(pattern, exact, exact, Disguises(evasion.width or evasion.traditional))
+    found = piece(pattern, exact, exact, Disguises(evasion.width or evasion.traditional), phrase=False)
     try:
         found.exact  # noqa: B018 - compiling is the test
     except re.error as error:
@@ -98,8 +101,8 @@ def regex_piece(pattern: str, evasion: Evasion) -> Piece:
     return found
 
 
-def piece(written: str, exact: Node, search: Node, behind: Disguises) -> Piece:
-    return Piece(written, show(exact), broad(rewrite(search, folded) if behind.folds else search), behind)
+def piece(written: str, exact: Node, search: Node, behind: Disguises, *, phrase: bool) -> Piece:
+    return Piece(written, show(exact), broad(rewrite(search, folded) if behind.folds else search), behind, phrase)
 
 
 def pieces(terms: Terms, evasion: Evasion) -> tuple[Piece, ...]:

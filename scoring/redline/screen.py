@@ -19,8 +19,9 @@ import numpy as np
 import polars as pl
 
 from scoring.redline.context import PARTIES, Line, LineHit, judged, omissions
-from scoring.redline.finder import Finder, Pairs
+from scoring.redline.finder import make_finder
 from scoring.redline.matcher import Matcher, Piece
+from scoring.redline.pairs import Pairs
 from scoring.redline.reason import reason
 from scoring.redline.rule import Anchor, Rule
 
@@ -70,7 +71,7 @@ class Pass:
                 owners[piece].append((rule, n))
         self.owners = list(owners.values())
         self.pieces = list(owners)
-        self.finder = Finder(self.pieces, engine)
+        self.finder = make_finder(self.pieces, engine)
 
     def alone(self, piece: int) -> int:
         """The rule of a piece that decides alone, without exclusions and guards; −1 when there is more to consider."""

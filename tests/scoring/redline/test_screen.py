@@ -24,6 +24,7 @@ from scoring.redline import (
     Screener,
     Speaker,
     Terms,
+    fallback,
 )  # fmt: skip
 from scoring.redline import finder as finder_module
 from scoring.redline.examples import SCHEMA
@@ -153,6 +154,7 @@ def test_hits_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> Non
     texts = [("agent", t) for t in ("好", "加微信", "加", "微信", "加ＶＸ", "i d i o t", "加\u200b微信") * 5]
     whole = hits(rule("加微信", "idiot"), chat(*texts))
     monkeypatch.setattr(finder_module, "BATCH", 3)
+    monkeypatch.setattr(fallback, "BATCH", 4)
     assert hits(rule("加微信", "idiot"), chat(*texts)) == whole
     assert len(whole) == 20
 

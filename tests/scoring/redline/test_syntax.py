@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.redline.evasion import regex_node
-from scoring.redline.finder import Finder, search_errors
+from scoring.redline.finder import make_finder, search_errors
 from scoring.redline.hazard import hazard
 from scoring.redline.matcher import phrase_piece, regex_piece
 from scoring.redline.rule import Evasion
@@ -100,7 +100,7 @@ def test_no_engine_loses_a_match(
     pieces = [*(phrase_piece(p, evasion) for p in phrases), *(regex_piece(p, evasion) for p in patterns)]
     if not pieces:
         return
-    found = set(map(tuple, Finder(pieces, engine).candidates(pl.Series(texts)).tolist()))
+    found = set(map(tuple, make_finder(pieces, engine).candidates(pl.Series(texts)).tolist()))
     true = {(row, n) for row, text in enumerate(texts) for n, p in enumerate(pieces) if p.spans(text)}
     assert true <= found
 
