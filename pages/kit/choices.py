@@ -37,3 +37,9 @@ def _remember(name: str, key: str, standard: str) -> None:
         st.query_params.pop(name, None)
     else:
         st.query_params[name] = str(value)
+
+
+def number_in_address(name: str) -> int | None:
+    """The id given as `?name=12`; None when it is absent or no number."""
+    value = st.query_params.get(name, "")
+    return int(value) if value.isdecimal() and len(value) < 12 else None

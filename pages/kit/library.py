@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.kit.choices import pick
+from pages.kit.choices import number_in_address, pick
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, escape, heading, showing_errors
 from qa import cases, reports, search
@@ -46,7 +46,7 @@ def show(page: Page) -> None:
     """The whole page: the form when the address asks for a new case, else the library."""
     st.html(STYLE)
     labels = _Labels(page)
-    sample, violation = _number("sample"), _number("violation")
+    sample, violation = number_in_address("sample"), number_in_address("violation")
     if (sample is not None or violation is not None) and page.actor.may(Right.PROPOSE_CASE):
         _propose(page, labels, sample, violation)
     else:
@@ -77,14 +77,14 @@ def _library(page: Page, labels: _Labels) -> None:
     heading(page, _("Cases"), _("What good and bad conversations teach"))
     wanted, number = _filters(page, labels)
     found = search.find_cases(page.bench, page.actor, wanted, page=number, size=PER_PAGE)
-    if not found.total and _number("case") is None:
+    if not found.total and number_in_address("case") is None:
         _nothing(page, wanted)
         return
     left, right = st.columns([4, 8], gap="large")
     with left:
         _list(page, labels, found, number)
     with right:
-        shown = _number("case") or found.hits[0].id if found.hits else _number("case")
+        shown = number_in_address("case") or found.hits[0].id if found.hits else number_in_address("case")
         if shown is not None:
             with showing_errors(page):
                 _detail(page, labels, cases.get(page.bench, page.actor, shown))
@@ -108,7 +108,7 @@ def _filters(page: Page, labels: _Labels) -> tuple[CaseFilter, int]:
     if st.session_state.get("case_filter") not in (None, wanted):
         _first_page()  # another question: its first page, and no case chosen yet
     st.session_state["case_filter"] = wanted
-    return wanted, max(_number("page") or 1, 1)
+    return wanted, max(number_in_address("page") or 1, 1)
 
 
 def _choice(place: DeltaGenerator, label: str, name: str, options: list[str], show: Callable[[str], str], anything: str | None) -> str:
@@ -162,11 +162,6 @@ def _turn() -> None:
     st.query_params["page"] = str(st.session_state["case_pages"])
     if "case" in st.query_params:
         del st.query_params["case"]
-
-
-def _number(name: str) -> int | None:
-    value = st.query_params.get(name, "")
-    return int(value) if value.isdecimal() and len(value) < 12 else None
 
 
 # one case

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.kit.choices import pick
+from pages.kit.choices import number_in_address, pick
 from pages.kit.desk import TranscriptView, transcript
 from pages.kit.guard import Page
 from pages.kit.results.lines import lines_table, proofs
@@ -25,7 +25,7 @@ PER_PAGE = 15
 
 def show(page: Page) -> None:
     """The whole page: the form when the address names a result or case file, else list and detail."""
-    verdict, violation = _number("verdict"), _number("violation")
+    verdict, violation = number_in_address("verdict"), number_in_address("violation")
     if page.actor.may(Right.ANSWER) and (verdict is not None or violation is not None):
         with showing_errors(page):
             _file(page, verdict, violation)
@@ -99,8 +99,8 @@ def _list_and_detail(page: Page) -> None:
         label_visibility="collapsed", required=True,
     )
     state = "" if state == "all" else state
-    found = appeals.list_appeals(page.bench, page.actor, state=state, before=_number("before"), size=PER_PAGE)
-    if not found and _number("appeal") is None:
+    found = appeals.list_appeals(page.bench, page.actor, state=state, before=number_in_address("before"), size=PER_PAGE)
+    if not found and number_in_address("appeal") is None:
         _nothing(page, leads, state)
         return
     left, right = st.columns([3, 8], gap="large")
@@ -112,7 +112,7 @@ def _list_and_detail(page: Page) -> None:
         if len(found) == PER_PAGE:
             st.button(_("Show more"), key="appeal_more", on_click=_more, args=(found[-1].id,))
     with right, showing_errors(page):
-        shown = _number("appeal")
+        shown = number_in_address("appeal")
         _detail(page, appeals.get(page.bench, page.actor, shown) if shown is not None else found[0])
 
 
@@ -197,8 +197,3 @@ def _more(last: int) -> None:
     st.query_params["before"] = str(last)
     if "appeal" in st.query_params:
         del st.query_params["appeal"]
-
-
-def _number(name: str) -> int | None:
-    value = st.query_params.get(name, "")
-    return int(value) if value.isdecimal() and len(value) < 12 else None

@@ -79,7 +79,7 @@ def load(bench: Workbench, *, now: datetime, seed: str = SEED, scale: float = 1.
     _roster(bench, now, people)
     users = _accounts(bench, _monday(bench, last_day, 0), people)
     tell(0.30, N_("Screening"))
-    screened = screening.screen(bench, SYSTEM, now=now)
+    screening.screen(bench, SYSTEM, now=now)
     violations.open_suspected(bench, SYSTEM, now=now)
     rubric = rubrics.get(bench, users[LEAD].actor, rubric_id).rubric
     inspected = _history(bench, users, truth, rubric, seed, last_day, now, tell)
@@ -93,7 +93,7 @@ def load(bench: Workbench, *, now: datetime, seed: str = SEED, scale: float = 1.
     tell(1.0, N_("Demo data is ready"))
     snapshot = bench.archive.at()
     return Loaded(
-        snapshot.count("conversations"), snapshot.count("messages"), getattr(screened, "hits", snapshot.count("hits")), WEEKS, inspected, cases_made
+        snapshot.count("conversations"), snapshot.count("messages"), snapshot.count("hits"), WEEKS, inspected, cases_made
     )
 
 

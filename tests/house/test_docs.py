@@ -1,4 +1,4 @@
-"""Every setting, command and page is documented. (Nothing is asked of a README that is not written yet.)"""
+"""Every setting, command and page is documented."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ def documentation() -> str:
     """README and everything under `docs/`, as one text."""
     files = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return "\n".join(path.read_text("utf-8") for path in files if path.exists())
-
-
-README = (ROOT / "README.md").read_text("utf-8") if (ROOT / "README.md").exists() else ""
 
 
 def commands() -> list[str]:
