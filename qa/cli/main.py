@@ -28,6 +28,8 @@ from qa.i18n import N_, Translator
 from qa.workbench import Workbench
 
 NOT_COMMANDS = {"main", "output"}
+#: Commands that do not bear their module's name. A line that names its command loads no other module: some need seconds.
+HOMES = {"restore": "backup", "verify-draw": "draw", "init": "house", "upgrade": "house", "doctor": "house", "import": "importing"}
 
 
 class Opener:
@@ -87,12 +89,14 @@ def program_version() -> str:
         return "0"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line with every command module found in `qa.cli`."""
+def parser(named: str = "") -> argparse.ArgumentParser:
+    """The command line: of the command `named`, or whole, with every command module found in `qa.cli`."""
     root = _Parser(prog="spotcheck", parents=[_common()], description=_("Quality inspection of customer service, honestly sampled."))
     root.add_argument("--version", action="version", version=f"spotcheck {program_version()}")
     subparsers = root.add_subparsers(title=_("commands"), dest="command", metavar=_("COMMAND"), required=True)
-    for module in sorted(m.name for m in pkgutil.iter_modules(qa.cli.__path__) if m.name not in NOT_COMMANDS):
+    modules = sorted(m.name for m in pkgutil.iter_modules(qa.cli.__path__) if m.name not in NOT_COMMANDS)
+    home = HOMES.get(named, named)
+    for module in [home] if home in modules else modules:
         add = getattr(importlib.import_module(f"qa.cli.{module}"), "add", None)
         if add is not None:
             add(subparsers)
@@ -126,7 +130,8 @@ class _Inheriting:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 well done, 2 wrong input, 3–7 see `qa.errors`, 130 interrupted."""
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = parser(words[0] if words else "").parse_args(words)
     out = Output(Translator(terminal_language()), as_json=getattr(args, "json", False))
     args.json = out.as_json
     opener: Opener | None = None

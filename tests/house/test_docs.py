@@ -19,14 +19,21 @@ def documentation() -> str:
     return "\n".join(path.read_text("utf-8") for path in files if path.exists())
 
 
-def commands() -> list[str]:
-    """Names of all commands."""
-    actions = [action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)]
+def commands(named: str = "") -> list[str]:
+    """Names of all commands, or of those that a line with `named` knows."""
+    actions = [action for action in parser(named)._actions if isinstance(action, argparse._SubParsersAction)]
     return sorted(actions[0].choices)
 
 
 def test_commands_are_found() -> None:
     assert {"init", "serve", "doctor", "user", "backup", "restore", "upgrade"} <= set(commands())
+
+
+def test_a_command_is_found_without_loading_the_others() -> None:
+    every = commands()
+    for name in every:
+        alone = commands(name)
+        assert name in alone and len(alone) < len(every) / 2, name
 
 
 def test_every_setting_is_documented() -> None:
