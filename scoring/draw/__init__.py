@@ -15,9 +15,18 @@ put the draw on record. A unit is a row with unit_id, agent_id and source; predi
 
 from scoring.draw.assignment import Assignment, assign
 from scoring.draw.design import Design, DrawError, Intensity, IntensityRules, Quota, ResidualModel, intensities
-from scoring.draw.large import SCREENED_ALGORITHM, large_receipt, screen_numbers, select_large, verify_large
+from scoring.draw.large import (
+    SCREENED_ALGORITHM,
+    agent_sizes,
+    differences,
+    large_receipt,
+    numbers_hash,
+    screen_numbers,
+    select_large,
+    verify_large,
+)
 from scoring.draw.permanent import commit, frame_hash, permanent_numbers, probability_hash, uniforms
-from scoring.draw.planning import Plan, Preview, Shortage, plan, preview
+from scoring.draw.planning import Plan, Preview, Shortage, plan, plan_sizes, preview, preview_sizes
 from scoring.draw.receipts import Count, Difference, Pick, Receipt, make_receipt, verify
 from scoring.draw.selection import ALGORITHM, ALGORITHM_VERSION, Replacement, picks, replace, select
 from scoring.draw.share import ModelRecord, Trade, automatic_share, largest_allowed, trade_off
@@ -43,18 +52,23 @@ __all__ = [
     "ResidualModel",
     "Shortage",
     "Trade",
+    "agent_sizes",
     "assign",
     "automatic_share",
     "commit",
+    "differences",
     "frame_hash",
     "intensities",
     "large_receipt",
     "largest_allowed",
     "make_receipt",
+    "numbers_hash",
     "permanent_numbers",
     "picks",
     "plan",
+    "plan_sizes",
     "preview",
+    "preview_sizes",
     "probability_hash",
     "replace",
     "screen_numbers",

@@ -1,7 +1,7 @@
 """Draws from tens of millions of units in bounded memory: a cheap keyed screen first, the ordinary draw on what passes.
 
-Owns the screen and the two-pass streaming draw. Refuses predictions and pools: it gives every unit of an agent the same
-chance, which is what a frame this large is drawn with when nothing has been predicted for it.
+Owns the screen, the streaming draw and its receipt. Refuses predictions and pools: it gives every unit of an agent the
+same chance, which is what a frame this large is drawn with when nothing has been predicted for it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scoring.draw.design import DrawError
 from scoring.draw.permanent import commit, permanent_numbers
 from scoring.draw.receipts import Count, Difference, Pick, Receipt
+from scoring.draw.selection import Replacement
 
 SCREENED_ALGORITHM = "hmac-sha256-pareto-screened"
 
@@ -89,37 +90,55 @@ def screen_limit(size: int, count: int) -> int:
     return 2**64 - 1 if expected >= count else (expected << 64) // count
 
 
-def select_large(frame: pl.LazyFrame, per_agent: int, seed: str, batch: int = 250_000) -> pl.DataFrame:
+def agent_sizes(frame: pl.LazyFrame, per_agent: int | None = None) -> pl.DataFrame:
+    """Count the units of every agent in one streaming pass: agent_id, count and, when ``per_agent`` is given, take."""
+    sizes = frame.group_by("agent_id").agg(count=pl.len().cast(pl.Int64)).collect(engine="streaming").sort("agent_id")
+    return sizes if per_agent is None else sizes.with_columns(take=pl.lit(per_agent, pl.Int64))
+
+
+def select_large(
+    frame: pl.LazyFrame, per_agent: int | pl.DataFrame, seed: str, batch: int = 250_000, numbers: list[Words] | None = None
+) -> pl.DataFrame:
     """Draw ``per_agent`` units of every agent from a lazy frame of any size with unit_id and agent_id.
 
     Two passes: units per agent, then the screen; the n smallest permanent numbers among those that pass are picked. Equal
-    chances n/N by symmetry, exact sizes, no dependence on the order of rows or on batches. Returns the units that passed,
-    sorted by agent and rank: unit_id, agent_id, reason, pi, u, rank, count (units of the agent), picked; those not picked
-    are the replacements in waiting. Agents with at most ``per_agent`` units are taken completely.
+    chances n/N by symmetry, exact sizes, no dependence on the order of rows or on batches. ``per_agent`` may be the result
+    of ``agent_sizes`` with a column take of its own: sizes of each agent, and one pass less. ``numbers`` collects the
+    screening numbers of all units, of which ``numbers_hash`` makes the frame's hash. Returns the units that passed, sorted
+    by agent and rank: unit_id, agent_id, reason, pi, u, rank, count (units of the agent), picked; those not picked are the
+    replacements in waiting. Agents with no more units than wanted are taken completely.
     """
-    sizes = frame.group_by("agent_id").agg(count=pl.len().cast(pl.Int64)).collect(engine="streaming").sort("agent_id")
+    sizes = agent_sizes(frame, per_agent) if isinstance(per_agent, int) else per_agent.sort("agent_id")
     if sizes["agent_id"].null_count():
         raise DrawError("missing_id", "expected every unit to have an agent_id; found empty ones")
-    limits = [screen_limit(per_agent, count) for count in sizes["count"]]
-    sizes = sizes.with_columns(limit=pl.Series(limits, dtype=pl.UInt64))
-    passed = pl.concat(list(_passing(frame, sizes, seed, batch)))
+    limits = [screen_limit(take, count) for take, count in sizes.select("take", "count").iter_rows()]
+    sizes = sizes.select("agent_id", "count", "take", limit=pl.Series(limits, dtype=pl.UInt64))
+    passed = pl.concat(list(_passing(frame, sizes, seed, batch, numbers)))
     if passed["unit_id"].null_count() or passed["unit_id"].n_unique() != passed.height:
         raise DrawError("repeated_id", "expected every unit once and with an id")
-    drawn = _rank(passed.join(sizes.drop("limit"), on="agent_id"), per_agent, seed)
-    short = drawn.group_by("agent_id").agg(pl.col("picked").sum(), pl.col("count").first())
-    if short.filter(pl.col("picked") < pl.min_horizontal("count", pl.lit(per_agent))).height:
+    drawn = _rank(passed.join(sizes.drop("limit"), on="agent_id"), seed)
+    found = drawn.group_by("agent_id").agg(pl.col("picked").sum())
+    wanted = sizes.join(found, on="agent_id", how="left").select(
+        short=pl.min_horizontal("count", "take") > pl.col("picked").fill_null(0)
+    )
+    if wanted["short"].any():
         raise DrawError("screen", "too few units passed the screen; draw with another seed")
     return drawn
 
 
-def _passing(frame: pl.LazyFrame, sizes: pl.DataFrame, seed: str, batch: int) -> Iterator[pl.DataFrame]:
+def _passing(
+    frame: pl.LazyFrame, sizes: pl.DataFrame, seed: str, batch: int, numbers: list[Words] | None
+) -> Iterator[pl.DataFrame]:
     """Units below their agent's limit. A common limit sorts out most rows before any agent is looked up."""
     limit = sizes["limit"]
-    common = int(np.quantile(limit.to_numpy().astype(np.float64), 0.99))
+    common = int(np.quantile(limit.to_numpy().astype(np.float64), 0.99)) if len(limit) else 0
     small = sizes.filter(pl.col("limit") > common)["agent_id"]
     lookup = sizes.select("agent_id", "limit")
+    yield pl.DataFrame(schema={"unit_id": pl.String, "agent_id": pl.String})
     for rows in frame.select("unit_id", "agent_id").collect_batches(chunk_size=batch, maintain_order=False):
         h = screen_numbers(seed, rows["unit_id"])
+        if numbers is not None:
+            numbers.append(h)
         keep = h <= np.uint64(min(common, 2**64 - 1))
         if len(small):
             keep |= rows["agent_id"].is_in(small.implode()).to_numpy()
@@ -128,53 +147,78 @@ def _passing(frame: pl.LazyFrame, sizes: pl.DataFrame, seed: str, batch: int) ->
         yield near.filter(pl.col("h") <= pl.col("limit")).select("unit_id", "agent_id")
 
 
-def _rank(passed: pl.DataFrame, per_agent: int, seed: str) -> pl.DataFrame:
+def _rank(passed: pl.DataFrame, seed: str) -> pl.DataFrame:
     u = pl.Series(permanent_numbers(seed, passed["unit_id"]))
     ranked = passed.with_columns(u=u).sort("agent_id", "u", "unit_id")
     return ranked.with_columns(
         rank=pl.int_range(1, pl.len() + 1).over("agent_id"),
-        pi=pl.min_horizontal(per_agent / pl.col("count"), 1.0),
-        reason=pl.when(pl.col("count") <= per_agent).then(pl.lit("take_all")).otherwise(pl.lit("base")),
-    ).select("unit_id", "agent_id", "reason", "pi", "u", "rank", "count", picked=pl.col("rank") <= per_agent)
+        pi=pl.min_horizontal(pl.col("take") / pl.col("count"), 1.0),
+        reason=pl.when(pl.col("count") <= pl.col("take")).then(pl.lit("take_all")).otherwise(pl.lit("base")),
+    ).select("unit_id", "agent_id", "reason", "pi", "u", "rank", "count", picked=pl.col("rank") <= pl.col("take"))
+
+
+def numbers_hash(numbers: Sequence[Words]) -> str:
+    """Return the frame's hash of a screened draw: SHA-256 over the sorted screening numbers of all units, 8 bytes each, big
+    endian. It stands for the sorted ids, whose sorting would cost more than the draw."""
+    everything = np.concatenate([*numbers, np.empty(0, np.uint64)])
+    everything.sort()
+    digest = hashlib.sha256()
+    for start in range(0, len(everything), 1_000_000):
+        digest.update(everything[start : start + 1_000_000].astype(">u8").tobytes())
+    return digest.hexdigest()
 
 
 def large_receipt(
-    drawn: pl.DataFrame, seed: str, *, archive_version: str, source: str = "chat", commitment: str | None = None
-) -> Receipt:
-    """Write the receipt of a large draw. The archive version alone pins the frame: both hashes stay empty."""
-    sizes = drawn.group_by("agent_id").agg(pl.col("count").first(), pl.col("picked").sum()).sort("agent_id")
-    chosen = drawn.filter("picked").sort("unit_id").select("unit_id", "agent_id", "reason", "pi", "u", "rank")
+    drawn: pl.DataFrame, seed: str, *, archive_version: str, source: str = "chat", commitment: str | None = None,
+    frame_hash: str = "", replacements: Sequence[Replacement] = (),
+) -> Receipt:  # fmt: skip
+    """Write the receipt of a large draw. ``drawn`` may hold several sources in a column of that name. Without a
+    ``frame_hash`` (see ``numbers_hash``) the archive version alone pins the frame; π is n/N of the counts, not hashed."""
+    rows = drawn if "source" in drawn.columns else drawn.with_columns(source=pl.lit(source))
+    sizes = (
+        rows.group_by("source", "agent_id").agg(pl.col("count").first(), pl.col("pi").first()).sort("source", "agent_id")
+    )
+    chosen = rows.filter("picked").sort("unit_id").select("unit_id", "agent_id", "source", "reason", "pi", "u", "rank")
     return Receipt(
         algorithm=SCREENED_ALGORITHM,
         algorithm_version=1,
         archive_version=archive_version,
-        frame_hash="",
+        frame_hash=frame_hash,
         probability_hash="",
         model_version="",
         seed=seed,
         commitment=commit(seed) if commitment is None else commitment,
         units=int(sizes["count"].sum()),
         reviews=chosen.height,
-        counts=tuple(Count(source, agent, count, 0, picked) for agent, count, picked in sizes.iter_rows()),
-        picks=tuple(Pick(source=source, **row) for row in chosen.iter_rows(named=True)),
+        counts=tuple(Count(of, agent, count, 0, round(count * pi)) for of, agent, count, pi in sizes.iter_rows()),
+        picks=tuple(Pick(**row) for row in chosen.iter_rows(named=True)),
+        replacements=tuple(replacements),
     )
 
 
 def verify_large(receipt: Receipt, frame: pl.LazyFrame) -> tuple[Difference, ...]:
-    """Draw again from the frame at the receipt's archive version and return every difference; empty means equal."""
+    """Draw again from the frame (of one source) at the receipt's archive version and return every difference; empty means
+    equal."""
     per_agent = max((count.ranked for count in receipt.counts), default=0)
     drawn = select_large(frame, per_agent, receipt.seed)
-    again = large_receipt(drawn, receipt.seed, archive_version=receipt.archive_version)
+    return differences(receipt, large_receipt(drawn, receipt.seed, archive_version=receipt.archive_version))
+
+
+def differences(stated: Receipt, again: Receipt) -> tuple[Difference, ...]:
+    """Compare a receipt with that of the same draw made again, replacements included."""
     found = [
-        Difference(name, "", str(getattr(receipt, name)), str(getattr(again, name)))
-        for name in ("algorithm", "commitment", "units", "reviews")
-        if getattr(receipt, name) != getattr(again, name)
+        Difference(name, "", str(getattr(stated, name)), str(getattr(again, name)))
+        for name in ("algorithm", "units", "reviews", "frame_hash", "probability_hash")
+        if getattr(stated, name) != getattr(again, name)
     ]
-    found += [Difference("count", c.agent_id, "stated", "absent") for c in set(receipt.counts) - set(again.counts)]
-    stated, drawn_again = {p.unit_id: p for p in receipt.picks}, {p.unit_id: p for p in again.picks}
-    for unit in sorted(stated.keys() | drawn_again.keys()):
-        if stated.get(unit) != drawn_again.get(unit):
-            found.append(
-                Difference("pick", unit, str(stated.get(unit, "absent")), str(drawn_again.get(unit, "absent")))
-            )
+    if stated.commitment != commit(stated.seed):
+        found.insert(0, Difference("commitment", "", stated.commitment, commit(stated.seed)))
+    for what, left, right in (
+        ("count", {f"{c.source} {c.agent_id}": c for c in stated.counts}, {f"{c.source} {c.agent_id}": c for c in again.counts}),
+        ("pick", {p.unit_id: p for p in stated.picks}, {p.unit_id: p for p in again.picks}),
+        ("replacement", {r.unit_id: r for r in stated.replacements}, {r.unit_id: r for r in again.replacements}),
+    ):  # fmt: skip
+        for key in sorted(left.keys() | right.keys()):
+            if left.get(key) != right.get(key):  # type: ignore[attr-defined]
+                found.append(Difference(what, key, str(left.get(key, "absent")), str(right.get(key, "absent"))))  # type: ignore[attr-defined]
     return tuple(found)

@@ -71,7 +71,7 @@ def plan(frame: pl.DataFrame, design: Design, history: pl.DataFrame | None = Non
     Without ``p`` every unit of an agent has the same chance. ``history`` sets intensities, see ``intensities``. Sources
     without a quota are left out. Raises ``DrawError`` for ids that are missing or repeated and for p outside 0…1.
     """
-    units = _checked(frame).filter(pl.col("source").is_in([q.source for q in design.quotas]))
+    units = checked_frame(frame).filter(pl.col("source").is_in([q.source for q in design.quotas]))
     if units.is_empty():
         raise DrawError("empty_frame", "expected at least one unit in the frame; found none")
     levels = intensities(units["agent_id"].unique(), design, history)
@@ -79,14 +79,17 @@ def plan(frame: pl.DataFrame, design: Design, history: pl.DataFrame | None = Non
     parts = [_plan_source(part, q, design, levels) for part, q in by_source if part.height]
     planned = pl.concat([part[0] for part in parts]).sort("unit_id")
     sizes = pl.concat([part[1] for part in parts]).sort("source", "agent_id")
+    return Plan(design, planned, sizes, _shortages(sizes), frame_hash(planned["unit_id"]))
+
+
+def _shortages(sizes: pl.DataFrame) -> tuple[Shortage, ...]:
     short = sizes.filter(pl.col("wanted") > pl.col("frame") - pl.col("pool"))
-    shortages = tuple(
+    return tuple(
         Shortage(r["source"], r["agent_id"], r["wanted"], r["frame"] - r["pool"]) for r in short.iter_rows(named=True)
     )
-    return Plan(design, planned, sizes, shortages, frame_hash(planned["unit_id"]))
 
 
-def _checked(frame: pl.DataFrame) -> pl.DataFrame:
+def checked_frame(frame: pl.DataFrame) -> pl.DataFrame:
     """Return unit_id, agent_id, source, p and risk, sorted by unit id, or say what is wrong with the frame."""
     missing = [name for name in ("unit_id", "agent_id") if name not in frame.columns]
     if missing:
@@ -111,22 +114,65 @@ def _checked(frame: pl.DataFrame) -> pl.DataFrame:
     return units
 
 
-def _plan_source(
-    units: pl.DataFrame, quota: Quota, design: Design, levels: dict[str, Intensity]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+@dataclass(frozen=True, slots=True)
+class Strata:
+    """One source as arrays, whatever share goes to the pool: agents in the order nobody chose, the agent's number of every
+    unit, units per agent, reviews wished for, size measure and, where risks are known, the riskiest units first."""
+
+    order: list[str]
+    stratum: NDArray[np.int64]
+    count: NDArray[np.int64]
+    wish: NDArray[np.float64]
+    size: NDArray[np.float64]
+    riskiest: NDArray[np.int64] | None
+
+    def allot(self, share: float, weight_cap: float) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]:
+        """Return who is in the pool, the reviews each agent's base sample wants, and every unit's probability."""
+        in_pool, base_wish = self._pool(share)
+        left = self.count - np.bincount(self.stratum[in_pool], minlength=len(self.order))
+        wanted = _wanted(self.wish, base_wish, left)
+        pi = np.ones(len(self.stratum))
+        pi[~in_pool] = inclusion(self.stratum[~in_pool], self.size[~in_pool], wanted, weight_cap)
+        return in_pool, wanted, pi
+
+    def _pool(self, share: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Return who is in the certainty pool (the riskiest of the team) and what remains of each agent's quota."""
+        in_pool = np.zeros(len(self.stratum), dtype=bool)
+        finite = np.where(np.isinf(self.wish), 0.0, self.wish)
+        total = finite.sum()
+        size = round(share * total)
+        if size == 0:
+            return in_pool, finite
+        if self.riskiest is None:
+            raise DrawError("no_risk", "expected a column p or risk for every unit when a pool is asked for")
+        in_pool[self.riskiest[:size]] = True
+        return in_pool, finite * (1.0 - in_pool.sum() / total)
+
+
+def strata(
+    units: pl.DataFrame, quota: Quota, design: Design, levels: dict[str, Intensity], *, pool: bool
+) -> Strata:
+    """Arrange the units of one source (unit_id, agent_id, p, risk; sorted by unit id); with ``pool`` also by risk."""
     order = salted_order(f"{design.period}|{quota.source}", units["agent_id"].unique().to_list())
     number = {agent: k for k, agent in enumerate(order)}
     stratum = units["agent_id"].replace_strict(number, return_dtype=pl.Int64).to_numpy().astype(np.int64)
-    count = np.bincount(stratum, minlength=len(order))
     wish = np.array([_wish(quota, levels[agent]) for agent in order])
-    in_pool, base_wish = _pool(units, quota, stratum, wish)
-    left = count - np.bincount(stratum[in_pool], minlength=len(order))
-    finite = np.where(np.isinf(wish), 0.0, base_wish)
-    wanted = np.where(np.isinf(wish), left, at_least_one(allocate(finite), finite, left))
-    pi = np.ones(units.height)
-    pi[~in_pool] = inclusion(stratum[~in_pool], _size(units, design.residual)[~in_pool], wanted, design.weight_cap)
-    everything = (wanted >= left)[stratum]
-    role = np.where(in_pool, POOL, np.where(everything, TAKE_ALL, BASE))
+    riskiest = None
+    if pool and not units["risk"].null_count():
+        # Units of agents who are reviewed completely anyway need no place in the pool.
+        eligible = np.flatnonzero(~np.isinf(wish)[stratum])
+        riskiest = eligible[np.argsort(-units["risk"].to_numpy()[eligible], kind="stable")]
+    count = np.bincount(stratum, minlength=len(order))
+    return Strata(order, stratum, count, wish, _size(units, design.residual), riskiest)
+
+
+def _plan_source(
+    units: pl.DataFrame, quota: Quota, design: Design, levels: dict[str, Intensity]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    made = strata(units, quota, design, levels, pool=quota.pool_share > 0)
+    in_pool, wanted, pi = made.allot(quota.pool_share, design.weight_cap)
+    left = made.count - np.bincount(made.stratum[in_pool], minlength=len(made.order))
+    everything = (wanted >= left)[made.stratum]
     planned = units.select(
         "unit_id",
         "agent_id",
@@ -134,23 +180,56 @@ def _plan_source(
         stratum=pl.when(pl.Series(in_pool))
         .then(pl.lit(f"{quota.source}|pool"))
         .otherwise(pl.concat_str([pl.lit(quota.source), pl.lit("|"), pl.col("agent_id")])),
-        role=pl.Series(role.tolist(), dtype=pl.String),
+        role=pl.when(pl.Series(in_pool)).then(pl.lit(POOL)).when(pl.Series(everything)).then(pl.lit(TAKE_ALL)).otherwise(pl.lit(BASE)),
         pi=pl.Series(pi),
         p=pl.col("p"),
-    )
-    sizes = pl.DataFrame(
+    )  # fmt: skip
+    return planned, _sizes(quota.source, made.order, levels, made.count, made.count - left, wanted)
+
+
+def _sizes(
+    source: str, order: list[str], levels: dict[str, Intensity], count: NDArray[np.int64], pool: NDArray[np.int64],
+    wanted: NDArray[np.int64],
+) -> pl.DataFrame:  # fmt: skip
+    return pl.DataFrame(
         {
-            "source": [quota.source] * len(order),
+            "source": [source] * len(order),
             "agent_id": order,
             "intensity": [levels[agent].value for agent in order],
             "frame": count,
-            "pool": count - left,
-            "base": np.minimum(wanted, left),
+            "pool": pool,
+            "base": np.minimum(wanted, count - pool),
             "wanted": wanted,
         },
         schema_overrides=dict.fromkeys(("frame", "pool", "base", "wanted"), pl.Int64),
     )
-    return planned, sizes
+
+
+def plan_sizes(counts: pl.DataFrame, design: Design, history: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Reviews of every agent from the number of units alone, where nothing is predicted: what ``plan`` gives as ``sizes``.
+
+    ``counts`` has source, agent_id and frame (units). For frames too large to hold; draw with ``select_large``.
+    """
+    levels = intensities(counts["agent_id"].unique(), design, history)
+    parts = []
+    for quota in design.quotas:
+        if quota.pool_share:
+            raise DrawError("no_risk", "expected a column p or risk for every unit when a pool is asked for")
+        known = dict(counts.filter(pl.col("source") == quota.source).select("agent_id", "frame").iter_rows())
+        order = salted_order(f"{design.period}|{quota.source}", known)
+        count = np.array([known[agent] for agent in order], dtype=np.int64)
+        wish = np.array([_wish(quota, levels[agent]) for agent in order])
+        wanted = _wanted(wish, np.where(np.isinf(wish), 0.0, wish), count)
+        parts.append(_sizes(quota.source, order, levels, count, np.zeros_like(count), wanted))
+    sizes = pl.concat(parts).sort("source", "agent_id")
+    if sizes.is_empty():
+        raise DrawError("empty_frame", "expected at least one unit in the frame; found none")
+    return sizes
+
+
+def _wanted(wish: NDArray[np.float64], base_wish: NDArray[np.float64], left: NDArray[np.int64]) -> NDArray[np.int64]:
+    finite = np.where(np.isinf(wish), 0.0, base_wish)
+    return np.where(np.isinf(wish), left, at_least_one(allocate(finite), finite, left))
 
 
 def _wish(quota: Quota, level: Intensity) -> float:
@@ -166,25 +245,6 @@ def _size(units: pl.DataFrame, model: ResidualModel) -> NDArray[np.float64]:
     return np.maximum(size, 1e-6 * size.max()) if size.max() > 0 else np.ones(units.height)
 
 
-def _pool(
-    units: pl.DataFrame, quota: Quota, stratum: NDArray[np.int64], wish: NDArray[np.float64]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return who is in the certainty pool (the riskiest of the team) and what remains of each agent's quota."""
-    in_pool = np.zeros(units.height, dtype=bool)
-    finite = np.where(np.isinf(wish), 0.0, wish)
-    total = finite.sum()
-    size = round(quota.pool_share * total)
-    if size == 0:
-        return in_pool, finite
-    if units["risk"].null_count():
-        raise DrawError("no_risk", "expected a column p or risk for every unit when a pool is asked for")
-    # Units of agents who are reviewed completely anyway need no place in the pool.
-    eligible = np.flatnonzero(~np.isinf(wish)[stratum])
-    riskiest = np.argsort(-units["risk"].to_numpy()[eligible], kind="stable")[:size]
-    in_pool[eligible[riskiest]] = True
-    return in_pool, finite * (1.0 - in_pool.sum() / total)
-
-
 def preview(planned: Plan) -> Preview:
     """Return the figures shown before publishing: counts, violations to expect, interval widths to expect, shortages.
 
@@ -196,23 +256,32 @@ def preview(planned: Plan) -> Preview:
     ).with_columns(
         noise=pl.when(pl.col("pi") > 0).then((1 - pl.col("pi")) / pl.col("pi") * pl.col("variance")).otherwise(0.0)
     )
+    sums = frame.group_by("source", "agent_id").agg(
+        expected_found=(pl.col("pi") * pl.col("p0")).sum(), mean_p=pl.col("p0").mean(), noise=pl.col("noise").sum()
+    )
+    uncovered = tuple(frame.filter(pl.col("pi") == 0)["agent_id"].unique().sort())
+    return _promise(planned.sizes.join(sums, on=["source", "agent_id"]), planned.shortages, uncovered)
+
+
+def preview_sizes(sizes: pl.DataFrame, design: Design) -> Preview:
+    """The figures of a plan made by ``plan_sizes``: equal chances within agents, nothing predicted."""
+    pi = pl.col("base") / pl.col("frame")
+    noise = pl.when(pi > 0).then((1 - pi) / pi * pl.col("frame") * design.residual.a).otherwise(0.0)
+    uncovered = tuple(sizes.filter(pl.col("base") == 0)["agent_id"].unique().sort())
+    return _promise(sizes.with_columns(expected_found=0.0, mean_p=0.0, noise=noise), _shortages(sizes), uncovered)
+
+
+def _promise(sums: pl.DataFrame, shortages: tuple[Shortage, ...], uncovered: tuple[str, ...]) -> Preview:
     agents = (
-        frame.group_by("source", "agent_id")
-        .agg(
-            expected_found=(pl.col("pi") * pl.col("p0")).sum(),
-            mean_p=pl.col("p0").mean(),
-            noise=pl.col("noise").sum(),
-        )
-        .join(planned.sizes, on=["source", "agent_id"])
-        .with_columns(reviews=pl.col("pool") + pl.col("base"))
+        sums.with_columns(reviews=pl.col("pool") + pl.col("base"))
         .with_columns(width=_width(pl.col("noise").sqrt() / pl.col("frame"), pl.col("base") + 7, pl.col("reviews")))
         .sort("source", "agent_id")
     )
-    found, random = float(frame.select((pl.col("pi") * pl.col("p0")).sum()).item()), _random_found(agents)
-    reviews = int(agents["reviews"].sum())
-    team_se = math.sqrt(float(agents["noise"].sum())) / frame.height
+    found, random = float(agents["expected_found"].sum()), _random_found(agents)
+    units, reviews = int(agents["frame"].sum()), int(agents["reviews"].sum())
+    team_se = math.sqrt(float(agents["noise"].sum())) / units
     return Preview(
-        units=frame.height,
+        units=units,
         reviews=reviews,
         pool=int(agents["pool"].sum()),
         agents=agents.select(
@@ -223,8 +292,8 @@ def preview(planned: Plan) -> Preview:
         lift=found / random if random > 0 else None,
         team_width=2 * float(stats.t.ppf(0.975, max(reviews - agents.height, 1))) * team_se if reviews else None,
         agent_width=_median(agents["width"]),
-        shortages=planned.shortages,
-        uncovered=tuple(frame.filter(pl.col("pi") == 0)["agent_id"].unique().sort()),
+        shortages=shortages,
+        uncovered=uncovered,
     )
 
 

@@ -6,13 +6,14 @@ asks how good they proved on reviews they were not trained on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from scoring.draw.design import Design
-from scoring.draw.planning import plan
+from scoring.draw.design import Design, intensities
+from scoring.draw.planning import checked_frame, strata
 
 #: No pool from a model below this out-of-fold AUC; a small pool until this many labels and violations exist.
 LEAST_AUC, LEAST_LABELS, LEAST_VIOLATIONS = 0.60, 500, 30
@@ -21,6 +22,7 @@ LARGEST_SHARE, EARLY_SHARE = 0.40, 0.10
 RESERVE = 0.03
 #: The shares that are compared: 0 to 40 % in steps of 1 %.
 SHARES = tuple(percent / 100 for percent in range(41))
+COARSE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +68,42 @@ def trade_off(
     comparison forgoes what the predictions explain and the shares come out smaller. The design's residual model must come
     from out-of-fold residuals.
     """
-    units = frame.filter(pl.col("source") == source) if "source" in frame.columns else frame
-    keep = [q for q in design.quotas if q.source == source]
-    plain = replace(design, quotas=(replace(keep[0], pool_share=0.0),))
-    reference = _plain_variance(units, plain, history)
-    result = []
-    for share in shares:
-        planned = plan(units, replace(plain, quotas=(replace(keep[0], pool_share=share),)), history).frame
-        pi, p = planned["pi"].to_numpy(), planned["p"].to_numpy()
-        noise = design.residual.a + design.residual.b * p * (1 - p)
-        variance = float(np.where(pi > 0, (1 - pi) / np.where(pi > 0, pi, 1.0) * noise, 0.0).sum()) / len(pi) ** 2
-        ratio = float(np.sqrt(variance / reference)) if reference > 0 else 1.0
-        result.append(Trade(share, float((pi * p).sum()), ratio))
-    return tuple(result)
+    found = _Trader(frame, design, source, history)
+    return tuple(found.at(share) for share in shares)
+
+
+class _Trader:
+    """The plans of one source at any pool share: what does not depend on the share is computed once."""
+
+    def __init__(self, frame: pl.DataFrame, design: Design, source: str, history: pl.DataFrame | None) -> None:
+        checked = checked_frame(frame.filter(pl.col("source") == source) if "source" in frame.columns else frame)
+        quota = next(q for q in design.quotas if q.source == source)
+        levels = intensities(checked["agent_id"].unique(), design, history)
+        self._strata, self._cap = strata(checked, quota, design, levels, pool=True), design.weight_cap
+        self._p = checked["p"].to_numpy()
+        self._noise = design.residual.a + design.residual.b * self._p * (1 - self._p)
+        f = None
+        if "f" in frame.columns:
+            f = checked.select("unit_id").join(frame.select("unit_id", "f"), on="unit_id", how="left", maintain_order="left")["f"]
+        self._reference = self._plain(None if f is None else f.to_numpy())
+
+    def at(self, share: float) -> Trade:
+        pi = self._strata.allot(share, self._cap)[2]
+        variance = float(np.where(pi > 0, (1 - pi) / np.where(pi > 0, pi, 1.0) * self._noise, 0.0).sum()) / len(pi) ** 2
+        ratio = float(np.sqrt(variance / self._reference)) if self._reference > 0 else 1.0
+        return Trade(share, float((pi * self._p).sum()), ratio)
+
+    def _plain(self, f: NDArray[np.float64] | None) -> float:
+        """Variance of the team mean under equal chances within agents and no predictions: Σ N²(1/n − 1/N)S² / N²."""
+        stratum, count = self._strata.stratum, self._strata.count.astype(np.float64)
+        wanted = self._strata.allot(0.0, self._cap)[1]
+        n = np.minimum(wanted, self._strata.count).astype(np.float64)
+        s2 = np.bincount(stratum, weights=self._noise, minlength=len(count)) / count
+        if f is not None:
+            centred = f - (np.bincount(stratum, weights=f, minlength=len(count)) / count)[stratum]
+            s2 += np.bincount(stratum, weights=centred**2, minlength=len(count)) / np.maximum(count - 1, 1)
+        drawn = n > 0
+        return float((count[drawn] ** 2 * (1 / n[drawn] - 1 / count[drawn]) * s2[drawn]).sum()) / len(stratum) ** 2
 
 
 def automatic_share(
@@ -98,20 +123,15 @@ def automatic_share(
     allowed = largest_allowed(record)
     if allowed == 0.0:
         return 0.0
-    trades = trade_off(frame, design, source, history=history)
-    return max((t.share for t in trades if t.share <= allowed + 1e-9 and t.width_ratio <= limit - RESERVE), default=0.0)
-
-
-def _plain_variance(units: pl.DataFrame, design: Design, history: pl.DataFrame | None) -> float:
-    """Variance of the team mean under equal chances within agents and no predictions: Σ N²(1/n − 1/N)S² / N²."""
-    model = design.residual
-    planned = plan(units, design, history)
-    columns = planned.frame.select("unit_id", "agent_id", noise=model.a + model.b * pl.col("p") * (1 - pl.col("p")))
-    if "f" in units.columns:
-        columns = columns.join(units.select("unit_id", "f"), on="unit_id")
-    else:
-        columns = columns.with_columns(f=pl.lit(0.0))
-    spread = columns.group_by("agent_id").agg(s2=pl.col("noise").mean() + pl.col("f").var().fill_null(0.0))
-    sizes = planned.sizes.join(spread, on="agent_id").filter(pl.col("base") > 0)
-    term = pl.col("frame") ** 2 * (1 / pl.col("base") - 1 / pl.col("frame")) * pl.col("s2")
-    return float(sizes.select(term.sum()).item()) / planned.frame.height**2
+    at, limit = _Trader(frame, design, source, history).at, limit - RESERVE
+    # A handful of plans instead of forty-one: steps of five points, then halving the last one. The width has one valley in
+    # the share; where whole reviews of a tiny total make it wobble, a slightly smaller share comes out, never a larger.
+    most = round(allowed * 100)
+    kept = [percent for percent in range(0, most + 1, COARSE) if at(percent / 100).width_ratio <= limit]
+    if not kept:
+        return 0.0
+    low, high = kept[-1], min(kept[-1] + COARSE, most + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if at(middle / 100).width_ratio <= limit else (low, middle)
+    return low / 100
