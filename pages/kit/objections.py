@@ -13,7 +13,7 @@ from pages.kit.desk import TranscriptView, transcript
 from pages.kit.guard import Page
 from pages.kit.results.lines import lines_table, proofs
 from pages.kit.widgets import empty, escape, heading, plain_text, showing_errors
-from qa import appeals, redline_board, reports, verdicts
+from qa import appeals, redline_files, reports, verdicts
 from qa.appeals import AppealView, RulingView
 from qa.i18n import N_
 from qa.policy import Right
@@ -158,7 +158,7 @@ def _detail(page: Page, appeal: AppealView) -> None:
         lines_table(page, view.lines, view.row.total)
         _conversation(page, view.transcript, view)
     elif appeal.violation_id is not None and page.actor.may(Right.VIEW_VIOLATIONS):
-        file = redline_board.case_file(page.bench, page.actor, appeal.violation_id, now=page.now)
+        file = redline_files.case_file(page.bench, page.actor, appeal.violation_id, now=page.now)
         _conversation(page, dict(file.transcript), None)
 
 

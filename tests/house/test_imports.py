@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BASE = {
     "config", "errors", "i18n", "masking", "policy", "lifecycle", "tables", "db", "migrations", "audit", "archive", "workbench",
-    "transcripts", "folding", "casefile", "rulebook", "scorecards", "leases", "verdict_ledger", "sanctions",
+    "transcripts", "folding", "casefile", "rulebook", "scorecards", "leases", "blinding", "verdict_ledger", "sanctions",
     "inspections", "comparing", "workspace", "facts", "severities",
 }
 """Modules of `qa` that services share: what two services need goes down to here."""
-READ_SIDE = {"reports", "search", "exporting", "overview", "auditlog", "health", "redline_board"}
+READ_SIDE = {"reports", "search", "exporting", "overview", "auditlog", "health", "redline_board", "redline_files", "redline_repeats", "redline_quality"}
 FAMILY = {"rule_bench": "screening", "risk_models": "screening"}
 """A service in several modules: the parts of one may import each other."""
 EDGE = {"web", "cli", "demo"}

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import func, select
 
 from qa import redline_board as board
-from qa import violations
+from qa import redline_files as files
+from qa import redline_repeats, violations
 from qa.casefile import Evidence, Finding, decide_at_desk, events_of, open_files, retract_at_desk
 from qa.errors import Conflict, Denied, Invalid, NotFound, SpotcheckError, Stale
 from qa.lifecycle import Clocks, State, Step, violation_state
@@ -154,11 +155,11 @@ def test_the_whole_way_with_two_people_and_an_audit_trail(world: Workbench, now:
 
 def test_the_evidence_stays_when_the_archive_changes(world: Workbench, now: datetime) -> None:
     file = opened(world, now)["shop:1", "R01"]
-    before = board.case_file(world, INSPECTOR, file, now=now)
+    before = files.case_file(world, INSPECTOR, file, now=now)
     assert not before.frozen
     violations.confirm(world, INSPECTOR, now=now, violation_id=file, reason="骂人")
     put_chats(world, [("shop:1", "a1", [("customer", "在吗"), ("agent", "您好")])], import_id=2)
-    after = board.case_file(world, INSPECTOR, file, now=now)
+    after = files.case_file(world, INSPECTOR, file, now=now)
     assert after.frozen
     assert after.transcript == before.transcript
     assert after.evidence == before.evidence
@@ -169,10 +170,10 @@ def test_strangers_neither_see_nor_decide(world: Workbench, now: datetime, actor
     file = opened(world, now)["shop:1", "R01"]
     calls: list[Callable[[], object]] = [
         lambda: board.listing(world, actor, board.Filter(), now=now),
-        lambda: board.case_file(world, actor, file, now=now),
+        lambda: files.case_file(world, actor, file, now=now),
         lambda: board.counts_by_state(world, actor, board.Filter(), now=now),
         lambda: board.choices(world, actor),
-        lambda: board.repeats(world, actor, now=now),
+        lambda: redline_repeats.repeats(world, actor, now=now),
         lambda: board.changes(world, actor, since=now),
         lambda: violations.confirm(world, actor, now=now, violation_id=file, reason="x"),
         lambda: violations.clear(world, actor, now=now, violation_id=file, reason="x"),
@@ -207,15 +208,15 @@ def test_only_the_agent_concerned_acknowledges(world: Workbench, now: datetime) 
     with pytest.raises(Denied, match="agent concerned"):
         violations.acknowledge(world, AGENT, now=now, violation_id=file)
     with pytest.raises(Denied):
-        board.own(world, AGENT, "a2", now=now)
+        files.own(world, AGENT, "a2", now=now)
 
 
 def test_an_agent_sees_upheld_files_only(world: Workbench, now: datetime) -> None:
     ids = opened(world, now)
     violations.confirm(world, INSPECTOR, now=now, violation_id=ids["shop:2", "R07"], reason="确认")
-    assert board.own(world, AGENT, "a1", now=now) == ()
+    assert files.own(world, AGENT, "a1", now=now) == ()
     violations.rule(world, LEAD, now=now, violation_id=ids["shop:2", "R07"], uphold=True, reason="拒开发票属实")
-    (mine,) = board.own(world, AGENT, "a1", now=now)
+    (mine,) = files.own(world, AGENT, "a1", now=now)
     assert mine.reason == "拒开发票属实"
     assert mine.may_answer
 
@@ -234,7 +235,7 @@ def test_unknown_file(world: Workbench, now: datetime) -> None:
     with pytest.raises(NotFound):
         violations.confirm(world, INSPECTOR, now=now, violation_id=99, reason="x")
     with pytest.raises(NotFound):
-        board.case_file(world, INSPECTOR, 99, now=now)
+        files.case_file(world, INSPECTOR, 99, now=now)
 
 
 def test_two_managers_at_once_one_ruling(world: Workbench, now: datetime) -> None:
@@ -291,15 +292,15 @@ def test_bulk_clearing_of_one_rule(world: Workbench, now: datetime) -> None:
 def test_repeats_and_the_sanction_ladder(world: Workbench, now: datetime) -> None:
     ids = opened(world, now)
     violations.set_programme(world, LEAD, now=now, wanted=Programme(Clocks(record_days=30), (Rung(1, "提醒", "Reminder"), Rung(2, "警告", "Warning"))))
-    assert board.case_file(world, LEAD, ids["shop:1", "R01"], now=now).sanction == ("提醒", "Reminder")
+    assert files.case_file(world, LEAD, ids["shop:1", "R01"], now=now).sanction == ("提醒", "Reminder")
     violations.confirm(world, INSPECTOR, now=now, violation_id=ids["shop:2", "R07"], reason="x")
     violations.rule(world, LEAD, now=now, violation_id=ids["shop:2", "R07"], uphold=True, reason="x")
-    file = board.case_file(world, LEAD, ids["shop:1", "R01"], now=now)
+    file = files.case_file(world, LEAD, ids["shop:1", "R01"], now=now)
     assert (file.repeats, file.repeats_same_rule, file.sanction) == (1, 0, ("警告", "Warning"))
-    (one,) = board.repeats(world, LEAD, now=now)
+    (one,) = redline_repeats.repeats(world, LEAD, now=now)
     assert (one.agent_id, one.count, one.by_rule, one.sanction) == ("a1", 1, {"R07": 1}, ("提醒", "Reminder"))
-    assert board.repeats(world, LEAD, now=now, team="售后") == ()
-    assert board.repeats(world, LEAD, now=now + timedelta(days=31)) == ()
+    assert redline_repeats.repeats(world, LEAD, now=now, team="售后") == ()
+    assert redline_repeats.repeats(world, LEAD, now=now + timedelta(days=31)) == ()
     with pytest.raises(Invalid, match="record_days"):
         violations.set_programme(world, LEAD, now=now, wanted=Programme(Clocks(record_days=0)))
     with pytest.raises(Invalid, match="rung"):
@@ -354,7 +355,7 @@ def test_reading_changes_nothing(world: Workbench, now: datetime) -> None:
     file = opened(world, now)["shop:1", "R01"]
     with world.db.read() as session:
         before = session.scalar(select(func.max(AuditEntry.id)))
-    board.case_file(world, LEAD, file, now=now)
+    files.case_file(world, LEAD, file, now=now)
     board.listing(world, LEAD, board.Filter(), now=now)
     with world.db.read() as session:
         assert session.scalar(select(func.max(AuditEntry.id))) == before

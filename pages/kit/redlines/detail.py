@@ -13,12 +13,12 @@ from pages.kit.guard import Page
 from pages.kit.redlines import transcript
 from pages.kit.redlines.words import BUTTONS, SEVERITIES, SHORTCUTS, person, rule_name
 from pages.kit.widgets import empty, escape
-from qa import redline_board, violations
+from qa import redline_board, redline_files, violations
 from qa.errors import NotFound, SpotcheckError
 from qa.i18n import N_
 from qa.lifecycle import NEEDS_REASON, STATE_NAMES, STEP_NAMES, State, Step
 from qa.policy import Right
-from qa.redline_board import CaseFile
+from qa.redline_files import CaseFile
 
 FILE, MESSAGE, TURN = "red_file", "red_message", "red_turn"
 
@@ -44,7 +44,7 @@ def draw(page: Page, violation_id: int, ids: Sequence[int], names: redline_board
     """Draw the file; `ids` is the list it was opened from, for going to the next."""
     _ = page.t
     try:
-        file = redline_board.case_file(page.bench, page.actor, violation_id, now=page.now)
+        file = redline_files.case_file(page.bench, page.actor, violation_id, now=page.now)
     except NotFound as error:
         empty(_.error(error), _("Choose a file from the list."))
         return
@@ -149,5 +149,6 @@ def _history(page: Page, file: CaseFile) -> None:
     for entry in file.history:
         who = f" · {entry.actor_name}" if entry.actor_name else ""
         said = f"<br><q>{html.escape(entry.reason)}</q>" if entry.reason else ""
-        lines.append(f"<time>{_.when(entry.at)}</time><span>{html.escape(_(STEP_NAMES[entry.step]))}{html.escape(who)}{said}</span>")
+        what = _("added by hand while scoring") if entry.step is Step.OPEN and entry.actor_name else _(STEP_NAMES[entry.step])
+        lines.append(f"<time>{_.when(entry.at)}</time><span>{html.escape(what)}{html.escape(who)}{said}</span>")
     st.html('<div class="rl-history">' + "".join(lines) + "</div>")

@@ -11,7 +11,7 @@ import streamlit as st
 from pages.kit.guard import Page
 from pages.kit.redlines.words import rule_name
 from pages.kit.widgets import empty, show_error
-from qa import redline_board, redline_quality, violations
+from qa import redline_board, redline_quality, redline_repeats, violations
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.lifecycle import STEP_NAMES, Clocks
@@ -47,7 +47,7 @@ def changes(page: Page) -> None:
 def repeats(page: Page) -> None:
     """Agents with standing violations in the record period, with the configured consequence."""
     _ = page.t
-    found = redline_board.repeats(page.bench, page.actor, now=page.now)
+    found = redline_repeats.repeats(page.bench, page.actor, now=page.now)
     if not found:
         empty(_("No standing violations in the record period"), _("An upheld violation counts here until it is expunged or its time is over."))
         return
@@ -99,7 +99,7 @@ def _share(page: Page, one: RuleQuality) -> str:
 def programme(page: Page) -> None:
     """Clocks of every step and the texts of the sanction ladder."""
     _ = page.t
-    held = redline_board.programme_in_force(page.bench, page.actor)
+    held = redline_repeats.programme_in_force(page.bench, page.actor)
     locked = not page.actor.may(Right.EDIT_RULES)
     with st.form("red_programme", border=False):
         columns = st.columns(3)

@@ -1,0 +1,153 @@
+"""One red-line case file in full: its transcript, history and effect, and what may be done with it now.
+
+The read side: it never writes and never decides. Agents read their own upheld files here, masked and without the names
+of others. Refuses to know how files are listed (`qa.redline_board`) and who repeats (`qa.redline_repeats`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from qa import masking, redline_board
+from qa.blinding import refuse_early
+from qa.casefile import Evidence, transcript_now
+from qa.errors import NotFound
+from qa.i18n import N_
+from qa.lifecycle import STANDING, Clocks, Event, Refusal, State, Step, options
+from qa.policy import RIGHTS, Actor, Right, require, require_own
+from qa.redline_board import Row
+from qa.redline_repeats import count_repeats
+from qa.sanctions import programme
+from qa.tables import Transcript, User, Verdict, Violation, ViolationEvent
+from qa.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One step in the history of a file."""
+
+    step: Step
+    actor_id: int | None
+    actor_name: str
+    at: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What the red line does to the score of the inspected sample, in centi-points; `verdict_id` names the source."""
+
+    verdict_id: int
+    total: int
+    total_without_redlines: int
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """One file in full. `transcript` is unmasked; `frozen` says whether it is the evidence or the archive as it is now."""
+
+    row: Row
+    conversation_key: str
+    rule_version: int
+    evidence: tuple[Evidence, ...]
+    history: tuple[Entry, ...]
+    transcript: Mapping[str, Any]
+    frozen: bool
+    options: Mapping[Step, Refusal | None]
+    repeats: int
+    repeats_same_rule: int
+    sanction: tuple[str, str] | None
+    effect: Effect | None
+    clocks: Clocks
+
+
+def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetime) -> CaseFile:
+    """One file with its transcript, history and what `actor` can do with it. Changes nothing."""
+    require(actor, Right.VIEW_VIOLATIONS)
+    with bench.db.read() as session:
+        rules = programme(session)
+        found = session.execute(redline_board.rows().where(Violation.id == violation_id)).one_or_none()
+        violation = session.get(Violation, violation_id)
+        if found is None or violation is None:
+            raise NotFound(N_("There is no case file {id}."), id=violation_id)
+        refuse_early(session, actor, violation_id)
+        history = _history(session, violation_id)
+        frozen = session.get(Transcript, violation.transcript_id) if violation.transcript_id else None
+        repeats, same = count_repeats(session, actor, violation.agent_id, violation.rule_id, now, rules.clocks, excluding=violation_id)
+        effect = _effect(session, violation.sample_id)
+    content = frozen.content if frozen else transcript_now(bench.archive, violation.conversation_key, violation.agent_id)
+    evidence = tuple(Evidence(**hit) for hit in violation.evidence)
+    row = redline_board.row_of(found, rules.clocks)
+    if not actor.may(Right.UNMASK):
+        # masking changes the length of a text: marks go by whole messages then
+        content = masking.mask_transcript(content)
+        evidence = tuple(Evidence(hit.seq, 0, 0, masking.mask_text(hit.matched)) for hit in evidence)
+        row = replace(row, excerpt=masking.mask_text(row.excerpt))
+    events = [Event(entry.step, entry.actor_id, entry.at) for entry in history]
+    counted = repeats + (1 if violation.state in STANDING or violation.state in (State.SUSPECTED, State.CONFIRMED) else 0)
+    rung = rules.rung(counted)
+    return CaseFile(
+        row=row, conversation_key=violation.conversation_key, rule_version=violation.rule_version,
+        evidence=evidence, history=tuple(history), transcript=content,
+        frozen=frozen is not None,
+        options=options(events, actor.user_id or None, RIGHTS[actor.role], at=now, clocks=rules.clocks),
+        repeats=repeats, repeats_same_rule=same, sanction=(rung.zh, rung.en) if rung else None, effect=effect,
+        clocks=rules.clocks,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Own:
+    """A violation as the agent concerned sees it."""
+
+    row: Row
+    evidence: tuple[Evidence, ...]
+    reason: str | None
+    may_answer: bool
+
+
+def own(bench: Workbench, actor: Actor, agent_id: str, *, now: datetime, limit: int = 100) -> tuple[Own, ...]:
+    """Upheld violations of one agent with the ruling's reason: what the agent concerned (or a reader of all) may see."""
+    require_own(actor, agent_id)
+    visible = [state.value for state in STANDING]
+    with bench.db.read() as session:
+        clocks = programme(session).clocks
+        query = redline_board.rows().where(Violation.agent_id == agent_id, Violation.state.in_(visible)).order_by(Violation.id.desc())
+        found = []
+        for row in session.execute(query.limit(limit)):
+            reason = session.scalar(
+                select(ViolationEvent.reason)
+                .where(ViolationEvent.violation_id == row.id, ViolationEvent.kind == Step.UPHOLD.value)
+                .order_by(ViolationEvent.id.desc())
+                .limit(1)
+            )
+            evidence = tuple(Evidence(hit["seq"], hit["start"], hit["end"], masking.mask_text(hit["matched"])) for hit in row.evidence)
+            answerable = row.state == State.UPHELD and actor.agent_id == agent_id
+            line = redline_board.row_of(row, clocks)
+            found.append(Own(replace(line, excerpt=masking.mask_text(line.excerpt)), evidence, reason, answerable))
+    return tuple(found)
+
+
+def _history(session: Session, violation_id: int) -> list[Entry]:
+    rows = session.execute(
+        select(ViolationEvent, User.display_name)
+        .outerjoin(User, User.id == ViolationEvent.actor_id)
+        .where(ViolationEvent.violation_id == violation_id)
+        .order_by(ViolationEvent.id)
+    )
+    return [Entry(Step(event.kind), event.actor_id, name or "", event.at, event.reason) for event, name in rows]
+
+
+def _effect(session: Session, sample_id: int | None) -> Effect | None:
+    if sample_id is None:
+        return None
+    verdict = session.scalar(select(Verdict).where(Verdict.sample_id == sample_id, Verdict.is_current))
+    if verdict is None or "total_without_redlines" not in verdict.outcome:
+        return None
+    return Effect(verdict.id, verdict.total, int(verdict.outcome["total_without_redlines"]))
