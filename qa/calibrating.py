@@ -16,6 +16,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit, verdict_ledger
+from qa.blinding import waiting
 from qa.comparing import RoundResults, round_results
 from qa.errors import Conflict, Invalid, NotFound
 from qa.i18n import N_
@@ -121,7 +122,7 @@ def set_reference(
         dealt = select(Assignment.id).where(Assignment.round_id == round_id, Assignment.sample_id == sample_id)
         if sample is None or session.scalar(dealt.limit(1)) is None:
             raise NotFound(N_("Sample {sample} is not part of this round."), sample=sample_id)
-        check_sheet(session, sample, found.rubric_version_id, marks)
+        check_sheet(session, actor, sample, found.rubric_version_id, marks)
         found.reference = {**found.reference, str(sample_id): marks.to_dict()}
         audit.record(session, actor, now, "calibration.reference", "calibration_round", round_id, sample=sample_id)
         audit.bump(session, "calibration")
@@ -137,7 +138,8 @@ def rounds(bench: Workbench, actor: Actor) -> tuple[RoundView, ...]:
 
 
 def results(bench: Workbench, actor: Actor, *, round_id: int) -> RoundResults:
-    """What a closed round shows, to leads and to those who took part. Raises `Conflict` while it is open."""
+    """What a closed round shows, to leads and to those who took part, but for conversations that they still have to score
+    elsewhere. Raises `Conflict` while it is open."""
     require(actor, Right.INSPECT)
     with bench.db.read() as session:
         found = _find(session, round_id)
@@ -146,7 +148,7 @@ def results(bench: Workbench, actor: Actor, *, round_id: int) -> RoundResults:
             raise NotFound(N_("There is no calibration round {id}."), id=round_id)
         if found.closed_at is None:
             raise Conflict(N_("The results of this round open when it is closed."))
-        return round_results(session, found)
+        return round_results(session, found, without=frozenset(session.scalars(waiting(actor))))
 
 
 # --- gold -------------------------------------------------------------------------------------------------------------
@@ -175,7 +177,7 @@ def seed_gold(
         sample = session.get(Sample, sample_id)
         if sample is None:
             raise NotFound(N_("There is no sample {sample}."), sample=sample_id)
-        check_sheet(session, sample, _find(session, round_id).rubric_version_id, marks)
+        check_sheet(session, actor, sample, _find(session, round_id).rubric_version_id, marks)
         _find(session, round_id).reference = {str(sample_id): marks.to_dict()}
         left_out = _deal(session, now, round_id, "gold", [sample_id], people)
         audit.record(session, actor, now, "gold.seeded", "calibration_round", round_id, sample=sample_id, inspectors=people)

@@ -53,10 +53,11 @@ class Finding:
     evidence: tuple[Evidence, ...]
 
 
-def open_files(session: Session, findings: Iterable[Finding], now: datetime) -> int:
+def open_files(session: Session, findings: Iterable[Finding], now: datetime, by: Actor | None = None) -> int:
     """Open a case file for every finding that has none, with its evidence frozen; returns how many were opened.
 
-    Idempotent: the unique key (conversation, rule, agent) decides, also between two processes.
+    `by` is the person who found what screening has missed. Idempotent: the unique key (conversation, rule, agent)
+    decides, also between two processes.
     """
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     rows = iter(findings)
@@ -65,7 +66,7 @@ def open_files(session: Session, findings: Iterable[Finding], now: datetime) -> 
         statement = dialect.insert(Violation).on_conflict_do_nothing().returning(Violation.id)
         ids = session.scalars(statement.values(part)).all()
         if ids:
-            session.execute(insert(ViolationEvent), [_event(id_, Step.OPEN, None, now, None, {}) for id_ in ids])
+            session.execute(insert(ViolationEvent), [_event(id_, Step.OPEN, by, now, None, {}) for id_ in ids])
         opened += len(ids)
     return opened
 
@@ -185,7 +186,7 @@ def decide_at_desk(
     named = {"chat": finding.conversation_key, "rule": finding.rule_id, "agent": finding.agent_id}
     found = session.scalar(_FILE, named)
     if found is None:
-        open_files(session, [finding], now)
+        open_files(session, [finding], now, by=actor)
         found = session.scalar(_FILE, named)
     if found is None:  # pragma: no cover - the insert above or its rival has made it
         raise Conflict(N_("The case file could not be opened. Try again."))

@@ -15,7 +15,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
-from qa.errors import Denied, Invalid, NotFound, Stale
+from qa.blinding import STILL_TO_SCORE, shown_cases
+from qa.errors import Conflict, Denied, Invalid, NotFound, Stale
 from qa.folding import searchable
 from qa.i18n import N_
 from qa.masking import mask_text
@@ -143,6 +144,8 @@ def get(bench: Workbench, actor: Actor, case_id: int) -> CaseView:
         case = _load(session, case_id)
         if case.state != "published" and not actor.may(Right.PUBLISH_CASE) and case.proposed_by != actor.user_id:
             raise NotFound(N_("There is no case {case}."), case=case_id)
+        if session.scalar(select(Case.id).where(Case.id == case_id, shown_cases(actor))) is None:
+            raise Conflict(STILL_TO_SCORE)
         text = CaseText(case.title, case.lesson, case.kind, tuple(case.tags), case.criterion_id, case.rule_id, case.language)
         return CaseView(
             case.id, text, case.state, case.version, tuple(case.excerpt), case.sample_id, case.violation_id,

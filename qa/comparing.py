@@ -113,10 +113,10 @@ class _Mark:
 # --- one round --------------------------------------------------------------------------------------------------------
 
 
-def round_results(session: Session, row: CalibrationRound) -> RoundResults:
-    """Everything a closed round shows."""
+def round_results(session: Session, row: CalibrationRound, *, without: frozenset[int] = frozenset()) -> RoundResults:
+    """Everything a closed round shows, leaving out the samples in `without`."""
     rubric = rubric_of(session, row.rubric_version_id)
-    marks = _latest(_marks(session, Assignment.round_id == row.id, Assignment.kind == "calibration"))
+    marks = [mark for mark in _latest(_marks(session, Assignment.round_id == row.id, Assignment.kind == "calibration")) if mark.sample_id not in without]
     people = tuple(sorted({mark.inspector for mark in marks}))
     spreads = []
     for sample_id in dict.fromkeys(mark.sample_id for mark in marks):

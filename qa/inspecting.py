@@ -175,7 +175,7 @@ def _submit(
     if sample.withdrawn_at is not None:
         raise Conflict(N_("This sample was replaced meanwhile; take the next one."))
     rubric_version_id = rubric_version_of(session, assignment_id)
-    check_sheet(session, sample, rubric_version_id, sheet)
+    check_sheet(session, actor, sample, rubric_version_id, sheet)
     if place.kind in ("primary", "double"):
         _decide(session, actor, now, sample, sheet)
     outcome = verdict_ledger.compute(session, sample.id, rubric_version_id, sheet)
@@ -235,7 +235,7 @@ def _decide(session: Session, actor: Actor, now: datetime, sample: Sample, sheet
         return
     texts = {message["seq"]: message.get("text") or "" for message in content_of(session, sample.id).get("messages", ())}
     newest = _newest(session, by_rule)
-    known = rules_with_files(session, sample)
+    known = rules_with_files(session, sample, actor)
     for rule_id, hits in sorted(by_rule.items()):
         confirmed = [hit for hit in hits if hit.decision == CONFIRMED]
         if not confirmed and rule_id not in known:

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from qa import verdict_ledger
 from qa.errors import Invalid
 from qa.i18n import N_
-from qa.leases import content_of
+from qa.leases import ME, content_of
+from qa.lifecycle import Step
 from qa.policy import Actor
 from qa.scorecards import rubric_of
-from qa.tables import Assignment, CalibrationRound, Draft, Draw, RuleVersion, Sample, Violation
+from qa.tables import Assignment, CalibrationRound, Draft, Draw, RuleVersion, Sample, Violation, ViolationEvent
 from scoring.sheet import Sheet, check
 
 
@@ -83,21 +84,25 @@ def rubric_version_of(session: Session, assignment_id: int) -> int:
 FILES = (
     Violation.conversation_key == bindparam("chat"), Violation.agent_id == bindparam("agent"),
     Violation.state.not_in(("withdrawn", "expunged")),
+    ~select(ViolationEvent.id)
+    .where(ViolationEvent.violation_id == Violation.id, ViolationEvent.kind == Step.OPEN.value, ViolationEvent.actor_id != ME)
+    .exists(),
 )  # fmt: skip
-"""The case files of a sample that are (or were) a matter of judgement; filled by `filed_under`."""
+"""The case files of a sample that are (or were) a matter of judgement; filled by `filed_under`. What a colleague has added
+by hand is not among them: it is that colleague's mark, and readings of one conversation are independent."""
 
 _FOUND = select(Violation.rule_id).where(*FILES)
 _IN_FORCE = select(RuleVersion.rule_id).where(RuleVersion.state == "published")
 
 
-def filed_under(sample: Sample) -> dict[str, str]:
-    """What the case files of a sample are filed under."""
-    return {"chat": sample.conversation_key or sample.unit_id, "agent": sample.agent_id}
+def filed_under(sample: Sample, reader: Actor) -> dict[str, Any]:
+    """What the case files of a sample are filed under, and who reads them."""
+    return {"chat": sample.conversation_key or sample.unit_id, "agent": sample.agent_id, "me": reader.user_id}
 
 
-def rules_with_files(session: Session, sample: Sample) -> set[str]:
+def rules_with_files(session: Session, sample: Sample, reader: Actor) -> set[str]:
     """Rules that were found in the sample and that its inspector has to decide on."""
-    return set(session.execute(_FOUND, filed_under(sample)).scalars())
+    return set(session.execute(_FOUND, filed_under(sample, reader)).scalars())
 
 
 def rules_in_force(session: Session) -> set[str]:
@@ -105,10 +110,10 @@ def rules_in_force(session: Session) -> set[str]:
     return set(session.execute(_IN_FORCE).scalars())
 
 
-def check_sheet(session: Session, sample: Sample, rubric_version_id: int, sheet: Sheet) -> None:
-    """Raise `Invalid` at the first thing that keeps `sheet` from counting for `sample`."""
+def check_sheet(session: Session, actor: Actor, sample: Sample, rubric_version_id: int, sheet: Sheet) -> None:
+    """Raise `Invalid` at the first thing that keeps `sheet` from counting as the actor's for `sample`."""
     seqs = {message["seq"] for message in content_of(session, sample.id).get("messages", ())}
-    suspected = rules_with_files(session, sample)
+    suspected = rules_with_files(session, sample, actor)
     allowed = suspected | rules_in_force(session)
     for problem in check(rubric_of(session, rubric_version_id), sheet, seqs=seqs, rules=allowed):
         raise verdict_ledger.refused(problem)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from qa.blinding import shown_files
 from qa.lifecycle import State
 from qa.policy import Actor, Right
 from qa.tables import (
@@ -64,9 +65,9 @@ def overview(bench: Workbench, actor: Actor, *, now: datetime) -> Overview:
         if actor.may(Right.INSPECT):
             todo |= _inspecting(session, actor)
         if actor.may(Right.RULE_HIT):
-            todo["hits"] = _violations(session, State.SUSPECTED)
+            todo["hits"] = _violations(session, actor, State.SUSPECTED)
         if actor.may(Right.RULE_VIOLATION):
-            todo["rulings"] = _violations(session, State.CONFIRMED)
+            todo["rulings"] = _violations(session, actor, State.CONFIRMED)
         if actor.may(Right.RULE_APPEAL):
             todo["appeals"] = _count(session, select(Appeal.id).where(Appeal.state == "open"))
         if actor.may(Right.PUBLISH_CASE):
@@ -104,8 +105,8 @@ def _inspecting(session: Session, actor: Actor) -> dict[str, int]:
     }
 
 
-def _violations(session: Session, state: State) -> int:
-    return _count(session, select(Violation.id).where(Violation.state == state.value))
+def _violations(session: Session, actor: Actor, state: State) -> int:
+    return _count(session, select(Violation.id).where(Violation.state == state.value, shown_files(actor)))
 
 
 def _answering(session: Session, agent_id: str) -> dict[str, int]:

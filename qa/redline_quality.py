@@ -15,6 +15,7 @@ import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from qa.blinding import shown_files, waiting
 from qa.lifecycle import STANDING, State, Step
 from qa.policy import Actor, Right, require
 from qa.tables import Inspection, Sample, Violation, ViolationEvent
@@ -40,14 +41,14 @@ class RuleQuality:
 def false_alarms(bench: Workbench, actor: Actor, *, since: datetime | None = None) -> tuple[RuleQuality, ...]:
     """Share of decided case files that were no violation: per rule, then all. `since`: files opened from then on."""
     require(actor, Right.VIEW_VIOLATIONS)
-    query = select(Violation.rule_id, Violation.state, func.count()).group_by(Violation.rule_id, Violation.state)
+    query = select(Violation.rule_id, Violation.state, func.count()).where(shown_files(actor)).group_by(Violation.rule_id, Violation.state)
     with bench.db.read() as session:
         if since is not None:
             query = query.where(Violation.opened_at >= since)
         counts: dict[str, dict[State, int]] = {}
         for rule_id, state, n in session.execute(query):
             counts.setdefault(rule_id, {})[State(state)] = n
-        granted = _granted(session, since)
+        granted = _granted(session, actor, since)
     found = [_alarm(rule_id, states, granted.get(rule_id, 0)) for rule_id, states in sorted(counts.items())]
     total: dict[State, int] = {}
     for states in counts.values():
@@ -56,11 +57,11 @@ def false_alarms(bench: Workbench, actor: Actor, *, since: datetime | None = Non
     return (*found, _alarm(None, total, sum(granted.values())))
 
 
-def _granted(session: Session, since: datetime | None) -> dict[str, int]:
+def _granted(session: Session, actor: Actor, since: datetime | None) -> dict[str, int]:
     """Files struck because an appeal was granted: those were no violations, unlike those struck for their age."""
     query = (
         select(Violation.rule_id, func.count())
-        .where(Violation.state == State.EXPUNGED.value)
+        .where(Violation.state == State.EXPUNGED.value, shown_files(actor))
         .where(
             select(ViolationEvent.id)
             .where(ViolationEvent.violation_id == Violation.id, ViolationEvent.kind == Step.GRANT_APPEAL.value)
@@ -92,8 +93,8 @@ def misses(bench: Workbench, actor: Actor, *, since: datetime | None = None) -> 
     """
     require(actor, Right.VIEW_VIOLATIONS)
     with bench.db.read() as session:
-        rows = _inspected(session, since)
-        ids = set(session.scalars(select(Violation.rule_id).distinct()))
+        rows = _inspected(session, actor, since)
+        ids = set(session.scalars(select(Violation.rule_id).where(shown_files(actor)).distinct()))
     if not rows:
         return (RuleQuality(None, 0, 0, 0, refusal("no_reviews"), 1),)
     keys = pl.Series([row.conversation_key for row in rows], dtype=pl.String).unique()
@@ -116,11 +117,12 @@ class _Inspected:
     confirmed: frozenset[str]
 
 
-def _inspected(session: Session, since: datetime | None) -> list[_Inspected]:
+def _inspected(session: Session, actor: Actor, since: datetime | None) -> list[_Inspected]:
     query = (
         select(Sample.conversation_key, Sample.agent_id, Sample.pi, Inspection.sheet)
         .join(Inspection, Inspection.sample_id == Sample.id)
         .where(Inspection.undone_at.is_(None), Sample.withdrawn_at.is_(None), Sample.source == "chat", Sample.conversation_key.is_not(None))
+        .where(Sample.id.not_in(waiting(actor)))
         .order_by(Inspection.id)
     )
     if since is not None:

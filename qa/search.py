@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from qa.blinding import shown_cases
 from qa.folding import fold
 from qa.policy import Actor, Right, require
 from qa.tables import Case
@@ -106,7 +107,7 @@ def all_tags(bench: Workbench, actor: Actor) -> tuple[str, ...]:
 
 
 def _conditions(actor: Actor, wanted: CaseFilter) -> list[Any]:
-    conditions: list[Any] = []
+    conditions: list[Any] = [shown_cases(actor)]
     if not actor.may(Right.PUBLISH_CASE):
         conditions.append(or_(Case.state == "published", Case.proposed_by == actor.user_id))
     if wanted.state:

@@ -241,7 +241,7 @@ def resolve(
             raise Invalid(N_("Choose one of the two inspections, or enter marks of your own."))
         marks = verdict_ledger.read(sheet if sheet is not None else chosen.sheet)  # type: ignore[union-attr]
         version_id = sides[0].rubric_version_id
-        check_sheet(session, sample, version_id, marks)
+        check_sheet(session, actor, sample, version_id, marks)
         marks, outcome = verdict_ledger.settle(session, sample_id, version_id, marks)
         return verdict_ledger.append(
             session, actor, now, sample_id=sample_id, kind="resolution", rubric_version_id=version_id, sheet=marks,

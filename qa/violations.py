@@ -21,6 +21,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from qa import audit, rulebook, transcripts, verdict_ledger
+from qa.blinding import refuse_early, shown_files
 from qa.casefile import Evidence, Finding, add_step, add_step_to_many, open_files, take, transcript_now
 from qa.errors import Conflict, Denied
 from qa.i18n import N_
@@ -221,7 +222,7 @@ def clear_rule(
     """Clear all suspected files of one rule (of one agent, or with one matched text) with one reason.
 
     `expected` is the number the caller was shown: raises `Conflict` when it has changed since, so that nobody clears
-    what they have not seen counted. Files of the actor's own chats are left alone. Returns how many were cleared.
+    what they have not seen counted. Files of the actor's own chats, and of those in the actor's queue, are left alone. Returns how many were cleared.
     """  # fmt: skip
     require(actor, Right.RULE_HIT)
     if not actor.user_id:
@@ -240,7 +241,7 @@ def clear_rule(
 
 def bulk_ids(session: Session, actor: Actor, rule_id: str, agent_id: str | None = None, phrase: str | None = None) -> list[int]:
     """The suspected files that `clear_rule` would clear, oldest first."""
-    query = select(Violation.id, Violation.evidence).where(Violation.state == State.SUSPECTED.value, Violation.rule_id == rule_id)
+    query = select(Violation.id, Violation.evidence).where(Violation.state == State.SUSPECTED.value, Violation.rule_id == rule_id, shown_files(actor))
     if agent_id:
         query = query.where(Violation.agent_id == agent_id)
     if actor.agent_id:
@@ -264,6 +265,7 @@ def _decide(
     content = _transcript_to_freeze(bench, violation_id) if step in (Step.CONFIRM, Step.CLEAR) else None
     with bench.db.write() as session:
         violation = take(session, violation_id)
+        refuse_early(session, actor, violation_id)
         _check_person(session, actor, violation, step, content)
         if content is not None and violation.transcript_id is None:
             violation.transcript_id = transcripts.store(session, [content], now)[0]

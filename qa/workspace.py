@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, or_, select
+from sqlalchemy import Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from qa.errors import Conflict, NotFound, Stale
@@ -112,14 +112,14 @@ def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: i
             raise Stale(N_("This sample is no longer in your hands; open it again."))
         if took_part(actor, content):
             raise Conflict(OWN_CHAT)
-        hits, timing = _hits(session, sample), definition_of(content.get("channel"))
+        hits, timing = _hits(session, sample, actor), definition_of(content.get("channel"))
         return Workspace(
             assignment_id=place.id, version=place.version, lease_until=place.lease_until, sample_id=sample.id,
             unit_id=sample.unit_id, source=sample.source, agent_id=sample.agent_id, occurred_at=sample.occurred_at,
             calibration=name if place.kind == "calibration" else "", transcript=content,
             rubric=rubric_of(session, version_id), rubric_version_id=version_id, hits=hits,
             rules=_rules(session, {hit.rule_id: hit.rule_version for hit in hits}),
-            timing=timing, waits=waits(_lines(content), timing, bench.config.zone), precedents=_precedents(session, {hit.rule_id for hit in hits}),
+            timing=timing, waits=waits(_lines(content), timing, bench.config.zone), precedents=_precedents(session, sample, {hit.rule_id for hit in hits}),
             draft=draft_of(session, actor, assignment_id),
         )  # fmt: skip
 
@@ -140,10 +140,10 @@ _RULES = (
 )
 
 
-def _hits(session: Session, sample: Sample) -> tuple[DeskHit, ...]:
+def _hits(session: Session, sample: Sample, reader: Actor) -> tuple[DeskHit, ...]:
     found = [
         DeskHit(rule_id, version, int(item["seq"]), int(item["start"]), int(item["end"]), str(item["matched"]))
-        for rule_id, version, evidence in session.execute(_HITS, filed_under(sample))
+        for rule_id, version, evidence in session.execute(_HITS, filed_under(sample, reader))
         for item in evidence
     ]
     return tuple(sorted(found, key=lambda hit: (hit.seq, hit.start, hit.rule_id)))
@@ -191,9 +191,10 @@ def _lines(content: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(message["seq"], message["role"], datetime.fromisoformat(at) if at else None)
 
 
-def _precedents(session: Session, rules: set[str]) -> tuple[Precedent, ...]:
-    """Published cases about a criterion, or about a red line that was found here; the newest few of each."""
-    rows = session.execute(_PRECEDENTS, {"rules": sorted(rules)})
+def _precedents(session: Session, sample: Sample, rules: set[str]) -> tuple[Precedent, ...]:
+    """Published cases about a criterion, or about a red line that was found here; the newest few of each, none of them made
+    from this very conversation."""
+    rows = session.execute(_PRECEDENTS, {"rules": sorted(rules), "chat": sample.conversation_key or sample.unit_id})
     return tuple(Precedent(*row) for row in rows)
 
 
@@ -202,11 +203,16 @@ def _teaching() -> Select[Any]:
     nth = func.row_number().over(partition_by=(Case.criterion_id, Case.rule_id), order_by=newest)
     ranked = (
         select(Case.id, Case.title, Case.lesson, Case.kind, Case.criterion_id, Case.rule_id, Case.published_at, nth.label("nth"))
-        .where(Case.state == "published", or_(Case.criterion_id.is_not(None), Case.rule_id.in_(bindparam("rules", expanding=True))))
+        .where(_ELSEWHERE, Case.state == "published", or_(Case.criterion_id.is_not(None), Case.rule_id.in_(bindparam("rules", expanding=True))))
         .subquery()
     )
     fields = ranked.c.id, ranked.c.title, ranked.c.lesson, ranked.c.kind, ranked.c.criterion_id, ranked.c.rule_id
     return select(*fields).where(ranked.c.nth <= PRECEDENTS_EACH).order_by(ranked.c.published_at.desc(), ranked.c.id.desc())
 
 
+_SAME_CHAT = or_(Sample.conversation_key == bindparam("chat"), Sample.unit_id == bindparam("chat"))
+_ELSEWHERE = and_(
+    func.coalesce(Case.sample_id, 0).not_in(select(Sample.id).where(_SAME_CHAT)),
+    func.coalesce(Case.violation_id, 0).not_in(select(Violation.id).where(Violation.conversation_key == bindparam("chat"))),
+)
 _PRECEDENTS = _teaching()

@@ -22,6 +22,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from qa import audit
+from qa.blinding import waiting
 from qa.draws import frames
 from qa.draws.previewing import Resolved, planned_frame
 from qa.draws.record import amended, document_hash, parse, to_json
@@ -96,7 +97,10 @@ def get_draw(bench: Workbench, actor: Actor, draw_id: int) -> DrawView:
 def samples(bench: Workbench, actor: Actor, draw_id: int) -> pl.DataFrame:
     """The samples of a draw, for showing: sample_id, unit_id, source, agent_id, reason, pi, rank, finished, withdrawn."""
     require(actor, Right.VIEW_DRAWS)
-    done = select(Assignment.sample_id).where(Assignment.finished_as == "submitted", Assignment.kind == "primary")
+    # whether a colleague has scored what the reader still has to score would tell that theirs is a second reading
+    done = select(Assignment.sample_id).where(
+        Assignment.finished_as == "submitted", Assignment.kind == "primary", Assignment.sample_id.not_in(waiting(actor))
+    )
     query = (
         select(
             Sample.id, Sample.unit_id, Sample.source, Sample.agent_id, Sample.reason, Sample.pi, Sample.rank,
