@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, update
@@ -21,11 +21,10 @@ from qa.lifecycle import State, Step
 from qa.masking import mask_text, mask_transcript
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.tables import Agent, Appeal, Inspection, Setting, Transcript, Verdict, Violation, ViolationEvent
+from qa.windows import SETTING, closes, window_days
 from qa.workbench import Workbench
 from scoring.sheet import Sheet
 
-SETTING = "appeals"
-WINDOW_DAYS = 7
 MAX_BODY = 2_000
 _RULED = {State.UPHELD.value, State.ACKNOWLEDGED.value, State.APPEALED.value, State.CLOSED.value}
 STATES = ("open", "upheld", "rejected", "withdrawn")
@@ -78,12 +77,6 @@ def ruling_on(bench: Workbench, actor: Actor, *, violation_id: int) -> RulingVie
         return RulingView(found.id, found.rule_id, found.state, quotes, reason or "", mask_transcript(frozen.content) if frozen else None)
 
 
-def window_days(session: Session) -> int:
-    """Days an agent has to object, counted from the verdict or the ruling."""
-    found = session.get(Setting, SETTING)
-    return int(found.value.get("window_days", WINDOW_DAYS)) if found else WINDOW_DAYS
-
-
 def set_window(bench: Workbench, actor: Actor, *, now: datetime, days: int) -> None:
     """Change the window for everything still open."""
     require(actor, Right.RULE_APPEAL)
@@ -105,7 +98,7 @@ def file_against_verdict(
     require(actor, Right.ANSWER)
     body = _text(body, "body")
     with bench.db.write() as session:
-        verdict = session.scalar(select(Verdict).where(Verdict.id == verdict_id).with_for_update())
+        verdict = session.scalar(select(Verdict).where(Verdict.id == verdict_id).with_for_update(key_share=True))
         if verdict is None or verdict.kind == "withdrawn":
             raise NotFound(N_("There is no verdict {id}."), id=verdict_id)
         _require_own(actor, verdict.agent_id)
@@ -288,7 +281,7 @@ def _settle(session: Session, actor: Actor, now: datetime, appeal: Appeal, state
 
 
 def _load(session: Session, appeal_id: int) -> Appeal:
-    appeal = session.scalar(select(Appeal).where(Appeal.id == appeal_id).with_for_update())
+    appeal = session.scalar(select(Appeal).where(Appeal.id == appeal_id).with_for_update(key_share=True))
     if appeal is None:
         raise NotFound(N_("There is no appeal {id}."), id=appeal_id)
     return appeal
@@ -305,9 +298,8 @@ def _require_own(actor: Actor, agent_id: str) -> None:
 
 
 def _require_in_time(session: Session, since: datetime, now: datetime) -> None:
-    days = window_days(session)
-    if now > since + timedelta(days=days):
-        raise Conflict(N_("The {days} days for an appeal are over."), days=days)
+    if now > closes(session, since):
+        raise Conflict(N_("The {days} days for an appeal are over."), days=window_days(session))
 
 
 def _text(value: str, field: str) -> str:
