@@ -89,7 +89,7 @@ def _event(violation_id: int, step: Step, actor: Actor | None, now: datetime, re
 
 def take(session: Session, violation_id: int) -> Violation:
     """The case file, locked until the transaction ends."""
-    found = session.scalar(select(Violation).where(Violation.id == violation_id).with_for_update())
+    found = session.scalar(select(Violation).where(Violation.id == violation_id).with_for_update(key_share=True))
     if found is None:
         raise NotFound(N_("There is no case file {id}."), id=violation_id)
     return found
@@ -142,15 +142,16 @@ def add_step(
 def add_step_to_many(session: Session, actor: Actor, now: datetime, ids: Sequence[int], before: State, step: Step, reason: str | None) -> int:
     """Take one step that needs no second person on all of `ids` that are still in `before`; returns how many.
 
-    Two statements a batch, whatever the number: an event for each, then the cached state.
+    Two statements a batch, whatever the number: an event for each, then the cached state. Locks go by id, as everywhere.
     """
     after = TRANSITIONS[(before, step)]
     text = clean_reason(reason, required=step in NEEDS_REASON)
     person = actor.user_id or None
     moved = 0
+    ids = sorted(ids)
     for start in range(0, len(ids), BATCH):
         wanted = Violation.id.in_(ids[start : start + BATCH]), Violation.state == before.value
-        locked = session.scalars(select(Violation.id).where(*wanted).with_for_update()).all()
+        locked = session.scalars(select(Violation.id).where(*wanted).order_by(Violation.id).with_for_update(key_share=True)).all()
         if not locked:
             continue
         chosen = select(
@@ -163,15 +164,14 @@ def add_step_to_many(session: Session, actor: Actor, now: datetime, ids: Sequenc
     return moved
 
 
-_FILE = (
+_FILES = (
     select(Violation)
-    .where(
-        Violation.conversation_key == bindparam("chat"),
-        Violation.rule_id == bindparam("rule"),
-        Violation.agent_id == bindparam("agent"),
-    )
-    .with_for_update()
+    .where(Violation.conversation_key == bindparam("chat"), Violation.agent_id == bindparam("agent"))
+    .order_by(Violation.id)
+    .with_for_update(key_share=True)
 )
+"""All files of one sample in one order, before the sample itself. Everybody locks so: place, files by id, sample, results. And all
+locks here are of the kind that leaves keys alone, or rows that merely point at a locked one would wait in a ring."""
 
 
 def decide_at_desk(
@@ -183,11 +183,10 @@ def decide_at_desk(
     Opens the file when screening has not. A file that somebody has already decided stays as it is: the score follows
     the sheet, the file follows its own order of steps.
     """  # fmt: skip
-    named = {"chat": finding.conversation_key, "rule": finding.rule_id, "agent": finding.agent_id}
-    found = session.scalar(_FILE, named)
+    found = _locked(session, finding)
     if found is None:
         open_files(session, [finding], now, by=actor)
-        found = session.scalar(_FILE, named)
+        found = _locked(session, finding)
     if found is None:  # pragma: no cover - the insert above or its rival has made it
         raise Conflict(N_("The case file could not be opened. Try again."))
     if found.state == State.WITHDRAWN:
@@ -200,10 +199,16 @@ def decide_at_desk(
     return add_step(session, actor, now, found, step, reason, reason_required=False, sample_id=sample_id)
 
 
+def _locked(session: Session, finding: Finding) -> Violation | None:
+    files = session.scalars(_FILES, {"chat": finding.conversation_key, "agent": finding.agent_id}).all()
+    return next((file for file in files if file.rule_id == finding.rule_id), None)
+
+
 def retract_at_desk(session: Session, actor: Actor, now: datetime, sample_id: int) -> int:
     """Take back what `actor` decided in `sample_id` (its inspection is undone); files that went on stay. Returns how many."""
     states = (State.CONFIRMED.value, State.CLEARED.value)
-    ids = session.scalars(select(Violation.id).where(Violation.sample_id == sample_id, Violation.state.in_(states))).all()
+    mine = select(Violation.id).where(Violation.sample_id == sample_id, Violation.state.in_(states)).order_by(Violation.id)
+    ids = session.scalars(mine).all()
     taken = 0
     for id_ in ids:
         violation = take(session, id_)

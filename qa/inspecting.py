@@ -86,7 +86,7 @@ def save_draft(
     if len(str(content)) > MAX_DRAFT:
         raise Invalid(N_("The draft is too long to keep; shorten the notes."))
     with bench.db.write() as session:
-        place = session.get(Assignment, assignment_id, with_for_update=True)
+        place = session.get(Assignment, assignment_id, with_for_update={"key_share": True})
         if place is None:
             raise NotFound(N_("There is no assignment {id}."), id=assignment_id)
         if place.finished_at is not None:
@@ -272,10 +272,10 @@ def undo(bench: Workbench, actor: Actor, *, now: datetime, inspection_id: int) -
     """
     require(actor, Right.INSPECT)
     with bench.db.write() as session:
-        inspection = session.get(Inspection, inspection_id, with_for_update=True)
+        inspection = session.get(Inspection, inspection_id, with_for_update={"key_share": True})
         if inspection is None or inspection.inspector_id != actor.user_id:
             raise NotFound(N_("There is no inspection {id} of yours."), id=inspection_id)
-        place = session.get_one(Assignment, inspection.assignment_id, with_for_update=True)
+        place = session.get_one(Assignment, inspection.assignment_id, with_for_update={"key_share": True})
         if inspection.undone_at is not None:
             return Undone(place.id, place.version)
         if now > inspection.submitted_at + UNDO + _LATENCY:

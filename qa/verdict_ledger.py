@@ -43,7 +43,7 @@ def current(session: Session, sample_id: int) -> Verdict | None:
     return session.scalars(query).one_or_none()
 
 
-_LOCK = select(Sample.agent_id).where(Sample.id == bindparam("sample")).with_for_update()
+_LOCK = select(Sample.agent_id).where(Sample.id == bindparam("sample")).with_for_update(key_share=True)
 _LAST = select(func.max(Verdict.version)).where(Verdict.sample_id == bindparam("sample"))
 _RETIRE = (
     update(Verdict)
@@ -125,7 +125,7 @@ def reissue(
     Red-line decisions follow the rulings on their case files. Returns the new verdict's id, or None when there is no
     result yet or nothing would change.
     """
-    session.scalars(select(Sample.id).where(Sample.id == sample_id).with_for_update()).one()
+    session.scalars(select(Sample.id).where(Sample.id == sample_id).with_for_update(key_share=True)).one()
     verdict = current(session, sample_id)
     if verdict is None or (verdict.sheet is None and sheet is None):
         return None

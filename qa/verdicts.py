@@ -134,7 +134,7 @@ def acknowledge(bench: Workbench, actor: Actor, *, now: datetime, verdict_id: in
     """The agent has read a current verdict of their own. Twice is once."""
     require(actor, Right.ANSWER)
     with bench.db.write() as session:
-        verdict = session.get(Verdict, verdict_id, with_for_update=True)
+        verdict = session.get(Verdict, verdict_id, with_for_update={"key_share": True})
         if verdict is None:
             raise NotFound(N_("There is no verdict {id}."), id=verdict_id)
         if actor.agent_id is None or verdict.agent_id != actor.agent_id:
@@ -225,7 +225,7 @@ def resolve(
     if (inspection_id is None) == (sheet is None):
         raise Invalid(N_("Choose one of the two inspections, or enter marks of your own."))
     with bench.db.write() as session:
-        sample = session.get(Sample, sample_id, with_for_update=True)
+        sample = session.get(Sample, sample_id, with_for_update={"key_share": True})
         if sample is None:
             raise NotFound(N_("There is no sample {sample}."), sample=sample_id)
         sides = _sides(session, sample_id)

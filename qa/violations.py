@@ -82,7 +82,7 @@ def open_suspected(bench: Workbench, actor: Actor, *, now: datetime, progress: P
     findings = _findings(snapshot.scan("hits"), snapshot.scan("conversations"), sorted(severities))
     keys = ["conversation_key", "rule_id", "agent_id"]
     fresh = findings.join(known, on=keys, how="anti")
-    again = known.filter(pl.col("state") == State.WITHDRAWN.value).join(findings, on=keys, how="inner")
+    again = known.filter(pl.col("state") == State.WITHDRAWN.value).join(findings, on=keys, how="inner").sort("id")
     gone = known.filter(pl.col("state") == State.SUSPECTED.value).join(findings, on=keys, how="anti")
     opened = 0
     for start in range(0, fresh.height, PART):

@@ -57,6 +57,8 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
     content = transcripts.freeze(snapshot, pick.select("unit_id", "source", "conversation_key", "agent_id"), names)
     took_part = set(frames.participants(snapshot, pick)["agent_id"])
     with bench.db.write() as session:
+        # places before the sample, as a submit takes them
+        session.scalars(select(Assignment.id).where(Assignment.sample_id == sample_id).order_by(Assignment.id).with_for_update(key_share=True)).all()
         old = _replaceable(session, sample_id)
         session.execute(
             update(Sample).where(Sample.id == sample_id).values(withdrawn_at=now, withdrawn_reason=reason)
@@ -85,7 +87,7 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
 
 
 def _replaceable(session: Session, sample_id: int) -> Sample:
-    sample = session.scalars(select(Sample).where(Sample.id == sample_id).with_for_update()).one_or_none()
+    sample = session.scalars(select(Sample).where(Sample.id == sample_id).with_for_update(key_share=True)).one_or_none()
     if sample is None:
         raise NotFound(N_("There is no sample {sample}."), sample=sample_id)
     if sample.withdrawn_at is not None:
