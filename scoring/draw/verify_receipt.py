@@ -1,59 +1,59 @@
-"""Redraw a sample from its receipt: python verify_receipt.py receipt.json frame.csv   (Python 3.9+, nothing else)
+"""Redraw a sample: python verify_receipt.py receipt.json frame.csv   (Python 3.9+, nothing else; exit code 0 = equal)
 
-frame.csv: unit_id, agent_id, source, pi and role of every unit ('pool' = reviewed for certain). Without a column pi,
-every unit of an agent has the same chance n/N, read from the receipt. Exit code: 0 equal, 1 different, 2 wrong use.
-"""
-
+frame.csv: unit_id, agent_id, source, pi, role ('pool' = certain) of all units; without pi, the receipt's n/N holds."""
 import csv
 import hashlib
 import hmac
 import json
-import struct
 import sys
-from collections import defaultdict
-from pathlib import Path
+from struct import pack
 
 
-def number(seed: str, unit_id: str) -> float:
-    first_seven = hmac.new(seed.encode(), unit_id.encode(), hashlib.sha256).digest()[:7]
-    return min((int.from_bytes(first_seven, "big") + 0.5) / 2.0**56, 1.0 - 2.0**-53)
+def number(seed: str, unit: bytes, size: int = 7) -> int:
+    return int.from_bytes(hmac.new(seed.encode(), unit, hashlib.sha256).digest()[:size], "big")
 
 
-def redraw(receipt: dict, rows: list) -> set:  # type: ignore[type-arg]
+def screen(h: int, unit: bytes) -> int:  # decides which few units of a very large frame are compared at all
+    for at in range(0, len(unit), 8):
+        h = ((h ^ int.from_bytes(unit[at : at + 8], "little")) * 0x9E3779B97F4A7C15) & (2**64 - 1)
+        h ^= h >> 32
+    return (h := (h * 0xBF58476D1CE4E5B9) & (2**64 - 1)) ^ (h >> 32)
+
+
+def redraw(receipt: dict, rows: csv.DictReader, key: int) -> tuple:  # type: ignore[type-arg]
+    out = {step["unit_id"]: step["substitute"] for step in receipt["replacements"]}
     size = {(c["source"], c["agent_id"]): (c["ranked"], c["frame"] - c["pool"]) for c in receipt["counts"]}
-    certain = {pick["unit_id"] for pick in receipt["picks"] if pick["reason"] == "certainty"}
-    picked, strata = set(), defaultdict(list)
-    for row in rows:
-        group, unit = (row["source"], row["agent_id"]), row["unit_id"]
-        pool = row["role"] == "pool" if row.get("role") else unit in certain
-        take, among = size.get(group, (0, 1))
-        pi = row["pi"] = float(row["pi"]) if row.get("pi") else 1.0 if pool else take / among
-        if pool:
-            picked.add(unit)
-        elif pi > 0:
-            u = number(receipt["seed"], unit)
-            strata[group].append((u * (1 - pi) / ((1 - u) * pi), u, unit, pi))
-    for units in strata.values():
-        waiting, take = [unit for _, _, unit, _ in sorted(units)], round(sum(pi for _, _, _, pi in units))
-        picked.update(waiting[:take])
-        del waiting[:take]
-        for step in receipt["replacements"]:
-            if step["unit_id"] in picked and step["substitute"] in waiting:
-                picked.add(waiting.pop(0))
-    return picked - {step["unit_id"] for step in receipt["replacements"]}
+    certain, picked, frame, strata = {p["unit_id"] for p in receipt["picks"] if p["reason"] == "certainty"}, {}, [], {}  # type: ignore
+    for unit, group, row in ((row["unit_id"], (row.get("source") or "chat", row["agent_id"]), row) for row in rows):
+        pool, (take, among) = row["role"] == "pool" if row.get("role") else unit in certain, size.get(group, (0, 1))
+        pi = float(row["pi"]) if row.get("pi") else 1.0 if pool else min(take / among, 1.0)
+        frame.append((screen(key ^ len(unit.encode()), unit.encode()) if key else unit, pi))
+        picked.update({unit: pi} if pool else {})
+        if not pool and pi > 0 and (not key or frame[-1][0] <= ((take + 8 * int(take**0.5) + 16) << 64) // among):
+            u = min((number(receipt["seed"], unit.encode()) + 0.5) / 2.0**56, 1.0 - 2.0**-53)
+            strata.setdefault(group, []).append((u * (1 - pi) / ((1 - u) * pi), u, unit, pi))
+    for group, units in strata.items():  # whoever was taken back lets one more in, as long as one is waiting
+        left = size[group][0] if key else round(sum(pi for _, _, _, pi in units))
+        for _, _, unit, pi in sorted(units):
+            picked.update({unit: pi} if left else {})
+            left -= bool(left and unit not in out)
+    return picked, sorted(frame), out
 
 
 def main(receipt_path: str, frame_path: str) -> int:
-    receipt = json.loads(Path(receipt_path).read_text(encoding="utf-8"))
-    with open(frame_path, encoding="utf-8-sig", newline="") as frame:
-        rows = sorted(csv.DictReader(frame), key=lambda row: row["unit_id"])
-    stated, found = {pick["unit_id"] for pick in receipt["picks"]}, redraw(receipt, rows)
-    faults = [f"{unit}: {'drawn again' if unit in found else 'on the receipt'} only" for unit in sorted(found ^ stated)]
-    ids, pi = "\n".join(row["unit_id"] for row in rows), [struct.pack(">d", row["pi"]) for row in rows]
-    hashed = {"frame_hash": ids.encode(), "probability_hash": b"".join(pi), "commitment": receipt["seed"].encode()}
-    faults += [f"{name} differs" for name in hashed if hashlib.sha256(hashed[name]).hexdigest() != receipt[name]]
-    print("\n".join(faults) or f"equal: {len(found)} of {len(rows)} units, drawn again from the seed")
-    return 1 if faults else 0
+    with open(receipt_path, encoding="utf-8") as file, open(frame_path, encoding="utf-8-sig", newline="") as table:
+        r = json.load(file)
+        key = number(seed := r["seed"], b"screen", 8) * ("screened" in r["algorithm"])
+        picked, frame, out = redraw(r, csv.DictReader(table), key)
+    stated, found = {p["unit_id"]: p["pi"] for p in r["picks"]}, {u: pi for u, pi in picked.items() if u not in out}
+    both = ((u, stated.get(u, "-"), found.get(u, "-")) for u in sorted({*stated, *found}))
+    faults = [f"{u}: chance {one} on the receipt, {other} drawn again" for u, one, other in both if one != other]
+    faults += [f"{u}: in a replacement, but never drawn" for u in sorted(({*out} | {*out.values()}) - {None, *picked})]
+    ids = b"".join(h.to_bytes(8, "big") for h, _ in frame) if key else "\n".join(u for u, _ in frame).encode()
+    made = {"frame_hash": ids, "probability_hash": b"".join(pack(">d", p) for _, p in frame), "commitment": seed.encode()}
+    faults += [f"{n} differs" for n, text in made.items() if r[n] and hashlib.sha256(text).hexdigest() != r[n]]
+    print("\n".join(faults) or f"equal: {len(found)} of {len(frame)} units, drawn again from the seed")
+    return int(faults != [])
 
 
 if __name__ == "__main__":
