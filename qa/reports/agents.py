@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from qa.errors import NotFound
 from qa.i18n import N_
+from qa.lifecycle import State
 from qa.policy import Actor, Right, require, require_own
 from qa.reports import metrics as m
 from qa.reports.adjusting import Adjustment
@@ -20,9 +21,11 @@ from qa.reports.boards import LossBoard, read_losses
 from qa.reports.metrics import Metric
 from qa.reports.results import rule_names
 from qa.reports.scope import Reader, Scope
-from qa.reports.standings import read_standings
+from qa.reports.standings import read_pending, read_standings
+from qa.reports.targeted import withheld
 from qa.reports.trends import Trend, unguarded_trend
 from qa.tables import Agent, Case, Violation
+from qa.windows import closes
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring.estimate import Estimate
@@ -54,7 +57,7 @@ class Part:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """A red line on the agent's record."""
+    """A red line on the agent's record. `appeal_until` is set while the agent may object: the last moment for it."""
 
     violation_id: int
     rule_id: str
@@ -62,6 +65,7 @@ class LedgerEntry:
     severity: str
     state: str
     occurred_at: datetime | None
+    appeal_until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ class AgentReport:
     pending: int
     parts: tuple[Part, ...]
     losses: LossBoard
+    elsewhere: LossBoard
+    """What policy, warehouse, system or customers cost in this agent's conversations: not on the agent's account."""
     ledger: tuple[LedgerEntry, ...]
     replies: Replies | None
     cases: tuple[CaseLink, ...]
@@ -145,13 +151,14 @@ def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope,
             best_guess=first["best_guess"] if first else None,
             more=first["more"] if first else None,
             team=_team(reader, replace(scope, agents=(), teams=(person.team,) if person.team else ())),
-            pending=read_standings(reader, own).pending,
+            pending=read_pending(reader, own),
             parts=_parts(reader, own),
             losses=losses,
+            elsewhere=read_losses(reader, own, "process"),
             ledger=_ledger(reader, bench, agent_id, own, everything=actor.may(Right.VIEW_RESULTS)),
             replies=_replies(reader, person, own),
             cases=_cases(reader, losses),
-            trend=unguarded_trend(bench, scope=own, metric="total", by="agent", bucket=bucket),
+            trend=unguarded_trend(bench, scope=own, metric="total", by="agent", bucket=bucket, lam=everybody.team.lam),
             adjustment=everybody.adjustment,
             predicted=everybody.predicted,
         )
@@ -169,10 +176,10 @@ def _parts(reader: Reader, scope: Scope) -> tuple[Part, ...]:
     """Score without red lines and every dimension."""
     rubrics = reader.rubrics()
     chosen = [x for x in m.all_metrics(rubrics) if x.id == "clean" or x.id.startswith("dim:")]
-    rows = reader.rows(scope).select("agent_id", "pi", *m.columns(rubrics, chosen))
+    rows = reader.rows(scope).select("agent_id", "pi", "reason", *m.columns(rubrics, chosen))
     parts = []
     for metric in chosen:
-        table = estimate.grouped(rows, ["agent_id"], [metric.id], bounds=metric.bounds)
+        table = withheld(estimate.grouped(rows, ["agent_id"], [metric.id], bounds=metric.bounds), rows, ["agent_id"], [metric.id])
         for row in table.iter_rows(named=True):
             parts.append(Part(metric, Estimate(row["mean"], row["low"], row["high"], row["n"], row["method"], row["se"],
                                                row["df"], reason=row["reason"])))
@@ -192,7 +199,10 @@ def _ledger(reader: Reader, bench: Workbench, agent_id: str, scope: Scope, *, ev
         query = query.where(Violation.occurred_at < last)
     names = rule_names(bench)
     return tuple(
-        LedgerEntry(v.id, v.rule_id, names.get(v.rule_id, Label()), v.severity, v.state, v.occurred_at)
+        LedgerEntry(
+            v.id, v.rule_id, names.get(v.rule_id, Label()), v.severity, v.state, v.occurred_at,
+            closes(reader.session, v.changed_at) if v.state == State.UPHELD else None,
+        )
         for v in reader.session.scalars(query.limit(200))
     )
 

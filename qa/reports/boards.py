@@ -15,6 +15,7 @@ import polars as pl
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.reports.scope import Item, Reader, Scope, names_of
+from qa.reports.targeted import guarded, withheld
 from qa.workbench import Workbench
 from scoring import estimate
 
@@ -26,7 +27,7 @@ OWNERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Mean points lost per review by agent and criterion. `frame`: agent_id, name, criterion, n, value, low, high."""
+    """Mean points lost per review by agent and criterion. `frame`: agent_id, name, criterion, n, value, low, high, method."""
 
     criteria: tuple[Item, ...]
     frame: pl.DataFrame
@@ -35,7 +36,8 @@ class HeatMap:
 @dataclass(frozen=True)
 class LossBoard:
     """Lost points by what they were lost for. `frame`: kind, id, owner, occurrences, n, value (mean points lost per
-    review), low, high, share (of all lost points), cumulative; most costly first."""
+    review), low, high, method, share (of all lost points), cumulative; most costly first. Occurrences count what was
+    found, in risky picks too: divided by n they are no rate."""
 
     frame: pl.DataFrame
     reviews: int
@@ -48,16 +50,19 @@ def heat_map(bench: Workbench, actor: Actor, *, scope: Scope) -> HeatMap:
         rubrics = reader.rubrics()
         items = rubrics.criteria
         rows = reader.rows(scope).select(
-            "agent_id", "pi", *(rubrics.criterion_column(item.id).alias(item.id) for item in items)
+            "agent_id", "pi", "reason", *(rubrics.criterion_column(item.id).alias(item.id) for item in items)
         )
         names = dict(names_of(reader))
     if not items:
-        return HeatMap((), pl.DataFrame(schema={"agent_id": pl.String, "name": pl.String, "criterion": pl.String, "n": pl.Int64,
-                                                "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}))
-    table = estimate.grouped(rows, ["agent_id"], [item.id for item in items])
+        return HeatMap((), pl.DataFrame(schema={
+            "agent_id": pl.String, "name": pl.String, "criterion": pl.String, "n": pl.Int64, "value": pl.Float64,
+            "low": pl.Float64, "high": pl.Float64, "method": pl.String,
+        }))
+    values = [item.id for item in items]
+    table = withheld(estimate.grouped(rows, ["agent_id"], values), rows, ["agent_id"], values)
     frame = table.filter(pl.col("n") > 0).select(
         "agent_id", pl.col("agent_id").replace(names).alias("name"), pl.col("measure").alias("criterion"), "n",
-        pl.col("mean").alias("value"), "low", "high",
+        pl.col("mean").alias("value"), "low", "high", "method",
     )
     used = set(frame.filter(pl.col("value") > 0)["criterion"])
     return HeatMap(tuple(item for item in items if item.id in used), frame.filter(pl.col("criterion").is_in(list(used))))
@@ -72,29 +77,22 @@ def losses(bench: Workbench, actor: Actor, *, scope: Scope, owners: str = "agent
 
 def read_losses(reader: Reader, scope: Scope, owners: str, *, limit: int = 40) -> LossBoard:
     """The same inside a report that has authorised already."""
-    rows = reader.rows(scope).select("sample_id", "agent_id", "pi", "losses").collect()
-    wanted = pl.col("owner") == "agent" if owners == "agent" else pl.col("owner") != "agent"
-    lines = (
-        rows.select("sample_id", "losses")
-        .explode("losses")
-        .drop_nulls("losses")
-        .unnest("losses")
-        .filter(wanted & (pl.col("points") > 0))
-    )
+    rows = reader.rows(scope).select("sample_id", "agent_id", "pi", "reason", "losses").collect()
+    lines = _lines(rows, owners).filter(pl.col("points") > 0)
     per_sample = lines.group_by("kind", "id", "owner", "sample_id").agg(y=pl.col("points").sum() / 100)
     out = []
     for key, part in per_sample.group_by("kind", "id", "owner", maintain_order=False):
-        joined = rows.select("sample_id", "agent_id", "pi").join(part.select("sample_id", "y"), on="sample_id", how="left")
-        result = estimate.team(joined.with_columns(pl.col("y").fill_null(0.0)), bounds=(0.0, 100.0))
-        out.append((*key, part.height, result.n, result.value, result.low, result.high))
+        every = _with_zeros(rows, part)
+        found = guarded(estimate.team(every, bounds=(0.0, 100.0)), every)
+        out.append((*key, part.height, found.n, found.value, found.low, found.high, found.method))
     frame = pl.DataFrame(
         out,
         schema={"kind": pl.String, "id": pl.String, "owner": pl.String, "occurrences": pl.Int64, "n": pl.Int64,
-                "value": pl.Float64, "low": pl.Float64, "high": pl.Float64},
+                "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "method": pl.String},
         orient="row",
-    ).sort(["value", "id", "owner"], descending=[True, False, False])
+    ).sort(["value", "id", "owner"], descending=[True, False, False])  # fmt: skip
     total = float(frame["value"].sum()) or 1.0
-    share = [value / total for value in frame["value"]]
+    share = [(value or 0.0) / total for value in frame["value"]]
     frame = frame.with_columns(
         share=pl.Series(share, dtype=pl.Float64), cumulative=pl.Series(list(accumulate(share)), dtype=pl.Float64)
     )
@@ -102,19 +100,32 @@ def read_losses(reader: Reader, scope: Scope, owners: str, *, limit: int = 40) -
 
 
 def root_causes(bench: Workbench, actor: Actor, *, scope: Scope) -> pl.DataFrame:
-    """How often each owner and root cause was named: owner, root_cause, occurrences, reviews (weighted share of units)."""
+    """How often each root cause outside the agents' hands was named: owner, root_cause, occurrences, n, value (share of
+    conversations, 0–1), low, high, method; most frequent first."""
     require(actor, Right.VIEW_RESULTS)
     with Reader(bench) as reader:
-        rows = reader.rows(scope).select("sample_id", "pi", "losses").collect()
-    total = float((1 / rows["pi"]).sum()) or 1.0
-    return (
-        rows.explode("losses").drop_nulls("losses").unnest("losses")
-        .filter((pl.col("kind") == "loss") & (pl.col("root_cause") != ""))
-        .unique(["sample_id", "owner", "root_cause", "id"])
-        .group_by("owner", "root_cause")
-        .agg(
-            occurrences=pl.len().cast(pl.Int64),
-            share=(1 / pl.struct("sample_id", "pi").unique().struct.field("pi")).sum() / total,
-        )
-        .sort(["occurrences", "owner", "root_cause"], descending=[True, False, False])
-    )
+        rows = reader.rows(scope).select("sample_id", "agent_id", "pi", "reason", "losses").collect()
+    named = _lines(rows, "process").filter((pl.col("kind") == "loss") & (pl.col("root_cause") != ""))
+    out = []
+    for key, part in named.group_by("owner", "root_cause", maintain_order=False):
+        every = _with_zeros(rows, part.select("sample_id", y=pl.lit(1.0)).unique())
+        found = guarded(estimate.rate(every, value="y"), every)
+        out.append((*key, part.height, found.n, found.value, found.low, found.high, found.method))
+    return pl.DataFrame(
+        out,
+        schema={"owner": pl.String, "root_cause": pl.String, "occurrences": pl.Int64, "n": pl.Int64, "value": pl.Float64,
+                "low": pl.Float64, "high": pl.Float64, "method": pl.String},
+        orient="row",
+    ).sort(["value", "owner", "root_cause"], descending=[True, False, False])  # fmt: skip
+
+
+def _lines(rows: pl.DataFrame, owners: str) -> pl.DataFrame:
+    """The lines that cost points, one row each with their sample: on the agents' account, or on everybody else's."""
+    wanted = pl.col("owner") == "agent" if owners == "agent" else pl.col("owner") != "agent"
+    return rows.select("sample_id", "losses").explode("losses").drop_nulls("losses").unnest("losses").filter(wanted)
+
+
+def _with_zeros(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Every review with its `y` of `found` (sample_id, y), 0 where there was none."""
+    joined = rows.drop("losses").join(found.select("sample_id", "y"), on="sample_id", how="left")
+    return joined.with_columns(pl.col("y").fill_null(0.0))

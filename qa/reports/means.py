@@ -13,29 +13,51 @@ import polars as pl
 
 from qa.reports import adjusting
 from qa.reports.adjusting import Adjustment
-from qa.reports.metrics import Metric
+from qa.reports.metrics import Metric, column
 from qa.reports.predictions import cells, populations, possible, whole
-from qa.reports.scope import Reader, Scope
+from qa.reports.scope import Reader, Scope, bucketed, group_column
+from qa.reports.targeted import withheld
 from scoring import estimate
+from scoring.estimate import Estimate
 
 ADJUSTABLE = ("total", "clean")
 """Severity is a matter of points of the score; nothing else is corrected for it."""
+PREDICTABLE = ("points", "percent")
+"""Units the predicted score says something about: what single criteria cost is not predicted."""
+
+
+def measured(reader: Reader, scope: Scope, metric: Metric, by: str, bucket: str) -> pl.LazyFrame:
+    """The reviews of a scope as `Means` wants them: agent_id, pi, reason, redline, draw_id, inspector_id, occurred_at,
+    group, period, y (the metric) and f (predicted score, points)."""
+    return reader.rows(scope).select(
+        "agent_id", "pi", "reason", "redline", "draw_id", "inspector_id", "occurred_at", group_column(by).alias("group"),
+        bucketed(bucket).alias("period"), column(reader.rubrics(), metric).alias("y"), f=100 - pl.col("prediction") / 100,
+    )
+
+
+def tuned(rows: pl.LazyFrame) -> float:
+    """λ over all reviews that were predicted, from the columns of `measured`; 0 below 200 of them."""
+    return estimate.tune(
+        rows.filter(pl.col("f").is_not_null() & pl.col("y").is_not_null()).select("agent_id", "pi", "y", "f").collect()
+    )
 
 
 class Means:
-    """The reviews of one scope, read once, estimated for several groupings.
+    """The reviews of one scope (the columns of `measured`), read once, estimated for several groupings.
 
-    `rows`: agent_id, pi, redline, draw_id, inspector_id, occurred_at, group, period, y and f (predicted score, points).
+    `lam` is the λ of a wider scope, for slices too small to tune it on; None tunes it on these reviews.
     """
 
-    def __init__(self, reader: Reader, scope: Scope, rows: pl.LazyFrame, by: str, metric: Metric) -> None:
+    def __init__(
+        self, reader: Reader, scope: Scope, rows: pl.LazyFrame, by: str, metric: Metric, lam: float | None = None
+    ) -> None:
         self._scope, self._by, self._metric = scope, by, metric
         self.adjustment: Adjustment | None = None
         if scope.adjusted and metric.id in ADJUSTABLE:
             rows = self._adjusted(reader, rows.collect())
         self._rows = rows
-        self._populations = self._predicted(reader) if metric.unit in ("points", "percent") and possible(scope, by) else None
-        self._lam = self._tuned()
+        self._populations = self._predicted(reader) if metric.unit in PREDICTABLE and possible(scope, by) else None
+        self._lam = 0.0 if self._populations is None or self._populations.is_empty() else tuned(self._rows) if lam is None else lam
 
     def estimate(self, keys: Sequence[str], bucket: str | None) -> pl.DataFrame:
         """A row for each combination of `keys` that has reviews: keys, n, found, value, low, high, se, df, method, reason."""
@@ -50,7 +72,15 @@ class Means:
         if self.adjustment is not None and self.adjustment.severities is not None:
             table = estimate.widened(table, self._rows.collect(), keys, self.adjustment.severities, bounds)
         # rounding of sums may leave a mean a hair outside what is possible
-        return table.with_columns(pl.col("value").clip(*bounds))
+        return withheld(table.with_columns(pl.col("value").clip(*bounds)), self._rows, keys)
+
+    def whole(self) -> Estimate:
+        """One estimate of everything in the scope; only when it is not split."""
+        table = self.estimate(["group"], None)
+        if table.is_empty():
+            return estimate.refusal("no_reviews")
+        names = ("value", "low", "high", "n", "method", "se", "df", "reason")
+        return Estimate(**dict(zip(names, table.select(names).row(0), strict=True)), lam=self._lam)
 
     def _adjusted(self, reader: Reader, rows: pl.DataFrame) -> pl.LazyFrame:
         self.adjustment = adjusting.adjustment(reader, self._scope, rows)
@@ -66,13 +96,6 @@ class Means:
         numbers = self._rows.filter(pl.col("f").is_not_null()).select(pl.col("draw_id").unique()).collect().to_series().to_list()
         found = populations(reader, self._scope.source, numbers) if numbers else None
         return None if found is None or found.is_empty() else whole(found, self._scope)
-
-    def _tuned(self) -> float:
-        """λ over all reviews that were predicted; 0 below 200 of them."""
-        if self._populations is None or self._populations.is_empty():
-            return 0.0
-        known = self._rows.filter(pl.col("f").is_not_null() & pl.col("y").is_not_null()).select("agent_id", "pi", "y", "f")
-        return estimate.tune(known.collect())
 
     def _usable(self, keys: Sequence[str], bucket: str | None) -> pl.DataFrame | None:
         if self._populations is None or self._lam == 0.0:

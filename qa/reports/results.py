@@ -18,6 +18,7 @@ from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
 from qa.reports.scope import Reader, Scope, names_of
 from qa.tables import Acknowledgement, Agent, Inspection, RubricVersion, RuleVersion, Sample, User, Verdict
+from qa.windows import closes
 from qa.workbench import Workbench
 from scoring.explain import Explanation, explain
 from scoring.label import Label
@@ -51,6 +52,7 @@ class Result:
     comment: str
     inspector: str
     acknowledged_at: datetime | None
+    appeal_until: datetime
 
 
 def results(bench: Workbench, actor: Actor, *, scope: Scope, limit: int = 500) -> pl.DataFrame:
@@ -110,6 +112,7 @@ def result(bench: Workbench, actor: Actor, verdict_id: int, language: str) -> Re
             verdict.outcome["total_without_redlines"], explain(outcome, rubric, language, _rules(session)),
             (inspection.sheet or {}).get("comment", "") if inspection else "",
             inspector or "" if actor.may(Right.VIEW_RESULTS) else "", _acknowledged(session, verdict.id),
+            closes(session, verdict.created_at),
         )
 
 

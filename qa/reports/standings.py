@@ -6,7 +6,6 @@ weighted mean elsewhere. A ranked list is never produced; statements are those o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -18,6 +17,7 @@ from qa.reports.adjusting import Adjustment
 from qa.reports.metrics import TOTAL
 from qa.reports.predictions import populations, possible, whole
 from qa.reports.scope import Reader, Scope, names_of
+from qa.reports.targeted import guarded, withheld
 from qa.tables import Sample
 from qa.workbench import Workbench
 from scoring import estimate
@@ -56,7 +56,7 @@ def read_standings(reader: Reader, scope: Scope) -> Standings:
     sample = (
         reader.rows(scope)
         .select(
-            "agent_id", "pi", "draw_id", "redline", "inspector_id", "occurred_at", y=pl.col("total") / 100,
+            "agent_id", "pi", "reason", "draw_id", "redline", "inspector_id", "occurred_at", y=pl.col("total") / 100,
             f=100 - pl.col("prediction") / 100, p="risk",
         )
         .collect()
@@ -69,6 +69,7 @@ def read_standings(reader: Reader, scope: Scope) -> Standings:
         sample = sample.drop("f")
     bounds = TOTAL.bounds
     table = estimate.agents(sample, population, bounds=bounds, severities=severities)
+    table = withheld(table, sample, ["agent_id"])
     names = names_of(reader)
     roster = reader.roster().select("agent_id", "team")
     agents = (
@@ -77,8 +78,8 @@ def read_standings(reader: Reader, scope: Scope) -> Standings:
         .with_columns(name=pl.col("agent_id").replace(dict(names)))
         .filter(pl.col("n") > 0)
     )
-    team = estimate.team(sample, population, bounds=bounds, severities=severities)
-    return Standings(scope, agents, team, _pending(reader, scope), sample, adjusted)
+    team = guarded(estimate.team(sample, population, bounds=bounds, severities=severities), sample)
+    return Standings(scope, agents, team, read_pending(reader, scope), sample, adjusted)
 
 
 def _population(reader: Reader, scope: Scope, sample: pl.DataFrame) -> pl.DataFrame | None:
@@ -95,7 +96,7 @@ def _population(reader: Reader, scope: Scope, sample: pl.DataFrame) -> pl.DataFr
     return frame if frame.height == reviewed.len() else None
 
 
-def _pending(reader: Reader, scope: Scope) -> int:
+def read_pending(reader: Reader, scope: Scope) -> int:
     """Samples of the scope that nobody has decided yet: an estimate over half a draw is an estimate in progress."""
     bounds = reader.bounds(scope)
     query = select(Sample.id, Sample.agent_id).where(Sample.source == scope.source, Sample.withdrawn_at.is_(None))
@@ -111,19 +112,13 @@ def _pending(reader: Reader, scope: Scope) -> int:
     return max(drawn - int(decided), 0)
 
 
-def agent_rows(table: pl.DataFrame, agents: Sequence[str]) -> pl.DataFrame:
-    """The rows of some agents, in the order given."""
-    order = pl.DataFrame({"agent_id": list(agents)}, schema={"agent_id": pl.String})
-    return order.join(table, on="agent_id", how="inner", maintain_order="left")
-
-
 @dataclass(frozen=True)
 class Ranking:
     """What may be said about agents compared with each other; sorted by name within statement, never by score."""
 
     standings: Standings
     statements: pl.DataFrame
-    """agent_id, name, team, n, value, low, high, statement, q, rank_low, rank_high"""
+    """agent_id, name, team, n, value, low, high, method, statement, q, rank_low, rank_high"""
     bottom: int
     least: int
     """Reviews an agent needs before anything is said."""
@@ -147,7 +142,7 @@ def ranking(bench: Workbench, actor: Actor, *, scope: Scope, bottom: int = 3) ->
     )
     order = pl.col("statement").replace_strict({"bottom_k": 0, "below_team": 1, "not_distinguishable": 2}, default=3)
     statements = (
-        found.agents.select("agent_id", "name", "team", "n", "value", "low", "high")
+        found.agents.select("agent_id", "name", "team", "n", "value", "low", "high", "method")
         .join(table, on="agent_id")
         .sort(order, "name", "agent_id")
     )

@@ -6,8 +6,8 @@ rates are given for teams and larger; for one agent only the count of verified r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -18,9 +18,11 @@ from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
 from qa.reports import metrics as m
 from qa.reports.adjusting import Adjustment
-from qa.reports.means import Means
+from qa.reports.means import PREDICTABLE, Means, measured, tuned
 from qa.reports.metrics import Metric
-from qa.reports.scope import BUCKETS, GROUPS, Reader, Scope, bucketed, group_column, names_of
+from qa.reports.scope import BUCKETS, GROUPS, Reader, Scope, names_of
+from qa.reports.standings import read_pending
+from qa.reports.targeted import guarded
 from qa.tables import Measure
 from qa.workbench import Workbench
 from scoring import chart as scoring_chart
@@ -78,6 +80,8 @@ class Trend:
     signals: tuple[TrendSignal, ...]
     adjustment: Adjustment | None = None
     """What became of the wish for severity-adjusted scores; None when nobody asked."""
+    pending: int = 0
+    """Drawn samples of the scope that nobody has scored yet."""
 
 
 def trend(
@@ -88,37 +92,43 @@ def trend(
     return unguarded_trend(bench, scope=scope, metric=metric, by=by, bucket=bucket)
 
 
-def unguarded_trend(bench: Workbench, *, scope: Scope, metric: str, by: str, bucket: str) -> Trend:
-    """The same for callers in this package that have authorised already."""
+def unguarded_trend(
+    bench: Workbench, *, scope: Scope, metric: str, by: str, bucket: str, lam: float | None = None
+) -> Trend:
+    """The same for callers in this package that have authorised already; `lam` as for `Means`."""
     if by not in GROUPS or bucket not in BUCKETS:
         raise Invalid(N_("A trend can be split by {groups} and by {buckets}."), groups=", ".join(GROUPS), buckets=", ".join(BUCKETS))
     with Reader(bench) as reader:
-        rubrics = reader.rubrics()
-        chosen = m.find(rubrics, metric)
-        rows = reader.rows(scope).select(
-            "agent_id", "pi", "redline", "draw_id", "inspector_id", "occurred_at", group_column(by).alias("group"),
-            bucketed(bucket).alias("period"), m.column(rubrics, chosen).alias("y"), f=100 - pl.col("prediction") / 100,
-        )
+        chosen = m.find(reader.rubrics(), metric)
+        rows = measured(reader, scope, chosen, by, bucket)
         names = names_of(reader) if by == "agent" else {}
         measures = _measures(reader, scope)
         adjustment = None
         if chosen.unit == "rate":
-            frame, overall = _rates(rows.collect(), ["group", "period"], by), _rates(rows.collect(), ["group"], by)
+            known = rows.collect()
+            frame, overall = _rates(known, ["group", "period"], by), _rates(known, ["group"], by)
         else:
-            means = Means(reader, scope, rows, by, chosen)
+            means = Means(reader, scope, rows, by, chosen, lam)
             frame, overall = means.estimate(["group", "period"], bucket), means.estimate(["group"], None)
             adjustment = means.adjustment
+        teams = dict(reader.roster().select("agent_id", "team").iter_rows()) if by == "agent" else {}
+        pending = read_pending(reader, scope)
     named = _named(frame, names)
-    signals = _signals(named, chosen, tuple(measure.on_day for measure in measures))
-    return Trend(chosen, by, bucket, scope, named, _named(overall, names), measures, signals, adjustment)
+    signals = _signals(named, chosen, by, measures, teams)
+    return Trend(chosen, by, bucket, scope, named, _named(overall, names), measures, signals, adjustment, pending)
 
 
-def _signals(frame: pl.DataFrame, metric: Metric, restarts: Sequence[date]) -> tuple[TrendSignal, ...]:
-    """The first signal of each run of every group's z-EWMA chart; a dated measure starts the chart afresh."""
+def _signals(
+    frame: pl.DataFrame, metric: Metric, by: str, measures: Sequence[DatedMeasure], teams: Mapping[str, str | None]
+) -> tuple[TrendSignal, ...]:
+    """The first signal of each run of every group's z-EWMA chart; a dated measure that concerns the group starts its
+    chart afresh."""
     found: list[TrendSignal] = []
     for (group,), rows in frame.group_by("group", maintain_order=True):
         days = rows["period"].to_list()
-        fresh = [next((k for k, day in enumerate(days) if day >= start), len(days)) for start in restarts]
+        team = str(group) if by == "team" else teams.get(str(group)) if by == "agent" else None
+        starts = [measure.on_day for measure in measures if measure.team in (None, team)]
+        fresh = [next((k for k, day in enumerate(days) if day >= start), len(days)) for start in starts]
         chart = scoring_chart.chart(rows["value"].to_list(), rows["se"].to_list(), restart=fresh)
         before: tuple[int, str] | None = None
         for signal in (s for s in chart.signals if s.chart == "ewma"):
@@ -137,13 +147,16 @@ def _signals(frame: pl.DataFrame, metric: Metric, restarts: Sequence[date]) -> t
 def _rates(rows: pl.DataFrame, keys: Sequence[str], by: str) -> pl.DataFrame:
     out = []
     for key, part in rows.group_by(list(keys), maintain_order=False):
-        known = part.filter(pl.col("y").is_not_null())
-        # An agent's 0 of 10 allows up to 31 %: the count is a fact, a rate would pretend to be one.
-        result = (
-            estimate.refusal("agent_rate", known.height) if by == "agent" else estimate.rate(known, value="y")
-        )
-        out.append({**dict(zip(keys, key, strict=True)), **estimate_row(result), "found": int(known["redline"].sum())})
+        result = _rate(part.filter(pl.col("y").is_not_null()), one_agent=by == "agent")
+        out.append({**dict(zip(keys, key, strict=True)), **estimate_row(result), "found": int(part["redline"].sum())})
     return pl.DataFrame(out, schema={k: SCHEMA[k] for k in SCHEMA if k != "name" and (k != "period" or "period" in keys)})
+
+
+def _rate(rows: pl.DataFrame, *, one_agent: bool = False) -> Estimate:
+    """An agent's 0 of 10 allows up to 31 %: the count is a fact, a rate would pretend to be one."""
+    if one_agent or rows["agent_id"].n_unique() == 1:
+        return estimate.refusal("agent_rate", rows.height)
+    return guarded(estimate.rate(rows, value="y"), rows)
 
 
 def estimate_row(result: Estimate) -> dict[str, object]:
@@ -169,7 +182,10 @@ def _measures(reader: Reader, scope: Scope) -> tuple[DatedMeasure, ...]:
     if scope.last:
         query = query.where(Measure.on_day <= scope.last)
     found = [DatedMeasure(x.id, x.name, x.kind, x.on_day, x.team) for x in reader.session.scalars(query)]
-    return tuple(x for x in found if not scope.teams or x.team is None or x.team in scope.teams)
+    concerned = set(scope.teams)
+    if scope.agents:
+        concerned = set(reader.roster().filter(pl.col("agent_id").is_in(list(scope.agents)))["team"].drop_nulls())
+    return tuple(x for x in found if x.team is None or not (scope.teams or scope.agents) or x.team in concerned)
 
 
 @dataclass(frozen=True)
@@ -193,32 +209,31 @@ class Effect:
 def effect(
     bench: Workbench, actor: Actor, *, measure: DatedMeasure, scope: Scope, metric: str = "total", days: int = 28
 ) -> Effect:
-    """Compare the `days` before a measure with the `days` from its day on, for the team it concerns."""
+    """Compare the `days` before a measure with the `days` from its day on, for the team it concerns.
+
+    Both sides are estimated as the points of a trend are: with predictions where whole draws lie inside a span, λ tuned
+    over all teams of both spans.
+    """
     require(actor, Right.VIEW_RESULTS)
+    first, last = measure.on_day - timedelta(days=days), measure.on_day + timedelta(days=days - 1)
+    whole = replace(scope, first=first, last=last, adjusted=False)
     with Reader(bench) as reader:
-        rubrics = reader.rubrics()
-        chosen = m.find(rubrics, metric)
-        teams = (measure.team,) if measure.team else scope.teams
-        spans = (
-            (measure.on_day - timedelta(days=days), measure.on_day - timedelta(days=1)),
-            (measure.on_day, measure.on_day + timedelta(days=days - 1)),
-        )
+        chosen = m.find(reader.rubrics(), metric)
+        lam = None if chosen.unit not in PREDICTABLE else tuned(measured(reader, whole, chosen, "all", "week"))
+        concerned = replace(whole, teams=(measure.team,) if measure.team else scope.teams)
         before, after = (
-            _estimate(
-                reader.rows(Scope(first, last, scope.source, teams, scope.shops, scope.channels, scope.agents))
-                .select("agent_id", "pi", m.column(rubrics, chosen).alias("y"))
-                .collect(),
-                chosen,
-            )
-            for first, last in spans
+            _side(reader, replace(concerned, first=start, last=end), chosen, lam)
+            for start, end in ((first, measure.on_day - timedelta(days=1)), (measure.on_day, last))
         )
     return Effect(measure, chosen, days, before, after, estimate.difference(before, after))
 
 
-def _estimate(rows: pl.DataFrame, metric: Metric) -> Estimate:
+def _side(reader: Reader, scope: Scope, metric: Metric, lam: float | None) -> Estimate:
+    rows = measured(reader, scope, metric, "all", "week")
     if metric.unit == "rate":
-        return estimate.rate(rows, value="y")
-    return estimate.team(rows, value="y", bounds=metric.bounds)
+        known = rows.filter(pl.col("y").is_not_null()).collect()
+        return _rate(known) if known.height else estimate.refusal("no_reviews")
+    return Means(reader, scope, rows, "all", metric, lam).whole()
 
 
 @dataclass(frozen=True)
