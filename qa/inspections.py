@@ -105,6 +105,15 @@ def rules_with_files(session: Session, sample: Sample, reader: Actor) -> set[str
     return set(session.execute(_FOUND, filed_under(sample, reader)).scalars())
 
 
+_SPANS = select(Violation.rule_id, Violation.evidence).where(*FILES)
+
+
+def spans_of(session: Session, sample: Sample, reader: Actor) -> tuple[tuple[int, int, int, str], ...]:
+    """What was found in the sample, for marking it: message, from, to (code points) and rule, in order of reading."""
+    rows = session.execute(_SPANS, filed_under(sample, reader))
+    return tuple(sorted((int(hit["seq"]), int(hit["start"]), int(hit["end"]), rule) for rule, evidence in rows for hit in evidence))
+
+
 def rules_in_force(session: Session) -> set[str]:
     """Rules an inspector may add by hand: what the machine has missed."""
     return set(session.execute(_IN_FORCE).scalars())

@@ -5,15 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from qa import casefile, inspecting, queue, verdict_ledger, verdicts
-from qa.errors import Conflict, Denied, Invalid, NotFound
+from qa.errors import Conflict, Denied, NotFound
 from qa.lifecycle import Step
-from qa.policy import Actor, Role
 from qa.queue import Claim
-from qa.tables import Verdict, Violation
+from qa.tables import Violation
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
 from tests.qa.desk_kit import NOW, Kit, build
@@ -160,59 +159,3 @@ def test_nobody_reads_or_answers_for_another_agent(kit: Kit) -> None:
     assert len(verdicts.own(kit.bench, kit.lead, agent_id="agent-1")) == 1
     with pytest.raises(NotFound):
         verdicts.view(kit.bench, kit.agent, verdict_id=999, language="en")
-
-
-# --- doubles ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "two, differs",
-    [(Sheet((Mark("tone", 1),)), False), (Sheet((Mark("product_facts", 1), Mark("tone", 1))), False), (Sheet((Mark("product_facts", 1), Mark("tone", 2))), True)],
-    ids=["same", "at the tolerance", "beyond"],
-)
-def test_only_differences_beyond_tolerance_go_to_the_lead(kit: Kit, two: Sheet, differs: bool) -> None:
-    sample = double(kit, Sheet((Mark("tone", 1),)), two)
-    assert [d.sample_id for d in verdicts.disagreements(kit.bench, kit.lead)] == ([sample] if differs else [])
-
-
-def test_a_difference_on_a_red_line_always_goes_to_the_lead(kit: Kit) -> None:
-    kit.hit(0)
-    double(kit, CONFIRMED, CLEARED)
-    (found,) = verdicts.disagreements(kit.bench, kit.lead)
-    assert (found.difference, found.first.inspector, found.second.total, found.resolved) == (0, "inspector-0", 9_500, False)
-
-
-def test_the_lead_decides_and_nothing_is_averaged(kit: Kit) -> None:
-    sample = double(kit, Sheet(), Sheet((Mark("product_facts", 1), Mark("tone", 1))))
-    (found,) = verdicts.disagreements(kit.bench, kit.lead)
-    verdicts.resolve(kit.bench, kit.lead, now=NOW, sample_id=sample, reason="价格确实答错", inspection_id=found.second.inspection_id)
-    assert [(v.kind, v.total, v.is_current, v.reason) for v in kit.verdicts(sample)] == [("inspection", 10_000, False, None), ("resolution", 8_500, True, "价格确实答错")]
-    assert verdicts.disagreements(kit.bench, kit.lead) == ()
-    assert [d.resolved for d in verdicts.disagreements(kit.bench, kit.lead, include_resolved=True)] == [True]
-    with pytest.raises(Conflict, match="already"):
-        verdicts.resolve(kit.bench, kit.lead, now=NOW, sample_id=sample, reason="again", sheet=Sheet())
-
-
-def test_a_resolution_with_marks_of_ones_own(kit: Kit) -> None:
-    sample = double(kit, Sheet(), Sheet((Mark("tone", 2), Mark("product_facts", 1))))
-    verdicts.resolve(kit.bench, kit.lead, now=NOW, sample_id=sample, reason="取中看原文", sheet=Sheet((Mark("product_facts", 1),)).to_dict())
-    assert [v.total for v in kit.verdicts(sample)] == [10_000, 9_000]
-
-
-def test_resolving_needs_a_reason_a_choice_and_a_third_person(kit: Kit) -> None:
-    sample = double(kit, Sheet(), Sheet((Mark("tone", 2), Mark("product_facts", 1))))
-    with pytest.raises(Invalid):
-        verdicts.resolve(kit.bench, kit.lead, now=NOW, sample_id=sample, reason=" ", sheet=Sheet())
-    with pytest.raises(Invalid):
-        verdicts.resolve(kit.bench, kit.lead, now=NOW, sample_id=sample, reason="x")
-    with pytest.raises(Invalid):
-        verdicts.resolve(kit.bench, kit.lead, now=NOW, sample_id=sample, reason="x", inspection_id=999)
-    with pytest.raises(Conflict, match="Both"):
-        verdicts.resolve(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[1], reason="x", sheet=Sheet())
-    promoted = Actor(kit.inspectors[0].user_id, Role.LEAD, "promoted")
-    with pytest.raises(Conflict, match="one of the two"):
-        verdicts.resolve(kit.bench, promoted, now=NOW, sample_id=sample, reason="x", sheet=Sheet())
-    with pytest.raises(Denied):
-        verdicts.resolve(kit.bench, kit.inspectors[2], now=NOW, sample_id=sample, reason="x", sheet=Sheet())
-    with kit.bench.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(Verdict)) == 1

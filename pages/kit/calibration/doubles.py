@@ -1,53 +1,196 @@
-"""Blind doubles that disagree: both sides beside each other, and the lead's decision with its reason."""
+"""Blind doubles that disagree: the conversation beside both sheets, what differs first, and the decision on each."""
 
 from __future__ import annotations
 
+import html
 from datetime import datetime
 
 import streamlit as st
 
+from pages.kit.calibration import marks
+from pages.kit.choices import number_in_address, pick
+from pages.kit.desk.reading import TranscriptView, transcript
 from pages.kit.guard import Page
-from pages.kit.widgets import empty, escape, showing_errors
-from qa import verdicts
-from qa.verdicts import Disagreement, Side
+from pages.kit.widgets import confirm, empty, escape, show_error, showing_errors
+from qa import doubles
+from qa.doubles import Comparison, CriterionRow, RuleRow, RuleRuling, Ruling, Take, Waiting
+from qa.errors import SpotcheckError
+
+_TURN, _SAID = "double_turn", "double_said"
+_CONFIRM, _CLEAR = "confirm", "clear"
 
 
 def show(page: Page, since: datetime) -> None:
-    """What waits for a decision; choosing a side needs a reason."""
+    """What waits for a decision, oldest first; decided ones on request or by their address."""
     _ = page.t
+    if said := st.session_state.pop(_SAID, None):
+        st.success(escape(said), icon=":material/check:")
     with showing_errors(page):
-        found = verdicts.disagreements(page.bench, page.actor, since=since)
-        if not found:
-            empty(_("No double waits for a decision."), _("Doubles whose inspectors differ by more than the tolerance, or on a red line, appear here."))
+        wanted = number_in_address("double")
+        decided = st.session_state.get("double_decided", False)
+        found = doubles.disagreements(page.bench, page.actor, since=since, include_resolved=decided or wanted is not None)
+        listed = {str(row.sample_id): row for row in found if decided or not row.resolved or row.sample_id == wanted}
+        waiting = sum(not row.resolved for row in found)
+        head, switch = st.columns([5, 1], vertical_alignment="bottom")
+        switch.toggle(_("Show decided"), key="double_decided")
+        if not listed:
+            with head:
+                empty(_("No double waits for a decision."), _("Doubles whose inspectors differ by more than the tolerance, or on a red line, appear here."))
             return
-        by_id = {item.sample_id: item for item in found}
-        chosen = st.selectbox(_("Conversation"), list(by_id), format_func=lambda id_: f"{by_id[id_].unit_id} · {by_id[id_].agent_id}", key="double", bind="query-params")
-        _decide(page, by_id[chosen])
+        chosen = pick(head, _("{n} doubles wait for a decision, the oldest first", n=waiting), "double", list(listed), lambda id_: _title(page, listed[id_]))
+        _one(page, doubles.comparison(page.bench, page.actor, sample_id=int(chosen)), listed[chosen])
 
 
-def _decide(page: Page, item: Disagreement) -> None:
+def _title(page: Page, row: Waiting) -> str:
     _ = page.t
-    st.caption(_("{points} points apart; {tolerance} are tolerated.", points=_.points(item.difference), tolerance=_.points(item.tolerance)))
-    for column, side in zip(st.columns(2), (item.first, item.second), strict=True):
-        with column:
-            _side(page, side)
-    with st.form(f"resolve_{item.sample_id % 2}", border=False):
-        sides = {item.first.inspection_id: item.first.inspector, item.second.inspection_id: item.second.inspector}
-        choice = st.radio(_("Which marks stand?"), list(sides), format_func=sides.__getitem__, index=None, horizontal=True)
-        reason = st.text_area(_("Reason"), help=_("Agent and inspectors will read it."))
-        if not st.form_submit_button(_("Decide"), type="primary"):
-            return
-    verdicts.resolve(page.bench, page.actor, now=page.now, sample_id=item.sample_id, reason=reason, inspection_id=choice)
+    apart = _("{points} points apart", points=_.points(row.difference))
+    what = f"{apart} · {_('red lines differ')}" if row.redlines_differ else apart
+    return f"{row.unit_id} · {row.agent_id} · {what}" + (f" · {_('decided')}" if row.resolved else "")
+
+
+def _one(page: Page, pair: Comparison, row: Waiting) -> None:
+    _ = page.t
+    left, right = st.columns([5, 6], gap="medium")
+    with left:
+        labels = {rule.rule_id: rule.label for rule in pair.rules}
+        view = TranscriptView(pair.transcript, marks.spans(_, pair.spans, labels), evidence=_evidence(page, pair))
+        transcript(page, view, key="double_transcript", height=640)
+    with right:
+        st.caption(_("{points} points apart; {tolerance} are tolerated.", points=_.points(row.difference), tolerance=_.points(row.tolerance)))
+        if pair.resolution is not None:
+            _decided(page, pair)
+        elif pair.refusal is not None:
+            _table(page, pair)
+            show_error(page, pair.refusal)
+        else:
+            _decide(page, pair)
+
+
+def _evidence(page: Page, pair: Comparison) -> dict[int, str]:
+    """Message → which criteria it proves, and to whom."""
+    names = {criterion.id: criterion.label.pick(page.t.language) for criterion in pair.rubric.criteria}
+    proves: dict[int, list[str]] = {}
+    for side in (pair.first, pair.second):
+        for mark in side.sheet.marks:
+            for seq in mark.evidence:
+                proves.setdefault(seq, []).append(f"{names.get(mark.criterion_id, mark.criterion_id)} ({side.inspector})")
+    return {seq: " · ".join(what) for seq, what in proves.items()}
+
+
+# --- deciding ---------------------------------------------------------------------------------------------------------
+
+
+def _decide(page: Page, pair: Comparison) -> None:
+    _ = page.t
+    turn = st.session_state.setdefault(_TURN, 0) % 2  # a new set of widgets for the next double, never one for each
+    with st.form(f"resolve_{turn}", border=False):
+        st.html(marks.STYLE + _head(page, pair))
+        rules = {line.rule_id: _rule(page, pair, line, turn) for line in pair.rules if line.differs}
+        criteria = {row.criterion.id: _criterion(page, pair, row, turn) for row in pair.criteria if row.differs}
+        reason = st.text_area(_("Reason of the decision"), help=_("Agent and inspectors will read it."), key=f"double_reason_{turn}", height=80)
+        sent = st.form_submit_button(_("Decide"), type="primary")
+    _agreed(page, pair)
+    if sent:
+        _send(page, pair, criteria, rules, reason)
+
+
+def _send(page: Page, pair: Comparison, criteria: dict[str, Ruling | None], rules: dict[str, RuleRuling | None], reason: str) -> None:
+    _ = page.t
+    try:
+        doubles.resolve(
+            page.bench, page.actor, now=page.now, sample_id=pair.sample_id, between=(pair.first.inspection_id, pair.second.inspection_id),
+            criteria={id_: ruling for id_, ruling in criteria.items() if ruling is not None},
+            rules={id_: ruling for id_, ruling in rules.items() if ruling is not None}, reason=reason,
+        )  # fmt: skip
+    except SpotcheckError as error:
+        show_error(page, error)
+        return
+    _next(page, _("Decided: {unit}. It can be taken back under “Show decided” until somebody builds on it.", unit=pair.unit_id))
+
+
+def _next(page: Page, said: str) -> None:
+    st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
+    st.session_state[_SAID] = said
+    st.session_state.pop("pick_double", None)
+    st.query_params.pop("double", None)
     st.rerun()
 
 
-def _side(page: Page, side: Side) -> None:
+def _criterion(page: Page, pair: Comparison, row: CriterionRow, turn: int) -> Ruling | None:
+    """One criterion the two differ on: both marks, and the choice between them or any other."""
     _ = page.t
-    st.markdown(f"**{escape(side.inspector)}** · {_.points(side.total)}")
-    if side.outcome.redlines:
-        st.caption(_("Red lines confirmed: {rules}", rules=", ".join(side.outcome.redlines)))
-    losses = [line for line in side.outcome.lines if line.kind in ("loss", "bonus", "na")]
-    st.dataframe(
-        [{_("Criterion"): line.id, _("Points"): line.points / 100, _("Note"): line.note, _("Messages"): ", ".join(map(str, line.evidence))} for line in losses],
-        hide_index=True,
-    )
+    name = row.criterion.label.pick(_.language)
+    st.html(marks.row_html(name, *(marks.mark_html(_, pair.rubric, row.criterion, mark) for mark in (row.first, row.second)), kind="cal-open"))
+    own = {choice: _("own mark: {mark}", mark=marks.choice_text(_, row.criterion, choice)) for choice in marks.choices(row.criterion)}
+    choice, note = _choice(page, pair, name, own, f"{row.criterion.id}_{turn}")
+    if choice in (Take.FIRST, Take.SECOND):
+        return Ruling(Take(choice))
+    return Ruling(Take.OWN, marks.chosen(row.criterion, choice, note=note)) if choice else None
+
+
+def _rule(page: Page, pair: Comparison, line: RuleRow, turn: int) -> RuleRuling | None:
+    _ = page.t
+    name = line.label.pick(_.language)
+    st.html(marks.row_html(name, marks.hits_html(_, line.first), marks.hits_html(_, line.second), kind="cal-open"))
+    own = {_CONFIRM: _("own decision: confirmed"), _CLEAR: _("own decision: cleared")}
+    choice, note = _choice(page, pair, name, own, f"{line.rule_id}_{turn}")
+    if choice in (Take.FIRST, Take.SECOND):
+        return RuleRuling(Take(choice))
+    return RuleRuling(Take.OWN, confirmed=choice == _CONFIRM, reason=note) if choice else None
+
+
+def _choice(page: Page, pair: Comparison, name: str, own: dict[str, str], key: str) -> tuple[str, str]:
+    """A side or something of one's own, with the room for its reason."""
+    _ = page.t
+    shown = {Take.FIRST.value: pair.first.inspector, Take.SECOND.value: pair.second.inspector, **own}
+    what, why = st.columns(2)
+    choice = what.selectbox(
+        _("Decision: {name}", name=name), list(shown), index=None, format_func=shown.__getitem__, key=f"double_{key}",
+        placeholder=_("Whose judgement stands?"), label_visibility="collapsed",
+    )  # fmt: skip
+    note = why.text_input(
+        _("Reason of an own decision: {name}", name=name), key=f"double_why_{key}", placeholder=_("Reason, for an own decision"), label_visibility="collapsed",
+    )  # fmt: skip
+    return choice or "", note
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _head(page: Page, pair: Comparison) -> str:
+    cells = (f"<span><b>{html.escape(side.inspector)}</b> {page.t.points(side.outcome.total_without_redlines)}</span>" for side in (pair.first, pair.second))
+    return marks.row_html("", *cells, kind="cal-head")
+
+
+def _lines(page: Page, pair: Comparison, *, differs: bool) -> list[str]:
+    _ = page.t
+    rules = [marks.row_html(line.label.pick(_.language), marks.hits_html(_, line.first), marks.hits_html(_, line.second)) for line in pair.rules if line.differs is differs]
+    rows = [
+        marks.row_html(row.criterion.label.pick(_.language), *(marks.mark_html(_, pair.rubric, row.criterion, mark) for mark in (row.first, row.second)))
+        for row in pair.criteria if row.differs is differs
+    ]  # fmt: skip
+    return rules + rows
+
+
+def _agreed(page: Page, pair: Comparison) -> None:
+    lines = _lines(page, pair, differs=False)
+    with st.expander(page.t("Agreed on {n} points of the form", n=len(lines))):
+        st.html("".join(lines))
+
+
+def _table(page: Page, pair: Comparison) -> None:
+    st.html(marks.STYLE + _head(page, pair) + "".join(_lines(page, pair, differs=True)))
+    _agreed(page, pair)
+
+
+def _decided(page: Page, pair: Comparison) -> None:
+    _, done = page.t, pair.resolution
+    if done is None:
+        return
+    st.markdown(f"**{escape(_('{name} decided on {when}: {total} points', name=done.by, when=_.when(done.at), total=_.points(done.total)))}**")
+    st.text(done.reason)
+    _table(page, pair)
+    if done.may_take_back and confirm(page, _("Take the decision back"), _("The result before it stands again and the double waits again."), key="double_back"):
+        with showing_errors(page):
+            doubles.take_back(page.bench, page.actor, now=page.now, sample_id=pair.sample_id)
+            _next(page, _("Taken back; the double waits again."))
