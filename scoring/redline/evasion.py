@@ -172,6 +172,21 @@ def spread(cut: tuple[Unit, ...], evasion: Evasion) -> Node | None:
     return sequence([*items, fence(text[-1], evasion, ahead=True)])
 
 
+def edged(phrase: str, node: Node, evasion: Evasion) -> Node:
+    """The pattern of a phrase with the marks that its author wrote at either end.
+
+    They count only in a rule that reads marks as written: a disguise adds and drops them freely.
+    """
+    text = plain(phrase, evasion)
+    first = next(n for n, c in enumerate(text) if not is_mark(c))
+    last = next(n for n in range(len(text), 0, -1) if not is_mark(text[n - 1]))
+    if evasion.separators or (first, last) == (0, len(text)):
+        return node
+    hidden = HIDDEN_GAP if evasion.zero_width else Seq(())
+    before, after = (Seq(tuple(char_node(c, evasion) for c in marks)) for marks in (text[:first], text[last:]))
+    return sequence([before, *(hidden,) * bool(first), node, *(hidden,) * (last < len(text)), after])
+
+
 def cut_phrase(phrase: str, evasion: Evasion) -> tuple[Unit, ...]:
     """The units of a phrase that may be searched for. Raises ValueError with the reason when it may not."""
     if len(phrase) > MAX_PHRASE:
@@ -185,7 +200,7 @@ def cut_phrase(phrase: str, evasion: Evasion) -> tuple[Unit, ...]:
 def phrase_node(phrase: str, evasion: Evasion) -> Node:
     """The exact pattern of a phrase under the rule's switches. Raises ValueError with the reason when it is refused."""
     cut = cut_phrase(phrase, evasion)
-    near = tight(cut, evasion)
+    near = edged(phrase, tight(cut, evasion), evasion)
     far = spread(cut, evasion) if evasion.separators else None
     return near if far is None else Alt((near, far))
 
@@ -197,7 +212,7 @@ def phrase_search(phrase: str, evasion: Evasion) -> Node:
     between other characters are searched for as any run of marks, so that a spread of them is found as well.
     """
     cut = cut_phrase(phrase, evasion)
-    near = visible(tight(cut, evasion))
+    near = visible(edged(phrase, tight(cut, evasion), evasion))
     text = "".join(unit.text for unit in cut)
     mixed = not text.isascii() and any(a.isascii() and b.isascii() for a, b in itertools.pairwise(text))
     far = spread(cut, evasion) if evasion.separators and mixed else None
@@ -251,4 +266,4 @@ def regex_node(node: Node, evasion: Evasion) -> Node:
         numeric = not wide.wide and any(low <= 0x39 and high >= 0x30 for low, high in wide.ranges)
         return Seq((wide, KEYCAP)) if evasion.digits and numeric else wide
 
-    return rewrite(node, change)
+    return rewrite(node, change, behind=lambda chars_: widened(chars_, evasion))  # Python wants one width behind

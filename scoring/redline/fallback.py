@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import product
 
 import numpy as np
 import polars as pl
 
-from scoring.redline.lookalikes import Codes, any_mark, folding, lexicon
-from scoring.redline.matcher import Piece
+from scoring.redline.lookalikes import INVISIBLE, Codes, any_mark, folding, lexicon
+from scoring.redline.matcher import Disguises, Piece
 from scoring.redline.pairs import NONE, NOTHING, Pairs, copies, ordered
 from scoring.redline.syntax import Alt, Chars, Node, Repeat, Seq, show
 
@@ -31,7 +31,7 @@ MAX_SET = 100  # members of a character set that may be spelled out
 def squeezing() -> Codes:
     """Lookup table: plain forms in lower case, one character for each family of homophones, 0 for marks."""
     table = folding(any_mark()).copy()
-    table[ord("A") : ord("Z") + 1] += 32
+    table[(table >= ord("A")) & (table <= ord("Z"))] += 32
     for plain, others in lexicon().homophones.items():
         family = {int(table[ord(c)]) for c in plain + others} - {0}
         table[np.isin(table, list(family))] = min(family)
@@ -71,21 +71,31 @@ def literals(node: Node) -> set[str] | None:
             return None
 
 
+def readings(texts: pl.Series, behind: Disguises) -> Iterator[pl.Series]:
+    """The texts as they must be read to see behind these disguises."""
+    yield copies(texts, folding(NOTHING)) if behind.folds else texts
+    if behind.invisible:
+        yield copies(texts, folding(INVISIBLE))
+    if behind.spelled_out:
+        yield copies(texts, folding(any_mark()))
+
+
 class PolarsFinder:
     """Candidates of numbered pieces, as :class:`scoring.redline.finder.HyperscanFinder` gives them."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self.words: dict[str, list[int]] = defaultdict(list)
-        rest: dict[bool, list[tuple[int, str]]] = {True: [], False: []}
+        rest: dict[Disguises, list[tuple[int, str]]] = defaultdict(list)
         for n, piece in enumerate(pieces):
             spelled = literals(piece.search) if piece.phrase else None
             if spelled is None or "" in spelled:
-                rest[piece.behind.folds].append((n, show(piece.search)))
+                rest[piece.behind].append((n, show(piece.search)))
             else:
                 for word in spelled:
                     self.words[word].append(n)
         self.expressions = {
-            folds: [several[at : at + CHUNK] for at in range(0, len(several), CHUNK)] for folds, several in rest.items()
+            behind: [several[at : at + CHUNK] for at in range(0, len(several), CHUNK)]
+            for behind, several in rest.items()
         }
 
     def candidates(self, texts: pl.Series) -> Pairs:
@@ -95,9 +105,8 @@ class PolarsFinder:
 
     def batch(self, texts: pl.Series) -> Pairs:
         found = [self.spelled(texts)]
-        for folds, chunks in self.expressions.items():
-            if chunks:
-                read = copies(texts, folding(NOTHING)) if folds else texts
+        for behind, chunks in self.expressions.items():
+            for read in readings(texts, behind):
                 found += [self.expressed(read, chunk) for chunk in chunks]
         return ordered(found)
 

@@ -20,7 +20,7 @@ from scoring.redline.fallback import PolarsFinder
 from scoring.redline.lookalikes import INVISIBLE, any_mark, folding, odd
 from scoring.redline.matcher import Piece
 from scoring.redline.pairs import NONE, NOTHING, Pairs, copies, ordered
-from scoring.redline.syntax import Node, broad, show
+from scoring.redline.syntax import Node, PatternError, broad, coarse, rewrite, show
 from scoring.redline.utf8 import show_bytes
 
 try:
@@ -47,7 +47,7 @@ class Patterns:
         self.count = len(searches)
         self.database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self.database.compile(
-            expressions=[show_bytes(tree).encode() for tree in searches],
+            expressions=[show_bytes(rewrite(tree, coarse)).encode() for tree in searches],
             ids=list(range(self.count)),
         )
 
@@ -90,7 +90,11 @@ class HyperscanFinder:
         )
         self.copies = tuple(without for sign, without in signs if sign is not None)
         searches = [*(p.search for p in pieces), *(sign for sign, _ in signs if sign is not None)]
-        self.patterns = Patterns(searches)
+        try:
+            self.patterns = Patterns(searches)
+        except hyperscan.error as error:
+            refused = [pieces[n].written for n in search_errors([p.search for p in pieces])]
+            raise PatternError(f"the search engine refuses {', '.join(refused)} ({error})") from None
 
     def candidates(self, texts: pl.Series) -> Pairs:
         """Array (n, 2) of (row, piece), sorted, without repeats; a superset of the true pairs."""

@@ -216,6 +216,7 @@ def foldable() -> list[int]:
 def folding(without: Chars) -> Codes:
     """Lookup table over all code points: the plain form of each, and 0 for the characters of ``without``."""
     table = np.arange(0x110000, dtype=np.uint32)
+    table[0] = 1  # NUL is a character like others; 0 means none
     for form, to in folds().items():
         table[ord(form)] = ord(to)
     for low, high in without.ranges:

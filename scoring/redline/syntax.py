@@ -329,21 +329,21 @@ def quantifier(low: int, high: int | None) -> str:
     return f"{{{low}}}" if low == high else f"{{{low},{high}}}"
 
 
-def rewrite(node: Node, change: Callable[[Chars], Node]) -> Node:
-    """The tree with every character set replaced by ``change`` of it."""
+def rewrite(node: Node, change: Callable[[Chars], Node], behind: Callable[[Chars], Node] | None = None) -> Node:
+    """The tree with every character set replaced by ``change`` of it; inside look-behinds by ``behind`` where given."""
     match node:
         case Chars():
             return change(node)
         case Edge():
             return node
         case Look(ahead, negative, body):
-            return Look(ahead, negative, rewrite(body, change))
+            return Look(ahead, negative, rewrite(body, change if ahead or behind is None else behind, behind))
         case Seq(items):
-            return Seq(tuple(rewrite(i, change) for i in items))
+            return Seq(tuple(rewrite(i, change, behind) for i in items))
         case Alt(branches):
-            return Alt(tuple(rewrite(b, change) for b in branches))
+            return Alt(tuple(rewrite(b, change, behind) for b in branches))
         case Repeat(body, low, high, lazy):
-            return Repeat(rewrite(body, change), low, high, lazy)
+            return Repeat(rewrite(body, change, behind), low, high, lazy)
 
 
 def sets(node: Node) -> Iterator[Chars]:
@@ -373,7 +373,7 @@ def broad(node: Node) -> Node:
     """The same tree without edges and looks: it matches at least wherever the exact pattern does."""
     match node:
         case Chars():
-            return coarse(node)
+            return node
         case Look() | Edge():
             return Seq(())
         case Seq(items):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.redline.lookalikes import any_mark, lexicon, spoken, traditional, width_forms
-from scoring.redline.matcher import phrase_piece
+from scoring.redline.matcher import phrase_piece, regex_piece
 from scoring.redline.rule import Evasion
 from tests.scoring.redline.reference import phrase_spans
 
@@ -51,6 +51,17 @@ def test_each_switch_stands_alone(switch: str, phrase: str, text: str) -> None:
     on, off = replace(ALL, digits=True), replace(ALL, **{"digits": True, switch: False})
     assert [text[a:b] for a, b in phrase_piece(phrase, on).spans(text)] == [text]
     assert phrase_piece(phrase, off).spans(text) == []
+
+
+def test_marks_at_the_ends_count_where_marks_are_read_as_written() -> None:
+    exact = replace(Evasion.none(), zero_width=True)
+    assert phrase_piece("【加V】", exact).spans("加V【加V】【\u200b加V】【加V ") == [(2, 6), (6, 11)]
+    assert phrase_piece("【加V】", ALL).spans("【加V】") == [(1, 3)]
+
+
+def test_digits_behind_a_look_behind_keep_their_disguises() -> None:
+    piece = regex_piece("(?<!\\d)1[3-9]\\d", replace(ALL, digits=True))
+    assert piece.spans("一三8 ②138 1\ufe0f\u20e33\ufe0f\u20e38\ufe0f\u20e3") == [(0, 3), (9, 18)]
 
 
 UNSEEN = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -83,7 +84,23 @@ def test_printing_keeps_the_meaning(pattern: str, texts: list[str]) -> None:
 
 
 PHRASE = st.sampled_from(["加好", "ab", "a b", "加a1", "abxa", "轉好加", "好，加", "11", "微信", "加微信"])
-HIDDEN = st.text(alphabet="abxAB加好，1３ａ \n\0\x1e轉转\u200b\ufe0f*微薇vxV信🐧①", max_size=14)
+HIDDEN = st.text(alphabet="abxAB𝘈Ｂ加好，1３ａ \n\0\x1e轉转\u200b\ufe0f*微薇vxV信🐧①", max_size=14)
+
+
+@pytest.mark.parametrize("engine", ["hyperscan", "polars"])
+@pytest.mark.parametrize(
+    ("terms", "text"),
+    [
+        (("in exchange",), "IN 𝘌xchANGE"),
+        (("加专属微信",), "加\u200d\u200d专\u200d属\ufe0f微信"),
+        (("[^，]线",), "\0线 轉"),
+    ],
+)
+def test_matches_that_only_a_copy_shows_are_found(engine: str, terms: tuple[str, ...], text: str) -> None:
+    evasion = replace(ALL, separators=False)
+    pieces = [regex_piece(t, evasion) if "[" in t else phrase_piece(t, evasion) for t in terms]
+    assert pieces[0].spans(text)
+    assert make_finder(pieces, engine).candidates(pl.Series(["x", text])).tolist() == [[1, 0]]
 
 
 @given(
