@@ -84,15 +84,11 @@ def standings(
     reviews on; "in the bottom k" only when the simultaneous 95 % rank set lies inside it.
     """
     counted = {row["agent_id"]: (reviews or {}).get(row["agent_id"], row["n"]) for row in agents.iter_rows(named=True)}
-    usable = agents.filter(
-        pl.col("se").is_not_null() & (pl.col("se") > 0)
-        & pl.Series([counted[agent] >= least for agent in agents["agent_id"]])
-    )  # fmt: skip
-    value, se, df = (usable[name].to_numpy().astype(np.float64) for name in ("value", "se", "df"))
+    usable = _usable(agents, counted, least)
+    value, se, df = _columns(usable)
     said: dict[str, tuple[str, float, float, int, int]] = {}
     if usable.height and team.value is not None:
-        error = np.sqrt(se**2 + (team.se or 0.0) ** 2)
-        p = stats.t.cdf((value - team.value) / error, df)
+        p = _one_sided(usable, team)
         q = benjamini_hochberg(p)
         low, high = rank_sets(value, se, df, level)
         for k, agent in enumerate(usable["agent_id"]):
@@ -125,6 +121,31 @@ def standings(
             )
         )
     return tuple(result)
+
+
+def below_team(agents: pl.DataFrame, team: Estimate, *, rate: float = FALSE_DISCOVERY, least: int = LEAST_REVIEWS) -> tuple[str, ...]:
+    """The agents whom ``standings`` states to be below the team's mean, without the work of comparing ranks."""
+    usable = _usable(agents, dict(agents.select("agent_id", "n").iter_rows()), least)
+    if usable.is_empty() or team.value is None:
+        return ()
+    low = benjamini_hochberg(_one_sided(usable, team)) <= rate
+    return tuple(sorted(usable.filter(pl.Series(low))["agent_id"]))
+
+
+def _usable(agents: pl.DataFrame, counted: dict[str, int], least: int) -> pl.DataFrame:
+    many = pl.Series([counted[agent] >= least for agent in agents["agent_id"]], dtype=pl.Boolean)
+    return agents.filter(pl.col("se").is_not_null() & (pl.col("se") > 0) & many)
+
+
+def _columns(usable: pl.DataFrame) -> tuple[Floats, Floats, Floats]:
+    value, se, df = (usable[name].to_numpy().astype(np.float64) for name in ("value", "se", "df"))
+    return value, se, df
+
+
+def _one_sided(usable: pl.DataFrame, team: Estimate) -> Floats:
+    value, se, df = _columns(usable)
+    error = np.sqrt(se**2 + (team.se or 0.0) ** 2)
+    return np.asarray(stats.t.cdf((value - (team.value or 0.0)) / error, df))
 
 
 def elimination_list(standings: tuple[Standing, ...]) -> None:

@@ -57,7 +57,7 @@ def run_draw(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     done = draws.publish(
         bench, SYSTEM, now=now, plan_id=plan.id, period=period, nonce=secrets.token_hex(16),
         next_seed=secrets.token_hex(16), archive_version=look.resolved.archive_version,
-        progress=lambda step: out.progress(0.5, out.t(step)),
+        progress=lambda share, step: out.progress(share, out.t(step)),
     )
     out.say(_("Draw {draw}: {samples} samples of {units} units, receipt {hash}", draw=done.draw_id, samples=done.samples,
               units=look.figures.units, hash=done.receipt_hash))

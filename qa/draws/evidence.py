@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from qa import facts
+from qa.archive import Snapshot
 from qa.draws.frames import Period
-from qa.tables import RiskModelVersion, Sample, Verdict
+from qa.tables import RiskModelVersion
+from qa.workbench import Workbench
 from scoring.estimate import weighting
 
 LEAST_REVIEWS = 200
@@ -51,14 +54,28 @@ class Found:
     residual: tuple[float, float] | None
 
 
-def look(session: Session, versions: Sequence[str], period: Period, before: datetime) -> Found:
-    """Judge the predictions of a frame. `versions`: whose they are, most of them first. `before`: start of the period."""
+def reviews(bench: Workbench, session: Session, snapshot: Snapshot, before: datetime) -> pl.DataFrame:
+    """Current verdicts on what happened before the moment `before`: agent_id, source, day (business time zone), pi, p
+    (predicted chance of a violation, null when nobody predicted), y (points), bad (a red line was confirmed)."""
+    day = pl.col("occurred_at").dt.convert_time_zone(bench.config.time_zone).dt.date()
+    return (
+        facts.scan(bench, session, snapshot)
+        .filter(pl.col("occurred_at") < before)
+        .sort("sample_id")
+        .select("agent_id", "source", "pi", day=day, p="risk", y=pl.col("total") / 100, bad="redline")
+        .collect()
+    )
+
+
+def look(session: Session, past: pl.DataFrame, versions: Sequence[str], period: Period) -> Found:
+    """Judge the predictions of a frame. `past`: reviews before the period; `versions`: whose predictions they are, most of
+    them first."""
     rows = session.scalars(select(RiskModelVersion).where(RiskModelVersion.version.in_(versions))).all()
     trained = {row.version: row for row in rows}
     barred = tuple(sorted(v for v, row in trained.items() if row.trained_from <= period.last and period.first <= row.trained_to))
     used = tuple(v for v in versions if v not in barred)
     model = trained.get(used[0]) if used else None
-    past = _reviews(session, before)
+    past = past.filter((pl.col("source") == "chat") & pl.col("p").is_not_null())
     spread = _residual(past)
     if model is None:
         return Found(used, barred, _record(past, past.height if spread else 0), spread)
@@ -67,21 +84,6 @@ def look(session: Session, versions: Sequence[str], period: Period, before: date
         a, b = model.report["residual"]
         return Found(used, barred, Evidence(model.labels, model.violations, model.auc or 0.0, model.labels), (float(a), float(b)))
     return Found(used, barred, Evidence(model.labels, model.violations, model.auc or 0.0, past.height if spread else 0), spread)
-
-
-def _reviews(session: Session, before: datetime) -> pl.DataFrame:
-    """Verdicts on chats before the period with what had been predicted of them: agent_id, pi, p, y (points), bad."""
-    rows = session.execute(
-        select(Sample.agent_id, Sample.pi, Sample.risk, Verdict.total, Verdict.outcome["redlines"])
-        .join(Verdict, Verdict.sample_id == Sample.id)
-        .where(
-            Verdict.is_current, Verdict.kind != "withdrawn", Sample.occurred_at < before, Sample.risk.is_not(None),
-            Sample.source == "chat",
-        )
-        .order_by(Sample.id)
-    )
-    schema = {"agent_id": pl.String, "pi": pl.Float64, "p": pl.Float64, "y": pl.Float64, "bad": pl.Boolean}
-    return pl.DataFrame([(agent, pi, p, total / 100, bool(lines)) for agent, pi, p, total, lines in rows], schema=schema, orient="row")
 
 
 def _record(past: pl.DataFrame, fitted: int) -> Evidence:

@@ -55,13 +55,28 @@ def build(
     `agents` limits the frame to these people (None: everybody). Predictions of `barred` models are not used. Units
     without a responsible agent cannot be inspected for anybody and are left out.
     """
-    bounds = period.bounds(zone)
-    parts = [_units(snapshot, quota.source, design, bounds, barred) for quota in design.quotas]
-    frame = pl.concat(parts) if parts else pl.LazyFrame(schema=UNIT_SCHEMA)
-    frame = frame.filter(pl.col("agent_id").is_not_null() & (pl.col("agent_id") != ""))
+    parts = [source(snapshot, quota.source, design, period, zone, agents, barred) for quota in design.quotas]
+    return pl.concat([pl.LazyFrame(schema=UNIT_SCHEMA), *parts]).collect()
+
+
+def source(
+    snapshot: Snapshot, name: str, design: PlanDesign, period: Period, zone: ZoneInfo, agents: Sequence[str] | None,
+    barred: Sequence[str] = (), *, predicted: bool = True,
+) -> pl.LazyFrame:
+    """The units of one source, lazily; without predictions when they are not asked for, which spares a join."""
+    units = _units(snapshot, name, design, period.bounds(zone))
+    if predicted:
+        signals = snapshot.scan("signals")
+        if barred:
+            signals = signals.filter(~pl.col("model_version").is_in(list(barred)))
+        signals = signals.select("conversation_key", p=pl.col("risk").clip(0.0, 1.0), loss="predicted_loss")
+        units = units.join(signals, on="conversation_key", how="left")
+    else:
+        units = units.with_columns(p=pl.lit(None, pl.Float64), loss=pl.lit(None, pl.Float64))
+    units = units.filter(pl.col("agent_id").is_not_null() & (pl.col("agent_id") != ""))
     if agents is not None:
-        frame = frame.filter(pl.col("agent_id").is_in(list(agents)))
-    return frame.collect()
+        units = units.filter(pl.col("agent_id").is_in(list(agents)))
+    return units.select("unit_id", "agent_id", pl.lit(name).alias("source"), "conversation_key", "occurred_at", "p", "loss")
 
 
 def participants(snapshot: Snapshot, units: pl.DataFrame) -> pl.DataFrame:
@@ -90,9 +105,7 @@ def model_versions(snapshot: Snapshot, period: Period, zone: ZoneInfo) -> list[s
     return counts.sort("len", "model_version", descending=[True, False])["model_version"].to_list()
 
 
-def _units(
-    snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[datetime, datetime], barred: Sequence[str]
-) -> pl.LazyFrame:
+def _units(snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[datetime, datetime]) -> pl.LazyFrame:
     chats = snapshot.scan("conversations")
     if source == "chat":
         units = chats.select(
@@ -116,13 +129,7 @@ def _units(
     for column, wanted in (("shop", design.shops), ("channel", design.channels)):
         if wanted:
             units = units.filter(pl.col(column).is_in(list(wanted)))
-    signals = snapshot.scan("signals")
-    if barred:
-        signals = signals.filter(~pl.col("model_version").is_in(list(barred)))
-    signals = signals.select("conversation_key", p=pl.col("risk").clip(0.0, 1.0), loss="predicted_loss")
-    return units.join(signals, on="conversation_key", how="left").select(
-        "unit_id", "agent_id", pl.lit(source).alias("source"), "conversation_key", "occurred_at", "p", "loss"
-    )
+    return units
 
 
 def _within(column: str, bounds: tuple[datetime, datetime]) -> pl.Expr:

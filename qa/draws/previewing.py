@@ -7,9 +7,8 @@ know the seed: nothing here can depend on who would be picked.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import polars as pl
 from sqlalchemy import func, select
@@ -17,35 +16,18 @@ from sqlalchemy.orm import Session
 
 from qa.archive import Snapshot
 from qa.draws import frames
-from qa.draws.design import PlanDesign, draw_problem, scoring_design
-from qa.draws.evidence import Evidence, look
+from qa.draws.closeness import NORMAL, Closeness, decide
+from qa.draws.design import PlanDesign
+from qa.draws.evidence import Evidence, look, reviews
 from qa.draws.frames import Period
+from qa.draws.planned import LARGE, Held, Planned, Resolved, Screened, planned
 from qa.draws.plans import get_plan
 from qa.policy import Actor, Right, require
-from qa.tables import Agent, Assignment, Sample, User, Verdict
+from qa.tables import Agent, Assignment, User
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
-from scoring.draw import DrawError
 
 TRADE_SHARES = (0.0, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.35, 0.40)
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A design meeting one period: everything the probabilities depend on, as values that go on the receipt."""
-
-    design: PlanDesign
-    period: Period
-    time_zone: str
-    archive_version: int
-    agents: tuple[str, ...] | None
-    levels: tuple[tuple[str, str], ...]
-    pool_share: float
-    model_version: str
-    residual: tuple[float, float] | None = None
-    """Residual variance a + b·p(1−p) of past reviews, in points²; None while there are too few."""
-    barred: tuple[str, ...] = ()
-    """Risk models that learnt from days of the period: their predictions are not used."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +38,7 @@ class Load:
     name: str
     open: int
     new: float
+    """Firsts and blind seconds together; a whole number, or between the two an even deal can come to."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +62,9 @@ class PlanPreview:
     evidence: Evidence
     loads: tuple[Load, ...]
     doubles: int
+    """Blind second scores that will be dealt; none while there is one inspector."""
+    common: int
+    """Samples to expect in the common queue, because every inspector took part in the conversation."""
     unscreened: int
     """Units without a risk prediction; they are drawn as average ones."""
 
@@ -93,19 +79,21 @@ def preview(
     chosen.check()
     with bench.db.read() as session:
         snapshot = bench.archive.at(archive_version)
-        units, resolved, evidence = resolve(session, bench, snapshot, chosen, period)
-        planned = planned_frame(units, resolved)
-        figures = scoring_draw.preview(planned)
-        doubles = round(chosen.double_share * figures.reviews)
-        loads = _loads(session, chosen, figures.reviews + doubles)
-    by_source = dict(units.group_by("source").len().sort("source").iter_rows())
-    return PlanPreview(resolved, figures, by_source, evidence, loads, doubles, units["p"].null_count())
+        ready, evidence = resolve(session, bench, snapshot, chosen, period)
+        figures = ready.figures()
+        people = inspectors_of(session, chosen)
+        common = _nobodys(snapshot, ready, people)
+        doubles = round(chosen.double_share * (figures.reviews - common)) if len(people) > 1 else 0
+        loads = _loads(session, people, figures.reviews - common + doubles)
+    return PlanPreview(ready.resolved, figures, ready.by_source(), evidence, loads, doubles, common, ready.unpredicted())
 
 
 def trade(bench: Workbench, actor: Actor, *, preview: PlanPreview) -> tuple[TradePoint, ...]:
     """The same plan at every pool share of the slider. Without risk predictions there is nothing to trade."""
     require(actor, Right.PLAN_DRAW)
     done = preview.resolved
+    if done.screened:
+        return ()
     snapshot = bench.archive.at(done.archive_version)
     units = frames.build(snapshot, done.design, done.period, bench.config.zone, done.agents, done.barred)
     return tuple(_trade_point(units, done, share) for share in _shares(units))
@@ -113,46 +101,31 @@ def trade(bench: Workbench, actor: Actor, *, preview: PlanPreview) -> tuple[Trad
 
 def resolve(
     session: Session, bench: Workbench, snapshot: Snapshot, design: PlanDesign, period: Period
-) -> tuple[pl.DataFrame, Resolved, Evidence]:
+) -> tuple[Planned, Evidence]:
     """Build the frame and decide, from the past alone, intensities and the pool share."""
-    agents = _agents_of(session, design)
-    zone = bench.config.zone
-    before = period.bounds(zone)[0]
-    found = look(session, frames.model_versions(snapshot, period, zone), period, before)
-    units = frames.build(snapshot, design, period, zone, agents, found.barred)
+    agents, zone = _agents_of(session, design), bench.config.zone
+    past = reviews(bench, session, snapshot, period.bounds(zone)[0])
+    found = look(session, past, frames.model_versions(snapshot, period, zone), period)
     undecided = Resolved(
-        design, period, bench.config.time_zone, snapshot.version, agents, _levels(session, design, period, before, units),
-        design.pool_share or 0.0, " + ".join(found.versions), found.residual, found.barred,
-    )
-    evidence = found.evidence
-    if design.pool_share is not None or units.is_empty():
-        return units, undecided, evidence
-    share = _automatic_share(units, undecided, evidence)
-    return units, _with_share(undecided, share), evidence
+        design, period, bench.config.time_zone, snapshot.version, agents, (), design.pool_share or 0.0, " + ".join(found.versions),
+        found.residual, found.barred,
+    )  # fmt: skip
+    hired = {agent: day for agent, day in session.execute(select(Agent.agent_id, Agent.hired_on)) if day is not None}
+    if not found.versions and not design.pool_share and snapshot.count("conversations") >= LARGE:
+        streamed = Screened(snapshot, replace(undecided, screened=True))
+        if streamed.counts["frame"].sum() >= LARGE:
+            people = decide(design, past, hired, period, streamed.counts["agent_id"].unique())
+            return Screened(snapshot, _looked_at(streamed.resolved, people), streamed.counts), found.evidence
+    units = frames.build(snapshot, design, period, zone, agents, found.barred)
+    resolved = _looked_at(undecided, decide(design, past, hired, period, units["agent_id"].unique()))
+    if design.pool_share is None and not units.is_empty():
+        resolved = replace(resolved, pool_share=_automatic_share(units, resolved, found.evidence))
+    return planned(snapshot, resolved, units), found.evidence
 
 
-def planned_frame(units: pl.DataFrame, resolved: Resolved) -> scoring_draw.Plan:
-    """The inclusion probability of every unit; depends on nothing but its arguments."""
-    design = scoring_design(
-        resolved.design, period=resolved.period.label, pool_share=resolved.pool_share, levels=resolved.levels,
-        residual=resolved.residual,
-    )
-    columns = ["unit_id", "agent_id", "source"]
-    if units["p"].null_count() < units.height:
-        columns.append("p")
-    known = units.select(columns)
-    if "p" in columns and known["p"].null_count():
-        # A unit nobody could predict counts as the average one, also where the riskiest are picked. Sorted first: a sum of
-        # floats depends on its order, and the draw must come out the same to the last bit when it is verified.
-        known = known.sort("unit_id").with_columns(pl.col("p").fill_null(pl.col("p").mean()))
-    try:
-        return scoring_draw.plan(known, design)
-    except DrawError as problem:
-        raise draw_problem(problem) from problem
-
-
-def _with_share(resolved: Resolved, share: float) -> Resolved:
-    return replace(resolved, pool_share=share)
+def _looked_at(resolved: Resolved, people: tuple[Closeness, ...]) -> Resolved:
+    levels = tuple((one.agent_id, one.level) for one in people if one.level != NORMAL)
+    return replace(resolved, levels=levels, closeness=people)
 
 
 def _agents_of(session: Session, design: PlanDesign) -> tuple[str, ...] | None:
@@ -162,55 +135,12 @@ def _agents_of(session: Session, design: PlanDesign) -> tuple[str, ...] | None:
     return tuple(session.scalars(query))
 
 
-def _levels(
-    session: Session, design: PlanDesign, period: Period, before: datetime, units: pl.DataFrame
-) -> tuple[tuple[str, str], ...]:
-    """Every agent's intensity that is not the normal one, stated as a value."""
-    people = units["agent_id"].unique().sort()
-    history = _history(session, period, before) if design.adapt else None
-    decided = scoring_draw.intensities(people, scoring_design(design, period="", pool_share=0.0), history)
-    return tuple(sorted((agent, level.value) for agent, level in decided.items() if level.value != "normal"))
-
-
-def _history(session: Session, period: Period, before: datetime) -> pl.DataFrame:
-    """Tenure at the first day of the period, and how many past months in a row were reviewed and clean."""
-    hired = {a: (period.first - day).days / 7 for a, day in session.execute(
-        select(Agent.agent_id, Agent.hired_on).where(Agent.hired_on.is_not(None))
-    ) if day is not None}
-    results = session.execute(
-        select(Verdict.agent_id, Sample.occurred_at, Verdict.total, Verdict.outcome)
-        .join(Sample, Sample.id == Verdict.sample_id)
-        .where(Verdict.is_current, Verdict.kind != "withdrawn", Sample.occurred_at < before)
-    )
-    months: dict[str, dict[int, bool]] = {}
-    for agent, moment, _total, outcome in results:
-        ago = (before.year - moment.year) * 12 + before.month - moment.month
-        clean = months.setdefault(agent, {})
-        clean[ago] = clean.get(ago, True) and not outcome.get("redlines")
-    rows = [
-        {"agent_id": a, "tenure_weeks": hired.get(a), "clean_periods": _clean_run(months.get(a, {}))}
-        for a in sorted(hired.keys() | months.keys())
-    ]
-    return pl.DataFrame(rows, schema={"agent_id": pl.String, "tenure_weeks": pl.Float64, "clean_periods": pl.Int64})
-
-
-def _clean_run(months: Mapping[int, bool]) -> int:
-    run = 0
-    for ago in sorted(months):
-        if not months[ago]:
-            break
-        run += 1
-    return run
-
-
 def _automatic_share(units: pl.DataFrame, resolved: Resolved, evidence: Evidence) -> float:
     """Largest share that costs the team's score no precision, as far as past reviews vouch for the predictions."""
     chats = units.filter(pl.col("source") == "chat")
     if evidence.auc is None or len(_shares(units)) == 1:
         return 0.0
-    design = scoring_design(
-        resolved.design, period=resolved.period.label, pool_share=0.0, levels=resolved.levels, residual=resolved.residual
-    )
+    design = replace(resolved, pool_share=0.0).scoring_design()
     if not math.isfinite(sum(q.per_agent or math.inf for q in design.quotas if q.source == "chat")):
         return 0.0  # everything is reviewed anyway
     frame = chats.select("unit_id", "agent_id", "source", "p", f=100 - pl.col("loss") / 100)
@@ -225,7 +155,7 @@ def _shares(units: pl.DataFrame) -> tuple[float, ...]:
 
 
 def _trade_point(units: pl.DataFrame, resolved: Resolved, share: float) -> TradePoint:
-    figures = scoring_draw.preview(planned_frame(units, _with_share(resolved, share)))
+    figures = Held(replace(resolved, pool_share=share), units).figures()
     return TradePoint(share, figures.expected_found, figures.lift, figures.team_width, figures.agent_width)
 
 
@@ -236,8 +166,19 @@ def inspectors_of(session: Session, design: PlanDesign) -> list[tuple[int, str, 
     return [(number, name, agent) for number, name, agent in session.execute(query.order_by(User.id))]
 
 
-def _loads(session: Session, design: PlanDesign, reviews: int) -> tuple[Load, ...]:
-    people = inspectors_of(session, design)
+def _nobodys(snapshot: Snapshot, ready: Planned, people: Sequence[tuple[int, str, str | None]]) -> int:
+    """Samples to expect that no inspector may take, because all of them took part in the conversation."""
+    own = {agent for _, _, agent in people if agent}
+    if not people or len(own) < len({user for user, _, _ in people}) or not isinstance(ready, Held):
+        return 0
+    everyone = pl.concat_list([pl.col("agent_ids").list.contains(agent) for agent in sorted(own)]).list.all()
+    chats = snapshot.scan("conversations").filter(everyone).select("conversation_key")
+    keys = chats.collect().to_series()
+    chances = ready.details(ready.plan.frame.select("unit_id", "pi"))
+    return round(float(chances.filter(pl.col("conversation_key").is_in(keys.implode()))["pi"].sum()))
+
+
+def _loads(session: Session, people: Sequence[tuple[int, str, str | None]], reviews: int) -> tuple[Load, ...]:
     waiting = dict(
         session.execute(
             select(Assignment.inspector_id, func.count())

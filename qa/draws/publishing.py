@@ -17,21 +17,22 @@ from sqlalchemy.orm import Session
 
 from qa import audit, facts, transcripts
 from qa.draws import frames
-from qa.draws.design import PlanDesign, draw_problem
+from qa.draws.design import PlanDesign
 from qa.draws.frames import Period
+from qa.draws.planned import Resolved
 from qa.draws.plans import MIN_SEED, find_plan
-from qa.draws.previewing import Resolved, inspectors_of, planned_frame, resolve
+from qa.draws.previewing import inspectors_of, resolve
 from qa.draws.record import document, document_hash
-from qa.errors import Conflict, Invalid
+from qa.errors import Cancelled, Conflict, Invalid
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.tables import Agent, Assignment, Draw, Plan, Sample
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
-from scoring import estimate
-from scoring.draw import DrawError
 
 _BATCH = 2_000
+
+Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -61,27 +62,31 @@ class _Prepared:
 
 def publish(
     bench: Workbench, actor: Actor, *, now: datetime, plan_id: int, period: Period, nonce: str, next_seed: str,
-    archive_version: int | None = None, name: str = "", progress: Callable[[str], None] | None = None,
+    archive_version: int | None = None, name: str = "", progress: Progress | None = None, cancel: Callable[[], bool] | None = None,
 ) -> Published:
     """Draw the plan for the period from the archive at `archive_version` (the newest when None).
 
     Opens the plan's seed on the receipt and commits `next_seed` for the draw after this one. `nonce` names the request:
     repeating it returns the draw it made. Raises `Conflict` when the plan was already drawn for days of this period: a
-    second draw of the same days would let somebody choose between results.
+    second draw of the same days would let somebody choose between results; and `Invalid` when days of it are still to
+    come: what happens on them could never be drawn. `cancel` is asked between steps and before anything is written; the
+    writing itself is one transaction. Raises `Cancelled` then.
     """
     require(actor, Right.PLAN_DRAW)
     if not 8 <= len(nonce) <= 64:
         raise Invalid(N_("The request number needs 8 to 64 characters."))
     if len(next_seed) < MIN_SEED:
         raise Invalid(N_("The seed needs at least {count} characters."), count=MIN_SEED)
-    tell = progress or (lambda _step: None)
+    if period.last > now.astimezone(bench.config.zone).date():
+        raise Invalid(N_("The period ends on {last}, which is still to come; choose days that are over."), last=str(period.last))
+    tell = _Teller(progress, cancel)
     with bench.db.read() as session:
         if done := _repeated(session, nonce, plan_id, period):
             return done
         plan = find_plan(session, plan_id, lock=False)
         _refuse_second(session, plan, period)
         prepared = _prepare(session, bench, plan, period, archive_version, tell)
-    tell(N_("Writing the draw"))
+    tell(0.9, N_("Writing the draw"))
     with bench.db.write() as session:
         plan = find_plan(session, plan_id)
         if done := _repeated(session, nonce, plan_id, period):
@@ -92,6 +97,20 @@ def publish(
         done = _write(session, actor, now, plan, period, nonce, next_seed, name.strip(), prepared)
     facts.compact(bench, now, least=facts.COMPACT_FROM)  # a good moment for it: nothing above depends on it
     return done
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """Says how far the work is, and asks whether to go on."""
+
+    progress: Progress | None
+    cancel: Callable[[], bool] | None
+
+    def __call__(self, share: float, what: str) -> None:
+        if self.cancel is not None and self.cancel():
+            raise Cancelled(N_("Publishing was stopped; nothing was drawn, and the seed stays closed."))
+        if self.progress is not None:
+            self.progress(share, what)
 
 
 def _repeated(session: Session, nonce: str, plan_id: int, period: Period) -> Published | None:
@@ -122,32 +141,24 @@ def _refuse_second(session: Session, plan: Plan, period: Period) -> None:
 
 
 def _prepare(
-    session: Session, bench: Workbench, plan: Plan, period: Period, archive_version: int | None,
-    tell: Callable[[str], None],
+    session: Session, bench: Workbench, plan: Plan, period: Period, archive_version: int | None, tell: _Teller
 ) -> _Prepared:
     snapshot = bench.archive.at(archive_version)
-    tell(N_("Reading the frame"))
+    tell(0.05, N_("Reading the frame"))
     design = PlanDesign.from_dict(plan.content)
-    units, resolved, _ = resolve(session, bench, snapshot, design, period)
-    planned = planned_frame(units, resolved)
-    tell(N_("Drawing"))
-    try:
-        drawn = scoring_draw.select(planned, plan.seed)
-    except DrawError as problem:
-        raise draw_problem(problem) from problem
-    receipt = scoring_draw.make_receipt(
-        drawn, plan.seed, archive_version=str(snapshot.version), model_version=resolved.model_version,
-        commitment=plan.seed_commitment,
-    )
-    picks = drawn.filter("picked").join(
-        units.select("unit_id", "conversation_key", "occurred_at", "p", "loss"), on="unit_id", how="left"
-    ).sort("u", "unit_id")
-    tell(N_("Copying the transcripts"))
+    ready, _ = resolve(session, bench, snapshot, design, period)
+    tell(0.4, N_("Drawing"))
+    drawn = ready.select(plan.seed)
+    receipt = ready.receipt(drawn, plan.seed, plan.seed_commitment)
+    picks = ready.details(drawn.filter("picked")).sort("u", "unit_id")
+    summaries = ready.summaries()
+    del drawn
+    tell(0.7, N_("Copying the transcripts"))
     names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
     contents = transcripts.freeze(snapshot, picks.select("unit_id", "source", "conversation_key", "agent_id"), names)
     dealt = _deal(session, design, picks, frames.participants(snapshot, picks), plan.seed)
     return _Prepared(
-        plan.seed, plan.content, resolved, receipt, picks, contents, dealt, _summaries(units, planned), units.height
+        plan.seed, plan.content, ready.resolved, receipt, picks, contents, dealt, summaries, ready.units
     )
 
 
@@ -166,18 +177,6 @@ def _deal(
         picks.select("unit_id", "agent_id"), [str(user) for user, _, _ in people], seed,
         excluded=list(own.iter_rows()), double_share=design.double_share,
     )
-
-
-def _summaries(units: pl.DataFrame, planned: scoring_draw.Plan) -> pl.DataFrame:
-    """What estimates need of the whole frame, per source and agent: see `scoring.estimate.totals`; f in points."""
-    population = planned.frame.select("unit_id", "source", "pi").join(
-        units.select("unit_id", "agent_id", "p", f=100 - pl.col("loss") / 100), on="unit_id"
-    )
-    parts = [
-        estimate.totals(part).with_columns(source=pl.lit(str(source)))
-        for (source,), part in population.group_by("source", maintain_order=True)
-    ]
-    return pl.concat(parts).sort("source", "agent_id")
 
 
 def _write(

@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 from sqlalchemy import func, select
@@ -23,8 +22,7 @@ from sqlalchemy.orm import Session, aliased
 
 from qa import audit
 from qa.blinding import waiting
-from qa.draws import frames
-from qa.draws.previewing import Resolved, planned_frame
+from qa.draws.planned import Planned, planned
 from qa.draws.record import amended, document_hash, parse, to_json
 from qa.errors import Invalid, NotFound
 from qa.i18n import N_
@@ -32,7 +30,7 @@ from qa.policy import Actor, Right, require
 from qa.tables import Assignment, Draw, Plan, Sample, User
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
-from scoring.draw import Difference, Pick, Replacement
+from scoring.draw import Difference, DrawError, Pick, Replacement
 
 
 @dataclass(frozen=True)
@@ -151,9 +149,14 @@ def verify(bench: Workbench, actor: Actor, *, draw_id: int | None = None, receip
         with bench.db.read() as session:
             receipt = _document(session, draw_id or 0)
             found += _stored_differences(session, draw_id or 0, receipt)
-    stated, resolved = parse(receipt)
-    planned = planned_frame(_frame(bench, resolved), resolved)
-    found += scoring_draw.verify(stated, planned.frame)
+    stated, _ = parse(receipt)
+    try:
+        drawn, ready, steps = redraw(bench, receipt)
+    except DrawError as problem:  # a replacement on the receipt of something that was never drawn
+        found.append(Difference("draw", str(problem.facts.get("unit_id", "")), "possible", str(problem)))
+    else:
+        again = ready.receipt(drawn, stated.seed, stated.commitment, steps)
+        found += scoring_draw.differences(stated, again)
     return Verification(draw_id, stated.units, stated.reviews, tuple(found))
 
 
@@ -163,34 +166,37 @@ def export_receipt(bench: Workbench, actor: Actor, *, now: datetime, draw_id: in
     with bench.db.read() as session:
         data = _document(session, draw_id)
     _, resolved = parse(data)
-    planned = planned_frame(_frame(bench, resolved), resolved)
+    ready = planned(bench.archive.at(resolved.archive_version), resolved)
     script = resources.files("scoring.draw").joinpath("verify_receipt.py").read_text("utf-8")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name, text in (
-            ("receipt.json", to_json(data)),
-            ("frame.csv", planned.frame.select("unit_id", "agent_id", "source", "pi", "role").write_csv()),
-            ("verify_receipt.py", script),
-        ):
-            bundle.writestr(zipfile.ZipInfo(name, now.utctimetuple()[:6]), text)
+        for name, parts in (("receipt.json", [to_json(data)]), ("frame.csv", _csv(ready)), ("verify_receipt.py", [script])):
+            entry = zipfile.ZipInfo(name, now.utctimetuple()[:6])
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with bundle.open(entry, "w", force_zip64=True) as file:
+                for text in parts:
+                    file.write(text.encode())
     with bench.db.write() as session:
         audit.record(session, actor, now, "draw.exported", "draw", draw_id, receipt=document_hash(data))
     return ReceiptFile(f"spotcheck-draw-{draw_id}.zip", buffer.getvalue())
 
 
-def redraw(bench: Workbench, data: dict[str, Any]) -> tuple[pl.DataFrame, pl.DataFrame, Resolved]:
-    """The draw of a document as it stands now (after its replacements), its frame, and what it was resolved to."""
+def _csv(ready: Planned) -> Iterator[str]:
+    for number, part in enumerate(ready.rows()):
+        yield part.write_csv(include_header=number == 0)
+
+
+def redraw(bench: Workbench, data: dict[str, Any]) -> tuple[pl.DataFrame, Planned, list[Replacement]]:
+    """The draw of a document as it stands now (after its replacements), its frame, and the replacements as they come out.
+    Raises `DrawError` for a replacement that cannot have been made."""
     receipt, resolved = parse(data)
-    units = _frame(bench, resolved)
-    drawn = scoring_draw.select(planned_frame(units, resolved), receipt.seed)
+    ready = planned(bench.archive.at(resolved.archive_version), resolved)
+    drawn = ready.select(receipt.seed)
+    steps = []
     for step in receipt.replacements:
-        drawn, _ = scoring_draw.replace(drawn, step.unit_id, step.reason)
-    return drawn, units, resolved
-
-
-def _frame(bench: Workbench, resolved: Resolved) -> pl.DataFrame:
-    snapshot = bench.archive.at(resolved.archive_version)
-    return frames.build(snapshot, resolved.design, resolved.period, ZoneInfo(resolved.time_zone), resolved.agents, resolved.barred)
+        drawn, done = scoring_draw.replace(drawn, step.unit_id, step.reason)
+        steps.append(done)
+    return drawn, ready, steps
 
 
 def _document(session: Session, draw_id: int) -> dict[str, Any]:

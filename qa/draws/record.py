@@ -14,9 +14,10 @@ from typing import Any
 
 import polars as pl
 
+from qa.draws.closeness import NORMAL
 from qa.draws.design import PlanDesign
 from qa.draws.frames import Period
-from qa.draws.previewing import Resolved
+from qa.draws.planned import Resolved
 from qa.errors import Invalid
 from qa.i18n import N_
 from scoring.draw import Pick, Receipt, Replacement
@@ -40,6 +41,8 @@ def document(
         "pool_share": resolved.pool_share,
         "residual": None if resolved.residual is None else list(resolved.residual),
         "barred_models": list(resolved.barred),
+        "screened": resolved.screened,
+        "closeness": [one.to_dict() for one in resolved.closeness if one.level != NORMAL or one.by_hand],
         "committed_at": committed_at.isoformat() if committed_at else None,
     }
     data[_SUMMARY] = summaries.to_dicts()
@@ -62,6 +65,7 @@ def parse(data: Mapping[str, Any]) -> tuple[Receipt, Resolved]:
             model_version=receipt.model_version,
             residual=None if plan.get("residual") is None else (float(plan["residual"][0]), float(plan["residual"][1])),
             barred=tuple(str(name) for name in plan.get("barred_models", ())),
+            screened=bool(plan.get("screened", False)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise Invalid(N_("This is not a receipt of a draw: {reason}"), reason=repr(problem)) from problem

@@ -45,14 +45,13 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
     with bench.db.read() as session:
         old = _replaceable(session, sample_id)
         names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
-    drawn, units, resolved = redraw(bench, receipt_of(bench, actor, old.draw_id))
     try:
+        drawn, ready, _ = redraw(bench, receipt_of(bench, actor, old.draw_id))
         _, step = scoring_draw.replace(drawn, old.unit_id, reason)
     except DrawError as problem:
         raise draw_problem(problem) from problem
-    pick = drawn.filter(pl.col("unit_id") == pl.lit(step.substitute)).join(
-        units.select("unit_id", "conversation_key", "occurred_at", "p", "loss"), on="unit_id"
-    )
+    resolved = ready.resolved
+    pick = ready.details(drawn.filter(pl.col("unit_id") == pl.lit(step.substitute)))
     snapshot = bench.archive.at(resolved.archive_version)
     content = transcripts.freeze(snapshot, pick.select("unit_id", "source", "conversation_key", "agent_id"), names)
     took_part = set(frames.participants(snapshot, pick)["agent_id"])

@@ -17,10 +17,10 @@ from scoring.draw.assignment import Assignment, assign
 from scoring.draw.design import Design, DrawError, Intensity, IntensityRules, Quota, ResidualModel, intensities
 from scoring.draw.large import (
     SCREENED_ALGORITHM,
+    FrameHash,
     agent_sizes,
     differences,
     large_receipt,
-    numbers_hash,
     screen_numbers,
     select_large,
     verify_large,
@@ -40,6 +40,7 @@ __all__ = [
     "Design",
     "Difference",
     "DrawError",
+    "FrameHash",
     "Intensity",
     "IntensityRules",
     "ModelRecord",
@@ -62,7 +63,6 @@ __all__ = [
     "large_receipt",
     "largest_allowed",
     "make_receipt",
-    "numbers_hash",
     "permanent_numbers",
     "picks",
     "plan",

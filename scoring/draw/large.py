@@ -97,26 +97,27 @@ def agent_sizes(frame: pl.LazyFrame, per_agent: int | None = None) -> pl.DataFra
 
 
 def select_large(
-    frame: pl.LazyFrame, per_agent: int | pl.DataFrame, seed: str, batch: int = 250_000, numbers: list[Words] | None = None
-) -> pl.DataFrame:
+    frame: pl.LazyFrame, per_agent: int | pl.DataFrame, seed: str, batch: int = 250_000, fingerprint: FrameHash | None = None,
+    keep: Sequence[str] = (),
+) -> pl.DataFrame:  # fmt: skip
     """Draw ``per_agent`` units of every agent from a lazy frame of any size with unit_id and agent_id.
 
     Two passes: units per agent, then the screen; the n smallest permanent numbers among those that pass are picked. Equal
     chances n/N by symmetry, exact sizes, no dependence on the order of rows or on batches. ``per_agent`` may be the result
-    of ``agent_sizes`` with a column take of its own: sizes of each agent, and one pass less. ``numbers`` collects the
-    screening numbers of all units, of which ``numbers_hash`` makes the frame's hash. Returns the units that passed, sorted
-    by agent and rank: unit_id, agent_id, reason, pi, u, rank, count (units of the agent), picked; those not picked are the
-    replacements in waiting. Agents with no more units than wanted are taken completely.
+    of ``agent_sizes`` with a column take of its own: sizes of each agent, and one pass less. ``fingerprint`` takes in every
+    unit of the frame. Returns the units that passed, sorted
+    by agent and rank: unit_id, agent_id, reason, pi, u, rank, count (units of the agent), picked, and the columns to
+    ``keep``; those not picked are the replacements in waiting. Agents with no more units than wanted are taken completely.
     """
     sizes = agent_sizes(frame, per_agent) if isinstance(per_agent, int) else per_agent.sort("agent_id")
     if sizes["agent_id"].null_count():
         raise DrawError("missing_id", "expected every unit to have an agent_id; found empty ones")
     limits = [screen_limit(take, count) for take, count in sizes.select("take", "count").iter_rows()]
     sizes = sizes.select("agent_id", "count", "take", limit=pl.Series(limits, dtype=pl.UInt64))
-    passed = pl.concat(list(_passing(frame, sizes, seed, batch, numbers)))
+    passed = pl.concat(list(_passing(frame.select("unit_id", "agent_id", *keep), sizes, seed, batch, fingerprint)))
     if passed["unit_id"].null_count() or passed["unit_id"].n_unique() != passed.height:
         raise DrawError("repeated_id", "expected every unit once and with an id")
-    drawn = _rank(passed.join(sizes.drop("limit"), on="agent_id"), seed)
+    drawn = _rank(passed.join(sizes.drop("limit"), on="agent_id"), seed, keep)
     found = drawn.group_by("agent_id").agg(pl.col("picked").sum())
     wanted = sizes.join(found, on="agent_id", how="left").select(
         short=pl.min_horizontal("count", "take") > pl.col("picked").fill_null(0)
@@ -127,45 +128,55 @@ def select_large(
 
 
 def _passing(
-    frame: pl.LazyFrame, sizes: pl.DataFrame, seed: str, batch: int, numbers: list[Words] | None
+    frame: pl.LazyFrame, sizes: pl.DataFrame, seed: str, batch: int, fingerprint: FrameHash | None
 ) -> Iterator[pl.DataFrame]:
     """Units below their agent's limit. A common limit sorts out most rows before any agent is looked up."""
     limit = sizes["limit"]
     common = int(np.quantile(limit.to_numpy().astype(np.float64), 0.99)) if len(limit) else 0
     small = sizes.filter(pl.col("limit") > common)["agent_id"]
     lookup = sizes.select("agent_id", "limit")
-    yield pl.DataFrame(schema={"unit_id": pl.String, "agent_id": pl.String})
-    for rows in frame.select("unit_id", "agent_id").collect_batches(chunk_size=batch, maintain_order=False):
+    yield pl.DataFrame(schema=frame.collect_schema())
+    for rows in frame.collect_batches(chunk_size=batch, maintain_order=False):
         h = screen_numbers(seed, rows["unit_id"])
-        if numbers is not None:
-            numbers.append(h)
+        if fingerprint is not None:
+            fingerprint.update(h)
         keep = h <= np.uint64(min(common, 2**64 - 1))
         if len(small):
             keep |= rows["agent_id"].is_in(small.implode()).to_numpy()
         kept = np.flatnonzero(keep)
         near = rows[kept].with_columns(h=pl.Series(h[kept])).join(lookup, on="agent_id")
-        yield near.filter(pl.col("h") <= pl.col("limit")).select("unit_id", "agent_id")
+        yield near.filter(pl.col("h") <= pl.col("limit")).drop("h", "limit")
 
 
-def _rank(passed: pl.DataFrame, seed: str) -> pl.DataFrame:
+def _rank(passed: pl.DataFrame, seed: str, keep: Sequence[str]) -> pl.DataFrame:
     u = pl.Series(permanent_numbers(seed, passed["unit_id"]))
     ranked = passed.with_columns(u=u).sort("agent_id", "u", "unit_id")
     return ranked.with_columns(
         rank=pl.int_range(1, pl.len() + 1).over("agent_id"),
         pi=pl.min_horizontal(pl.col("take") / pl.col("count"), 1.0),
         reason=pl.when(pl.col("count") <= pl.col("take")).then(pl.lit("take_all")).otherwise(pl.lit("base")),
-    ).select("unit_id", "agent_id", "reason", "pi", "u", "rank", "count", picked=pl.col("rank") <= pl.col("take"))
+    ).select("unit_id", "agent_id", "reason", "pi", "u", "rank", "count", *keep, picked=pl.col("rank") <= pl.col("take"))
 
 
-def numbers_hash(numbers: Sequence[Words]) -> str:
-    """Return the frame's hash of a screened draw: SHA-256 over the sorted screening numbers of all units, 8 bytes each, big
-    endian. It stands for the sorted ids, whose sorting would cost more than the draw."""
-    everything = np.concatenate([*numbers, np.empty(0, np.uint64)])
-    everything.sort()
-    digest = hashlib.sha256()
-    for start in range(0, len(everything), 1_000_000):
-        digest.update(everything[start : start + 1_000_000].astype(">u8").tobytes())
-    return digest.hexdigest()
+class FrameHash:
+    """The fingerprint of a screened frame, gathered while it streams past in any order.
+
+    SHA-256 over four 64-bit words, big endian: how many units there are, and the sums of the first, second and third powers
+    of their screening numbers, all modulo 2⁶⁴. It stands for the hash of the sorted ids, whose sorting would cost more than
+    the draw; a unit added, taken away or renamed changes it.
+    """
+
+    def __init__(self) -> None:
+        self._words = np.zeros(4, np.uint64)
+
+    def update(self, numbers: Words) -> None:
+        """Take in some more units by their screening numbers."""
+        squares = numbers * numbers
+        cubes = squares * numbers
+        self._words += np.array([len(numbers), *(part.sum(dtype=np.uint64) for part in (numbers, squares, cubes))], np.uint64)
+
+    def hexdigest(self) -> str:
+        return hashlib.sha256(self._words.astype(">u8").tobytes()).hexdigest()
 
 
 def large_receipt(
@@ -173,7 +184,7 @@ def large_receipt(
     frame_hash: str = "", replacements: Sequence[Replacement] = (),
 ) -> Receipt:  # fmt: skip
     """Write the receipt of a large draw. ``drawn`` may hold several sources in a column of that name. Without a
-    ``frame_hash`` (see ``numbers_hash``) the archive version alone pins the frame; π is n/N of the counts, not hashed."""
+    ``frame_hash`` (see ``FrameHash``) the archive version alone pins the frame; π is n/N of the counts, not hashed."""
     rows = drawn if "source" in drawn.columns else drawn.with_columns(source=pl.lit(source))
     sizes = (
         rows.group_by("source", "agent_id").agg(pl.col("count").first(), pl.col("pi").first()).sort("source", "agent_id")
@@ -219,6 +230,6 @@ def differences(stated: Receipt, again: Receipt) -> tuple[Difference, ...]:
         ("replacement", {r.unit_id: r for r in stated.replacements}, {r.unit_id: r for r in again.replacements}),
     ):  # fmt: skip
         for key in sorted(left.keys() | right.keys()):
-            if left.get(key) != right.get(key):  # type: ignore[attr-defined]
-                found.append(Difference(what, key, str(left.get(key, "absent")), str(right.get(key, "absent"))))  # type: ignore[attr-defined]
+            if left.get(key) != right.get(key):
+                found.append(Difference(what, key, str(left.get(key, "absent")), str(right.get(key, "absent"))))
     return tuple(found)

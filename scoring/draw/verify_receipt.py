@@ -28,10 +28,9 @@ def redraw(receipt: dict, rows: csv.DictReader, key: int) -> tuple:  # type: ign
         pool, (take, among) = row["role"] == "pool" if row.get("role") else unit in certain, size.get(group, (0, 1))
         pi = float(row["pi"]) if row.get("pi") else 1.0 if pool else min(take / among, 1.0)
         frame.append((screen(key ^ len(unit.encode()), unit.encode()) if key else unit, pi))
-        picked.update({unit: pi} if pool else {})
-        if not pool and pi > 0 and (not key or frame[-1][0] <= ((take + 8 * int(take**0.5) + 16) << 64) // among):
+        if pi > 0 and (not key or frame[-1][0] <= ((take + 8 * int(take**0.5) + 16) << 64) // among):
             u = min((number(receipt["seed"], unit.encode()) + 0.5) / 2.0**56, 1.0 - 2.0**-53)
-            strata.setdefault(group, []).append((u * (1 - pi) / ((1 - u) * pi), u, unit, pi))
+            strata.setdefault((unit,) if pool else group, []).append((u * (1 - pi) / ((1 - u) * pi), u, unit, pi))
     for group, units in strata.items():  # whoever was taken back lets one more in, as long as one is waiting
         left = size[group][0] if key else round(sum(pi for _, _, _, pi in units))
         for _, _, unit, pi in sorted(units):
@@ -49,7 +48,8 @@ def main(receipt_path: str, frame_path: str) -> int:
     both = ((u, stated.get(u, "-"), found.get(u, "-")) for u in sorted({*stated, *found}))
     faults = [f"{u}: chance {one} on the receipt, {other} drawn again" for u, one, other in both if one != other]
     faults += [f"{u}: in a replacement, but never drawn" for u in sorted(({*out} | {*out.values()}) - {None, *picked})]
-    ids = b"".join(h.to_bytes(8, "big") for h, _ in frame) if key else "\n".join(u for u, _ in frame).encode()
+    sums = (sum(h**power for h, _ in frame) % 2**64 for power in range(4 if key else 0))
+    ids = b"".join(h.to_bytes(8, "big") for h in sums) or "\n".join(u for u, _ in frame).encode()
     made = {"frame_hash": ids, "probability_hash": b"".join(pack(">d", p) for _, p in frame), "commitment": seed.encode()}
     faults += [f"{n} differs" for n, text in made.items() if r[n] and hashlib.sha256(text).hexdigest() != r[n]]
     print("\n".join(faults) or f"equal: {len(found)} of {len(frame)} units, drawn again from the seed")

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from qa import draws, reports, risk_models
 from qa.draws import Period, PlanDesign, SourceQuota
-from qa.draws.evidence import look
+from qa.draws.evidence import look, reviews
 from qa.errors import Cancelled, Conflict, Denied, Invalid, NotFound
 from qa.policy import Actor, Role
 from qa.tables import AuditEntry, Draw, Inspection, RiskModelVersion, Sample, Verdict
@@ -104,7 +104,8 @@ def test_no_model_weights_a_day_it_learnt_from(bench: Workbench, first: int, day
     learnt = {start + timedelta(days=k) for k in range(days + 1)}
     drawn = {period.first + timedelta(days=k) for k in range(length + 1)}
     with bench.db.read() as session:
-        found = look(session, [name, "rules"], period, period.bounds(bench.config.zone)[0])
+        past = reviews(bench, session, bench.archive.at(), period.bounds(bench.config.zone)[0])
+        found = look(session, past, [name, "rules"], period)
     assert (name in found.barred) == bool(learnt & drawn)
     assert (name in found.versions) == (not learnt & drawn)
     assert found.residual == (None if learnt & drawn else (30.0, 900.0))

@@ -69,9 +69,9 @@ def test_publishing_twice_is_publishing_once(any_bench: Workbench, lead: Actor, 
         first.draw_id, first.samples, first.assignments, first.receipt_hash)
     assert again.repeated
     with pytest.raises(Conflict, match="already drawn"):
-        publish(any_bench, lead, now, plan_id, nonce="another-one", period=Period(date(2026, 2, 20), date(2026, 3, 5)))
+        publish(any_bench, lead, now, plan_id, nonce="another-one", period=Period(date(2026, 2, 20), date(2026, 3, 1)))
     with pytest.raises(Conflict, match="another draw"):
-        publish(any_bench, lead, now, plan_id, period=Period(date(2026, 3, 1), date(2026, 3, 5)))
+        publish(any_bench, lead, now, plan_id, period=Period(date(2026, 3, 1), date(2026, 3, 1)))
 
 
 def test_an_interrupted_publication_leaves_nothing(any_bench: Workbench, lead: Actor, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
