@@ -83,6 +83,8 @@ class Session:
         back = BackMsg()
         back.rerun_script.page_name = "inspect"
         await self.run(back)
+        if self.data["mode"] == "start":
+            await self.act("next", {"nonce": secrets.token_hex(16), "assignment": None})
 
     async def submit(self) -> None:
         """Submit the sample at hand without objections; the answer is the next sample."""
@@ -92,16 +94,20 @@ class Session:
             "assignment": self.data["assignment"], "version": self.data["version"], "nonce": secrets.token_hex(16), "active_seconds": 40,
             "sheet": {"marks": [], "hits": hits, "comment": ""},
         }  # fmt: skip
+        await self.act("submit", value)
+        if self.data["id"] == before or self.data["mode"] != "work":
+            raise RuntimeError(f"the submit was refused: {self.data.get('say') or self.data.get('why')}")
+
+    async def act(self, event: str, value: dict[str, Any]) -> None:
+        """What the browser sends when something is pressed on the desk."""
         back = BackMsg()
         request = back.rerun_script
         request.page_script_hash, request.fragment_id = self.page_hash, self.fragment
-        request.query_string = urlencode({"assignment": self.data["assignment"]})
+        request.query_string = urlencode({"assignment": self.data["assignment"]}) if "assignment" in self.data else ""
         state = request.widget_states.widgets.add()
         state.id = f"$$STREAMLIT_INTERNAL_KEY_{self.widget}__events"
-        state.json_trigger_value = json.dumps([{"event": "submit", "value": value}])
+        state.json_trigger_value = json.dumps([{"event": event, "value": value}])
         await self.run(back)
-        if self.data["id"] == before or self.data["mode"] != "work":
-            raise RuntimeError(f"the submit was refused: {self.data.get('say') or self.data.get('why')}")
 
 
 def cookies(url: str, login: str) -> str:
@@ -151,21 +157,21 @@ async def measure(url: str, server: psutil.Process, headers: list[str], submits:
 
 
 async def growth(url: str, server: psutil.Process, cookie: str, items: int) -> float:
-    """Return the KB one session's process keeps for each item of the second half of a long shift.
+    """Return the KB the server keeps for each item of one long session, after as many items of warm-up.
 
-    The first half fills what is bounded (allocator arenas, statement and message caches), so only what goes on growing
-    is counted.
+    The slope is Theil and Sen's, the median over all pairs of twenty readings: the interpreter doubles some table now and then,
+    and one such step of megabytes would stand for a thousand items that keep nothing.
     """
     address = url.replace("http", "ws") + "/_stcore/stream"
     async with websockets.connect(address, subprotocols=["streamlit"], additional_headers={"Cookie": cookie}, origin=url, max_size=None) as socket:
         session = Session(socket)
         await session.open()
-        half = []
-        for _ in range(2):
-            for _ in range(items):
-                await session.submit()
-            half.append(server.memory_info().rss)
-        return (half[1] - half[0]) / items / 1024
+        readings: list[tuple[int, float]] = []
+        for done in range(1, 2 * items + 1):
+            await session.submit()
+            if done >= items and (done - items) % max(items // 20, 1) == 0:
+                readings.append((done, server.memory_info().rss / 1024))
+        return statistics.median((b[1] - a[1]) / (b[0] - a[0]) for n, a in enumerate(readings) for b in readings[n + 1 :])
 
 
 def main() -> int:

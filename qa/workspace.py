@@ -98,7 +98,7 @@ class Workspace:
 def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: int) -> Workspace:
     """What `actor` needs to inspect a place they have claimed. Changes nothing.
 
-    Raises `Conflict` when it is finished or a chat of one's own, `Stale` when it is not (or no longer) in their hands.
+    Raises `Conflict` when it is finished, withdrawn or a chat of one's own, `Stale` when it is not (or no longer) in their hands.
     """
     require(actor, Right.INSPECT)
     with bench.db.read() as session:
@@ -110,6 +110,8 @@ def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: i
             raise Conflict(N_("This sample is finished; its result is on record."))
         if place.lease_by != actor.user_id:
             raise Stale(N_("This sample is no longer in your hands; open it again."))
+        if sample.withdrawn_at is not None:
+            raise Conflict(N_("This sample was replaced meanwhile; take the next one."))
         if took_part(actor, content):
             raise Conflict(OWN_CHAT)
         hits, timing = _hits(session, sample, actor), definition_of(content.get("channel"))

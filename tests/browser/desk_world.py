@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Page, expect
 from sqlalchemy import insert, select
 
 from qa import accounts, casefile, config, migrations, rubrics, transcripts
@@ -157,3 +158,15 @@ def _actor(bench: Workbench, login: str) -> Actor:
     with bench.db.read() as session:
         user = session.scalars(select(User).where(User.login == login)).one()
         return Actor(user.id, Role(user.role), user.login, user.agent_id)
+
+
+def take(page: Page) -> None:
+    """Take the sample that the start panel offers, with the one key it needs."""
+    expect(page.locator(".nothing button").first).to_be_focused()
+    page.keyboard.press("Enter")
+    at_work(page)
+
+
+def at_work(page: Page) -> None:
+    """Wait until a sample is shown and the keyboard stands on its scorecard."""
+    expect(page.locator('.row.current [role="radio"][tabindex="0"]')).to_be_focused()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from qa.tables import Assignment, Draft, Inspection
 from qa.workbench import Workbench
 from tests.browser import desk_world
 from tests.browser.conftest import Site, serving, settle
+from tests.browser.desk_world import at_work, take
 
 pytestmark = pytest.mark.browser
 
@@ -24,15 +27,30 @@ expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 OpenAs = Callable[..., Page]
 
 
-@pytest.fixture
-def desk_site(tmp_path: Path) -> Iterator[Site]:
-    """A server of its own with twelve chats to inspect."""
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def desk_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Path]]:
+    """A server with twelve chats to inspect, and a copy of its database before anybody came."""
+    home = tmp_path_factory.mktemp("desk") / "home"
     home.mkdir()
     desk_world.people(home)
     desk_world.build(home)
+    fresh = home / "fresh.db"
+    copy(home / "workbench.db", fresh)
     with serving(home, {login: login for login in desk_world.PEOPLE}) as site:
-        yield site
+        yield site, fresh
+
+
+@pytest.fixture
+def desk_site(desk_server: tuple[Site, Path]) -> Site:
+    """The server as if nobody had ever been there."""
+    site, fresh = desk_server
+    copy(fresh, site.home / "workbench.db")
+    return site
+
+
+def copy(here: Path, there: Path) -> None:
+    with closing(sqlite3.connect(here)) as source, closing(sqlite3.connect(there)) as target:
+        source.backup(target)
 
 
 def rows(site: Site, model: Any) -> list[Any]:
@@ -65,7 +83,9 @@ def decide_redlines(page: Page) -> None:
 @pytest.mark.parametrize("language, saved, undo", [("zh-CN", "草稿已保存", "撤回"), ("en-GB", "Draft saved", "Undo")])
 def test_a_sample_from_first_key_to_undo(desk_site: Site, open_as: OpenAs, shoot: Callable[[Page, str], Path], language: str, saved: str, undo: str) -> None:
     page = open_as("inspector", "/inspect", at=desk_site, language=language)
-    expect(page.locator(".row.current")).to_be_focused()
+    assert page.url.endswith("/inspect")  # looking takes nothing
+    assert {place.lease_by for place in rows(desk_site, Assignment)} == {None}
+    take(page)
     assert page.url.endswith("?assignment=1")
     press(page, "Control+Enter")  # refused: two red lines are undecided
     expect(page.locator(".notice.refused")).to_be_visible()
@@ -107,6 +127,7 @@ def test_a_sample_from_first_key_to_undo(desk_site: Site, open_as: OpenAs, shoot
 
 def test_hostile_text_is_text_and_find_and_characters(desk_site: Site, open_as: OpenAs) -> None:
     page = open_as("inspector", "/inspect?assignment=2", at=desk_site, language="zh-CN")
+    take(page)
     expect(page.locator(".msg .body").filter(has_text="onerror")).to_have_text(desk_world.HOSTILE)
     assert page.evaluate("window.stolen") is None
     assert page.locator(".talk img, .talk script").count() == 0
@@ -117,6 +138,7 @@ def test_hostile_text_is_text_and_find_and_characters(desk_site: Site, open_as: 
     expect(page.locator("mark.find")).to_have_count(0)
     page.goto(desk_site.url + "/inspect?assignment=1")
     settle(page)
+    take(page)
     page.locator("select.script").select_option("simplified")
     expect(page.locator(".msg .body").filter(has_text="为什么不能在平台上退")).to_have_count(1)
     page.locator("select.script").select_option("original")
@@ -125,7 +147,7 @@ def test_hostile_text_is_text_and_find_and_characters(desk_site: Site, open_as: 
 
 def test_skip_needs_a_reason_and_help_lists_every_key(desk_site: Site, open_as: OpenAs) -> None:
     page = open_as("inspector", "/inspect", at=desk_site, language="en-GB")
-    expect(page.locator(".row.current")).to_be_focused()
+    take(page)
     press(page, "?")
     expect(page.locator("dialog dt")).to_have_count(15)
     press(page, "Escape", "s")
@@ -139,14 +161,16 @@ def test_skip_needs_a_reason_and_help_lists_every_key(desk_site: Site, open_as: 
 def test_two_inspectors_get_different_samples_and_a_late_submit_is_refused(desk_site: Site, open_as: OpenAs) -> None:
     first = open_as("inspector", "/inspect", at=desk_site, language="zh-CN")
     second = open_as("inspector2", "/inspect", at=desk_site, language="zh-CN")
+    take(first)
+    take(second)
     assert first.url.endswith("=1")
     assert second.url.endswith("=2")
     second.goto(desk_site.url + "/inspect?assignment=1")
     settle(second)
-    expect(second.locator(".nothing p")).to_contain_text("同事")
+    expect(second.locator(".nothing .what")).to_contain_text("同事")
     second.get_by_role("button", name="领取下一条").click()
     expect(second).to_have_url(desk_site.url + "/inspect?assignment=2")
-    expect(second.locator(".row.current")).to_be_focused()
+    at_work(second)
     second.keyboard.press("Control+Enter")
     expect(second).to_have_url(desk_site.url + "/inspect?assignment=3")
     expect(second.locator(".msg")).to_have_count(1_000)
@@ -155,6 +179,7 @@ def test_two_inspectors_get_different_samples_and_a_late_submit_is_refused(desk_
 
 def test_a_second_window_keeps_both_versions(desk_site: Site, open_as: OpenAs) -> None:
     page = open_as("inspector", "/inspect?assignment=2", at=desk_site, language="zh-CN")
+    take(page)
     other = page.context.new_page()
     other.goto(desk_site.url + "/inspect?assignment=2")
     settle(other)
@@ -175,6 +200,7 @@ def test_a_second_window_keeps_both_versions(desk_site: Site, open_as: OpenAs) -
 
 def test_a_draft_survives_a_reload_before_it_was_saved(desk_site: Site, open_as: OpenAs) -> None:
     page = open_as("inspector", "/inspect?assignment=2", at=desk_site, language="zh-CN")
+    take(page)
     press(page, "0")
     page.reload()  # well inside the two seconds
     settle(page)
@@ -183,6 +209,7 @@ def test_a_draft_survives_a_reload_before_it_was_saved(desk_site: Site, open_as:
 
 def test_keys_are_seen_within_fifty_milliseconds(desk_site: Site, open_as: OpenAs) -> None:
     page = open_as("inspector", "/inspect?assignment=3", at=desk_site, language="zh-CN")
+    take(page)
     expect(page.locator(".msg")).to_have_count(1_000)
     page.wait_for_timeout(1000)
     times = page.evaluate(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from qa.tables import Draft, Inspection
 from qa.workbench import Workbench
 from tests.browser import desk_world
 from tests.browser.conftest import Site, _wait_until_ready, environment, free_port, settle
+from tests.browser.desk_world import take
 
 pytestmark = pytest.mark.browser
 
@@ -72,19 +75,43 @@ def rows(server: Server, model: Any) -> list[Any]:
         bench.close()
 
 
-def test_a_killed_server_takes_no_draft_with_it_and_one_submit_counts_once(server: Server, open_as: OpenAs) -> None:
+def marked(server: Server) -> dict[str, Any]:
+    """The draft in the database: criterion → value and note."""
+    drafts = rows(server, Draft)
+    return {mark["criterion_id"]: (mark["value"], mark["note"]) for mark in drafts[0].content["marks"]} if drafts else {}
+
+
+def until(check: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_marking_goes_on_while_the_server_is_dead_and_is_saved_when_it_is_back(
+    server: Server, open_as: OpenAs, shoot: Callable[[Page, str], Path]
+) -> None:
     page = open_as("inspector", "/inspect?assignment=2", at=server.site, language="zh-CN")
+    take(page)
     page.keyboard.press("0")
-    expect(page.locator("footer .saved")).to_contain_text("草稿已保存", timeout=15_000)
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("0")  # not saved yet
+    expect(page.locator("footer .saved.saved")).to_have_text(re.compile(r"\d\d:\d\d"), timeout=15_000)
     server.kill()
-    page.keyboard.press("Control+Enter")  # nobody listens
+    expect(page.locator(".notice.offline")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("0")
+    page.keyboard.press("m")
+    page.keyboard.type("写在断线时", delay=120)  # long enough for Streamlit's own dialog to come, and to be put away
+    expect(page.locator("footer .saved")).to_contain_text("未保存：连接已断开")
+    expect(page.get_by_test_id("stDialog")).to_have_count(0)
+    page.keyboard.press("Control+Enter")  # nobody listens; nothing is lost by trying
+    shoot(page, "desk-offline-zh-CN")
     server.start()
+    expect(page.locator("footer .saved")).to_contain_text("已重新连接", timeout=20_000)
+    expect(page.locator(".notice")).to_have_count(0)
+    assert marked(server) == {"greeting": (0, ""), "closing": (0, "写在断线时")}
+    expect(page.locator('[data-field="note"]')).to_be_focused()
     page.reload()
     settle(page)
-    expect(page.locator(".notice.restored")).to_be_visible(timeout=20_000)
-    expect(page.locator('[data-stop="cgreeting"] .points')).to_have_text("−3")
     expect(page.locator('[data-stop="cclosing"] .points')).not_to_be_empty()
     page.keyboard.press("Control+Enter")
     page.keyboard.press("Control+Enter")
@@ -95,20 +122,35 @@ def test_a_killed_server_takes_no_draft_with_it_and_one_submit_counts_once(serve
     assert rows(server, Draft) == []
 
 
+def test_without_a_network_everything_waits_in_the_browser(server: Server, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=2", at=server.site, language="en-GB")
+    take(page)
+    page.context.set_offline(True)
+    page.keyboard.press("0")
+    expect(page.locator(".notice.offline")).to_be_visible()
+    expect(page.locator("footer .saved")).to_contain_text("Not saved: no connection")
+    assert marked(server) == {}
+    page.context.set_offline(False)
+    until(lambda: marked(server) == {"greeting": (0, "")})
+    expect(page.locator("footer .saved")).to_contain_text("Connected again, saved")
+
+
 def test_a_server_that_hangs_is_named_and_caught_up_with(server: Server, open_as: OpenAs) -> None:
     page = open_as("inspector", "/inspect?assignment=2", at=server.site, language="en-GB")
+    take(page)
     server.send(signal.SIGSTOP)
     try:
         page.keyboard.press("0")
         expect(page.locator("footer .saved")).to_contain_text("Not saved yet", timeout=20_000)
     finally:
         server.send(signal.SIGCONT)
-    expect(page.locator("footer .saved")).to_contain_text("Draft saved", timeout=30_000)
+    expect(page.locator("footer .saved")).to_contain_text(re.compile(r"saved \d\d:\d\d"), timeout=30_000)
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en-GB"])
 def test_a_small_laptop_and_a_change_to_dark(server: Server, open_as: OpenAs, shoot: Callable[[Page, str], Path], language: str) -> None:
     page = open_as("inspector", "/inspect?assignment=1", at=server.site, language=language, size=(1280, 800))
+    take(page)
     page.keyboard.press("1")
     expect(page.locator(".left .wait").first).to_have_attribute("title", "淘宝 3 分钟响应率，时限 3 分钟" if language == "zh-CN" else "Taobao 3-minute response, limit 3 min")
     assert page.evaluate("(m => m.scrollHeight - m.clientHeight)(document.querySelector('[data-testid=\"stMain\"]'))") <= 0

@@ -192,8 +192,10 @@ def draws(walk: Walk, page: Page) -> None:
 def inspects(walk: Walk) -> None:
     """Six samples by keyboard: marks with evidence, a reload in the middle, the next one after each."""
     page = walk.open_as("inspector", "/inspect")
+    expect(page.locator(".nothing button").first).to_be_focused()
+    page.keyboard.press("Enter")
     for number in range(6):
-        expect(page.locator(".row.current")).to_be_focused()
+        expect(page.locator('.row.current [role="radio"][tabindex="0"]')).to_be_focused()
         decide_hits(page)
         if number == 0:
             while current(page) != "ctone":

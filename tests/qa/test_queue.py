@@ -12,8 +12,8 @@ from sqlalchemy import func, select, update
 from qa import inspecting, queue
 from qa.errors import Conflict, Denied, Invalid, Stale
 from qa.leases import LEASE
-from qa.queue import Claim, Empty, Why
-from qa.tables import Assignment, AuditEntry, Inspection, User
+from qa.queue import Claim, Empty, Held, Waiting, Why
+from qa.tables import Assignment, AuditEntry, Inspection, Sample, User
 from qa.workbench import Workbench
 from scoring.sheet import Mark, Sheet
 from tests.qa.desk_kit import NOW, Kit, add_sample, build
@@ -204,6 +204,41 @@ def test_a_skipped_first_inspection_gives_way_to_the_second(kit: Kit) -> None:
     queue.skip(kit.bench, kit.inspectors[0], now=NOW, assignment_id=first, version=claim(kit).version, reason="cannot read it")
     assert [verdict.total for verdict in kit.verdicts(sample)] == [9_500]
     assert queue.needs_replacement(kit.bench, kit.lead) == ()
+
+
+def state(kit: Kit) -> list[tuple[object, ...]]:
+    with kit.bench.db.read() as session:
+        return [
+            (row.id, row.lease_by, row.lease_until, row.version, row.claimed_at) for row in session.scalars(select(Assignment).order_by(Assignment.id))
+        ]
+
+
+def test_looking_finds_what_a_claim_would_and_changes_nothing(kit: Kit) -> None:
+    me, other = kit.inspectors[:2]
+    assert isinstance(queue.look(kit.bench, me, now=NOW), Empty)
+    first, second = kit.place(kit.samples[0]), kit.place(kit.samples[1])
+    before = state(kit)
+    assert queue.look(kit.bench, me, now=NOW) == Waiting()
+    assert queue.look(kit.bench, me, now=NOW, assignment_id=second) == Waiting(second)
+    assert state(kit) == before
+    assert claim(kit).assignment_id == first
+    held = state(kit)
+    later = NOW + LEASE * 2  # a lease that ran out is still mine until somebody takes the place
+    assert queue.look(kit.bench, me, now=later) == Held(first)
+    assert queue.look(kit.bench, me, now=NOW, assignment_id=first) == Held(first)
+    assert queue.look(kit.bench, other, now=NOW) == Waiting()
+    with pytest.raises(Conflict, match="right now"):
+        queue.look(kit.bench, other, now=NOW, assignment_id=first)
+    assert state(kit) == held
+    assert queue.progress(kit.bench, me, now=NOW).open == 1
+    assert queue.progress(kit.bench, me, now=NOW).common == 1  # what I hold is mine, not common as well
+    assert claim(kit, 1).assignment_id == second
+    assert queue.look(kit.bench, me, now=NOW, assignment_id=first) == Held(first)
+    queue.release(kit.bench, me, now=NOW, assignment_id=first)
+    with kit.bench.db.write() as session:
+        session.get_one(Sample, kit.samples[0]).withdrawn_at = NOW
+    with pytest.raises(Conflict, match="replaced"):
+        queue.look(kit.bench, me, now=NOW, assignment_id=first)
 
 
 def test_progress_counts_the_business_day(kit: Kit) -> None:

@@ -1,12 +1,15 @@
-"""The desk at work: takes the next place, shows it, and passes what the browser sends to one service each.
+"""The desk at work: shows the place in hand, or what waits, and passes what the browser sends to one service each.
 
-Two components: the desk itself, and beside it a courier without a face that carries drafts in a fragment of its own,
-so that saving never rebuilds the desk. Whatever the browser sends is untrusted and names the place and version it
+Three components: the desk itself; a courier without a face that carries drafts in a fragment of its own, so that saving
+never rebuilds the desk; and a bell outside every fragment, which a browser rings when it has reached the server again:
+a server that was started anew knows no fragment until the whole page has run. Opening the page takes nothing; taking,
+submitting and skipping do. Whatever the browser sends is untrusted and names the place and version it
 means; the services decide. Session state holds nothing but what to say next.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,12 +22,13 @@ from pages.kit.desk.script import convert
 from pages.kit.desk.texts import texts
 from pages.kit.guard import Page, enter
 from qa import inspecting, queue
-from qa.errors import Invalid, SpotcheckError
+from qa.errors import Conflict, Invalid, SpotcheckError
 from qa.i18n import N_
 from qa.policy import Right
+from qa.workspace import Workspace
 
-DESK_KEY, COURIER_KEY = "desk", "desk_courier"
-_SAY, _UNDO, _ANSWER = "desk_say", "desk_undo", "desk_answer"
+DESK_KEY, COURIER_KEY, BELL_KEY = "desk", "desk_courier", "desk_bell"
+_SAY, _UNDO, _ANSWER, _RUNG = "desk_say", "desk_undo", "desk_answer", "desk_rung"
 _ADDRESS = "assignment"
 
 
@@ -36,9 +40,15 @@ def show() -> None:
     mount(DESK, key=DESK_KEY, data=data, on_submit_change=_submit, on_undo_change=_take_back, on_skip_change=_skip, on_next_change=_next)
 
 
-@st.fragment
 def courier() -> None:
-    """What carries drafts and converted characters between browser and server."""
+    """What carries drafts and converted characters between browser and server, and the bell."""
+    _courier()
+    st.session_state.setdefault(_RUNG, secrets.token_hex(8))
+    mount(COURIER, key=BELL_KEY, data={"rung": st.session_state[_RUNG]}, on_ring_change=_ring)
+
+
+@st.fragment
+def _courier() -> None:
     enter(Right.INSPECT)
     mount(COURIER, key=COURIER_KEY, data={"answer": st.session_state.get(_ANSWER)}, on_save_change=_save, on_convert_change=_convert)
 
@@ -49,29 +59,41 @@ def courier() -> None:
 def _place(page: Page) -> Mapping[str, Any]:
     wanted = st.query_params.get(_ADDRESS)
     try:
-        if wanted is None:
-            found = queue.claim_next(page.bench, page.actor, now=page.now)
+        named = None if wanted is None else _number(wanted)
+        space = None if named is None else _in_hand(page, named)
+        if space is None:
+            found = queue.look(page.bench, page.actor, now=page.now, assignment_id=named)
             if isinstance(found, queue.Empty):
-                return _nothing(page, queue.WHY_TEXT[found.why], count=found.count, free_at=page.t.when(found.free_at, "HH:mm"))
-        else:
-            found = queue.open(page.bench, page.actor, now=page.now, assignment_id=_number(wanted))
-        space = inspecting.workspace(page.bench, page.actor, now=page.now, assignment_id=found.assignment_id)
+                return _start(page, why=page.t(queue.WHY_TEXT[found.why], count=found.count, free_at=page.t.when(found.free_at, "HH:mm")))
+            if isinstance(found, queue.Waiting):
+                return _start(page, named=found.assignment_id)
+            space = inspecting.workspace(page.bench, page.actor, now=page.now, assignment_id=found.assignment_id)
     except SpotcheckError as error:
-        return _nothing(page, error.msgid, **error.facts)
+        return _start(page, why=page.t.error(error))
     st.query_params[_ADDRESS] = str(space.assignment_id)
     return work(page.t, space, queue.progress(page.bench, page.actor, now=page.now))
 
 
-def _nothing(page: Page, why: str, **facts: object) -> Mapping[str, Any]:
-    """Nothing to inspect here, and why."""
+def _in_hand(page: Page, assignment_id: int) -> Workspace | None:
+    """What is named in the address, when it is mine already."""
+    try:
+        return inspecting.workspace(page.bench, page.actor, now=page.now, assignment_id=assignment_id)
+    except Conflict:
+        return None
+
+
+def _start(page: Page, *, why: str = "", named: int | None = None) -> Mapping[str, Any]:
+    """Nothing is in hand: what waits, or why nothing can be taken."""
+    today = queue.progress(page.bench, page.actor, now=page.now)
     return {
-        "mode": "empty",
-        "id": "empty",
+        "mode": "start",
+        "id": "start",
         "language": page.t.language,
         "texts": texts(page.t),
-        "why": page.t(why, **facts),
-        "elsewhere": _ADDRESS in st.query_params,
-        "progress": pace(page.t, queue.progress(page.bench, page.actor, now=page.now)),
+        "why": why,
+        "named": named,
+        "waiting": today.open + today.common > 0,
+        "progress": pace(page.t, today),
     }
 
 
@@ -99,7 +121,7 @@ def _submit() -> None:
             nonce=str(sent["nonce"]), sheet=sent["sheet"], active_seconds=int(sent["active_seconds"]),
         )  # fmt: skip
         st.session_state[_UNDO] = {"inspection": done.inspection_id, "until": done.undo_until, "total": page.t.points(done.outcome.total)}
-        st.query_params.pop(_ADDRESS, None)
+        _turn_to(queue.claim_next(page.bench, page.actor, now=page.now))
 
     _answering(DESK_KEY, "submit", act)
 
@@ -110,7 +132,7 @@ def _skip() -> None:
             page.bench, page.actor, now=page.now, assignment_id=int(sent["assignment"]), version=int(sent["version"]), reason=str(sent["reason"])
         )
         st.session_state.pop(_UNDO, None)
-        st.query_params.pop(_ADDRESS, None)
+        _turn_to(queue.claim_next(page.bench, page.actor, now=page.now))
 
     _answering(DESK_KEY, "skip", act)
 
@@ -125,7 +147,21 @@ def _take_back() -> None:
 
 
 def _next() -> None:
-    st.query_params.pop(_ADDRESS, None)
+    def act(page: Page, sent: Mapping[str, Any]) -> None:
+        if (named := sent.get("assignment")) is None:
+            _turn_to(queue.claim_next(page.bench, page.actor, now=page.now))
+        else:
+            _turn_to(queue.open(page.bench, page.actor, now=page.now, assignment_id=int(named)))
+
+    _answering(DESK_KEY, "next", act)
+
+
+def _turn_to(found: queue.Claim | queue.Empty) -> None:
+    """Put what was taken into the address, from which the desk is drawn."""
+    if isinstance(found, queue.Claim):
+        st.query_params[_ADDRESS] = str(found.assignment_id)
+    else:
+        st.query_params.pop(_ADDRESS, None)
 
 
 def _answering(key: str, event: str, act: Callable[[Page, Mapping[str, Any]], None]) -> None:
@@ -168,6 +204,10 @@ def _save() -> None:
     except SpotcheckError as error:
         answer["error"] = page.t.error(error)
     st.session_state[_ANSWER] = answer
+
+
+def _ring() -> None:
+    st.session_state[_RUNG] = str(st.session_state[BELL_KEY].get("ring"))[:64]
 
 
 def _convert() -> None:

@@ -1,6 +1,6 @@
 // The criterion or red line in focus, in full: what it means, whose part, why, evidence, note, precedents.
 
-import { h, points } from "./dom.js";
+import { fill, h, points } from "./dom.js";
 
 // `desk` is the workspace (desk.js): {data, texts, marks, current, changed(), announce()}.
 export function criterionDetail(desk, criterion) {
@@ -32,8 +32,8 @@ export function hitDetail(desk, hit) {
     hit.matched ? h("blockquote", {}, hit.matched) : null,
     rule && rule.basis ? h("p", { class: "help" }, rule.basis) : null,
     h("div", { class: "pair buttons" },
-      h("button", { type: "button", class: "confirm", "aria-pressed": String(hit.decision === "confirmed"), onclick: decide("confirmed") }, `1 ${texts.confirm}`),
-      h("button", { type: "button", class: "clear", "aria-pressed": String(hit.decision === "cleared"), onclick: decide("cleared") }, `0 ${texts.clear}`),
+      h("button", { type: "button", class: "confirm", "data-field": "confirm", "aria-pressed": String(hit.decision === "confirmed"), onclick: decide("confirmed") }, `1 ${texts.confirm}`),
+      h("button", { type: "button", class: "clear", "data-field": "clear", "aria-pressed": String(hit.decision === "cleared"), onclick: decide("cleared") }, `0 ${texts.clear}`),
       hit.machine ? null : h("button", { type: "button", onclick: () => desk.drop(hit) }, texts.remove)),
     h("label", { class: "note" }, h("span", {}, texts.reason), h("textarea", {
       rows: 2, maxlength: 1000, value: hit.reason, "data-field": "note", "aria-required": "true",
@@ -92,7 +92,7 @@ function causes(desk, criterion, mark) {
 
 function evidence(desk, criterion, mark) {
   const { texts } = desk;
-  const chips = mark.evidence.map((seq) => h("button", { type: "button", class: "chip", onclick: () => desk.transcript.choose(seq) }, `#${seq + 1}`));
+  const chips = mark.evidence.map((seq) => h("button", { type: "button", class: "chip", "data-field": `proof${seq}`, "aria-label": fill(texts.go_to, { n: seq + 1 }), onclick: () => desk.transcript.choose(seq) }, `#${seq + 1}`));
   return h("div", { class: "evidence" }, h("span", {}, texts.evidence), ...(chips.length ? chips : [h("small", {}, texts.no_evidence)]));
 }
 

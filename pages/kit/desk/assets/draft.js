@@ -1,16 +1,18 @@
 // Drafts that are never lost: kept in this tab at once, in the database two seconds after the last change, when the
-// window loses the focus and when the page hides. Nothing counts as saved before the server says so.
+// window loses the focus, when the page hides and when the server is back. Nothing counts as saved before it says so.
 
 import { post } from "./channel.js";
 
 const QUIET = 2000;
 const LONGEST = 10000;
 const RETRY = 8000;
+const BEAT = 5 * 60 * 1000;
 const KEPT = 7 * 24 * 3600 * 1000;
 
 export class Drafts {
   constructor(desk) {
     this.desk = desk;
+    this.back = false;
     this.start(null, 0);
     this.leave = () => this.flush();
     this.hide = () => document.visibilityState === "hidden" && this.flush();
@@ -29,7 +31,7 @@ export class Drafts {
 
   start(assignment, version) {
     this.stop();
-    Object.assign(this, { assignment, version, dirty: false, sent: null, sentText: "", since: 0, settling: false });
+    Object.assign(this, { assignment, version, dirty: false, sent: null, sentText: "", since: 0, settling: false, beaten: Date.now() });
     this.desk.status("");
   }
 
@@ -39,7 +41,7 @@ export class Drafts {
   }
 
   get slot() {
-    return `spotcheck-draft-${this.assignment}`;
+    return `spotcheck-draft-${this.desk.data && this.desk.data.me}-${this.assignment}`;
   }
 
   // What this tab still holds and the server has not confirmed.
@@ -74,25 +76,39 @@ export class Drafts {
     } catch { /* full or switched off: the database has it in two seconds */ }
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.flush(), Math.max(0, Math.min(QUIET, this.since + LONGEST - now)));
-    this.desk.status("saving");
+    this.desk.status(this.desk.link.missed ? "offline" : "saving");
+  }
+
+  // Working without marking anything keeps the sample reserved, too.
+  beat() {
+    if (this.assignment === null || this.dirty || Date.now() - this.beaten < BEAT) return;
+    this.dirty = true;
+    this.flush();
+  }
+
+  // The server is back: what was under way may be lost, so it is sent again.
+  again() {
+    clearTimeout(this.retry);
+    this.sent = null;
+    this.flush();
   }
 
   flush() {
     clearTimeout(this.timer);
-    if (!this.dirty || this.assignment === null || this.desk.busy || this.sent) return;
+    if (!this.dirty || this.assignment === null || this.desk.busy || this.sent || !this.desk.link.sure) return;
     this.send();
   }
 
   send() {
     const content = this.desk.content();
+    this.beaten = Date.now();
     this.sent = `${Date.now()}-${Math.random()}`;
     this.sentText = JSON.stringify(content);
     post("save", { n: this.sent, assignment: this.assignment, draft_version: this.version, content, settle: this.settling });
     clearTimeout(this.retry);
     this.retry = setTimeout(() => {
-      this.sent = null;
       this.desk.status("unsaved");
-      this.send();
+      this.desk.link.doubt();
     }, RETRY);
   }
 
@@ -106,6 +122,7 @@ export class Drafts {
     if (answer.n !== this.sent || answer.assignment !== this.assignment) return;
     clearTimeout(this.retry);
     this.sent = null;
+    this.desk.link.proven();
     if (answer.error) {
       this.desk.status("refused", answer.error);
       return;
@@ -114,7 +131,8 @@ export class Drafts {
     this.settling = false;
     if (JSON.stringify(this.desk.content()) === this.sentText) {
       this.forget();
-      this.desk.status(answer.held ? "saved" : "not_held", answer.at);
+      this.desk.status(!answer.held ? "not_held" : this.back ? "back_saved" : "saved", answer.at);
+      this.back = false;
     } else {
       this.since = Date.now();
       this.timer = setTimeout(() => this.flush(), QUIET);

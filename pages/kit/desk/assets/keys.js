@@ -15,19 +15,23 @@ export function listen(desk) {
     u: () => desk.undo(), s: () => desk.askSkip(), "?": () => desk.help(),
   };
   const heard = (event) => {
+    if (desk.blind) return event.preventDefault();
     const from = origin(event);
     if (event.isComposing || desk.dialogOpen() || (from.closest && from.closest('[role="dialog"], [data-testid="stPopoverBody"]'))) return;
     const inside = event.composedPath().includes(desk.root);
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       if (isWriting(from) && !inside) return;
-      if (!event.repeat) desk.submit();
+      if (!event.repeat) desk.data.mode === "start" ? desk.first() : desk.submit();
     } else if (event.ctrlKey || event.metaKey || event.altKey) return;
     else if (isWriting(from)) {
       if (event.key !== "Escape" || !inside) return;
       if (desk.bar && from === desk.bar.input) desk.bar.clear();
-      desk.focusCurrent();
+      desk.leaveField();
     } else if (/^[0-9]$/.test(event.key)) desk.number(Number(event.key));
-    else {
+    else if (event.key === "Enter" && desk.data.mode === "start") {
+      if (from.closest && from.closest("button, a, summary")) return;
+      if (!event.repeat) desk.first();
+    } else {
       const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
       if (!act || desk.data.mode !== "work" && event.key.toLowerCase() !== "u") return;
       act();

@@ -27,7 +27,7 @@ export function hitRow(desk, hit, index) {
   const choice = (decision, label) => h("button", {
     type: "button", class: decision, role: "radio", "aria-checked": String(hit.decision === decision), tabindex: -1, onclick: () => desk.decide(hit, decision),
   }, label);
-  return h("div", { class: `row hit${open ? " open" : ""} ${hit.decision}`, role: "radiogroup", "aria-label": `${texts.redlines} ${hit.rule_id} ${rule ? rule.label : ""}`, "data-stop": `h${index}`, tabindex: -1 },
+  return h("div", { class: `row hit${open ? " open" : ""} ${hit.decision}`, role: "radiogroup", "aria-label": `${texts.redlines} ${hit.rule_id} ${rule ? rule.label : ""}`, "data-stop": `h${index}` },
     h("span", { class: "label" }, h("b", {}, hit.rule_id), ` ${rule ? rule.label : ""} `, h("small", {}, hit.matched ? `“${hit.matched}”` : `#${hit.seq + 1}`)),
     h("span", { class: "choices" }, choice("confirmed", texts.confirm), choice("cleared", texts.clear)),
     h("span", { class: "points", title: open && hit.decision ? texts.reason_needed : null }, hit.decision && open ? "✎" : ""));
@@ -41,13 +41,13 @@ export function criterionRow(desk, criterion, result) {
   const others = marks.loses(criterion.id) && mark.owner !== "agent";
   const choice = (n) => h("button", {
     type: "button", role: "radio", "aria-checked": String(!mark.na && value === n), tabindex: -1, title: criterion.kind === "scale" ? criterion.levels[n].label : null,
+    "aria-label": valueText(criterion, n, texts),
     onclick: () => desk.score(criterion, n),
   }, criterion.kind === "yes_no" ? (n ? texts.yes : texts.no) : String(n));
   const numbers = criterion.kind === "yes_no" ? [1, 0] : Array.from({ length: Math.min(criterion.max, 9) + 1 }, (_, n) => n);
   const extra = [mark.note ? "✎" : "", mark.evidence.length ? `⚑${mark.evidence.length}` : ""].join("");
   return h("div", {
-    class: `row ${mark.na ? "na" : change < 0 ? "lost" : change > 0 ? "won" : others ? "others" : ""}`, role: "radiogroup", "data-stop": `c${criterion.id}`, tabindex: -1,
-    "aria-label": fill(texts.stop_of, { label: criterion.label, value: mark.na ? texts.na : valueText(criterion, value, texts) }),
+    class: `row ${mark.na ? "na" : change < 0 ? "lost" : change > 0 ? "won" : others ? "others" : ""}`, role: "radiogroup", "data-stop": `c${criterion.id}`, "aria-label": criterion.label,
   },
   h("span", { class: "label", title: criterion.label }, criterion.label, extra ? h("small", { class: "extra" }, extra) : null),
   h("span", { class: "choices" }, numbers.map(choice), criterion.na ? h("button", { type: "button", class: "none", role: "radio", "aria-checked": String(mark.na), tabindex: -1, onclick: () => desk.notApplicable(criterion) }, texts.na) : null),
@@ -55,6 +55,6 @@ export function criterionRow(desk, criterion, result) {
 }
 
 export function remarkRow(desk) {
-  return h("section", {}, h("div", { class: "row remark", "data-stop": "remark", tabindex: -1, role: "group", "aria-label": desk.texts.comment },
+  return h("div", {}, h("div", { class: "row remark", "data-stop": "remark", tabindex: -1, role: "group", "aria-label": desk.texts.comment },
     h("span", { class: "label" }, desk.texts.comment, desk.marks.comment ? h("small", { class: "extra" }, "✎") : null)));
 }

@@ -9,7 +9,7 @@ export class Transcript {
     this.texts = texts;
     this.handlers = handlers;
     this.rows = new Map();
-    this.list = h("ol", { class: "talk", "aria-label": texts.conversation, onclick: (event) => this.clicked(event) });
+    this.list = h("ol", { class: "talk", role: "list", "aria-label": texts.conversation, onclick: (event) => this.clicked(event) });
     this.list.addEventListener("focusin", (event) => this.focused(event));
     this.current = null;
     this.query = "";

@@ -2,11 +2,12 @@
 
 import { onAnswer, post } from "./channel.js";
 import { helpDialog, skipDialog, versionsDialog } from "./dialogs.js";
-import { fill, h, mark } from "./dom.js";
+import { fill, h, mark, points } from "./dom.js";
 import { Drafts } from "./draft.js";
-import { Face } from "./face.js";
+import { Face, focusRow } from "./face.js";
 import { listen } from "./keys.js";
-import { Marks, valueText } from "./sheet.js";
+import { Link } from "./link.js";
+import { Marks } from "./sheet.js";
 import { Transcript, bar } from "./transcript.js";
 
 const PATIENCE = 20000;
@@ -19,6 +20,7 @@ export class Desk extends Face {
     this.busy = false;
     this.id = null;
     this.undoUntil = 0;
+    this.link = new Link(this);
     this.drafts = new Drafts(this);
     this.deaf = listen(this);
     this.fitted = () => this.fit();
@@ -26,12 +28,14 @@ export class Desk extends Face {
     this.moved = () => (this.lastMove = Date.now());
     for (const name of ["keydown", "pointermove", "wheel"]) document.addEventListener(name, this.moved, { passive: true });
     this.clock = setInterval(() => this.tick(), 1000);
+    this.root.addEventListener("focusin", (event) => (this.hands = event.target));
     onAnswer((answer) => this.answered(answer));
     requestAnimationFrame(this.fitted);
   }
 
   close() {
     this.drafts.close();
+    this.link.close();
     this.deaf();
     clearInterval(this.clock);
     clearTimeout(this.patience);
@@ -50,25 +54,35 @@ export class Desk extends Face {
     this.data = data;
     this.texts = data.texts;
     this.root.lang = data.language.replace("_", "-");
-    this.root.classList.toggle("empty", data.mode === "empty");
+    this.root.classList.toggle("start", data.mode === "start");
+    const answer = this.nonce && data.say && data.say.to === this.nonce ? data.say : null;
+    const left = this.leaving;
+    if (answer || fresh) this.settle();
+    // What this tab keeps goes only when the server has put this very submit on record.
+    if (answer && !answer.text && left) this.drafts.drop(left);
     if (fresh || language) this.open(data, kept);
+    else if (data.mode === "start") this.drawStart();
     if (data.undo) this.undoUntil = Date.now() + data.undo.left;
-    if (fresh || (data.say && data.say.to === this.nonce)) this.settled(fresh ? "" : data.say.text);
-    if (fresh && data.say && data.mode === "work" && data.say.text && data.say.to === this.asked) this.note("warning", data.say.text);
+    if (answer && answer.text) this.refused(answer.text, fresh);
+    if (fresh) this.announce(left && data.undo);
+    if (this.link.missed) this.lost();
     this.drawFoot();
     this.fit();
   }
 
   open(data, kept) {
+    const again = this.id !== null;
     this.id = data.id;
     this.notes = {};
-    if (data.mode === "empty") {
+    if (data.mode === "start") {
       this.drafts.start(null, 0);
-      return this.drawEmpty();
+      this.drawStart();
+      if (again || this.free()) this.refocus();
+      return;
     }
     if (kept === null) this.begin(data);
     else this.marks = new Marks(data, kept);
-    this.transcript = new Transcript(this.texts, { chosen: () => this.drawRows("stay") });
+    this.transcript = new Transcript(this.texts);
     this.transcript.show(data.items);
     const lead = [h("div", {}, h("dt", {}, data.source), h("dd", {}, data.calibration ? fill(this.texts.calibration, { name: data.calibration }) : `#${data.assignment}`))];
     this.bar = bar(this.texts, this.transcript, data.header, { fill, lead, convert: (to) => this.convert(to) });
@@ -78,7 +92,16 @@ export class Desk extends Face {
     this.parts.rows.scrollTop = 0;
     this.current = this.stops()[0];
     this.draw();
-    if (kept === null) this.focusCurrent();
+    if (kept === null && (again || this.free())) this.focusCurrent();
+  }
+
+  // What came instead of the last sample, for those who hear the page.
+  announce(submitted) {
+    const { data, texts } = this;
+    const said = submitted ? [fill(texts.submitted, { points: data.undo.total })] : [];
+    if (data.mode === "start") said.push(data.why || fill(texts.start_left, { n: data.progress.left }));
+    else said.push(fill(texts.opened, { source: data.source, number: data.assignment, messages: this.transcript.items.length, hits: this.marks.hits.length }));
+    this.say(said.join(texts.full_stop));
   }
 
   // A new place: the draft of the database, unless this tab holds something the server has never confirmed.
@@ -99,20 +122,46 @@ export class Desk extends Face {
   }
 
   answered(answer) {
-    if (answer.kind === "save") this.drafts.answered(answer);
+    if (answer.kind === "rung") this.link.answered();
+    else if (answer.kind === "save") this.drafts.answered(answer);
     else if (answer.kind === "convert" && answer.n === this.converting) this.transcript.convert(answer.texts);
   }
 
-  settled(text) {
+  // What was asked is answered, well or not.
+  settle() {
     clearTimeout(this.patience);
     this.busy = false;
     this.nonce = null;
-    if (!text && this.leaving) this.drafts.drop(this.leaving);
     this.leaving = null;
-    if (text) {
-      this.note("refused", text);
-      if (this.data.mode === "work") this.drafts.changed();
+  }
+
+  refused(text, fresh) {
+    this.note("refused", text);
+    if (!fresh && this.data.mode === "work") this.drafts.changed();
+  }
+
+  // The server is gone: read on and mark.
+  lost() {
+    if (!this.data) return;
+    if (this.busy) {
+      clearTimeout(this.patience);
+      this.busy = false;
+      this.drafts.changed();
     }
+    this.note("offline", this.texts.offline);
+    this.status("offline");
+  }
+
+  // The server is back, and so is the page on it.
+  found() {
+    this.note("offline", "");
+    this.note("out", "");
+    this.drafts.back = true;
+    this.status("back");
+  }
+
+  out(yes) {
+    this.note("out", yes ? this.texts.signed_out : "");
   }
 
   // --- what is marked ---
@@ -134,7 +183,7 @@ export class Desk extends Face {
     if (value < 0 || value > criterion.max) return;
     this.marks.change(criterion.id, { value, na: false });
     this.changed();
-    this.tell(criterion);
+    this.tell();
   }
 
   notApplicable(criterion) {
@@ -142,7 +191,7 @@ export class Desk extends Face {
     this.current = `c${criterion.id}`;
     this.marks.change(criterion.id, { na: !this.marks.of(criterion.id).na, value: null });
     this.changed();
-    this.tell(criterion);
+    this.tell();
   }
 
   decide(hit, decision) {
@@ -205,9 +254,14 @@ export class Desk extends Face {
   }
 
   choose(stop) {
-    if (stop === this.current) return;
     this.current = stop;
     this.draw();
+    this.focusCurrent();
+  }
+
+  leaveField() {
+    this.drawRows();
+    this.focusCurrent();
   }
 
   step(by) {
@@ -242,13 +296,27 @@ export class Desk extends Face {
   write(field) {
     const found = this.parts.detail.querySelector(`[data-field="${field}"]`);
     if (found) found.focus({ preventScroll: true });
+    return Boolean(found);
   }
 
   focusCurrent() {
     const row = this.parts.rows.querySelector(".row.current");
     if (!row) return;
-    row.focus({ preventScroll: true });
+    focusRow(row);
     row.scrollIntoView({ block: "nearest" });
+  }
+
+  // Nobody is busy elsewhere on the page.
+  free() {
+    const at = document.activeElement;
+    return !at || at === document.body || at === this.root.getRootNode().host;
+  }
+
+  // Back to where the hands were, when something took the focus away.
+  refocus() {
+    if (this.data.mode === "start") return this.parts.left.querySelector("button:not(:disabled)")?.focus({ preventScroll: true });
+    if (this.hands && this.hands.isConnected) this.hands.focus({ preventScroll: true });
+    else this.focusCurrent();
   }
 
   // --- what goes to the server ---
@@ -266,7 +334,18 @@ export class Desk extends Face {
     this.ask("submit", { sheet: this.marks.sheet(), active_seconds: this.active });
   }
 
+  // The next sample, or the one the address names.
+  take(named = null) {
+    if (!this.busy && this.data.mode === "start") this.ask("next", { assignment: named });
+  }
+
+  // The one thing to do on the start panel.
+  first() {
+    this.parts.left.querySelector(".acts button")?.click();
+  }
+
   ask(event, more) {
+    if (this.link.missed) return this.note("offline", this.texts.offline_ask);
     this.drafts.stop();
     this.busy = true;
     // The same nonce again when no answer came: the server knows whether it has acted on it.
@@ -278,9 +357,9 @@ export class Desk extends Face {
       this.busy = false;
       this.note("refused", this.texts.no_answer);
       this.drafts.changed();
+      this.link.doubt();
       this.drawFoot();
     }, PATIENCE);
-    // What this tab keeps goes only when the server has answered: it may be gone.
     this.leaving = event === "submit" ? this.drafts.slot : null;
     this.drafts.dirty = false;
     this.drawFoot();
@@ -314,10 +393,9 @@ export class Desk extends Face {
 
   // --- what is said ---
 
-  tell(criterion) {
-    const mark = this.marks.of(criterion.id);
-    const total = this.result ? (this.result.total / 100).toFixed(1) : "–";
-    this.say(`${fill(this.texts.stop_of, { label: criterion.label, value: mark.na ? this.texts.na : valueText(criterion, this.marks.value(criterion.id), this.texts) })}. ${this.texts.total} ${total}`);
+  // The choice itself is said by its own focus; this is what it does to the score.
+  tell() {
+    this.say(this.result ? fill(this.texts.stop_of, { label: this.texts.total, value: points(this.result.total) }) : this.texts.nothing_applies);
   }
 
   say(text) {
@@ -330,9 +408,14 @@ export class Desk extends Face {
     if (fade) setTimeout(() => this.note(kind, ""), fade);
   }
 
+  // How the draft is. Said aloud only when it becomes safe, or stops being so.
   status(kind, detail = "") {
     this.saved = { kind, detail };
-    if (this.data) this.drawFoot();
+    if (!this.data) return;
+    this.drawFoot();
+    if (["", "saving", "offline", this.told].includes(kind)) return;
+    if (!(kind === "saved" && this.told === "back_saved")) this.say(this.parts.saved.textContent);
+    this.told = kind;
   }
 
   conflict(other) {
@@ -354,7 +437,10 @@ export class Desk extends Face {
 
   tick() {
     this.colour();
-    if (this.data && this.data.mode === "work" && document.visibilityState === "visible" && Date.now() - this.lastMove < IDLE) this.active += 1;
+    if (this.data && this.data.mode === "work" && document.visibilityState === "visible" && Date.now() - this.lastMove < IDLE) {
+      this.active += 1;
+      this.drafts.beat();
+    }
     if (this.data) this.drawTime();
   }
 }
