@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import polars as pl
+
+from scoring.frames import Table, table
 
 SOURCES = ("chat", "dispute", "rating")
 
@@ -59,12 +61,38 @@ class ResidualModel:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """What past reviews say of the risk model: out-of-fold AUC, labels and violations it was measured on.
+
+    ``auc`` is None for the rule score of a cold start, which no label has judged yet.
+    """
+
+    auc: float | None
+    labels: int
+    violations: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What past reviews say before a draw, as ``learn`` reads it from them. ``agents``: agent_id, below_team and, where
+    periods are known, clean_periods; ``residual`` what predictions leave unexplained; ``record`` how well p foretold
+    violations; ``lam`` the weight that f has earned; ``reviews`` how many there were."""
+
+    agents: pl.DataFrame
+    residual: ResidualModel
+    record: ModelRecord
+    lam: float
+    reviews: int
+
+
+@dataclass(frozen=True, slots=True)
 class Quota:
-    """Reviews wanted from one source: ``per_agent`` in the period (None = take all), ``pool_share`` of them by risk."""
+    """Reviews wanted from one source: ``per_agent`` in the period (None = take all), ``pool_share`` of them by risk (None =
+    the largest share that costs the team's score no precision, see ``automatic_share``)."""
 
     source: str
     per_agent: float | None
-    pool_share: float = 0.0
+    pool_share: float | None = 0.0
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
@@ -73,7 +101,7 @@ class Quota:
             )
         if self.per_agent is not None and not self.per_agent >= 0:
             raise DrawError("per_agent", f"expected 0 or more reviews per agent; found {self.per_agent}")
-        if not 0.0 <= self.pool_share <= 1.0:
+        if self.pool_share is not None and not 0.0 <= self.pool_share <= 1.0:
             raise DrawError("pool_share", f"expected a pool share between 0 and 1; found {self.pool_share}")
 
 
@@ -110,25 +138,43 @@ class Design:
             )
 
 
-def intensities(agents: pl.Series, design: Design, history: pl.DataFrame | None) -> dict[str, Intensity]:
+def intensities(agents: pl.Series, design: Design, history: Table | None) -> dict[str, Intensity]:
     """Return every agent's intensity: named in the design, else stated in history, else derived from history.
 
     ``history`` has a row per agent: ``agent_id`` and any of ``intensity`` (a level), ``tenure_weeks``, ``below_team``
-    (last period's statement) and ``clean_periods`` (consecutive periods without a violation).
+    (last period's statement) and ``clean_periods`` (consecutive periods without a violation); or it is a ``History``, to
+    which agents without any past review are newcomers.
     """
-    levels = dict.fromkeys(agents.to_list(), Intensity.NORMAL)
+    people = agents.cast(pl.String).to_list()
+    learned = isinstance(history, History)
+    levels = dict.fromkeys(people, Intensity.NEWCOMER if learned else Intensity.NORMAL)
     if history is not None:
-        for row in history.iter_rows(named=True):
+        rows = history.agents if isinstance(history, History) else table(history, "history")
+        if "agent_id" not in rows.columns:
+            raise DrawError("columns", "expected history to have a row per agent with agent_id; see learn() for past reviews")
+        if rows["agent_id"].n_unique() != rows.height:
+            raise DrawError("history", "expected a row per agent in history; for past reviews, pass learn(reviews)")
+        for row in rows.with_columns(pl.col("agent_id").cast(pl.String)).iter_rows(named=True):
             if row["agent_id"] in levels:
                 levels[row["agent_id"]] = _from_history(row, design.rules)
-    levels.update({agent: Intensity(level) for agent, level in design.intensity if agent in levels})
+    for agent, level in design.intensity:
+        if agent in levels:
+            levels[agent] = _level(level)
     return levels
+
+
+def _level(stated: object) -> Intensity:
+    try:
+        return Intensity(str(stated))
+    except ValueError:
+        known = ", ".join(Intensity)
+        raise DrawError("intensity", f"expected an intensity of {known}; found {stated!r}") from None
 
 
 def _from_history(row: Mapping[str, object], rules: IntensityRules) -> Intensity:
     stated, weeks, clean = row.get("intensity"), row.get("tenure_weeks"), row.get("clean_periods")
     if stated is not None:
-        return Intensity(str(stated))
+        return _level(stated)
     if isinstance(weeks, (int, float)) and weeks < rules.newcomer_weeks:
         return Intensity.NEWCOMER
     if row.get("below_team"):
@@ -136,3 +182,10 @@ def _from_history(row: Mapping[str, object], rules: IntensityRules) -> Intensity
     if isinstance(clean, int) and clean >= rules.reduced_after_clean_periods:
         return Intensity.REDUCED
     return Intensity.NORMAL
+
+
+def informed(design: Design, history: Table | None) -> Design:
+    """Return the design with the residual model that a ``History`` measured, unless it has one of its own."""
+    if isinstance(history, History) and design.residual == ResidualModel():
+        return replace(design, residual=history.residual)
+    return design

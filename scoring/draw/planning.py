@@ -7,16 +7,28 @@ be published before the draw, and nothing in it can be chosen after seeing who w
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from scoring.draw.design import MULTIPLIER, Design, DrawError, Intensity, Quota, ResidualModel, intensities
+from scoring.draw.design import (
+    MULTIPLIER,
+    Design,
+    DrawError,
+    History,
+    Intensity,
+    ModelRecord,
+    Quota,
+    ResidualModel,
+    informed,
+    intensities,
+)
 from scoring.draw.permanent import frame_hash, salted_order
 from scoring.draw.probabilities import allocate, at_least_one, inclusion
+from scoring.frames import Table, table
 
 #: Roles a unit can have in a plan; they become the reasons of its pick.
 POOL, BASE, TAKE_ALL = "pool", "base", "take_all"
@@ -34,8 +46,9 @@ class Shortage:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A planned draw. ``frame``: unit_id, agent_id, source, stratum, role, pi, p (sorted by unit id); ``sizes``: one row
-    per source and agent with frame, pool, base (picks by rank) and wanted."""
+    """A planned draw. ``frame``: unit_id, agent_id, source, stratum, role, pi, p and, where given, f (sorted by unit id);
+    ``sizes``: one row per source and agent with frame, pool, base (picks by rank) and wanted. ``design`` has every
+    automatic choice decided."""
 
     design: Design
     frame: pl.DataFrame
@@ -63,23 +76,44 @@ class Preview:
     uncovered: tuple[str, ...]
 
 
-def plan(frame: pl.DataFrame, design: Design, history: pl.DataFrame | None = None) -> Plan:
+def plan(frame: Table, design: Design, history: Table | None = None) -> Plan:
     """Give every unit of the frame its inclusion probability.
 
-    ``frame`` has ``unit_id`` and ``agent_id`` (strings), ``source`` ('chat' when absent) and, when a risk model exists,
-    ``p`` (predicted probability of a violation, 0…1) and ``risk`` (what the certainty pool ranks by; ``p`` when absent).
-    Without ``p`` every unit of an agent has the same chance. ``history`` sets intensities, see ``intensities``. Sources
-    without a quota are left out. Raises ``DrawError`` for ids that are missing or repeated and for p outside 0…1.
+    ``frame`` has ``unit_id`` and ``agent_id`` (read as strings), ``source`` ('chat' when absent) and, when a risk model
+    exists, ``p`` (predicted probability of a violation, 0…1), ``f`` (predicted score, kept for the estimates) and ``risk``
+    (what the certainty pool ranks by; ``p`` when absent). Without ``p`` every unit of an agent has the same chance.
+    ``history`` is ``learn(past reviews)``, which brings intensities, the residual model and what an automatic pool share
+    needs, or a table of intensities alone. Sources without a quota are left out. Raises ``DrawError`` for ids that are
+    missing or repeated and for p outside 0…1.
     """
-    units = checked_frame(frame).filter(pl.col("source").is_in([q.source for q in design.quotas]))
+    given = table(frame, "the frame")
+    units = checked_frame(given).filter(pl.col("source").is_in([q.source for q in design.quotas]))
     if units.is_empty():
         raise DrawError("empty_frame", "expected at least one unit in the frame; found none")
+    design = _decided(given, informed(design, history), history)
     levels = intensities(units["agent_id"].unique(), design, history)
     by_source = [(units.filter(pl.col("source") == q.source), q) for q in design.quotas]
     parts = [_plan_source(part, q, design, levels) for part, q in by_source if part.height]
     planned = pl.concat([part[0] for part in parts]).sort("unit_id")
     sizes = pl.concat([part[1] for part in parts]).sort("source", "agent_id")
+    if "f" in given.columns:
+        scores = given.select(pl.col("unit_id").cast(pl.String), pl.col("f").cast(pl.Float64))
+        planned = planned.join(scores, on="unit_id", how="left", maintain_order="left")
     return Plan(design, planned, sizes, _shortages(sizes), frame_hash(planned["unit_id"]))
+
+
+def _decided(frame: pl.DataFrame, design: Design, history: Table | None) -> Design:
+    """The design with every automatic pool share decided."""
+    if all(q.pool_share is not None for q in design.quotas):
+        return design
+    from scoring.draw.share import automatic_share  # it compares plans, so it stands above this module
+
+    record = None if isinstance(history, History) else ModelRecord(None, 0, 0)
+    shares = [
+        automatic_share(frame, design, record, q.source, history=history) if q.pool_share is None else q.pool_share
+        for q in design.quotas
+    ]
+    return replace(design, quotas=tuple(replace(q, pool_share=s) for q, s in zip(design.quotas, shares, strict=True)))
 
 
 def _shortages(sizes: pl.DataFrame) -> tuple[Shortage, ...]:
@@ -107,7 +141,12 @@ def checked_frame(frame: pl.DataFrame) -> pl.DataFrame:
         raise DrawError("repeated_id", f"expected every unit once; found {twice!r} twice", unit_id=twice)
     p_known = units["p"].drop_nulls()
     if len(p_known) and not ((p_known >= 0) & (p_known <= 1)).all():
-        raise DrawError("p_range", "expected predicted probabilities p between 0 and 1")
+        worst = units.filter(~pl.col("p").is_between(0, 1))
+        raise DrawError(
+            "p_range",
+            f"expected predicted probabilities p between 0 and 1; found {worst['p'][0]} for unit {worst['unit_id'][0]!r}"
+            " (a score without a scale goes into the column risk)",
+        )
     if 0 < len(p_known) < units.height:
         # A unit nobody could predict counts as the average one, so that it can still be drawn.
         units = units.with_columns(pl.col("p").fill_null(pl.col("p").mean()))
@@ -169,8 +208,9 @@ def strata(
 def _plan_source(
     units: pl.DataFrame, quota: Quota, design: Design, levels: dict[str, Intensity]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    made = strata(units, quota, design, levels, pool=quota.pool_share > 0)
-    in_pool, wanted, pi = made.allot(quota.pool_share, design.weight_cap)
+    share = quota.pool_share or 0.0
+    made = strata(units, quota, design, levels, pool=share > 0)
+    in_pool, wanted, pi = made.allot(share, design.weight_cap)
     left = made.count - np.bincount(made.stratum[in_pool], minlength=len(made.order))
     everything = (wanted >= left)[made.stratum]
     planned = units.select(

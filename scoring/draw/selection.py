@@ -13,6 +13,7 @@ import polars as pl
 from scoring.draw.design import DrawError
 from scoring.draw.permanent import permanent_numbers
 from scoring.draw.planning import Plan
+from scoring.frames import Table, table
 
 ALGORITHM = "hmac-sha256-pareto"
 ALGORITHM_VERSION = 1
@@ -27,7 +28,7 @@ class Replacement:
     reason: str
 
 
-def select(frame: pl.DataFrame | Plan, seed: str, numbers: pl.Series | None = None) -> pl.DataFrame:
+def select(frame: Table | Plan, seed: str, numbers: pl.Series | None = None) -> pl.DataFrame:
     """Draw: within every source and agent pick the n = Σπ units with the smallest u(1−π)/((1−u)π).
 
     ``frame`` is a ``Plan`` or a frame with ``unit_id``, ``agent_id``, ``pi`` and optionally ``source``, ``stratum`` and
@@ -38,7 +39,7 @@ def select(frame: pl.DataFrame | Plan, seed: str, numbers: pl.Series | None = No
     'take_all'; the reason it was or would be picked), pi, u, rank (1… within source and agent, 0 for the pool), picked.
     The result does not depend on the order of the rows.
     """
-    units = _normalised(frame.frame if isinstance(frame, Plan) else frame)
+    units = _normalised(table(frame, "the frame"))
     u = pl.Series(permanent_numbers(seed, units["unit_id"])) if numbers is None else numbers
     pi, number = pl.col("pi"), pl.col("u")
     group = ["source", "agent_id"]
@@ -77,7 +78,9 @@ def _normalised(frame: pl.DataFrame) -> pl.DataFrame:
         frame = frame.with_columns(role=pl.lit("base"))
     if "stratum" not in frame.columns:
         frame = frame.with_columns(stratum=pl.concat_str("source", pl.lit("|"), "agent_id"))
-    units = frame.select("unit_id", "agent_id", "source", "stratum", "role", pl.col("pi").cast(pl.Float64))
+    units = frame.select(pl.col("unit_id", "agent_id").cast(pl.String), "source", "stratum", "role", pl.col("pi").cast(pl.Float64))
+    if units["unit_id"].null_count() or units["agent_id"].null_count():
+        raise DrawError("missing_id", "expected every unit to have a unit_id and an agent_id; found empty ones")
     if not units["pi"].is_between(0.0, 1.0).fill_null(False).all():
         raise DrawError("pi_range", "expected every inclusion probability between 0 and 1")
     if units["unit_id"].n_unique() != units.height:

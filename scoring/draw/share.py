@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scoring.draw.design import Design, intensities
+from scoring.draw.design import Design, DrawError, History, ModelRecord, informed, intensities
 from scoring.draw.planning import checked_frame, strata
+from scoring.frames import Table, table
 
 #: No pool from a model below this out-of-fold AUC; a small pool until this many labels and violations exist.
 LEAST_AUC, LEAST_LABELS, LEAST_VIOLATIONS = 0.60, 500, 30
@@ -23,18 +24,6 @@ RESERVE = 0.03
 #: The shares that are compared: 0 to 40 % in steps of 1 %.
 SHARES = tuple(percent / 100 for percent in range(41))
 COARSE = 5
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRecord:
-    """What past reviews say of the risk model: out-of-fold AUC, labels and violations it was measured on.
-
-    ``auc`` is None for the rule score of a cold start, which no label has judged yet.
-    """
-
-    auc: float | None
-    labels: int
-    violations: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +45,11 @@ def largest_allowed(record: ModelRecord) -> float:
 
 
 def trade_off(
-    frame: pl.DataFrame,
+    frame: Table,
     design: Design,
     source: str = "chat",
     shares: tuple[float, ...] = SHARES,
-    history: pl.DataFrame | None = None,
+    history: Table | None = None,
 ) -> tuple[Trade, ...]:
     """Return violations expected and team width for every pool share, from the plan each share would give.
 
@@ -75,7 +64,8 @@ def trade_off(
 class _Trader:
     """The plans of one source at any pool share: what does not depend on the share is computed once."""
 
-    def __init__(self, frame: pl.DataFrame, design: Design, source: str, history: pl.DataFrame | None) -> None:
+    def __init__(self, data: Table, design: Design, source: str, history: Table | None) -> None:
+        frame, design = table(data, "the frame"), informed(design, history)
         checked = checked_frame(frame.filter(pl.col("source") == source) if "source" in frame.columns else frame)
         quota = next(q for q in design.quotas if q.source == source)
         levels = intensities(checked["agent_id"].unique(), design, history)
@@ -84,8 +74,12 @@ class _Trader:
         self._noise = design.residual.a + design.residual.b * self._p * (1 - self._p)
         f = None
         if "f" in frame.columns:
-            f = checked.select("unit_id").join(frame.select("unit_id", "f"), on="unit_id", how="left", maintain_order="left")["f"]
-        self._reference = self._plain(None if f is None else f.to_numpy())
+            f = checked.select("unit_id").join(
+                frame.select(pl.col("unit_id").cast(pl.String), "f"), on="unit_id", how="left", maintain_order="left"
+            )["f"]
+        # What past reviews made of f counts, not what f claims: predictions on another scale explain no more for that.
+        lam = history.lam if isinstance(history, History) else 1.0
+        self._reference = self._plain(None if f is None else lam * f.cast(pl.Float64).fill_null(f.mean()).to_numpy())
 
     def at(self, share: float) -> Trade:
         pi = self._strata.allot(share, self._cap)[2]
@@ -107,23 +101,31 @@ class _Trader:
 
 
 def automatic_share(
-    frame: pl.DataFrame,
+    frame: Table,
     design: Design,
-    record: ModelRecord,
+    record: ModelRecord | None = None,
     source: str = "chat",
     limit: float = 1.0,
-    history: pl.DataFrame | None = None,
+    history: Table | None = None,
 ) -> float:
     """Return the largest pool share whose predicted team-mean variance stays within limit² × that of equal chances.
 
     At most 40 %, at most 10 % until 500 labels and 30 violations exist, 0 when the out-of-fold AUC is below 0.60.
     ``limit`` is the slider: 1.00 = no loss of precision, at most 1.10; the predicted width must stay 3 % below it, since
-    predictions that are right on average are still wrong for single agents.
+    predictions that are right on average are still wrong for single agents. ``record`` may come with a ``History``; 0
+    where no p is known, or where everything is reviewed anyway.
     """
-    allowed = largest_allowed(record)
+    judged = record if record is not None or not isinstance(history, History) else history.record
+    if judged is None:
+        raise DrawError("no_record", "expected a ModelRecord, or learn(reviews) as history, to decide a pool share from")
+    units = table(frame, "the frame")
+    quota = next((q for q in design.quotas if q.source == source), None)
+    if quota is None or quota.per_agent is None or "p" not in units.columns or units["p"].null_count() == units.height:
+        return 0.0
+    allowed = largest_allowed(judged)
     if allowed == 0.0:
         return 0.0
-    at, limit = _Trader(frame, design, source, history).at, limit - RESERVE
+    at, limit = _Trader(units, design, source, history).at, limit - RESERVE
     # A handful of plans instead of forty-one: steps of five points, then halving the last one. The width has one valley in
     # the share; where whole reviews of a tiny total make it wobble, a slightly smaller share comes out, never a larger.
     most = round(allowed * 100)

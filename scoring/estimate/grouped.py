@@ -12,12 +12,14 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from scoring.estimate.result import EstimateError
+from scoring.estimate.result import ONLY_TARGETED, EstimateError
+from scoring.estimate.sample import TARGETED
 from scoring.estimate.weighting import PRIOR_DF
+from scoring.frames import Table, table
 
 
 def grouped(
-    frame: pl.DataFrame | pl.LazyFrame,
+    frame: Table,
     by: Sequence[str],
     values: Sequence[str],
     *,
@@ -32,25 +34,27 @@ def grouped(
     Hájek means with Deville's variance, nulls left out column by column. With ``pooled`` each cell's variance is blended
     with that of all cells of the column, (8·v_pool + df·v)/(8 + df), which gives cells of one review an interval. For
     cells that span several agents name their column as ``strata``: variances then add up by stratum. π null or 0 is an
-    error.
+    error. Cells with certain reviews alone (π = 1) have figures only where a column ``reason`` says that not all of them
+    were picks of the certainty pool: a mean of targeted picks is refused ('only_targeted').
 
     Returns long rows sorted by ``by`` and in the order of ``values``: by…, measure, n, mean, low, high, se, df, method
-    ('moderated' | 'pooled' | 'census' | 'range' | 'none'), reason ('' | 'no_reviews' | 'one_review' | 'no_spread'). Cells in which a
-    column is null throughout are kept with n = 0.
+    ('moderated' | 'pooled' | 'census' | 'range' | 'none'), reason ('' | 'no_reviews' | 'only_targeted' | 'one_review' |
+    'no_spread'). Cells in which a column is null throughout are kept with n = 0.
     """
-    lazy = frame.lazy()
+    lazy = frame if isinstance(frame, pl.LazyFrame) else table(frame, "the sample").lazy()
     columns = lazy.collect_schema().names()
     missing = [name for name in (*by, *values, pi, *([strata] if strata else [])) if name not in columns]
     if missing:
         raise EstimateError("columns", f"expected columns {', '.join(missing)}; not found")
     keys = [*by, strata] if strata else list(by)
-    table = lazy.select(*keys, *(pl.col(v).cast(pl.Float64) for v in values), pl.col(pi).cast(pl.Float64).alias("__pi"))
+    told = (pl.col("reason") != TARGETED).fill_null(False) if "reason" in columns else pl.lit(False)
+    rows = lazy.select(*keys, *(pl.col(v).cast(pl.Float64) for v in values), pl.col(pi).cast(pl.Float64).alias("__pi"), __told=told)
     weighted = (
-        table.with_columns(__w=1 / pl.col("__pi"), __c=1 - pl.col("__pi"))
+        rows.with_columns(__w=1 / pl.col("__pi"), __c=1 - pl.col("__pi"))
         .with_columns(__cw=pl.col("__c") * pl.col("__w"))
         .with_columns(__cww=pl.col("__cw") * pl.col("__w"))
     )
-    gaps = table.select(pl.col(*values).null_count()).collect(engine="streaming").row(0, named=True)
+    gaps = rows.select(pl.col(*values).null_count()).collect(engine="streaming").row(0, named=True)
     shared = not all(gaps.values())
     aggregates = [expr for k, value in enumerate(values) for expr in _sums(k, value, gaps[value] > 0)]
     aggregates += _weight_sums("_", None) if shared else []
@@ -80,7 +84,7 @@ def _weight_sums(suffix: str, known: pl.Expr | None) -> list[pl.Expr]:
         return expr if known is None else pl.when(known).then(expr)
 
     weights = {"n": pl.lit(1.0) + 0 * pl.col("__w"), "m": (pl.col("__c") > 0).cast(pl.Float64)}
-    weights |= {name: pl.col(f"__{name}") for name in ("w", "c", "cw", "cww")}
+    weights |= {name: pl.col(f"__{name}") for name in ("w", "c", "cw", "cww")} | {"told": pl.col("__told").cast(pl.Float64)}
     return [masked(expr).sum().alias(f"{name}{suffix}") for name, expr in weights.items()]
 
 
@@ -89,7 +93,7 @@ def _measure(
 ) -> pl.DataFrame:
     """Variance of Σ(y − mean)/π from power sums, by stratum where there are strata, then one row per cell."""
     s = {name: pl.col(f"{name}{k}") for name in ("wy", "cwy", "cwwy", "cwwyy")}
-    s |= {name: pl.col(f"{name}{k if gaps else '_'}") for name in ("n", "m", "w", "c", "cw", "cww")}
+    s |= {name: pl.col(f"{name}{k if gaps else '_'}") for name in ("n", "m", "w", "c", "cw", "cww", "told")}
     size, top = s["w"], s["wy"]
     if strata:
         size, top = (s["w"].sum().over(by), s["wy"].sum().over(by)) if by else (s["w"].sum(), s["wy"].sum())
@@ -119,6 +123,7 @@ def _measure(
         d=df if unit is None else df + PRIOR_DF,
         n=s["n"],
         m=s["m"],
+        told=s["told"],
         square=s["cww"] + s["w"],  # Σ1/π²
     )
     if strata:
@@ -131,6 +136,7 @@ def _measure(
         variance=pl.when(~pl.col("lone")).then(pl.col("v") / pl.col("size") ** 2),
         df="d",
         random="m",
+        told="told",
         kish=pl.when(pl.col("n") > 0).then(pl.col("size") ** 2 / pl.col("square")),
     )
 
@@ -139,7 +145,7 @@ def _over_strata(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """Add up variances over strata; Satterthwaite's degrees of freedom, the pool's own 8 counted once per stratum."""
     v = pl.col("v")
     aggregates = [
-        pl.col("n", "m", "v", "square").sum(),
+        pl.col("n", "m", "v", "square", "told").sum(),
         pl.col("mean", "size").first(),
         pl.col("lone").any(),
         (v.sum() ** 2 / (v**2 / pl.max_horizontal(pl.col("d"), 1.0)).sum()).alias("d"),
@@ -155,13 +161,13 @@ def _pooled_unit_variance(rows: pl.DataFrame) -> float | None:
     return observed / expected if expected > 0 else None
 
 
-def _intervals(table: pl.DataFrame, by: list[str], level: float, bounds: tuple[float, float] | None) -> pl.DataFrame:
-    variance, df = table["variance"].to_numpy(), table["df"].to_numpy()
+def _intervals(cells: pl.DataFrame, by: list[str], level: float, bounds: tuple[float, float] | None) -> pl.DataFrame:
+    variance, df = cells["variance"].to_numpy(), cells["df"].to_numpy()
     distinct, where = np.unique(np.where(df > 0, df, 1.0), return_inverse=True)
     half = stats.t.ppf(0.5 + level / 2, distinct)[where] * np.sqrt(np.maximum(variance, 0.0))
     reason = (
         pl.when(pl.col("n") == 0).then(pl.lit("no_reviews"))
-        .when(pl.col("random") == 0).then(pl.lit(""))
+        .when(pl.col("random") == 0).then(pl.when(pl.col("told") > 0).then(pl.lit("")).otherwise(pl.lit(ONLY_TARGETED)))
         .when(pl.col("variance").is_null()).then(pl.lit("one_review"))
         .when(pl.col("variance") <= 0).then(pl.lit("no_spread"))
         .otherwise(pl.lit(""))
@@ -193,9 +199,10 @@ def _intervals(table: pl.DataFrame, by: list[str], level: float, bounds: tuple[f
         method = pl.when(flat).then(pl.lit("range")).otherwise(method)
         known = known | flat
     return (
-        table.with_columns(half=pl.Series(np.nan_to_num(half)), reason=reason)
+        cells.with_columns(half=pl.Series(np.nan_to_num(half)), reason=reason)
         .with_columns(
             method=method,
+            mean=pl.when(pl.col("reason") != ONLY_TARGETED).then("mean"),
             low=pl.when(known).then(low),
             high=pl.when(known).then(high),
             se=pl.when(known).then(pl.col("variance").sqrt()),

@@ -7,7 +7,7 @@ there is no function here that takes scores without their π.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -15,129 +15,22 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from scoring.estimate import weighting as w
-from scoring.estimate.result import Estimate, EstimateError, refusal, reviews_to_halve
+from scoring.estimate.result import ONLY_TARGETED, Estimate, EstimateError, refusal, reviews_to_halve
+from scoring.estimate.sample import Sample, read
+from scoring.frames import Table
 from scoring.severity import Severities
 
 Floats = NDArray[np.float64]
 Bounds = tuple[float, float]
 
 
-def totals(population: pl.DataFrame, prediction: str = "f") -> pl.DataFrame:
-    """Reduce a unit-level population to what the estimates need of it, one row per agent.
-
-    ``population`` has agent_id and any of the prediction column, ``pi`` and ``p``. Returns agent_id, units, f_sum,
-    spread = Σ(1−π)/π and spread_p = Σ p(1−p)(1−π)/π (null where the columns are missing). Store this with a draw to
-    recompute its estimates without the archive.
-    """
-    if "units" in population.columns:
-        return population
-    known = set(population.columns)
-    noise = (1 - pl.col("pi")) / pl.col("pi") if "pi" in known else pl.lit(None, pl.Float64)
-    p = pl.col("p") * (1 - pl.col("p")) if "p" in known else pl.lit(None, pl.Float64)
-    return (
-        population.group_by("agent_id")
-        .agg(
-            units=pl.len().cast(pl.Int64),
-            f_sum=_sum_or_null(pl.col(prediction) if prediction in known else pl.lit(None, pl.Float64)),
-            spread=_sum_or_null(noise),
-            spread_p=_sum_or_null(noise * p),
-        )
-        .sort("agent_id")
-    )
-
-
-def _sum_or_null(values: pl.Expr) -> pl.Expr:
-    return pl.when((values.is_null() | values.is_infinite()).any()).then(None).otherwise(values.sum())
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """A checked sample as arrays, agents numbered over the union of population and sample."""
-
-    agents: list[str]
-    codes: w.Ints
-    y: Floats
-    f: Floats | None
-    p: Floats | None
-    pi: Floats
-    units: Floats | None
-    f_sum: Floats | None
-    spread: Floats | None
-    spread_p: Floats | None
-    shares: Floats | None
-    severities: Severities | None
-
-    @property
-    def k(self) -> int:
-        return len(self.agents)
-
-
-def _read(
-    sample: pl.DataFrame, population: pl.DataFrame | None, value: str, prediction: str, severities: Severities | None
-) -> _Sample:
-    missing = [name for name in ("agent_id", "pi", value) if name not in sample.columns]
-    if missing:
-        raise EstimateError("columns", f"expected columns agent_id, pi and {value}; missing {', '.join(missing)}")
-    rows = sample.filter(pl.col(value).is_not_null())
-    if not rows["pi"].is_between(0, 1, closed="right").fill_null(False).all():
-        raise EstimateError("pi", "expected an inclusion probability in (0, 1] for every reviewed unit")
-    frame = None if population is None else totals(population, prediction)
-    names = rows["agent_id"] if frame is None else pl.concat([frame["agent_id"], rows["agent_id"]])
-    agents = names.unique().sort().to_list()
-    number = {agent: code for code, agent in enumerate(agents)}
-    codes = rows["agent_id"].replace_strict(number, return_dtype=pl.Int64).to_numpy().astype(np.int64)
-    if frame is not None:
-        frame = pl.DataFrame({"agent_id": agents}).join(frame, on="agent_id", how="left", maintain_order="left")
-        if frame["units"].null_count():
-            raise EstimateError("population", "expected every reviewed agent in the population; found others")
-    y, shares = _adjusted(rows, value, severities)
-    return _Sample(
-        agents,
-        codes,
-        y,
-        _complete(rows, prediction),
-        _complete(rows, "p"),
-        rows["pi"].to_numpy().astype(np.float64),
-        None if frame is None else frame["units"].to_numpy().astype(np.float64),
-        _complete(frame, "f_sum"),
-        _complete(frame, "spread"),
-        _complete(frame, "spread_p"),
-        shares,
-        severities,
-    )
-
-
-def _complete(frame: pl.DataFrame | None, name: str) -> Floats | None:
-    """The column as floats, or None when it is absent or has gaps."""
-    if frame is None or name not in frame.columns or frame[name].null_count():
-        return None
-    return frame[name].to_numpy().astype(np.float64)
-
-
-def _adjusted(rows: pl.DataFrame, value: str, severities: Severities | None) -> tuple[Floats, Floats | None]:
-    """Scores less their inspector's severity, and who inspected what as an indicator matrix."""
-    y = rows[value].to_numpy().astype(np.float64)
-    if severities is None:
-        return y, None
-    place = {name: k for k, name in enumerate(severities.inspectors)}
-    unknown = sorted(set(rows["inspector_id"].to_list()) - place.keys())
-    if unknown:
-        raise EstimateError(
-            "severity", f"expected a severity for every inspector; missing {', '.join(map(str, unknown))}"
-        )
-    who = rows["inspector_id"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
-    indicator = np.zeros((len(y), len(place)))
-    indicator[np.arange(len(y)), who] = 1.0
-    return y - severities.values[who], indicator
-
-
-def tune(sample: pl.DataFrame, *, value: str = "y", prediction: str = "f") -> float:
+def tune(sample: Table, *, value: str = "y", prediction: str = "f") -> float:
     """Return the team-wide λ of a (cumulative) sample, 0 below 200 reviews: to be reused for smaller slices of it."""
-    s = _read(sample, None, value, prediction, None)
+    s = read(sample, None, value, prediction, None)
     return w.tuned_lambda(s.codes, s.y, s.f, s.pi, s.k) if s.f is not None and len(s.y) >= w.TUNING_REVIEWS else 0.0
 
 
-def _lambda(s: _Sample, given: float | None) -> float:
+def _lambda(s: Sample, given: float | None) -> float:
     if s.f is None:
         return 0.0
     if given is not None:
@@ -147,7 +40,7 @@ def _lambda(s: _Sample, given: float | None) -> float:
     return w.tuned_lambda(s.codes, s.y, s.f, s.pi, s.k)
 
 
-def _prediction_total(s: _Sample, lam: float) -> Floats | None:
+def _prediction_total(s: Sample, lam: float) -> Floats | None:
     """λ times the mean prediction of each agent's units; None when λ is 0."""
     if lam == 0.0:
         return None
@@ -157,8 +50,8 @@ def _prediction_total(s: _Sample, lam: float) -> Floats | None:
 
 
 def team(
-    sample: pl.DataFrame,
-    population: pl.DataFrame | None = None,
+    sample: Table,
+    population: Table | None = None,
     *,
     value: str = "y",
     prediction: str = "f",
@@ -170,13 +63,16 @@ def team(
     """Estimate the mean score over all units of the population, with a t interval.
 
     ``sample`` has a row per reviewed unit: agent_id (the stratum), pi, the value and, where a model exists, the
-    prediction. ``population`` has every unit of the frame (or the result of ``totals``). Difference estimator: mean of
-    λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f must come from earlier periods or
-    be cross-fitted. λ is tuned from 200 reviews on, 0 below or without a population, unless given. Variance by Deville within agents, degrees of
-    freedom by Satterthwaite. ``severities`` removes each inspector's severity and adds its variance. ``bounds`` are the
-    lowest and highest possible mean.
+    prediction; rows without a value are units that were not reviewed. ``population`` has every unit of the frame: the plan
+    of the draw (then unit_id and the value suffice in the sample), a frame, or the result of ``totals``. Difference
+    estimator: mean of λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f must come from
+    earlier periods or be cross-fitted. λ is tuned from 200 reviews on, 0 below or without a population, unless given.
+    Variance by Deville within agents, degrees of freedom by Satterthwaite, the interval leaned towards the longer tail
+    (see ``weighting.leaned``). ``severities`` removes each inspector's severity and adds its variance. ``bounds`` are the
+    lowest and highest possible mean. Certain reviews alone (π = 1) are the mean of a complete review where the population
+    or a column reason says so, and refused otherwise ('only_targeted').
     """
-    s = _read(sample, population, value, prediction, severities)
+    s = read(sample, population, value, prediction, severities)
     units = None if s.units is None else int(s.units.sum())
     if not len(s.y):
         return refusal("no_reviews", units=units, level=level)
@@ -186,24 +82,31 @@ def team(
     weight = 1.0 / s.pi
     centre = float((weight * r).sum() / weight.sum())
     value_ = centre if offset is None or units is None else centre + float(offset.sum()) / units
-    variance, df = w.total_variance(w.deville(s.codes, r - centre, s.pi, s.k))
-    if math.isnan(variance):  # every agent has a single review: one stratum of all
-        variance, df = w.total_variance(w.deville(np.zeros_like(s.codes), r - centre, s.pi, 1))
     n, method = len(s.y), "hajek" if lam == 0.0 else "difference"
+    if not (s.pi < 1).any() and not s.complete[s.codes].all():
+        return refusal(ONLY_TARGETED, n, None, units, level)
+    parts = w.deville(s.codes, r - centre, s.pi, s.k)
+    if not (parts.n > 1).any():  # every agent has a single review: one stratum of all
+        parts = w.deville(np.zeros_like(s.codes), r - centre, s.pi, 1)
+    variance, df = w.total_variance(parts)
     if math.isnan(variance):
         return refusal("one_review", n, value_, units, level)
+    skewness = w.skewness(parts, variance)
     variance /= float(weight.sum()) ** 2
     if (s.pi < 1).any() and variance <= 1e-18:
         return replace(_no_spread(value_, n, s.pi, bounds, units, level), lam=lam)
     if s.shares is not None and severities is not None:
         share = (weight[:, None] * s.shares).sum(axis=0) / weight.sum()
-        variance, df = _with_severity(variance, df, float(share @ severities.covariance @ share))
+        extra = float(share @ severities.covariance @ share)
+        skewness *= (variance / (variance + extra)) ** 1.5 if variance > 0 else 0.0
+        variance, df = _with_severity(variance, df, extra)
         method += "+severity"
     if not (s.pi < 1).any():
         method = method.replace("hajek", "census").replace("difference", "census")
-    half = float(stats.t.ppf(0.5 + level / 2, df)) * math.sqrt(variance) if variance > 0 else 0.0
-    low, high = clipped(value_ - half, value_ + half, bounds)
-    return Estimate(value_, low, high, n, method, math.sqrt(variance), df, level, units, lam)
+    below, above = w.leaned(float(stats.t.ppf(0.5 + level / 2, df)), skewness) if variance > 0 else (0.0, 0.0)
+    se = math.sqrt(variance)
+    low, high = clipped(value_ - below * se, value_ + above * se, bounds)
+    return Estimate(value_, low, high, n, method, se, df, level, units, lam)
 
 
 def _with_severity(variance: float, df: float, extra: float) -> tuple[float, float]:
@@ -227,8 +130,8 @@ def _no_spread(value: float, n: int, pi: Floats, bounds: Bounds | None, units: i
 
 
 def agents(
-    sample: pl.DataFrame,
-    population: pl.DataFrame | None = None,
+    sample: Table,
+    population: Table | None = None,
     *,
     value: str = "y",
     prediction: str = "f",
@@ -242,10 +145,10 @@ def agents(
     An agent's own Deville variance v (df = random picks − 1) is blended with the team's residual variance model
     a + b·p(1−p), fitted by non-negative least squares: (8·v_pool + df·v)/(8 + df) with df + 8 degrees of freedom. λ is the
     team's. Returns a row per agent, sorted: agent_id, n, units, value, low, high, se, df, method ('moderated' | 'pooled' |
-    'census' | 'none'), reason, best_guess (shrunk towards the team, for display only), more (reviews that would halve the
+    'census' | 'none'), reason ('' | 'no_reviews' | 'only_targeted' | 'one_review' | 'no_spread'), best_guess (shrunk towards the team, for display only), more (reviews that would halve the
     interval), lam, level.
     """
-    s = _read(sample, population, value, prediction, severities)
+    s = read(sample, population, value, prediction, severities)
     lam = _lambda(s, lam)
     offset = _prediction_total(s, lam)
     r = s.y if s.f is None else s.y - lam * s.f
@@ -257,7 +160,8 @@ def agents(
     pooled = _pooled_variance(s, r - centre[s.codes], own.spread, size)
     df_own = np.maximum(own.n - 1, 0)
     v_own = np.nan_to_num(w.ratio(own.variance, size**2, 0.0))
-    census = (own.n == 0) & (n > 0)
+    census = (own.n == 0) & (n > 0) & s.complete
+    targeted = (own.n == 0) & (n > 0) & ~s.complete
     blended = (w.PRIOR_DF * pooled + df_own * v_own) / (w.PRIOR_DF + df_own)
     variance, df = np.where(census, 0.0, blended), df_own + w.PRIOR_DF
     if s.shares is not None and severities is not None:
@@ -265,11 +169,11 @@ def agents(
         extra = np.einsum("ai,ij,aj->a", share, severities.covariance, share)
         df = np.where(variance > 0, w.ratio((variance + extra) ** 2, variance**2, np.inf) * df, np.inf)
         variance = variance + extra
-    variance = np.where(n > 0, variance, np.nan)
+    variance, value_ = np.where((n > 0) & ~targeted, variance, np.nan), np.where(targeted, np.nan, value_)
     return _agent_rows(s, n, value_, variance, df, census, bounds, level, lam)
 
 
-def _pooled_variance(s: _Sample, e: Floats, spread: Floats, size: Floats) -> Floats:
+def _pooled_variance(s: Sample, e: Floats, spread: Floats, size: Floats) -> Floats:
     """The variance of each agent's mean that the team-wide residual model predicts; NaN when it cannot be fitted."""
     model = w.residual_model(s.codes, e, s.pi, s.p, s.k)
     if model is None:
@@ -284,11 +188,13 @@ def _pooled_variance(s: _Sample, e: Floats, spread: Floats, size: Floats) -> Flo
 
 
 def _agent_rows(
-    s: _Sample, n: Floats, value: Floats, variance: Floats, df: Floats, census: NDArray[np.bool_], bounds: Bounds | None,
+    s: Sample, n: Floats, value: Floats, variance: Floats, df: Floats, census: NDArray[np.bool_], bounds: Bounds | None,
     level: float, lam: float,
 ) -> pl.DataFrame:  # fmt: skip
     reason = np.select(
-        [n == 0, np.isnan(variance), (variance <= 1e-18) & ~census], ["no_reviews", "one_review", "no_spread"], ""
+        [n == 0, np.isnan(value), np.isnan(variance), (variance <= 1e-18) & ~census],
+        ["no_reviews", ONLY_TARGETED, "one_review", "no_spread"],
+        "",
     )
     own = np.maximum(df - w.PRIOR_DF, 0) > 0
     method = np.select([reason != "", census, own], ["none", "census", "moderated"], "pooled")

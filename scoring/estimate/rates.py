@@ -12,7 +12,9 @@ import polars as pl
 from scipy import stats
 
 from scoring.estimate import weighting as w
-from scoring.estimate.result import Estimate, EstimateError, refusal
+from scoring.estimate.result import ONLY_TARGETED, Estimate, EstimateError, refusal
+from scoring.estimate.sample import TARGETED, reviewed
+from scoring.frames import Table, table
 
 
 def clopper_pearson(x: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -24,34 +26,37 @@ def clopper_pearson(x: float, n: float, level: float = 0.95) -> tuple[float, flo
 
 
 def rate(
-    sample: pl.DataFrame, population: pl.DataFrame | int | None = None, *, value: str = "violation", level: float = 0.95
+    sample: Table, population: Table | int | None = None, *, value: str = "violation", level: float = 0.95
 ) -> Estimate:
     """Estimate the share of units with a fact (0/1 in ``value``) in a team or site.
 
-    ``sample`` has agent_id (the stratum; one stratum when absent), pi and the value. Units reviewed for certain (π = 1)
-    are counted, not estimated; on the others the Korn–Graubard (1998) interval is Clopper–Pearson at the effective size
-    r(1−r)/v, v by Deville, adjusted for the degrees of freedom and never above the number of reviews. ``population`` is the
-    frame or its number of units; without it the weights stand for the sizes.
+    ``sample`` has agent_id (the stratum; one stratum when absent), pi and the value, or unit_id and the value when
+    ``population`` is the plan of the draw. Units reviewed for certain (π = 1) are counted, not estimated; on the others the
+    Korn–Graubard (1998) interval is Clopper–Pearson at the effective size r(1−r)/v, v by Deville, adjusted for the degrees
+    of freedom and never above the number of reviews. ``population`` may also be its number of units; without it the weights
+    stand for the sizes. Certain reviews alone are refused ('only_targeted') unless they are known to be all there is.
     """
-    missing = [name for name in ("pi", value) if name not in sample.columns]
-    if missing:
-        raise EstimateError("columns", f"expected columns pi and {value}; missing {', '.join(missing)}")
-    rows = sample.filter(pl.col(value).is_not_null())
-    units = population if isinstance(population, int) or population is None else _units(population)
+    rows = _rows(sample, None if isinstance(population, int) else population, value)
+    units = population if isinstance(population, int) or population is None else _units(table(population, "the population"))
     if rows.is_empty():
         return refusal("no_reviews", units=units, level=level)
-    y, pi = rows[value].cast(pl.Float64).to_numpy(), rows["pi"].to_numpy().astype(np.float64)
+    y, pi = rows[value].to_numpy(), rows["pi"].to_numpy()
     if not np.isin(y, (0.0, 1.0)).all():
-        raise EstimateError("value", f"expected only 0 and 1 in {value}")
+        raise EstimateError("value", f"expected only 0 and 1 in {value}; a score of points belongs to team()")
+    if not (pi < 1).any():
+        told = _all_wanted(population) or ("reason" in rows.columns and bool((rows["reason"] != TARGETED).any()))
+        if not (told or (units is not None and len(y) >= units)):
+            return refusal(ONLY_TARGETED, len(y), units=units, level=level)
+        if units is None or len(y) >= units:
+            share = float(y.mean())
+            return Estimate(share, share, share, len(y), "census", 0.0, math.inf, level, units)
+        pi = np.full(len(y), len(y) / units)  # all were to be reviewed, some were not: a random part of them
     drawn = pi < 1
     certain, found = int((~drawn).sum()), float(y[~drawn].sum())
-    if not drawn.any():
-        share = found / certain
-        return Estimate(share, share, share, len(y), "census", 0.0, math.inf, level, units)
-    rest = float((1 / pi[drawn]).sum()) if units is None else float(units - certain)
+    rest = float((1 / pi[drawn]).sum()) if units is None else float(max(units - certain, int(drawn.sum())))
     codes = np.zeros(int(drawn.sum()), dtype=np.int64)
     if "agent_id" in rows.columns:
-        codes = rows["agent_id"].to_numpy()[drawn]
+        codes = rows["agent_id"].cast(pl.String).fill_null("").to_numpy()[drawn]
         codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
     centre, se, df, n_eff = _effective(codes, y[drawn], pi[drawn])
     low, high = clopper_pearson(centre * n_eff, n_eff, level)
@@ -67,6 +72,22 @@ def rate(
         level,
         units,
     )
+
+
+def _all_wanted(population: Table | int | None) -> bool:
+    """Whether the plan was to review everything."""
+    if isinstance(population, int) or population is None:
+        return False
+    frame = table(population, "the population")
+    return "pi" in frame.columns and bool((frame["pi"] == 1).all())
+
+
+def _rows(sample: Table, population: Table | None, value: str) -> pl.DataFrame:
+    """The reviewed rows; without agents they are one stratum."""
+    rows = table(sample, "the sample")
+    if "agent_id" in rows.columns or "unit_id" in rows.columns:
+        return reviewed(rows, population, value)
+    return reviewed(rows.with_columns(agent_id=pl.lit("")), None, value)
 
 
 def _units(population: pl.DataFrame) -> int:

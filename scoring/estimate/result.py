@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+#: Why there is no figure where nothing but the certainty pool was reviewed: such picks stand for themselves alone.
+ONLY_TARGETED = "only_targeted"
+
 
 class EstimateError(ValueError):
     """An estimate asked for in a way that could only mislead. ``code`` names the fault."""

@@ -20,9 +20,8 @@ from scipy import optimize, sparse, special
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 
-from scoring.draw.design import ResidualModel
+from scoring.draw.design import ModelRecord, ResidualModel
 from scoring.draw.permanent import permanent_numbers
-from scoring.draw.share import ModelRecord
 from scoring.risk import grams
 from scoring.risk.rules import SIGNALS, rule_score
 
