@@ -1,13 +1,20 @@
-"""Reading the audit trail: search and page by key, newest first. Writing is `qa.audit`."""
+"""Reading the audit trail: what happened in words, search and page by key, newest first. Writing is `qa.audit`.
+
+The trail keeps codes (`draw.published`), which never change; here stands what they mean. Search finds both.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import String, cast, or_, select
 
+from qa.errors import Words
+from qa.i18n import N_
+from qa.lifecycle import STEP_NAMES, Step
 from qa.policy import Actor, Right, require
 from qa.tables import AuditEntry
 from qa.workbench import Workbench
@@ -36,13 +43,112 @@ class AuditPage:
     before: int | None
 
 
+_STEP = N_("Case file: {step}")
+
+ACTIONS: Mapping[str, str] = {
+    "appeal.filed": N_("Appeal filed"),
+    "appeal.upheld": N_("Appeal upheld"),
+    "appeal.rejected": N_("Appeal rejected"),
+    "appeal.withdrawn": N_("Appeal taken back"),
+    "appeals.window_changed": N_("Time for appeals changed"),
+    "archive.screened": N_("Archive screened"),
+    "assignment.claimed": N_("Sample taken"),
+    "assignment.released": N_("Sample given back"),
+    "assignment.skipped": N_("Sample skipped"),
+    "backup.made": N_("Backup made"),
+    "backup.restored": N_("Backup restored"),
+    "calibration.closed": N_("Calibration round closed"),
+    "calibration.opened": N_("Calibration round opened"),
+    "calibration.reference": N_("Reference of a calibration set"),
+    "case.edited": N_("Case edited"),
+    "case.proposed": N_("Case proposed"),
+    "case.published": N_("Case published"),
+    "case.withdrawn": N_("Case withdrawn"),
+    "double.resolved": N_("Double resolved"),
+    "draw.exported": N_("Receipt exported"),
+    "draw.published": N_("Draw published"),
+    "export.taken": N_("Export taken"),
+    "gold.seeded": N_("Gold samples placed"),
+    "import.cancelled": N_("Import cancelled"),
+    "import.done": N_("Import done"),
+    "import.failed": N_("Import failed"),
+    "inspection.submitted": N_("Inspection submitted"),
+    "inspection.undone": N_("Inspection taken back"),
+    "mapping.saved": N_("Column mapping saved"),
+    "measure.created": N_("Measure recorded"),
+    "plan.archived": N_("Plan archived"),
+    "plan.changed": N_("Plan changed"),
+    "plan.created": N_("Plan made"),
+    "risk_model.activated": N_("Risk model taken into use"),
+    "risk_model.retired": N_("Risk model retired"),
+    "risk_model.scored": N_("Risk scored anew"),
+    "risk_model.trained": N_("Risk model trained"),
+    "rubric.discarded": N_("Rubric draft discarded"),
+    "rubric.drafted": N_("Rubric draft made"),
+    "rubric.edited": N_("Rubric draft edited"),
+    "rubric.published": N_("Rubric published"),
+    "rubric.retired": N_("Rubric retired"),
+    "rule.draft_discarded": N_("Rule draft discarded"),
+    "rule.draft_saved": N_("Rule draft saved"),
+    "rule.published": N_("Rule published"),
+    "rule.retired": N_("Rule retired"),
+    "sample.replaced": N_("Sample replaced"),
+    "user.changed": N_("User changed"),
+    "user.created": N_("User created"),
+    "user.disabled": N_("User disabled"),
+    "user.enabled": N_("User enabled"),
+    "user.language_chosen": N_("Language chosen"),
+    "user.link_made": N_("Sign-in link made"),
+    "user.password_changed": N_("Password changed"),
+    "user.password_set": N_("Password set"),
+    "user.sign_ins_revoked": N_("Sign-ins ended"),
+    "user.signed_in": N_("Sign-in"),
+    "user.signed_out": N_("Sign-out"),
+    "verdict.acknowledged": N_("Result acknowledged"),
+    "verdict.appeal": N_("Result after an appeal"),
+    "verdict.inspection": N_("Result of an inspection"),
+    "verdict.resolution": N_("Result of a resolved double"),
+    "verdict.ruling": N_("Result after a ruling"),
+    "verdict.withdrawn": N_("Result withdrawn"),
+    "violations.cleared_in_bulk": N_("Case files cleared together"),
+    "violations.programme_changed": N_("Red-line programme changed"),
+    "violations.opened": N_("Case files opened by screening"),
+    "violations.withdrawn": N_("Case files no longer found"),
+}
+"""What was done, as people say it. Steps of case files have their words in `qa.lifecycle`."""
+
+SUBJECTS: Mapping[str, str] = {
+    "appeal": N_("appeal"), "setting": N_("setting"), "archive": N_("archive"), "assignment": N_("place in the queue"), "backup": N_("backup"),
+    "calibration_round": N_("calibration round"), "case": N_("case"), "sample": N_("sample"), "draw": N_("draw"), "export": N_("export"),
+    "import": N_("import"), "inspection": N_("inspection"), "mapping_profile": N_("column mapping"), "measure": N_("measure"), "plan": N_("plan"),
+    "risk_model": N_("risk model"), "rubric_version": N_("rubric"), "rule": N_("rule"), "user": N_("user"), "violation": N_("case file"),
+}  # fmt: skip
+"""What it was done to."""
+
+
+def action_words(action: str) -> Words:
+    """The words of one action, for a page to translate; the code itself where there are none."""
+    area, _, step = action.partition(".")
+    if area == "violation" and step in set(Step):
+        return Words(_STEP, step=Words(STEP_NAMES[Step(step)]))
+    return Words(ACTIONS.get(action, action))
+
+
+def all_actions() -> Mapping[str, Words]:
+    """Every action there is with its words: what a search in words looks through."""
+    codes = (*ACTIONS, *(f"violation.{step.value}" for step in Step))
+    return {code: action_words(code) for code in codes}
+
+
 def entries(
-    bench: Workbench, actor: Actor, *, text: str = "", action: str = "", before: int | None = None, size: int = PAGE
+    bench: Workbench, actor: Actor, *, text: str = "", action: str = "", before: int | None = None, size: int = PAGE,
+    words: Mapping[str, str] | None = None,
 ) -> AuditPage:
     """Entries that contain `text` in actor, action, subject or facts, older than entry `before`.
 
-    `action` restricts to one kind (`user.created`) or one area (`user.`).
-    """
+    `action` restricts to one kind (`user.created`) or one area (`user.`). `words` is how the reader sees each action, so
+    that what is read can be searched for.
+    """  # fmt: skip
     require(actor, Right.VIEW_AUDIT)
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(size + 1)
     if before is not None:
@@ -50,8 +156,10 @@ def entries(
     if action:
         query = query.where(AuditEntry.action.startswith(action, autoescape=True))
     for word in text.split()[:8]:
+        meant = [code for code, shown in (words or {}).items() if word.lower() in shown.lower()]
         query = query.where(
             or_(
+                AuditEntry.action.in_(meant),
                 AuditEntry.actor_name.icontains(word, autoescape=True), AuditEntry.action.icontains(word, autoescape=True),
                 AuditEntry.entity.icontains(word, autoescape=True), AuditEntry.entity_id.icontains(word, autoescape=True),
                 cast(AuditEntry.facts, String).icontains(word, autoescape=True),

@@ -20,6 +20,18 @@ from typing import ClassVar
 Fact = str | int | float | None
 
 
+class Words(str):
+    """A fact that is a message itself, with facts of its own: shown in the language of the message it stands in."""
+
+    msgid: str
+    facts: dict[str, Fact]
+
+    def __new__(cls, msgid: str, **facts: Fact) -> Words:
+        words = super().__new__(cls, msgid.format(**facts) if facts else msgid)
+        words.msgid, words.facts = msgid, facts
+        return words
+
+
 class SpotcheckError(Exception):
     """Base of all expected errors. `exit_code` is what the command line returns for it."""
 

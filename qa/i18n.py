@@ -20,7 +20,7 @@ from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
-from qa.errors import SpotcheckError
+from qa.errors import SpotcheckError, Words
 
 LANGUAGES: tuple[str, ...] = ("zh_CN", "en")
 LANGUAGE_NAMES: Mapping[str, str] = {"zh_CN": "简体中文", "en": "English"}
@@ -65,10 +65,11 @@ class Translator:
     def __call__(self, msgid: str, /, **facts: object) -> str:
         """The text of `msgid` in this language with its named places filled from `facts`.
 
-        Facts are inserted as they are: braces inside them are never read as places.
+        Facts are inserted as they are (`Words` in this language): braces inside them are never read as places.
         """
         text = msgid if self.language == "en" else _catalogue(self.language).get(msgid, msgid)
-        return text.format(**facts) if facts else text
+        told = {name: self(fact.msgid, **fact.facts) if isinstance(fact, Words) else fact for name, fact in facts.items()}
+        return text.format(**told) if told else text
 
     def error(self, error: SpotcheckError) -> str:
         """An expected error as a sentence of this language."""
@@ -83,9 +84,15 @@ class Translator:
         return Locale.parse(self.language)
 
     def number(self, value: float | int, digits: int = 0) -> str:
-        """A decimal with a fixed number of fraction digits and the grouping of this language."""
+        """A decimal with a fixed number of fraction digits, the grouping of this language and a true minus."""
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        return str(format_decimal(value, format=pattern, locale=self.locale))
+        text = str(format_decimal(value, format=pattern, locale=self.locale))
+        return text.replace("-", "−") if any(c in "123456789" for c in text) else text.lstrip("-")
+
+    def change(self, value: float | int, digits: int = 0) -> str:
+        """The same for a difference: what went up carries its plus."""
+        text = self.number(value, digits)
+        return f"+{text}" if value > 0 and any(c in "123456789" for c in text) else text
 
     def percent(self, share: float, digits: int = 1) -> str:
         """A share 0…1 as a percentage."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from qa.errors import Denied
+from qa.errors import Denied, Words
 from qa.i18n import N_
 
 
@@ -59,6 +59,34 @@ class Right(StrEnum):
     MAINTAIN = "maintain"                 # backup, retention, upgrade
 
 
+RIGHT_NAMES: Mapping[Right, str] = {
+    Right.INSPECT: N_("score samples"),
+    Right.RULE_HIT: N_("confirm or clear suspected violations"),
+    Right.RULE_VIOLATION: N_("rule on violations"),
+    Right.VIEW_VIOLATIONS: N_("see case files of red lines"),
+    Right.VIEW_RESULTS: N_("see the results of all agents"),
+    Right.VIEW_OWN_RESULTS: N_("see one's own results"),
+    Right.ANSWER: N_("answer for one's own results"),
+    Right.RULE_APPEAL: N_("rule on appeals"),
+    Right.CALIBRATE: N_("run calibration rounds"),
+    Right.VIEW_CASES: N_("read the case library"),
+    Right.PROPOSE_CASE: N_("propose cases"),
+    Right.PUBLISH_CASE: N_("publish cases"),
+    Right.PLAN_DRAW: N_("plan and publish draws"),
+    Right.VIEW_DRAWS: N_("see draws and receipts"),
+    Right.EDIT_RUBRIC: N_("edit the rubric"),
+    Right.EDIT_RULES: N_("edit red-line rules"),
+    Right.VIEW_RUBRIC: N_("read the rubric"),
+    Right.IMPORT: N_("import and screen"),
+    Right.ASSESS: N_("make the monthly assessment"),
+    Right.EXPORT: N_("export"),
+    Right.UNMASK: N_("see personal data of customers"),
+    Right.MANAGE_USERS: N_("manage users"),
+    Right.VIEW_AUDIT: N_("read the audit trail"),
+    Right.MAINTAIN: N_("maintain the installation"),
+}
+
+
 _INSPECTOR = {
     Right.INSPECT, Right.RULE_HIT, Right.VIEW_VIOLATIONS, Right.VIEW_CASES, Right.PROPOSE_CASE, Right.VIEW_RUBRIC,
     Right.VIEW_DRAWS, Right.UNMASK,
@@ -103,7 +131,7 @@ def require(actor: Actor, right: Right) -> None:
     """Raise `Denied` unless `actor` has `right`. The machine's owner at the command line has every right."""
     if actor is SYSTEM or actor.may(right):
         return
-    raise Denied(N_("Your role ({role}) does not allow this: {right}."), role=actor.role.value, right=right.value)
+    raise Denied(N_("Your role ({role}) does not allow this: {right}."), role=Words(ROLE_NAMES[actor.role]), right=Words(RIGHT_NAMES[right]))
 
 
 def require_own(actor: Actor, agent_id: str) -> None:

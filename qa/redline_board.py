@@ -7,7 +7,7 @@ files opens as fast as that of a hundred. Refuses to decide anything, and to kno
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -115,16 +115,24 @@ def counts_by_state(bench: Workbench, actor: Actor, wanted: Filter, *, now: date
         clocks = programme(session).clocks
         found = {}
         for state in State:
-            one = Filter(**{**wanted.__dict__, "states": (state,)})
-            found[state] = _count(session, _conditions(actor, one, clocks, now))
+            found[state] = _count(session, _conditions(actor, replace(wanted, states=(state,)), clocks, now))
     return found
 
 
-def count_overdue(bench: Workbench, actor: Actor, wanted: Filter, *, now: datetime) -> Count:
-    """How many files wait longer than their clock allows."""
+def overdue_by_state(bench: Workbench, actor: Actor, wanted: Filter, *, now: datetime) -> Mapping[State, Count]:
+    """How many files wait longer than the clock of their step allows, for every step somebody has to take."""
     require(actor, Right.VIEW_VIOLATIONS)
     with bench.db.read() as session:
-        return _count(session, _conditions(actor, Filter(**{**wanted.__dict__, "overdue": True}), programme(session).clocks, now))
+        clocks = programme(session).clocks
+        return {
+            state: _count(session, _conditions(actor, replace(wanted, states=(state,), overdue=True), clocks, now)) for state in OPEN_STATES
+        }
+
+
+def added(counts: Iterable[Count]) -> Count:
+    """Bounded counts added up."""
+    listed = list(counts)
+    return Count(sum(count.n for count in listed), any(count.more for count in listed))
 
 
 @dataclass(frozen=True)
@@ -175,7 +183,7 @@ def phrases(bench: Workbench, actor: Actor, rule_id: str, agent_id: str | None =
         for evidence in session.scalars(query.limit(COUNT_BOUND)):
             said = {hit["matched"] for hit in evidence}
             if len(said) == 1:
-                counted.update(said)
+                counted.update(said - {""})
     return tuple(counted.most_common(limit))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from qa import rulebook
+from qa import rule_reasons, rulebook
 from qa.archive import Snapshot
 from qa.errors import Cancelled, Invalid
 from qa.i18n import N_
@@ -86,7 +86,7 @@ def compare(
         new = Screener([replace(draft, in_force_from=None, in_force_to=None)], tz=bench.config.time_zone)
         old = Screener([replace(held[-1], in_force_from=None, in_force_to=None)] if held else [], tz=bench.config.time_zone)
     except PatternError as problem:
-        raise Invalid(N_("The draft cannot be tried: {reason}"), reason=str(problem)) from problem
+        raise Invalid(N_("The draft cannot be tried: {reason}"), reason=rule_reasons.words(str(problem))) from problem
     _ = new.passes  # compiled once, whatever the number of messages: not part of the cost
     snapshot = bench.archive.at()
     ranges, whole = _latest(snapshot, limit)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from qa import audit, rulebook
+from qa import audit, rule_reasons, rulebook
 from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -244,7 +244,7 @@ def read_toml(text: str) -> tuple[Rule, ...]:
     try:
         rules = parse_rules(text)
     except RuleFormatError as error:
-        raise Invalid(N_("The rules cannot be read: {reason}"), reason=str(error)) from error
+        raise Invalid(N_("The rules cannot be read: {reason}"), reason=rule_reasons.unreadable(error)) from error
     if not rules:
         raise Invalid(N_("The file holds no rules; rules stand in [[rule]] tables."))
     return rules
@@ -317,7 +317,7 @@ def _refuse_unfit(checked: Checked) -> None:
         first = checked.problems[0]
         raise Invalid(
             N_("Rule {rule} cannot be published. Field {field}: {reason}"), rule=first.rule_id, field=first.field,
-            reason=f"{first.message} {first.subject}".strip(),
+            reason=rule_reasons.objection(first),
         )  # fmt: skip
     if checked.failures:
         failed = checked.failures[0]

@@ -68,7 +68,8 @@ def audit(page: Page) -> None:
         label_visibility="collapsed", on_change=_back_to_newest,
     )
     try:
-        found = auditlog.entries(page.bench, page.actor, text=text or "", before=st.session_state.get("audit_before"))
+        spoken = {code: _(words.msgid, **words.facts) for code, words in auditlog.all_actions().items()}
+        found = auditlog.entries(page.bench, page.actor, text=text or "", before=st.session_state.get("audit_before"), words=spoken)
     except SpotcheckError as error:
         show_error(page, error)
         return
@@ -78,7 +79,7 @@ def audit(page: Page) -> None:
     st.dataframe(
         pl.DataFrame({
             _("When"): [_.when(e.at, "yyyy-MM-dd HH:mm:ss") for e in found.entries], _("Who"): [e.actor_name for e in found.entries],
-            _("Action"): [e.action for e in found.entries], _("Subject"): [f"{e.entity} {e.entity_id}" for e in found.entries],
+            _("Action"): [spoken.get(e.action, e.action) for e in found.entries], _("Subject"): [f"{_(auditlog.SUBJECTS.get(e.entity, e.entity))} {e.entity_id}" for e in found.entries],
             _("Facts"): [_facts(e.facts) for e in found.entries],
         }),
         hide_index=True, height="content" if len(found.entries) < 18 else 620,

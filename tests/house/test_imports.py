@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BASE = {
     "config", "errors", "i18n", "masking", "policy", "lifecycle", "tables", "db", "migrations", "audit", "archive", "workbench",
-    "transcripts", "folding", "casefile", "rulebook", "scorecards", "leases", "blinding", "verdict_ledger", "sanctions",
+    "transcripts", "folding", "casefile", "rulebook", "scorecards", "leases", "blinding", "rule_reasons", "verdict_ledger", "sanctions",
     "inspections", "comparing", "workspace", "facts", "severities", "windows",
 }
 """Modules of `qa` that services share: what two services need goes down to here."""

@@ -115,7 +115,7 @@ def test_everybody_at_once(kit: Kit) -> None:
         violations.clear(kit.bench, kit.inspectors[2], now=LATER, violation_id=dice.choice(ids), reason="引用")
 
     def clear_all() -> None:
-        n = len(violations.bulk_candidates(kit.bench, kit.lead, rule_id="R01"))
+        n = violations.bulk_preview(kit.bench, kit.lead, rule_id="R01").n
         violations.clear_rule(kit.bench, kit.lead, now=LATER, rule_id="R01", reason="产品名", expected=n)
 
     def tried(work: Callable[[], None]) -> None:

@@ -280,6 +280,8 @@ def test_bulk_clearing_of_one_rule(world: Workbench, now: datetime) -> None:
         violations.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason=" ", expected=2)
     with pytest.raises(Denied):
         violations.clear_rule(world, SYSTEM, now=now, rule_id="R01", reason="x", expected=2)
+    shown = violations.bulk_preview(world, INSPECTOR, rule_id="R01")
+    assert (shown.n, shown.examples) == (2, ((ids["shop:1", "R01"], "a1", "傻瓜 · 滚"), (ids["shop:3", "R01"], "a2", "滚")))
     assert violations.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1, phrase="滚") == 1
     assert states(world) == {ids["shop:1", "R01"]: State.SUSPECTED, ids["shop:2", "R07"]: State.SUSPECTED, ids["shop:3", "R01"]: State.CLEARED}
     assert violations.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1, agent_id="a1") == 1
@@ -287,6 +289,27 @@ def test_bulk_clearing_of_one_rule(world: Workbench, now: datetime) -> None:
     with world.db.read() as session:
         entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "violations.cleared_in_bulk")).all()
         assert [entry.facts["n"] for entry in entries] == [1, 1]
+        each = session.scalars(select(AuditEntry.entity_id).where(AuditEntry.action == "violation.cleared").order_by(AuditEntry.id)).all()
+        assert each == [str(ids["shop:3", "R01"]), str(ids["shop:1", "R01"])]
+
+
+def test_a_bulk_clearing_is_limited_and_taken_back_by_who_made_it(world: Workbench, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = opened(world, now)
+    monkeypatch.setattr(violations, "BULK_LIMIT", 1)
+    with pytest.raises(Invalid, match="too many"):
+        violations.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=2)
+    monkeypatch.undo()
+    at = now + timedelta(hours=1)
+    violations.clear_rule(world, INSPECTOR, now=at, rule_id="R01", reason="产品名", expected=2)
+    assert violations.last_bulk(world, SECOND, rule_id="R01") is None
+    assert violations.last_bulk(world, INSPECTOR, rule_id="R01") == violations.Bulk(2, at=at)
+    with pytest.raises(Conflict, match="nothing to take back"):
+        violations.take_back_bulk(world, SECOND, now=at, rule_id="R01", cleared_at=at)
+    violations.reopen(world, LEAD, now=at + timedelta(hours=1), violation_id=ids["shop:1", "R01"], reason="再看")
+    assert violations.take_back_bulk(world, INSPECTOR, now=at + timedelta(hours=2), rule_id="R01", cleared_at=at) == 1
+    assert set(states(world).values()) == {State.SUSPECTED}
+    with pytest.raises(Conflict, match="nothing to take back"):
+        violations.take_back_bulk(world, INSPECTOR, now=at + timedelta(hours=2), rule_id="R01", cleared_at=at)
 
 
 def test_repeats_and_the_sanction_ladder(world: Workbench, now: datetime) -> None:
@@ -330,7 +353,9 @@ def test_lists_filter_page_and_count(world: Workbench, now: datetime) -> None:
     assert listed(changed_since=now + timedelta(hours=1)) == set()
     counted = board.counts_by_state(world, LEAD, board.Filter(team="售前"), now=now)
     assert counted[State.SUSPECTED].n == 2
-    assert board.count_overdue(world, LEAD, board.Filter(), now=now).n == 0
+    assert board.added(board.overdue_by_state(world, LEAD, board.Filter(), now=now).values()).n == 0
+    late = board.overdue_by_state(world, LEAD, board.Filter(), now=now + timedelta(days=4))
+    assert {state: count.n for state, count in late.items() if count.n} == {State.SUSPECTED: 3}
     first = page.rows[-1]
     assert (first.agent_name, first.team, first.due) == ("小蓝", "售后", now + timedelta(days=3)) or first.agent_id == "a1"
 

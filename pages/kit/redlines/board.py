@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import polars as pl
 import streamlit as st
 
+from pages.kit.choices import number_in_address
 from pages.kit.guard import Page
-from pages.kit.redlines import detail, side
+from pages.kit.redlines import bulk, detail, side
 from pages.kit.redlines.address import keep, restore
-from pages.kit.redlines.words import SEVERITIES, count, rule_name
+from pages.kit.redlines.words import CURSORS, FILE, MESSAGE, SEVERITIES, count, rule_name
 from pages.kit.widgets import empty, heading, show_error
-from qa import redline_board, violations
+from qa import redline_board
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.lifecycle import OPEN_STATES, STATE_NAMES, State
 from qa.policy import Right
-from qa.redline_board import Filter, Listing
+from qa.redline_board import Filter, Listing, added
 
 PAGE = 50
 AGES = (1, 3, 7, 14, 30, 90)
@@ -26,7 +29,6 @@ SHOWN_STATES = (
     State.SUSPECTED, State.CONFIRMED, State.UPHELD, State.APPEALED, State.ACKNOWLEDGED, State.CLEARED, State.DISMISSED, State.CLOSED,
     State.EXPUNGED, State.WITHDRAWN,
 )  # fmt: skip
-FILE, CURSORS, MESSAGE, TURN = "red_file", "red_cursors", "red_message", "red_turn"
 
 
 def draw(page: Page) -> None:
@@ -61,7 +63,7 @@ def _files(page: Page) -> None:
         return
     left, right = st.columns([5, 7], gap="medium")
     with left:
-        current = _list(page, found, names, with_state=len(wanted.states) != 1)
+        current = _list(page, found, names, hidden={"state": len(wanted.states) == 1, "rule": wanted.rule_id is not None})
         _below_list(page, wanted, found, names)
     with right, st.container(key="red_detail"):
         if current is not None:
@@ -97,16 +99,16 @@ def _filters(page: Page, names: redline_board.Names) -> Filter:
 def _with_state(page: Page, base: Filter) -> Filter:
     _ = page.t
     counted = redline_board.counts_by_state(page.bench, page.actor, base, now=page.now)
-    late = redline_board.count_overdue(page.bench, page.actor, base, now=page.now)
+    late = redline_board.overdue_by_state(page.bench, page.actor, base, now=page.now)
     options = ["open", "overdue", *(state.value for state in SHOWN_STATES), "all"]
 
     def show(option: str) -> str:
         if option == "all":
             return _("All")
         if option == "open":
-            return _("To do")
+            return f"{_('To do')} {count(page, added(counted[state] for state in OPEN_STATES))}"
         if option == "overdue":
-            return f"{_('Overdue')} {count(page, late)}"
+            return f"{_('Overdue')} {count(page, added(late.values()))}"
         state = State(option)
         return f"{_(STATE_NAMES[state])} {count(page, counted[state])}"
 
@@ -114,12 +116,15 @@ def _with_state(page: Page, base: Filter) -> Filter:
         _("State"), options, format_func=show, required=True, key=restore("red_state", options, "suspected"), label_visibility="collapsed",
     )  # fmt: skip
     keep(red_rule=None, red_agent=None, red_team=None, red_severity=None, red_age=None, red_order="newest", red_state="suspected")
+    if chosen == "overdue":
+        waits = [f"{_(STATE_NAMES[state])} {count(page, n)}" for state, n in late.items() if n.n]
+        st.caption(_("Longer in its state than the programme allows: {states}", states=" · ".join(waits)) if waits else _("Nothing is overdue."))
     states: tuple[State, ...] = ()
     if chosen == "open":
         states = OPEN_STATES
     elif chosen not in ("all", "overdue"):
         states = (State(str(chosen)),)
-    return Filter(**{**base.__dict__, "states": states, "overdue": chosen == "overdue"})
+    return replace(base, states=states, overdue=chosen == "overdue")
 
 
 def _cursor(wanted: Filter) -> int | None:
@@ -135,11 +140,11 @@ def _cursor(wanted: Filter) -> int | None:
     return found
 
 
-def _list(page: Page, found: Listing, names: redline_board.Names, *, with_state: bool) -> int | None:
+def _list(page: Page, found: Listing, names: redline_board.Names, *, hidden: Mapping[str, bool]) -> int | None:
     _ = page.t
     ids = [row.id for row in found.rows]
     # the address names a file only when the page is opened; afterwards it follows what is shown
-    asked = st.session_state[FILE] if FILE in st.session_state else _asked()
+    asked = st.session_state[FILE] if FILE in st.session_state else number_in_address("file")
     if asked is not None and asked not in ids:
         # a shared link may name a file outside this page of the list: show it all the same
         current, at = asked, None
@@ -152,37 +157,35 @@ def _list(page: Page, found: Listing, names: redline_board.Names, *, with_state:
             "rule": [rule_name(page, row.rule_id, names) for row in found.rows],
             "excerpt": [row.excerpt for row in found.rows],
             "agent": [row.agent_name or row.agent_id for row in found.rows],
-            "when": [_.when(row.occurred_at, "MM-dd HH:mm") for row in found.rows],
+            "when": [_.when(row.occurred_at, "MM-dd") for row in found.rows],
             "due": [_due(page, row.due) for row in found.rows],
         }
     )
-    if not with_state:  # every row would say the same
-        frame = frame.drop("state")
+    frame = frame.drop(name for name, same in hidden.items() if same)  # every row would say the same
+    if "state" in frame.columns:
+        frame = frame.drop("when")  # no room for both: what is due counts from the state
     key = "red_list"
     st.session_state[key] = {"selection": {"rows": [] if at is None else [at]}}
+    titles = {"state": _("State"), "rule": _("Rule"), "excerpt": _("Said"), "agent": _("Agent"), "when": _("When"), "due": _("Due")}
+    widths = {"state": 74, "rule": 148, "agent": 64, "when": 56, "due": 74}
+    widths["excerpt"] = 460 - sum(widths[name] for name in frame.columns if name != "excerpt")
     st.dataframe(
-        frame, hide_index=True, key=key, on_select=_pick, selection_mode="single-row", height=520, row_height=30,
-        column_config={
-            "state": st.column_config.TextColumn(_("State"), width=70), "rule": st.column_config.TextColumn(_("Rule"), width=150 if with_state else 180),
-            "excerpt": st.column_config.TextColumn(_("Said"), width=105 if with_state else 130), "agent": st.column_config.TextColumn(_("Agent"), width=72),
-            "when": st.column_config.TextColumn(_("When"), width=92), "due": st.column_config.TextColumn(_("Due"), width=64),
-        },
+        frame, hide_index=True, key=key, on_select=_pick, selection_mode="single-row", height=560,
+        row_height=34 if hidden["rule"] else 61,  # tall rows wrap: names of rules are read in full
+        column_config={name: st.column_config.TextColumn(titles[name], width=widths[name]) for name in frame.columns},
     )  # fmt: skip
     st.session_state["red_ids"] = ids
     st.session_state[FILE] = current
     return current
 
 
-def _asked() -> int | None:
-    text = st.query_params.get("file", "")
-    return int(text) if text.isascii() and text.isdigit() else None
-
-
 def _due(page: Page, due: datetime | None) -> str:
     if due is None:
         return ""
-    days = (due - page.now).days
-    return page.t("{n} d late", n=-days) if days < 0 else page.t("in {n} d", n=days)
+    left = due - page.now
+    if left >= timedelta(0):
+        return page.t("in {n} d", n=left.days) if left.days else page.t("in hours")
+    return page.t("{n} d late", n=(-left).days) if (-left).days else page.t("just late")
 
 
 def _pick() -> None:
@@ -200,7 +203,7 @@ def _below_list(page: Page, wanted: Filter, found: Listing, names: redline_board
     row[2].button(_("More"), key="red_more", disabled=found.after is None, on_click=_turn, args=(found.after,), width="stretch")
     with row[3]:
         if wanted.rule_id and wanted.states == (State.SUSPECTED,) and page.actor.may(Right.RULE_HIT):
-            _bulk(page, wanted, names)
+            bulk.draw(page, wanted.rule_id, wanted.agent_id, names)
 
 
 def _turn(after: int | None) -> None:
@@ -210,37 +213,6 @@ def _turn(after: int | None) -> None:
     else:
         kept.append(after)
     st.session_state[FILE] = None
-
-
-def _bulk(page: Page, wanted: Filter, names: redline_board.Names) -> None:
-    _ = page.t
-    assert wanted.rule_id
-    with st.popover(_("Clear all …"), key="red_bulk", width="stretch"):
-        phrases = redline_board.phrases(page.bench, page.actor, wanted.rule_id, wanted.agent_id)
-        said = st.selectbox(
-            _("Only where this was said"), [phrase for phrase, _n in phrases], index=None, key="red_bulk_phrase", placeholder=_("Anything"),
-            format_func=lambda p: f"{p} ({dict(phrases)[p]})",
-        )  # fmt: skip
-        n = len(violations.bulk_candidates(page.bench, page.actor, rule_id=wanted.rule_id, agent_id=wanted.agent_id, phrase=said))
-        st.write(_("This clears {n} suspected files of {rule} as false alarms.", n=n, rule=rule_name(page, wanted.rule_id, names)))
-        reason = st.text_input(_("One reason for all of them"), key="red_bulk_reason")
-        st.button(
-            _("Clear {n} files", n=n), key="red_bulk_go", type="primary", disabled=not n, on_click=_clear_all,
-            args=(page, wanted.rule_id, wanted.agent_id, said, n, "red_bulk_reason"),
-        )  # fmt: skip
-        del reason
-
-
-def _clear_all(page: Page, rule_id: str, agent_id: str | None, phrase: str | None, expected: int, reason_key: str) -> None:
-    reason = str(st.session_state.get(reason_key) or "")
-    try:
-        n = violations.clear_rule(
-            page.bench, page.actor, now=datetime.now(UTC), rule_id=rule_id, reason=reason, expected=expected, agent_id=agent_id, phrase=phrase
-        )
-        st.session_state[MESSAGE] = page.t("{n} files are cleared.", n=n)
-        st.session_state[FILE] = None
-    except SpotcheckError as error:
-        st.session_state[MESSAGE] = error
 
 
 def _say(page: Page) -> None:

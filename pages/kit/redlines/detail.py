@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from pages.kit import nav
+from pages.kit.desk import TranscriptView, transcript
+from pages.kit.desk.conversation import Span
 from pages.kit.guard import Page
-from pages.kit.redlines import transcript
-from pages.kit.redlines.words import BUTTONS, SEVERITIES, SHORTCUTS, person, rule_name
+from pages.kit.redlines.words import BUTTONS, FILE, MESSAGE, SEVERITIES, SHORTCUTS, TURN, person, rule_name
 from pages.kit.widgets import empty, escape
 from qa import redline_board, redline_files, violations
 from qa.errors import NotFound, SpotcheckError
@@ -19,8 +20,6 @@ from qa.i18n import N_
 from qa.lifecycle import NEEDS_REASON, STATE_NAMES, STEP_NAMES, State, Step
 from qa.policy import Right
 from qa.redline_files import CaseFile
-
-FILE, MESSAGE, TURN = "red_file", "red_message", "red_turn"
 
 REASONS = (
     N_("Read in its context."), N_("Quoted, or not meant that way."), N_("A product name or a fixed expression."),
@@ -34,6 +33,9 @@ STYLE = """<style>
 .rl-state{border:1px solid var(--sc-line);border-radius:999px;padding:0 .6rem;font-size:.85rem}
 .rl-facts{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem;color:var(--sc-muted);font-size:.88rem}
 .rl-facts b{color:var(--sc-ink);font-weight:500}
+.st-key-red_reason_keys{display:none}
+.rl-keys{color:var(--sc-muted);font-size:.82rem;display:flex;flex-wrap:wrap;gap:.1rem .9rem}
+.rl-keys kbd{font:11px/1.5 monospace;border:1px solid var(--sc-line);border-bottom-width:2px;border-radius:3px;padding:0 5px;margin-right:.3rem}
 .rl-history{display:grid;grid-template-columns:9rem 1fr;gap:.15rem .9rem;font-size:.9rem}
 .rl-history time{color:var(--sc-muted)}
 .rl-history q{quotes:none;color:var(--sc-muted);overflow-wrap:anywhere}
@@ -52,14 +54,16 @@ def draw(page: Page, violation_id: int, ids: Sequence[int], names: redline_board
         st.query_params["file"] = str(violation_id)
     _head(page, file, names)
     _actions(page, file, ids)
+    title = rule_name(page, file.row.rule_id, names).removeprefix(file.row.rule_id).strip()
+    spans = [Span(hit.seq, hit.start, hit.end, file.row.rule_id, title) for hit in file.evidence]
+    transcript(page, TranscriptView(file.transcript, spans, focus=min((hit.seq for hit in file.evidence), default=None)), key="red_transcript", height=430)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        whole = st.toggle(_("Whole conversation"), key="red_whole")
+        st.caption(_("Frozen evidence") if file.frozen else _("As the archive holds it now; frozen with the first decision."))
         if page.actor.may(Right.PROPOSE_CASE):
             nav.link(page, "cases.py", _("Propose as a case"), violation=str(violation_id))
-    with st.container(height=430, key="red_transcript"):
-        transcript.draw(page, file.transcript, file.evidence, whole=whole)
-    st.caption(_("Frozen evidence") if file.frozen else _("As the archive holds it now; frozen with the first decision."))
     _history(page, file)
+    if any(step in NEEDS_REASON for step in file.options):
+        _reason_keys(page)
 
 
 def _head(page: Page, file: CaseFile, names: redline_board.Names) -> None:
@@ -86,12 +90,10 @@ def _actions(page: Page, file: CaseFile, ids: Sequence[int]) -> None:
     """The steps that are possible now, each with its key; refused ones say why."""
     _ = page.t
     turn = st.session_state.setdefault(TURN, 0) % 2
-    steps = [step for step in BUTTONS if step in file.options]
+    # a decision of somebody else cannot be taken back: nothing to say about it
+    steps = [step for step in BUTTONS if step in file.options and not (step is Step.RETRACT and file.options[step])]
     if any(step in NEEDS_REASON for step in steps):
-        st.selectbox(
-            _("Reason"), [_(reason) for reason in REASONS], accept_new_options=True, key=f"red_reason_{turn}",
-            help=_("Shown to the next person and, when upheld, to the agent. Type your own if none fits."),
-        )  # fmt: skip
+        _reason(page, f"red_reason_{turn}")
     columns = st.columns(len(steps) + 2 if steps else 2)
     at = ids.index(file.row.id) if file.row.id in ids else -1
     for column, step in zip(columns, steps, strict=False):
@@ -103,9 +105,42 @@ def _actions(page: Page, file: CaseFile, ids: Sequence[int]) -> None:
         )  # fmt: skip
     columns[-2].button("", icon=":material/arrow_upward:", key="red_previous", shortcut="k", help=_("Previous file"), disabled=at <= 0, on_click=_go, args=(ids[at - 1] if at > 0 else None,), width="stretch")
     columns[-1].button("", icon=":material/arrow_downward:", key="red_next", shortcut="j", help=_("Next file"), disabled=at < 0 or at + 1 >= len(ids), on_click=_go, args=(ids[at + 1] if 0 <= at < len(ids) - 1 else None,), width="stretch")
+    _legend(page, steps)
     for step in steps:
         if (refused := file.options[step]) is not None:
             st.caption(escape(f"{_(BUTTONS[step])}: {_(refused.msgid, **refused.facts)}"))
+
+
+def _legend(page: Page, steps: Sequence[Step]) -> None:
+    """The keys that work here and now."""
+    _ = page.t
+    keys = [("J / K", _("next, previous file")), *((SHORTCUTS[step].upper(), _(BUTTONS[step])) for step in steps)]
+    if any(step in NEEDS_REASON for step in steps):
+        keys.append((f"1–{len(REASONS)}", _("choose the reason")))
+    st.html('<div class="rl-keys">' + "".join(f"<span><kbd>{html.escape(key)}</kbd>{html.escape(does)}</span>" for key, does in keys) + "</div>")
+
+
+def _reason(page: Page, key: str) -> None:
+    """The reason of the next step: typed, or one of those offered, which the digits choose."""
+    _ = page.t
+    offered = [_(reason) for reason in REASONS]
+    numbers = {text: n for n, text in enumerate(offered, 1)}
+    st.selectbox(
+        _("Reason"), offered, accept_new_options=True, key=key, format_func=lambda text: f"{numbers[text]}  {text}" if text in numbers else text,
+        help=_("Shown to the next person and, when upheld, to the agent. Type your own if none fits."),
+    )  # fmt: skip
+
+
+def _reason_keys(page: Page) -> None:
+    """Buttons nobody sees: they lend their digits to the reasons."""
+    key = f"red_reason_{st.session_state.get(TURN, 0) % 2}"
+    with st.container(key="red_reason_keys"):
+        for n, reason in enumerate(REASONS, 1):
+            st.button(str(n), key=f"red_reason_key_{n}", shortcut=str(n), on_click=_choose, args=(key, page.t(reason)))
+
+
+def _choose(key: str, text: str) -> None:
+    st.session_state[key] = text
 
 
 def _go(violation_id: int | None) -> None:

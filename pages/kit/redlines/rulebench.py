@@ -9,22 +9,21 @@ from datetime import UTC, date, datetime
 import polars as pl
 import streamlit as st
 
+from pages.kit.desk import TranscriptView, transcript
+from pages.kit.desk.conversation import Span
 from pages.kit.guard import Page
 from pages.kit.redlines import editor
 from pages.kit.redlines.address import keep, restore
-from pages.kit.redlines.transcript import marked
-from pages.kit.redlines.words import EFFECTS, SEVERITIES
+from pages.kit.redlines.words import EFFECTS, SEVERITIES, share
 from pages.kit.widgets import download, empty, escape, heading, show_error
-from qa import masking, redline_quality, rule_bench, rules
-from qa.casefile import Evidence
+from qa import redline_quality, rule_bench, rule_reasons, rules
 from qa.errors import SpotcheckError
 from qa.i18n import N_
-from qa.policy import Right
-from qa.rule_bench import Comparison, Example
+from qa.rule_bench import Example
 from qa.rules import RuleLine
 from scoring.redline import Examples, Label, Rule
 
-MESSAGE, OPENED, COMPARED = "rules_message", "rules_opened", "rules_compared"
+MESSAGE, OPENED, COMPARED, USAGE = "rules_message", "rules_opened", "rules_compared", "rules_usage"
 VIEWS = {"edit": N_("Edit"), "toml": N_("As TOML"), "history": N_("Effect on past chats"), "versions": N_("Versions")}
 STATES = {"draft": N_("Draft"), "published": N_("Published"), "retired": N_("Retired")}
 
@@ -62,40 +61,31 @@ def _list(page: Page, listed: Sequence[RuleLine]) -> RuleLine | None:
             _do(page, lambda: rules.load_defaults(page.bench, page.actor, now=datetime.now(UTC)), _("The shipped red lines are in force."))
             st.rerun()
         return None
-    usage = rule_bench.usage(page.bench, page.actor)
+    usage = _usage(page, listed)
     hits = dict(usage.hits)
     alarms = {one.rule_id: one for one in redline_quality.false_alarms(page.bench, page.actor)}
-    frame = pl.DataFrame(
-        {
-            "rule": [f"{line.rule_id} {_.label(line.zh, line.en)}" for line in listed],
-            "version": [_version(page, line) for line in listed],
-            "hits": [hits.get(line.rule_id, 0) for line in listed],
-            "alarms": [_alarm(page, alarms.get(line.rule_id)) for line in listed],
-        }
-    )
-    ids = [line.rule_id for line in listed]
-    asked = st.query_params.get("rule")
-    at = ids.index(asked) if asked in ids else 0
-    st.session_state["rules_ids"] = ids
-    st.session_state["rules_list"] = {"selection": {"rows": [at]}}
-    st.dataframe(
-        frame, hide_index=True, key="rules_list", on_select=_pick, selection_mode="single-row", height=min(36 * (len(ids) + 1), 520),
-        column_config={
-            "rule": st.column_config.TextColumn(_("Rule"), width=170), "version": st.column_config.TextColumn(_("Version"), width=70),
-            "hits": st.column_config.NumberColumn(_("Hits"), width=55), "alarms": st.column_config.TextColumn(_("False alarms"), width=90),
-        },
-    )  # fmt: skip
+    lines = {line.rule_id: line for line in listed}
+    with st.container(height=640 if len(lines) > 12 else "content", border=False):
+        chosen = st.radio(
+            _("Rule"), list(lines), key=restore("rule", list(lines), listed[0].rule_id), label_visibility="collapsed",
+            format_func=lambda r: f"**{escape(r)}** {escape(_.label(lines[r].zh, lines[r].en))}",
+            captions=[_facts(page, line, hits.get(line.rule_id, 0), alarms.get(line.rule_id)) for line in listed],
+        )  # fmt: skip
+    keep(rule=listed[0].rule_id)
     if usage.silent and hits:
         st.caption(_("Never fire: {rules}", rules=", ".join(usage.silent)))
     for overlap in usage.overlaps[:5]:
         st.caption(_("{one} and {other} mark the same words {n} times.", one=overlap.one, other=overlap.other, n=overlap.messages))
-    return listed[at]
+    return lines[chosen]
 
 
-def _pick() -> None:
-    rows = st.session_state["rules_list"]["selection"]["rows"]
-    if rows:
-        st.query_params["rule"] = st.session_state["rules_ids"][rows[0]]
+def _usage(page: Page, listed: Sequence[RuleLine]) -> rule_bench.Usage:
+    """What the rules find, counted again only when the archive or a rule has changed: a page runs at every key stroke."""
+    state = page.bench.archive.version(), tuple((line.rule_id, line.version) for line in listed)
+    kept: tuple[object, rule_bench.Usage] | None = st.session_state.get(USAGE)
+    if kept is None or kept[0] != state:
+        kept = st.session_state[USAGE] = state, rule_bench.usage(page.bench, page.actor)
+    return kept[1]
 
 
 def _version(page: Page, line: RuleLine) -> str:
@@ -105,10 +95,12 @@ def _version(page: Page, line: RuleLine) -> str:
     return " · ".join(parts)
 
 
-def _alarm(page: Page, one: redline_quality.RuleQuality | None) -> str:
-    if one is None or one.estimate.value is None:
-        return ""
-    return f"{page.t.percent(one.estimate.value, 0)} n = {one.reviewed}"
+def _facts(page: Page, line: RuleLine, hits: int, alarms: redline_quality.RuleQuality | None) -> str:
+    """What a rule has done so far: version, hits, and false alarms among the files that were decided."""
+    parts = [_version(page, line), page.t("{n} hits", n=page.t.number(hits))]
+    if alarms is not None and (shown := share(page, alarms, 0)):
+        parts.append(page.t("false alarms {share}", share=shown))
+    return escape(" · ".join(parts))
 
 
 def _exchange(page: Page, listed: Sequence[RuleLine]) -> None:
@@ -116,11 +108,7 @@ def _exchange(page: Page, listed: Sequence[RuleLine]) -> None:
     row = st.columns(3)
     with row[0].popover(_("New rule"), width="stretch"):
         rule_id = st.text_input(_("Id, such as R13"), key="rules_new_id", max_chars=40)
-        if st.button(_("Create draft"), key="rules_new", disabled=not rule_id.strip()):
-            fresh = Rule(rule_id.strip(), 1, Label("新规则", "New rule"), examples=Examples())
-            _do(page, lambda: rules.save_draft(page.bench, page.actor, now=datetime.now(UTC), rule=fresh), _("The draft is created."))
-            st.query_params["rule"] = fresh.id
-            st.rerun()
+        st.button(_("Create draft"), key="rules_new", disabled=not rule_id.strip(), on_click=_create, args=(page,))
     with row[1].popover(_("Import"), width="stretch"):
         text = st.text_area(_("TOML with [[rule]] tables"), key="rules_import_text", height=220)
         if st.button(_("Make drafts"), key="rules_import", disabled=not text.strip()):
@@ -129,6 +117,16 @@ def _exchange(page: Page, listed: Sequence[RuleLine]) -> None:
     with row[2]:
         if any(line.version for line in listed):
             download(_("Export"), lambda: rules.export_toml(page.bench, page.actor).encode(), "rules.toml", "application/toml", key="rules_export")
+
+
+def _create(page: Page) -> None:
+    rule_id = str(st.session_state.get("rules_new_id") or "").strip()
+    if any(version.state for version in rules.history(page.bench, page.actor, rule_id)):
+        st.session_state["rule"] = rule_id  # it is there already: open it rather than put an empty draft over it
+        return
+    fresh = Rule(rule_id, 1, Label("新规则", "New rule"), examples=Examples())
+    _do(page, lambda: rules.save_draft(page.bench, page.actor, now=datetime.now(UTC), rule=fresh), page.t("The draft is created."))
+    st.session_state["rule"] = rule_id
 
 
 def _rule(page: Page, line: RuleLine, today: date) -> None:
@@ -166,7 +164,7 @@ def _checked(page: Page, edited: Rule) -> bool:
     _ = page.t
     found = rules.check(edited)
     for problem in found.problems:
-        st.warning(escape(_("Field {field}: {reason}", field=problem.field, reason=f"{problem.message} {problem.subject}".strip())), icon=":material/info:")
+        st.warning(escape(_("Field {field}: {reason}", field=problem.field, reason=rule_reasons.objection(problem))), icon=":material/info:")
     wrong = {failure.example: failure for failure in found.failures}
     if found.problems:
         return False
@@ -221,12 +219,12 @@ def _history(page: Page, edited: Rule | None) -> None:
     if st.button(_("Try on past chats"), key="rules_compare", type="primary"):
         bar = st.progress(0.0)
         try:
-            st.session_state[COMPARED] = rule_bench.compare(page.bench, page.actor, draft=edited, progress=lambda share, what: bar.progress(share, _("{what} messages", what=what)))
+            st.session_state[COMPARED] = edited.content_hash, rule_bench.compare(page.bench, page.actor, draft=edited, progress=lambda share, what: bar.progress(share, _("{what} messages", what=what)))
         except SpotcheckError as error:
             show_error(page, error)
         bar.empty()
-    found: Comparison | None = st.session_state.get(COMPARED)
-    if found is None:
+    tried, found = st.session_state.get(COMPARED, ("", None))
+    if found is None or tried != edited.content_hash:  # the figures of another wording are none
         empty(_("Not tried yet"), _("Compares the text in the editor with the version in force, on the chats of the archive; nothing is written."))
         return
     numbers = st.columns(5)
@@ -238,24 +236,20 @@ def _history(page: Page, edited: Rule | None) -> None:
     left, right = st.columns(2)
     with left:
         st.subheader(_("Newly hit"))
-        _samples(page, found.newly_examples)
+        _samples(page, edited, found.newly_examples, "rules_newly")
     with right:
         st.subheader(_("No longer hit"))
-        _samples(page, found.no_longer_examples)
+        _samples(page, edited, found.no_longer_examples, "rules_no_longer")
 
 
-def _samples(page: Page, examples: Sequence[Example]) -> None:
+def _samples(page: Page, rule: Rule, examples: Sequence[Example], key: str) -> None:
+    """Messages that are judged differently, in the reader of conversations: each under the conversation it stands in."""
     if not examples:
         st.caption(page.t("None"))
         return
-    rows = []
-    for one in examples:
-        if page.actor.may(Right.UNMASK):
-            text = marked(one.text, [Evidence(one.seq, one.start, one.end, "")])
-        else:
-            text = html.escape(masking.mask_text(one.text))
-        rows.append(f'<div class="sc-text" style="border-bottom:1px solid var(--sc-line);padding:.25rem 0"><small style="color:var(--sc-muted)">{html.escape(one.conversation_key)} · {one.seq}</small><br>{text}</div>')
-    st.html("<style>.sc-text mark{background:transparent;color:var(--sc-vermilion);font-weight:600}</style>" + "".join(rows))
+    messages = [{"seq": n, "role": "agent", "agent_name": f"{one.conversation_key} · {one.seq}", "text": one.text} for n, one in enumerate(examples)]
+    spans = [Span(n, one.start, one.end, rule.id, page.t.label(rule.label.zh, rule.label.en)) for n, one in enumerate(examples)]
+    transcript(page, TranscriptView({"messages": messages}, spans), key=key, height=430)
 
 
 def _versions(page: Page, line: RuleLine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 from pages.kit.guard import Page
-from pages.kit.redlines.words import rule_name
+from pages.kit.redlines.words import CURSORS, FILE, rule_name, share
 from pages.kit.widgets import empty, show_error
 from qa import redline_board, redline_quality, redline_repeats, violations
 from qa.errors import SpotcheckError
@@ -41,7 +42,23 @@ def changes(page: Page) -> None:
         _("Rule"): [rule_name(page, one.rule_id, names) for one in found], _("Agent"): [one.agent_id for one in found],
         _("Step"): [_(STEP_NAMES[one.step]) for one in found], _("By"): [one.actor_name for one in found],
     }  # fmt: skip
-    st.dataframe(pl.DataFrame(frame), hide_index=True, height=560)
+    _open_on_click("red_changes", pl.DataFrame(frame), [{FILE: one.violation_id, "red_state": "all"} for one in found])
+
+
+def _open_on_click(key: str, frame: pl.DataFrame, targets: Sequence[Mapping[str, object]]) -> None:
+    """A list whose rows open the board: on what the n-th of `targets` says."""
+
+    def go() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        if not rows:
+            return
+        for name in ("red_rule", "red_agent", "red_team", "red_severity", "red_age", CURSORS, FILE):
+            st.session_state.pop(name, None)
+            st.query_params.pop(name, None)
+        st.session_state.update(targets[rows[0]])
+        st.session_state["red_view"] = "files"
+
+    st.dataframe(frame, hide_index=True, height=min(36 * (frame.height + 1) + 2, 560), key=key, on_select=go, selection_mode="single-row")
 
 
 def repeats(page: Page) -> None:
@@ -57,7 +74,7 @@ def repeats(page: Page) -> None:
         _("By rule"): ["  ".join(f"{rule_id} × {n}" for rule_id, n in sorted(one.by_rule.items())) for one in found],
         _("Configured consequence"): [_.label(*one.sanction) if one.sanction else "" for one in found],
     }  # fmt: skip
-    st.dataframe(pl.DataFrame(frame), hide_index=True, height=560)
+    _open_on_click("red_repeats", pl.DataFrame(frame), [{"red_agent": one.agent_id, "red_state": "all"} for one in found])
     st.caption(_("The consequence is the configured text, a starting point for people to decide; nothing happens by itself."))
 
 
@@ -80,20 +97,13 @@ def _rates(page: Page, rates: tuple[RuleQuality, ...], names: redline_board.Name
         return
     rows = [
         (
-            rule_name(page, one.rule_id, names) if one.rule_id else _("All rules"), one.reviewed, one.found, _share(page, one),
+            rule_name(page, one.rule_id, names) if one.rule_id else _("All rules"), one.reviewed, one.found, share(page, one) or _("no figure yet"),
             one.more_reviews if one.reviewed else None,
         )
         for one in rates
     ]  # fmt: skip
     headers = [_("Rule"), reviewed, found, _("Share with 95 % interval"), _("Further reviews to halve it")]
-    st.dataframe(pl.DataFrame(rows, schema=headers, orient="row"), hide_index=True, placeholder="")
-
-
-def _share(page: Page, one: RuleQuality) -> str:
-    t, estimate = page.t, one.estimate
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return t("no figure yet")
-    return f"{t.percent(estimate.value)} [{t.percent(estimate.low)}, {t.percent(estimate.high)}] n = {t.number(one.reviewed)}"
+    st.dataframe(pl.DataFrame(rows, schema=headers, orient="row"), hide_index=True, placeholder="", height=36 * (len(rows) + 1) + 2 if len(rows) < 30 else 560)
 
 
 def programme(page: Page) -> None:

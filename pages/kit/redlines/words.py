@@ -8,7 +8,11 @@ from pages.kit.guard import Page
 from qa.i18n import N_
 from qa.lifecycle import Step
 from qa.redline_board import Count, Row
+from qa.redline_quality import RuleQuality
 from qa.rulebook import RuleName
+
+FILE, CURSORS, MESSAGE, TURN = "red_file", "red_cursors", "red_message", "red_turn"
+"""What the board remembers of a session: the file shown, the pages gone through, what to say next, and which set of widgets."""
 
 SEVERITIES: Mapping[str, str] = {
     "critical": N_("Critical"), "major": N_("Major"), "minor": N_("Minor"), "info": N_("Note"),
@@ -44,3 +48,11 @@ def rule_name(page: Page, rule_id: str, names: Mapping[str, RuleName]) -> str:
 def person(row: Row) -> str:
     """Name and id of the agent."""
     return f"{row.agent_name} ({row.agent_id})" if row.agent_name and row.agent_name != row.agent_id else row.agent_id
+
+
+def share(page: Page, one: RuleQuality, digits: int = 1) -> str:
+    """A rate with its interval, `61.9% [45.6%, 76.4%] n = 42`; empty where there is none."""
+    t, estimate = page.t, one.estimate
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return ""
+    return f"{t.percent(estimate.value, digits)} [{t.percent(estimate.low, digits)}, {t.percent(estimate.high, digits)}] n = {t.number(one.reviewed)}"
