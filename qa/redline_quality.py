@@ -21,7 +21,7 @@ from qa.policy import Actor, Right, require
 from qa.tables import Inspection, Sample, Violation, ViolationEvent
 from qa.workbench import Workbench
 from scoring.estimate.rates import clopper_pearson, rate
-from scoring.estimate.result import Estimate, refusal, reviews_to_halve
+from scoring.estimate.result import Estimate, refusal
 from scoring.sheet import Sheet
 
 
@@ -35,7 +35,7 @@ class RuleQuality:
     waiting: int
     estimate: Estimate
     more_reviews: int
-    """Further reviews that would halve the interval."""
+    """Further reviews of the same kind that would halve the interval; 0 when there is nothing left to narrow."""
 
 
 def false_alarms(bench: Workbench, actor: Actor, *, since: datetime | None = None) -> tuple[RuleQuality, ...]:
@@ -82,7 +82,26 @@ def _alarm(rule_id: str | None, states: Mapping[State, int], granted: int) -> Ru
         return RuleQuality(rule_id, 0, 0, waiting, refusal("no_reviews"), 1)
     low, high = clopper_pearson(wrong, n)
     estimate = Estimate(wrong / n, low, high, n, "clopper_pearson", units=n + waiting)
-    return RuleQuality(rule_id, n, wrong, waiting, estimate, reviews_to_halve(n))
+    return RuleQuality(rule_id, n, wrong, waiting, estimate, further_reviews(wrong / n, n))
+
+
+def further_reviews(share: float, n: int) -> int:
+    """How many more reviews halve the exact binomial interval of `share` in `n`, if they find the same share.
+
+    Around 3n in the middle, where the interval shrinks with the root of n; around n where nothing (or everything) was
+    found, where it shrinks with n itself.
+    """
+
+    def width(reviews: int) -> float:
+        low, high = clopper_pearson(share * reviews, reviews)
+        return high - low
+
+    goal, enough = width(n) / 2, 40 * n  # far above what any share needs
+    few = n
+    while few + 1 < enough:
+        between = (few + enough) // 2
+        few, enough = (few, between) if width(between) <= goal else (between, enough)
+    return enough - n
 
 
 def misses(bench: Workbench, actor: Actor, *, since: datetime | None = None) -> tuple[RuleQuality, ...]:
@@ -99,12 +118,12 @@ def misses(bench: Workbench, actor: Actor, *, since: datetime | None = None) -> 
         return (RuleQuality(None, 0, 0, 0, refusal("no_reviews"), 1),)
     keys = pl.Series([row.conversation_key for row in rows], dtype=pl.String).unique()
     hits = (
-        bench.archive.at().scan("hits").select("conversation_key", "rule_id").filter(pl.col("conversation_key").is_in(keys.implode()))
+        bench.archive.at().scan("hits").select("conversation_key", "agent_id", "rule_id").filter(pl.col("conversation_key").is_in(keys.implode()))
         .unique().collect()
     )  # fmt: skip
-    machine: dict[str, set[str]] = {}
-    for key, rule_id in hits.iter_rows():
-        machine.setdefault(key, set()).add(rule_id)
+    machine: dict[tuple[str, str | None], set[str]] = {}
+    for key, agent_id, rule_id in hits.iter_rows():
+        machine.setdefault((key, agent_id), set()).add(rule_id)
     ids |= {rule_id for row in rows for rule_id in row.confirmed}
     return (*(_miss(rule_id, rows, machine) for rule_id in sorted(ids)), _miss(None, rows, machine))
 
@@ -114,12 +133,13 @@ class _Inspected:
     conversation_key: str
     agent_id: str
     pi: float
+    reason: str
     confirmed: frozenset[str]
 
 
 def _inspected(session: Session, actor: Actor, since: datetime | None) -> list[_Inspected]:
     query = (
-        select(Sample.conversation_key, Sample.agent_id, Sample.pi, Inspection.sheet)
+        select(Sample.conversation_key, Sample.agent_id, Sample.pi, Sample.reason, Inspection.sheet)
         .join(Inspection, Inspection.sample_id == Sample.id)
         .where(Inspection.undone_at.is_(None), Sample.withdrawn_at.is_(None), Sample.source == "chat", Sample.conversation_key.is_not(None))
         .where(Sample.id.not_in(waiting(actor)))
@@ -127,24 +147,27 @@ def _inspected(session: Session, actor: Actor, since: datetime | None) -> list[_
     )
     if since is not None:
         query = query.where(Inspection.submitted_at >= since)
-    found: dict[str, _Inspected] = {}
-    for key, agent_id, pi, sheet in session.execute(query):
+    found: dict[tuple[str, str], _Inspected] = {}
+    for chat, agent_id, pi, reason, sheet in session.execute(query):
+        unit = (chat, agent_id)
         # several inspectors of one chat (double scoring): a breach that any of them confirmed was there
-        confirmed = frozenset(Sheet.from_dict(sheet).confirmed) | (found[key].confirmed if key in found else frozenset())
-        found[key] = _Inspected(key, agent_id, pi, confirmed)
+        confirmed = frozenset(Sheet.from_dict(sheet).confirmed) | (found[unit].confirmed if unit in found else frozenset())
+        found[unit] = _Inspected(chat, agent_id, pi, reason, confirmed)
     return list(found.values())
 
 
-def _miss(rule_id: str | None, rows: Sequence[_Inspected], machine: Mapping[str, set[str]]) -> RuleQuality:
-    passed, agents, pis = [], [], []
+def _miss(rule_id: str | None, rows: Sequence[_Inspected], machine: Mapping[tuple[str, str | None], set[str]]) -> RuleQuality:
+    passed: list[tuple[str, float, str, int]] = []
     for row in rows:
-        hit = machine.get(row.conversation_key, set())
+        # what the customer said belongs to no agent
+        hit = machine.get((row.conversation_key, row.agent_id), set()) | machine.get((row.conversation_key, None), set())
         if (rule_id in hit) if rule_id is not None else bool(hit):
             continue
-        passed.append(int(rule_id in row.confirmed if rule_id is not None else bool(row.confirmed)))
-        agents.append(row.agent_id)
-        pis.append(row.pi)
+        missed = rule_id in row.confirmed if rule_id is not None else bool(row.confirmed)
+        passed.append((row.agent_id, row.pi, row.reason, int(missed)))
     if not passed:
         return RuleQuality(rule_id, 0, 0, 0, refusal("no_reviews"), 1)
-    estimate = rate(pl.DataFrame({"agent_id": agents, "pi": pis, "violation": passed}))
-    return RuleQuality(rule_id, len(passed), sum(passed), 0, estimate, reviews_to_halve(len(passed)))
+    estimate = rate(pl.DataFrame(passed, schema=["agent_id", "pi", "reason", "violation"], orient="row"))
+    found, drawn = sum(row[3] for row in passed), sum(row[1] < 1 for row in passed)
+    more = 1 if not estimate.known else further_reviews(estimate.value or 0.0, drawn) if drawn else 0
+    return RuleQuality(rule_id, len(passed), found, 0, estimate, more)
