@@ -1,7 +1,7 @@
 """Agreement between inspectors on one criterion, by coefficients that state what they count and when they mean nothing.
 
-Owns Krippendorff's α, Gwet's AC1/AC2, Fleiss' and weighted κ, intraclass correlations and percent agreement, on an array
-items × raters with NaN for what was not rated. Refuses adjudicated scores in spirit (callers pass independent ones) and
+Owns Krippendorff's α, Gwet's AC1/AC2, Fleiss' and weighted κ, intraclass correlations, percent agreement, on an array
+items × raters with NaN for what was not rated, and the mean distance to a known answer. Refuses adjudicated scores in spirit (callers pass independent ones) and
 answers "too lopsided" instead of a number nobody should read.
 """
 
@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from scoring.draw.permanent import uniforms
 
@@ -112,6 +113,8 @@ def _distance(values: Floats, level: Level, totals: Floats) -> Floats:
 def _alpha(t: _Tally, level: Level, weight: Floats) -> float:
     """1 − observed/expected disagreement from the coincidence matrix (Krippendorff 2011, "Computing …")."""
     use, n = t.paired, t.n
+    # weights of mean 1: the correction for few ratings goes by the ratings there are, not by the units they stand for
+    weight = weight * use.sum() / weight[use].sum()
     share = np.where(use, weight / np.maximum(n - 1, 1), 0.0)
     coincidence = (t.counts * share[:, None]).T @ t.counts - np.diag((share[:, None] * t.counts).sum(axis=0))
     totals = coincidence.sum(axis=1)
@@ -129,7 +132,7 @@ def _gwet(t: _Tally, weights: Floats, weight: Floats) -> float:
     rated = np.where(t.n > 0, weight, 0.0)
     share = (rated[:, None] * t.counts / np.maximum(t.n, 1)[:, None]).sum(axis=0) / rated.sum()
     q = len(t.values)
-    chance = weights.sum() * float((share * (1 - share)).sum()) / (q * (q - 1)) if q > 1 else 0.0
+    chance = float(weights.sum()) * float((share * (1 - share)).sum()) / (q * (q - 1)) if q > 1 else 0.0
     return (observed - chance) / (1 - chance) if chance < 1 else math.nan
 
 
@@ -169,9 +172,9 @@ def _coefficient(
     items, pairs = int(t.paired.sum()), t.pairs
     if items < 2:
         return Agreement(None, None, None, items, pairs, method, "too_few")
-    if len(t.values) < 2:
-        return Agreement(None, None, None, items, pairs, method, "no_variation")
     shares = t.counts[t.paired].sum(axis=0) / t.counts[t.paired].sum()
+    if (shares > 0).sum() < 2:
+        return Agreement(None, None, None, items, pairs, method, "no_variation")
     if lopsided > 0 and 1.0 - shares.max() < lopsided:
         return Agreement(None, None, None, items, pairs, method, "lopsided")
     value = compute(t, t.weight)
@@ -318,3 +321,26 @@ def counts(ratings: Floats, positive: float = 1.0) -> Counts:
         same / t.pairs if t.pairs else None,
         2 * both / (2 * both + one) if both + one else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """Mean difference to a known answer, with its 95 % t interval (None below two differences)."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def distance(differences: Floats, level: float = 0.95) -> Distance | None:
+    """Return how far from the known answers somebody is on average; None without any difference."""
+    values = np.asarray(differences, dtype=np.float64)
+    n = len(values)
+    if n == 0:
+        return None
+    mean = float(values.mean())
+    if n == 1:
+        return Distance(mean, None, None, 1)
+    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * float(values.std(ddof=1)) / math.sqrt(n)
+    return Distance(mean, mean - half, mean + half, n)

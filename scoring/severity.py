@@ -7,7 +7,7 @@ cannot be compared. Refuses to centre each inspector's mean: that would delete t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,9 @@ Ints = NDArray[np.int64]
 
 #: A severity known less well than this many points (standard error) is not used.
 LARGEST_SE = 2.0
+#: A correlation of fewer shared conversations than this says nothing.
+LEAST_SHARED = 8
+_SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,19 +250,65 @@ def _result(m: _Model, theta: Floats, inspectors: list[str], largest_se: float) 
     )
 
 
-def consistency(scores: pl.DataFrame) -> pl.DataFrame:
-    """Return each inspector's correlation with the mean of the others on shared conversations (leave-one-out).
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """How one inspector's scores go with those of the others on ``shared`` conversations: correlation (leave-one-out) with
+    its 95 % interval by Fisher's z, and ``alone`` when even the upper end is below what is usual among the colleagues."""
+
+    inspector: str
+    shared: int
+    correlation: float | None
+    low: float | None
+    high: float | None
+    alone: bool
+
+
+def consistency(scores: pl.DataFrame, severities: Severities | None = None) -> tuple[Consistency, ...]:
+    """Return each inspector's correlation with the mean of the others on shared conversations.
 
     Severe is not unreliable: a harsh but consistent inspector correlates well and is adjusted, one who agrees with nobody
-    is flagged. ``scores`` as for ``fit``; returns inspector_id, shared (conversations) and correlation (null below 5).
+    is flagged. ``scores`` as for ``fit``; known ``severities`` are taken off first, so that a harsh partner does not make
+    anybody look inconsistent. Below ``LEAST_SHARED`` conversations, or where all the others' scores are equal, there is no
+    figure; who gives every conversation the same score while others do not has 0. Whoever is flagged is left out when the
+    others are compared again: to be paired with somebody who agrees with nobody is no fault.
     """
     rows = scores.drop_nulls(["inspector_id", "unit_id", "score"])
-    unit = ["unit_id"]
-    others = rows.with_columns(total=pl.col("score").sum().over(unit), n=pl.len().over(unit)).filter(pl.col("n") > 1)
-    return (
-        others.with_columns(rest=(pl.col("total") - pl.col("score")) / (pl.col("n") - 1))
-        .group_by("inspector_id")
-        .agg(shared=pl.len().cast(pl.Int64), correlation=pl.corr("score", "rest"))
-        .with_columns(correlation=pl.when(pl.col("shared") >= 5).then(pl.col("correlation").fill_nan(None)))
-        .sort("inspector_id")
-    )
+    if severities is not None:
+        known = dict(zip(severities.inspectors, severities.values.tolist(), strict=True))
+        rows = rows.with_columns(score=pl.col("score") - pl.col("inspector_id").replace_strict(known, default=0.0, return_dtype=pl.Float64))
+    left, alone = _correlations(rows), []
+    while (odd := _odd_one_out(left)) is not None:
+        alone.append(replace(odd, alone=True))
+        left = _correlations(rows.filter(pl.col("inspector_id").is_in([one.inspector for one in left if one is not odd])))
+    return tuple(sorted([*left, *alone], key=lambda one: one.inspector))
+
+
+def _correlations(rows: pl.DataFrame) -> list[Consistency]:
+    """Everybody's correlation with the mean of the others who are left."""
+    together = rows.with_columns(total=pl.col("score").sum().over("unit_id"), n=pl.len().over("unit_id")).filter(pl.col("n") > 1)
+    together = together.with_columns(rest=(pl.col("total") - pl.col("score")) / (pl.col("n") - 1))
+    return [
+        _consistency(inspector, together.filter(pl.col("inspector_id") == inspector).select("score", "rest").to_numpy())
+        for inspector in rows["inspector_id"].unique().sort()
+    ]
+
+
+def _odd_one_out(found: list[Consistency]) -> Consistency | None:
+    """The least correlated of those who are surely below what is usual among the others."""
+    odd = []
+    for one in found:
+        others = [two.correlation for two in found if two is not one and two.correlation is not None]
+        if one.high is not None and others and one.high < float(np.median(others)):
+            odd.append(one)
+    return min(odd, key=lambda one: one.correlation or 0.0, default=None)
+
+
+def _consistency(inspector: str, pairs: Floats) -> Consistency:
+    """Columns: own score, mean of the others."""
+    n = len(pairs)
+    if n < LEAST_SHARED or np.ptp(pairs[:, 1]) < _SAME:
+        return Consistency(inspector, n, None, None, None, alone=False)
+    r = float(np.corrcoef(pairs.T)[0, 1]) if np.ptp(pairs[:, 0]) >= _SAME else 0.0
+    z, half = math.atanh(min(max(r, -1 + 1e-12), 1 - 1e-12)), 1.959964 / math.sqrt(n - 3)
+    return Consistency(inspector, n, r, math.tanh(z - half), math.tanh(z + half), alone=False)
+

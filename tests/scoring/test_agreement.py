@@ -170,28 +170,62 @@ def test_published_coefficients(data: np.ndarray, alpha: float, ac1: float, flei
     assert ag.fleiss(data).value == pytest.approx(fleiss, abs=tolerance)
 
 
+@pytest.mark.parametrize(
+    ("data", "alpha", "ac2", "fleiss", "tolerance"),
+    [
+        (GWET, 0.84911, 0.914, 0.86494, 5e-6),
+        (expanded(SIX_RATERS), 0.259511, 0.4837438, 0.2511909, 1e-6),
+        (two_raters(ABSTRACTORS), 0.8926487, 0.9402369, 0.8921093, 1e-6),
+    ],
+    ids=["four raters", "six raters", "abstractors"],
+)
+def test_published_quadratic_weights(data: np.ndarray, alpha: float, ac2: float, fleiss: float, tolerance: float) -> None:
+    """The vignette “weighting” of the R package irrCAC; its α with quadratic weights is the interval α."""
+    assert ag.alpha(data, "interval").value == pytest.approx(alpha, abs=tolerance)
+    assert ag.gwet(data, "quadratic").value == pytest.approx(ac2, abs=tolerance)
+    assert ag.fleiss(data, "quadratic").value == pytest.approx(fleiss, abs=tolerance)
+
+
+def test_published_linear_and_ordinal_weights() -> None:
+    """Three digits, of the Python package irrCAC on the four raters."""
+    assert ag.gwet(GWET, "linear").value == pytest.approx(0.859, abs=5e-4)
+    assert ag.gwet(GWET, "ordinal").value == pytest.approx(0.899, abs=5e-4)
+
+
 def test_fleiss_1971() -> None:
     assert ag.fleiss(DIAGNOSES).value == pytest.approx(0.4302, abs=5e-5)
 
 
 def test_cohen_kappa() -> None:
-    pairs = two_raters(ABSTRACTORS)
-    assert ag.kappa(pairs[:, 0], pairs[:, 1]).value == pytest.approx(0.7964094, abs=1e-6)
+    first, second = two_raters(ABSTRACTORS).T
+    assert ag.kappa(first, second).value == pytest.approx(0.7964094, abs=1e-6)
+    assert ag.kappa(first, second, "quadratic").value == pytest.approx(0.8921569, abs=1e-6)
 
 
-def test_quadratic_kappa_is_consistent_with_its_definition() -> None:
+@pytest.mark.parametrize(("kind", "power"), [("linear", 1), ("quadratic", 2)])
+def test_weighted_kappa_is_its_definition(kind: ag.Weights, power: int) -> None:
+    """1 − mean disagreement of the pairs ÷ mean disagreement of strangers, for any number of categories."""
     a, b = ANXIETY[:, 0], ANXIETY[:, 1]
-    expected = 1 - ((a - b) ** 2).mean() / ((a[:, None] - b[None, :]) ** 2).mean()
-    assert ag.kappa(a, b, "quadratic").value == pytest.approx(expected)
+    expected = 1 - (np.abs(a - b) ** power).mean() / (np.abs(a[:, None] - b[None, :]) ** power).mean()
+    assert ag.kappa(a, b, kind).value == pytest.approx(expected, abs=1e-12)
 
 
 def test_intraclass_correlations_of_shrout_and_fleiss() -> None:
+    """.29, .71 and .62 in the paper; further digits from its mean squares: 56.2083 targets, 32.4861 judges, 1.0194 rest."""
     result = ag.icc(SHROUT_FLEISS)
     assert result is not None
-    assert result.icc_2_1 == pytest.approx(0.290, abs=5e-4)
-    assert result.icc_3_1 == pytest.approx(0.715, abs=5e-4)
-    assert result.icc_2_k == pytest.approx(0.620, abs=5e-4)
+    assert result.icc_2_1 == pytest.approx(0.2897637795, abs=1e-9)
+    assert result.icc_3_1 == pytest.approx(0.7148407148, abs=1e-9)
+    assert result.icc_2_k == pytest.approx(0.6200505476, abs=1e-9)
     assert ag.icc(ANXIETY).icc_2_1 == pytest.approx(0.198, abs=5e-4)
+
+
+def test_a_harsh_judge_lowers_absolute_agreement_alone() -> None:
+    steady = np.array([[5.0, 5], [7, 7], [9, 9], [6, 6]])
+    harsh = ag.icc(steady - np.array([0.0, 2.0]))
+    assert harsh is not None
+    assert harsh.icc_3_1 == pytest.approx(1)
+    assert harsh.icc_2_1 == pytest.approx(35 / 12 / (35 / 12 + 2))  # between items ÷ (between items + between judges)
 
 
 def test_counts_and_positive_agreement() -> None:
@@ -217,7 +251,29 @@ def test_weights_count_items_as_often_as_they_stand_for() -> None:
     doubled = np.concatenate([GWET, GWET[:4]])
     weight = np.array([2.0] * 4 + [1.0] * 8)
     assert ag.gwet(GWET, weight=weight).value == pytest.approx(ag.gwet(doubled).value)
-    assert ag.alpha(GWET, "interval", weight=weight).value == pytest.approx(ag.alpha(doubled, "interval").value)
+    assert ag.fleiss(GWET, "quadratic", weight=weight).value == pytest.approx(ag.fleiss(doubled, "quadratic").value)
+    # α corrects for few ratings: what stands for two units was still read once
+    many = [np.tile(data, (500, 1)) for data in (GWET, doubled)]
+    assert ag.alpha(many[0], "interval", weight=np.tile(weight, 500)).value == pytest.approx(ag.alpha(many[1], "interval").value, abs=1e-4)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 40.0])
+def test_equal_weights_change_nothing(scale: float) -> None:
+    weight = np.full(12, scale)
+    for function in (ag.alpha, ag.gwet, ag.fleiss):
+        plain, weighted = function(GWET, seed="s", replicates=50), function(GWET, weight=weight, seed="s", replicates=50)
+        assert (weighted.value, weighted.low, weighted.high) == pytest.approx((plain.value, plain.low, plain.high))
+
+
+def test_bootstrap_interval_covers_the_truth() -> None:
+    """100 populations of known agreement: two inspectors who both say what is so with probability .9."""
+    draws, inside = ag.uniforms("coverage", 100 * 60 * 3).reshape(100, 60, 3), 0
+    for one in draws:
+        truth = (one[:, 0] < 0.4).astype(float)
+        said = np.where(one[:, 1:] < 0.9, truth[:, None], 1 - truth[:, None])
+        found = ag.alpha(said, seed="x", replicates=100)
+        inside += found.low <= 1 - 0.18 / (2 * 0.42 * 0.58) <= found.high
+    assert 88 <= inside <= 99
 
 
 def test_lopsided_criteria_are_not_judged() -> None:
@@ -231,6 +287,30 @@ def test_lopsided_criteria_are_not_judged() -> None:
     assert ag.alpha(np.zeros((10, 2))).reason == "no_variation"
     assert ag.alpha(table("1 *\n2 *\n1 2")).reason == "too_few"
     assert ag.icc(table("1 2")) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (np.full((5, 3), NAN), "too_few"), (np.zeros((0, 2)), "too_few"), (table("1\n2\n1"), "too_few"), (table("1 2"), "too_few"),
+        (table("1 1\n1 1\n* 1"), "no_variation"), (table("1 *\n* 2\n1 1\n1 1"), "no_variation"),
+    ],
+    ids=["all missing", "no items", "one inspector", "one item", "one value", "variation only where nobody else looked"],
+)  # fmt: skip
+def test_what_cannot_be_judged_has_a_reason_and_no_number(data: np.ndarray, reason: str) -> None:
+    for function in (ag.alpha, ag.gwet, ag.fleiss):
+        found = function(data, seed="s", replicates=20)
+        assert (found.value, found.low, found.high, found.reason) == (None, None, None, reason), function.__name__
+    assert ag.icc(data) is None
+    assert ag.counts(data).pairs == sum(n * (n - 1) // 2 for n in (~np.isnan(data)).sum(axis=1))
+
+
+def test_distance_to_known_answers() -> None:
+    assert ag.distance(np.array([])) is None
+    assert ag.distance(np.array([-3.0])) == ag.Distance(-3.0, None, None, 1)
+    found = ag.distance(np.array([-4.0, -2.0, -3.0]))
+    assert found is not None
+    assert (found.mean, found.low, found.high) == pytest.approx((-3, -3 - 4.302653 / 3**0.5, -3 + 4.302653 / 3**0.5), abs=1e-6)
 
 
 @settings(max_examples=40, deadline=None)

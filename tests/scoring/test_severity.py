@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from scipy import optimize, stats
+from scipy import stats
 
 from scoring import draw, severity
 
-#: Penicillin assay (Davies & Goldsmith 1972, in lme4): diameters on 24 plates (rows) of 6 samples (columns).
+#: Penicillin assay (Davies & Goldsmith 1972, data set of lme4): diameters on 24 plates (rows) of 6 samples (columns).
 PENICILLIN = """
 27 23 26 23 23 21
 27 23 26 23 23 21
@@ -74,26 +74,18 @@ def simulated(agents: int = 12, inspectors: int = 5, units: int = 90, harsh: flo
     return scores(agent, inspector, unit, y)
 
 
-def dense(data: pl.DataFrame) -> tuple[np.ndarray, float, np.ndarray]:
-    """REML by the full covariance matrix: standard deviations (agent, inspector, conversation, residual), criterion, BLUPs."""
+def dense(data: pl.DataFrame, sd: np.ndarray) -> tuple[float, np.ndarray]:
+    """REML criterion and inspectors' BLUPs by the full covariance matrix, at the given standard deviations of agent,
+    inspector, conversation and residual."""
     y = data["score"].to_numpy()
     z = [data[name].to_dummies().to_numpy().astype(float) for name in ("agent_id", "inspector_id", "unit_id")]
     ones = np.ones((len(y), 1))
-
-    def parts(log_sd: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        sd = np.exp(log_sd)
-        v = sum(s**2 * m @ m.T for s, m in zip(sd[:3], z, strict=True)) + sd[3] ** 2 * np.eye(len(y))
-        inverse = np.linalg.inv(v)
-        information = ones.T @ inverse @ ones
-        mean = np.linalg.solve(information, ones.T @ inverse @ y)
-        rest = y - ones @ mean
-        criterion = np.linalg.slogdet(v)[1] + np.linalg.slogdet(information)[1] + rest @ inverse @ rest
-        return float(criterion + (len(y) - 1) * np.log(2 * np.pi)), sd, sd[1] ** 2 * z[1].T @ inverse @ rest
-
-    found = optimize.minimize(lambda x: parts(x)[0], np.log([2.0, 2.0, 2.0, 2.0]), method="Nelder-Mead",
-                              options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 20_000})  # fmt: skip
-    criterion, sd, blup = parts(found.x)
-    return sd, criterion, blup
+    v = sum(s**2 * m @ m.T for s, m in zip(sd[:3], z, strict=True)) + sd[3] ** 2 * np.eye(len(y))
+    inverse = np.linalg.inv(v)
+    information = ones.T @ inverse @ ones
+    rest = y - ones @ np.linalg.solve(information, ones.T @ inverse @ y)
+    criterion = np.linalg.slogdet(v)[1] + np.linalg.slogdet(information)[1] + rest @ inverse @ rest
+    return float(criterion + (len(y) - 1) * np.log(2 * np.pi)), sd[1] ** 2 * z[1].T @ inverse @ rest
 
 
 def test_penicillin_equals_lme4() -> None:
@@ -118,14 +110,18 @@ def test_balanced_data_equal_the_analysis_of_variance() -> None:
     assert fit.severities.values == pytest.approx(shrink * (columns - grand), abs=1e-4)
 
 
-def test_unbalanced_double_scores_equal_a_dense_fit() -> None:
+def test_unbalanced_double_scores_are_the_minimum_of_the_dense_criterion() -> None:
     data = simulated()
-    sd, criterion, blup = dense(data)
     fit = severity.fit(data, largest_se=10)
-    found = [fit.sd_agent, fit.sd_inspector, fit.sd_conversation, fit.sd_residual]
-    assert found == pytest.approx(sd, abs=1e-3)
-    assert fit.reml == pytest.approx(criterion, abs=1e-5)
-    assert fit.severities.values == pytest.approx(blup - blup.mean(), abs=1e-3)
+    found = np.array([fit.sd_agent, fit.sd_inspector, fit.sd_conversation, fit.sd_residual])
+    criterion, blup = dense(data, found)
+    assert fit.reml == pytest.approx(criterion, abs=1e-6)
+    assert fit.severities.values == pytest.approx(blup - blup.mean(), abs=1e-6)
+    for k in range(4):
+        for step in (-1e-3, 1e-3):
+            beside = found.copy()
+            beside[k] += step
+            assert dense(data, beside)[0] > criterion
 
 
 def test_a_harsh_inspector_is_found_and_row_order_does_not_matter() -> None:
@@ -154,13 +150,38 @@ def test_refusals_say_why() -> None:
     assert vague.severities is None
 
 
+def shared(inspectors: int = 4, units: int = 40, partners: int = 3) -> tuple[np.ndarray, ...]:
+    """Conversations that the inspectors k, k + 1, … (``partners`` of them) have all scored, and noise for each score."""
+    unit = np.repeat(np.arange(units), partners)
+    inspector = (unit + np.tile(np.arange(partners), units)) % inspectors
+    z = stats.norm.ppf(np.clip(draw.uniforms("consistency", units + len(unit)), 1e-9, 1 - 1e-9))
+    return unit, inspector, 80 + 5 * z[unit], z[units:]
+
+
 def test_consistency_tells_severe_from_unreliable() -> None:
-    unit, inspector = np.indices((40, 4)).reshape(2, -1)
-    z = stats.norm.ppf(np.clip(draw.uniforms("consistency", 40 + 160), 1e-9, 1 - 1e-9))
-    score = 80 + 5 * z[unit] + z[40:] - 10.0 * (inspector == 1)
-    score = np.where(inspector == 3, 80 + 5 * z[40:], score)
-    table = severity.consistency(scores(unit % 5, inspector, unit, score))
-    by = dict(table.select("inspector_id", "correlation").iter_rows())
-    assert by["I1"] > 0.8
-    assert abs(by["I3"]) < 0.5
-    assert table["shared"].to_list() == [40] * 4
+    unit, inspector, truth, noise = shared()
+    score = np.where(inspector == 3, 80 + 5 * noise, truth + noise - 10.0 * (inspector == 1))
+    data = scores(unit % 5, inspector, unit, score)
+    for severities in (None, severity.fit(data, largest_se=10).severities):
+        by = {one.inspector: one for one in severity.consistency(data, severities)}
+        assert [one.inspector for one in by.values() if one.alone] == ["I3"]
+        assert by["I1"].correlation > 0.8
+        assert by["I3"].low < 0 < by["I3"].high < by["I1"].low
+        assert by["I3"].shared == 30
+
+
+def test_partners_of_somebody_who_agrees_with_nobody_are_not_blamed() -> None:
+    """In cyclic pairs half of what I1 and I3 share is shared with I2, who scores at random."""
+    unit, inspector, truth, noise = shared(inspectors=6, units=240, partners=2)
+    found = severity.consistency(scores(unit % 8, inspector, unit, np.where(inspector == 2, 80 + 5 * noise, truth + 2 * noise)))
+    assert [one.inspector for one in found if one.alone] == ["I2"]
+
+
+def test_consistency_without_figures() -> None:
+    unit, inspector, truth, noise = shared()
+    few = severity.consistency(scores(unit, inspector, unit, truth).filter(pl.col("unit_id") < "U005"))
+    assert {one.correlation for one in few} == {None}
+    assert {one.correlation for one in severity.consistency(scores(unit, inspector, unit, np.full(len(unit), 90.0)))} == {None}
+    same = {one.inspector: one for one in severity.consistency(scores(unit, inspector, unit, np.where(inspector == 0, 100.0, truth + noise)))}
+    assert (same["I0"].correlation, same["I0"].alone) == (0.0, True)
+    assert severity.consistency(scores(unit, inspector, unit, truth).clear()) == ()
