@@ -30,6 +30,8 @@ FORMATS: Mapping[str, str] = {
     "csv": "text/csv", "jsonl": "application/x-ndjson",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+WEIGHTS = N_("Targeted and random picks stand in one table: every mean of these rows must weight them by the column weight (1/pi). A plain mean is biased.")
+"""What anybody who averages single results must know."""
 _SLICE = 50_000
 _MAX_SHEET = 1_048_575
 _FORMULA = ("=", "+", "-", "@")
@@ -64,17 +66,19 @@ def export_verdicts(
 ) -> int:
     """Write every current verdict (of a scope) to `path`, one row a sample; returns the number of rows.
 
-    Each row has its inclusion probability, without which no average of them is valid.
+    Each row has its inclusion probability `pi` and its `weight` 1/π, without which no average of them is valid: picks made
+    because they looked bad stand among the random ones.
     """
     require(actor, Right.EXPORT)
     _check(form)
     facts.compact(bench, now)
     with Reader(bench) as reader:
         rows = reader.rows(scope) if scope else facts.scan(bench, reader.session)
-        frame = rows.select(pl.exclude("^[cd]\\d+$")).sort("sample_id").collect()
+        frame = rows.select(pl.exclude("^[cd]\\d+$")).sort("sample_id").with_columns(weight=1 / pl.col("pi")).collect()
+    front = ["verdict_id", "sample_id", "unit_id", "source", "agent_id", "reason", "pi", "weight", "total"]
     try:
         with path.open("wb") as file:
-            write(frame, form, file)
+            write(frame.select(*front, pl.exclude(front)), form, file, notes=(WEIGHTS,))
     except OSError as problem:
         raise Invalid(N_("The file {file} cannot be written: {reason}"), file=str(path), reason=str(problem)) from problem
     _record(bench, actor, now, "verdicts", form, frame.height)

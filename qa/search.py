@@ -48,6 +48,8 @@ class CaseFilter:
     rule_id: str = ""
     tag: str = ""
     language: str = ""
+    reader: str = ""
+    """The language of whoever looks: without a query, cases in it come first."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def find_cases(
         if ranked is None:
             for term in terms:
                 rows = rows.where(Case.search_text.contains(term, autoescape=True))
-            return _by_database(session, rows, terms, page, size)
+            return _by_database(session, rows, terms, wanted.reader, page, size)
         return _by_rank(session, rows, ranked, terms, page, size)
 
 
@@ -129,12 +131,14 @@ def _hit(case: Case) -> CaseHit:
     )
 
 
-def _by_database(session: Session, rows: Select[Case], terms: Sequence[str], page: int, size: int) -> CasePage:
+def _by_database(session: Session, rows: Select[Case], terms: Sequence[str], reader: str, page: int, size: int) -> CasePage:
     total = session.scalar(select(func.count()).select_from(rows.limit(CANDIDATES + 1).subquery())) or 0
     order: list[Any] = [Case.changed_at.desc(), Case.id.desc()]
     if terms:
         in_title = and_(*(func.lower(Case.title).contains(term, autoescape=True) for term in terms))
         order.insert(0, in_title.desc())
+    elif reader:
+        order.insert(0, (Case.language == reader).desc())
     found = session.scalars(rows.order_by(*order).limit(size).offset((page - 1) * size))
     return CasePage(tuple(map(_hit, found)), min(total, CANDIDATES), total > CANDIDATES)
 

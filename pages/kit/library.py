@@ -104,7 +104,7 @@ def _filters(page: Page, labels: _Labels) -> tuple[CaseFilter, int]:
         state = _choice(columns[4], _("State"), "state", list(STATES), lambda s: _(STATES[s]), None) or "published"
     tags = search.all_tags(page.bench, page.actor)[:12]
     tag = st.pills(_("Tags"), tags, key="tag", bind="query-params", label_visibility="collapsed") if tags else None
-    wanted = CaseFilter(query or "", kind, state, criterion, rule, tag or "")
+    wanted = CaseFilter(query or "", kind, state, criterion, rule, tag or "", reader=_.language)
     if st.session_state.get("case_filter") not in (None, wanted):
         _first_page()  # another question: its first page, and no case chosen yet
     st.session_state["case_filter"] = wanted
@@ -118,7 +118,7 @@ def _choice(place: DeltaGenerator, label: str, name: str, options: list[str], sh
 
 def _nothing(page: Page, wanted: CaseFilter) -> None:
     _ = page.t
-    if wanted == CaseFilter():
+    if wanted == CaseFilter(reader=_.language):
         empty(_("The case library is still empty"), _("Promote a scored sample: open an agent's result and choose “Propose as a case”."))
     else:
         empty(_("No case matches"), _("Try a shorter word, or remove a filter."))
@@ -199,15 +199,13 @@ def _excerpt(page: Page, lines: tuple[dict[str, object], ...]) -> None:
 
 def _actions(page: Page, labels: _Labels, case: CaseView) -> None:
     _ = page.t
-    columns = st.columns([1, 1, 5])
-    with showing_errors(page):
-        if case.state != "published" and columns[0].button(_("Publish"), key="case_publish", type="primary"):
+    with st.container(horizontal=True), showing_errors(page):
+        if case.state != "published" and st.button(_("Publish"), key="case_publish", type="primary"):
             cases.publish(page.bench, page.actor, now=page.now, case_id=case.id, version=case.version)
             st.rerun()
-    with columns[1].popover(_("Edit"), key="case_edit"):
-        _edit(page, labels, case)
-    if case.state == "published":
-        with columns[2]:
+        with st.popover(_("Edit"), key="case_edit"):
+            _edit(page, labels, case)
+        if case.state == "published":
             _withdraw(page, case)
 
 

@@ -45,11 +45,13 @@ def palette() -> Palette:
 
 def style() -> str:
     """The shared style sheet with the palette as CSS variables. Pages may use the `sc-` classes and `--sc-` variables."""
-    return f"<style>:root{{{_variables(palette())}}}{_RULES}</style>"
+    return f"<style>:root{{{_variables()}}}{_RULES}</style>"
 
 
-def _variables(colours: Palette) -> str:
-    return "".join(f"--sc-{name.lower()}:{value};" for name, value in vars(colours).items())
+def _variables() -> str:
+    """Both modes at once: Streamlit sets the colour scheme in the browser, so a switch needs no new run of the page."""
+    dark = vars(DARK)
+    return "".join(f"--sc-{name.lower()}:light-dark({value},{dark[name]});" for name, value in vars(LIGHT).items())
 
 
 _RULES = """
@@ -78,6 +80,8 @@ _RULES = """
 .sc-score strong{font-size:1.15rem;font-weight:600;color:var(--sc-indigo)}
 .sc-score p{flex-basis:100%;margin:.1rem 0;font-size:.88rem;color:var(--sc-muted)}
 [data-testid="InputInstructions"]{display:none}
+.sc-label{display:block;font-size:.875rem;line-height:1.5}
+.st-key-more_filters{gap:.35rem}
 .sc-number{font-size:1.5rem;font-weight:600;min-width:3.6rem;text-align:right;line-height:1.2}
 .sc-step{display:flex;gap:.6rem}
 .sc-step i{color:var(--sc-indigo)}
@@ -86,6 +90,12 @@ _RULES = """
 .sc-draw{display:grid;grid-template-columns:1fr auto;gap:.1rem .8rem;padding:.35rem 0;border-bottom:1px solid var(--sc-line)}
 .sc-bar{align-self:center;height:6px;border-radius:3px;background:var(--sc-line);overflow:hidden}
 .sc-bar i{display:block;height:100%;background:var(--sc-celadon)}
+.js-plotly-plot .main-svg{background:transparent!important}
+.js-plotly-plot .bglayer .bg,.js-plotly-plot .legend .bg{fill:transparent!important}
+.js-plotly-plot .modebar-btn::before,.js-plotly-plot .modebar-btn::after,.plotly-notifier{display:none!important}
+.js-plotly-plot .cartesianlayer text,.js-plotly-plot .infolayer text{fill:var(--sc-muted)!important}
+.js-plotly-plot .infolayer .legend text{fill:var(--sc-ink)!important}
+.js-plotly-plot .gridlayer path,.js-plotly-plot .zerolinelayer path{stroke:var(--sc-line)!important}
 .sc-demo{position:fixed;bottom:.5rem;left:.8rem;z-index:1000;padding:.1rem .6rem;font-size:.8rem;color:var(--sc-muted);
 background:var(--sc-card);border:1px solid var(--sc-line);border-radius:4px}
 .st-key-account{position:fixed;top:.45rem;right:.9rem;z-index:1000001;width:auto!important}

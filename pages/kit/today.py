@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from pages.kit import nav
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, heading
+from qa import reports
 from qa.i18n import N_
 from qa.overview import DrawProgress, Overview, overview
 from qa.policy import Role
@@ -27,6 +28,9 @@ TODO: Sequence[tuple[str, str, str, str]] = (
     ("own_appeals", N_("of your appeals are being decided"), "appeals.py", N_("See them")),
     ("accounts_without_sign_in", N_("accounts have never been used"), "admin.py", N_("Send them a link")),
 )
+WHERE: Mapping[str, Mapping[str, str]] = {
+    "rulings": {"red_state": "confirmed"}, "cases": {"state": "proposed"}, "own_violations": {"span": "all"}, "appeals": {"state": "open"},
+}
 VIOLATIONS = {"hits", "rulings", "own_violations"}
 """The only counts that may be drawn in vermilion."""
 
@@ -61,7 +65,7 @@ def _todo(page: Page, found: Overview) -> None:
         count = found.todo.get(kind, 0)
         if count:
             shown += 1
-            _row(page, kind, count, _(text), file, _(action))
+            _row(page, kind, count, _(text), file, _(action), _where(page, kind))
     if not shown:
         empty(_("Nothing waits for you."), _(_advice(page, found)))
     if found.done_today:
@@ -80,13 +84,20 @@ def _advice(page: Page, found: Overview) -> str:
     return N_("Publish a draw, or look at the trends meanwhile.")
 
 
-def _row(page: Page, kind: str, count: int, text: str, file: str, action: str) -> None:
+def _where(page: Page, kind: str) -> Mapping[str, str]:
+    """What the address must say so that the page opens on this work and not beside it."""
+    if kind == "verdicts" and (verdict := reports.next_unread(page.bench, page.actor)) is not None:
+        return {"span": "all", "verdict": str(verdict)}
+    return WHERE.get(kind, {})
+
+
+def _row(page: Page, kind: str, count: int, text: str, file: str, action: str, query: Mapping[str, str]) -> None:
     mark = " sc-vermilion" if kind in VIOLATIONS else ""
     with st.container(key=f"todo_{kind}", horizontal=True, vertical_alignment="center"):
         st.html(
             f'<div class="sc-todo"><b class="sc-number{mark}">{html.escape(page.t.number(count))}</b><span>{html.escape(text)}</span></div>'
         )
-        nav.link(page, file, action)
+        nav.link(page, file, action, **query)
 
 
 def _setup(page: Page, found: Overview) -> None:

@@ -42,13 +42,17 @@ def heading(page: Page, title: str, detail: str = "") -> None:
     st.html(f'<div class="sc-title"><h1>{html.escape(title)}</h1><span>{html.escape(detail)}</span></div>')
 
 
-def score_text(t: Translator, value: float | None, low: float | None, high: float | None, n: int) -> str:
-    """A score as it may be shown: `86.4 [82.1, 89.9] n = 12`. Values in points. Without an interval it says so."""
+def score_text(t: Translator, value: float | None, low: float | None, high: float | None, n: int, digits: int = 1, unit: str = "") -> str:
+    """A score as it may be shown: `86.4 [82.1, 89.9] n = 12`, or `2.1% [0.9%, 4.6%] n = 166` with a unit. Without an
+    interval it says so."""
+    def shown(x: float) -> str:
+        return t.number(x, digits) + unit
+
     if value is None:
-        return t("no score yet")
+        return t("no score yet") if not n else t("no figure, n = {n}", n=t.number(n))
     if low is None or high is None:
-        return t("{value} (no interval) n = {n}", value=t.number(value, 1), n=t.number(n))
-    return f"{t.number(value, 1)} [{t.number(low, 1)}, {t.number(high, 1)}] n = {t.number(n)}"
+        return t("{value} (no interval) n = {n}", value=shown(value), n=t.number(n))
+    return f"{shown(value)} [{shown(low)}, {shown(high)}] n = {t.number(n)}"
 
 
 @contextmanager

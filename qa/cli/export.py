@@ -44,6 +44,7 @@ def run_export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         whole = args.first is None and args.last is None and args.source is None
         scope = None if whole else Scope(args.first, args.last, args.source or "chat")
         rows = exporting.export_verdicts(bench, SYSTEM, now=now, path=args.file, form=form, scope=scope)
+        out.say(_(exporting.WEIGHTS))
     else:
         trend = reports.trend(
             bench, SYSTEM, scope=Scope(args.first, args.last, args.source or "chat"), metric=args.metric, by=args.by, bucket=args.bucket

@@ -4,7 +4,16 @@ from qa.reports.adjusting import Adjustment
 from qa.reports.agents import AgentReport, CaseLink, LedgerEntry, Part, Person, Replies, agent_report, roster
 from qa.reports.boards import OWNERS, HeatMap, LossBoard, heat_map, losses, root_causes
 from qa.reports.metrics import Metric
-from qa.reports.results import Result, behind, criterion_labels, result, results, root_cause_labels, rule_names
+from qa.reports.results import (
+    Result,
+    behind,
+    criterion_labels,
+    next_unread,
+    result,
+    results,
+    root_cause_labels,
+    rule_names,
+)
 from qa.reports.scope import BUCKETS, GROUPS, Item, Scope
 from qa.reports.standings import Ranking, Standings, ranking, standings
 from qa.reports.trends import (
@@ -53,6 +62,7 @@ __all__ = [
     "effect",
     "heat_map",
     "losses",
+    "next_unread",
     "overview",
     "own_overview",
     "ranking",

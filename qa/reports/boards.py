@@ -15,9 +15,10 @@ import polars as pl
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.reports.scope import Item, Reader, Scope, names_of
-from qa.reports.targeted import guarded, withheld
+from qa.reports.targeted import POOL, guarded, withheld
 from qa.workbench import Workbench
 from scoring import estimate
+from scoring.estimate import Estimate
 
 OWNERS: Mapping[str, str] = {
     "agent": N_("Agent"), "policy": N_("Policy"), "warehouse": N_("Warehouse"), "system": N_("System"),
@@ -83,7 +84,7 @@ def read_losses(reader: Reader, scope: Scope, owners: str, *, limit: int = 40) -
     out = []
     for key, part in per_sample.group_by("kind", "id", "owner", maintain_order=False):
         every = _with_zeros(rows, part)
-        found = guarded(estimate.team(every, bounds=(0.0, 100.0)), every)
+        found = _interval_if_met_at_random(guarded(estimate.team(every, bounds=(0.0, 100.0)), every), every)
         out.append((*key, part.height, found.n, found.value, found.low, found.high, found.method))
     frame = pl.DataFrame(
         out,
@@ -109,7 +110,7 @@ def root_causes(bench: Workbench, actor: Actor, *, scope: Scope) -> pl.DataFrame
     out = []
     for key, part in named.group_by("owner", "root_cause", maintain_order=False):
         every = _with_zeros(rows, part.select("sample_id", y=pl.lit(1.0)).unique())
-        found = guarded(estimate.rate(every, value="y"), every)
+        found = _interval_if_met_at_random(guarded(estimate.rate(every, value="y"), every), every)
         out.append((*key, part.height, found.n, found.value, found.low, found.high, found.method))
     return pl.DataFrame(
         out,
@@ -123,6 +124,14 @@ def _lines(rows: pl.DataFrame, owners: str) -> pl.DataFrame:
     """The lines that cost points, one row each with their sample: on the agents' account, or on everybody else's."""
     wanted = pl.col("owner") == "agent" if owners == "agent" else pl.col("owner") != "agent"
     return rows.select("sample_id", "losses").explode("losses").drop_nulls("losses").unnest("losses").filter(wanted)
+
+
+def _interval_if_met_at_random(found: Estimate, every: pl.DataFrame) -> Estimate:
+    """What only risky picks have shown gets no interval: random picks that are all 0 would make it look exact."""
+    random = every.filter(pl.col("reason") != POOL)
+    if random.height and not (random["y"] > 0).any():
+        return estimate.refusal("only_in_pool", found.n, found.value, found.units)
+    return found
 
 
 def _with_zeros(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from qa.errors import NotFound
@@ -28,7 +28,7 @@ from scoring.sheet import Outcome
 LIST_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "verdict_id": pl.Int64, "sample_id": pl.Int64, "agent_id": pl.String, "name": pl.String, "unit_id": pl.String,
     "source": pl.String, "occurred_at": pl.Datetime("us", "UTC"), "decided_at": pl.Datetime("us", "UTC"),
-    "score": pl.Float64, "redlines": pl.List(pl.String), "reason": pl.String, "pi": pl.Float64,
+    "score": pl.Float64, "redlines": pl.List(pl.String), "reason": pl.String, "pi": pl.Float64, "read": pl.Boolean,
 }
 
 
@@ -56,20 +56,39 @@ class Result:
 
 
 def results(bench: Workbench, actor: Actor, *, scope: Scope, limit: int = 500) -> pl.DataFrame:
-    """The inspections of a scope, newest first, with the columns of `LIST_SCHEMA`. An agent must name themselves."""
+    """The inspections of a scope, newest first, with the columns of `LIST_SCHEMA` (`read`: acknowledged by the agent). An
+    agent must name themselves."""
     if len(scope.agents) == 1:
         require_own(actor, scope.agents[0])
     else:
         require(actor, Right.VIEW_RESULTS)
     with Reader(bench) as reader:
         names = dict(names_of(reader))
-        return (
+        found = (
             reader.rows(scope)
             .with_columns(score=pl.col("total") / 100, name=pl.col("agent_id").replace(names))
-            .select(*LIST_SCHEMA)
             .sort("occurred_at", "sample_id", descending=True)
             .head(limit)
             .collect()
+        )
+        seen = select(Acknowledgement.verdict_id).where(Acknowledgement.verdict_id.in_(found["verdict_id"].to_list()))
+        read = list(reader.session.scalars(seen))
+        return found.with_columns(read=pl.col("verdict_id").is_in(read)).select(*LIST_SCHEMA)
+
+
+def next_unread(bench: Workbench, actor: Actor) -> int | None:
+    """The oldest current result of their own that `actor` has not acknowledged yet."""
+    require(actor, Right.ANSWER)
+    with bench.db.read() as session:
+        return session.scalar(
+            select(Verdict.id)
+            .join(Sample, Sample.id == Verdict.sample_id)
+            .where(
+                Verdict.agent_id == actor.agent_id, Verdict.is_current, Verdict.kind != "withdrawn",
+                ~exists().where(Acknowledgement.verdict_id == Verdict.id),
+            )
+            .order_by(Sample.occurred_at, Verdict.id)
+            .limit(1)
         )
 
 

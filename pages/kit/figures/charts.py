@@ -5,16 +5,20 @@ Points resting on few reviews are hollow. Every hover says value, interval and c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import date
 
 import plotly.graph_objects as go
 import polars as pl
 
 from pages.kit.figures.template import DASHES, SYMBOLS, Look
 from pages.kit.widgets import score_text
+from qa.i18n import Translator
 from qa.reports import SMALL_N, Metric, Trend
 
 MAX_SERIES = 8
+_DAY = {"zh_CN": {"week": "M月d日", "month": "yyyy年M月"}, "en": {"week": "d MMM", "month": "MMM yyyy"}}
+"""How an axis writes the first day of a week and a month."""
 
 
 def scaled(metric: Metric) -> float:
@@ -22,19 +26,18 @@ def scaled(metric: Metric) -> float:
     return 100.0 if metric.unit == "rate" else 1.0
 
 
-def hover(look: Look, row: Mapping[str, object], metric: Metric) -> str:
-    """`86.4 [82.1, 89.9] n = 12`, or the count alone where no value may be given."""
-    factor, t = scaled(metric), look.t
-    value, low, high = (None if row[k] is None else float(str(row[k])) * factor for k in ("value", "low", "high"))
-    n = int(str(row["n"]))
-    if value is None:
-        return t("{found} of {n} with a red line", found=row["found"], n=n)
-    return score_text(t, value, low, high, n) + (" %" if metric.unit in ("rate", "percent") else "")
+def metric_text(t: Translator, metric: Metric, value: float | None, low: float | None, high: float | None, n: int) -> str:
+    """A figure of a metric in the unit it is shown in: `86.4 [82.1, 89.9] n = 12`, `2.1% [0.9%, 4.6%] n = 166`."""
+    factor = scaled(metric)
+    shown = [None if x is None else x * factor for x in (value, low, high)]
+    return score_text(t, shown[0], shown[1], shown[2], n, metric.digits, "%" if metric.unit in ("rate", "percent") else "")
 
 
-def trend(look: Look, data: Trend, groups: Sequence[str], title: str, signals: pl.DataFrame | None = None) -> go.Figure:
+def trend(
+    look: Look, data: Trend, groups: Sequence[str], title: str, signals: pl.DataFrame | None = None, *, height: int = 400
+) -> go.Figure:
     """Points with whiskers by week or month, one series for each of `groups` (at most eight)."""
-    figure = look.figure(420)
+    figure = look.figure(height)
     factor = scaled(data.metric)
     shift = {"week": 0.5, "month": 2.0}[data.bucket]
     shown = list(groups)[:MAX_SERIES]
@@ -48,7 +51,7 @@ def trend(look: Look, data: Trend, groups: Sequence[str], title: str, signals: p
         figure.add_trace(
             go.Scatter(
                 x=(rows["period"].cast(pl.Datetime) + rows.select(offset).to_series()).to_list(), y=values.to_list(),
-                name=rows["name"][0] or look.t("Everybody"), mode="lines+markers",
+                name=plain(rows["name"][0]) or (look.t("Everybody") if data.by == "all" else look.t("none given")), mode="lines+markers",
                 line={"color": colour, "width": 1.6, "dash": DASHES[k]},
                 marker={
                     "symbol": [SYMBOLS[k] + ("-open" if n < SMALL_N else "") for n in rows["n"]], "size": 8, "color": colour,
@@ -58,9 +61,11 @@ def trend(look: Look, data: Trend, groups: Sequence[str], title: str, signals: p
                     "type": "data", "symmetric": False, "array": ((rows["high"] * factor) - values).fill_null(0).to_list(),
                     "arrayminus": (values - rows["low"] * factor).fill_null(0).to_list(), "thickness": 1.1, "width": 3, "color": colour,
                 },
-                text=[hover(look, row, data.metric) for row in rows.iter_rows(named=True)],
-                customdata=[[group, str(day)] for day in rows["period"]],
-                hovertemplate="%{fullData.name}<br>%{text}<extra></extra>",
+                text=[
+                    metric_text(look.t, data.metric, row["value"], row["low"], row["high"], row["n"]) for row in rows.iter_rows(named=True)
+                ],
+                customdata=[[group, str(day), axis_day(look, day, data.bucket)] for day in rows["period"]],
+                hovertemplate="%{fullData.name} · %{customdata[2]}<br>%{text}<extra></extra>",
             )
         )
     _dated(figure, look, data)
@@ -68,18 +73,23 @@ def trend(look: Look, data: Trend, groups: Sequence[str], title: str, signals: p
         _signalled(figure, look, signals.filter(pl.col("group").is_in(shown)), factor)
     figure.update_yaxes(title_text=title)
     days = data.frame["period"].unique().sort().to_list()
-    figure.update_xaxes(
-        type="date", tickformat="%m-%d" if data.bucket == "week" else "%Y-%m", tickvals=[str(day) for day in days[:: 1 + len(days) // 16]]
-    )
+    marked = days[:: 1 + len(days) // 12]
+    figure.update_xaxes(type="date", tickvals=[str(day) for day in marked], ticktext=[axis_day(look, day, data.bucket) for day in marked])
     figure.update_layout(showlegend=len(shown) > 1, hovermode="closest", clickmode="event+select")
     return figure
+
+
+def axis_day(look: Look, day: date, bucket: str) -> str:
+    """The first day of a period as the axis writes it: 9月21日, 21 Sep."""
+    return look.t.day(day, _DAY[look.t.language][bucket])
 
 
 def _dated(figure: go.Figure, look: Look, data: Trend) -> None:
     for measure in data.measures:
         figure.add_vline(x=str(measure.on_day), line={"color": look.colours.MUTED, "width": 1, "dash": "dot"})
         figure.add_annotation(
-            x=str(measure.on_day), y=1, yref="paper", yanchor="bottom", text=plain(measure.name), showarrow=False,
+            x=str(measure.on_day), y=1, yref="paper", yanchor="bottom", showarrow=False,
+            text=plain(measure.name) + (f" · {plain(measure.team)}" if measure.team and data.by in ("all", "team") else ""),
             font={"color": look.colours.MUTED, "size": 11},
         )
 
@@ -95,14 +105,16 @@ def _signalled(figure: go.Figure, look: Look, signals: pl.DataFrame, factor: flo
     )
 
 
-def dots(look: Look, rows: pl.DataFrame, title: str, *, middle: tuple[float, float, float] | None = None, colours: Sequence[str] | None = None) -> go.Figure:
-    """One dot with whiskers a row (label, value, low, high, n), in the order given; `middle` is a band to compare with."""
-    figure = look.figure(max(160, 60 + 22 * rows.height))
+def dots(look: Look, rows: pl.DataFrame, title: str, *, middle: tuple[float, float, float] | None = None) -> go.Figure:
+    """One dot with whiskers a row (label, value, low, high, n and perhaps colour), in the order given; `middle` is a band
+    to compare with."""
+    rows = rows.filter(pl.col("value").is_not_null())
+    figure = look.figure(max(150, 64 + 22 * rows.height))
     if middle is not None:
         figure.add_vrect(x0=middle[1], x1=middle[2], fillcolor=look.colours.LINE, opacity=0.45, line_width=0, layer="below")
         figure.add_vline(x=middle[0], line={"color": look.colours.MUTED, "width": 1, "dash": "dot"})
     values = rows["value"]
-    paint = list(colours) if colours else [look.colours.INDIGO] * rows.height
+    paint = rows["colour"].to_list() if "colour" in rows.columns else [look.colours.INDIGO] * rows.height
     labels = [plain(label) for label in rows["label"]]
     for k in range(rows.height):  # whiskers take their dot's colour, which Plotly allows only per trace
         figure.add_trace(
@@ -116,7 +128,7 @@ def dots(look: Look, rows: pl.DataFrame, title: str, *, middle: tuple[float, flo
                 hovertemplate=f"{labels[k]}<br>{score_text(look.t, values[k], rows['low'][k], rows['high'][k], rows['n'][k])}<extra></extra>",
             )
         )
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    figure.update_yaxes(range=[rows.height - 0.4, -0.6], type="category", showgrid=False)
     figure.update_xaxes(title_text=title)
     return figure
 
@@ -129,7 +141,7 @@ def heat(look: Look, rows: pl.DataFrame, columns: Sequence[tuple[str, str]], tit
     for person in people:
         found = [cells.get((person, key)) for key, _ in columns]
         z.append([None if cell is None else cell["value"] for cell in found])
-        text.append(["" if c is None else score_text(look.t, c["value"], c["low"], c["high"], c["n"]) for c in found])
+        text.append(["" if c is None else score_text(look.t, c["value"], c["low"], c["high"], c["n"], 2) for c in found])
     figure = look.figure(140 + 22 * len(people))
     figure.add_trace(
         go.Heatmap(
@@ -148,21 +160,28 @@ def heat(look: Look, rows: pl.DataFrame, columns: Sequence[tuple[str, str]], tit
 
 
 def pareto(look: Look, rows: pl.DataFrame, title: str) -> go.Figure:
-    """Bars of mean points lost per review (label, value, low, high, n, red), most costly first, with whiskers."""
-    figure = look.figure(max(180, 70 + 26 * rows.height))
-    colours = [look.colours.VERMILION if red else look.colours.INDIGO for red in rows["red"]]
+    """Bars of mean points lost per review (label, value, low, high, n, share, occurrences, red, and perhaps `ours`: whether
+    they count against the agent), most costly first, with whiskers."""
+    rows = rows.filter(pl.col("value").is_not_null())
+    figure = look.figure(max(150, 64 + 24 * rows.height))
+    ours = rows["ours"] if "ours" in rows.columns else pl.repeat(True, rows.height, eager=True)
+    colours = [look.colours.VERMILION if red else look.colours.INDIGO if own else look.colours.MUTED for red, own in zip(rows["red"], ours, strict=True)]
+    text = [
+        look.t("{score} · {share} of these points · found {count}×", score=score_text(look.t, r["value"], r["low"], r["high"], r["n"], 2), share=look.t.percent(r["share"], 0), count=look.t.number(r["occurrences"]))
+        for r in rows.iter_rows(named=True)
+    ]
     figure.add_trace(
         go.Bar(
-            x=rows["value"].to_list(), y=[plain(label) for label in rows["label"]], orientation="h", marker={"color": colours},
+            x=rows["value"].to_list(), y=[plain(label) for label in rows["label"]], orientation="h",
+            marker={"color": colours, "opacity": 0.72},
             error_x={
                 "type": "data", "symmetric": False, "array": (rows["high"] - rows["value"]).fill_null(0).to_list(),
-                "arrayminus": (rows["value"] - rows["low"]).fill_null(0).to_list(), "thickness": 1, "width": 3, "color": look.colours.MUTED,
+                "arrayminus": (rows["value"] - rows["low"]).fill_null(0).to_list(), "thickness": 1.2, "width": 3, "color": look.colours.INK,
             },
-            customdata=[[f"{share * 100:.0f} %", count] for share, count in zip(rows["share"], rows["occurrences"], strict=True)],
-            hovertemplate="%{y}<br>%{x:.2f} · %{customdata[0]} · %{customdata[1]}×<extra></extra>",
+            text=text, textposition="none", hovertemplate="%{y}<br>%{text}<extra></extra>",
         )
-    )
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    )  # fmt: skip
+    figure.update_yaxes(range=[rows.height - 0.4, -0.6], type="category", showgrid=False)
     figure.update_xaxes(title_text=title, rangemode="tozero")
     figure.update_layout(bargap=0.35, showlegend=False)
     return figure

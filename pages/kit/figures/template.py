@@ -5,6 +5,7 @@ Vermilion appears only where a figure shows red lines.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -53,10 +54,10 @@ def look(page: Page) -> Look:
     return Look(colours, _SERIES_DARK if colours is DARK else _SERIES_LIGHT, page.t)
 
 
-def show(page: Page, figure: go.Figure, *, key: str, name: str, alt: str, selectable: bool = False) -> list[dict[str, object]]:
+def show(page: Page, figure: go.Figure, *, key: str, name: str, alt: str, on_point: Callable[[list[object]], None] | None = None) -> None:
     """Draw `figure` with a button that saves it as an image (SVG or PNG by the page's choice).
 
-    Returns the points the reader has selected when `selectable`.
+    `on_point` is called with the custom data of a point the reader clicks.
     """
     form = st.session_state.get("image", "svg")
     config = {
@@ -64,10 +65,13 @@ def show(page: Page, figure: go.Figure, *, key: str, name: str, alt: str, select
         "modeBarButtonsToRemove": ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"],
         "toImageButtonOptions": {"format": form, "filename": f"spotcheck-{name}", "scale": 3 if form == "png" else 1},
     }
-    if not selectable:
+    if on_point is None:
         st.plotly_chart(figure, width="stretch", theme=None, key=key, config=config, alt=alt)
-        return []
-    state = st.plotly_chart(
-        figure, width="stretch", theme=None, key=key, config=config, alt=alt, on_select="rerun", selection_mode="points"
-    )
-    return [dict(point) for point in state["selection"]["points"]]
+        return
+
+    def clicked() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        if points and isinstance(data := points[0].get("customdata"), list | tuple):
+            on_point(list(data))
+
+    st.plotly_chart(figure, width="stretch", theme=None, key=key, config=config, alt=alt, on_select=clicked, selection_mode="points")

@@ -11,18 +11,17 @@ import polars as pl
 import streamlit as st
 
 from pages.kit import figures, nav
-from pages.kit.choices import pick
+from pages.kit.choices import number_in_address, pick
 from pages.kit.desk import TranscriptView, transcript
-from pages.kit.figures.charts import hover
 from pages.kit.guard import Page
 from pages.kit.results import filters, printing
 from pages.kit.results.lines import lines_table, proofs
 from pages.kit.results.trends import result_list
 from pages.kit.widgets import empty, escape, heading, plain_text, score_text, showing_errors
-from qa import reports, verdicts
+from qa import appeals, reports, verdicts, violations
 from qa.lifecycle import STATE_NAMES, State
 from qa.policy import Right, Role
-from qa.reports import AgentReport, Result
+from qa.reports import OWNERS, AgentReport, LedgerEntry, Result
 
 
 def show(page: Page) -> None:
@@ -34,21 +33,17 @@ def show(page: Page) -> None:
     if not people:
         empty(_("No agent to show"), _("Import the roster, or ask an admin to join your account to your name on it."))
         return
-    verdict = st.query_params.get("verdict", "")
     names = {person.agent_id: f"{person.name} · {person.team}" if person.team else person.name for person in people}
-    row = st.columns([4, 3, 2, 3])
-    if page.actor.may(Right.VIEW_RESULTS):
-        agent_id = pick(row[0], _("Agent"), "agent", list(names), names.__getitem__)
-    else:
-        row = [st.empty(), *row]  # an agent has nobody to choose
-        agent_id = people[0].agent_id
+    everybody = page.actor.may(Right.VIEW_RESULTS)
+    row = list(st.columns([8, 5, 4, 4, 4]))
+    agent_id = pick(row.pop(0), _("Agent"), "agent", list(names), names.__getitem__) if everybody else people[0].agent_id
     if not agent_id:
         return
     about = reports.own_overview(page.bench, page.actor, agent_id)
-    scope = filters.scope(page, about, people=False, row=row[1:])
-    if verdict.isdecimal() and len(verdict) < 12:
+    scope = filters.scope(page, about, row, people=False)
+    if (verdict := number_in_address("verdict")) is not None:
         with showing_errors(page):
-            _result(page, reports.result(page.bench, page.actor, int(verdict), _.language))
+            _result(page, reports.result(page.bench, page.actor, verdict, _.language))
     with showing_errors(page):
         report = reports.agent_report(page.bench, page.actor, agent_id=agent_id, scope=scope)
         _report(page, report, filters.describe(_, report.scope, about))
@@ -60,18 +55,14 @@ def _report(page: Page, report: AgentReport, period: str) -> None:
         empty(_("No results in this period"), _("Choose a longer period, or wait for the next draw."))
         return
     _headline(page, report, period)
-    filters.basis(page, report.adjustment, predicted=report.predicted)
     left, right = st.columns([5, 4], gap="large")
     with left:
         _trend(page, report)
         _results(page, report)
+        _ledger(page, report)
     with right:
         _parts(page, report)
         _losses(page, report)
-    left, right = st.columns([5, 4], gap="large")
-    with left:
-        _ledger(page, report)
-    with right:
         _replies(page, report)
         _cases(page, report)
     printing.offer(page, printing.agent_sheet(page, report, period), f"agent-{report.person.agent_id}")
@@ -80,7 +71,7 @@ def _report(page: Page, report: AgentReport, period: str) -> None:
 def _headline(page: Page, report: AgentReport, period: str) -> None:
     _ = page.t
     score, team = report.score, report.team
-    facts = [period]
+    facts = [period, filters.method_names(_).get(score.method, "") if score.known else _(filters.NO_FIGURE.get(score.reason, ""))]
     if score.units:
         facts.append(_("{n} of {units} conversations reviewed", n=score.n, units=_.number(score.units)))
     facts.append(_("team {score}", score=score_text(_, team.value, team.low, team.high, team.n)))
@@ -89,20 +80,18 @@ def _headline(page: Page, report: AgentReport, period: str) -> None:
         notes.append(_("Best guess {value}: the score drawn towards the team as far as its uncertainty asks. For orientation, not for decisions.", value=_.number(report.best_guess, 1)))
     if report.more:
         notes.append(_("{n} more inspections would halve the interval.", n=_.number(report.more)))
-    if report.pending:
-        notes.append(_("{n} drawn samples are not scored yet: this is an estimate in progress.", n=report.pending))
-    small = "".join(f"<p>{html.escape(text)}</p>" for text in (" · ".join(facts), " ".join(notes)) if text)
+    small = "".join(f"<p>{html.escape(text)}</p>" for text in (" · ".join(filter(None, facts)), " ".join(notes)) if text)
     st.html(
         f'<div class="sc-score"><b>{html.escape(report.person.name)}</b>'
         f"<strong>{html.escape(score_text(_, score.value, score.low, score.high, score.n))}</strong>{small}</div>"
     )
+    filters.basis(page, report.adjustment, predicted=report.predicted, pending=report.pending)
 
 
 def _trend(page: Page, report: AgentReport) -> None:
     _ = page.t
     st.markdown(f"**{_('Over time')}**")
-    chart = figures.trend(figures.look(page), report.trend, [report.person.agent_id], _("points"))
-    chart.update_layout(height=280)
+    chart = figures.trend(figures.look(page), report.trend, [report.person.agent_id], _("points"), height=270)
     figures.show(page, chart, key="agent_trend", name="agent-trend", alt=_("Score over time"))
 
 
@@ -121,12 +110,18 @@ def _parts(page: Page, report: AgentReport) -> None:
 def _losses(page: Page, report: AgentReport) -> None:
     _ = page.t
     st.markdown(f"**{_('What cost the points')}**")
-    frame = report.losses.frame.head(8)
-    if frame.is_empty():
+    own, other = report.losses.frame.head(8), report.elsewhere.frame.head(4)
+    if own.is_empty() and other.is_empty():
         st.caption(_("Nothing: no points were lost in the reviewed conversations."))
         return
-    chart = figures.pareto(figures.look(page), labelled(page, frame), _("points lost per review"))
+    frame = pl.concat([own.with_columns(ours=pl.lit(True)), other.with_columns(ours=pl.lit(False))])
+    named = labelled(page, frame).with_columns(
+        label=pl.when("ours").then("label").otherwise(pl.col("label") + " · " + pl.col("owner").replace_strict({k: _(v) for k, v in OWNERS.items()}, default=pl.col("owner")))
+    )
+    chart = figures.pareto(figures.look(page), named, _("points lost per review"))
     figures.show(page, chart, key="agent_losses", name="agent-losses", alt=_("What cost the points"))
+    if other.height:
+        st.caption(_("Grey: owned by policy, warehouse, system or the customer. It does not count against the agent."))
 
 
 def labelled(page: Page, frame: pl.DataFrame) -> pl.DataFrame:
@@ -154,19 +149,42 @@ def _ledger(page: Page, report: AgentReport) -> None:
     if not report.ledger:
         st.caption(_("None in this period."))
         return
-    st.dataframe(
+    mine = page.actor.may(Right.ANSWER) and page.actor.agent_id == report.person.agent_id
+    event = st.dataframe(
         {
             _("When"): [page.t.when(e.occurred_at) for e in report.ledger],
             _("Red line"): [f"{e.rule_id} {e.rule.pick(_.language)}" for e in report.ledger],
             _("State"): [_(STATE_NAMES[State(e.state)]) for e in report.ledger],
         },
         hide_index=True, width="stretch", key="agent_ledger", height="content" if len(report.ledger) < 9 else 320,
+        on_select="rerun", selection_mode="single-row",
     )
     st.caption(_("Case files from screening and inspection; a verified red line is a fact, not an estimate."))
-    if page.actor.may(Right.ANSWER):
-        for entry in report.ledger:
-            if entry.state == State.UPHELD:
-                nav.link(page, "appeals.py", _("Object to {rule} of {when}", rule=entry.rule_id, when=page.t.when(entry.occurred_at)), violation=str(entry.violation_id))
+    picked = event["selection"]["rows"]
+    if mine and picked and picked[0] < len(report.ledger):
+        _answer(page, report.ledger[picked[0]])
+    elif mine and any(e.state == State.UPHELD for e in report.ledger):
+        st.caption(_("Choose a red line to read the ruling and to answer it."))
+
+
+def _answer(page: Page, entry: LedgerEntry) -> None:
+    """The ruling on a red line of one's own, and what can still be done about it."""
+    _ = page.t
+    with showing_errors(page):
+        ruling = appeals.ruling_on(page.bench, page.actor, violation_id=entry.violation_id)
+        for quote in ruling.quotes:
+            plain_text(f"“{quote}”")
+        if ruling.reason:
+            plain_text(_("Reason of the ruling: {reason}", reason=ruling.reason))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if entry.state == State.UPHELD and st.button(_("I accept this ruling"), key="accept_ruling"):
+                violations.acknowledge(page.bench, page.actor, now=page.now, violation_id=entry.violation_id, seen=State.UPHELD)
+                st.rerun()
+            if entry.appeal_until is not None and page.now <= entry.appeal_until:
+                text = _("Read the conversation and object, until {until}", until=page.t.when(entry.appeal_until))
+                nav.link(page, "appeals.py", text, violation=str(entry.violation_id))
+            elif entry.appeal_until is not None:
+                st.caption(_("The time to object ended on {until}.", until=page.t.when(entry.appeal_until)))
 
 
 def _replies(page: Page, report: AgentReport) -> None:
@@ -179,7 +197,7 @@ def _replies(page: Page, report: AgentReport) -> None:
     first, gap = st.columns(2)
     first.metric(_("First reply, median"), _seconds(page, r.first_reply), help=_("Team: {value}", value=_seconds(page, r.team_first_reply)))
     gap.metric(_("Answered in time"), "–" if r.in_time is None else _.percent(r.in_time), help=_("Team: {value}", value="–" if r.team_in_time is None else _.percent(r.team_in_time)))
-    st.caption(escape(_("All {n} conversations of the period; {unanswered} questions were left unanswered.", n=_.number(r.conversations), unanswered=_.number(r.unanswered))))
+    st.caption(escape(_("All {n} conversations of the period, by each platform's definition; {unanswered} questions were left unanswered.", n=_.number(r.conversations), unanswered=_.number(r.unanswered))))
 
 
 def _seconds(page: Page, value: float | None) -> str:
@@ -229,16 +247,16 @@ def _answers(page: Page, result: Result) -> None:
         if own and not result.acknowledged_at and st.button(_("I have read this"), key="acknowledge", type="primary"):
             verdicts.acknowledge(page.bench, page.actor, now=page.now, verdict_id=result.verdict_id)
             st.rerun()
+        following = reports.next_unread(page.bench, page.actor) if own and result.acknowledged_at else None
+        if following is not None and st.button(_("Next unread result"), key="next_unread", type="primary"):
+            st.query_params["verdict"] = str(following)
+            st.rerun()
         if st.button(_("Hide"), key="close_result"):
             del st.query_params["verdict"]
             st.rerun()
-        if own:
-            nav.link(page, "appeals.py", _("Object to this result"), verdict=str(result.verdict_id))
+        if own and page.now <= result.appeal_until:
+            nav.link(page, "appeals.py", _("Object to this result, until {until}", until=page.t.when(result.appeal_until)), verdict=str(result.verdict_id))
+        elif own:
+            st.caption(_("The time to object ended on {until}.", until=page.t.when(result.appeal_until)))
         elif page.actor.may(Right.PROPOSE_CASE):
             nav.link(page, "cases.py", _("Propose as a case"), sample=str(result.sample_id))
-
-
-def hover_text(page: Page, report: AgentReport) -> list[str]:
-    """The trend as sentences, for the printed sheet."""
-    look = figures.look(page)
-    return [f"{page.t.day(r['period'])}  {hover(look, r, report.trend.metric)}" for r in report.trend.frame.iter_rows(named=True)]

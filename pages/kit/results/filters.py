@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
@@ -27,6 +28,12 @@ METHODS: Mapping[str, str] = {
     "korn_graubard": N_("Korn–Graubard"), "hajek": N_("weighted mean"), "difference": N_("difference estimator"),
     "none": N_("no interval"),
 }
+NO_FIGURE: Mapping[str, str] = {
+    "agent_rate": N_("count only: no rate for one agent"), "only_targeted": N_("only risky picks: no mean"),
+    "only_in_pool": N_("only found in risky picks: no interval"),
+    "one_review": N_("one review: no interval"), "no_spread": N_("all equal: no interval"), "no_reviews": N_("nothing reviewed"),
+}
+"""Why a cell has no figure, or no interval."""
 REFUSALS: Mapping[str, str] = {
     "few_inspectors": N_("at least two inspectors with a few inspections each are needed."),
     "not_connected": N_("these inspectors share no agents, even indirectly, so they cannot be compared. Rotate assignments."),
@@ -37,7 +44,8 @@ REFUSALS: Mapping[str, str] = {
 COLUMNS: Mapping[str, str] = {
     "name": N_("Name"), "group": N_("Group"), "period": N_("Period"), "n": N_("n"), "found": N_("Red lines"),
     "value": N_("Value"), "low": N_("Low"), "high": N_("High"), "method": N_("Method"), "agent_id": N_("Agent id"),
-    "team": N_("Team"), "statement": N_("Statement"),
+    "team": N_("Team"), "statement": N_("Statement"), "criterion": N_("Criterion"), "occurrences": N_("Times"), "label": N_("Criterion"),
+    "share": N_("Share"), "cumulative": N_("Cumulative"), "owner": N_("Owner"), "root_cause": N_("Root cause"), "reason": N_("Remark"),
 }
 
 
@@ -57,30 +65,31 @@ def unit_name(t: Translator, metric: Metric) -> str:
     return t(names_[metric.unit])
 
 
-def scope(page: Page, about: Overview, *, people: bool = True, row: Sequence[DeltaGenerator] = ()) -> Scope:
-    """The filters; returns what was chosen. Without `people` only period and source, in the first two places of `row`."""
+def scope(page: Page, about: Overview, row: Sequence[DeltaGenerator], *, people: bool = True) -> Scope:
+    """Period and source in the first two places of `row`, the rarer filters behind a button in the third. Without `people`
+    there are none by team, shop and channel."""
     _ = page.t
-    columns = row or st.columns([3, 2, 3, 3, 3])
-    span = pick(columns[0], _("Period"), "span", list(SPANS), lambda s: _(SPANS[s]), default="8w")
-    source = pick(columns[1], _("Source"), "source", list(SOURCES), lambda s: _(SOURCES[s]))
+    span = pick(row[0], _("Period"), "span", list(SPANS), lambda s: _(SPANS[s]), default="8w")
+    source = pick(row[1], _("Source"), "source", list(SOURCES), lambda s: _(SOURCES[s]))
     first, last = _days(page, about, span)
-    if not people:
-        return Scope(first, last, source, adjusted=_adjusted(page))
-    chosen = [
-        place.multiselect(_(label), values, key=key, bind="query-params", placeholder=_("All"))
-        for place, label, values, key in (
-            (columns[2], N_("Team"), about.teams, "team"), (columns[3], N_("Shop"), about.shops, "shop"),
-            (columns[4], N_("Channel"), about.channels, "channel"),
-        )
-    ]
-    return Scope(first, last, source, *(tuple(values) for values in chosen), adjusted=_adjusted(page))
+    if not page.actor.may(Right.VIEW_RESULTS):
+        return Scope(first, last, source)
+    offered = ((N_("Team"), about.teams, "team"), (N_("Shop"), about.shops, "shop"), (N_("Channel"), about.channels, "channel"))
+    used = sum(bool(st.query_params.get(name)) for name in ("team", "shop", "channel", "adjusted"))
+    with row[2], st.container(key="more_filters"):
+        st.html(f'<span class="sc-label">{html.escape(_("Filter"))}</span>')
+        with st.popover(_("{count} chosen", count=used) if used else _("All"), key="filters", width="stretch"):
+            chosen = [
+                tuple(st.multiselect(_(label), values, key=key, bind="query-params", placeholder=_("All")))
+                for label, values, key in offered if people
+            ] or [(), (), ()]
+            adjusted = _adjusted(page)
+    return Scope(first, last, source, *chosen, adjusted=adjusted)
 
 
 def _adjusted(page: Page) -> bool:
-    """The wish for scores corrected for severity, for readers of everybody's results."""
+    """The wish for scores corrected for severity."""
     _ = page.t
-    if not page.actor.may(Right.VIEW_RESULTS):
-        return False
     return st.checkbox(
         _("Correct for inspectors' severity"), key="adjusted", bind="query-params",
         help=_("Each score less its inspector's severity of the last quarter; intervals grow by what is not known of it. Rotating inspectors is better."),
@@ -93,10 +102,19 @@ def method_names(t: Translator) -> dict[str, str]:
     return plain | {f"{key}+severity": t("{method}, severity corrected", method=name) for key, name in plain.items()}
 
 
-def basis(page: Page, adjustment: Adjustment | None, *, predicted: bool) -> None:
-    """Say what stands behind the figures: predictions, correction for severity, or why that was refused."""
+def said_methods(t: Translator) -> pl.Expr:
+    """How each figure of a table with `method` and `reason` came about, or why there is none, in words."""
+    found = pl.col("method").replace_strict(method_names(t), default=pl.col("method"))
+    why = pl.col("reason").replace_strict({key: t(text) for key, text in NO_FIGURE.items()}, default=found)
+    return pl.when(pl.col("method") == "none").then(why).otherwise(found)
+
+
+def basis(page: Page, adjustment: Adjustment | None, *, predicted: bool, before: Sequence[str] = (), pending: int = 0) -> None:
+    """Say what stands behind the figures: scope (`before`), predictions, correction for severity, or why that was refused."""
     _ = page.t
-    said = []
+    said = list(before)
+    if pending:
+        said.append(_("{n} drawn samples are not scored yet: this is an estimate in progress.", n=_.number(pending)))
     if predicted:
         said.append(_("Difference estimator where whole draws were predicted: predictions of all conversations, corrected by the reviewed ones."))
     if adjustment is not None and adjustment.done:
@@ -128,8 +146,9 @@ def describe(t: Translator, chosen: Scope, about: Overview) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def downloads(page: Page, what: str, frame: pl.DataFrame, notes: Sequence[str], *, key: str) -> None:
-    """CSV, XLSX and JSONL of `frame`; made when asked for. Nothing for people without the right to export."""
+def downloads(page: Page, what: str, frame: pl.DataFrame, notes: Sequence[str], *, key: str, image: bool = True) -> None:
+    """CSV, XLSX and JSONL of `frame`; made when asked for, with the form of the chart's `image` button beside them. Nothing
+    for people without the right to export."""
     if not page.actor.may(Right.EXPORT):
         return
     _ = page.t
@@ -141,7 +160,8 @@ def downloads(page: Page, what: str, frame: pl.DataFrame, notes: Sequence[str], 
                 title, _maker(page, what, form, frame, notes, labels), f"spotcheck-{what}.{form}", exporting.FORMATS[form],
                 key=f"{key}_{form}", on_click="ignore", width="stretch",
             )
-        st.segmented_control(_("Image button saves as"), ["svg", "png"], key="image", default="svg", format_func=str.upper)
+        if image:
+            st.segmented_control(_("Image button saves as"), ["svg", "png"], key="image", default="svg", format_func=str.upper)
 
 
 def _maker(page: Page, what: str, form: str, frame: pl.DataFrame, notes: Sequence[str], labels: Mapping[str, str]):  # type: ignore[no-untyped-def]

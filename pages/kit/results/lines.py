@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.kit.guard import Page
-from pages.kit.theme import palette
 from scoring.explain import Explanation
 
 CSS = """<style>
@@ -17,7 +16,7 @@ CSS = """<style>
 .sc-lines td:last-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .sc-lines small { display: block; opacity: .75; white-space: pre-wrap; overflow-wrap: anywhere; }
 .sc-lines tr.sum td { font-weight: 600; border-bottom: 0; }
-.sc-lines tr.redline td { color: VERMILION; }
+.sc-lines tr.redline td { color: var(--sc-vermilion); }
 .sc-lines tr.free td { opacity: .75; }
 .sc-lines tr.free td:last-child { white-space: normal; }
 </style>"""
@@ -28,7 +27,7 @@ def lines_table(page: Page, lines: Sequence[Explanation], total: int) -> None:
     _ = page.t
     rows = "".join(_line(page, line) for line in lines)
     last = f'<tr class="sum"><td>{html.escape(_("Total"))}</td><td></td><td>{html.escape(_.points(total))}</td></tr>'
-    st.html(f'<table class="sc-lines"><tbody>{rows}{last}</tbody></table>{CSS.replace("VERMILION", palette().VERMILION)}')
+    st.html(f'<table class="sc-lines"><tbody>{rows}{last}</tbody></table>{CSS}')
 
 
 def proofs(lines: Sequence[Explanation]) -> dict[int, str]:

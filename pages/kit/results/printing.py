@@ -14,16 +14,21 @@ from pages.kit.theme import FONT, LIGHT
 from pages.kit.widgets import score_text
 from qa import reports
 from qa.policy import Right
-from qa.reports import AgentReport, Ranking
+from qa.reports import OWNERS, AgentReport, Ranking
 
 _STYLE = f"""
-@page {{ size: A4; margin: 16mm; }}
-body {{ font: 13px/1.6 {FONT.replace('"', "'")}; color: {LIGHT.INK}; background: #fff; max-width: 178mm; margin: 0 auto; font-variant-numeric: tabular-nums; }}
-h1 {{ font-size: 20px; margin: 0 0 2px; }} h2 {{ font-size: 14px; margin: 16px 0 4px; }} p {{ margin: 2px 0; }}
-.muted {{ color: {LIGHT.MUTED}; }} .red {{ color: {LIGHT.VERMILION}; }} .score {{ font-size: 17px; font-weight: 600; }}
-table {{ border-collapse: collapse; width: 100%; }} td, th {{ text-align: left; padding: 3px 8px 3px 0; border-bottom: 1px solid {LIGHT.LINE}; font-weight: 400; }}
-th {{ color: {LIGHT.MUTED}; }} td.num, th.num {{ text-align: right; white-space: nowrap; }}
+@page {{ size: A4; margin: 12mm 14mm; }}
+body {{ font: 11.5px/1.45 {FONT.replace('"', "'")}; color: {LIGHT.INK}; background: #fff; max-width: 182mm; margin: 0 auto; font-variant-numeric: tabular-nums; }}
+h1 {{ font-size: 19px; margin: 0; }} h2 {{ font-size: 13px; margin: 11px 0 2px; }} p {{ margin: 1px 0; }}
+.muted {{ color: {LIGHT.MUTED}; }} .red {{ color: {LIGHT.VERMILION}; }} .score {{ font-size: 16px; font-weight: 600; }}
+.half {{ display: grid; grid-template-columns: 1fr 1fr; gap: 0 9mm; align-items: start; }}
+table {{ border-collapse: collapse; width: 100%; break-inside: auto; }} tr {{ break-inside: avoid; }}
+td, th {{ text-align: left; padding: 2px 6px 2px 0; border-bottom: 1px solid {LIGHT.LINE}; font-weight: 400; }}
+th {{ color: {LIGHT.MUTED}; }} td.num, th.num {{ text-align: right; padding: 2px 0 2px 6px; white-space: nowrap; }}
+.many {{ font-size: 10px; line-height: 1.3; }} .many td, .many th {{ padding-top: 1px; padding-bottom: 1px; }}
 """
+_TWO_COLUMNS_FROM = 24
+"""So many agents are printed in two columns: a team of 80 fits one sheet."""
 
 
 def offer(page: Page, document: str, name: str) -> None:
@@ -38,51 +43,82 @@ def agent_sheet(page: Page, report: AgentReport, period: str) -> str:
     """The agent's page as one sheet of paper."""
     _, t = page.t, page.t
     score, team = report.score, report.team
+    facts = [period, report.person.team, filters.method_names(t).get(score.method, "")]
+    if report.pending:
+        facts.append(_("{n} drawn samples are not scored yet: this is an estimate in progress.", n=t.number(report.pending)))
+    dimensions = [
+        (filters.metric_name(t, p.metric), score_text(t, p.estimate.value, p.estimate.low, p.estimate.high, p.estimate.n)) for p in report.parts
+    ]
+    times = [
+        (t.day(r["period"]), score_text(t, r["value"], r["low"], r["high"], r["n"])) for r in report.trend.frame.tail(_MOST).iter_rows(named=True)
+    ]
+    own = _loss_rows(page, report.losses.frame.head(8))
+    other = _loss_rows(page, report.elsewhere.frame.head(4), owners=True)
+    costly = [_("Criterion"), _("points lost per review"), _("times")]
     body = [
-        f"<h1>{_e(report.person.name)}</h1>", f'<p class="muted">{_e(period)} · {_e(report.person.team)}</p>',
+        f"<h1>{_e(report.person.name)}</h1>", f'<p class="muted">{_e(" · ".join(filter(None, facts)))}</p>',
         f'<p class="score">{_e(score_text(t, score.value, score.low, score.high, score.n))}</p>',
         f'<p class="muted">{_e(_("team {score}", score=score_text(t, team.value, team.low, team.high, team.n)))}</p>',
-        f"<h2>{_e(_('Dimensions'))}</h2>",
-        table([_("Dimension"), _("% earned")], [
-            (filters.metric_name(t, p.metric), score_text(t, p.estimate.value, p.estimate.low, p.estimate.high, p.estimate.n)) for p in report.parts
-        ]),
-        f"<h2>{_e(_('What cost the points'))}</h2>",
-        table([_("Criterion"), _("points lost per review"), _("times")], _loss_rows(page, report.losses.frame.head(8))),
-        f"<h2>{_e(_('Over time'))}</h2>",
-        table([_("Period"), _("Score")], [
-            (t.day(r["period"]), score_text(t, r["value"], r["low"], r["high"], r["n"])) for r in report.trend.frame.iter_rows(named=True)
-        ]),
-        f"<h2>{_e(_('Red lines on record'))}</h2>",
-        table([_("When"), _("Red line")], [(t.when(e.occurred_at), f"{e.rule_id} {e.rule.pick(t.language)}") for e in report.ledger[:10]], red=True)
-        if report.ledger else f"<p>{_e(_('None in this period.'))}</p>",
+        "<div class=half>",
+        _section(_("Dimensions"), table([_("Dimension"), _("% earned")], dimensions)),
+        _section(_("Over time"), table([_("Period"), _("Score")], times)),
+        "</div>", _section(_("What cost the points"), table(costly, own)),
+        _section(_("Not on the agent's account"), table(costly, other)) if other else "",
+        _section(
+            _("Red lines on record"),
+            table([_("When"), _("Red line")], [(t.when(e.occurred_at), f"{e.rule_id} {e.rule.pick(t.language)}") for e in report.ledger[:8]], red=True)
+            if report.ledger else f"<p>{_e(_('None in this period.'))}</p>",
+        ),
     ]
+    if len(report.ledger) > 8:
+        body.append(f'<p class="muted">{_e(_("and {n} more", n=len(report.ledger) - 8))}</p>')
     return document(page, report.person.name, body)
 
 
+_MOST = 14
+"""So many weeks or months are printed: the newest."""
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{_e(title)}</h2>{content}</section>"
+
+
 def team_sheet(page: Page, ranking: Ranking, losses: pl.DataFrame, period: str, title: str, statements: dict[str, str]) -> str:
-    """A team (or everybody) as one sheet of paper."""
+    """A team (or everybody) as one sheet of paper; `statements` in the page's language by their codes."""
     _, t = page.t, page.t
     team = ranking.standings.team
     rows = [
-        (r["name"], r["team"] or "", score_text(t, r["value"], r["low"], r["high"], r["n"]), t(statements[r["statement"]]))
+        (r["name"], score_text(t, r["value"], r["low"], r["high"], r["n"]), statements[r["statement"]])
         for r in ranking.statements.sort("name").iter_rows(named=True)
     ]
+    heads = [_("Name"), _("Score"), _("Statement")]
+    half = -(-len(rows) // 2)
+    people = (
+        f"<div class='half many'>{table(heads, rows[:half])}{table(heads, rows[half:])}</div>" if len(rows) >= _TWO_COLUMNS_FROM else table(heads, rows)
+    )
+    why = _(
+        "Sorted by name. {unclear} of {total} agents cannot be told apart from the team; statements keep false accusations below 10% and need {least} reviews.",
+        unclear=ranking.unclear, total=len(rows), least=ranking.least,
+    )
     body = [
         f"<h1>{_e(title)}</h1>", f'<p class="muted">{_e(period)}</p>',
         f'<p class="score">{_e(score_text(t, team.value, team.low, team.high, team.n))}</p>',
-        f"<h2>{_e(_('What cost the points'))}</h2>",
-        table([_("Criterion"), _("points lost per review"), _("times")], _loss_rows(page, losses.head(8))),
-        f"<h2>{_e(_('Agents'))}</h2>", table([_("Name"), _("Team"), _("Score"), _("Statement")], rows),
+        _section(_("What cost the points"), table([_("Criterion"), _("points lost per review"), _("times")], _loss_rows(page, losses.head(8)))),
+        _section(_("Agents"), f'<p class="muted">{_e(why)}</p>' + people),
     ]
     return document(page, title, body)
 
 
-def _loss_rows(page: Page, frame: pl.DataFrame) -> list[tuple[str, str, str]]:
+def _loss_rows(page: Page, frame: pl.DataFrame, *, owners: bool = False) -> list[tuple[str, str, str]]:
     rules, criteria, t = reports.rule_names(page.bench), reports.criterion_labels(page.bench), page.t
     rows = []
     for r in frame.iter_rows(named=True):
         label = (rules if r["kind"] == "redline" else criteria).get(r["id"])
-        rows.append((label.pick(t.language) if label else r["id"], score_text(t, r["value"], r["low"], r["high"], r["n"]), str(r["occurrences"])))
+        name = label.pick(t.language) if label else r["id"]
+        rows.append((
+            f"{name} · {t(OWNERS.get(r['owner'], r['owner']))}" if owners else name,
+            score_text(t, r["value"], r["low"], r["high"], r["n"], 2), t.number(r["occurrences"]),
+        ))  # fmt: skip
     return rows
 
 
@@ -103,7 +139,7 @@ def document(page: Page, title: str, body: Sequence[str]) -> str:
     note = t("Confidential: for the person concerned and their lead.") if page.actor.may(Right.VIEW_RESULTS) else ""
     return (
         f'<!doctype html><html lang="{t.language.replace("_", "-")}"><head><meta charset="utf-8"><title>{_e(title)}</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(body)}<p class='muted' style='margin-top:18px'>{_e(foot)}<br>{_e(note)}</p></body></html>"
+        f"<style>{_STYLE}</style></head><body>{''.join(body)}<p class='muted' style='margin-top:10px'>{_e(foot)}<br>{_e(note)}</p></body></html>"
     )
 
 

@@ -11,11 +11,11 @@ from pages.kit import figures, nav
 from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.results import filters
-from pages.kit.widgets import empty, escape, heading, score_text, showing_errors
+from pages.kit.widgets import empty, escape, heading, showing_errors
 from qa import measures, reports
 from qa.i18n import N_
 from qa.policy import Right
-from qa.reports import BUCKETS, GROUPS, Overview, Scope, Trend
+from qa.reports import BUCKETS, GROUPS, Effect, Overview, Trend
 
 
 def show(page: Page) -> None:
@@ -27,33 +27,31 @@ def show(page: Page) -> None:
         empty(_("No results yet"), _("Publish a draw and score its samples: trends appear with the first verdict."))
         nav.link(page, "draws.py")
         return
-    scope = filters.scope(page, about)
-    data = _trend(page, about, scope)
+    data = _trend(page, about)
     if data is None:
         return
-    groups = _groups(page, data)
-    title = filters.metric_name(_, data.metric)
     if data.frame.is_empty():
         empty(_("Nothing in this selection"), _("Choose a longer period or remove a filter."))
         return
-    _headline(page, data, title, filters.describe(_, scope, about))
-    _chart(page, data, groups, title)
+    title, period = filters.metric_name(_, data.metric), filters.describe(_, data.scope, about)
+    _chart(page, data, title, period)
     _signals(page, data)
     left, right = st.columns(2, gap="large")
     with left:
         _measures(page, data, about)
     with right:
-        _behind(page, data, scope)
-    _table(page, data, title, filters.describe(_, scope, about))
+        _behind(page, data)
+    _table(page, data, title, period)
 
 
-def _trend(page: Page, about: Overview, scope: Scope) -> Trend | None:
+def _trend(page: Page, about: Overview) -> Trend | None:
     _ = page.t
     by_id = {metric.id: metric for metric in about.metrics}
-    columns = st.columns([4, 3, 3])
-    metric = pick(columns[0], _("What"), "metric", list(by_id), lambda m: filters.metric_name(_, by_id[m]))
-    by = pick(columns[1], _("Split by"), "by", list(GROUPS), lambda g: _(GROUPS[g]), default="team")
-    bucket = pick(columns[2], _("Per"), "bucket", list(BUCKETS), lambda b: _(BUCKETS[b]), kind="segmented_control", required=True)
+    row = st.columns([6, 4, 3, 5, 4, 4])
+    metric = pick(row[0], _("What"), "metric", list(by_id), lambda m: filters.metric_name(_, by_id[m]))
+    by = pick(row[1], _("Split by"), "by", list(GROUPS), lambda g: _(GROUPS[g]), default="team")
+    bucket = pick(row[2], _("Per"), "bucket", list(BUCKETS), lambda b: _(BUCKETS[b]))
+    scope = filters.scope(page, about, row[3:])
     with showing_errors(page):
         return reports.trend(page.bench, page.actor, scope=scope, metric=metric, by=by, bucket=bucket)
     return None
@@ -73,32 +71,35 @@ def _groups(page: Page, data: Trend) -> list[str]:
     return chosen or offered[:4]
 
 
-def _headline(page: Page, data: Trend, title: str, scope: str) -> None:
+def _chart(page: Page, data: Trend, title: str, period: str) -> None:
     _ = page.t
-    if data.overall.height == 1:
-        row = data.overall.row(0, named=True)
-        factor = 100.0 if data.metric.unit == "rate" else 1.0
-        values = [None if row[k] is None else row[k] * factor for k in ("value", "low", "high")]
-        st.markdown(f"**{escape(title)}**  \n{escape(score_text(_, *values, row['n']))}")
-    else:
-        st.markdown(f"**{escape(title)}** · {escape(_(GROUPS[data.by]))}")
-    st.caption(escape(_("{scope}. Every review weighs 1/π, so targeted picks do not pull the mean; whiskers are 95% intervals, hollow points rest on fewer than {n} reviews.", scope=scope, n=reports.SMALL_N)))
-    filters.basis(page, data.adjustment, predicted=data.frame["method"].str.starts_with("difference").any())
+    look = figures.look(page)
+    with st.container(gap="xxsmall"):
+        if data.overall.height == 1:
+            row = data.overall.row(0, named=True)
+            st.markdown(f"**{escape(title)}**  {escape(figures.metric_text(_, data.metric, row['value'], row['low'], row['high'], row['n']))}")
+        else:
+            st.markdown(f"**{escape(title)}** · {escape(_(GROUPS[data.by]))}")
+        filters.basis(
+            page, data.adjustment, predicted=data.frame["method"].str.starts_with("difference").any(), pending=data.pending,
+            before=[_("{scope}. Every review weighs 1/π, so targeted picks do not pull the mean; whiskers are 95% intervals, hollow points rest on fewer than {n} reviews.", scope=period, n=reports.SMALL_N)],
+        )
     if data.scope.adjusted and data.adjustment is None:
         st.caption(_("Only the score is corrected for severity, with or without red lines."))
     if data.metric.unit == "rate" and data.by == "agent":
         st.info(_("For a single agent no rate is given: 0 of 10 would still allow 31%. The table counts verified red lines."), icon=":material/info:")
-
-
-def _chart(page: Page, data: Trend, groups: list[str], title: str) -> None:
-    look = figures.look(page)
+    groups = _groups(page, data)
+    if data.frame["value"].null_count() == data.frame.height:
+        return  # an empty chart would look like nothing had happened
     signals = pl.DataFrame(
         [(s.group, s.period) for s in data.signals], schema={"group": pl.String, "period": pl.Date}, orient="row"
     ).join(data.frame.select("group", "period", "value"), on=["group", "period"])
-    chart = figures.trend(look, data, groups, filters.unit_name(page.t, data.metric), signals)
-    points = figures.show(page, chart, key="trend_chart", name=f"trend-{data.metric.id.replace(':', '-')}", alt=title, selectable=True)
-    if points and isinstance(found := points[0].get("customdata"), list | tuple) and len(found) == 2:
-        st.query_params["point"] = f"{found[1]}~{found[0]}"
+    chart = figures.trend(look, data, groups, filters.unit_name(_, data.metric), signals)
+    figures.show(page, chart, key="trend_chart", name=f"trend-{data.metric.id.replace(':', '-')}", alt=title, on_point=_point)
+
+
+def _point(data: list[object]) -> None:
+    st.query_params["point"] = f"{data[1]}~{data[0]}"
 
 
 def _signals(page: Page, data: Trend) -> None:
@@ -107,15 +108,14 @@ def _signals(page: Page, data: Trend) -> None:
         text = N_("{name}: lower than its usual {centre} since {since}; by {period} the drift was too long to be chance.")
         if signal.direction == "up":
             text = N_("{name}: higher than its usual {centre} since {since}; by {period} the drift was too long to be chance.")
-        factor = 100.0 if data.metric.unit == "rate" else 1.0
         sentence = _(
-            text, name=signal.name or _("Everybody"), centre=_.number(signal.centre * factor, data.metric.digits), since=_.day(signal.since),
-            period=_.day(signal.period),
+            text, name=signal.name or _("Everybody"), centre=_.number(signal.centre * figures.scaled(data.metric), data.metric.digits),
+            since=_.day(signal.since), period=_.day(signal.period),
         )
         verdict = _("Worse") if signal.worse else _("Better")
         st.markdown(f":{'orange' if signal.worse else 'green'}-badge[{verdict}] {escape(sentence)}")
-    if not data.signals and data.frame["period"].n_unique() >= 3:
-        st.caption(_("No signal: what moves here is within what chance explains."))
+    if not data.signals and data.frame["period"].n_unique() >= 3 and data.frame["value"].null_count() < data.frame.height:
+        st.caption(_("No signal: what moves here is within what chance explains (z-EWMA of the estimates, λ = 0.2, limit 2.86)."))
 
 
 def _measures(page: Page, data: Trend, about: Overview) -> None:
@@ -124,19 +124,31 @@ def _measures(page: Page, data: Trend, about: Overview) -> None:
     if not data.measures:
         st.caption(_("No training or rule change is noted in this period. Note one to compare before and after."))
     for measure in data.measures:
-        with showing_errors(page):
-            found = reports.effect(page.bench, page.actor, measure=measure, scope=data.scope, metric=data.metric.id)
-            factor = 100.0 if data.metric.unit == "rate" else 1.0
-            d = found.difference
-            values = [None if v is None else v * factor for v in (d.value, d.low, d.high)]
-            verdict = _("a change beyond chance") if found.clear else _("no change that can be told from chance")
-            st.markdown(
-                f"**{escape(measure.name)}** · {_.day(measure.on_day)}{' · ' + escape(measure.team) if measure.team else ''}  \n"
-                + escape(_("{days} days before and after: {difference} ({verdict})", days=found.days, difference=score_text(_, *values, d.n), verdict=verdict))
-            )
+        with showing_errors(page), st.container(gap="xxsmall"):
+            _effect(page, reports.effect(page.bench, page.actor, measure=measure, scope=data.scope, metric=data.metric.id))
+    if data.measures and data.scope.adjusted:
+        st.caption(_("Before and after are not corrected for severity."))
     if page.actor.may(Right.PLAN_DRAW):
         with st.popover(_("Note a measure"), icon=":material/event:"):
             _new_measure(page, about)
+
+
+def _effect(page: Page, found: Effect) -> None:
+    _ = page.t
+    measure, metric = found.measure, found.metric
+    about = [_(measures.KINDS.get(measure.kind, measure.kind)), _.day(measure.on_day), measure.team or _("Everybody")]
+    st.markdown(f"**{escape(measure.name)}** · {escape(' · '.join(about))}")
+    methods, d = filters.method_names(_), found.difference
+    before, after = (figures.metric_text(_, metric, x.value, x.low, x.high, x.n) for x in (found.before, found.after))
+    st.caption(escape(_("{days} days before: {before} ({method})", days=found.days, before=before, method=methods.get(found.before.method, ""))))
+    st.caption(escape(_("{days} days from that day on: {after} ({method})", days=found.days, after=after, method=methods.get(found.after.method, ""))))
+    if d.value is None or d.low is None or d.high is None:
+        st.markdown(escape(_("No difference can be given: one side has no interval.")))
+        return
+    factor, unit = figures.scaled(metric), "%" if metric.unit in ("rate", "percent") else ""
+    change, low, high = (_.change(x * factor, metric.digits) + unit for x in (d.value, d.low, d.high))
+    verdict = _("a change beyond chance") if found.clear else _("no change that can be told from chance")
+    st.markdown(escape(_("Change {change} [{low}, {high}] n = {n}: {verdict}", change=change, low=low, high=high, n=_.number(d.n), verdict=verdict)))
 
 
 def _new_measure(page: Page, about: Overview) -> None:
@@ -153,18 +165,21 @@ def _new_measure(page: Page, about: Overview) -> None:
             st.rerun()
 
 
-def _behind(page: Page, data: Trend, scope: Scope) -> None:
+def _behind(page: Page, data: Trend) -> None:
     _ = page.t
     st.subheader(_("Inspections behind a point"))
     day, _sep, group = st.query_params.get("point", "").partition("~")
     try:
         first = date.fromisoformat(day)
     except ValueError:
-        st.caption(_("Click a point of the chart."))
+        st.caption(_("Click a point of the chart, or a row of the figures below."))
         return
     last = first + timedelta(days=6) if data.bucket == "week" else (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
     with showing_errors(page):
-        rows = reports.behind(page.bench, page.actor, scope=scope, by=data.by, group=group, first=first, last=last)
+        rows = reports.behind(page.bench, page.actor, scope=data.scope, by=data.by, group=group, first=first, last=last)
+        names = dict(data.overall.select("group", "name").iter_rows())
+        about = [names.get(group) or (_("Everybody") if data.by == "all" else group or _("none given")), f"{_.day(first)} – {_.day(last)}", f"n = {rows.height}"]
+        st.caption(escape(_("{scope}. {text}", scope=" · ".join(about), text=_("Risky picks stand beside random ones: a plain mean of this list would be wrong."))))
         result_list(page, rows)
 
 
@@ -177,7 +192,7 @@ def result_list(page: Page, rows: pl.DataFrame, *, key: str = "behind", names: b
     shown = pl.DataFrame({
         _("When"): [page.t.when(x) for x in rows["occurred_at"]], _("Name"): rows["name"], _("Score"): rows["score"],
         _("Red lines"): [", ".join(x) for x in rows["redlines"]], _("Drawn as"): [_(REASONS.get(x, x)) for x in rows["reason"]],
-        _("Chance"): [f"{x * 100:.1f}%" for x in rows["pi"]], _("Unit"): rows["unit_id"],
+        _("Chance"): [_.percent(x) for x in rows["pi"]], _("Read"): [_("yes") if x else "" for x in rows["read"]], _("Unit"): rows["unit_id"],
     })
     event = st.dataframe(
         shown if names else shown.drop(_("Name")), hide_index=True, width="stretch", height="content" if rows.height < 9 else 320, key=key, on_select="rerun", selection_mode="single-row",
@@ -205,20 +220,27 @@ def _table(page: Page, data: Trend, title: str, scope: str) -> None:
     _ = page.t
     st.subheader(_("Figures"))
     columns = ["name", "period", "n", "found", "value", "low", "high", "method"]
-    frame = data.frame.select(columns)
     notes = [
         _("{title}, {unit}", title=title, unit=filters.unit_name(_, data.metric)), scope,
         _("Means weight every review by 1/π; low and high are 95% intervals."),
+        _("Red lines counts what was found, in risky picks too: divided by n it is no rate."),
     ]
-    factor = 100.0 if data.metric.unit == "rate" else 1.0
+    frame = data.frame
     shown = frame.with_columns(
-        pl.col("value", "low", "high") * factor, period=pl.col("period").cast(pl.String),
-        name=pl.when(pl.col("name") == "").then(pl.lit(_("Everybody") if data.by == "all" else _("none given"))).otherwise("name"), method=pl.col("method").replace_strict(filters.method_names(_), default=None)
-    )
+        pl.col("value", "low", "high") * figures.scaled(data.metric), period=pl.col("period").cast(pl.String), method=filters.said_methods(_),
+        name=pl.when(pl.col("name") == "").then(pl.lit(_("Everybody") if data.by == "all" else _("none given"))).otherwise("name"),
+    ).select(columns)
     places = st.column_config.NumberColumn(format=f"%.{data.metric.digits}f")
     titles = filters.names(_, columns)
+
+    def chosen() -> None:
+        rows = st.session_state["trend_table"]["selection"]["rows"]
+        if rows and rows[0] < frame.height:
+            _point([frame["group"][rows[0]], frame["period"][rows[0]]])
+
     st.dataframe(
         shown.rename(titles), hide_index=True, width="stretch", height="content" if shown.height < 10 else 360, key="trend_table",
-        column_config={titles[name]: places for name in ("value", "low", "high")},
+        column_config={titles[name]: places for name in ("value", "low", "high")}, placeholder="–", on_select=chosen, selection_mode="single-row",
     )
-    filters.downloads(page, f"trend-{data.metric.id.replace(':', '-')}", frame, notes, key="trend")
+    st.caption(escape(" ".join(notes[2:])))
+    filters.downloads(page, f"trend-{data.metric.id.replace(':', '-')}", frame.select(*columns, "reason"), notes, key="trend")
