@@ -36,7 +36,8 @@ def table(data: Table, what: str) -> pl.DataFrame:
     if isinstance(data, Sequence) and not isinstance(data, str) and all(isinstance(row, Mapping) for row in data):
         return pl.DataFrame(list(data), infer_schema_length=None)
     raise TypeError(
-        f"expected {what} as a frame, a mapping of columns to arrays, or a list of rows; found {type(data).__name__}"
+        f"expected {what} as a polars or pandas frame, a mapping of columns to arrays, or a list of rows; "
+        f"found {type(data).__name__}"
     )
 
 

@@ -23,6 +23,8 @@ def permanent_numbers(seed: str, ids: Iterable[str] | pl.Series) -> NDArray[np.f
     Both seed and ids are hashed as UTF-8. The order of the result is the order of ``ids``; no unit's number depends on
     any other unit. Costs about 1 µs per id: the two padded key blocks are prepared once (RFC 2104).
     """
+    if not isinstance(seed, str):
+        raise TypeError(f"expected the seed as text; found {type(seed).__name__}")
     key = seed.encode()
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()

@@ -89,7 +89,7 @@ def plan(frame: Table, design: Design, history: Table | None = None) -> Plan:
     given = table(frame, "the frame")
     units = checked_frame(given).filter(pl.col("source").is_in([q.source for q in design.quotas]))
     if units.is_empty():
-        raise DrawError("empty_frame", "expected at least one unit in the frame; found none")
+        raise DrawError("empty_frame", "expected at least one unit of a source with a quota in the frame; found none")
     design = _decided(given, informed(design, history), history)
     levels = intensities(units["agent_id"].unique(), design, history)
     by_source = [(units.filter(pl.col("source") == q.source), q) for q in design.quotas]
@@ -131,9 +131,12 @@ def checked_frame(frame: pl.DataFrame) -> pl.DataFrame:
     source = pl.col("source") if "source" in frame.columns else pl.lit("chat").alias("source")
     p = pl.col("p") if "p" in frame.columns else pl.lit(None).alias("p")
     risk = pl.col("risk") if "risk" in frame.columns else p.alias("risk")
-    units = frame.select(
-        pl.col("unit_id", "agent_id").cast(pl.String), source.cast(pl.String), p.cast(pl.Float64), risk.cast(pl.Float64)
-    ).sort("unit_id")
+    try:
+        units = frame.select(
+            pl.col("unit_id", "agent_id").cast(pl.String), source.cast(pl.String), p.cast(pl.Float64), risk.cast(pl.Float64)
+        ).sort("unit_id")
+    except pl.exceptions.PolarsError as problem:
+        raise DrawError("columns", "expected text or whole numbers as ids, and numbers in p and risk") from problem
     if units["unit_id"].null_count() or units["agent_id"].null_count():
         raise DrawError("missing_id", "expected every unit to have a unit_id and an agent_id; found empty ones")
     if units["unit_id"].n_unique() != units.height:

@@ -116,6 +116,7 @@ def replace(drawn: pl.DataFrame, unit_id: str, reason: str) -> tuple[pl.DataFram
     A unit of the certainty pool stood for itself alone, and a stratum taken completely has nobody left: then the
     substitute is None and the shortage is on record. The substitute keeps its own π and carries reason 'replacement'.
     """
+    unit_id = str(unit_id)
     rows = drawn.filter(pl.col("unit_id") == unit_id)
     if rows.is_empty() or not rows["picked"][0]:
         raise DrawError("not_picked", f"expected {unit_id!r} to be a pick of this draw", unit_id=unit_id)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import stats
 
 from scoring.draw.design import Design, DrawError, History, ModelRecord, informed, intensities
 from scoring.draw.planning import checked_frame, strata
@@ -20,7 +21,7 @@ from scoring.frames import Table, table
 LEAST_AUC, LEAST_LABELS, LEAST_VIOLATIONS = 0.60, 500, 30
 LARGEST_SHARE, EARLY_SHARE = 0.40, 0.10
 #: Held back from the limit for what the prediction of the width cannot see (p calibrated on average, not per agent).
-RESERVE = 0.03
+RESERVE = 0.02
 #: The shares that are compared: 0 to 40 % in steps of 1 %.
 SHARES = tuple(percent / 100 for percent in range(41))
 COARSE = 5
@@ -82,13 +83,14 @@ class _Trader:
         self._reference = self._plain(None if f is None else lam * f.cast(pl.Float64).fill_null(f.mean()).to_numpy())
 
     def at(self, share: float) -> Trade:
-        pi = self._strata.allot(share, self._cap)[2]
-        variance = float(np.where(pi > 0, (1 - pi) / np.where(pi > 0, pi, 1.0) * self._noise, 0.0).sum()) / len(pi) ** 2
-        ratio = float(np.sqrt(variance / self._reference)) if self._reference > 0 else 1.0
+        _, wanted, pi = self._strata.allot(share, self._cap)
+        noise = np.where(pi > 0, (1 - pi) / np.where(pi > 0, pi, 1.0) * self._noise, 0.0)
+        width = _width(np.bincount(self._strata.stratum, weights=noise, minlength=len(wanted)), wanted)
+        ratio = width / self._reference if self._reference > 0 else 1.0
         return Trade(share, float((pi * self._p).sum()), ratio)
 
     def _plain(self, f: NDArray[np.float64] | None) -> float:
-        """Variance of the team mean under equal chances within agents and no predictions: Σ N²(1/n − 1/N)S² / N²."""
+        """Width under equal chances within agents and no predictions, from the variances N²(1/n − 1/N)S² of agents' totals."""
         stratum, count = self._strata.stratum, self._strata.count.astype(np.float64)
         wanted = self._strata.allot(0.0, self._cap)[1]
         n = np.minimum(wanted, self._strata.count).astype(np.float64)
@@ -96,8 +98,17 @@ class _Trader:
         if f is not None:
             centred = f - (np.bincount(stratum, weights=f, minlength=len(count)) / count)[stratum]
             s2 += np.bincount(stratum, weights=centred**2, minlength=len(count)) / np.maximum(count - 1, 1)
-        drawn = n > 0
-        return float((count[drawn] ** 2 * (1 / n[drawn] - 1 / count[drawn]) * s2[drawn]).sum()) / len(stratum) ** 2
+        part = np.divide(1.0, n, out=np.zeros_like(n), where=n > 0) - np.where(n > 0, 1.0 / count, 0.0)
+        return _width(count**2 * part * s2, wanted)
+
+
+def _width(variances: NDArray[np.float64], reviews: NDArray[np.int64]) -> float:
+    """Half width of the interval of a sum over agents, up to a constant: fewer random reviews also cost degrees of freedom."""
+    total = float(variances.sum())
+    if total <= 0:
+        return 0.0
+    df = total**2 / float((variances**2 / np.maximum(reviews - 1, 1)).sum())
+    return float(stats.t.ppf(0.975, df)) * float(np.sqrt(total))
 
 
 def automatic_share(
@@ -111,7 +122,7 @@ def automatic_share(
     """Return the largest pool share whose predicted team-mean variance stays within limit² × that of equal chances.
 
     At most 40 %, at most 10 % until 500 labels and 30 violations exist, 0 when the out-of-fold AUC is below 0.60.
-    ``limit`` is the slider: 1.00 = no loss of precision, at most 1.10; the predicted width must stay 3 % below it, since
+    ``limit`` is the slider: 1.00 = no loss of precision, at most 1.10; the predicted width must stay 2 % below it, since
     predictions that are right on average are still wrong for single agents. ``record`` may come with a ``History``; 0
     where no p is known, or where everything is reviewed anyway.
     """

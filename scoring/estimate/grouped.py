@@ -41,11 +41,12 @@ def grouped(
     ('moderated' | 'pooled' | 'census' | 'range' | 'none'), reason ('' | 'no_reviews' | 'only_targeted' | 'one_review' |
     'no_spread'). Cells in which a column is null throughout are kept with n = 0.
     """
+    by, values = ([names] if isinstance(names, str) else list(names) for names in (by, values))
     lazy = frame if isinstance(frame, pl.LazyFrame) else table(frame, "the sample").lazy()
     columns = lazy.collect_schema().names()
     missing = [name for name in (*by, *values, pi, *([strata] if strata else [])) if name not in columns]
     if missing:
-        raise EstimateError("columns", f"expected columns {', '.join(missing)}; not found")
+        raise EstimateError("columns", f"expected columns {', '.join([*by, *values, pi])}; missing {', '.join(missing)}")
     keys = [*by, strata] if strata else list(by)
     told = (pl.col("reason") != TARGETED).fill_null(False) if "reason" in columns else pl.lit(False)
     rows = lazy.select(*keys, *(pl.col(v).cast(pl.Float64) for v in values), pl.col(pi).cast(pl.Float64).alias("__pi"), __told=told)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from scoring.estimate import weighting as w
-from scoring.estimate.result import ONLY_TARGETED, Estimate, EstimateError, refusal, reviews_to_halve
+from scoring.estimate.result import ONLY_TARGETED, Estimate, EstimateError, checked, refusal, reviews_to_halve
 from scoring.estimate.sample import Sample, read
 from scoring.frames import Table
 from scoring.severity import Severities
@@ -68,10 +68,11 @@ def team(
     estimator: mean of λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f must come from
     earlier periods or be cross-fitted. λ is tuned from 200 reviews on, 0 below or without a population, unless given.
     Variance by Deville within agents, degrees of freedom by Satterthwaite, the interval leaned towards the longer tail
-    (see ``weighting.leaned``). ``severities`` removes each inspector's severity and adds its variance. ``bounds`` are the
+    (see ``weighting.leaned``); with a plan, below 200 random reviews, not narrower than its residual model lets expect. ``severities`` removes each inspector's severity and adds its variance. ``bounds`` are the
     lowest and highest possible mean. Certain reviews alone (π = 1) are the mean of a complete review where the population
     or a column reason says so, and refused otherwise ('only_targeted').
     """
+    checked(level, bounds)
     s = read(sample, population, value, prediction, severities)
     units = None if s.units is None else int(s.units.sum())
     if not len(s.y):
@@ -92,7 +93,7 @@ def team(
     if math.isnan(variance):
         return refusal("one_review", n, value_, units, level)
     skewness = w.skewness(parts, variance)
-    variance /= float(weight.sum()) ** 2
+    variance = _cautious(variance / float(weight.sum()) ** 2, s)
     if (s.pi < 1).any() and variance <= 1e-18:
         return replace(_no_spread(value_, n, s.pi, bounds, units, level), lam=lam)
     if s.shares is not None and severities is not None:
@@ -107,6 +108,24 @@ def team(
     se = math.sqrt(variance)
     low, high = clipped(value_ - below * se, value_ + above * se, bounds)
     return Estimate(value_, low, high, n, method, se, df, level, units, lam)
+
+
+def _expected(s: Sample) -> Floats | None:
+    """The variance of each agent's total that the plan's residual model expects, 0 where it says nothing."""
+    if s.prior is None or s.spread is None:
+        return None
+    by_p = np.zeros(s.k) if s.spread_p is None else s.spread_p
+    return s.prior[0] * s.spread + s.prior[1] * by_p
+
+
+def _cautious(variance: float, s: Sample) -> float:
+    """Few reviews may hold none of the rare −45s: below 200 random ones the plan's expectation fills up what they lack,
+    and never narrows."""
+    expected, random = _expected(s), int((s.pi < 1).sum())
+    if expected is None or s.units is None or random >= w.TUNING_REVIEWS:
+        return variance
+    own = random / w.TUNING_REVIEWS
+    return max(variance, own * variance + (1 - own) * float(expected.sum()) / float(s.units.sum()) ** 2)
 
 
 def _with_severity(variance: float, df: float, extra: float) -> tuple[float, float]:
@@ -148,6 +167,7 @@ def agents(
     'census' | 'none'), reason ('' | 'no_reviews' | 'only_targeted' | 'one_review' | 'no_spread'), best_guess (shrunk towards the team, for display only), more (reviews that would halve the
     interval), lam, level.
     """
+    checked(level, bounds)
     s = read(sample, population, value, prediction, severities)
     lam = _lambda(s, lam)
     offset = _prediction_total(s, lam)
@@ -158,6 +178,10 @@ def agents(
     value_ = centre if offset is None or s.units is None else centre + w.ratio(offset, s.units)
     own = w.deville(s.codes, r - centre[s.codes], s.pi, k)
     pooled = _pooled_variance(s, r - centre[s.codes], own.spread, size)
+    expected, random = _expected(s), int((s.pi < 1).sum()) / w.TUNING_REVIEWS
+    if expected is not None and s.units is not None and random < 1:
+        prior = expected / s.units**2
+        pooled = np.where(np.isnan(pooled), prior, np.maximum(pooled, random * pooled + (1 - random) * prior))
     df_own = np.maximum(own.n - 1, 0)
     v_own = np.nan_to_num(w.ratio(own.variance, size**2, 0.0))
     census = (own.n == 0) & (n > 0) & s.complete

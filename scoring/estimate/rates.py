@@ -12,7 +12,7 @@ import polars as pl
 from scipy import stats
 
 from scoring.estimate import weighting as w
-from scoring.estimate.result import ONLY_TARGETED, Estimate, EstimateError, refusal
+from scoring.estimate.result import ONLY_TARGETED, Estimate, EstimateError, checked, refusal
 from scoring.estimate.sample import TARGETED, reviewed
 from scoring.frames import Table, table
 
@@ -36,6 +36,7 @@ def rate(
     of freedom and never above the number of reviews. ``population`` may also be its number of units; without it the weights
     stand for the sizes. Certain reviews alone are refused ('only_targeted') unless they are known to be all there is.
     """
+    checked(level, None)
     rows = _rows(sample, None if isinstance(population, int) else population, value)
     units = population if isinstance(population, int) or population is None else _units(table(population, "the population"))
     if rows.is_empty():

@@ -52,6 +52,14 @@ class Estimate:
         return None if self.low is None or self.high is None else self.high - self.low
 
 
+def checked(level: float, bounds: tuple[float, float] | None) -> None:
+    """Refuse a level that is no probability and bounds that leave nothing between them."""
+    if not 0 < level < 1:
+        raise EstimateError("level", f"expected a level between 0 and 1, like 0.95; found {level}")
+    if bounds is not None and not bounds[0] < bounds[1]:
+        raise EstimateError("bounds", f"expected bounds as (lowest, highest) possible mean; found {bounds}")
+
+
 def refusal(
     reason: str, n: int = 0, value: float | None = None, units: int | None = None, level: float = 0.95
 ) -> Estimate:

@@ -61,7 +61,7 @@ def _sum_or_null(values: pl.Expr) -> pl.Expr:
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A checked sample as arrays, agents numbered over the union of population and sample. ``complete`` says of each agent
-    with certain reviews only that they are all there is; of the others nothing."""
+    with certain reviews only that they are all there is; of the others nothing. ``prior`` is the plan's residual variance a + b·p(1−p)."""
 
     agents: list[str]
     codes: w.Ints
@@ -74,6 +74,7 @@ class Sample:
     spread: Floats | None
     spread_p: Floats | None
     complete: NDArray[np.bool_]
+    prior: tuple[float, float] | None
     shares: Floats | None
     severities: Severities | None
 
@@ -114,9 +115,15 @@ def read(
         _complete(frame, "spread"),
         _complete(frame, "spread_p"),
         complete,
+        _prior(population),
         shares,
         severities,
     )
+
+
+def _prior(population: Table | None) -> tuple[float, float] | None:
+    residual = getattr(getattr(population, "design", None), "residual", None)
+    return None if residual is None else (float(residual.a), float(residual.b))
 
 
 def reviewed(sample: Table, population: Table | None, value: str, extra: tuple[str, ...] = ()) -> pl.DataFrame:

@@ -19,6 +19,8 @@ PRIOR_DF = 8.0
 #: λ is tuned from this many reviews on; below it the predictions are left out.
 TUNING_REVIEWS = 200
 LARGEST_LAMBDA = 1.2
+#: A residual counts for the residual variance when at least this share of its own variance is left in it.
+LEAST_KEPT = 0.2
 
 
 def sums(codes: Ints, values: Floats, k: int) -> Floats:
@@ -116,16 +118,19 @@ def tuned_lambda(codes: Ints, y: Floats, f: Floats, pi: Floats, k: int) -> float
 def residual_model(codes: Ints, e: Floats, pi: Floats, p: Floats | None, k: int) -> tuple[float, float] | None:
     """Fit residual variance a + b·p(1−p) over all strata by non-negative least squares, weighted by 1/π.
 
-    ``e`` are residuals from their stratum's mean; each is inflated by n/(n−1) for that. None when no stratum has two.
+    ``e`` are residuals from their stratum's weighted mean; each is divided by 1 − 2w + Σw² (w its share of the stratum's
+    weight), which is (n−1)/n for equal weights and 0 for a pick whose mean is its own. None when nothing is left.
     """
-    n = sums(codes, np.ones_like(e), k)
-    use = n[codes] > 1
+    weight = 1.0 / pi
+    share = weight / sums(codes, weight, k)[codes]
+    kept = 1.0 - 2.0 * share + sums(codes, share**2, k)[codes]
+    use = kept > LEAST_KEPT
     if not use.any():
         return None
-    square = e[use] ** 2 * (n / np.maximum(n - 1, 1))[codes[use]]
-    root = np.sqrt(1.0 / pi[use])
+    square, weight = e[use] ** 2 / kept[use], weight[use]
     if p is None:
-        return float((square / pi[use]).sum() / (1.0 / pi[use]).sum()), 0.0
+        return float(np.average(square, weights=weight)), 0.0
+    root = np.sqrt(weight)
     design = np.column_stack([root, root * p[use] * (1.0 - p[use])])
     (a, b), _ = optimize.nnls(design, root * square)
     return float(a), float(b)
