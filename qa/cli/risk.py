@@ -30,7 +30,9 @@ def add(subparsers: Any) -> None:
     activate = verbs.add_parser("activate", help=_("take a version into use and score conversations"))
     activate.add_argument("model", help=_("number or version; “rules” goes back to the rule score"))
     activate.set_defaults(run=run_activate)
-    verbs.add_parser("score", help=_("score what is new with the model in use")).set_defaults(run=run_score)
+    score = verbs.add_parser("score", help=_("score what is new with the model in use"))
+    score.add_argument("--again", action="store_true", help=_("also what has its prediction already: after a change of the red-line rules"))
+    score.set_defaults(run=run_score)
 
 
 def run_train(opener: Opener, args: argparse.Namespace, out: Output) -> int:
@@ -75,8 +77,9 @@ def run_activate(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     bench, now = opener(), datetime.now(UTC)
     if args.model == "rules":
         model = risk_models.retire(bench, SYSTEM, now=now)
-        out.say(_("Model {model} is retired. What is screened from now on gets the rule score.", model=model.version))
-        out.json({"model": model, "scored": None})
+        scored = risk_models.score(bench, SYSTEM, now=now, progress=_progress(out))
+        out.say(_("Model {model} is retired; {count} conversations have the rule score again.", model=model.version, count=scored.conversations))
+        out.json({"model": model, "scored": scored})
         return 0
     model = risk_models.activate(bench, SYSTEM, now=now, model=args.model)
     scored = risk_models.score(bench, SYSTEM, now=now, progress=_progress(out))
@@ -88,7 +91,7 @@ def run_activate(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def run_score(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Score what the model in use has not scored yet."""
-    scored = risk_models.score(opener(), SYSTEM, now=datetime.now(UTC), progress=_progress(out))
+    scored = risk_models.score(opener(), SYSTEM, now=datetime.now(UTC), progress=_progress(out), again=args.again)
     _scored(scored, out)
     out.json(scored)
     return 0

@@ -5,11 +5,12 @@ The seed stays secret until a draw opens it; at that moment the next one is comm
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
@@ -39,6 +40,8 @@ class PlanView:
     created_at: datetime
     archived_at: datetime | None
     draws: int
+    drawn_to: tuple[date, date] | None
+    """First and last day of its latest draw."""
 
 
 def create_plan(
@@ -165,11 +168,13 @@ def _view(session: Session, plan: Plan) -> PlanView:
     rubric = session.get_one(RubricVersion, plan.rubric_version_id)
     label = rubric.content.get("name") or {}
     zh, en = label.get("zh", rubric.rubric_id), label.get("en", rubric.rubric_id)
-    draws = session.scalar(select(func.count()).select_from(Draw).where(Draw.plan_id == plan.id)) or 0
+    drawn = session.execute(
+        select(Draw.period_from, Draw.period_to).where(Draw.plan_id == plan.id).order_by(Draw.period_to)
+    ).all()
     return PlanView(
         plan.id, plan.name, PlanDesign.from_dict(plan.content), plan.rubric_version_id,
         (f"{zh} v{rubric.version}", f"{en} v{rubric.version}"), plan.seed_commitment, plan.committed_at,
-        plan.created_at, plan.archived_at, draws,
+        plan.created_at, plan.archived_at, len(drawn), (drawn[-1][0], drawn[-1][1]) if drawn else None,
     )
 
 
@@ -185,6 +190,8 @@ class Choices:
     teams: tuple[str, ...]
     shops: tuple[str, ...]
     inspectors: tuple[tuple[int, str], ...]
+    agents: Mapping[str, str]
+    """Names of the roster by agent id."""
     newest: datetime | None
     """Start of the newest conversation: a draw looks for its period there."""
 
@@ -193,11 +200,12 @@ def choices(bench: Workbench, actor: Actor) -> Choices:
     """Teams of the roster, shops of the archive, and everybody who may inspect."""
     require(actor, Right.PLAN_DRAW)
     chats = bench.archive.at().scan("conversations")
-    shops = chats.select(pl.col("shop").drop_nulls().unique().sort()).collect()
-    newest = chats.select(pl.col("started_at").max()).collect().item()
+    found = chats.select(shops=pl.col("shop").unique().sort().implode(), newest=pl.col("started_at").max()).collect(engine="streaming")
     with bench.db.read() as session:
         teams = session.scalars(select(Agent.team).where(Agent.team != "").distinct().order_by(Agent.team)).all()
         people = session.execute(
             select(User.id, User.display_name).where(User.active, User.role.in_(("inspector", "lead"))).order_by(User.id)
         ).all()
-    return Choices(tuple(teams), tuple(shop for shop in shops["shop"] if shop), tuple((i, name) for i, name in people), newest)
+        names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
+    shops, newest = found.row(0) if found.height else ([], None)
+    return Choices(tuple(teams), tuple(shop for shop in shops if shop), tuple((i, name) for i, name in people), names, newest)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import polars as pl
 from sqlalchemy import func, select
@@ -23,7 +24,7 @@ from qa.draws.frames import Period
 from qa.draws.planned import LARGE, Held, Planned, Resolved, Screened, planned
 from qa.draws.plans import get_plan
 from qa.policy import Actor, Right, require
-from qa.tables import Agent, Assignment, User
+from qa.tables import Agent, Assignment, Draw, User
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
 
@@ -67,13 +68,15 @@ class PlanPreview:
     """Samples to expect in the common queue, because every inspector took part in the conversation."""
     unscreened: int
     """Units without a risk prediction; they are drawn as average ones."""
+    drawn: tuple[date, date] | None
+    """Days of a draw of this plan that share a day with the period: it cannot be published then."""
 
 
 def preview(
     bench: Workbench, actor: Actor, *, period: Period, plan_id: int | None = None, design: PlanDesign | None = None,
     archive_version: int | None = None,
 ) -> PlanPreview:
-    """Look at what a stored plan, or a design not yet stored, would draw. Writes nothing."""
+    """Look at what a stored plan would draw, or a design not yet stored (of that plan, when both are given). Writes nothing."""
     require(actor, Right.PLAN_DRAW)
     chosen = design or get_plan(bench, actor, plan_id or 0).design
     chosen.check()
@@ -85,7 +88,16 @@ def preview(
         common = _nobodys(snapshot, ready, people)
         doubles = round(chosen.double_share * (figures.reviews - common)) if len(people) > 1 else 0
         loads = _loads(session, people, figures.reviews - common + doubles)
-    return PlanPreview(ready.resolved, figures, ready.by_source(), evidence, loads, doubles, common, ready.unpredicted())
+        drawn = drawn_before(session, plan_id, period) if plan_id else None
+    days = (drawn.period_from, drawn.period_to) if drawn else None
+    return PlanPreview(ready.resolved, figures, ready.by_source(), evidence, loads, doubles, common, ready.unpredicted(), days)
+
+
+def drawn_before(session: Session, plan_id: int, period: Period) -> Draw | None:
+    """A draw of the plan that shares days with the period."""
+    return session.scalars(
+        select(Draw).where(Draw.plan_id == plan_id, Draw.period_from <= period.last, Draw.period_to >= period.first).limit(1)
+    ).first()
 
 
 def trade(bench: Workbench, actor: Actor, *, preview: PlanPreview) -> tuple[TradePoint, ...]:

@@ -21,7 +21,7 @@ from qa.draws.design import PlanDesign
 from qa.draws.frames import Period
 from qa.draws.planned import Resolved
 from qa.draws.plans import MIN_SEED, find_plan
-from qa.draws.previewing import inspectors_of, resolve
+from qa.draws.previewing import drawn_before, inspectors_of, resolve
 from qa.draws.record import document, document_hash
 from qa.errors import Cancelled, Conflict, Invalid
 from qa.i18n import N_
@@ -128,11 +128,7 @@ def _repeated(session: Session, nonce: str, plan_id: int, period: Period) -> Pub
 
 
 def _refuse_second(session: Session, plan: Plan, period: Period) -> None:
-    before = session.scalars(
-        select(Draw)
-        .where(Draw.plan_id == plan.id, Draw.period_from <= period.last, Draw.period_to >= period.first)
-        .limit(1)
-    ).first()
+    before = drawn_before(session, plan.id, period)
     if before is not None:
         raise Conflict(
             N_("The plan “{name}” was already drawn for {first} to {last} (draw {draw}); choose other days or another plan."),

@@ -123,6 +123,11 @@ def receipt_of(bench: Workbench, actor: Actor, draw_id: int) -> dict[str, Any]:
         return _document(session, draw_id)
 
 
+def receipt_json(bench: Workbench, actor: Actor, draw_id: int) -> bytes:
+    """The receipt as a file for programs: canonical JSON, replacements included."""
+    return to_json(receipt_of(bench, actor, draw_id)).encode()
+
+
 def read_receipt(content: bytes) -> dict[str, Any]:
     """Read an exported receipt: the JSON itself, or the zip that holds it. Raises `Invalid`."""
     try:

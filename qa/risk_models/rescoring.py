@@ -1,7 +1,8 @@
-"""Giving conversations the risk that the model in use predicts: columnar, in ranges, visible all at once.
+"""Giving conversations the risk that the model in use predicts, or the rule score again when none is: columnar, in ranges,
+visible all at once.
 
 Only conversations after the last day the model learnt from are scored, whoever asks: a prediction must not weight a day
-whose verdicts it was made of. Owns no model and no rule.
+whose verdicts it was made of. The rule score learnt from nothing and speaks of every day. Owns no model and no rule.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from qa.policy import Actor, Right, require
 from qa.risk_models.features import chats, features
 from qa.risk_models.versions import active, load
 from qa.screening.ranges import cut, message_files
+from qa.screening.work import COLD_START
 from qa.workbench import Workbench
 from scoring import risk
 from scoring.risk import RiskModel
@@ -35,7 +37,7 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Rescored:
-    """What a run did. `version` is empty while the rule score is in use; nothing is scored then."""
+    """What a run did. `version` is empty while the rule score is in use."""
 
     conversations: int
     version: str
@@ -44,34 +46,35 @@ class Rescored:
 
 def score(
     bench: Workbench, actor: Actor, *, now: datetime, progress: Progress | None = None, cancel: Callable[[], bool] | None = None,
-    batch: int = BATCH,
+    batch: int = BATCH, again: bool = False,
 ) -> Rescored:
-    """Give every screened conversation after the model's last day the prediction of the model in use, where it has another.
+    """Give every screened conversation after the model's last day the prediction of the model in use, where it has another;
+    without a model in use, the rule score to those that carry a model's prediction.
 
-    Run it after a screening or after taking a model into use; with nothing to do it costs one scan of the signals. A
-    conversation that is imported or screened again meanwhile keeps what that gave it. Raises `Cancelled` when `cancel`
+    Run it after a screening or after taking a model into use or out of it; with nothing to do it costs one scan of the
+    signals. `again` scores also what has its prediction already: a change of the red-line rules changes the hits that
+    predictions are made of, but not the predictions. A conversation that is imported or screened again meanwhile keeps what that gave it. Raises `Cancelled` when `cancel`
     answers true; nothing is written then.
     """
     require(actor, Right.IMPORT if not actor.may(Right.PLAN_DRAW) else Right.PLAN_DRAW)
     snapshot = bench.archive.at()
     with bench.db.read() as session:
         row = active(session)
-        if row is None:
-            return Rescored(0, "", snapshot.version)
-        model = load(row)
-    waiting = _waiting(snapshot, model, first_moment(bench, model))
+        model = load(row) if row is not None else None
+    version = model.version if model else ""
+    waiting = _waiting(snapshot, version or COLD_START, first_moment(bench, model) if model else None, again)
     if waiting.is_empty():
-        return Rescored(0, model.version, snapshot.version)
+        return Rescored(0, version, snapshot.version)
     predicted = _predictions(bench, snapshot, model, waiting, batch, progress, cancel)
     with bench.archive.change("risk model", now) as change:
-        count = _write(change, predicted, model.version)
+        count = _write(change, predicted, version or COLD_START)
     with bench.db.write() as session:
-        version = bench.archive.version()
-        audit.record(session, actor, now, "risk_model.scored", "archive", version, model=model.version, conversations=count)
+        number = bench.archive.version()
+        audit.record(session, actor, now, "risk_model.scored", "archive", number, model=version or COLD_START, conversations=count)
         audit.bump(session, "archive")
     if progress is not None:
         progress(1.0, N_("Scoring conversations"))
-    return Rescored(count, model.version, version)
+    return Rescored(count, version, number)
 
 
 def first_moment(bench: Workbench, model: RiskModel) -> datetime:
@@ -79,18 +82,16 @@ def first_moment(bench: Workbench, model: RiskModel) -> datetime:
     return datetime.combine(model.last + timedelta(days=1), time(), bench.config.zone).astimezone(UTC)
 
 
-def _waiting(snapshot: Snapshot, model: RiskModel, start: datetime) -> pl.DataFrame:
-    """Screened conversations from `start` on whose risk is not this model's. Those without messages have none."""
-    return (
-        chats(snapshot)
-        .filter((pl.col("started_at") >= start) & (pl.col("model_version") != model.version))
-        .drop("model_version")
-        .collect()
-    )
+def _waiting(snapshot: Snapshot, version: str, start: datetime | None, again: bool) -> pl.DataFrame:
+    """Screened conversations from `start` on whose risk is not of this version. Those without messages have none."""
+    wanted = pl.col("model_version").is_not_null() if again else pl.col("model_version") != version
+    if start is not None:
+        wanted &= pl.col("started_at") >= start
+    return chats(snapshot).filter(wanted).drop("model_version").collect()
 
 
 def _predictions(
-    bench: Workbench, snapshot: Snapshot, model: RiskModel, waiting: pl.DataFrame, batch: int, progress: Progress | None,
+    bench: Workbench, snapshot: Snapshot, model: RiskModel | None, waiting: pl.DataFrame, batch: int, progress: Progress | None,
     cancel: Callable[[], bool] | None,
 ) -> pl.DataFrame:
     """conversation_key, import_id, p and loss (centi-points) of the waiting conversations."""
@@ -113,10 +114,14 @@ def _predictions(
     return pl.concat([pl.DataFrame(schema=schema), *parts])
 
 
-def _predict(bench: Workbench, model: RiskModel, frame: pl.DataFrame) -> pl.DataFrame:
+def _predict(bench: Workbench, model: RiskModel | None, frame: pl.DataFrame) -> pl.DataFrame:
     if frame.is_empty():
         return pl.DataFrame(schema={"conversation_key": pl.String, "import_id": pl.Int64, "p": pl.Float64, "loss": pl.Float64})
-    found = risk.predict(model, frame, _days(bench, frame))  # refuses days the model learnt from
+    if model is None:
+        # as the screening gave it, which does not wait for disputes
+        found = risk.rule_score(frame.drop("refund")).select("unit_id", "p", f=pl.lit(None, pl.Float64))
+    else:
+        found = risk.predict(model, frame, _days(bench, frame))  # refuses days the model learnt from
     return pl.concat([frame.select("import_id"), found], how="horizontal").select(
         "import_id", "p", conversation_key="unit_id", loss=(100.0 - pl.col("f")) * 100.0
     ).select("conversation_key", "import_id", "p", "loss")
@@ -139,7 +144,8 @@ def _write(change: Change, predicted: pl.DataFrame, version: str) -> int:
             news, on=["conversation_key", "import_id"], how="left" if everything else "inner", nulls_equal=True, maintain_order="left"
         )
         .with_columns(
-            risk=pl.coalesce("p", "risk"), predicted_loss=pl.coalesce("loss", "predicted_loss"),
+            risk=pl.coalesce("p", "risk"),
+            predicted_loss=pl.when(pl.col("version").is_not_null()).then("loss").otherwise("predicted_loss"),
             model_version=pl.coalesce("version", "model_version"),
         )
         .collect()

@@ -82,7 +82,7 @@ def activate(bench: Workbench, actor: Actor, *, now: datetime, model: str | int)
 
 
 def retire(bench: Workbench, actor: Actor, *, now: datetime) -> ModelView:
-    """Use no model: what is screened from now on gets the rule score. Raises `NotFound` when none is in use."""
+    """Use no model; the rule score speaks again, once `score` has given it back. Raises `NotFound` when none is in use."""
     require(actor, Right.PLAN_DRAW)
     with bench.db.write() as session:
         row = _find(session, None)

@@ -17,6 +17,8 @@ from qa.risk_models import STATES, ModelView, Outlook, Rescored
 TRAINING, USING = "risk_training", "risk_using"
 """Long work of this reader: learning, and scoring with a version just taken into use."""
 
+SCORING = N_("Scoring conversations … {share}")
+
 _GRADES = (
     (0.60, N_("hardly better than chance")), (0.70, N_("weak")), (0.80, N_("fair")), (0.90, N_("good")), (1.01, N_("very good")),
 )  # fmt: skip
@@ -89,7 +91,7 @@ def _charts(page: Page, model: ModelView) -> None:
 
 def _train(page: Page, outlook: Outlook, used: ModelView | None) -> None:
     _ = page.t
-    for key, words in ((TRAINING, N_("Learning … {share}")), (USING, N_("Scoring conversations … {share}"))):
+    for key, words in ((TRAINING, N_("Learning … {share}")), (USING, SCORING)):
         work = st.session_state.get(key)
         if work is not None and work.running:
             _poll(page, work, words)
@@ -99,7 +101,9 @@ def _train(page: Page, outlook: Outlook, used: ModelView | None) -> None:
     used_now: Work[Rescored] | None = st.session_state.get(USING)
     if used_now is not None and used_now.answer is not None:
         done = used_now.answer
-        if done.conversations:
+        if not done.version:
+            st.success(_("The rule score is back: {n} conversations have it again.", n=_.number(done.conversations)))
+        elif done.conversations:
             st.success(_("{n} conversations carry the predictions of model {model} now.", n=_.number(done.conversations), model=done.version))
         else:
             st.success(_("The model is in use. Conversations after its last day get its predictions when they are screened."))
@@ -116,6 +120,8 @@ def _train(page: Page, outlook: Outlook, used: ModelView | None) -> None:
             st.caption(_("Training needs at least 40 reviewed chats; there are {n}.", n=outlook.labels))
         elif used:
             st.caption(_("{n} reviews more than the model in use has seen.", n=_.number(max(more, 0))))
+            if st.button(_("Score again"), key="risk_again", type="tertiary", help=_("Predictions are made of the red-line hits known at that time. A change of the rules changes the hits, not the predictions; scoring again does.")):
+                _score(page, again=True)
 
 
 def _compare(page: Page, old: ModelView | None, new: ModelView) -> None:
@@ -151,18 +157,22 @@ def _versions(page: Page, models: tuple[ModelView, ...]) -> None:
     if rows and models[rows[0]].state != "active":
         if confirm(page, _("Take model {no} into use", no=models[rows[0]].id), _("Conversations after its last day get its predictions. Published draws keep theirs."), key="risk_use"):
             _use(page, models[rows[0]].id)
-    elif rows and confirm(page, _("Stop using it"), _("What is screened from now on gets the rule score. Predictions already made stay."), key="risk_stop"):
+    elif rows and confirm(page, _("Stop using it"), _("Conversations get the rule score again. Published draws keep what they were drawn with."), key="risk_stop"):
         with showing_errors(page):
             risk_models.retire(page.bench, page.actor, now=page.now)
-            st.rerun()
+            _score(page)
 
 
 def _use(page: Page, model: int) -> None:
     with showing_errors(page):
         risk_models.activate(page.bench, page.actor, now=page.now, model=model)
-        st.session_state.pop(TRAINING, None)
-        st.session_state[USING] = Work(_scoring(page)).start()
-        st.rerun()
+        _score(page)
+
+
+def _score(page: Page, *, again: bool = False) -> None:
+    st.session_state.pop(TRAINING, None)
+    st.session_state[USING] = Work(_scoring(page, again)).start()
+    st.rerun()
 
 
 def _training(page: Page) -> Callable[[Callable[[float, str], None], Callable[[], bool]], ModelView]:
@@ -170,9 +180,9 @@ def _training(page: Page) -> Callable[[Callable[[float, str], None], Callable[[]
     return lambda progress, cancel: risk_models.train(bench, actor, now=now, progress=progress)
 
 
-def _scoring(page: Page) -> Callable[[Callable[[float, str], None], Callable[[], bool]], Rescored]:
+def _scoring(page: Page, again: bool) -> Callable[[Callable[[float, str], None], Callable[[], bool]], Rescored]:
     bench, actor, now = page.bench, page.actor, page.now
-    return lambda progress, cancel: risk_models.score(bench, actor, now=now, progress=progress, cancel=cancel)
+    return lambda progress, cancel: risk_models.score(bench, actor, now=now, progress=progress, cancel=cancel, again=again)
 
 
 @st.fragment(run_every=0.7)
@@ -180,3 +190,5 @@ def _poll(page: Page, work: Work[ModelView] | Work[Rescored], words: str) -> Non
     if not work.running:
         st.rerun(scope="app")
     st.progress(min(work.share, 1.0), text=page.t(words, share=page.t.percent(work.share, 0)))
+    if words == SCORING and st.button(page.t("Cancel"), key="risk_cancel"):
+        work.cancel()

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.kit.choices import pick
+from pages.kit.choices import number_in_address, pick
 from pages.kit.guard import Page
-from pages.kit.sampling import planning, receipt, risk
+from pages.kit.sampling import planning, preview, receipt, risk
 from pages.kit.widgets import confirm, empty, escape, heading, showing_errors
 from qa import draws
-from qa.draws import PlanDesign, PlanView
+from qa.draws import Choices, PlanDesign, PlanView
 from qa.i18n import N_
 from qa.policy import Right
 
@@ -21,10 +21,10 @@ def show(page: Page) -> None:
     """The whole page."""
     _ = page.t
     heading(page, _("Draws"), _("Plans, draws and receipts"))
-    chosen = st.query_params.get("draw", "")
-    if chosen.isdecimal() and len(chosen) < 10:
+    chosen = number_in_address("draw")
+    if chosen is not None:
         with showing_errors(page):
-            receipt.show(page, int(chosen))
+            receipt.show(page, chosen)
         return
     if page.actor.may(Right.PLAN_DRAW):
         views = {"plans": N_("Plans and draws"), "risk": N_("Risk model")}
@@ -37,19 +37,20 @@ def show(page: Page) -> None:
     plans = draws.list_plans(page.bench, page.actor)
     published = draws.list_draws(page.bench, page.actor)
     if page.actor.may(Right.PLAN_DRAW):
-        left, right = st.columns([4, 7], gap="large")
+        offered = draws.choices(page.bench, page.actor)
+        left, right = st.columns([3, 8], gap="large")
         with left:
-            plan = _plans(page, plans)
+            plan = _plans(page, plans, offered)
         with right:
             if plan is not None:
-                planning.show(page, plan)
+                preview.show(page, plan, offered)
             else:
                 empty(_("No plan yet"), _("Create a plan: how many chats of each agent, all disputes, who inspects. Its seed is committed at once."))
         st.divider()
     _published(page, published)
 
 
-def _plans(page: Page, plans: list[PlanView]) -> PlanView | None:
+def _plans(page: Page, plans: list[PlanView], offered: Choices) -> PlanView | None:
     _ = page.t
     st.subheader(_("Plans"))
     by_id = {plan.id: plan for plan in plans}
@@ -61,10 +62,10 @@ def _plans(page: Page, plans: list[PlanView]) -> PlanView | None:
         )
         chosen = by_id[int(number)]
     with st.popover(_("New plan"), icon=":material/add:"):
-        _new(page)
+        _new(page, offered)
     if chosen is not None:
         with st.popover(_("Change this plan"), icon=":material/edit:"):
-            _edit(page, chosen)
+            _edit(page, chosen, offered)
         if confirm(page, _("Put away"), _("The plan disappears from this list; its draws and results stay."), key="archive_plan"):
             with showing_errors(page):
                 draws.archive_plan(page.bench, page.actor, now=page.now, plan_id=chosen.id)
@@ -74,9 +75,9 @@ def _plans(page: Page, plans: list[PlanView]) -> PlanView | None:
     return chosen
 
 
-def _new(page: Page) -> None:
+def _new(page: Page, offered: Choices) -> None:
     _ = page.t
-    made = planning.form(page, "new", _("New plan"), PlanDesign())
+    made = planning.form(page, offered, "new", _("New plan"), PlanDesign())
     if made is not None:
         with showing_errors(page):
             plan = draws.create_plan(page.bench, page.actor, now=page.now, name=made[0], design=made[1], seed=secrets.token_hex(32))
@@ -85,8 +86,8 @@ def _new(page: Page) -> None:
             st.rerun()
 
 
-def _edit(page: Page, plan: PlanView) -> None:
-    made = planning.form(page, "edit", plan.name, plan.design)
+def _edit(page: Page, plan: PlanView, offered: Choices) -> None:
+    made = planning.form(page, offered, "edit", plan.name, plan.design)
     if made is not None:
         with showing_errors(page):
             design = replace(made[1], intensity=plan.design.intensity, inspectors=made[1].inspectors)
