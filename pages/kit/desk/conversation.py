@@ -20,6 +20,15 @@ KINDS = {
     "emoji": N_("Sticker"), "location": N_("Location"), "order": N_("Order card"), "product": N_("Product card"),
 }  # fmt: skip
 
+DISPUTES = {
+    "REFUND": N_("Refund without return"), "REFUND_AND_RETURN": N_("Return and refund"), "TMALL_EXCHANGE": N_("Exchange"),
+    "TAOBAO_EXCHANGE": N_("Exchange"), "REPAIR": N_("Repair"), "RESHIPPING": N_("Sent again"), "OTHERS": N_("Other"),
+    "WAIT_SELLER_AGREE": N_("Waiting for the shop"), "WAIT_BUYER_RETURN_GOODS": N_("Waiting for the return"),
+    "WAIT_SELLER_CONFIRM_GOODS": N_("Waiting for the shop to confirm the return"), "SELLER_REFUSE_BUYER": N_("Refused by the shop"),
+    "SUCCESS": N_("Settled"), "CLOSED": N_("Withdrawn or closed"),
+}  # fmt: skip
+"""Types and states of disputes as shops export them; what is not listed is shown as it came."""
+
 
 @dataclass(frozen=True)
 class Span:
@@ -113,15 +122,20 @@ def _events(t: Translator, content: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
     if rating := content.get("rating"):
         stars = t("Rated {score} of 5", score=rating.get("score") if rating.get("score") is not None else "–")
-        found.append(_event(rating.get("rated_at"), "rating", stars, rating.get("label"), rating.get("comment")))
+        label = None if str(rating.get("label")) == str(rating.get("score")) else rating.get("label")
+        found.append(_event(rating.get("rated_at"), "rating", stars, label, rating.get("comment")))
     if dispute := content.get("dispute"):
         fee = dispute.get("refund_fee")
         amount = t("refund of {amount}", amount=t.number(fee / 100, 2)) if isinstance(fee, int) else ""
         detail = (dispute.get("title"), dispute.get("reason"), amount, dispute.get("description"))
-        found.append(_event(dispute.get("opened_at"), "dispute", t("Dispute opened"), dispute.get("dispute_type"), *detail))
+        found.append(_event(dispute.get("opened_at"), "dispute", t("Dispute opened"), _known(t, dispute.get("dispute_type")), *detail))
         if dispute.get("closed_at"):
-            found.append(_event(dispute["closed_at"], "dispute", t("Dispute closed"), dispute.get("status")))
+            found.append(_event(dispute["closed_at"], "dispute", t("Dispute closed"), _known(t, dispute.get("status"))))
     return found
+
+
+def _known(t: Translator, code: Any) -> Any:
+    return t(DISPUTES[code]) if code in DISPUTES else code
 
 
 def _event(at: Any, kind: str, title: str, *details: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from qa.i18n import N_, Translator
 TEXTS: Mapping[str, str] = {
     "conversation": N_("Conversation"),
     "scorecard": N_("Scorecard"),
+    "agent": N_("Agent"),
     "find": N_("Find in the conversation"),
     "found": N_("{n} of {total}"),
     "none_found": N_("not found"),

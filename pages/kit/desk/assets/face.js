@@ -14,7 +14,7 @@ export function focusRow(row) {
 export class Face {
   constructor(parent) {
     this.parts = {
-      left: h("section", { class: "left" }), sums: h("div", { class: "sums", "aria-live": "off" }), rows: h("div", { class: "rows" }),
+      left: h("section", { class: "left" }), sums: h("div", { class: "sums", role: "group" }), rows: h("div", { class: "rows" }),
       detail: h("section", { class: "detail" }), foot: h("footer", {}), notice: h("div", { class: "notices", role: "status" }),
     };
     this.live = h("div", { class: "unseen", "aria-live": "polite" });
@@ -63,6 +63,7 @@ export class Face {
     if (!this.marks || this.data.mode !== "work") return;
     const { marks, data } = this;
     this.result = score(data.rubric, marks.marks, marks.hits.filter((hit) => hit.decision), data.rules);
+    this.parts.sums.setAttribute("aria-label", this.texts.total);
     this.parts.sums.replaceChildren(...totals(this, this.result));
     if (focus === "stay" && this.drawnFor === this.current) return this.transcript.evidence(marks.evidence());
     this.drawnFor = this.current;
@@ -70,6 +71,7 @@ export class Face {
     const groups = data.rubric.dimensions.map((dimension) => h("div", { role: "group", "aria-label": dimension.label }, h("h2", {}, dimension.label),
       marks.criteria.filter((criterion) => criterion.dimension === dimension.id).map((criterion) => criterionRow(this, criterion, this.result))));
     this.parts.rows.replaceChildren(this.redlines(), ...groups, remarkRow(this));
+    this.transcript.evidence(marks.evidence()); // before the focus, which makes the browser lay everything out
     const row = [...this.parts.rows.querySelectorAll(".row")].find((one) => one.dataset.stop === this.current);
     if (row) {
       row.classList.add("current");
@@ -78,7 +80,6 @@ export class Face {
       if (had) focusRow(row);
       row.scrollIntoView({ block: "nearest" });
     }
-    this.transcript.evidence(marks.evidence());
   }
 
   redlines() {
@@ -88,7 +89,7 @@ export class Face {
       ? h("select", { class: "report", "aria-label": texts.add_redline, title: texts.add_redline_here, onchange: (event) => event.target.value && this.report(event.target.value) },
           h("option", { value: "" }, texts.add_redline), rules.map(([id, rule]) => h("option", { value: id }, `${id} ${rule.label}`)))
       : null;
-    return h("div", { role: "group", class: "reds", "aria-label": texts.redlines }, h("h2", {}, texts.redlines, add), marks.hits.map((hit, index) => hitRow(this, hit, index)));
+    return h("div", { role: "group", class: "reds", "aria-label": texts.redlines }, h("div", { class: "head" }, h("h2", {}, texts.redlines), add), marks.hits.map((hit, index) => hitRow(this, hit, index)));
   }
 
   drawNotes() {

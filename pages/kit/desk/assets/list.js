@@ -27,7 +27,7 @@ export function hitRow(desk, hit, index) {
   const choice = (decision, label) => h("button", {
     type: "button", class: decision, role: "radio", "aria-checked": String(hit.decision === decision), tabindex: -1, onclick: () => desk.decide(hit, decision),
   }, label);
-  return h("div", { class: `row hit${open ? " open" : ""} ${hit.decision}`, role: "radiogroup", "aria-label": `${texts.redlines} ${hit.rule_id} ${rule ? rule.label : ""}`, "data-stop": `h${index}` },
+  return h("div", { class: `row hit${open ? " open" : ""} ${hit.decision}`, role: "radiogroup", "aria-label": [hit.rule_id, rule ? rule.label : "", hit.matched ? `“${hit.matched}”` : `#${hit.seq + 1}`].join(" "), "data-stop": `h${index}` },
     h("span", { class: "label" }, h("b", {}, hit.rule_id), ` ${rule ? rule.label : ""} `, h("small", {}, hit.matched ? `“${hit.matched}”` : `#${hit.seq + 1}`)),
     h("span", { class: "choices" }, choice("confirmed", texts.confirm), choice("cleared", texts.clear)),
     h("span", { class: "points", title: open && hit.decision ? texts.reason_needed : null }, hit.decision && open ? "✎" : ""));

@@ -20,6 +20,7 @@ export class Transcript {
     this.items = items.filter((item) => item.k === "m");
     this.converted = null;
     this.query = "";
+    this.proven = new Map();
     this.rows.clear();
     const fragment = document.createDocumentFragment();
     for (const item of items) fragment.append(item.k === "m" ? this.message(item) : item.k === "d" ? this.day(item) : this.event(item));
@@ -38,13 +39,14 @@ export class Transcript {
   }
 
   message(item) {
-    const body = h("div", { class: "body" });
-    const proof = h("div", { class: "proof" });
+    const name = `m${item.seq}`; // what a screen reader says on reaching the message
+    const body = h("div", { class: "body", id: `${name}t` });
+    const proof = h("div", { class: "proof", id: `${name}p` });
     const node = h(
-      "li", { class: `msg ${item.role}${item.n ? ` other${Math.min(item.n, 3)}` : ""}${item.part ? " disputed" : ""}`, "data-seq": item.seq, tabindex: -1 },
-      h("div", { class: "meta" }, h("span", { class: "who" }, item.who), h("time", {}, item.at || ""), item.wait ? h("span", { class: "wait", title: item.measure || null }, item.wait) : null),
+      "li", { class: `msg ${item.role}${item.n ? ` other${Math.min(item.n, 3)}` : ""}${item.part ? " disputed" : ""}`, "data-seq": item.seq, tabindex: -1, "aria-labelledby": `${name}w ${name}t ${item.spans ? `${name}h ` : ""}${name}p` },
+      h("div", { class: "meta", id: `${name}w` }, item.role === "agent" ? h("span", { class: "unseen" }, this.texts.agent) : null, h("span", { class: "who" }, item.who), h("time", {}, item.at || ""), item.wait ? h("span", { class: "wait", title: item.measure || null }, item.wait) : null),
       h("div", { class: "bubble" }, item.kind ? h("span", { class: "kind" }, item.kind) : null, body),
-      item.spans ? h("ul", { class: "hits" }, ...this.reasons(item.spans)) : null,
+      item.spans ? h("ul", { class: "hits", id: `${name}h` }, ...this.reasons(item.spans)) : null,
       proof,
     );
     this.rows.set(item.seq, { item, node, body, proof });
@@ -111,12 +113,15 @@ export class Transcript {
     for (const seq of this.rows.keys()) this.paint(seq);
   }
 
+  // Which messages prove what: message → labels. Only what changed is touched; there may be a thousand messages.
   evidence(found) {
-    for (const [seq, row] of this.rows) {
+    for (const seq of new Set([...this.proven.keys(), ...found.keys()])) {
+      const row = this.rows.get(seq);
       const labels = found.get(seq) || [];
-      row.node.classList.toggle("evident", labels.length > 0);
+      if (!row || String(labels) === String(this.proven.get(seq) || [])) continue;
       row.proof.replaceChildren(...labels.map((label) => h("span", {}, label)));
     }
+    this.proven = found;
   }
 
   clicked(event) {
