@@ -6,6 +6,7 @@ Owns the reading alone: which columns there must be, and what is in them, is sai
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TypeAlias
 
 import numpy as np
@@ -54,7 +55,7 @@ def _columns(columns: Mapping[str, object], what: str) -> pl.DataFrame:
 def _series(name: str, values: object) -> pl.Series:
     if isinstance(values, pl.Series):
         return values.alias(name)
-    if isinstance(values, (str, bytes, int, float, bool)) or values is None:
+    if isinstance(values, (str, bytes, int, float, bool, date)) or values is None:
         return pl.Series(name, [values])
     array = values if isinstance(values, np.ndarray) else None
     if array is not None and array.dtype.kind in "biuf":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -17,11 +18,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy import optimize, sparse, special
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 
 from scoring.draw.design import ModelRecord, ResidualModel
 from scoring.draw.permanent import permanent_numbers
+from scoring.frames import Table, table
 from scoring.risk import grams
 from scoring.risk.rules import SIGNALS, rule_score
 
@@ -74,7 +77,8 @@ class RiskModel:
     """A trained model. ``version`` is the hash of everything in it; ``first`` and ``last`` are the days it learnt from.
 
     ``text`` has a column of gram coefficients for the logistic and for the ridge model, ``signal`` likewise; ``centre`` and
-    ``spread`` standardise the signals, ``link`` turns the logistic score into the probability of a violation.
+    ``spread`` standardise the signals, ``link`` turns the logistic score into the probability of a violation; ``features`` are
+    the columns of numbers it was given beside the known signals.
     """
 
     version: str
@@ -88,6 +92,7 @@ class RiskModel:
     link: tuple[float, float]
     residual: ResidualModel
     report: Report
+    features: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return the model as an .npz archive without pickles."""
@@ -102,6 +107,7 @@ class RiskModel:
             "link": self.link,
             "residual": asdict(self.residual),
             "report": asdict(self.report),
+            "features": self.features,
         }
         np.savez_compressed(buffer, meta=np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8), **arrays)
         return buffer.getvalue()
@@ -119,11 +125,12 @@ class RiskModel:
         report["curve"] = tuple((int(n), auc) for n, auc in report["curve"])
         first, last = date.fromisoformat(meta["first"]), date.fromisoformat(meta["last"])
         link, residual = (float(meta["link"][0]), float(meta["link"][1])), ResidualModel(**meta["residual"])
-        version = _version(text, arrays, link, residual, first, last)
+        features = tuple(meta.get("features", ()))
+        version = _version(text, arrays, link, residual, first, last, features)
         if version != meta["version"]:
             raise RiskError("version", f"expected model {meta['version']}; the content is {version}")
         return RiskModel(
-            version, first, last, text=text, link=link, residual=residual, report=Report(**report), **arrays
+            version, first, last, text=text, link=link, residual=residual, report=Report(**report), features=features, **arrays
         )
 
 
@@ -134,11 +141,12 @@ def _version(
     residual: ResidualModel,
     first: date,
     last: date,
+    features: tuple[str, ...] = (),
 ) -> str:
     digest = hashlib.sha256(text.tobytes())
     for name in sorted(arrays):
         digest.update(np.ascontiguousarray(arrays[name], dtype=np.float64).tobytes())
-    digest.update(repr((link, residual, first, last)).encode())
+    digest.update(repr((link, residual, first, last, *features)).encode())
     return digest.hexdigest()[:16]
 
 
@@ -155,21 +163,27 @@ class _Data:
     u: Floats
 
 
-def train(labels: pl.DataFrame, seed: str = "risk-model") -> RiskModel:
+def train(labels: Table, seed: str = "risk-model", *, features: Sequence[str] = ()) -> RiskModel:
     """Train on reviewed conversations and report how the model does out of fold.
 
     ``labels`` has unit_id, day (of the conversation), the texts (``customer_text``, ``agent_text``, ``last_text``), any of
-    ``SIGNALS``, score (severity-adjusted where possible), violation (boolean) and pi (null = 1). The logistic model learns
+    ``SIGNALS``, score (severity-adjusted where possible), violation (boolean) and pi (null = 1). ``features`` names further
+    columns of numbers to learn from, with or without texts. The logistic model learns
     "violation or among the worst tenth of scores", the ridge model the score; folds go by the permanent number of the unit,
     so a retrain with more labels keeps them. Raises ``RiskError`` below 40 labels or 8 bad conversations.
     """
-    rows = labels.drop_nulls(["score", "violation", "day"]).unique("unit_id").sort("unit_id")
+    extra = tuple(features)
+    rows = _labelled(table(labels, "the labels"), extra)
     if rows.height < LEAST_LABELS:
         raise RiskError("few_labels", f"expected at least {LEAST_LABELS} reviewed conversations; found {rows.height}")
-    centre, spread = _signal_scale(rows)
-    data = _data(rows, centre, spread, seed)
+    centre, spread = _signal_scale(rows, extra)
+    data = _data(rows, centre, spread, seed, extra)
     if int(data.bad.sum()) < LEAST_POSITIVE or data.bad.all():
-        raise RiskError("few_bad", f"expected at least {LEAST_POSITIVE} bad conversations; found {int(data.bad.sum())}")
+        raise RiskError(
+            "few_bad",
+            f"expected at least {LEAST_POSITIVE} bad conversations, and good ones beside them, to tell apart; "
+            f"found {int(data.bad.sum())} of {rows.height}",
+        )
     logit, f = _out_of_fold(data)
     link = _link(logit, data.violation, data.weight)
     p = special.expit(link[0] + link[1] * logit)
@@ -180,10 +194,33 @@ def train(labels: pl.DataFrame, seed: str = "risk-model") -> RiskModel:
     text = coefficients[: grams.BUCKETS].astype(np.float32)
     arrays = {"signal": coefficients[grams.BUCKETS :], "intercept": intercept, "centre": centre, "spread": spread}
     first, last = _days(rows)
-    version = _version(text, arrays, link, residual, first, last)
+    version = _version(text, arrays, link, residual, first, last, extra)
     return RiskModel(
-        version, first, last, text=text, link=link, residual=residual, report=_report(data, logit, f, p), **arrays
-    )
+        version, first, last, text=text, link=link, residual=residual, report=_report(data, logit, f, p), features=extra,
+        **arrays,
+    )  # fmt: skip
+
+
+def _labelled(given: pl.DataFrame, features: tuple[str, ...]) -> pl.DataFrame:
+    """The labels that are complete, once each, sorted by unit; or what is wrong with them."""
+    _have(given, ("unit_id", "day", "score", "violation", *features))
+    day = pl.col("day").str.to_date() if given["day"].dtype == pl.String else pl.col("day").cast(pl.Date)
+    try:
+        rows = given.with_columns(
+            pl.col("unit_id").cast(pl.String), day, pl.col("violation").cast(pl.Boolean),
+            pl.col("score").cast(pl.Float64).fill_nan(None), *(pl.col(name).cast(pl.Float64) for name in features),
+        )  # fmt: skip
+    except pl.exceptions.PolarsError as problem:
+        raise RiskError("columns", "expected dates in day, numbers in score and features, 0 or 1 in violation") from problem
+    if "pi" in rows.columns and not rows["pi"].fill_null(1.0).is_between(0, 1, closed="right").all():
+        raise RiskError("pi", "expected the probability each labelled conversation was drawn with in pi, above 0 and at most 1")
+    return rows.drop_nulls(["unit_id", "score", "violation", "day"]).unique("unit_id").sort("unit_id")
+
+
+def _have(frame: pl.DataFrame, names: tuple[str, ...]) -> None:
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise RiskError("columns", f"expected columns {', '.join(names)}; missing {', '.join(missing)}")
 
 
 def _days(rows: pl.DataFrame) -> tuple[date, date]:
@@ -193,8 +230,9 @@ def _days(rows: pl.DataFrame) -> tuple[date, date]:
     return first, last
 
 
-def _signals(frame: pl.DataFrame) -> Floats:
-    """Signals as columns, compressed where they are counts or durations, 0 where unknown; the rule score comes last."""
+def _signals(frame: pl.DataFrame, features: tuple[str, ...]) -> Floats:
+    """Signals as columns, compressed where they are counts or durations, 0 where unknown; then the rule score, and further
+    features as they are, their gaps as NaN."""
     columns = []
     for name in SIGNALS:
         known = frame[name].cast(pl.Float64).to_numpy() if name in frame.columns else np.full(frame.height, np.nan)
@@ -203,20 +241,29 @@ def _signals(frame: pl.DataFrame) -> Floats:
         else:
             columns.append(np.log1p(np.maximum(np.nan_to_num(known), 0.0)))
     points = rule_score(frame)["risk"].to_numpy() if "customer_text" in frame.columns else np.zeros(frame.height)
-    return np.column_stack([*columns, points])
+    extra = [frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in features]
+    return np.column_stack([*columns, points, *extra])
 
 
-def _signal_scale(frame: pl.DataFrame) -> tuple[Floats, Floats]:
-    signals = _signals(frame)
-    spread = signals.std(axis=0)
-    return signals.mean(axis=0), np.where(spread > 1e-9, spread, np.inf)
+def _signal_scale(frame: pl.DataFrame, features: tuple[str, ...]) -> tuple[Floats, Floats]:
+    signals = _signals(frame, features)
+    known = np.isfinite(signals)
+    count = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, signals, 0.0).sum(axis=0) / count
+    spread = np.sqrt(np.where(known, (signals - centre) ** 2, 0.0).sum(axis=0) / count)
+    return centre, np.where(spread > 1e-9, spread, np.inf)
 
 
-def _data(rows: pl.DataFrame, centre: Floats, spread: Floats, seed: str) -> _Data:
+def _scaled(signals: Floats, centre: Floats, spread: Floats) -> Floats:
+    """Standardised signals; what is unknown is average."""
+    return np.where(np.isfinite(signals), (signals - centre) / spread, 0.0)
+
+
+def _data(rows: pl.DataFrame, centre: Floats, spread: Floats, seed: str, features: tuple[str, ...]) -> _Data:
     score = rows["score"].to_numpy().astype(np.float64)
     violation = rows["violation"].cast(pl.Boolean).to_numpy()
     pi = rows["pi"].fill_null(1.0).to_numpy() if "pi" in rows.columns else np.ones(rows.height)
-    signals = (_signals(rows) - centre) / spread
+    signals = _scaled(_signals(rows, features), centre, spread)
     x = sparse.hstack([grams.matrix(rows), sparse.csr_matrix(0.5 * signals)], format="csr")
     active = np.flatnonzero(x.getnnz(axis=0))
     worst = score <= np.quantile(score, WORST_SHARE)
@@ -230,7 +277,10 @@ def _fit(data: _Data, use: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     x = data.x[use]
     # Coordinate descent in the dual is by far the fastest on few rows of many grams; its order of visits is fixed.
     logistic = LogisticRegression(C=LOGISTIC_C, solver="liblinear", dual=True, max_iter=2000, tol=1e-3, random_state=0)
-    logistic.fit(x, data.bad[use])
+    with warnings.catch_warnings():
+        # After 2,000 sweeps what is left to gain is far below what another label would change.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        logistic.fit(x, data.bad[use])
     ridge = Ridge(alpha=RIDGE_ALPHA, solver="sparse_cg", tol=1e-5).fit(x, data.score[use])
     coefficients = np.column_stack([logistic.coef_[0], ridge.coef_])
     return coefficients, np.array([float(logistic.intercept_[0]), float(ridge.intercept_)])
@@ -312,18 +362,20 @@ def _calibration(p: Floats, data: _Data) -> tuple[CalibrationBin, ...]:
     )
 
 
-def predict(model: RiskModel, frame: pl.DataFrame, period: tuple[date, date]) -> pl.DataFrame:
+def predict(model: RiskModel, frame: Table, period: tuple[date, date]) -> pl.DataFrame:
     """Return unit_id, p (probability of a violation), f (expected score, 0…100) and risk (for ranking) of every row.
 
     ``frame`` as for ``train`` without labels. ``period`` is the first and last day of what will be drawn and weighted with
     these predictions: a model that learnt from any of its days is refused, since its errors there are not honest.
     """
     refuse_overlap(model, period)
-    raw = grams.scores(frame, model.text) + model.intercept
-    raw += (0.5 * (_signals(frame) - model.centre) / model.spread) @ model.signal
+    rows = table(frame, "the conversations")
+    _have(rows, ("unit_id", *model.features))
+    raw = grams.scores(rows, model.text) + model.intercept
+    raw += 0.5 * _scaled(_signals(rows, model.features), model.centre, model.spread) @ model.signal
     logit = raw[:, 0]
     p = special.expit(model.link[0] + model.link[1] * logit)
-    return frame.select("unit_id").with_columns(
+    return rows.select("unit_id").with_columns(
         p=pl.Series(p), f=pl.Series(np.clip(raw[:, 1], 0.0, 100.0)), risk=pl.Series(logit)
     )
 

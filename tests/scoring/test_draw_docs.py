@@ -7,10 +7,10 @@ from types import ModuleType
 
 import pytest
 
-from scoring import draw, estimate
+from scoring import draw, estimate, risk
 
 
-@pytest.mark.parametrize("module", [draw, estimate], ids=["draw", "estimate"])
+@pytest.mark.parametrize("module", [draw, estimate, risk], ids=["draw", "estimate", "risk"])
 def test_examples_run(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
