@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from qa import audit, casefile, verdict_ledger
 from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.i18n import N_
-from qa.lifecycle import State, Step
+from qa.lifecycle import State, Step, decided_by, ruled_at
 from qa.masking import mask_text, mask_transcript
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.tables import Agent, Appeal, Inspection, Setting, Transcript, Verdict, Violation, ViolationEvent
+from qa.texts import written
 from qa.windows import SETTING, closes, window_days
 from qa.workbench import Workbench
 from scoring.sheet import Sheet
@@ -96,7 +97,7 @@ def file_against_verdict(
     Filing the same objection again returns the one that is open.
     """
     require(actor, Right.ANSWER)
-    body = _text(body, "body")
+    body = written(body, "body", MAX_BODY)
     with bench.db.write() as session:
         verdict = session.scalar(select(Verdict).where(Verdict.id == verdict_id).with_for_update(key_share=True))
         if verdict is None or verdict.kind == "withdrawn":
@@ -115,13 +116,13 @@ def file_against_verdict(
 def file_against_violation(bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, body: str) -> int:
     """Object to an upheld violation of one's own; returns the appeal's id."""
     require(actor, Right.ANSWER)
-    body = _text(body, "body")
+    body = written(body, "body", MAX_BODY)
     with bench.db.write() as session:
         violation = casefile.take(session, violation_id)
         _require_own(actor, violation.agent_id)
         if (known := session.scalar(_open(Appeal.violation_id == violation_id, None))) is not None:
             return known
-        _require_in_time(session, violation.changed_at, now)
+        _require_in_time(session, ruled_at(casefile.events_of(session, violation.id)) or violation.changed_at, now)
         casefile.add_step(session, actor, now, violation, Step.APPEAL, body)
         audit.bump(session, "violations")
         return _file(session, actor, now, violation.agent_id, body, None, violation_id=violation_id)
@@ -147,10 +148,10 @@ def rule(
     """Decide an appeal with a written `ruling`; returns the id of the new verdict, if one was issued.
 
     `clear` are the criteria whose deductions fall when an objection to a result is upheld; by default the one it
-    names. Whoever inspected the sample or ruled the violation cannot rule the appeal.
+    names. Whoever inspected the sample, or confirmed or ruled the violation, cannot rule the appeal.
     """
     require(actor, Right.RULE_APPEAL)
-    ruling = _text(ruling, "ruling")
+    ruling = written(ruling, "ruling", MAX_BODY)
     with bench.db.write() as session:
         appeal = _load(session, appeal_id)
         if appeal.state != "open":
@@ -235,10 +236,7 @@ def _file(
 
 def _rule_violation(session: Session, actor: Actor, now: datetime, appeal: Appeal, uphold: bool, ruling: str) -> int | None:
     violation = casefile.take(session, appeal.violation_id or 0)
-    ruled_by = session.scalars(
-        select(ViolationEvent.actor_id).where(ViolationEvent.violation_id == violation.id, ViolationEvent.kind == Step.UPHOLD.value)
-    ).all()
-    if actor.user_id and actor.user_id in ruled_by:
+    if actor.user_id and actor.user_id in decided_by(casefile.events_of(session, violation.id)):
         raise Denied(N_("You made the decision that is appealed; somebody else has to rule."))
     casefile.add_step(session, actor, now, violation, Step.GRANT_APPEAL if uphold else Step.REJECT_APPEAL, ruling)
     audit.bump(session, "violations")
@@ -300,12 +298,3 @@ def _require_own(actor: Actor, agent_id: str) -> None:
 def _require_in_time(session: Session, since: datetime, now: datetime) -> None:
     if now > closes(session, since):
         raise Conflict(N_("The {days} days for an appeal are over."), days=window_days(session))
-
-
-def _text(value: str, field: str) -> str:
-    value = value.strip()
-    if not value:
-        raise Invalid(N_("Field {field}: must not be empty."), field=field)
-    if len(value) > MAX_BODY:
-        raise Invalid(N_("Field {field}: at most {most} characters, found {found}."), field=field, most=MAX_BODY, found=len(value))
-    return value

@@ -120,10 +120,14 @@ def add_step(
 ) -> State:
     """Take `step` on a locked file: event, cached state and audit entry in the caller's transaction.
 
-    `seen` is the state the actor decided on; raises `Stale` when the file has moved since, `Conflict` when the step is
+    `seen` is the state the actor decided on: the same step by the same person again changes nothing. Raises `Stale` when
+    somebody else has moved the file since, `Conflict` when the step is
     refused (two-person rule, order of steps, clock), `Invalid` when a reason is missing.
     """
     if seen is not None and seen.value != violation.state:
+        last = events_of(session, violation.id)[-1]
+        if (last.step, last.actor_id) == (step, actor.user_id or None):
+            return State(violation.state)  # the same click again
         raise Stale(N_("Somebody else has decided this case file meanwhile. Look at it again."))
     text = clean_reason(reason, required=reason_required and step in NEEDS_REASON)
     events = events_of(session, violation.id)

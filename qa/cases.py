@@ -22,6 +22,7 @@ from qa.i18n import N_
 from qa.masking import mask_text
 from qa.policy import SYSTEM, Actor, Right, Role, require
 from qa.tables import Case, Sample, Transcript, Violation
+from qa.texts import written
 from qa.workbench import Workbench
 
 KINDS = ("exemplary", "counter", "edge")
@@ -164,19 +165,13 @@ def evidence_of(bench: Workbench, actor: Actor, *, sample_id: int | None, violat
 
 
 def _checked(text: CaseText) -> CaseText:
-    for field, value, most in (("title", text.title, 200), ("lesson", text.lesson, 4000)):
-        if not value.strip():
-            raise Invalid(N_("Field {field}: must not be empty."), field=field)
-        if len(value) > most:
-            raise Invalid(N_("Field {field}: at most {most} characters, found {found}."), field=field, most=most, found=len(value))
+    title, lesson = written(text.title, "title", 200), written(text.lesson, "lesson", 4_000)
     if text.kind not in KINDS:
         raise Invalid(N_("Field {field}: expected {expected}, found “{value}”."), field="kind", expected=" / ".join(KINDS), value=text.kind)
     tags = tuple(dict.fromkeys(tag.strip().strip("#") for tag in text.tags if tag.strip().strip("#")))
     if len(tags) > MAX_TAGS:
         raise Invalid(N_("Field {field}: at most {most} entries."), field="tags", most=MAX_TAGS)
-    return CaseText(
-        text.title.strip(), text.lesson.strip(), text.kind, tags, text.criterion_id or None, text.rule_id or None, text.language
-    )
+    return CaseText(title, lesson, text.kind, tags, text.criterion_id or None, text.rule_id or None, text.language)
 
 
 def _evidence(session: Session, sample_id: int | None, violation_id: int | None) -> tuple[dict[str, Any], str]:

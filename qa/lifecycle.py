@@ -213,7 +213,7 @@ def refusal(
     if step is Step.RETRACT and last is not None and last.actor_id != actor_id:
         return Refusal(N_("Only the person who decided can take the decision back."), {})
     if step is Step.CLOSE and state is State.UPHELD and at is not None and clocks is not None:
-        due = clocks.due(State.UPHELD, events[-1].at)
+        due = clocks.due(State.UPHELD, ruled_at(events) or events[-1].at)
         if due is not None and at < due:
             return Refusal(N_("The agent may still answer; the file can be closed after {days} days."), {"days": clocks.answer_days})
     return None
@@ -227,6 +227,16 @@ def options(events: Sequence[Event], actor_id: int | None, rights: frozenset[Rig
         if before is state and step in NEEDS_RIGHT and NEEDS_RIGHT[step] in rights:
             found[step] = refusal(events, step, actor_id, at=at, clocks=clocks)
     return found
+
+
+def ruled_at(events: Sequence[Event]) -> datetime | None:
+    """When the violation was upheld; from then on the agent's time counts, whatever is filed and taken back meanwhile."""
+    return next((event.at for event in reversed(events) if event.step is Step.UPHOLD), None)
+
+
+def decided_by(events: Sequence[Event]) -> frozenset[int | None]:
+    """Who has confirmed or upheld it: none of them rules on an appeal against it."""
+    return frozenset(event.actor_id for event in events if event.step in (Step.CONFIRM, Step.UPHOLD))
 
 
 def _replay(events: Sequence[Event]) -> State | None:

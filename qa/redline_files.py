@@ -24,7 +24,8 @@ from qa.policy import RIGHTS, Actor, Right, require, require_own
 from qa.redline_board import Row
 from qa.redline_repeats import count_repeats
 from qa.sanctions import programme
-from qa.tables import Transcript, User, Verdict, Violation, ViolationEvent
+from qa.tables import Sample, Transcript, User, Verdict, Violation, ViolationEvent
+from qa.verdict_ledger import SAME_CASE
 from qa.workbench import Workbench
 
 
@@ -80,7 +81,7 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
         history = _history(session, violation_id)
         frozen = session.get(Transcript, violation.transcript_id) if violation.transcript_id else None
         repeats, same = count_repeats(session, actor, violation.agent_id, violation.rule_id, now, rules.clocks, excluding=violation_id)
-        effect = _effect(session, violation.sample_id)
+        effect = _effect(session, violation_id)
     content = frozen.content if frozen else transcript_now(bench.archive, violation.conversation_key, violation.agent_id)
     evidence = tuple(Evidence(**hit) for hit in violation.evidence)
     row = redline_board.row_of(found, rules.clocks)
@@ -144,10 +145,17 @@ def _history(session: Session, violation_id: int) -> list[Entry]:
     return [Entry(Step(event.kind), event.actor_id, name or "", event.at, event.reason) for event, name in rows]
 
 
-def _effect(session: Session, sample_id: int | None) -> Effect | None:
-    if sample_id is None:
-        return None
-    verdict = session.scalar(select(Verdict).where(Verdict.sample_id == sample_id, Verdict.is_current))
-    if verdict is None or "total_without_redlines" not in verdict.outcome:
+def _effect(session: Session, violation_id: int) -> Effect | None:
+    """On the latest result of the conversation, wherever the file was decided; None when it was not drawn or has no result."""
+    query = (
+        select(Verdict)
+        .join(Sample, Sample.id == Verdict.sample_id)
+        .join(Violation, SAME_CASE)
+        .where(Violation.id == violation_id, Verdict.is_current, Verdict.kind != "withdrawn")
+        .order_by(Verdict.id.desc())
+        .limit(1)
+    )
+    verdict = session.scalar(query)
+    if verdict is None:
         return None
     return Effect(verdict.id, verdict.total, int(verdict.outcome["total_without_redlines"]))

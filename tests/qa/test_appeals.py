@@ -126,9 +126,9 @@ def upheld(kit: Kit) -> int:
     return violation
 
 
-def _second_lead(kit: Kit) -> Actor:
+def _second_lead(kit: Kit, login: str = "lead-2") -> Actor:
     with kit.bench.db.write() as session:
-        user = User(login="lead-2", display_name="l2", role="lead", active=True, created_at=NOW)
+        user = User(login=login, display_name="l2", role="lead", active=True, created_at=NOW)
         session.add(user)
         session.flush()
         return Actor(user.id, Role.LEAD, "l2")
@@ -165,6 +165,30 @@ def test_rejected_and_withdrawn_violation_appeals(kit: Kit, upheld: int) -> None
     with kit.bench.db.read() as session:
         assert session.get_one(Violation, upheld).state == "closed"
     assert current(kit).total == 0
+
+
+def test_taking_an_appeal_back_does_not_lengthen_the_time_to_appeal(kit: Kit, upheld: int) -> None:
+    late = NOW + timedelta(days=6)
+    first = appeals.file_against_violation(kit.bench, kit.agent, now=late, violation_id=upheld, body="x")
+    appeals.withdraw(kit.bench, kit.agent, now=late, appeal_id=first)
+    with pytest.raises(Conflict, match="are over"):
+        appeals.file_against_violation(kit.bench, kit.agent, now=NOW + timedelta(days=7, hours=1), violation_id=upheld, body="y")
+    closed = violations.close(kit.bench, kit.lead, now=NOW + timedelta(days=7, hours=1), violation_id=upheld)
+    assert closed.state == "closed"
+
+
+def test_who_confirmed_does_not_rule_the_appeal(kit: Kit) -> None:
+    other, third = _second_lead(kit), _second_lead(kit, "lead-3")
+    kit.hit(0)
+    with kit.bench.db.read() as session:
+        file = session.scalars(select(Violation.id)).one()
+    violations.confirm(kit.bench, other, now=NOW, violation_id=file, reason="原话")
+    violations.rule(kit.bench, kit.lead, now=NOW, violation_id=file, uphold=True, reason="维持")
+    appeal = appeals.file_against_violation(kit.bench, kit.agent, now=LATER, violation_id=file, body="引用")
+    for decided in (other, kit.lead):
+        with pytest.raises(Denied, match="somebody else"):
+            appeals.rule(kit.bench, decided, now=LATER, appeal_id=appeal, uphold=True, ruling="同意")
+    appeals.rule(kit.bench, third, now=LATER, appeal_id=appeal, uphold=True, ruling="同意")
 
 
 def test_two_leads_at_once_rule_once(kit: Kit) -> None:

@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from sqlalchemy import event, insert, select
 
-from qa import casefile, inspecting, queue, violations
+from qa import casefile, inspecting, queue, redline_files, violations
 from qa.casefile import events_of
 from qa.errors import SpotcheckError
 from qa.lifecycle import State, violation_state
@@ -131,3 +131,14 @@ def test_everybody_at_once(kit: Kit) -> None:
             assert State(file.state) is violation_state(events_of(session, file.id))
     for sample in kit.samples:
         assert sum(row.is_current for row in kit.verdicts(sample)) <= 1
+
+
+def test_the_effect_shows_wherever_the_file_was_decided(kit: Kit) -> None:
+    """A file that was confirmed on the board, not at the desk, still says what it does to the drawn sample's score."""
+    file = confirmed_file(kit, 0, "R02")
+    assert redline_files.case_file(kit.bench, kit.lead, file, now=LATER).effect is None
+    kit.place(kit.samples[0])
+    submit(kit, kit.inspectors[0], decided("R02"))
+    effect = redline_files.case_file(kit.bench, kit.lead, file, now=LATER).effect
+    assert effect is not None
+    assert (effect.total, effect.total_without_redlines) == (6_000, 9_500)

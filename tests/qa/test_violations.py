@@ -263,6 +263,21 @@ def test_two_managers_at_once_one_ruling(world: Workbench, now: datetime) -> Non
         assert len(events_of(session, file)) == 3
 
 
+def test_the_same_click_again_changes_nothing(world: Workbench, now: datetime) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+    for _ in range(2):
+        done = violations.confirm(world, INSPECTOR, now=now, violation_id=file, reason="骂人", seen=State.SUSPECTED)
+        assert done.state is State.CONFIRMED
+    with pytest.raises(Stale):
+        violations.confirm(world, SECOND, now=now, violation_id=file, reason="骂人", seen=State.SUSPECTED)
+    with pytest.raises(Stale):
+        violations.clear(world, INSPECTOR, now=now, violation_id=file, reason="骂人", seen=State.SUSPECTED)
+    for _ in range(2):
+        violations.rule(world, LEAD, now=now, violation_id=file, uphold=True, reason="属实", seen=State.CONFIRMED)
+    with world.db.read() as session:
+        assert [event.step for event in events_of(session, file)] == [Step.OPEN, Step.CONFIRM, Step.UPHOLD]
+
+
 def test_taking_back(world: Workbench, now: datetime) -> None:
     file = opened(world, now)["shop:1", "R01"]
     violations.clear(world, INSPECTOR, now=now, violation_id=file, reason="引用")
