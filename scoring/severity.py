@@ -55,6 +55,19 @@ class SeverityFit:
     severities: Severities | None
     reason: str = ""
     detail: str = ""
+    repeated: bool = False
+
+    @property
+    def intraclass(self) -> tuple[float, float] | None:
+        """ICC(2,1) and ICC(3,1) of one score, from the variances; None unless some conversation was scored twice.
+
+        In a complete table these are Shrout & Fleiss' figures; here pairs of inspectors may differ from one conversation to
+        the next. A wide gap between the two is severity: the first counts it as disagreement, the second does not.
+        """
+        true, rest = self.sd_agent**2 + self.sd_conversation**2, self.sd_residual**2
+        if not self.repeated or not true + rest > 0:
+            return None
+        return true / (true + rest + self.sd_inspector**2), true / (true + rest)
 
 
 def fit(scores: pl.DataFrame, *, largest_se: float = LARGEST_SE) -> SeverityFit:
@@ -201,11 +214,13 @@ def _solve(m: _Model, theta: Floats) -> _Solution:
 
 def _optimum(m: _Model) -> Floats:
     """Minimise the REML deviance over θ ≥ 0, from three starts (the surface is smooth but can be flat at 0)."""
-    free = 3 if m.repeated else 2
+    # one agent's effect is the mean, and without second scores a conversation's effect is the residual
+    fitted = np.array([len(m.n) > 1, True, m.repeated])
+    free = int(fitted.sum())
 
     def deviance(theta: Floats) -> float:
         full = np.zeros(3)
-        full[:free] = theta
+        full[fitted] = theta
         return _solve(m, full).deviance
 
     best: optimize.OptimizeResult | None = None
@@ -221,7 +236,7 @@ def _optimum(m: _Model) -> Floats:
         lambda x: deviance(np.abs(x)), best.x, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-11}
     )
     theta = np.zeros(3)
-    theta[:free] = np.abs(polished.x) if polished.fun <= best.fun else best.x
+    theta[fitted] = np.abs(polished.x) if polished.fun <= best.fun else best.x
     theta[theta < 1e-4] = 0.0
     return theta
 
@@ -247,6 +262,7 @@ def _result(m: _Model, theta: Floats, inspectors: list[str], largest_se: float) 
         None if too_wide else severities,
         "imprecise" if too_wide else "",
         f"{inspectors[worst]}: ±{severities.se[worst]:.2f}" if too_wide else "",
+        m.repeated,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from scoring.redline.guards import echoed
 from scoring.redline.logic import And, Expression, Name, holds, parse_logic
 from scoring.redline.matcher import Matcher, pieces
 from scoring.redline.rule import Anchor, Condition, Evasion, Guard, Missing, Relation, Repetition, Rule, Terms
@@ -116,9 +117,19 @@ def with_repetition(wanted: Repetition, lines: Sequence[Line], hits: Sequence[Li
     return [h for h in hits if h.at in full]
 
 
+def without_echoes(lines: Sequence[Line], hits: Sequence[LineHit]) -> list[LineHit]:
+    """The hits that say a number which the customer did not say before."""
+
+    def said_before(at: int) -> str:
+        return "\n".join(line.text for line in lines[:at] if line.role == "customer")
+
+    return [h for h in hits if not echoed(lines[h.at].text[h.start : h.end], said_before(h.at))]
+
+
 def judged(rule: Rule, lines: Sequence[Line], hits: Sequence[LineHit]) -> list[LineHit]:
-    """The hits that remain once conditions, repetition and a missing follow-up are considered."""
-    kept = with_conditions(rule, lines, hits)
+    """The hits that remain once the guard against echoes, conditions, repetition and a missing follow-up are considered."""
+    spoken = without_echoes(lines, hits) if Guard.ECHOED in rule.guards else hits
+    kept = with_conditions(rule, lines, spoken)
     if rule.repetition is not None:
         kept = with_repetition(rule.repetition, lines, kept)
     if rule.missing is not None and rule.missing.anchor is Anchor.PHRASE:

@@ -60,16 +60,16 @@ class Patterns:
         def note(number: int, start: int, end: int, flags: int, context: object) -> None:
             append(end * count + number)
 
-        if texts.str.contains(BORDER, literal=True).any():
-            texts = texts.str.replace_all(BORDER, "\1", literal=True)
         buffer: bytes = texts.str.join(BORDER).cast(pl.Binary).item()
+        borders = np.flatnonzero(np.frombuffer(buffer, np.uint8) == 0)
+        if len(borders) >= len(texts):  # a message holds the border itself
+            return self.scan(texts.str.replace_all(BORDER, "\1", literal=True))
         self.database.scan(buffer, match_event_handler=note)
         if not hits:
             return NONE
         packed = np.array(hits, dtype=np.int64)
-        # An end offset belongs to the message whose text holds the byte before it.
-        closing = np.cumsum(texts.str.len_bytes().to_numpy().astype(np.int64) + len(BORDER))
-        rows = np.searchsorted(closing, packed // count - 1, side="right")
+        # An end offset belongs to the message that holds the byte before it.
+        rows = np.searchsorted(borders, packed // count - 1, side="right")
         unique = np.unique(rows * count + packed % count)
         return np.column_stack((unique // count, unique % count))
 

@@ -50,6 +50,7 @@ class Guard(StrEnum):
     QUOTED = "quoted"  # inside 「…」 “…” 《…》 and the like: somebody else's words, a title, a product name
     DECLINED = "declined"  # 不能加微信哦, "please do not pay outside the platform"
     CONDITIONAL = "conditional"  # 如未发货可申请…, "if it has not arrived …"
+    ECHOED = "echoed"  # every number in the match was said by the customer before: reading back leaks nothing
 
 
 class Relation(StrEnum):

@@ -23,7 +23,7 @@ from scoring.redline.finder import make_finder
 from scoring.redline.matcher import Matcher, Piece
 from scoring.redline.pairs import Pairs
 from scoring.redline.reason import reason
-from scoring.redline.rule import Anchor, Rule
+from scoring.redline.rule import Anchor, Guard, Rule
 
 MESSAGE_COLUMNS = ("conversation_key", "seq", "role", "sent_at", "text")
 HIT_SCHEMA = pl.Schema(
@@ -255,7 +255,9 @@ def omits(rule: Rule) -> bool:
 
 def needs_context(rule: Rule) -> bool:
     """Must the conversation be read before a hit of this rule counts?"""
-    return bool(rule.conditions) or rule.repetition is not None or rule.missing is not None
+    return (
+        bool(rule.conditions) or rule.repetition is not None or rule.missing is not None or Guard.ECHOED in rule.guards
+    )
 
 
 def transcripts(messages: pl.DataFrame, keys: set[str]) -> Iterator[tuple[str, list[Line]]]:

@@ -30,7 +30,7 @@ from scoring.redline import (
 )
 
 SPEAKERS = {"agent": N_("Agent"), "customer": N_("Customer"), "any": N_("Anybody")}
-GUARDS = {"quoted": N_("quoted words"), "declined": N_("the agent declines it"), "conditional": N_("conditional sentences")}
+GUARDS = {"quoted": N_("quoted words"), "declined": N_("the agent declines it"), "conditional": N_("conditional sentences"), "echoed": N_("numbers the customer gave before")}
 SWITCHES = {
     "width": N_("full and half width"), "case": N_("upper and lower case"), "zero_width": N_("invisible characters"),
     "separators": N_("spaces and punctuation between"), "traditional": N_("traditional characters"), "homophones": N_("homophones"),

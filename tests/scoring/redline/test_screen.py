@@ -93,6 +93,11 @@ GUARDED = [
     (Guard.DECLINED, "不能加微信哦", False), (Guard.DECLINED, "请勿私下加微信", False), (Guard.DECLINED, "加微信是不可以的", False), (Guard.DECLINED, "we never 加微信", False),
     (Guard.DECLINED, "不好意思，加微信", True), (Guard.DECLINED, "要不加微信", True), (Guard.DECLINED, "能不能加微信", True), (Guard.DECLINED, "可不可以加微信", True),
     (Guard.DECLINED, "是不是加微信", True), (Guard.DECLINED, "要不要加微信", True), (Guard.DECLINED, "加微信，不行就算了", True),
+    *((Guard.DECLINED, text, False) for text in ("加微信，这边不支持", "加微信的话，平台是不允许的", "我们不可以加微信的", "平台规定不让加微信", "加微信，我们不能哦", "paying? we never ask to 加微信")),
+    *((Guard.DECLINED, text, True) for text in (
+        "不支持平台的话加微信", "平台不方便就加微信", "不能开票可以加微信", "没货了加微信", "不用走平台加微信", "加微信，平台不支持改价", "加微信聊，这边不方便", "加微信不违规",
+        "加微信下单不支持退款", "don't worry, 加微信", "if you can't pay here then 加微信",
+    )),
     (Guard.CONDITIONAL, "如未发货可以加微信", False), (Guard.CONDITIONAL, "if it broke, 加微信", False), (Guard.CONDITIONAL, "如未发货。加微信", True), (Guard.CONDITIONAL, "加微信，如果您愿意", True),
 ]  # fmt: skip
 
@@ -101,6 +106,15 @@ GUARDED = [
 def test_guards_read_the_sentence(guard: Guard, text: str, hit: bool) -> None:
     assert bool(hits(rule("加微信", guards=(guard,)), chat(("agent", text)))) is hit
     assert hits(rule("加微信"), chat(("agent", text)))
+
+
+def test_reading_back_a_number_the_customer_gave_is_no_leak() -> None:
+    r = rule(terms=Terms(regex=("(?:收件人|电话)[^，]{0,9}1\\d{10}",)), guards=(Guard.ECHOED,))
+    gave = ("customer", "改成 139 1234-5678")
+    assert hits(r, chat(gave, ("agent", "收件人13912345678"))) == []
+    assert [h[0] for h in hits(r, chat(gave, ("agent", "收件人13912345679")))] == [1]
+    assert [h[0] for h in hits(r, chat(("agent", "收件人13912345678"), gave))] == [0]
+    assert [h[0] for h in hits(r, chat(("agent", gave[1]), ("agent", "收件人13912345678")))] == [1]
 
 
 def test_a_chat_is_judged_by_the_version_in_force_on_its_business_date() -> None:

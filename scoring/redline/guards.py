@@ -1,0 +1,86 @@
+"""Readings of a sentence that turn a match into an innocent one: quoted, declined, conditional, echoed.
+
+Owns the words by which Chinese and English refuse, and how far a refusal reaches: to the next turn of the sentence
+(不支持平台的话 | 加微信), and back from a clause of its own (加微信，这边不支持) unless that clause speaks of something else
+(加微信，不支持改价). Refuses to know rules: it is asked about one span of one text, and what was said before.
+"""
+
+from __future__ import annotations
+
+import re
+
+from scoring.redline.rule import Guard
+
+Span = tuple[int, int]
+
+SENTENCE = re.compile(r"[。！？!?；;\n]|\.\s")
+QUOTES = (("「", "」"), ("『", "』"), ("“", "”"), ("‘", "’"), ("《", "》"), ("〈", "〉"), ("【", "】"), ("〝", "〞"))
+
+# What ends the reach of a refusal inside a clause: whoever goes on like this offers another way.
+TURN = r"的话|就|则|(?<!不)可以|只能|只好|欢迎|麻烦|吧|请(?!勿)|(?<!为)了|那(?=就|[你您我加])|所以"
+TURN_EN = r"\b(?:so|then|instead|but|please|you can|you may)\b|,\s*(?:just\s+|simply\s+)?$"
+REFUSAL_BEFORE = re.compile(
+    r"(?:(?<!能)不能|(?<!可)不可以?|(?<!要)不要|(?<!用)不用(?!平台|淘宝|走|在|经)|(?<!会)不会|(?<!是)不是|(?<!让)不让|(?<!做)不做|(?<!搞)不搞"
+    r"|(?<!需)不需要?|不得|不允许|不支持|不提供|不建议|不方便|不太方便|不太好|不准|不许|不接受|不保证|不敢|不参与|不存在|没法|没办法|没有|无法|无需|请勿|切勿"
+    r"|勿|禁止|严禁|谨防|警惕|防止|避免|拒绝|从不|绝不|并非|举报|别)"
+    rf"(?:(?!{TURN})[^，,。！？!?；;：:\n]){{0,8}}$"
+    r"|(?<![要是能可])不$"
+    r"|\b(?:don['’]?t|do not|never|cannot|can['’]?t|can not|won['’]?t|will not|not allowed to|not able to|unable to"
+    r"|may not|must not|should not|shouldn['’]?t|beware of|avoid|refrain from|no need to|not permitted to"
+    rf"|against our policy to)(?:(?!{TURN_EN})[^.!?;:\n]){{0,40}}$",
+    re.IGNORECASE,
+)
+PARTICLES = r"[的了呢哦噢喔呀哈啊嘛亲您～~ ]{0,6}"
+CLOSE = rf"{PARTICLES}(?=$|[，,。！？!?；;…\n])"
+REFUSED = r"不行|不可以|不能|不允许|不被允许|不支持|不提供|不让|做不到|做不了"
+REFUSAL_AFTER = re.compile(
+    rf"[^，,。！？!?；;：:\n]{{0,10}}?(?:(?:{REFUSED}){CLOSE}|不被允许|不合规|(?<!不)(?<!不会)(?<!不算)(?<!没有)违(?:规|反)|被禁止|是禁止|是不(?:允许|可以|行)的|不了{CLOSE}"
+    r"|是骗|是诈骗|都是骗|请不要|请勿|不要相信|别相信"
+    r"|(?:\s(?:is|are))\s(?:not allowed|not permitted|forbidden|prohibited|against))"
+    # a clause of its own that says no and nothing more
+    r"|(?:的话|这种|这个|这块|好友|号|聊天|联系|付款|转账|交易|的|呢|哦|啊|哈|呀|亲){0,2}[，,]\s?"
+    r"(?:(?:我们?|咱们?|这边|这里|我这边|我们这边|本店|小店|店里|平台|官方|系统|公司|客服|目前|暂时|现在|是|都|也|真的|实在|规定|明确|一律|抱歉|不好意思|亲|呢|哦)[，,]?){0,5}"
+    rf"(?:不支持|不可以|不能|不允许|不被允许|不让|不提供|禁止|违规){CLOSE}",
+    re.IGNORECASE,
+)
+CONDITION_BEFORE = re.compile(
+    r"(?:如果|如若|如有|如您|如未|如遇|如超|如因|如|若|假如|假设|要是|万一|一旦|倘若|只要|凡是|符合|满足|\b(?:if|should|unless|in case|once|provided|in the event)\b)",
+    re.IGNORECASE,
+)
+
+
+NUMBER = re.compile(r"\d{6,}[Xx]?", re.ASCII)
+PARTED = re.compile(r"(?<=\d)[ \t-](?=\d)", re.ASCII)
+
+
+def quoted(text: str, span: Span) -> bool:
+    """Does the span lie inside one pair of quotation marks or title brackets?"""
+    start, end = span
+    for opening, closing in QUOTES:
+        at = text.rfind(opening, 0, start)
+        if at >= 0 and closing not in text[at:start] and text.find(closing, end) >= 0:
+            return True
+    straight = text.count('"', 0, start)
+    return straight % 2 == 1 and '"' in text[end:] and '"' not in text[start:end]
+
+
+def declined(text: str, span: Span) -> bool:
+    """Is the span refused: a negation shortly before it, or “不可以”, “is not allowed” after it?"""
+    before, after = text[max(0, span[0] - 60) : span[0]], text[span[1] : span[1] + 60]
+    return bool(REFUSAL_BEFORE.search(before) or REFUSAL_AFTER.match(after))
+
+
+def conditional(text: str, span: Span) -> bool:
+    """Does the sentence before the span open a condition (如未发货可申请…)?"""
+    starts = [m.end() for m in SENTENCE.finditer(text, 0, span[0])]
+    return bool(CONDITION_BEFORE.search(text, starts[-1] if starts else 0, span[0]))
+
+
+def echoed(matched: str, said: str) -> bool:
+    """Does the match hold numbers (six digits or more), all of which the customer said before? Marks inside count not."""
+    numbers = NUMBER.findall(PARTED.sub("", matched))
+    known = set(NUMBER.findall(PARTED.sub("", said)))
+    return bool(numbers) and known.issuperset(numbers)
+
+
+READINGS = {Guard.QUOTED: quoted, Guard.DECLINED: declined, Guard.CONDITIONAL: conditional}
