@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,7 +16,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from sqlalchemy import select, update
 
-from qa import draws, reports, risk_models
+from qa import draws, measures, reports, risk_models
+from qa.config import Config
 from qa.draws import Period, PlanDesign, SourceQuota
 from qa.draws.evidence import look, reviews
 from qa.errors import Cancelled, Conflict, Denied, Invalid, NotFound
@@ -21,13 +25,70 @@ from qa.policy import Actor, Role
 from qa.tables import AuditEntry, Draw, Inspection, RiskModelVersion, Sample, Verdict
 from qa.workbench import Workbench
 from scoring import estimate
+from tests.conftest import NOW
 from tests.qa import risk_world as world
+
+LEAD = Actor(user_id=1, role=Role.LEAD, name="Lead")
+TRAINED = 1
+"""The model of the reviewed weeks."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """A workbench made once and copied for every test that starts from it; `number` is its plan, or its first predicted draw."""
+
+    folder: Path
+    number: int
+
+
+@pytest.fixture(scope="module")
+def learnt_home(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Home:
+    """Two reviewed weeks of a shop with four, and the model they taught, not in use yet."""
+
+    def build(bench: Workbench, lead: Actor, now: datetime) -> int:
+        plan = _learnt(bench, lead, now)
+        assert risk_models.train(bench, lead, now=now).id == TRAINED
+        return plan
+
+    return _home(tmp_path_factory.mktemp("learnt"), sqlite_template, build)
+
+
+@pytest.fixture(scope="module")
+def predicted_home(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Home:
+    """Four reviewed weeks, the last two with predictions of a model of the first two."""
+    return _home(tmp_path_factory.mktemp("predicted"), sqlite_template, _predicted)
+
+
+def _home(folder: Path, template: Path, build: Callable[[Workbench, Actor, datetime], int]) -> Home:
+    shutil.copy(template, folder / "workbench.db")
+    bench = _open(folder)
+    number = build(bench, LEAD, NOW)
+    bench.close()
+    return Home(folder, number)
+
+
+def _open(folder: Path) -> Workbench:
+    return Workbench.open(Config(home=folder, database_url=f"sqlite:///{folder / 'workbench.db'}"))
 
 
 @pytest.fixture
-def learnt(bench: Workbench, lead: Actor, now: datetime) -> int:
-    """Two reviewed weeks of a shop with four; returns the plan."""
-    return _learnt(bench, lead, now)
+def bench(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[Workbench]:
+    """A workbench on SQLite: a copy of the home the test asks for (`learnt`, `predicted`), or an empty one."""
+    for name in ("learnt", "predicted"):
+        if name in request.fixturenames:
+            shutil.copytree(request.getfixturevalue(f"{name}_home").folder, tmp_path, dirs_exist_ok=True)
+            break
+    else:
+        shutil.copy(sqlite_template, tmp_path / "workbench.db")
+    workbench = _open(tmp_path)
+    yield workbench
+    workbench.close()
+
+
+@pytest.fixture
+def learnt(learnt_home: Home) -> int:
+    """Ask for the reviewed weeks; the plan they were drawn with."""
+    return learnt_home.number
 
 
 def _learnt(bench: Workbench, lead: Actor, now: datetime) -> int:
@@ -46,6 +107,7 @@ def _signals(bench: Workbench) -> pl.DataFrame:
 
 def test_a_model_is_trained_kept_and_used_on_both_databases(any_bench: Workbench, lead: Actor, now: datetime) -> None:
     _learnt(any_bench, lead, now)
+    before = _signals(any_bench).sort("conversation_key")
     steps: list[float] = []
     model = risk_models.train(any_bench, lead, now=now, progress=lambda share, what: steps.append(share))
     assert steps == sorted(steps)
@@ -70,10 +132,29 @@ def test_a_model_is_trained_kept_and_used_on_both_databases(any_bench: Workbench
         actions = session.scalars(select(AuditEntry.action).where(AuditEntry.entity.in_(("risk_model", "archive")))).all()
     assert {"risk_model.trained", "risk_model.activated", "risk_model.scored"} <= set(actions)
 
+    # one version is in use, and when none is the rule score comes back
+    old = risk_models.train(any_bench, lead, now=now, until=world.week(0).last)
+    assert old.version != model.version
+    assert old.trained_to <= world.week(0).last
+    for one in (old, model, model):
+        risk_models.activate(any_bench, lead, now=now, model=one.version)
+    assert [(m.id, m.state) for m in risk_models.list_models(any_bench, lead)] == [(old.id, "retired"), (model.id, "active")]
+    assert risk_models.retire(any_bench, lead, now=now).state == "retired"
+    with pytest.raises(NotFound):
+        risk_models.get_model(any_bench, lead)
+    with pytest.raises(NotFound):
+        risk_models.activate(any_bench, lead, now=now, model="nobody")
+    back = risk_models.score(any_bench, lead, now=now)
+    assert (back.version, back.conversations) == ("", 160)
+    after = _signals(any_bench).sort("conversation_key")
+    assert after["model_version"].unique().to_list() == ["rules"]
+    assert after["predicted_loss"].null_count() == after.height
+    assert after.drop("risk").equals(before.drop("risk"))
+
 
 def test_only_days_after_the_last_one_learnt_from_are_scored(bench: Workbench, lead: Actor, now: datetime, learnt: int) -> None:
     before = _signals(bench)
-    model = risk_models.activate(bench, lead, now=now, model=risk_models.train(bench, lead, now=now).id)
+    model = risk_models.activate(bench, lead, now=now, model=TRAINED)
     risk_models.score(bench, lead, now=now)
     after = _signals(bench)
     own = after.filter(pl.col("model_version") == model.version)
@@ -125,7 +206,7 @@ def test_a_frame_leaves_out_predictions_of_a_model_that_learnt_from_its_days(ben
 
 
 def test_new_conversations_get_predictions_and_changed_ones_wait(bench: Workbench, lead: Actor, now: datetime, learnt: int) -> None:
-    model = risk_models.activate(bench, lead, now=now, model=risk_models.train(bench, lead, now=now).id)
+    model = risk_models.activate(bench, lead, now=now, model=TRAINED)
     risk_models.score(bench, lead, now=now)
     world.add(bench, [("amy", 5, k) for k in range(30)], import_id=2)
     assert risk_models.score(bench, lead, now=now, batch=20).conversations == 30
@@ -141,28 +222,20 @@ def test_new_conversations_get_predictions_and_changed_ones_wait(bench: Workbenc
     assert risk_models.score(bench, lead, now=now).conversations == 0
 
 
-def test_stopping_writes_nothing(bench: Workbench, lead: Actor, now: datetime, learnt: int) -> None:
-    risk_models.activate(bench, lead, now=now, model=risk_models.train(bench, lead, now=now).id)
+def test_stopping_writes_nothing_and_scoring_again_replaces_what_is_there(bench: Workbench, lead: Actor, now: datetime, learnt: int) -> None:
+    risk_models.activate(bench, lead, now=now, model=TRAINED)
     version = bench.archive.version()
     with pytest.raises(Cancelled):
         risk_models.score(bench, lead, now=now, cancel=lambda: True)
     assert bench.archive.version() == version
-
-
-def test_one_version_is_in_use_and_rules_come_back(any_bench: Workbench, lead: Actor, now: datetime) -> None:
-    _learnt(any_bench, lead, now)
-    old = risk_models.train(any_bench, lead, now=now, until=world.week(0).last)
-    new = risk_models.train(any_bench, lead, now=now)
-    assert old.version != new.version
-    assert old.trained_to <= world.week(0).last
-    for model in (old, new, new):
-        risk_models.activate(any_bench, lead, now=now, model=model.version)
-    assert [(m.id, m.state) for m in risk_models.list_models(any_bench, lead)] == [(new.id, "active"), (old.id, "retired")]
-    assert risk_models.retire(any_bench, lead, now=now).state == "retired"
-    with pytest.raises(NotFound):
-        risk_models.get_model(any_bench, lead)
-    with pytest.raises(NotFound):
-        risk_models.activate(any_bench, lead, now=now, model="nobody")
+    risk_models.score(bench, lead, now=now)
+    before = _signals(bench).sort("conversation_key")
+    with bench.archive.change("signals have changed, predictions have not", now) as change:
+        change.replace("signals", change.before.scan("signals").with_columns(risk=0.5).collect())
+    assert risk_models.score(bench, lead, now=now).conversations == 0
+    assert risk_models.score(bench, lead, now=now, again=True).conversations == 160
+    mine = pl.col("model_version") != "rules"
+    assert_frame_equal(_signals(bench).sort("conversation_key").filter(mine), before.filter(mine))
 
 
 def test_what_cannot_be_done_is_refused(bench: Workbench, lead: Actor, now: datetime) -> None:
@@ -177,15 +250,14 @@ def test_what_cannot_be_done_is_refused(bench: Workbench, lead: Actor, now: date
 
 
 def test_changed_bytes_are_never_used(bench: Workbench, lead: Actor, now: datetime, learnt: int) -> None:
-    model = risk_models.train(bench, lead, now=now)
     with bench.db.write() as session:
         session.execute(update(RiskModelVersion).values(content=b"something else"))
     with pytest.raises(Conflict, match="cannot be used"):
-        risk_models.activate(bench, lead, now=now, model=model.id)
+        risk_models.activate(bench, lead, now=now, model=TRAINED)
 
 
 def test_a_receipt_with_a_trained_model_verifies_and_widths_follow_its_residuals(bench: Workbench, lead: Actor, now: datetime, learnt: int) -> None:
-    model = risk_models.activate(bench, lead, now=now, model=risk_models.train(bench, lead, now=now).id)
+    model = risk_models.activate(bench, lead, now=now, model=TRAINED)
     risk_models.score(bench, lead, now=now)
     draw = world.review(bench, lead, now, learnt, 2)
     with bench.db.write() as session:  # as if 300 reviews had taught it: its residuals are believed then
@@ -219,21 +291,22 @@ def test_the_rule_scores_spread_is_fitted_from_two_hundred_reviews_on(bench: Wor
     assert 0.5 < expected / (96.0**2 * (1 / 9) * (8 / 9)) < 2.0
 
 
-def _predicted(bench: Workbench, lead: Actor, now: datetime, **options: object) -> int:
+def _predicted(bench: Workbench, lead: Actor, now: datetime) -> int:
     """Four reviewed weeks, the last two with predictions of a model of the first two; returns the first predicted draw."""
     world.fill(bench, per_week=40)
     plan = world.plan(bench, lead, now, chats=28)
     for number in (0, 1):
-        world.review(bench, lead, now, plan, number, **options)
+        world.review(bench, lead, now, plan, number)
     risk_models.activate(bench, lead, now=now, model=risk_models.train(bench, lead, now=now).id)
     risk_models.score(bench, lead, now=now)
-    first, _ = (world.review(bench, lead, now, plan, number, **options) for number in (2, 3))
+    first, _ = (world.review(bench, lead, now, plan, number) for number in (2, 3))
     return first
 
 
 @pytest.fixture
-def predicted(bench: Workbench, lead: Actor, now: datetime) -> int:
-    return _predicted(bench, lead, now)
+def predicted(predicted_home: Home) -> int:
+    """Ask for the predicted weeks; the first draw with predictions."""
+    return predicted_home.number
 
 
 SCOPE = reports.Scope(world.week(0).first, world.week(3).last)
@@ -275,6 +348,26 @@ def test_trends_use_predictions_where_draws_are_whole_and_equal_the_estimator(be
     two = ["amy", "bob"]
     half = estimate.team(sample.filter(pl.col("agent_id").is_in(two)), population.filter(pl.col("agent_id").is_in(two)), lam=lam)
     assert teams.filter(pl.col("group") == "presale")["value"].item() == pytest.approx(half.value, abs=1e-9)
+
+
+def test_before_and_after_are_estimated_as_the_trend_is(bench: Workbench, lead: Actor, now: datetime, predicted: int) -> None:
+    measures.create_measure(bench, lead, now=now, name="Training", on_day=world.week(3).first, team="presale")
+    [measure] = reports.trend(bench, lead, scope=SCOPE).measures
+    found = reports.effect(bench, lead, measure=measure, scope=SCOPE, days=7)
+    assert (found.before.method, found.after.method) == ("difference", "difference")
+    weeks = reports.trend(bench, lead, scope=SCOPE, by="team").frame.filter(pl.col("group") == "presale").sort("period")
+    assert [found.before.value, found.after.value] == pytest.approx(weeks["value"].tail(2).to_list(), abs=1e-9)
+    assert found.difference.value == pytest.approx(weeks["value"][3] - weeks["value"][2], abs=1e-9)
+    longer = reports.effect(bench, lead, measure=measure, scope=SCOPE, days=14)
+    assert longer.before.method == "moderated", "the first of the two draws before had no predictions"
+
+
+def test_an_agents_trend_uses_the_lambda_of_everybody(bench: Workbench, lead: Actor, predicted: int) -> None:
+    scope = reports.Scope(world.week(2).first, world.week(3).last)
+    mine = reports.agent_report(bench, lead, agent_id="amy", scope=scope).trend.frame
+    assert set(mine["method"]) == {"difference"}, "56 reviews are too few to tune it on"
+    everybody = reports.trend(bench, lead, scope=scope, by="agent").frame.filter(pl.col("group") == "amy")
+    assert mine["value"].to_list() == pytest.approx(everybody["value"].to_list(), abs=1e-9)
 
 
 def test_half_a_draw_or_part_of_an_agent_gets_the_weighted_mean(bench: Workbench, lead: Actor, predicted: int) -> None:
@@ -326,7 +419,10 @@ def _shifted(sample: pl.DataFrame, severity: dict[str, float]) -> pl.DataFrame:
 
 
 def test_inspectors_that_cannot_be_compared_are_not_corrected(bench: Workbench, lead: Actor, now: datetime) -> None:
-    _predicted(bench, lead, now, fixed={"amy": 2, "bob": 2, "cui": 4, "dan": 4})
+    world.fill(bench, weeks=2)
+    plan = world.plan(bench, lead, now, chats=12)
+    for number in (0, 1):
+        world.review(bench, lead, now, plan, number, fixed={"amy": 2, "bob": 2, "cui": 4, "dan": 4})
     asked = replace(SCOPE, adjusted=True)
     refused = reports.trend(bench, lead, scope=asked)
     assert refused.adjustment is not None
