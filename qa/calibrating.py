@@ -12,19 +12,24 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+import numpy as np
+from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit, verdict_ledger
-from qa.blinding import waiting
-from qa.comparing import RoundResults, round_results
-from qa.errors import Conflict, Invalid, NotFound
+from qa.blinding import STILL_TO_SCORE, waiting
+from qa.comparing import RoundResults, Share, round_results
+from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
-from qa.inspections import check_sheet
-from qa.leases import content_of, took_part
+from qa.inspections import check_sheet, spans_of
+from qa.leases import content_of, refuse_own, took_part
 from qa.policy import Actor, Right, Role, require
-from qa.tables import Assignment, CalibrationRound, Inspection, RubricVersion, Sample, User
+from qa.scorecards import rubric_of
+from qa.tables import Assignment, CalibrationRound, Inspection, RubricVersion, Sample, User, Verdict
 from qa.workbench import Workbench
+from scoring.agreement import Distance, distance
+from scoring.label import Label
+from scoring.rubric import Rubric
 from scoring.sheet import Outcome, Sheet
 
 MAX_SAMPLES = 50
@@ -55,15 +60,59 @@ class Opened:
 
 
 @dataclass(frozen=True)
+class ReferenceRow:
+    """One conversation of a round, in the list of reference answers."""
+
+    sample_id: int
+    unit_id: str
+    known: bool
+
+
+@dataclass(frozen=True)
+class ReferenceForm:
+    """What the lead needs to score the reference of one conversation: like the desk, blind to what anybody gave. `found`
+    are the red lines that screening has found, as (message, from, to, rule)."""
+
+    round_id: int
+    sample_id: int
+    rubric: Rubric
+    transcript: dict[str, Any]
+    found: tuple[tuple[int, int, int, str], ...]
+    labels: Mapping[str, Label]
+    sheet: Sheet | None
+
+
+@dataclass(frozen=True)
 class GoldRow:
     """One gold conversation beside its reference: what the inspector gave, in centi-points without red lines."""
 
     sample_id: int
+    unit_id: str
     inspector: str
     submitted_at: datetime
     total: int
     reference: int
     redlines_agree: bool
+    within: bool
+    """Within the rubric's tolerance, and the same red lines."""
+
+
+@dataclass(frozen=True)
+class GoldSummary:
+    """One inspector on the gold conversations: mean difference to the reference in points, and how many were within."""
+
+    inspector: str
+    difference: Distance
+    within: Share
+
+
+@dataclass(frozen=True)
+class Gold:
+    """What came back, newest first, summed up by inspector (furthest from the reference first), and how many still wait."""
+
+    rows: tuple[GoldRow, ...]
+    inspectors: tuple[GoldSummary, ...]
+    waiting: int
 
 
 # --- rounds -----------------------------------------------------------------------------------------------------------
@@ -110,22 +159,70 @@ def close_round(bench: Workbench, actor: Actor, *, now: datetime, round_id: int)
         audit.bump(session, "calibration", "samples")
 
 
+def references(bench: Workbench, actor: Actor, *, round_id: int) -> tuple[ReferenceRow, ...]:
+    """The conversations of a round and which of them have a reference answer."""
+    require(actor, Right.CALIBRATE)
+    dealt = (
+        select(Sample.id, Sample.unit_id)
+        .join(Assignment, Assignment.sample_id == Sample.id)
+        .where(Assignment.round_id == round_id, Assignment.kind == "calibration")
+        .distinct()
+        .order_by(Sample.id)
+    )
+    with bench.db.read() as session:
+        known = _find(session, round_id).reference
+        return tuple(ReferenceRow(id_, unit, str(id_) in known) for id_, unit in session.execute(dealt))
+
+
+def reference_form(bench: Workbench, actor: Actor, *, round_id: int, sample_id: int) -> ReferenceForm:
+    """What is needed to score the reference answer. Raises `Conflict` while the reader has to score the conversation as one
+    of the inspectors, or took part in it."""
+    require(actor, Right.CALIBRATE)
+    with bench.db.read() as session:
+        found = _find(session, round_id)
+        sample = _referred(session, actor, round_id, sample_id)
+        spans, stored = spans_of(session, sample, actor), found.reference.get(str(sample_id))
+        return ReferenceForm(
+            round_id, sample_id, rubric_of(session, found.rubric_version_id), content_of(session, sample_id), spans,
+            verdict_ledger.rule_labels(session, {rule for *_, rule in spans}), None if stored is None else Sheet.from_dict(stored),
+        )  # fmt: skip
+
+
 def set_reference(
-    bench: Workbench, actor: Actor, *, now: datetime, round_id: int, sample_id: int, sheet: Sheet | Mapping[str, Any]
+    bench: Workbench, actor: Actor, *, now: datetime, round_id: int, sample_id: int, sheet: Sheet | Mapping[str, Any], seen: Sheet | None = None
 ) -> None:
-    """Record the reference answer for one conversation of a round. Raises `Invalid` where the rubric forbids a mark."""
+    """Record the reference answer for one conversation of a round, before or after it is closed; results show it once closed.
+
+    `seen` is the answer the form began with (None: there was none). The same answer again changes nothing. Raises `Invalid`
+    where the rubric forbids a mark or a red line is undecided, `Stale` when somebody else has given an answer meanwhile,
+    `Conflict` while the actor has to score the conversation, or took part in it.
+    """
     require(actor, Right.CALIBRATE)
     marks = verdict_ledger.read(sheet)
     with bench.db.write() as session:
         found = _find(session, round_id, lock=True)
-        sample = session.get(Sample, sample_id)
-        dealt = select(Assignment.id).where(Assignment.round_id == round_id, Assignment.sample_id == sample_id)
-        if sample is None or session.scalar(dealt.limit(1)) is None:
-            raise NotFound(N_("Sample {sample} is not part of this round."), sample=sample_id)
+        sample = _referred(session, actor, round_id, sample_id)
         check_sheet(session, actor, sample, found.rubric_version_id, marks)
+        stored = found.reference.get(str(sample_id))
+        if stored == marks.to_dict():
+            return
+        if stored != (None if seen is None else seen.to_dict()):
+            raise Stale(N_("Somebody else has given a reference answer meanwhile. Look at it before you change it."))
         found.reference = {**found.reference, str(sample_id): marks.to_dict()}
         audit.record(session, actor, now, "calibration.reference", "calibration_round", round_id, sample=sample_id)
         audit.bump(session, "calibration")
+
+
+def _referred(session: Session, actor: Actor, round_id: int, sample_id: int) -> Sample:
+    """A sample of the round whose answer the actor may know."""
+    dealt = select(Assignment.id).where(Assignment.round_id == round_id, Assignment.sample_id == sample_id, Assignment.kind == "calibration")
+    sample = session.get(Sample, sample_id)
+    if sample is None or session.scalar(dealt.limit(1)) is None:
+        raise NotFound(N_("Sample {sample} is not part of this round."), sample=sample_id)
+    if session.scalar(waiting(actor).where(Sample.id == sample_id).limit(1)) is not None:
+        raise Conflict(STILL_TO_SCORE)
+    refuse_own(session, actor, sample_id)
+    return sample
 
 
 def rounds(bench: Workbench, actor: Actor) -> tuple[RoundView, ...]:
@@ -185,30 +282,42 @@ def seed_gold(
     return Opened(round_id, len(people) - len(left_out), left_out)
 
 
-def gold_results(bench: Workbench, actor: Actor) -> tuple[GoldRow, ...]:
-    """Submitted gold conversations beside their reference, newest first."""
+def gold_results(bench: Workbench, actor: Actor) -> Gold:
+    """Submitted gold conversations beside their reference, and each inspector's figures over them."""
     require(actor, Right.CALIBRATE)
     query = (
-        select(Inspection, CalibrationRound, User.display_name)
+        select(Inspection, CalibrationRound, User.display_name, Sample.unit_id)
         .join(Assignment, Assignment.id == Inspection.assignment_id)
         .join(CalibrationRound, CalibrationRound.id == Assignment.round_id)
         .join(User, User.id == Inspection.inspector_id)
+        .join(Sample, Sample.id == Inspection.sample_id)
         .where(Assignment.kind == "gold", Inspection.undone_at.is_(None))
         .order_by(Inspection.submitted_at.desc(), Inspection.id.desc())
     )
+    open_places = select(func.count()).where(Assignment.kind == "gold", Assignment.finished_at.is_(None))
     with bench.db.read() as session:
-        rows = []
-        for inspection, gold, name in session.execute(query):
-            answer = Sheet.from_dict(gold.reference[str(inspection.sample_id)])
-            right = verdict_ledger.compute(session, inspection.sample_id, gold.rubric_version_id, answer)
-            given = Outcome.from_dict(inspection.outcome)
-            rows.append(
-                GoldRow(
-                    inspection.sample_id, name, inspection.submitted_at, given.total_without_redlines,
-                    right.total_without_redlines, given.redlines == right.redlines,
-                )
-            )  # fmt: skip
-        return tuple(rows)
+        rows = tuple(_gold_row(session, *row) for row in session.execute(query))
+        waiting_places = session.scalar(open_places) or 0
+    people = [_gold_summary(name, [row for row in rows if row.inspector == name]) for name in sorted({row.inspector for row in rows})]
+    return Gold(rows, tuple(sorted(people, key=lambda one: -abs(one.difference.mean))), waiting_places)
+
+
+def _gold_row(session: Session, inspection: Inspection, gold: CalibrationRound, name: str, unit_id: str) -> GoldRow:
+    answer = Sheet.from_dict(gold.reference[str(inspection.sample_id)])
+    right = verdict_ledger.compute(session, inspection.sample_id, gold.rubric_version_id, answer)
+    given = Outcome.from_dict(inspection.outcome)
+    apart, same = abs(given.total_without_redlines - right.total_without_redlines), given.redlines == right.redlines
+    return GoldRow(
+        inspection.sample_id, unit_id, name, inspection.submitted_at, given.total_without_redlines, right.total_without_redlines, same,
+        same and apart <= rubric_of(session, gold.rubric_version_id).tolerance,
+    )  # fmt: skip
+
+
+def _gold_summary(name: str, rows: Sequence[GoldRow]) -> GoldSummary:
+    apart = distance(np.array([(row.total - row.reference) / 100 for row in rows]))
+    if apart is None:
+        raise ValueError("an inspector without gold conversations has no figures")
+    return GoldSummary(name, apart, Share.of(sum(row.within for row in rows), len(rows)))
 
 
 # --- shared -----------------------------------------------------------------------------------------------------------
@@ -290,9 +399,11 @@ def _view(session: Session, actor: Actor, row: CalibrationRound) -> tuple[RoundV
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a new round can be made of: recent samples as (id, unit, agent) and active inspectors as (id, name)."""
+    """What a new round can be made of: recent samples as (id, unit, agent) and active inspectors as (id, name). `settled` are
+    the samples with a result, those that more than one person has looked at first: what a gold conversation is made of."""
 
     samples: tuple[tuple[int, str, str], ...]
+    settled: tuple[tuple[int, str, str], ...]
     inspectors: tuple[tuple[int, str], ...]
 
 
@@ -301,8 +412,15 @@ def candidates(bench: Workbench, actor: Actor, *, limit: int = 300) -> Candidate
     require(actor, Right.CALIBRATE)
     recent = select(Sample.id, Sample.unit_id, Sample.agent_id).where(Sample.withdrawn_at.is_(None)).order_by(Sample.id.desc()).limit(limit)
     people = select(User.id, User.display_name).where(User.active, User.role.in_(("inspector", "lead"))).order_by(User.display_name, User.id)
+    settled = (
+        select(Sample.id, Sample.unit_id, Sample.agent_id)
+        .join(Verdict, Verdict.sample_id == Sample.id)
+        .where(Sample.withdrawn_at.is_(None), Verdict.is_current, Verdict.kind != "withdrawn", Verdict.sheet.is_not(None))
+        .order_by(case((Verdict.kind == "inspection", 1), else_=0), Verdict.id.desc()).limit(limit)
+    )  # fmt: skip
     with bench.db.read() as session:
         return Candidates(
             tuple((id_, unit, agent) for id_, unit, agent in session.execute(recent)),
+            tuple((id_, unit, agent) for id_, unit, agent in session.execute(settled)),
             tuple((id_, name) for id_, name in session.execute(people)),
         )

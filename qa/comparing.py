@@ -1,4 +1,4 @@
-"""Inspectors compared: agreement per criterion, severity, pace. Information for the lead, never a verdict on a person.
+"""Inspectors compared: agreement per criterion, severity, consistency, pace. Information for the lead, never a verdict.
 
 Only independent marks count: a resolution never enters, and one inspector counts once for a conversation. Owns which
 inspections are compared; the mathematics is `scoring.agreement` and `scoring.severity`. Writes nothing.
@@ -6,30 +6,47 @@ inspections are compared; the mathematics is `scoring.agreement` and `scoring.se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from statistics import median
+from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from qa import verdict_ledger
+from qa import severities, verdict_ledger
 from qa.leases import content_of
 from qa.policy import Actor, Right, require
 from qa.scorecards import rubric_of
 from qa.tables import Assignment, CalibrationRound, Inspection, Sample, User
 from qa.workbench import Workbench
 from scoring import severity
-from scoring.agreement import Agreement, Counts, Intraclass, alpha, counts, gwet, icc
-from scoring.rubric import Criterion, Kind, Rubric
+from scoring.agreement import (
+    LOPSIDED,
+    Agreement,
+    Counts,
+    Distance,
+    Intraclass,
+    alpha,
+    counts,
+    distance,
+    fleiss,
+    gwet,
+    icc,
+)
+from scoring.estimate.rates import clopper_pearson
+from scoring.rubric import Criterion, Rubric
 from scoring.sheet import Outcome, Sheet
 
 RUSHED_RATIO = 0.5
-"""Reading in less than half the time colleagues take for as much text is worth a look."""
+"""Less than half the time colleagues take for as much text is fast."""
+RUSHED_LEAST = 8
+"""From so many doubles on, agreement says whether a fast reader is simply fast."""
 PACE_ROWS = 2_000
 """The newest inspections are enough to see a pace; each means reading a transcript's length."""
 _SEED = "agreement"
@@ -42,6 +59,8 @@ class CriterionAgreement:
     criterion: Criterion
     alpha: Agreement
     gwet: Agreement
+    kappa: Agreement
+    """Fleiss' κ, with quadratic weights where values are ranked: Cohen's for pairs that change."""
     found: Counts
 
 
@@ -59,8 +78,20 @@ class ConversationSpread:
 
 
 @dataclass(frozen=True)
+class AgainstReference:
+    """One inspector beside the reference answers: mean difference of totals in points, and on how many of the criteria
+    marked the mark was the same."""
+
+    inspector: str
+    totals: Distance
+    same: int
+    criteria: int
+
+
+@dataclass(frozen=True)
 class RoundResults:
-    """A closed round: agreement per criterion, conversations by spread (widest first), totals' intraclass correlation."""
+    """A closed round: agreement per criterion, conversations by spread (widest first), totals' intraclass correlation,
+    inspectors beside the reference where there is one (furthest away first)."""
 
     round_id: int
     name: str
@@ -69,32 +100,58 @@ class RoundResults:
     criteria: tuple[CriterionAgreement, ...]
     conversations: tuple[ConversationSpread, ...]
     totals: Intraclass | None
+    against: tuple[AgainstReference, ...]
 
 
 @dataclass(frozen=True)
 class Programme:
-    """Agreement over the double inspections of a period, and how severe each inspector is."""
+    """Agreement over the double inspections of a period, how severe each inspector is, and whose scores go with nobody's."""
 
     doubles: int
     criteria: tuple[CriterionAgreement, ...]
-    totals: Intraclass | None
     severity: severity.SeverityFit
+    """With the intraclass correlations of the totals."""
+    consistency: tuple[severity.Consistency, ...]
     names: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class Share:
+    """`k` of `n` with the exact binomial interval."""
+
+    k: int
+    n: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, k: int, n: int) -> Share:
+        return cls(k, n, *clopper_pearson(k, n))
+
+
+class Speed(StrEnum):
+    """What reading time and agreement say together; only `LOOK` asks for a look."""
+
+    USUAL = "usual"
+    FAST = "fast"
+    """Fast, with too few doubles to say more."""
+    FAST_AND_SOUND = "fast_and_sound"
+    LOOK = "look"
 
 
 @dataclass(frozen=True)
 class Pace:
     """How fast one inspector reads: median seconds per 100 characters beside the colleagues'; `agreement` is the share
-    of their doubles within tolerance. `rushed` only says that a look is worth while."""
+    of their doubles within tolerance, beside the colleagues' share."""
 
     user_id: int
     name: str
     inspections: int
     seconds_per_100: float
     others_per_100: float | None
-    doubles: int
-    agreement: float | None
-    rushed: bool
+    agreement: Share | None
+    others_agreement: float | None
+    speed: Speed
 
 
 @dataclass(frozen=True)
@@ -118,15 +175,29 @@ def round_results(session: Session, row: CalibrationRound, *, without: frozenset
     rubric = rubric_of(session, row.rubric_version_id)
     marks = [mark for mark in _latest(_marks(session, Assignment.round_id == row.id, Assignment.kind == "calibration")) if mark.sample_id not in without]
     people = tuple(sorted({mark.inspector for mark in marks}))
-    spreads = []
-    for sample_id in dict.fromkeys(mark.sample_id for mark in marks):
-        reference = row.reference.get(str(sample_id))
-        right = None
-        if reference is not None:
-            right = verdict_ledger.compute(session, sample_id, row.rubric_version_id, Sheet.from_dict(reference)).total_without_redlines
-        spreads.append(_spread(rubric, [mark for mark in marks if mark.sample_id == sample_id], right))
+    answers = {int(sample): Sheet.from_dict(sheet) for sample, sheet in row.reference.items()}
+    right = {sample: verdict_ledger.compute(session, sample, row.rubric_version_id, sheet).total_without_redlines for sample, sheet in answers.items()}
+    samples = dict.fromkeys(mark.sample_id for mark in marks)
+    spreads = [_spread(rubric, [mark for mark in marks if mark.sample_id == sample], right.get(sample)) for sample in samples]
     spreads.sort(key=lambda item: (-item.spread, item.sample_id))
-    return RoundResults(row.id, row.name, rubric, people, _criteria(rubric, marks, None), tuple(spreads), icc(_totals(marks)))
+    known = {row.rubric_version_id: rubric}
+    return RoundResults(
+        row.id, row.name, rubric, people, _criteria(rubric, marks, None, known), tuple(spreads), icc(_totals(marks)),
+        _against(rubric, marks, answers, right),
+    )  # fmt: skip
+
+
+def _against(rubric: Rubric, marks: Sequence[_Mark], answers: Mapping[int, Sheet], right: Mapping[int, int]) -> tuple[AgainstReference, ...]:
+    """Everybody beside the reference, the furthest away first."""
+    rows = []
+    for person in sorted({mark.inspector for mark in marks}):
+        mine = [mark for mark in marks if mark.inspector == person and mark.sample_id in answers]
+        found = distance(np.array([(mark.outcome.total_without_redlines - right[mark.sample_id]) / 100 for mark in mine]))
+        if found is None:
+            continue
+        pairs = [(_value(criterion, mark.sheet), _value(criterion, answers[mark.sample_id])) for mark in mine for criterion in rubric.criteria]
+        rows.append(AgainstReference(person, found, sum(one == other for one, other in pairs), len(pairs)))
+    return tuple(sorted(rows, key=lambda row: (-abs(row.totals.mean), row.inspector)))
 
 
 def _spread(rubric: Rubric, marks: Sequence[_Mark], reference: int | None) -> ConversationSpread:
@@ -148,28 +219,22 @@ def _spread(rubric: Rubric, marks: Sequence[_Mark], reference: int | None) -> Co
 
 
 def programme(bench: Workbench, actor: Actor, *, since: datetime) -> Programme:
-    """Agreement on the doubles since `since`, weighted by 1/π, and severities from all first and second inspections."""
+    """Agreement on the doubles sent in since `since`, weighted by 1/π, and severities from all first and second inspections
+    of conversations since then. Criteria are those of the newest rubric; marks on older ones count where they had them."""
     require(actor, Right.CALIBRATE)
     with bench.db.read() as session:
         marks = _latest(_marks(session, Assignment.kind.in_(("primary", "double")), Inspection.submitted_at >= since))
-        newest = max((mark.rubric_version_id for mark in marks), default=None)
-        rubric = rubric_of(session, newest) if newest is not None else None
-    seen: dict[int, int] = {}
-    for mark in marks:
-        seen[mark.sample_id] = seen.get(mark.sample_id, 0) + 1
+        rubrics = {version: rubric_of(session, version) for version in sorted({mark.rubric_version_id for mark in marks})}
+        scores = severities.scores(session, first=since, before=None)
+        names = dict(session.execute(select(User.id, User.display_name).where(User.id.in_(map(int, scores["inspector_id"].unique())))).all())
+    seen = Counter(mark.sample_id for mark in marks)
     twice = [mark for mark in marks if seen[mark.sample_id] > 1]
     pi = {mark.sample_id: mark.pi for mark in twice}
     weight = np.array([1.0 / pi[sample] for sample in dict.fromkeys(mark.sample_id for mark in twice)])
-    scores = pl.DataFrame(
-        {
-            "agent_id": [mark.agent_id for mark in marks], "inspector_id": [str(mark.inspector_id) for mark in marks],
-            "unit_id": [mark.unit_id for mark in marks], "score": [mark.outcome.total_without_redlines / 100 for mark in marks],
-        },
-        schema={"agent_id": pl.String, "inspector_id": pl.String, "unit_id": pl.String, "score": pl.Float64},
-    )  # fmt: skip
+    fit = severity.fit(scores)
     return Programme(
-        len(pi), _criteria(rubric, twice, weight) if rubric else (), icc(_totals(twice)) if twice else None, severity.fit(scores),
-        tuple(sorted({(mark.inspector_id, mark.inspector) for mark in marks})),
+        len(pi), _criteria(rubrics[max(rubrics)], twice, weight, rubrics) if rubrics else (), fit,
+        severity.consistency(scores, fit.severities), tuple(sorted((int(user), name) for user, name in names.items())),
     )  # fmt: skip
 
 
@@ -197,11 +262,19 @@ def pace(bench: Workbench, actor: Actor, *, since: datetime, least: int = 5) -> 
             continue
         rest = [speed for other, values in speeds.items() if other != user for speed in values]
         mine, others = median(own), median(rest) if rest else None
-        pairs = agreed.get(user, [])
-        share = sum(pairs) / len(pairs) if pairs else None
-        rushed = others is not None and mine < RUSHED_RATIO * others
-        rows.append(Pace(user, names[user], len(own), mine, others, len(pairs), share, rushed))
+        pairs, theirs = agreed.get(user, []), [pair for other, values in agreed.items() if other != user for pair in values]
+        share, usual = Share.of(sum(pairs), len(pairs)) if pairs else None, sum(theirs) / len(theirs) if theirs else None
+        rows.append(Pace(user, names[user], len(own), mine, others, share, usual, _speed(mine, others, share, usual)))
     return tuple(sorted(rows, key=lambda row: (row.seconds_per_100 / (row.others_per_100 or row.seconds_per_100 or 1), row.user_id)))
+
+
+def _speed(mine: float, others: float | None, share: Share | None, usual: float | None) -> Speed:
+    """A fast reader who agrees with others as often as they do among themselves is simply fast."""
+    if others is None or mine >= RUSHED_RATIO * others:
+        return Speed.USUAL
+    if share is None or usual is None or share.n < RUSHED_LEAST:
+        return Speed.FAST
+    return Speed.LOOK if share.k / share.n < usual else Speed.FAST_AND_SOUND
 
 
 def _agreed(session: Session, since: datetime) -> dict[int, list[bool]]:
@@ -258,20 +331,29 @@ def _totals(marks: Sequence[_Mark]) -> NDArray[np.float64]:
     return _table(marks, lambda mark: mark.outcome.total_without_redlines / 100)
 
 
-def _criteria(rubric: Rubric, marks: Sequence[_Mark], weight: NDArray[np.float64] | None) -> tuple[CriterionAgreement, ...]:
-    return tuple(_criterion(criterion, marks, weight) for criterion in rubric.criteria) if marks else ()
+def _criteria(
+    rubric: Rubric, marks: Sequence[_Mark], weight: NDArray[np.float64] | None, rubrics: Mapping[int, Rubric]
+) -> tuple[CriterionAgreement, ...]:
+    if not marks:
+        return ()
+    asked = {version: {one.id: one for one in known.criteria} for version, known in rubrics.items()}
+    return tuple(_criterion(one, marks, weight, {v for v, had in asked.items() if _comparable(one, had.get(one.id))}) for one in rubric.criteria)
 
 
-def _criterion(criterion: Criterion, marks: Sequence[_Mark], weight: NDArray[np.float64] | None) -> CriterionAgreement:
-    values = _table(marks, lambda mark: _value(criterion, mark.sheet))
+def _comparable(one: Criterion, other: Criterion | None) -> bool:
+    """Whether marks of two versions of a criterion mean the same: no mark means “nothing to object to” only where it was asked."""
+    return other is not None and (one.kind, one.max_count) == (other.kind, other.max_count)
+
+
+def _criterion(criterion: Criterion, marks: Sequence[_Mark], weight: NDArray[np.float64] | None, asked: set[int]) -> CriterionAgreement:
+    values = _table(marks, lambda mark: _value(criterion, mark.sheet) if mark.rubric_version_id in asked else None)
     objected = np.where(np.isnan(values), np.nan, (values != criterion.default).astype(float))
-    ranked = criterion.kind is not Kind.YES_NO
+    ranked = criterion.max_count > 1
+    more: dict[str, Any] = {"weight": weight, "seed": _SEED, "replicates": 400, "lopsided": LOPSIDED}
     return CriterionAgreement(
-        criterion,
-        alpha(values, "ordinal" if ranked else "nominal", weight=weight, seed=_SEED, replicates=400, lopsided=0.05),
-        gwet(values, "ordinal" if ranked else "identity", weight=weight, seed=_SEED, replicates=400, lopsided=0.05),
-        counts(objected),
-    )
+        criterion, alpha(values, "ordinal" if ranked else "nominal", **more), gwet(values, "quadratic" if ranked else "identity", **more),
+        fleiss(values, "quadratic" if ranked else "identity", **more), counts(objected),
+    )  # fmt: skip
 
 
 def _value(criterion: Criterion, sheet: Sheet) -> int | None:

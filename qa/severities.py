@@ -22,11 +22,14 @@ _SCHEMA = {"agent_id": pl.String, "inspector_id": pl.String, "unit_id": pl.Strin
 
 
 def fit(session: Session, *, first: datetime | None, before: datetime | None) -> SeverityFit:
-    """Fit severities from inspections of conversations that happened in [first, before); None = open on that side.
+    """Fit severities from inspections of conversations that happened in [first, before); None = open on that side. The ids
+    of inspectors in the result are those of users, as text."""
+    return severity.fit(scores(session, first=first, before=before))
 
-    Scores are those without red lines: a red line is confirmed by two people and says nothing of one's habits. The ids
-    of inspectors in the result are those of users, as text.
-    """
+
+def scores(session: Session, *, first: datetime | None, before: datetime | None) -> pl.DataFrame:
+    """The scores that severities are fitted from, as `scoring.severity` wants them: without red lines, because a red line is
+    confirmed by two people and says nothing of one's habits."""
     query = (
         select(Sample.agent_id, Inspection.inspector_id, Sample.unit_id, Inspection.outcome["total_without_redlines"].as_integer())
         .join(Assignment, Assignment.id == Inspection.assignment_id)
@@ -39,5 +42,4 @@ def fit(session: Session, *, first: datetime | None, before: datetime | None) ->
     if before is not None:
         query = query.where(Sample.occurred_at < before)
     rows = [(agent, str(who), unit, total / 100) for agent, who, unit, total in session.execute(query)]
-    scores = pl.DataFrame(rows, schema=_SCHEMA, orient="row").unique(["unit_id", "inspector_id"], keep="last", maintain_order=True)
-    return severity.fit(scores)
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row").unique(["unit_id", "inspector_id"], keep="last", maintain_order=True)

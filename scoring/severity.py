@@ -269,7 +269,7 @@ def _result(m: _Model, theta: Floats, inspectors: list[str], largest_se: float) 
 @dataclass(frozen=True, slots=True)
 class Consistency:
     """How one inspector's scores go with those of the others on ``shared`` conversations: correlation (leave-one-out) with
-    its 95 % interval by Fisher's z, and ``alone`` when even the upper end is below what is usual among the colleagues."""
+    its 95 % interval by Fisher's z. ``alone``: it is not half of what is usual among the colleagues, and surely below it."""
 
     inspector: str
     shared: int
@@ -310,11 +310,14 @@ def _correlations(rows: pl.DataFrame) -> list[Consistency]:
 
 
 def _odd_one_out(found: list[Consistency]) -> Consistency | None:
-    """The least correlated of those who are surely below what is usual among the others."""
+    """The least correlated of those who agree with nobody: not half as much as is usual, by more than chance."""
     odd = []
     for one in found:
         others = [two.correlation for two in found if two is not one and two.correlation is not None]
-        if one.high is not None and others and one.high < float(np.median(others)):
+        if one.correlation is None or one.high is None or not others:
+            continue
+        usual = float(np.median(others))
+        if one.high < usual and one.correlation < usual / 2:
             odd.append(one)
     return min(odd, key=lambda one: one.correlation or 0.0, default=None)
 

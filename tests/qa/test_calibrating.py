@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, insert, select, update
 
 from qa import calibrating, comparing, inspecting, queue
-from qa.errors import Conflict, Denied, Invalid, NotFound
+from qa.comparing import Share, Speed
+from qa.errors import Conflict, Denied, Invalid, NotFound, Stale
+from qa.policy import Actor, Role
 from qa.queue import Claim
-from qa.tables import Inspection, User
+from qa.scorecards import rubric_of
+from qa.tables import AuditEntry, Inspection, RubricVersion, User
 from qa.workbench import Workbench
-from scoring.sheet import Mark, Sheet
+from scoring.sheet import HitDecision, Mark, Sheet
 from tests.qa.desk_kit import NOW, Kit, build
 
 
@@ -36,6 +41,7 @@ def inspect(kit: Kit, who: int, sheet: Sheet, seconds: int = 60) -> int:
     return place.sample_id
 
 
+BAD = Sheet((Mark("product_facts", 1), Mark("policy_facts", 1), Mark("tone", 1)))
 COLD, COLDER, WRONG = Sheet((Mark("tone", 1),)), Sheet((Mark("tone", 2),)), Sheet((Mark("product_facts", 1), Mark("tone", 1)))
 
 
@@ -64,6 +70,52 @@ def test_a_round_shows_its_spread_only_when_closed(kit: Kit) -> None:
     greeting = next(c for c in shown.criteria if c.criterion.id == "greeting")
     assert (greeting.alpha.value, greeting.alpha.reason) == (None, "no_variation")
     assert shown.totals is not None
+    # one of three conversations has a reference: 90 points
+    assert [(row.inspector, row.totals.mean, row.totals.n, row.criteria - row.same) for row in shown.against] == [
+        ("inspector-0", 5.0, 1, 1), ("inspector-1", -5.0, 1, 2), ("inspector-2", 0.0, 1, 0),
+    ]  # fmt: skip
+
+
+def test_a_reference_answer_is_scored_like_at_the_desk(kit: Kit) -> None:
+    kit.hit(0)
+    round_id = opened(kit, kit.samples[:2])
+    give = lambda sheet, **more: calibrating.set_reference(kit.bench, more.pop("by", kit.lead), now=NOW, round_id=round_id, sample_id=kit.samples[0], sheet=sheet, **more)  # noqa: E731
+    form = calibrating.reference_form(kit.bench, kit.lead, round_id=round_id, sample_id=kit.samples[0])
+    assert (form.found, form.sheet, len(form.transcript["messages"]), form.labels["R01"].en) == (((1, 0, 2, "R01"),), None, 3, "red line")
+    cleared = HitDecision("R01", 1, "cleared", "转述")
+    for wrong, says in [
+        (COLD, "R01"), (Sheet((Mark("nope"),), (cleared,)), "nope"), (Sheet((Mark("tone", 99),), (cleared,)), "99"),
+        ({"marks": "x"}, "marks"), (Sheet(COLD.marks, (HitDecision("R01", 1, "cleared"),)), "reason"),
+    ]:  # fmt: skip
+        with pytest.raises(Invalid, match=says):
+            give(wrong)
+    first = Sheet(COLD.marks, (cleared,))
+    for _ in range(2):
+        give(first.to_dict())
+    assert [(row.unit_id, row.known) for row in calibrating.references(kit.bench, kit.lead, round_id=round_id)] == [("t:0", True), ("t:1", False)]
+    other, second = Actor(kit.agent.user_id, Role.LEAD, "other"), Sheet(COLDER.marks, (cleared,))
+    with pytest.raises(Stale, match="meanwhile"):
+        give(second, by=other)
+    give(second, by=other, seen=first)
+    assert calibrating.reference_form(kit.bench, kit.lead, round_id=round_id, sample_id=kit.samples[0]).sheet == second
+    with pytest.raises(NotFound, match="not part"):
+        calibrating.reference_form(kit.bench, kit.lead, round_id=round_id, sample_id=kit.samples[2])
+    with kit.bench.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(AuditEntry).where(AuditEntry.action == "calibration.reference")) == 2
+
+
+def test_who_still_scores_a_round_sees_no_reference(kit: Kit) -> None:
+    round_id = opened(kit)
+    promoted = Actor(people(kit)[0], Role.LEAD, "promoted")
+    for look in (
+        lambda: calibrating.reference_form(kit.bench, promoted, round_id=round_id, sample_id=kit.samples[0]),
+        lambda: calibrating.set_reference(kit.bench, promoted, now=NOW, round_id=round_id, sample_id=kit.samples[0], sheet=COLD),
+    ):
+        with pytest.raises(Conflict, match="your own queue"):
+            look()
+    for denied in (calibrating.reference_form, calibrating.references):
+        with pytest.raises(Denied):
+            denied(kit.bench, kit.inspectors[0], round_id=round_id, **({"sample_id": kit.samples[0]} if denied is calibrating.reference_form else {}))
 
 
 def test_closing_ends_what_is_open_and_nothing_can_be_sent_after(kit: Kit) -> None:
@@ -119,8 +171,10 @@ def test_gold_waits_unannounced_and_is_compared_with_the_verdict(kit: Kit) -> No
     assert seeded.places == 1  # not for the one who inspected it
     seen = [inspect(kit, 1, COLD) for _ in range(3)]
     assert seen.index(kit.samples[0]) == 1
-    (row,) = calibrating.gold_results(kit.bench, kit.lead)
-    assert (row.inspector, row.total, row.reference, row.redlines_agree) == ("inspector-1", 9_500, 8_500, True)
+    gold = calibrating.gold_results(kit.bench, kit.lead)
+    (row,), (one,) = gold.rows, gold.inspectors
+    assert (row.inspector, row.unit_id, row.total, row.reference, row.redlines_agree, row.within) == ("inspector-1", "t:0", 9_500, 8_500, True, True)
+    assert (one.difference.mean, one.difference.low, one.within.k, one.within.n, gold.waiting) == (10.0, None, 1, 1, 0)
     assert [v.total for v in kit.verdicts(kit.samples[0])] == [8_500]
     assert calibrating.rounds(kit.bench, kit.lead) == ()  # no round to see: it would give it away
     with pytest.raises(Conflict):
@@ -129,21 +183,62 @@ def test_gold_waits_unannounced_and_is_compared_with_the_verdict(kit: Kit) -> No
         calibrating.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[1] + 99, inspector_ids=people(kit))
 
 
-def test_agreement_and_pace_of_the_programme(any_bench: Workbench) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "bad", "speed"), [(10, False, Speed.FAST_AND_SOUND), (60, True, Speed.USUAL)], ids=["fast, and agrees", "unhurried, and does not"]
+)
+def test_agreement_and_pace_of_the_programme(any_bench: Workbench, seconds: int, bad: bool, speed: Speed) -> None:
     kit = build(any_bench, samples=12)
     for number, sample in enumerate(kit.samples):
         kit.place(sample, kit.inspectors[number % 2])
         kit.place(sample, kit.inspectors[2], kind="double")
     for number in range(12):
         inspect(kit, number % 2, COLD if number < 6 else COLDER, seconds=100)
-        inspect(kit, 2, COLD if number < 6 else Sheet(), seconds=10)
+        inspect(kit, 2, COLD if number < 6 else BAD if bad else Sheet(), seconds=seconds)
     found = comparing.programme(kit.bench, kit.lead, since=NOW - timedelta(days=1))
     assert found.doubles == 12
     tone = next(c for c in found.criteria if c.criterion.id == "tone")
-    assert (tone.found.pairs, tone.found.both, tone.found.one) == (12, 6, 6)
+    assert (tone.found.pairs, tone.found.both, tone.found.one) == ((12, 12, 0) if bad else (12, 6, 6))
+    assert found.severity.intraclass is not None
+    assert [(one.inspector, one.shared) for one in found.consistency] == [(str(user), n) for user, n in zip(people(kit), (6, 6, 12), strict=True)]
     paces = {row.name: row for row in comparing.pace(kit.bench, kit.lead, since=NOW - timedelta(days=1))}
-    assert (paces["inspector-2"].rushed, paces["inspector-0"].rushed) == (True, False)
-    assert paces["inspector-2"].agreement == 1.0  # ten points apart is within the tolerance
+    assert (paces["inspector-2"].speed, paces["inspector-0"].speed) == (speed, Speed.USUAL)
+    share = paces["inspector-2"].agreement
+    assert share is not None
+    assert (share.k, share.n) == (6 if bad else 12, 12)  # ten points apart is within the tolerance
+    assert share.low < share.k / share.n <= share.high
     with kit.bench.db.write() as session:
         session.execute(update(Inspection).values(undone_at=NOW))
     assert comparing.programme(kit.bench, kit.lead, since=NOW).doubles == 0
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "share", "usual", "speed"),
+    [
+        (10, None, None, None, Speed.USUAL), (50, 100, (0, 20), 0.9, Speed.USUAL), (49, 100, None, 0.9, Speed.FAST), (49, 100, (0, 7), 0.9, Speed.FAST),
+        (49, 100, (18, 20), 0.9, Speed.FAST_AND_SOUND), (49, 100, (17, 20), 0.9, Speed.LOOK),
+    ],
+)  # fmt: skip
+def test_only_fast_and_out_of_line_asks_for_a_look(mine: float, others: float | None, share: tuple[int, int] | None, usual: float | None, speed: Speed) -> None:
+    assert comparing._speed(mine, others, Share.of(*share) if share else None, usual) is speed
+
+
+def test_marks_on_an_older_rubric_count_only_where_it_asked(kit: Kit) -> None:
+    """A criterion that a version did not have was not agreed on; it was not asked."""
+    with kit.bench.db.read() as session:
+        content = session.scalars(select(RubricVersion.content)).one()
+    older = copy.deepcopy(content)
+    older["dimensions"][0]["criteria"] = [one for one in older["dimensions"][0]["criteria"] if one["id"] != "tone"]
+    with kit.bench.db.write() as session:
+        session.execute(insert(RubricVersion).values(rubric_id="older", version=1, state="published", content=older, content_hash="o", created_at=NOW, published_at=NOW))
+    for sample in kit.samples:
+        kit.place(sample, kit.inspectors[0])
+        kit.place(sample, kit.inspectors[1], kind="double")
+        inspect(kit, 0, Sheet())
+        inspect(kit, 1, Sheet())
+    with kit.bench.db.read() as session:
+        rubrics = {version.id: rubric_of(session, version.id) for version in session.scalars(select(RubricVersion))}
+        marks = comparing._marks(session)
+    newest, oldest = min(rubrics), max(rubrics)
+    mixed = [replace(mark, rubric_version_id=oldest if mark.sample_id == kit.samples[0] else newest) for mark in marks]
+    found = {one.criterion.id: one.found.pairs for one in comparing._criteria(rubrics[newest], mixed, None, rubrics)}
+    assert (found["tone"], found["product_facts"]) == (2, 3)

@@ -124,6 +124,15 @@ def test_unbalanced_double_scores_are_the_minimum_of_the_dense_criterion() -> No
             assert dense(data, beside)[0] > criterion
 
 
+def test_intraclass_correlations_of_a_complete_table_are_those_of_shrout_and_fleiss() -> None:
+    table = np.array([[9.0, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]])
+    target, judge = np.indices(table.shape)
+    fit = severity.fit(scores(0 * target.ravel(), judge.ravel(), target.ravel(), table.ravel()), largest_se=10)
+    assert fit.intraclass == pytest.approx((0.2897637795, 0.7148407148), abs=1e-4)
+    alone = severity.fit(simulated().unique("unit_id", keep="first", maintain_order=True), largest_se=10)
+    assert alone.intraclass is None
+
+
 def test_a_harsh_inspector_is_found_and_row_order_does_not_matter() -> None:
     data = simulated()
     fit = severity.fit(data)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from pages.kit.calibration import comparison, doubles
+from pages.kit.calibration import comparison, doubles, reference
 from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.widgets import confirm, empty, heading, showing_errors
@@ -50,15 +50,20 @@ def _rounds(page: Page) -> None:
         advice = _("Choose a few conversations and the inspectors above; everybody scores them blind.") if page.actor.may(Right.CALIBRATE) else _("When a round is opened for you, its conversations come first in your queue.")
         empty(_("No calibration round yet."), advice)
         return
-    by_id = {view.id: view for view in found}
-    chosen = st.selectbox(_("Round"), list(by_id), format_func=lambda id_: f"{id_} · {by_id[id_].name}", key="round", bind="query-params")
-    view = by_id[chosen]
-    st.caption(_("open") if view.closed_at is None else _("closed {when}", when=_.day(view.closed_at)))
+    by_id = {str(view.id): view for view in found}
+    view = by_id[pick(st.container(), _("Round"), "round", list(by_id), lambda id_: _title(page, by_id[id_]))]
     if view.closed_at is None:
         _open_round(page, view)
     else:
         with showing_errors(page):
             _results(page, calibrating.results(page.bench, page.actor, round_id=view.id))
+            if page.actor.may(Right.CALIBRATE):
+                reference.show(page, view.id)
+
+
+def _title(page: Page, view: RoundView) -> str:
+    _ = page.t
+    return f"{view.id} · {view.name} · {_('open') if view.closed_at is None else _('closed {when}', when=_.day(view.closed_at))}"
 
 
 def _open_round(page: Page, view: RoundView) -> None:
@@ -71,6 +76,8 @@ def _open_round(page: Page, view: RoundView) -> None:
         with showing_errors(page):
             calibrating.close_round(page.bench, page.actor, now=page.now, round_id=view.id)
             st.rerun()
+    if page.actor.may(Right.CALIBRATE):
+        reference.show(page, view.id)
 
 
 def _new_round(page: Page) -> None:
@@ -98,10 +105,11 @@ def _new_round(page: Page) -> None:
 def _results(page: Page, results: RoundResults) -> None:
     _ = page.t
     if not results.conversations:
-        empty(_("Nobody submitted anything in this round."), "")
+        empty(_("Nobody submitted anything in this round."), _("What was not in when the round was closed fell away. Open a new round with the same conversations for other inspectors."))
         return
     st.markdown(f"**{_('Where people differ most')}**")
-    st.dataframe(_spreads(page, results), hide_index=True)
+    st.dataframe(_spreads(page, results), hide_index=True, height="content")
+    comparison.against(page, results.against)
     st.markdown(f"**{_('Agreement per criterion')}**")
     comparison.criteria(page, results.criteria)
     comparison.totals(page, results.totals)
