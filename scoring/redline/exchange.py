@@ -14,24 +14,8 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Any, TypeVar
 
-from scoring.redline.rule import (
-    Anchor,
-    Basis,
-    Condition,
-    Effect,
-    EffectKind,
-    Evasion,
-    Examples,
-    Guard,
-    Label,
-    Missing,
-    Relation,
-    Repetition,
-    Rule,
-    Severity,
-    Speaker,
-    Terms,
-)
+from scoring.label import EMPTY, Label
+from scoring.redline import rule as model
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -103,51 +87,53 @@ def read_label(parent: Table, key: str, *, required: bool) -> Label:
     if table is None:
         if required:
             raise parent.fail(key, "is missing; expected {zh = …, en = …}")
-        return Label("", "")
+        return EMPTY
     label = Label(table.text("zh"), table.text("en"))
     table.done()
     return label
 
 
-def read_terms(table: Table) -> Terms:
-    return Terms(table.texts("phrases"), table.texts("regex"))
+def read_terms(table: Table) -> model.Terms:
+    return model.Terms(table.texts("phrases"), table.texts("regex"))
 
 
-def read_part(parent: Table, key: str) -> Terms:
+def read_part(parent: Table, key: str) -> model.Terms:
     table = parent.table(key)
     if table is None:
-        return Terms()
+        return model.Terms()
     terms = read_terms(table)
     table.done()
     return terms
 
 
-def read_effect(parent: Table) -> Effect:
+def read_effect(parent: Table) -> model.Effect:
     table = parent.table("effect")
     if table is None:
-        return Effect()
-    effect = Effect(
-        table.choice("kind", EffectKind, EffectKind.FLAG), table.whole("cap"), table.text("dimension") or None
+        return model.Effect()
+    effect = model.Effect(
+        table.choice("kind", model.EffectKind, model.EffectKind.FLAG),
+        table.whole("cap"),
+        table.text("dimension") or None,
     )
     table.done()
     return effect
 
 
-def read_evasion(parent: Table) -> Evasion:
+def read_evasion(parent: Table) -> model.Evasion:
     table = parent.table("evasion")
     if table is None:
-        return Evasion()
-    switches = {f.name: table.get(f.name, bool, "true or false") for f in fields(Evasion)}
+        return model.Evasion()
+    switches = {f.name: table.get(f.name, bool, "true or false") for f in fields(model.Evasion)}
     table.done()
-    return Evasion(**{name: value for name, value in switches.items() if value is not None})
+    return model.Evasion(**{name: value for name, value in switches.items() if value is not None})
 
 
-def read_condition(name: str, table: Table) -> Condition:
-    condition = Condition(
+def read_condition(name: str, table: Table) -> model.Condition:
+    condition = model.Condition(
         name,
         read_terms(table),
-        table.choice("speaker", Speaker, Speaker.ANY),
-        table.choice("relation", Relation, Relation.ANYWHERE),
+        table.choice("speaker", model.Speaker, model.Speaker.ANY),
+        table.choice("relation", model.Relation, model.Relation.ANYWHERE),
         table.whole("nth") or 0,
         table.whole("within_messages"),
         table.whole("within_seconds"),
@@ -156,7 +142,7 @@ def read_condition(name: str, table: Table) -> Condition:
     return condition
 
 
-def read_conditions(parent: Table) -> tuple[Condition, ...]:
+def read_conditions(parent: Table) -> tuple[model.Condition, ...]:
     table = parent.table("conditions")
     if table is None:
         return ()
@@ -168,27 +154,27 @@ def read_conditions(parent: Table) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def read_repetition(parent: Table) -> Repetition | None:
+def read_repetition(parent: Table) -> model.Repetition | None:
     table = parent.table("repetition")
     if table is None:
         return None
     times = table.whole("times")
-    repetition = Repetition(
+    repetition = model.Repetition(
         1 if times is None else times, table.whole("within_messages"), table.whole("within_seconds")
     )
     table.done()
     return repetition
 
 
-def read_missing(parent: Table) -> Missing | None:
+def read_missing(parent: Table) -> model.Missing | None:
     table = parent.table("missing")
     if table is None:
         return None
     if "anchor" not in table.values:
-        raise table.fail("anchor", f"is missing; expected one of {', '.join(Anchor)}")
+        raise table.fail("anchor", f"is missing; expected one of {', '.join(model.Anchor)}")
     numbers = {k: table.whole(k) for k in ("messages", "wait_seconds", "within_seconds")}
-    missing = Missing(
-        table.choice("anchor", Anchor, Anchor.OPENING),
+    missing = model.Missing(
+        table.choice("anchor", model.Anchor, model.Anchor.OPENING),
         read_part(table, "expected"),
         **{k: v for k, v in numbers.items() if v is not None},
     )
@@ -196,11 +182,11 @@ def read_missing(parent: Table) -> Missing | None:
     return missing
 
 
-def read_basis(parent: Table) -> Basis:
+def read_basis(parent: Table) -> model.Basis:
     table = parent.table("basis")
     if table is None:
-        return Basis()
-    basis = Basis(
+        return model.Basis()
+    basis = model.Basis(
         read_label(table, "text", required=True),
         table.day("gathered"),
         bool(table.get("verified", bool, "true or false")),
@@ -209,23 +195,23 @@ def read_basis(parent: Table) -> Basis:
     return basis
 
 
-def read_examples(parent: Table) -> Examples:
+def read_examples(parent: Table) -> model.Examples:
     table = parent.table("examples")
     if table is None:
-        return Examples()
-    examples = Examples(table.texts("positive"), table.texts("negative"))
+        return model.Examples()
+    examples = model.Examples(table.texts("positive"), table.texts("negative"))
     table.done()
     return examples
 
 
-def read_guards(table: Table) -> tuple[Guard, ...]:
+def read_guards(table: Table) -> tuple[model.Guard, ...]:
     try:
-        return tuple(Guard(g) for g in table.texts("guards"))
+        return tuple(model.Guard(g) for g in table.texts("guards"))
     except ValueError as error:
-        raise table.fail("guards", f"expected some of {', '.join(Guard)}; {error}") from None
+        raise table.fail("guards", f"expected some of {', '.join(model.Guard)}; {error}") from None
 
 
-def read_rule(values: Mapping[str, Any], number: int) -> Rule:
+def read_rule(values: Mapping[str, Any], number: int) -> model.Rule:
     """One ``[[rule]]`` table."""
     identity = values.get("id")
     name = identity if isinstance(identity, str) and identity else f"number {number}"
@@ -234,7 +220,7 @@ def read_rule(values: Mapping[str, Any], number: int) -> Rule:
         raise table.fail("id", "is missing; expected a text such as R03")
     table.text("id")
     version = table.whole("version")
-    rule = Rule(
+    rule = model.Rule(
         id=name,
         version=1 if version is None else version,
         label=read_label(table, "label", required=True),
@@ -242,9 +228,9 @@ def read_rule(values: Mapping[str, Any], number: int) -> Rule:
         platforms=table.texts("platforms"),
         in_force_from=table.day("in_force_from"),
         in_force_to=table.day("in_force_to"),
-        speaker=table.choice("speaker", Speaker, Speaker.AGENT),
+        speaker=table.choice("speaker", model.Speaker, model.Speaker.AGENT),
         effect=read_effect(table),
-        severity=table.choice("severity", Severity, Severity.MAJOR),
+        severity=table.choice("severity", model.Severity, model.Severity.MAJOR),
         exclusions=read_part(table, "exclusions"),
         unless=read_part(table, "unless"),
         evasion=read_evasion(table),
@@ -261,7 +247,7 @@ def read_rule(values: Mapping[str, Any], number: int) -> Rule:
     return rule
 
 
-def parse_rules(toml_text: str) -> tuple[Rule, ...]:
+def parse_rules(toml_text: str) -> tuple[model.Rule, ...]:
     """The rules of a TOML text with ``[[rule]]`` tables. Raises RuleFormatError naming rule and field."""
     try:
         document = tomllib.loads(toml_text)
@@ -282,16 +268,16 @@ def parse_rules(toml_text: str) -> tuple[Rule, ...]:
     return rules
 
 
-def shipped(name: str) -> tuple[Rule, ...]:
+def shipped(name: str) -> tuple[model.Rule, ...]:
     return parse_rules((files("scoring") / "data" / "redlines" / name).read_text(encoding="utf-8"))
 
 
-def load_default_rules() -> tuple[Rule, ...]:
+def load_default_rules() -> tuple[model.Rule, ...]:
     """The shipped red lines R01–R12."""
     return shipped("default.toml")
 
 
-def load_process_rules() -> tuple[Rule, ...]:
+def load_process_rules() -> tuple[model.Rule, ...]:
     """The shipped process checks P01–P04 (greeting, apology after a wait, follow-up, invitation): flags, not red lines."""
     return shipped("process.toml")
 
@@ -329,30 +315,30 @@ def lines(pairs: Sequence[tuple[str, object]], default: Callable[[object], bool]
 
 
 def section(name: str, pairs: Sequence[tuple[str, object]]) -> list[str]:
-    body = lines(pairs, lambda v: v is None or v in ((), "") or v == Label("", ""))
+    body = lines(pairs, lambda v: v is None or v in ((), "") or v == EMPTY)
     return ["", f"[rule.{name}]", *body] if body else []
 
 
-def terms_pairs(terms: Terms) -> list[tuple[str, object]]:
+def terms_pairs(terms: model.Terms) -> list[tuple[str, object]]:
     return [("phrases", terms.phrases), ("regex", terms.regex)]
 
 
-def dump_rule(rule: Rule) -> str:
+def dump_rule(rule: model.Rule) -> str:
     """One ``[[rule]]`` with everything that differs from the defaults, always in the same order."""
     top: list[tuple[str, object]] = [
         ("id", rule.id), ("version", rule.version), ("label", rule.label), ("platforms", rule.platforms),
         ("in_force_from", rule.in_force_from), ("in_force_to", rule.in_force_to), ("speaker", str(rule.speaker)),
         ("severity", str(rule.severity)), ("guards", rule.guards), *terms_pairs(rule.terms), ("logic", rule.logic),
     ]  # fmt: skip
-    if rule.note != Label("", ""):
+    if rule.note != EMPTY:
         top.append(("note", rule.note))
     out = ["[[rule]]", *lines(top, lambda v: v in ((), ""))]
     out += section(
         "effect", [("kind", str(rule.effect.kind)), ("cap", rule.effect.cap), ("dimension", rule.effect.dimension)]
     )
     out += section("exclusions", terms_pairs(rule.exclusions)) + section("unless", terms_pairs(rule.unless))
-    plain = Evasion()
-    changed = [(f.name, getattr(rule.evasion, f.name)) for f in fields(Evasion)]
+    plain = model.Evasion()
+    changed = [(f.name, getattr(rule.evasion, f.name)) for f in fields(model.Evasion)]
     out += section("evasion", [(k, v) for k, v in changed if v != getattr(plain, k)])
     for c in rule.conditions:
         out += section(
@@ -378,7 +364,7 @@ def dump_rule(rule: Rule) -> str:
             ],
         )  # fmt: skip
         out += section("missing.expected", terms_pairs(m.expected))
-    if rule.basis != Basis():
+    if rule.basis != model.Basis():
         b = rule.basis
         out += section("basis", [("gathered", b.gathered), ("verified", b.verified)])
         out += section("basis.text", [("zh", b.text.zh), ("en", b.text.en)]) or ["", "[rule.basis.text]"]
@@ -386,6 +372,6 @@ def dump_rule(rule: Rule) -> str:
     return "\n".join(out) + "\n"
 
 
-def dump_rules(rules: Sequence[Rule]) -> str:
+def dump_rules(rules: Sequence[model.Rule]) -> str:
     """Canonical TOML: ``parse_rules(dump_rules(rules)) == rules``, and equal rules give equal text."""
     return "\n".join(map(dump_rule, rules))

@@ -17,7 +17,7 @@ from scoring.redline.guards import READINGS
 from scoring.redline.hazard import hazard
 from scoring.redline.lookalikes import folded, plain
 from scoring.redline.rule import Evasion, Guard, Rule, Terms
-from scoring.redline.syntax import Node, PatternError, broad, parse, rewrite, show
+from scoring.redline.syntax import Chars, Node, PatternError, broad, merge, parse, rewrite, show
 
 Span = tuple[int, int]
 
@@ -81,6 +81,8 @@ def regex_piece(pattern: str, evasion: Evasion) -> Piece:
 
 
 def piece(written: str, exact: Node, search: Node, behind: Disguises, *, phrase: bool) -> Piece:
+    if "\0" in written:  # the engines read texts in which NUL has become \1
+        search = rewrite(search, lambda c: Chars(merge((*c.ranges, (1, 1))), c.wide) if 0 in c.ranges[0] else c)
     return Piece(written, show(exact), broad(rewrite(search, folded) if behind.folds else search), behind, phrase)
 
 

@@ -5,7 +5,8 @@ Owns wording only. A hit is a suspicion, and the sentence says so.
 
 from __future__ import annotations
 
-from scoring.redline.rule import Anchor, Label, Missing, Rule
+from scoring.label import Label
+from scoring.redline.rule import Anchor, Missing, Rule
 
 
 def minutes(seconds: int) -> tuple[str, str]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from enum import StrEnum
+
+from scoring.label import EMPTY, Label
 
 
 class Speaker(StrEnum):
@@ -70,14 +72,6 @@ class Anchor(StrEnum):
     CLOSING = "closing"  # the agent's last ``messages`` replies
     WAIT = "wait"  # a reply that came more than ``wait_seconds`` after the customer asked
     PHRASE = "phrase"  # the rule's own phrases, such as 稍等
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A text in both languages of the product."""
-
-    zh: str
-    en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +169,7 @@ class Examples:
 class Basis:
     """Where the rule comes from. Penalty figures are third-party readings unless ``verified``: shown with their date."""
 
-    text: Label = field(default_factory=lambda: Label("", ""))
+    text: Label = EMPTY
     gathered: date | None = None
     verified: bool = False
 
@@ -203,8 +197,8 @@ class Rule:
     repetition: Repetition | None = None
     missing: Missing | None = None
     examples: Examples = Examples()
-    basis: Basis = field(default_factory=Basis)
-    note: Label = field(default_factory=lambda: Label("", ""))
+    basis: Basis = Basis()
+    note: Label = EMPTY
 
     @property
     def content_hash(self) -> str:

@@ -18,12 +18,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from scoring.redline.context import PARTIES, Line, LineHit, judged, omissions
+from scoring.redline.context import PARTIES, Line, LineHit, expression, judged, omissions
 from scoring.redline.finder import make_finder
+from scoring.redline.logic import LogicError, names
 from scoring.redline.matcher import Matcher, Piece
 from scoring.redline.pairs import Pairs
 from scoring.redline.reason import reason
 from scoring.redline.rule import Anchor, Guard, Rule
+from scoring.redline.syntax import PatternError
 
 MESSAGE_COLUMNS = ("conversation_key", "seq", "role", "sent_at", "text")
 HIT_SCHEMA = pl.Schema(
@@ -110,11 +112,11 @@ class Screener:
     """Compiled rules. ``tz`` is the business time zone in which a chat has its date; ``engine`` forces one engine."""
 
     def __init__(self, rules: Sequence[Rule], *, tz: str = "Asia/Shanghai", engine: str | None = None) -> None:
-        """Raises PatternError for a rule that :func:`scoring.redline.check_rule` would refuse."""
+        """Raises PatternError or LogicError for a rule that :func:`scoring.redline.check_rule` would refuse."""
         self.rules = tuple(rules)
         self.zone = ZoneInfo(tz)
         self.engine = engine
-        self.matchers = {n: Matcher.of(rule) for n, rule in enumerate(self.rules) if rule.terms}
+        self.matchers = {n: compiled(rule) for n, rule in enumerate(self.rules) if rule.terms}
 
     @cached_property
     def passes(self) -> dict[str, Pass]:
@@ -127,16 +129,16 @@ class Screener:
         return found
 
     def screen(self, messages: pl.DataFrame, conversations: pl.DataFrame | None = None) -> pl.DataFrame:
-        """Hits (``HIT_SCHEMA``, sorted) in ``messages``: conversation_key, seq, role, sent_at (UTC, may be null), text.
+        """Hits (``HIT_SCHEMA``, sorted) in ``messages``: conversation_key, seq, role, sent_at (may be null), text.
 
         Conversations must be complete for rules that look at neighbours. ``conversations`` may give ``started_at`` and
         ``platform``; without it a chat's date is that of its first message, and a chat without any date is judged by the
         versions still open. Offsets are code points of the original text; an empty span marks the whole message.
-        Raises ValueError naming a missing column.
+        Keys may be numbers; a time without zone is UTC. Raises ValueError naming a column that is missing or of a type that
+        cannot be read, or a conversation that holds two messages of one ``seq`` where their order matters.
         """
-        missing = [c for c in MESSAGE_COLUMNS if c not in messages.columns]
-        if missing:
-            raise ValueError(f"messages lack the column {missing[0]!r}")
+        messages = readable("messages", messages)
+        conversations = None if conversations is None else readable("conversations", conversations)
         found = self.found(messages)
         if not self.simple:
             keys = None if self.omitting else {h.key for h in found}
@@ -221,6 +223,8 @@ class Screener:
                 asking[h.key][h.rule].append(h)
         for key, lines in transcripts(messages, set(chats) if self.omitting else set(asking)):
             position = {line.seq: n for n, line in enumerate(lines)}
+            if len(position) < len(lines):
+                raise ValueError(f"conversation {key} holds two messages with one seq")
             for n in sorted(social & self.judging(chats[key])):
                 here = [LineHit(position[h.seq], h.start, h.end) for h in asking[key][n]]
                 left = [*judged(self.rules[n], lines, here), *omissions(self.rules[n], lines)]
@@ -246,6 +250,43 @@ class Screener:
             "reason_en": [r.en for r in reasons],
         }
         return pl.DataFrame(columns, schema=HIT_SCHEMA).sort("conversation_key", "seq", "rule_id", "start", "end")
+
+
+TYPES: dict[str, pl.DataType] = {
+    "conversation_key": pl.String(), "seq": pl.Int32(), "role": pl.String(), "sent_at": pl.Datetime("us", "UTC"), "text": pl.String(),
+    "started_at": pl.Datetime("us", "UTC"), "platform": pl.String(),
+}  # fmt: skip
+NEEDED = {"messages": MESSAGE_COLUMNS, "conversations": ("conversation_key",)}
+
+
+def readable(what: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns that screening reads, in the types it reads. Raises ValueError naming the column that does not fit."""
+    missing = [c for c in NEEDED[what] if c not in frame.columns]
+    if missing:
+        raise ValueError(f"{what} lack the column {missing[0]!r}")
+    columns = []
+    for name in (c for c in TYPES if c in frame.columns):
+        found, wanted = frame.schema[name], TYPES[name]
+        clock = isinstance(wanted, pl.Datetime) and not (found.is_temporal() or found == pl.Null)
+        if found.is_nested() or clock or (name == "seq" and not found.is_integer()):
+            raise ValueError(f"{what}: expected the column {name!r} as {wanted}, found {found}")
+        column = frame[name]
+        if isinstance(found, pl.Datetime) and found.time_zone is None:
+            column = column.dt.replace_time_zone("UTC")
+        columns.append(column if found == wanted else column.cast(wanted))
+    return pl.DataFrame(columns)
+
+
+def compiled(rule: Rule) -> Matcher:
+    """The rule's matcher, once its logic is known to be readable too."""
+    try:
+        unknown = names(expression(rule)) - {c.name for c in rule.conditions}
+        if unknown:
+            raise LogicError(f"no condition is called {min(unknown)}")
+        return Matcher.of(rule)
+    except (PatternError, LogicError) as error:
+        error.add_note(f"in rule {rule.id}, version {rule.version}")
+        raise
 
 
 def omits(rule: Rule) -> bool:

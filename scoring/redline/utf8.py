@@ -19,6 +19,9 @@ LEADS = {0xC2, 0xCD, 0xE1, 0xE2, 0xE3, 0xEF, 0xF0}  # first bytes of all marks o
 
 def sequences(low: int, high: int) -> Iterator[tuple[tuple[int, int], ...]]:
     """Byte-range sequences that together encode exactly the code points ``low`` … ``high`` (surrogates aside)."""
+    if low < 0xD800 and high > 0xDFFF:
+        yield from sequences(low, 0xD7FF)
+        low = 0xE000
     for end in ENDS:
         if low <= end < high:
             yield from sequences(low, end)

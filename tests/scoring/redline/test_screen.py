@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import scoring.redline
 from scoring.redline import (
     HIT_SCHEMA,
     Anchor,
@@ -28,6 +30,7 @@ from scoring.redline import (
 )  # fmt: skip
 from scoring.redline import finder as finder_module
 from scoring.redline.examples import SCHEMA
+from scoring.redline.logic import LogicError
 from tests.scoring.redline.reference import reference_hits
 
 NOON = datetime(2026, 3, 1, 4, tzinfo=UTC)
@@ -160,6 +163,17 @@ def test_bad_and_empty_input() -> None:
     assert hits(r, chat(("agent", "x" * 8000 + "加微信"))) == [(0, "T1", 1, 8000, 8003, "加微信")]
     with pytest.raises(ValueError, match="'text'"):
         Screener([r]).screen(chat().drop("text"))
+    with pytest.raises(ValueError, match="'sent_at' as Datetime"):
+        Screener([r]).screen(chat().with_columns(pl.col("sent_at").cast(pl.String)))
+    numbered = chat(("agent", "加微信")).with_columns(
+        conversation_key=pl.lit(7), sent_at=pl.col("sent_at").dt.replace_time_zone(None)
+    )
+    assert Screener([r]).screen(numbered)["conversation_key"].to_list() == ["7"]
+    twice = chat(("agent", "加微信"), ("agent", "好")).with_columns(seq=pl.lit(0, pl.Int32))
+    with pytest.raises(ValueError, match="two messages with one seq"):
+        hits(replace(r, conditions=(Condition("c", Terms(("好",))),)), twice)
+    with pytest.raises(LogicError, match="no condition is called b"):
+        Screener([replace(r, conditions=(Condition("c", Terms(("好",))),), logic="b")])
     with pytest.raises(ValueError, match="found 'grep'"):
         Screener([r], engine="grep").screen(chat(("agent", "a")))
 
@@ -317,3 +331,7 @@ def test_equal_to_a_plain_loop(rules: list[Rule], chats: list[list[tuple[str, st
         assert found.height == len(expected)
         for row in found.rows(named=True):
             assert texts[row["conversation_key"], row["seq"]][row["start"] : row["end"]] == row["matched"]
+
+
+def test_the_example_of_the_package_runs() -> None:
+    assert doctest.testmod(scoring.redline).failed == 0

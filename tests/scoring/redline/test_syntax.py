@@ -94,6 +94,8 @@ HIDDEN = st.text(alphabet="abxAB𝘈Ｂ加好，1３ａ \n\0\x1e轉转\u200b\ufe
         (("in exchange",), "IN 𝘌xchANGE"),
         (("加专属微信",), "加\u200d\u200d专\u200d属\ufe0f微信"),
         (("[^，]线",), "\0线 轉"),
+        (("加[\\u4e00-\\uffff]",), "加！"),
+        (("加\0微",), "加\0微"),
     ],
 )
 def test_matches_that_only_a_copy_shows_are_found(engine: str, terms: tuple[str, ...], text: str) -> None:
