@@ -147,11 +147,36 @@ def test_a_server_that_hangs_is_named_and_caught_up_with(server: Server, open_as
     expect(page.locator("footer .saved")).to_contain_text(re.compile(r"saved \d\d:\d\d"), timeout=30_000)
 
 
+CONTRAST = """node => {
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => { pen.clearRect(0, 0, 1, 1); pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); const d = pen.getImageData(0, 0, 1, 1).data; return [d[0], d[1], d[2], d[3] / 255]; };
+  const over = (top, low) => [0, 1, 2].map((i) => top[i] * top[3] + low[i] * (1 - top[3])).concat([1]);
+  const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const paper = rgba(getComputedStyle(document.querySelector(".stApp")).backgroundColor);
+  const ground = (one) => { const layers = []; for (let at = one; at && at.nodeType === 1; at = at.parentElement) layers.unshift(rgba(getComputedStyle(at).backgroundColor)); return layers.reduce((low, top) => over(top, low), paper); };
+  const bad = [];
+  for (const one of node.querySelectorAll("*")) {
+    if (![...one.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim()) || !one.offsetParent || one.closest(".unseen, option") || one.disabled) continue;
+    const low = ground(one), top = over(rgba(getComputedStyle(one).color), low), [a, b] = [light(low), light(top)].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) bad.push(`${one.tagName}.${one.className} ${one.textContent.slice(0, 20)} ${((a + 0.05) / (b + 0.05)).toFixed(2)}`);
+  }
+  return bad;
+}"""
+
+
+def faint(page: Page) -> list[str]:
+    """Every text of the desk with less than 4.5 : 1 against what is behind it."""
+    return list(page.locator(".desk").evaluate(CONTRAST))
+
+
 @pytest.mark.parametrize("language", ["zh-CN", "en-GB"])
 def test_a_small_laptop_and_a_change_to_dark(server: Server, open_as: OpenAs, shoot: Callable[[Page, str], Path], language: str) -> None:
     page = open_as("inspector", "/inspect?assignment=1", at=server.site, language=language, size=(1280, 800))
     take(page)
     page.keyboard.press("1")
+    page.keyboard.type("reason")
+    page.keyboard.press("Escape")
+    assert faint(page) == []
     expect(page.locator(".left .wait").first).to_have_attribute("title", "淘宝 3 分钟响应率，时限 3 分钟" if language == "zh-CN" else "Taobao 3-minute response, limit 3 min")
     assert page.evaluate("(m => m.scrollHeight - m.clientHeight)(document.querySelector('[data-testid=\"stMain\"]'))") <= 0
     for part in (".left", ".right", "footer .submit", ".row.current"):
@@ -167,4 +192,5 @@ def test_a_small_laptop_and_a_change_to_dark(server: Server, open_as: OpenAs, sh
     page.wait_for_timeout(1500)
     shoot(page, f"desk-1280-dark-{language}")
     assert page.locator(".desk").evaluate("node => getComputedStyle(node).color") != light
+    assert faint(page) == []
     expect(page.locator('[data-stop="h0"] [aria-checked="true"]')).to_have_count(1)  # nothing marked is lost

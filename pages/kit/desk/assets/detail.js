@@ -100,5 +100,5 @@ function precedents(desk, about) {
   const found = desk.data.precedents.filter(about);
   if (!found.length) return null;
   return h("details", { class: "precedents", open: true }, h("summary", {}, `${desk.texts.precedents} (${found.length})`),
-    h("ul", {}, found.map((precedent) => h("li", { class: precedent.kind }, h("a", { href: precedent.href, target: "_blank" }, precedent.title), h("span", {}, precedent.lesson)))));
+    h("ul", { "aria-label": desk.texts.precedents }, found.map((precedent) => h("li", { class: precedent.kind }, h("a", { href: precedent.href, target: "_blank" }, precedent.title), h("span", {}, precedent.lesson)))));
 }

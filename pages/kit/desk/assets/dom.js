@@ -37,6 +37,14 @@ export function isWriting(node) {
   return node instanceof HTMLElement && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName));
 }
 
+// Light or dark, as the page is now: by how bright its ink is.
+export function scheme(root) {
+  const [red, green, blue] = getComputedStyle(root).color.match(/[\d.]+/g).map(Number);
+  const dark = red + green + blue > 384;
+  root.classList.toggle("dark", dark);
+  root.classList.toggle("light", !dark);
+}
+
 // A random name for one request. Works on plain HTTP too, where crypto.randomUUID does not exist.
 export function mark() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,8 +1,8 @@
 // The face of the desk: its parts and how each is drawn from what the desk holds. Decides nothing; what is clicked goes
-// to the methods of workspace.js, which is built on it. Knows the score only through score.js.
+// to the methods of asking.js and workspace.js, which are built on it. Knows the score only through score.js.
 
 import { criterionDetail, hitDetail, remarkDetail } from "./detail.js";
-import { fill, h } from "./dom.js";
+import { fill, h, scheme } from "./dom.js";
 import { criterionRow, hitRow, remarkRow, totals } from "./list.js";
 import { score } from "./score.js";
 
@@ -37,12 +37,8 @@ export class Face {
     this.colour();
   }
 
-  // Light or dark, as the page is now: by how bright its ink is.
   colour() {
-    const [red, green, blue] = getComputedStyle(this.root).color.match(/[\d.]+/g).map(Number);
-    const dark = red + green + blue > 384;
-    this.root.classList.toggle("dark", dark);
-    this.root.classList.toggle("light", !dark);
+    scheme(this.root);
   }
 
   draw() {

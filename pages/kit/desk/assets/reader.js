@@ -1,6 +1,6 @@
 // The conversation alone, for reading.
 
-import { fill, h } from "./dom.js";
+import { fill, h, scheme } from "./dom.js";
 import { Transcript, bar } from "./transcript.js";
 
 export class Reader {
@@ -9,9 +9,13 @@ export class Reader {
     this.root = h("section", { class: "desk reader" });
     parent.append(this.root);
     this.seen = "";
+    this.night = matchMedia("(prefers-color-scheme: dark)");
+    this.turned = () => setTimeout(() => scheme(this.root), 100); // after the page itself
+    this.night.addEventListener("change", this.turned);
   }
 
   update(data) {
+    scheme(this.root);
     const now = JSON.stringify(data);
     if (now === this.seen) return;
     this.seen = now;
@@ -25,11 +29,18 @@ export class Reader {
     const row = transcript.rows.get(data.focus);
     if (row) {
       transcript.choose(data.focus, false);
-      transcript.list.scrollTop = row.node.offsetTop - transcript.list.offsetTop - 60;
+      this.settle(transcript.list, row.node, 4);
     }
   }
 
+  // Messages get their true height only when they come into view, which moves what is below them: look again.
+  settle(list, node, times) {
+    list.scrollTop = node.offsetTop - list.offsetTop - 60;
+    if (times) requestAnimationFrame(() => this.settle(list, node, times - 1));
+  }
+
   close() {
+    this.night.removeEventListener("change", this.turned);
     this.root.remove();
   }
 }
