@@ -11,9 +11,10 @@ from datetime import date, datetime
 import polars as pl
 from sqlalchemy import select
 
+from qa.casefile import events_of
 from qa.errors import NotFound
 from qa.i18n import N_
-from qa.lifecycle import State
+from qa.lifecycle import State, ruled_at
 from qa.policy import Actor, Right, require, require_own
 from qa.reports import metrics as m
 from qa.reports.adjusting import Adjustment
@@ -22,7 +23,6 @@ from qa.reports.metrics import Metric
 from qa.reports.results import rule_names
 from qa.reports.scope import Reader, Scope
 from qa.reports.standings import read_pending, read_standings
-from qa.reports.targeted import withheld
 from qa.reports.trends import Trend, unguarded_trend
 from qa.tables import Agent, Case, Violation
 from qa.windows import closes
@@ -179,7 +179,7 @@ def _parts(reader: Reader, scope: Scope) -> tuple[Part, ...]:
     rows = reader.rows(scope).select("agent_id", "pi", "reason", *m.columns(rubrics, chosen))
     parts = []
     for metric in chosen:
-        table = withheld(estimate.grouped(rows, ["agent_id"], [metric.id], bounds=metric.bounds), rows, ["agent_id"], [metric.id])
+        table = estimate.grouped(rows, ["agent_id"], [metric.id], bounds=metric.bounds)
         for row in table.iter_rows(named=True):
             parts.append(Part(metric, Estimate(row["mean"], row["low"], row["high"], row["n"], row["method"], row["se"],
                                                row["df"], reason=row["reason"])))
@@ -201,10 +201,15 @@ def _ledger(reader: Reader, bench: Workbench, agent_id: str, scope: Scope, *, ev
     return tuple(
         LedgerEntry(
             v.id, v.rule_id, names.get(v.rule_id, Label()), v.severity, v.state, v.occurred_at,
-            closes(reader.session, v.changed_at) if v.state == State.UPHELD else None,
+            _appeal_until(reader, v) if v.state == State.UPHELD else None,
         )
         for v in reader.session.scalars(query.limit(200))
     )
+
+
+def _appeal_until(reader: Reader, violation: Violation) -> datetime:
+    """The window opens with the ruling; an appeal that was taken back does not open it again."""
+    return closes(reader.session, ruled_at(events_of(reader.session, violation.id)) or violation.changed_at)
 
 
 def _replies(reader: Reader, person: Person, scope: Scope) -> Replies | None:

@@ -15,7 +15,6 @@ import polars as pl
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.reports.scope import Item, Reader, Scope, names_of
-from qa.reports.targeted import POOL, guarded, withheld
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring.estimate import Estimate
@@ -60,7 +59,7 @@ def heat_map(bench: Workbench, actor: Actor, *, scope: Scope) -> HeatMap:
             "low": pl.Float64, "high": pl.Float64, "method": pl.String,
         }))
     values = [item.id for item in items]
-    table = withheld(estimate.grouped(rows, ["agent_id"], values), rows, ["agent_id"], values)
+    table = estimate.grouped(rows, ["agent_id"], values)
     frame = table.filter(pl.col("n") > 0).select(
         "agent_id", pl.col("agent_id").replace(names).alias("name"), pl.col("measure").alias("criterion"), "n",
         pl.col("mean").alias("value"), "low", "high", "method",
@@ -84,7 +83,7 @@ def read_losses(reader: Reader, scope: Scope, owners: str, *, limit: int = 40) -
     out = []
     for key, part in per_sample.group_by("kind", "id", "owner", maintain_order=False):
         every = _with_zeros(rows, part)
-        found = _interval_if_met_at_random(guarded(estimate.team(every, bounds=(0.0, 100.0)), every), every)
+        found = _interval_if_met_at_random(estimate.team(every, bounds=(0.0, 100.0)), every)
         out.append((*key, part.height, found.n, found.value, found.low, found.high, found.method))
     frame = pl.DataFrame(
         out,
@@ -110,7 +109,7 @@ def root_causes(bench: Workbench, actor: Actor, *, scope: Scope) -> pl.DataFrame
     out = []
     for key, part in named.group_by("owner", "root_cause", maintain_order=False):
         every = _with_zeros(rows, part.select("sample_id", y=pl.lit(1.0)).unique())
-        found = _interval_if_met_at_random(guarded(estimate.rate(every, value="y"), every), every)
+        found = _interval_if_met_at_random(estimate.rate(every, value="y"), every)
         out.append((*key, part.height, found.n, found.value, found.low, found.high, found.method))
     return pl.DataFrame(
         out,
@@ -128,7 +127,7 @@ def _lines(rows: pl.DataFrame, owners: str) -> pl.DataFrame:
 
 def _interval_if_met_at_random(found: Estimate, every: pl.DataFrame) -> Estimate:
     """What only risky picks have shown gets no interval: random picks that are all 0 would make it look exact."""
-    random = every.filter(pl.col("reason") != POOL)
+    random = every.filter(pl.col("reason") != "certainty")
     if random.height and not (random["y"] > 0).any():
         return estimate.refusal("only_in_pool", found.n, found.value, found.units)
     return found

@@ -16,7 +16,6 @@ from qa.reports.adjusting import Adjustment
 from qa.reports.metrics import Metric, column
 from qa.reports.predictions import cells, populations, possible, whole
 from qa.reports.scope import Reader, Scope, bucketed, group_column
-from qa.reports.targeted import withheld
 from scoring import estimate
 from scoring.estimate import Estimate
 
@@ -53,11 +52,16 @@ class Means:
     ) -> None:
         self._scope, self._by, self._metric = scope, by, metric
         self.adjustment: Adjustment | None = None
+        self._rows = rows.collect()
         if scope.adjusted and metric.id in ADJUSTABLE:
-            rows = self._adjusted(reader, rows.collect())
-        self._rows = rows
+            self._rows = self._adjusted(reader, self._rows)
+        # what cells are made of, counted once: everything below adds up from here
+        self._parts = self._rows.group_by("group", "period", "draw_id", "agent_id").agg(
+            known=pl.col("y").is_not_null().sum(), gaps=(pl.col("y").is_not_null() & pl.col("f").is_null()).sum(),
+            found=pl.col("redline").sum().cast(pl.Int64),
+        )
         self._populations = self._predicted(reader) if metric.unit in PREDICTABLE and possible(scope, by) else None
-        self._lam = 0.0 if self._populations is None or self._populations.is_empty() else tuned(self._rows) if lam is None else lam
+        self._lam = 0.0 if self._populations is None or self._populations.is_empty() else tuned(self._rows.lazy()) if lam is None else lam
 
     def estimate(self, keys: Sequence[str], bucket: str | None) -> pl.DataFrame:
         """A row for each combination of `keys` that has reviews: keys, n, found, value, low, high, se, df, method, reason."""
@@ -67,12 +71,12 @@ class Means:
         table = estimate.grouped(self._rows, keys, ["y"], strata=strata, bounds=bounds).rename({"mean": "value"})
         if mean_f is not None:
             table = self._with_predictions(table, keys, mean_f, strata)
-        found = self._rows.group_by(keys).agg(found=pl.col("redline").sum().cast(pl.Int64)).collect()
+        found = self._parts.group_by(keys).agg(pl.col("found").sum())
         table = table.filter(pl.col("n") > 0).join(found, on=list(keys))
         if self.adjustment is not None and self.adjustment.severities is not None:
-            table = estimate.widened(table, self._rows.collect(), keys, self.adjustment.severities, bounds)
+            table = estimate.widened(table, self._rows, keys, self.adjustment.severities, bounds)
         # rounding of sums may leave a mean a hair outside what is possible
-        return withheld(table.with_columns(pl.col("value").clip(*bounds)), self._rows, keys)
+        return table.with_columns(pl.col("value").clip(*bounds))
 
     def whole(self) -> Estimate:
         """One estimate of everything in the scope; only when it is not split."""
@@ -82,32 +86,30 @@ class Means:
         names = ("value", "low", "high", "n", "method", "se", "df", "reason")
         return Estimate(**dict(zip(names, table.select(names).row(0), strict=True)), lam=self._lam)
 
-    def _adjusted(self, reader: Reader, rows: pl.DataFrame) -> pl.LazyFrame:
+    def _adjusted(self, reader: Reader, rows: pl.DataFrame) -> pl.DataFrame:
         self.adjustment = adjusting.adjustment(reader, self._scope, rows)
         named = rows.with_columns(inspector_id=adjusting.inspector(rows["inspector_id"]))
         if self.adjustment.severities is None:
-            return named.lazy()
+            return named
         shifts = adjusting.correction(self.adjustment.severities)
         joined = named.join(shifts, on="inspector_id", how="left", maintain_order="left")
-        return joined.with_columns(y=pl.col("y") - pl.col("severity")).drop("severity").lazy()
+        return joined.with_columns(y=pl.col("y") - pl.col("severity")).drop("severity")
 
     def _predicted(self, reader: Reader) -> pl.DataFrame | None:
-        """Frames behind the reviews that were predicted; None when there are none, without reading the reviews."""
-        numbers = self._rows.filter(pl.col("f").is_not_null()).select(pl.col("draw_id").unique()).collect().to_series().to_list()
+        """Frames behind the reviews that were predicted; None when there are none."""
+        numbers = self._rows.filter(pl.col("f").is_not_null())["draw_id"].unique().to_list()
         found = populations(reader, self._scope.source, numbers) if numbers else None
         return None if found is None or found.is_empty() else whole(found, self._scope)
 
     def _usable(self, keys: Sequence[str], bucket: str | None) -> pl.DataFrame | None:
         if self._populations is None or self._lam == 0.0:
             return None
-        names = list(dict.fromkeys(["draw_id", "agent_id", "f", *keys]))
-        rows = self._rows.filter(pl.col("y").is_not_null()).select(names).collect()
-        found = cells(rows, self._populations, keys, bucket)
+        found = cells(self._parts.filter(pl.col("known") > 0), self._populations, keys, bucket)
         return None if found.is_empty() else found
 
     def _with_predictions(self, table: pl.DataFrame, keys: Sequence[str], mean_f: pl.DataFrame, strata: str | None) -> pl.DataFrame:
         """`table` with the difference estimate in the cells of `mean_f`."""
-        inside = self._rows.join(mean_f.lazy(), on=list(keys), how="semi").with_columns(y=pl.col("y") - self._lam * pl.col("f"))
+        inside = self._rows.join(mean_f, on=list(keys), how="semi").with_columns(y=pl.col("y") - self._lam * pl.col("f"))
         low, high = self._metric.bounds
         better = (
             estimate.grouped(inside, keys, ["y"], strata=strata)

@@ -53,15 +53,15 @@ def whole(populations: pl.DataFrame, scope: Scope) -> pl.DataFrame:
 def cells(rows: pl.DataFrame, populations: pl.DataFrame, keys: Sequence[str], bucket: str | None) -> pl.DataFrame:
     """Cells where predictions may be used: the `keys`, and `mean_f`, the mean prediction over all units of their agents.
 
-    `rows` are reviews with draw_id, agent_id, period (when `bucket`), f and the keys. A cell counts when every draw it has
-    reviews of is known in `populations`, lies in its week or month as a whole, and every review has a prediction.
+    `rows` count reviews by draw_id, agent_id, period and the keys, with `gaps`, those without prediction. A cell counts when
+    every draw it has reviews of is known in `populations`, lies in its week or month as a whole, and there are no gaps.
     """
     inside = pl.lit(True)
     if bucket is not None:
         # a draw is whole in a bucket when its first and last day fall into it
         inside = (truncated(pl.col("first"), bucket) == pl.col("period")) & (truncated(pl.col("last"), bucket) == pl.col("period"))
     parts = (
-        rows.group_by([*keys, "draw_id", "agent_id"]).agg(gaps=pl.col("f").null_count())
+        rows.group_by([*keys, "draw_id", "agent_id"]).agg(pl.col("gaps").sum())
         .join(populations, on=["draw_id", "agent_id"], how="left")
         .with_columns(good=((pl.col("gaps") == 0) & pl.col("f_sum").is_not_null() & inside).fill_null(False))
     )  # fmt: skip

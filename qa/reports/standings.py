@@ -17,7 +17,6 @@ from qa.reports.adjusting import Adjustment
 from qa.reports.metrics import TOTAL
 from qa.reports.predictions import populations, possible, whole
 from qa.reports.scope import Reader, Scope, names_of
-from qa.reports.targeted import guarded, withheld
 from qa.tables import Sample
 from qa.workbench import Workbench
 from scoring import estimate
@@ -69,7 +68,6 @@ def read_standings(reader: Reader, scope: Scope) -> Standings:
         sample = sample.drop("f")
     bounds = TOTAL.bounds
     table = estimate.agents(sample, population, bounds=bounds, severities=severities)
-    table = withheld(table, sample, ["agent_id"])
     names = names_of(reader)
     roster = reader.roster().select("agent_id", "team")
     agents = (
@@ -78,7 +76,7 @@ def read_standings(reader: Reader, scope: Scope) -> Standings:
         .with_columns(name=pl.col("agent_id").replace(dict(names)))
         .filter(pl.col("n") > 0)
     )
-    team = guarded(estimate.team(sample, population, bounds=bounds, severities=severities), sample)
+    team = estimate.team(sample, population, bounds=bounds, severities=severities)
     return Standings(scope, agents, team, read_pending(reader, scope), sample, adjusted)
 
 

@@ -22,7 +22,6 @@ from qa.reports.means import PREDICTABLE, Means, measured, tuned
 from qa.reports.metrics import Metric
 from qa.reports.scope import BUCKETS, GROUPS, Reader, Scope, names_of
 from qa.reports.standings import read_pending
-from qa.reports.targeted import guarded
 from qa.tables import Measure
 from qa.workbench import Workbench
 from scoring import chart as scoring_chart
@@ -156,7 +155,7 @@ def _rate(rows: pl.DataFrame, *, one_agent: bool = False) -> Estimate:
     """An agent's 0 of 10 allows up to 31 %: the count is a fact, a rate would pretend to be one."""
     if one_agent or rows["agent_id"].n_unique() == 1:
         return estimate.refusal("agent_rate", rows.height)
-    return guarded(estimate.rate(rows, value="y"), rows)
+    return estimate.rate(rows, value="y")
 
 
 def estimate_row(result: Estimate) -> dict[str, object]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from qa import accounts, draws, measures
 from qa.policy import SYSTEM, Actor, Role
-from qa.tables import Draw, User, Verdict
+from qa.tables import Agent, Draw, User, Verdict, Violation
 from qa.workbench import Workbench, share
 from tests.qa.draws.world import fill
 from tests.qa.reports.judged import judge
@@ -80,6 +82,34 @@ def test_trends_for_every_choice(shop: Workbench, query: dict[str, str]) -> None
             assert page.session_state[f"pick_{name}"] == query[name]
 
 
+def test_a_rate_by_agent_draws_no_empty_chart_and_counts_in_words(shop: Workbench) -> None:
+    page = open_page(shop, "trends.py", "lead", metric="redline", by="agent", span="all")
+    assert not page.get("plotly_chart")
+    assert set(page.dataframe[0].value["Method"]) == {"count only: no rate for one agent"}
+    page = open_page(shop, "trends.py", "lead", metric="redline", by="all", span="all")
+    assert len(page.get("plotly_chart")) == 1
+
+
+def test_before_and_after_are_told_in_full(shop: Workbench) -> None:
+    told = text_of(open_page(shop, "trends.py", "lead", by="all", span="all"))
+    assert "Training · 2026-02-14 · Everybody" in told
+    assert "28 days before: " in told
+    change = re.search(r"Change ([+−][\d.]+|0\.0) \[([+−][\d.]+|0\.0), ([+−][\d.]+|0\.0)\] n = \d+: ", told)
+    assert change, told
+
+
+def test_agents_with_one_name_stay_apart(shop: Workbench) -> None:
+    with shop.db.write() as session:
+        for agent in ("amy", "bob"):
+            session.get_one(Agent, agent).name = "<b>Sam</b>"
+    for view, axis in (("statements", "y"), ("heat", "y")):
+        page = open_page(shop, "ranking.py", "lead", view=view, span="all")
+        assert not page.exception
+        figure = json.loads(page.get("plotly_chart")[0].proto.spec)
+        names = {name for trace in figure["data"] for name in trace[axis]}
+        assert {"&lt;b&gt;Sam&lt;/b&gt; (amy)", "&lt;b&gt;Sam&lt;/b&gt; (bob)"} <= names
+
+
 @pytest.mark.parametrize("view", ["statements", "heat", "losses", "process"])
 def test_every_view_of_the_ranking(shop: Workbench, view: str) -> None:
     page = open_page(shop, "ranking.py", "lead", view=view, span="all")
@@ -100,6 +130,25 @@ def test_an_agent_sees_their_own_page_and_no_other(shop: Workbench) -> None:
     assert "There is no result" in text_of(page)
     for file in ("trends.py", "ranking.py", "draws.py"):
         assert "not for your role" in text_of(open_page(shop, file, "agent"))
+
+
+def test_an_agent_answers_a_red_line_while_there_is_time(shop: Workbench) -> None:
+    now = datetime.now(UTC)
+    with shop.db.write() as session:
+        for days, rule in ((1, "R03"), (9, "R04")):
+            session.add(Violation(
+                conversation_key=f"shop:amy-{rule}", agent_id="amy", rule_id=rule, rule_version=1, severity="major", state="upheld",
+                occurred_at=now - timedelta(days=days), opened_at=now, changed_at=now - timedelta(days=days), evidence=[],
+            ))  # fmt: skip
+    page = open_page(shop, "agent.py", "agent", span="all")
+    assert "Choose a red line" in text_of(page)
+    page.session_state["agent_ledger"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    page.run()
+    assert "object, until" in text_of(page) or [x for x in page.get("page_link") if "object, until" in x.proto.label]
+    page.session_state["agent_ledger"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    page.run()
+    assert "The time to object ended on" in text_of(page)
+    assert not [x for x in page.get("page_link") if "object, until" in x.proto.label]
 
 
 def test_publishing_from_the_page(bench: Workbench) -> None:

@@ -59,7 +59,10 @@ def test_all_verdicts_with_their_probabilities(bench: Workbench, lead: Actor, no
     count = exporting.export_verdicts(bench, lead, now=now, path=tmp_path / "v.jsonl", form="jsonl")
     rows = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text("utf-8").splitlines()]
     assert count == len(rows) == done.samples
-    assert all(0 < row["pi"] <= 1 for row in rows)
+    assert all(0 < row["pi"] <= 1 and row["weight"] == 1 / row["pi"] for row in rows)
+    assert list(rows[0]).index("weight") < list(rows[0]).index("total")
+    exporting.export_verdicts(bench, lead, now=now, path=tmp_path / "v.xlsx", form="xlsx")
+    assert "weight" in pl.read_excel(tmp_path / "v.xlsx", engine="calamine", sheet_name="about", has_header=False).item()
     assert rows[0]["dimensions"][0].keys() == {"id", "earned", "possible"}
 
 

@@ -85,6 +85,8 @@ def axis_day(look: Look, day: date, bucket: str) -> str:
 
 
 def _dated(figure: go.Figure, look: Look, data: Trend) -> None:
+    if data.measures:  # their names stand above the plot: the legend makes room
+        figure.update_layout(legend_y=1.08, margin_t=46)
     for measure in data.measures:
         figure.add_vline(x=str(measure.on_day), line={"color": look.colours.MUTED, "width": 1, "dash": "dot"})
         figure.add_annotation(

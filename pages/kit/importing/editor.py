@@ -20,7 +20,7 @@ def edit(page: Page, detected: Detected, mapping: Mapping, kind: str, key: str) 
     fields = FIELDS[kind]
     table = pl.DataFrame([_row(page, field, detected, mapping) for field in fields], infer_schema_length=None)
     edited = st.data_editor(
-        table, key=f"import_columns_{key}", hide_index=True, width="stretch", disabled=["label", "example"],
+        table, key=f"import_columns_{key}", hide_index=True, width="stretch", disabled=["label", "example"], placeholder="–",
         column_config={
             "name": None,
             "label": st.column_config.TextColumn(_("Field")),
@@ -65,7 +65,7 @@ def _words(page: Page, detected: Detected, mapping: Mapping, fields: tuple[Field
         own = mapping.values.get(field.name, {})
         table = pl.DataFrame({"cell": cells, "meaning": [own.get(cell, "") for cell in cells]})
         edited = st.data_editor(
-            table, key=f"import_words_{field.name}_{key}", hide_index=True, disabled=["cell"],
+            table, key=f"import_words_{field.name}_{key}", hide_index=True, disabled=["cell"], placeholder="–",
             column_config={
                 "cell": st.column_config.TextColumn(_("In the file")),
                 "meaning": st.column_config.SelectboxColumn(_(field.label), options=["", *WORDS[field.name]], help=_("Empty: the usual meaning of the word")),

@@ -13,6 +13,7 @@ from pages.kit.results import filters
 from pages.kit.theme import FONT, LIGHT
 from pages.kit.widgets import score_text
 from qa import reports
+from qa.lifecycle import STANDING, State
 from qa.policy import Right
 from qa.reports import OWNERS, AgentReport, Ranking
 
@@ -55,6 +56,7 @@ def agent_sheet(page: Page, report: AgentReport, period: str) -> str:
     own = _loss_rows(page, report.losses.frame.head(8))
     other = _loss_rows(page, report.elsewhere.frame.head(4), owners=True)
     costly = [_("Criterion"), _("points lost per review"), _("times")]
+    ledger = [entry for entry in report.ledger if State(entry.state) in STANDING]  # a suspicion is nothing to print
     body = [
         f"<h1>{_e(report.person.name)}</h1>", f'<p class="muted">{_e(" · ".join(filter(None, facts)))}</p>',
         f'<p class="score">{_e(score_text(t, score.value, score.low, score.high, score.n))}</p>',
@@ -66,12 +68,12 @@ def agent_sheet(page: Page, report: AgentReport, period: str) -> str:
         _section(_("Not on the agent's account"), table(costly, other)) if other else "",
         _section(
             _("Red lines on record"),
-            table([_("When"), _("Red line")], [(t.when(e.occurred_at), f"{e.rule_id} {e.rule.pick(t.language)}") for e in report.ledger[:8]], red=True)
-            if report.ledger else f"<p>{_e(_('None in this period.'))}</p>",
+            table([_("When"), _("Red line")], [(t.when(e.occurred_at), f"{e.rule_id} {e.rule.pick(t.language)}") for e in ledger[:8]], red=True)
+            if ledger else f"<p>{_e(_('None in this period.'))}</p>",
         ),
     ]
-    if len(report.ledger) > 8:
-        body.append(f'<p class="muted">{_e(_("and {n} more", n=len(report.ledger) - 8))}</p>')
+    if len(ledger) > 8:
+        body.append(f'<p class="muted">{_e(_("and {n} more", n=len(ledger) - 8))}</p>')
     return document(page, report.person.name, body)
 
 

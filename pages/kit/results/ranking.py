@@ -33,7 +33,7 @@ def show(page: Page) -> None:
     views = {
         "statements": N_("Statements"), "heat": N_("Agents × criteria"), "losses": N_("Lost points"), "process": N_("Process board"),
     }
-    row = st.columns([9, 4, 3, 3])
+    row = st.columns([11, 4, 3, 3])
     view = pick(row[0], _("View"), "view", list(views), lambda v: _(views[v]), kind="segmented_control", required=True)
     scope = filters.scope(page, about, row[1:])
     period = filters.describe(_, scope, about)

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from sqlalchemy import select, update
 
-from qa import facts, measures, reports
+from qa import facts, measures, reports, verdicts
 from qa.errors import Denied, Invalid, NotFound
 from qa.policy import Actor, Role
 from qa.reports import Scope
-from qa.tables import Assignment, Draw, Inspection, Sample, Verdict
+from qa.tables import Agent, Assignment, Draw, Inspection, Sample, Verdict
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring.rubric import default
@@ -86,6 +86,43 @@ def test_targeted_picks_do_not_pull_the_average_down(bench: Workbench, lead: Act
     assert rows["total"].mean() / 100 < weighted - 5  # type: ignore[operator]
     assert whole["low"] < whole["value"] < whole["high"]
     assert whole["n"] == rows.height
+
+
+def test_targeted_picks_alone_give_no_figure_however_thin_the_slice(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now, pool=0.4)
+    rows = all_facts(bench).filter(pl.col("source") == "chat").with_columns(
+        day=pl.col("occurred_at").dt.convert_time_zone("Asia/Shanghai").dt.date(), pool=pl.col("reason") == "certainty"
+    )  # fmt: skip
+    criteria = [c.id for c in default().criteria]
+    seen = {True: 0, False: 0}
+    for (day, agent), part in rows.group_by("day", "agent_id"):
+        only = bool(part["pool"].all())
+        seen[only] += 1
+        if seen[only] > 6:
+            continue
+        thin = Scope(day, day, agents=(agent,))  # type: ignore[arg-type]
+        figures = [*reports.trend(bench, lead, scope=thin).overall["value"], reports.standings(bench, lead, scope=thin).team.value]
+        figures += reports.trend(bench, lead, scope=thin, by="shop", metric="clean").frame["value"].to_list()
+        figures += reports.standings(bench, lead, scope=thin).agents["value"].to_list()
+        figures += reports.standings(bench, lead, scope=thin).agents["best_guess"].to_list()
+        figures += [part.estimate.value for part in reports.agent_report(bench, lead, agent_id=agent, scope=thin).parts]  # type: ignore[arg-type]
+        assert all((figure is None) == only for figure in figures), (day, agent, figures)
+        if only:
+            boards = reports.losses(bench, lead, scope=thin).frame, reports.heat_map(bench, lead, scope=thin).frame
+            assert all(board["value"].null_count() == board.height for board in boards)
+            for criterion in criteria[:2]:
+                assert reports.trend(bench, lead, scope=thin, metric=f"cri:{criterion}").frame["value"].drop_nulls().is_empty()
+    assert seen[True] > 3
+    assert seen[False] > 3
+
+
+def test_one_agent_gets_no_rate_whatever_it_is_called(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    for scope, by in ((Scope(agents=("amy",)), "all"), (Scope(agents=("amy",)), "team"), (Scope(), "agent")):
+        found = reports.trend(bench, lead, scope=scope, metric="redline", by=by)
+        assert found.overall["value"].null_count() == found.overall.height
+        assert set(found.overall["reason"]) == {"agent_rate"}
+    assert reports.trend(bench, lead, scope=Scope(), metric="redline").overall["value"].null_count() == 0
 
 
 @pytest.mark.parametrize("by", ["all", "team", "shop", "channel", "agent"])
@@ -199,6 +236,48 @@ def test_before_and_after_a_measure(bench: Workbench, lead: Actor, now: datetime
         measures.create_measure(bench, lead, now=now, name=" ", on_day=date(2026, 2, 14))
     with pytest.raises(Invalid):
         reports.trend(bench, lead, scope=CHATS, metric="nonsense")
+
+
+def test_a_measure_concerns_its_team_and_nobody_else(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    measures.create_measure(bench, lead, now=now, name="Training", on_day=date(2026, 2, 14), team="presale")
+    everybody = reports.trend(bench, lead, scope=CHATS, by="agent")
+    assert len(everybody.measures) == 1
+    teams = dict(everybody.overall.select("group", "name").iter_rows())
+    with bench.db.read() as session:
+        of = dict(session.execute(select(Agent.agent_id, Agent.team)).all())
+    for agent in teams:
+        own = reports.agent_report(bench, lead, agent_id=agent, scope=CHATS).trend.measures
+        assert len(own) == (of[agent] == "presale")
+    assert not reports.trend(bench, lead, scope=Scope(CHATS.first, CHATS.last, teams=("aftersale",))).measures
+
+
+def test_root_causes_are_those_outside_the_agents_hands_with_intervals(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    report = reports.agent_report(bench, lead, agent_id="amy", scope=CHATS)
+    assert set(report.elsewhere.frame["owner"]) == {"policy"}
+    assert "policy" not in set(report.losses.frame["owner"])
+    for frame in (reports.losses(bench, lead, scope=CHATS).frame, report.elsewhere.frame):
+        known = frame.filter(pl.col("method") != "none")
+        assert known.select(((pl.col("low") <= pl.col("value")) & (pl.col("value") <= pl.col("high"))).all()).item()
+        pool_only = frame.filter(pl.col("kind") == "redline")  # here every red line is a pick of the pool
+        assert pool_only["low"].null_count() == pool_only.height
+    causes = reports.root_causes(bench, lead, scope=CHATS)
+    assert "agent" not in set(causes["owner"])
+
+
+def test_what_is_still_unread_comes_oldest_first(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    order = []
+    while (verdict_id := reports.next_unread(bench, AMY)) is not None:
+        order.append(verdict_id)
+        verdicts.acknowledge(bench, AMY, now=now, verdict_id=verdict_id)
+    mine = reports.results(bench, AMY, scope=Scope(agents=("amy",)))
+    assert mine["read"].all()
+    disputes = reports.results(bench, AMY, scope=Scope(agents=("amy",), source="dispute"))
+    assert sorted(order) == sorted([*mine["verdict_id"], *disputes["verdict_id"]])
+    when = dict(pl.concat([mine, disputes]).select("verdict_id", "occurred_at").iter_rows())
+    assert [when[x] for x in order] == sorted(when.values())
 
 
 def test_an_empty_workbench_is_not_an_error(bench: Workbench, lead: Actor) -> None:
