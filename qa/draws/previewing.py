@@ -39,7 +39,7 @@ class Load:
     name: str
     open: int
     new: float
-    """Firsts and blind seconds together; a whole number, or between the two an even deal can come to."""
+    """Firsts and blind seconds together, dealt evenly; whoever took part in many conversations comes to somewhat less."""
 
 
 @dataclass(frozen=True)

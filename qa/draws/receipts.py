@@ -159,6 +159,8 @@ def verify(bench: Workbench, actor: Actor, *, draw_id: int | None = None, receip
         drawn, ready, steps = redraw(bench, receipt)
     except DrawError as problem:  # a replacement on the receipt of something that was never drawn
         found.append(Difference("draw", str(problem.facts.get("unit_id", "")), "possible", str(problem)))
+        if stated.commitment != scoring_draw.commit(stated.seed):
+            found.append(Difference("commitment", "", stated.commitment, scoring_draw.commit(stated.seed)))
     else:
         again = ready.receipt(drawn, stated.seed, stated.commitment, steps)
         found += scoring_draw.differences(stated, again)
