@@ -23,7 +23,7 @@ from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.lifecycle import NEEDS_REASON, TRANSITIONS, Clocks, Event, State, Step, refusal, violation_state
 from qa.policy import Actor
-from qa.tables import Violation, ViolationEvent
+from qa.tables import Agent, Violation, ViolationEvent
 
 BATCH = 500
 MAX_REASON = 2_000
@@ -222,10 +222,11 @@ def retract_at_desk(session: Session, actor: Actor, now: datetime, sample_id: in
     return taken
 
 
-def transcript_now(archive: Archive, conversation_key: str, agent_id: str) -> dict[str, Any]:
-    """The conversation as the archive holds it now, in the shape of a frozen transcript (unmasked)."""
+def transcript_now(session: Session, archive: Archive, conversation_key: str, agent_id: str) -> dict[str, Any]:
+    """The conversation as the archive holds it now, in the shape of a frozen transcript (unmasked), agents by name."""
     unit = {"unit_id": [conversation_key], "source": ["chat"], "conversation_key": [conversation_key], "agent_id": [agent_id]}
-    return transcripts.freeze(archive.at(), pl.DataFrame(unit))[0]
+    names: dict[str, str] = {id_: name for id_, name in session.execute(select(Agent.agent_id, Agent.name)) if name}
+    return transcripts.freeze(archive.at(), pl.DataFrame(unit), names)[0]
 
 
 def clean_reason(reason: str | None, *, required: bool) -> str | None:

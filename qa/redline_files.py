@@ -82,7 +82,7 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
         frozen = session.get(Transcript, violation.transcript_id) if violation.transcript_id else None
         repeats, same = count_repeats(session, actor, violation.agent_id, violation.rule_id, now, rules.clocks, excluding=violation_id)
         effect = _effect(session, violation_id)
-    content = frozen.content if frozen else transcript_now(bench.archive, violation.conversation_key, violation.agent_id)
+        content = frozen.content if frozen else transcript_now(session, bench.archive, violation.conversation_key, violation.agent_id)
     evidence = tuple(Evidence(**hit) for hit in violation.evidence)
     row = redline_board.row_of(found, rules.clocks)
     if not actor.may(Right.UNMASK):

@@ -356,7 +356,7 @@ def _transcript_to_freeze(bench: Workbench, violation_id: int) -> dict[str, Any]
         violation = session.get(Violation, violation_id)
         if violation is None or violation.transcript_id is not None:
             return None
-    return transcript_now(bench.archive, violation.conversation_key, violation.agent_id)
+        return transcript_now(session, bench.archive, violation.conversation_key, violation.agent_id)
 
 
 def _check_person(session: Session, actor: Actor, violation: Violation, step: Step, content: dict[str, Any] | None) -> None:

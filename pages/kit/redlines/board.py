@@ -167,7 +167,7 @@ def _list(page: Page, found: Listing, names: redline_board.Names, *, hidden: Map
     key = "red_list"
     st.session_state[key] = {"selection": {"rows": [] if at is None else [at]}}
     titles = {"state": _("State"), "rule": _("Rule"), "excerpt": _("Said"), "agent": _("Agent"), "when": _("When"), "due": _("Due")}
-    widths = {"state": 74, "rule": 148, "agent": 64, "when": 56, "due": 74}
+    widths = {"state": 74, "rule": 168, "agent": 60, "when": 54, "due": 72}
     widths["excerpt"] = 460 - sum(widths[name] for name in frame.columns if name != "excerpt")
     st.dataframe(
         frame, hide_index=True, key=key, on_select=_pick, selection_mode="single-row", height=560,
@@ -202,8 +202,11 @@ def _below_list(page: Page, wanted: Filter, found: Listing, names: redline_board
     row[1].button(_("Back"), key="red_back", disabled=len(kept) < 2, on_click=_turn, args=(None,), width="stretch")
     row[2].button(_("More"), key="red_more", disabled=found.after is None, on_click=_turn, args=(found.after,), width="stretch")
     with row[3]:
-        if wanted.rule_id and wanted.states == (State.SUSPECTED,) and page.actor.may(Right.RULE_HIT):
-            bulk.draw(page, wanted.rule_id, wanted.agent_id, names)
+        if wanted.rule_id and page.actor.may(Right.RULE_HIT):
+            if wanted.states == (State.SUSPECTED,):
+                bulk.draw(page, wanted.rule_id, wanted.agent_id, names)
+            elif wanted.states == (State.CLEARED,):
+                bulk.undo(page, wanted.rule_id)
 
 
 def _turn(after: int | None) -> None:

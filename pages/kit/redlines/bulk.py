@@ -37,9 +37,17 @@ def draw(page: Page, rule_id: str, agent_id: str | None, names: redline_board.Na
             _("Clear {n} files", n=_.number(found.n)), key="red_bulk_go", type="primary", disabled=not 0 < found.n <= BULK_LIMIT, on_click=_clear,
             args=(page, rule_id, agent_id, said, found.n),
         )  # fmt: skip
-        if (last := violations.last_bulk(page.bench, page.actor, rule_id=rule_id)) is not None and last.at is not None:
-            st.caption(_("You cleared {n} files of this rule at {when}.", n=_.number(last.n), when=_.when(last.at)))
-            st.button(_("Take them back"), key="red_bulk_undo", on_click=_take_back, args=(page, rule_id, last.at))
+
+
+def undo(page: Page, rule_id: str) -> None:
+    """Beside the cleared files of a rule: take back one's own last clearing."""
+    _ = page.t
+    last = violations.last_bulk(page.bench, page.actor, rule_id=rule_id)
+    if last is not None and last.at is not None:
+        st.button(
+            _("Take {n} back", n=_.number(last.n)), key="red_bulk_undo", on_click=_take_back, args=(page, rule_id, last.at), width="stretch",
+            help=_("You cleared {n} files of this rule at {when}.", n=_.number(last.n), when=_.when(last.at)),
+        )  # fmt: skip
 
 
 def _clear(page: Page, rule_id: str, agent_id: str | None, phrase: str | None, expected: int) -> None:

@@ -126,7 +126,7 @@ def _reason(page: Page, key: str) -> None:
     offered = [_(reason) for reason in REASONS]
     numbers = {text: n for n, text in enumerate(offered, 1)}
     st.selectbox(
-        _("Reason"), offered, accept_new_options=True, key=key, format_func=lambda text: f"{numbers[text]}  {text}" if text in numbers else text,
+        _("Reason"), offered, accept_new_options=True, key=key, placeholder=_("Choose a reason or type one"), format_func=lambda text: f"{numbers[text]}  {text}" if text in numbers else text,
         help=_("Shown to the next person and, when upheld, to the agent. Type your own if none fits."),
     )  # fmt: skip
 
