@@ -93,7 +93,7 @@ def standings(
         low, high = rank_sets(value, se, df, level)
         for k, agent in enumerate(usable["agent_id"]):
             # Ranks among those compared: the agents with too few reviews could stand anywhere below.
-            in_bottom = high[k] + (agents.height - usable.height) <= bottom
+            in_bottom = bottom < agents.height and high[k] + (agents.height - usable.height) <= bottom
             statement = (
                 "bottom_k" if in_bottom and q[k] <= rate else "below_team" if q[k] <= rate else "not_distinguishable"
             )

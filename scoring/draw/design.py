@@ -126,8 +126,6 @@ class Design:
     double_share: float = 0.10
 
     def __post_init__(self) -> None:
-        if isinstance(self.quotas, Quota):
-            raise DrawError("quotas", "expected a tuple of quotas, one per source: Design((Quota(…),))")
         if not self.quotas:
             raise DrawError("quotas", "expected at least one quota; found none")
         if len({q.source for q in self.quotas}) != len(self.quotas):

@@ -85,7 +85,8 @@ class _Trader:
     def at(self, share: float) -> Trade:
         _, wanted, pi = self._strata.allot(share, self._cap)
         noise = np.where(pi > 0, (1 - pi) / np.where(pi > 0, pi, 1.0) * self._noise, 0.0)
-        width = _width(np.bincount(self._strata.stratum, weights=noise, minlength=len(wanted)), wanted)
+        spread = np.bincount(self._strata.stratum, weights=noise, minlength=len(wanted)).astype(np.float64)
+        width = _width(spread, wanted)
         ratio = width / self._reference if self._reference > 0 else 1.0
         return Trade(share, float((pi * self._p).sum()), ratio)
 
@@ -99,7 +100,7 @@ class _Trader:
             centred = f - (np.bincount(stratum, weights=f, minlength=len(count)) / count)[stratum]
             s2 += np.bincount(stratum, weights=centred**2, minlength=len(count)) / np.maximum(count - 1, 1)
         part = np.divide(1.0, n, out=np.zeros_like(n), where=n > 0) - np.where(n > 0, 1.0 / count, 0.0)
-        return _width(count**2 * part * s2, wanted)
+        return _width((count**2 * part * s2).astype(np.float64), wanted)
 
 
 def _width(variances: NDArray[np.float64], reviews: NDArray[np.int64]) -> float:

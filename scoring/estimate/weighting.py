@@ -19,6 +19,8 @@ PRIOR_DF = 8.0
 #: λ is tuned from this many reviews on; below it the predictions are left out.
 TUNING_REVIEWS = 200
 LARGEST_LAMBDA = 1.2
+#: Beyond this skewness, as of one or two rare events, the cubic that corrects for it leaves its range.
+LARGEST_SKEWNESS = 0.8
 #: A residual counts for the residual variance when at least this share of its own variance is left in it.
 LEAST_KEPT = 0.2
 
@@ -74,7 +76,7 @@ def leaned(quantile: float, skewness: float) -> tuple[float, float]:
     inverted at ±quantile. It is applied with half the skewness: simulated over 3 to 30 violations found, that has the
     two-sided coverage of the whole correction at a quarter of its extra width.
     """
-    g = 0.5 * float(np.clip(skewness, -3.0, 3.0))
+    g = 0.5 * float(np.clip(skewness, -LARGEST_SKEWNESS, LARGEST_SKEWNESS))
     if abs(g) < 1e-9:
         return quantile, quantile
 

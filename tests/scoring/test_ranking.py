@@ -42,6 +42,7 @@ def test_clear_cases() -> None:
     assert said["A00"] == "bottom_k"
     assert said["A01"] == "bottom_k"
     assert set(list(said.values())[2:]) == {"not_distinguishable"}
+    assert "bottom_k" not in statements(table, bottom=20).values()
     assert statements(agents([82.0, *([85.0] * 19)]), bottom=3)["A00"] == "below_team"
 
 
