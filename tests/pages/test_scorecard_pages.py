@@ -9,14 +9,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.kit.rubric.editor import parse_levels
-from qa import calibrating, inspecting, queue, rubrics
+from qa import accounts, calibrating, doubles, inspecting, queue, rubrics
 from qa.errors import Invalid
 from qa.policy import SYSTEM
 from qa.queue import Claim
 from qa.workbench import Workbench
 from scoring.label import Label
 from scoring.rubric import Level
-from scoring.sheet import Mark, Sheet
+from scoring.sheet import HitDecision, Mark, Sheet
 from tests.qa.desk_kit import NOW, Kit, build
 
 OpenPage = Callable[..., AppTest]
@@ -122,3 +122,56 @@ def test_an_inspector_sees_rounds_only(open_page: OpenPage, page_bench: Workbenc
     at = open_page("inspector", "calibration.py")
     assert not at.exception
     assert not at.segmented_control
+
+
+@LANGUAGES
+def test_a_lead_decides_a_double_and_takes_it_back(open_page: OpenPage, page_bench: Workbench, language: str) -> None:
+    open_page("lead", "home.py")
+    kit = _fill(page_bench)
+    lead = accounts.find(page_bench, SYSTEM, login="lead").actor
+    at = open_page("lead", "calibration.py", language=language, query={"section": "doubles"})
+    send = lambda: next(button for button in at.button if "resolve" in button.key).click().run()  # noqa: E731
+    at.selectbox(key="double_tone_0").set_value("second")
+    at.selectbox(key="double_product_facts_0").set_value("1")
+    at.text_area(key="double_reason_0").set_value("对照原文")
+    send()
+    assert "product_facts" not in at.warning[0].value  # by its name, not its id
+    assert doubles.comparison(page_bench, lead, sample_id=kit.samples[0]).resolution is None
+    at.text_input(key="double_why_product_facts_0").set_value("价格有误")
+    send()
+    assert not at.exception
+    assert at.success
+    done = doubles.comparison(page_bench, lead, sample_id=kit.samples[0]).resolution
+    assert done is not None
+    assert (done.total, done.reason, done.may_take_back) == (8_000, "对照原文", True)
+    assert [mark["note"] for mark in (kit.verdicts(kit.samples[0])[-1].sheet or {})["marks"]] == ["", "价格有误"]
+    at.toggle(key="double_decided").set_value(True).run()
+    at.button(key="double_back").click().run()
+    assert not at.exception
+    assert doubles.comparison(page_bench, lead, sample_id=kit.samples[0]).resolution is None
+
+
+@LANGUAGES
+def test_a_lead_scores_the_reference_of_a_round(open_page: OpenPage, page_bench: Workbench, language: str) -> None:
+    open_page("lead", "home.py")
+    kit = build(page_bench, prefix="kit-")
+    kit.hit(0)
+    round_id = calibrating.open_round(page_bench, kit.lead, now=NOW, name="三月", sample_ids=kit.samples, inspector_ids=[i.user_id for i in kit.inspectors]).round_id
+    at = open_page("lead", "calibration.py", language=language)
+    save = lambda: next(button for button in at.button if "reference" in button.key).click().run()  # noqa: E731
+    at.selectbox(key="reference_sample").set_value(kit.samples[0]).run()
+    at.selectbox(key="ref_tone").set_value("1")
+    at.text_input(key="ref_note_tone").set_value("生硬")
+    save()
+    assert "R01" in at.warning[0].value  # found by screening, not decided yet
+    at.radio(key="ref_rule_R01").set_value("cleared")
+    at.text_input(key="ref_reason_R01").set_value("转述")
+    save()
+    assert not at.exception
+    assert at.success
+    given = calibrating.reference_form(page_bench, kit.lead, round_id=round_id, sample_id=kit.samples[0]).sheet
+    assert given == Sheet((Mark("tone", 1, note="生硬"),), (HitDecision("R01", 1, "cleared", "转述"),))
+    at.selectbox(key="reference_sample").set_value(kit.samples[1]).run()
+    assert at.selectbox(key="ref_tone").value == "0"  # another conversation starts from nothing
+    at.selectbox(key="reference_sample").set_value(kit.samples[0]).run()
+    assert (at.selectbox(key="ref_tone").value, at.text_input(key="ref_note_tone").value) == ("1", "生硬")

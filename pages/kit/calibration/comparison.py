@@ -36,6 +36,7 @@ def _table(rows: Sequence[dict[str, object]]) -> None:
 def criteria(page: Page, rows: Sequence[CriterionAgreement]) -> None:
     """Agreement per criterion: coefficients with intervals beside the counts they rest on."""
     _ = page.t
+    apart = [row for row in rows if row.found.percent is not None and row.found.percent < 1]
     _table(
         [
             {
@@ -44,9 +45,11 @@ def criteria(page: Page, rows: Sequence[CriterionAgreement]) -> None:
                 _("Second confirms"): "" if row.found.positive is None else _.percent(row.found.positive, 0),
                 _("Both objected"): int(row.found.both), _("Only one"): int(row.found.one), _("Neither"): int(row.found.neither),
             }
-            for row in rows
+            for row in apart
         ]
     )  # fmt: skip
+    if same := [row.criterion.label.pick(_.language) for row in rows if row.found.percent == 1]:
+        st.caption(escape(_("Nobody differed on: {criteria}", criteria=("、" if _.language == "zh_CN" else ", ").join(same))))
     st.caption(_("Intervals are 95 % bootstrap over conversations. “Second confirms” is the chance that one inspector finds what another has found."))
 
 
@@ -105,7 +108,7 @@ def programme(page: Page, since: datetime) -> None:
     _ = page.t
     with showing_errors(page):
         found = comparing.programme(page.bench, page.actor, since=since)
-        if not found.names:
+        if not found.names and not found.doubles:
             empty(_("No inspections in the last 90 days."), _("Agreement needs conversations that two inspectors scored without seeing each other."))
             return
         if found.doubles:
@@ -134,6 +137,8 @@ def _severity(page: Page, fit: SeverityFit, consistent: Sequence[Consistency], n
             st.caption(escape(_("Groups without a link: {groups}", groups=" | ".join(groups))))
     known = {} if fit.severities is None else dict(zip(fit.severities.inspectors, zip(fit.severities.values, fit.severities.se, strict=True), strict=True))
     rows = sorted(consistent, key=lambda one: known[one.inspector][0] if one.inspector in known else 0.0)
+    if not rows:
+        return
     _table([_person(_, names.get(one.inspector, one.inspector), known.get(one.inspector), one) for one in rows])
     st.caption(
         _("Severity: negative means harsher than these inspectors' average on comparable conversations. Correlation: with what colleagues gave the same conversations, severity taken off. Severe is not unreliable.")

@@ -88,10 +88,12 @@ def _decide(page: Page, pair: Comparison) -> None:
         rules = {line.rule_id: _rule(page, pair, line, turn) for line in pair.rules if line.differs}
         criteria = {row.criterion.id: _criterion(page, pair, row, turn) for row in pair.criteria if row.differs}
         reason = st.text_area(_("Reason of the decision"), help=_("Agent and inspectors will read it."), key=f"double_reason_{turn}", height=80)
+        problem = st.container()
         sent = st.form_submit_button(_("Decide"), type="primary")
     _agreed(page, pair)
     if sent:
-        _send(page, pair, criteria, rules, reason)
+        with problem:
+            _send(page, pair, criteria, rules, reason)
 
 
 def _send(page: Page, pair: Comparison, criteria: dict[str, Ruling | None], rules: dict[str, RuleRuling | None], reason: str) -> None:
@@ -103,9 +105,16 @@ def _send(page: Page, pair: Comparison, criteria: dict[str, Ruling | None], rule
             rules={id_: ruling for id_, ruling in rules.items() if ruling is not None}, reason=reason,
         )  # fmt: skip
     except SpotcheckError as error:
-        show_error(page, error)
+        show_error(page, _named(page, pair, error))
         return
     _next(page, _("Decided: {unit}. It can be taken back under “Show decided” until somebody builds on it.", unit=pair.unit_id))
+
+
+def _named(page: Page, pair: Comparison, error: SpotcheckError) -> SpotcheckError:
+    """The error with criteria and red lines under the names they have on this page."""
+    names = {row.criterion.id: row.criterion.label.pick(page.t.language) for row in pair.criteria}
+    names |= {line.rule_id: line.label.pick(page.t.language) for line in pair.rules}
+    return type(error)(error.msgid, **{fact: names.get(value, value) if isinstance(value, str) else value for fact, value in error.facts.items()})
 
 
 def _next(page: Page, said: str) -> None:

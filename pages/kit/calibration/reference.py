@@ -84,7 +84,7 @@ def _criterion(page: Page, criterion: Criterion, given: Mark | None) -> Mark | N
         name, options, index=options.index(marks.choice_of(criterion, given)), format_func=lambda one: marks.choice_text(_, criterion, one),
         key=f"ref_{criterion.id}", label_visibility="collapsed",
     )  # fmt: skip
-    note = why.text_input(_("Note: {name}", name=name), given.note if given else "", key=f"ref_note_{criterion.id}", placeholder=_("Note"), label_visibility="collapsed")
+    note = why.text_input(_("Note: {name}", name=name), given.note if given else "", key=f"ref_note_{criterion.id}", placeholder=_("Note (optional)"), label_visibility="collapsed")
     if given is not None and choice == marks.choice_of(criterion, given) and note == given.note:
         return given
     if choice == marks.choice_of(criterion, None) and not note.strip():

@@ -51,7 +51,8 @@ def _rounds(page: Page) -> None:
         empty(_("No calibration round yet."), advice)
         return
     by_id = {str(view.id): view for view in found}
-    view = by_id[pick(st.container(), _("Round"), "round", list(by_id), lambda id_: _title(page, by_id[id_]))]
+    view = by_id[pick(st.container(), _("Round"), "round", list(by_id), lambda id_: f"{id_} · {by_id[id_].name}")]
+    st.caption(_("open") if view.closed_at is None else _("closed {when}", when=_.day(view.closed_at)))
     if view.closed_at is None:
         _open_round(page, view)
     else:
@@ -59,11 +60,6 @@ def _rounds(page: Page) -> None:
             _results(page, calibrating.results(page.bench, page.actor, round_id=view.id))
             if page.actor.may(Right.CALIBRATE):
                 reference.show(page, view.id)
-
-
-def _title(page: Page, view: RoundView) -> str:
-    _ = page.t
-    return f"{view.id} · {view.name} · {_('open') if view.closed_at is None else _('closed {when}', when=_.day(view.closed_at))}"
 
 
 def _open_round(page: Page, view: RoundView) -> None:
@@ -123,9 +119,9 @@ def _spreads(page: Page, results: RoundResults) -> Sequence[dict[str, object]]:
         given = dict(item.totals)
         rows.append(
             {
-                _("Conversation"): item.unit_id, _("Spread"): item.spread / 100,
-                **{person: given[person] / 100 if person in given else None for person in results.inspectors},
-                _("Reference"): None if item.reference is None else item.reference / 100,
+                _("Conversation"): item.unit_id, _("Spread"): _.points(item.spread),
+                **{person: _.points(given[person]) if person in given else "" for person in results.inspectors},
+                _("Reference"): "" if item.reference is None else _.points(item.reference),
                 _("They differ on"): ("、" if _.language == "zh_CN" else ", ").join(names[id_] for id_ in item.criteria[:5]),
             }
         )  # fmt: skip
