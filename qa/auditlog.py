@@ -126,6 +126,23 @@ SUBJECTS: Mapping[str, str] = {
 """What it was done to."""
 
 
+FACTS: Mapping[str, str] = {
+    "name": N_("name"), "title": N_("title"), "login": N_("account"), "display_name": N_("name"), "role": N_("role"), "agent_id": N_("agent"),
+    "home_team": N_("team"), "team": N_("team"), "language": N_("language"), "how": N_("by"), "sign_in": N_("sign-in no."),
+    "sign_ins_ended": N_("sign-ins ended"), "hours": N_("hours"), "days": N_("days"), "reason": N_("reason"), "state": N_("state"),
+    "version": N_("version"), "rule": N_("red line"), "rules": N_("rules"), "verdict": N_("result"), "violation": N_("case file"),
+    "violations": N_("violations"), "sample": N_("sample"), "sample_id": N_("sample"), "samples": N_("samples"), "total": N_("score"),
+    "assignment": N_("place in the queue"), "inspectors": N_("inspectors"), "first": N_("from"), "last": N_("to"), "on_day": N_("day"),
+    "since": N_("since"), "units": N_("units"), "unit": N_("unit"), "substitute": N_("substitute"), "plan": N_("plan"), "file": N_("file"),
+    "form": N_("format"), "kind": N_("kind"), "source": N_("source"), "rows": N_("rows"), "new": N_("new"), "changed": N_("changed"),
+    "unchanged": N_("unchanged"), "bad": N_("left out"), "warnings": N_("warnings"), "duplicates": N_("duplicates"), "messages": N_("messages"),
+    "conversations": N_("conversations"), "hits": N_("hits"), "new_agents": N_("new agents"), "labels": N_("reviews"), "auc": N_("AUC"),
+    "model": N_("model"), "files": N_("files"), "bytes": N_("bytes"), "n": N_("number"), "archive_version": N_("archive version"),
+    "hash": N_("checksum"), "receipt": N_("receipt"), "commitment": N_("commitment"), "next_commitment": N_("next commitment"),
+}  # fmt: skip
+"""Names of what an entry says beside its action; a fact without a name keeps its code."""
+
+
 def action_words(action: str) -> Words:
     """The words of one action, for a page to translate; the code itself where there are none."""
     area, _, step = action.partition(".")

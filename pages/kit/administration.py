@@ -16,6 +16,8 @@ from pages.kit.widgets import confirm, empty, escape, heading, show_error
 from qa import accounts, auditlog, backup, health
 from qa.errors import SpotcheckError
 from qa.i18n import N_
+from qa.lifecycle import STATE_NAMES, State
+from qa.policy import ROLE_NAMES, Role
 
 MARKS = {
     health.State.OK: '<b class="sc-celadon">✓</b>', health.State.WARNING: '<b class="sc-ochre">!</b>',
@@ -80,7 +82,7 @@ def audit(page: Page) -> None:
         pl.DataFrame({
             _("When"): [_.when(e.at, "yyyy-MM-dd HH:mm:ss") for e in found.entries], _("Who"): [e.actor_name for e in found.entries],
             _("Action"): [spoken.get(e.action, e.action) for e in found.entries], _("Subject"): [f"{_(auditlog.SUBJECTS.get(e.entity, e.entity))} {e.entity_id}" for e in found.entries],
-            _("Facts"): [_facts(e.facts) for e in found.entries],
+            _("Facts"): [_facts(page, e.facts) for e in found.entries],
         }),
         hide_index=True, height="content" if len(found.entries) < 18 else 620,
         column_config={_("Facts"): st.column_config.TextColumn(width="large")},
@@ -100,8 +102,28 @@ def _back_to_newest() -> None:
     st.session_state.pop("audit_before", None)
 
 
-def _facts(facts: dict[str, object]) -> str:
-    return " · ".join(f"{key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}" for key, value in facts.items())
+def _facts(page: Page, facts: dict[str, object]) -> str:
+    """What an entry says, in words: empty facts are left out, checksums are shown by their beginning."""
+    _ = page.t
+    known = {key: _fact(page, key, value) for key, value in facts.items() if value not in (None, "", [], {})}
+    return " · ".join(_("{name}: {value}", name=_(auditlog.FACTS.get(key, key)), value=value) for key, value in known.items())
+
+
+def _fact(page: Page, key: str, value: object) -> str:
+    _ = page.t
+    if key == "total" and isinstance(value, int):
+        return _.points(value)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, float):
+        return _.number(value, 3)
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if key == "role" and value in set(Role):
+        return _(ROLE_NAMES[Role(value)])
+    if key == "state" and value in set(State):
+        return _(STATE_NAMES[State(value)])
+    return f"{value[:12]}…" if len(value) >= 32 and set(value) <= set("0123456789abcdef") else value
 
 
 def condition(page: Page) -> None:
