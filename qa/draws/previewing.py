@@ -63,7 +63,7 @@ class PlanPreview:
     evidence: Evidence
     loads: tuple[Load, ...]
     doubles: int
-    """Blind second scores that will be dealt; none while there is one inspector."""
+    """Blind second scores to be dealt: none while there is one inspector, fewer where no second is free."""
     common: int
     """Samples to expect in the common queue, because every inspector took part in the conversation."""
     unscreened: int

@@ -21,7 +21,7 @@ def form(page: Page, offered: Choices, key: str, name: str, design: PlanDesign) 
     _ = page.t
     quotas = {q.source: q.per_agent for q in design.quotas}
     with st.form(f"plan_{key}", border=False):
-        title = st.text_input(_("Name"), name, max_chars=200, key=f"{key}_name")
+        title = st.text_input(_("Plan name"), name, max_chars=200, key=f"{key}_name")
         chats = st.number_input(_("Chats per agent"), 0.0, 500.0, float(quotas.get("chat") or 0), 1.0, key=f"{key}_chats", format="%.0f")
         disputes = st.selectbox(
             _("Disputes"), ["all", "none", "some"], {"all": 0, "none": 1, "some": 2}[_how(quotas, "dispute")], key=f"{key}_disputes",

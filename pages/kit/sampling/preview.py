@@ -77,7 +77,7 @@ def _share(page: Page, plan: PlanView, look: PlanPreview) -> float | None:
         return None
     stands = round(look.resolved.pool_share * 100)
     percent = st.slider(
-        _("Share of the reviews for the riskiest chats"), 0, 40, stands, 5 if stands % 5 == 0 else 1, format="%d%%", key="try_share",
+        _("Share of the reviews for the riskiest chats"), 0, 40, stands, 5 if stands % 5 == 0 else 1, format="%d%%", key=f"try_share_{plan.id}_{stands}",
         help=_("More violations found against wider intervals. These picks have probability 1, so they cannot bias an average."),
     )
     if plan.design.pool_share is None:

@@ -75,7 +75,8 @@ def test_loads_are_what_will_be_dealt(bench: Workbench, lead: Actor, now: dateti
     assert len(look.loads) == inspectors
     for load in look.loads:
         assert abs(dealt[load.user_id] - load.new) <= max(1, 0.2 * load.new)  # one of them took part in every fifth chat
-    assert sum(dealt.values()) == look.figures.reviews + look.doubles
+    missing = look.figures.reviews + look.doubles - sum(dealt.values())
+    assert 0 <= missing <= (look.doubles if inspectors == 2 else 0), "of two, one may not be free for a second score"
     assert look.common == done.unassigned == 0 or inspectors == 0
 
 
