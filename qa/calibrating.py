@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from qa import audit, verdict_ledger
 from qa.blinding import STILL_TO_SCORE, waiting
-from qa.comparing import RoundResults, Share, round_results
+from qa.comparing import RoundResults, Share, round_results, told_apart
 from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.inspections import check_sheet, spans_of
@@ -286,7 +286,7 @@ def gold_results(bench: Workbench, actor: Actor) -> Gold:
     """Submitted gold conversations beside their reference, and each inspector's figures over them."""
     require(actor, Right.CALIBRATE)
     query = (
-        select(Inspection, CalibrationRound, User.display_name, Sample.unit_id)
+        select(Inspection, CalibrationRound, Inspection.inspector_id, User.display_name, Sample.unit_id)
         .join(Assignment, Assignment.id == Inspection.assignment_id)
         .join(CalibrationRound, CalibrationRound.id == Assignment.round_id)
         .join(User, User.id == Inspection.inspector_id)
@@ -296,7 +296,9 @@ def gold_results(bench: Workbench, actor: Actor) -> Gold:
     )
     open_places = select(func.count()).where(Assignment.kind == "gold", Assignment.finished_at.is_(None))
     with bench.db.read() as session:
-        rows = tuple(_gold_row(session, *row) for row in session.execute(query))
+        found = session.execute(query).all()
+        names = told_apart({person: name for _one, _gold, person, name, _unit in found})
+        rows = tuple(_gold_row(session, one, gold, names[person], unit) for one, gold, person, _name, unit in found)
         waiting_places = session.scalar(open_places) or 0
     people = [_gold_summary(name, [row for row in rows if row.inspector == name]) for name in sorted({row.inspector for row in rows})]
     return Gold(rows, tuple(sorted(people, key=lambda one: -abs(one.difference.mean))), waiting_places)

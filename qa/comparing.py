@@ -226,7 +226,8 @@ def programme(bench: Workbench, actor: Actor, *, since: datetime) -> Programme:
         marks = _latest(_marks(session, Assignment.kind.in_(("primary", "double")), Inspection.submitted_at >= since))
         rubrics = {version: rubric_of(session, version) for version in sorted({mark.rubric_version_id for mark in marks})}
         scores = severities.scores(session, first=since, before=None)
-        names = dict(session.execute(select(User.id, User.display_name).where(User.id.in_(map(int, scores["inspector_id"].unique())))).all())
+        people = select(User.id, User.display_name).where(User.id.in_(map(int, scores["inspector_id"].unique())))
+        names = told_apart(dict(session.execute(people).all()))
     seen = Counter(mark.sample_id for mark in marks)
     twice = [mark for mark in marks if seen[mark.sample_id] > 1]
     pi = {mark.sample_id: mark.pi for mark in twice}
@@ -305,10 +306,18 @@ def _marks(session: Session, *where: object) -> list[_Mark]:
         .where(Inspection.undone_at.is_(None), *where)  # type: ignore[arg-type]
         .order_by(Inspection.sample_id, Inspection.id)
     )
+    rows = session.execute(query).all()
+    names = told_apart({row.inspector_id: name for row, *_rest, name in rows})
     return [
-        _Mark(row.sample_id, unit, agent, row.inspector_id, name, row.rubric_version_id, pi, Sheet.from_dict(row.sheet), Outcome.from_dict(row.outcome))
-        for row, unit, agent, pi, name in session.execute(query)
+        _Mark(row.sample_id, unit, agent, row.inspector_id, names[row.inspector_id], row.rubric_version_id, pi, Sheet.from_dict(row.sheet), Outcome.from_dict(row.outcome))
+        for row, unit, agent, pi, _name in rows
     ]
+
+
+def told_apart(names: Mapping[int, str]) -> dict[int, str]:
+    """Names by person; two people of one name are told apart by their number."""
+    often = Counter(names.values())
+    return {person: f"{name} ({person})" if often[name] > 1 else name for person, name in names.items()}
 
 
 def _latest(marks: Iterable[_Mark]) -> list[_Mark]:

@@ -23,7 +23,7 @@ from qa import (
 )
 from qa.cases import CaseText
 from qa.draws import receipts
-from qa.errors import Conflict
+from qa.errors import Conflict, NotFound
 from qa.policy import Actor
 from qa.queue import Claim
 from qa.redline_board import Filter
@@ -145,3 +145,33 @@ def test_a_closed_round_keeps_back_what_the_reader_still_has_to_score(kit: Kit) 
     calibrating.close_round(kit.bench, kit.lead, now=NOW, round_id=round_id)
     shown = {who: [c.sample_id for c in calibrating.results(kit.bench, kit.inspectors[who], round_id=round_id).conversations] for who in (0, 1)}
     assert shown == {0: kit.samples[:2], 1: kit.samples[1:2]}
+
+
+def test_a_gold_conversation_looks_like_any_other(kit: Kit) -> None:
+    """Seeded among ordinary places it comes up unannounced; desk, queue and home say nothing of it."""
+    submit(kit, 1, SECOND)
+    reader = kit.inspectors[2]
+    for sample in kit.samples[1:]:
+        kit.place(sample, reader)
+    before = overview.overview(kit.bench, reader, now=NOW).todo
+    assert calibrating.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[0], inspector_ids=[reader.user_id]).places == 1
+    assert overview.overview(kit.bench, reader, now=NOW).todo["samples"] == before["samples"] + 1
+    assert queue.progress(kit.bench, reader, now=NOW).open == 3
+    assert calibrating.rounds(kit.bench, reader) == ()
+    seen, shapes = [], []
+    while isinstance(place := queue.claim_next(kit.bench, reader, now=NOW), Claim):
+        shown = inspecting.workspace(kit.bench, reader, now=NOW, assignment_id=place.assignment_id)
+        assert (shown.calibration, shown.version, shown.rubric_version_id, shown.draft) == ("", 2, kit.rubric_version_id, None)
+        assert ("骂人" in [case.title for case in shown.precedents]) is (place.sample_id != kit.samples[0])  # no case made of the very conversation
+        hits = tuple(HitDecision(hit.rule_id, hit.seq, "cleared", "转述") for hit in shown.hits)
+        done = inspecting.submit(kit.bench, reader, now=NOW, assignment_id=place.assignment_id, version=place.version, nonce=f"gold-{place.assignment_id}", sheet=Sheet((), hits))
+        seen.append(place.sample_id)
+        shapes.append((done.outcome.total, done.repeated))
+    assert seen[0] != kit.samples[0]
+    assert set(seen) == set(kit.samples)
+    assert set(shapes) == {(10_000, False)}
+    for round_id in range(1, 4):
+        with pytest.raises(NotFound):
+            calibrating.results(kit.bench, reader, round_id=round_id)
+    gold = calibrating.gold_results(kit.bench, kit.lead)
+    assert [(row.inspector, row.redlines_agree, row.within) for row in gold.rows] == [("inspector-2", False, False)]

@@ -155,8 +155,7 @@ def _person(t: Translator, name: str, severity: tuple[float, float] | None, one:
     return {
         t("Inspector"): name,
         t("Severity, points"): "" if severity is None else _with_interval(t, harsh, harsh - 1.96 * se, harsh + 1.96 * se, 1),
-        t("Correlation with colleagues"): t("too few") if one.correlation is None else _with_interval(t, one.correlation, one.low, one.high, 2),
-        t("Shared conversations"): one.shared,
+        t("Correlation with colleagues"): (t("too few") if one.correlation is None else _with_interval(t, one.correlation, one.low, one.high, 2)) + f" n = {one.shared}",
         t("Note"): note if one.correlation is not None or one.alone else "",
     }
 
@@ -178,8 +177,9 @@ def _gold(page: Page) -> None:
     gold = calibrating.gold_results(page.bench, page.actor)
     if gold.waiting:
         st.caption(_("{n} gold conversations still wait in queues; inspectors cannot tell them from others.", n=gold.waiting))
-    if not gold.rows:
+    if not gold.rows and not gold.waiting:
         empty(_("No gold conversation has come back yet."), _("Seed one: it waits unannounced in the middle of the queues."))
+    if not gold.rows:
         return
     _table(
         [
