@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -18,10 +18,10 @@ from sqlalchemy import func, select
 
 from qa import accounts, facts, ingest, inspecting, measures, queue, risk_models, rubrics, rules, screening, violations
 from qa.accounts import Account
-from qa.demo import stories
+from qa.demo import rounds, stories
 from qa.demo.generate import SOURCE, WEEKS, DemoData, generate_parts
 from qa.demo.inspectors import judge
-from qa.demo.world import INSPECTORS, TRAINED_TEAM, TRAINING_NAME, TRAINING_WEEK, DemoAgent
+from qa.demo.world import INSPECTORS, TRAINED_TEAM, TRAINING_NAME, TRAINING_WEEK, DemoAgent, DemoInspector
 from qa.draws import Period, PlanDesign, SourceQuota, create_plan, publish
 from qa.errors import Conflict, Invalid
 from qa.i18n import N_
@@ -29,6 +29,7 @@ from qa.policy import SYSTEM, Actor, Role
 from qa.tables import Draw, ImportRun, Measure, Plan, Sample, Setting, User, Violation
 from qa.workbench import Workbench
 from scoring.rubric import Rubric
+from scoring.sheet import Sheet
 
 SETTING = "demo"
 SEED = "spotcheck-demo"
@@ -39,6 +40,8 @@ MODEL_WEEK = 3
 """After this week's reviews (counted from 0) the risk model is trained: the draws before it use the rule score."""
 OPEN_SHARE = 0.45
 """Share of the newest draw that is still to be inspected."""
+
+_REFEREE = DemoInspector("reference", "", 0.0, 0.0, "")
 
 Progress = Callable[[float, str], None]
 
@@ -199,7 +202,7 @@ def _history(
     """Draw every week on the Monday after it, and let the inspectors work."""
     plan_id = _plan(bench, users[LEAD].actor, _monday(bench, last_day, 0), seed)
     hits = _hits(bench)
-    total = 0
+    total, compared = 0, list[int]()
     for week in range(WEEKS):
         first = last_day - timedelta(days=7 * (WEEKS - week) - 1)
         drawn_at = min(_monday(bench, last_day, week + 1), now - timedelta(hours=2))
@@ -207,12 +210,24 @@ def _history(
             bench, users[LEAD].actor, now=drawn_at, plan_id=plan_id, period=Period(first, first + timedelta(days=6)),
             nonce=f"{seed}-{week:08d}", next_seed=f"{seed}/{week + 1}",
         )
-        share = 1 - OPEN_SHARE if week == WEEKS - 1 else 1.0
-        total += _Shift(bench, users, truth, hits, rubric, seed).inspect(drawn.draw_id, drawn_at, now, share)
+        shift, last = _Shift(bench, users, truth, hits, rubric, seed), week == WEEKS - 1
+        if last:
+            rounds.deal(bench, users[LEAD].actor, compared, [users[i.login].id for i in INSPECTORS], now=drawn_at)
+        total += shift.inspect(drawn_at, now, 1 - OPEN_SHARE if last else 1.0)
+        if last:
+            rounds.close(bench, users[LEAD].actor, shift.reference(compared[: rounds.SIZE]), now=now - timedelta(minutes=90))
+        elif week == WEEKS - 2:
+            compared = rounds.choose(bench, drawn.draw_id, _telling(truth, hits))
         if week == MODEL_WEEK:
             _learn(bench, users[LEAD].actor, drawn_at + timedelta(days=5), first + timedelta(days=6))
         tell(0.35 + 0.54 * (week + 1) / WEEKS, N_("Inspections"))
     return total
+
+
+def _telling(truth: Mapping[str, _Truth], hits: Mapping[tuple[str, str], object]) -> set[str]:
+    """Chinese conversations with several faults and no red line: they show how differently people look."""
+    red = {key for key, _agent in hits}
+    return {key for key, true in truth.items() if len(true.faults) >= 2 and true.agent.language == "zh_CN" and key not in red}
 
 
 def _learn(bench: Workbench, lead: Actor, now: datetime, until: date) -> None:
@@ -254,36 +269,41 @@ class _Shift:
     ) -> None:
         self.bench, self.users, self.truth, self.hits, self.rubric, self.seed = bench, users, truth, hits, rubric, seed
 
-    def inspect(self, draw_id: int, start: datetime, now: datetime, share: float) -> int:
-        """Let each inspector work through `share` of their places; returns how many inspections there are in the end."""
-        with self.bench.db.read() as session:
-            samples = {s.id: s for s in session.scalars(select(Sample).where(Sample.draw_id == draw_id))}
+    def inspect(self, start: datetime, now: datetime, share: float) -> int:
+        """Let each inspector work through `share` of their places; returns how many inspections that made."""
         done = 0
         span = min(now - start, timedelta(days=4, hours=8))
         for inspector in INSPECTORS:
             actor = self.users[inspector.login].actor
-            draw = Random(f"{self.seed}/{draw_id}/{inspector.login}")
+            draw = Random(f"{self.seed}/{start.isoformat()}/{inspector.login}")
             todo = round(queue.progress(self.bench, actor, now=start).open * share)
             for number in range(todo):
                 at = start + span * ((number + draw.random() * 0.8) / max(todo, 1))
                 claim = queue.claim_next(self.bench, actor, now=at)
                 if isinstance(claim, queue.Empty):
                     break
-                seconds = round(draw.lognormvariate(5.0, 0.45))
-                self._submit(actor, inspector, claim, samples[claim.sample_id], at, seconds)
+                self._submit(actor, inspector, claim, at, round(draw.lognormvariate(5.0, 0.45)))
                 done += 1
         return done
 
-    def _submit(self, actor: Actor, inspector: object, claim: queue.Claim, sample: Sample, at: datetime, seconds: int) -> None:
+    def reference(self, samples: Sequence[int]) -> dict[int, Sheet]:
+        """What somebody who is neither severe nor careless would answer."""
+        return {sample: self._sheet(_REFEREE, sample) for sample in samples}
+
+    def _sheet(self, inspector: DemoInspector, sample_id: int) -> Sheet:
+        with self.bench.db.read() as session:
+            sample = session.get_one(Sample, sample_id)
         key = sample.conversation_key or sample.unit_id
         truth = self.truth[key]
-        sheet = judge(
-            self.seed, inspector, key, self.rubric, truth.faults, truth.red_lines,  # type: ignore[arg-type]
+        return judge(
+            self.seed, inspector, key, self.rubric, truth.faults, truth.red_lines,
             self.hits.get((key, sample.agent_id), ()), truth.agent.language,
         )
+
+    def _submit(self, actor: Actor, inspector: DemoInspector, claim: queue.Claim, at: datetime, seconds: int) -> None:
         inspecting.submit(
             self.bench, actor, now=at + timedelta(seconds=seconds), assignment_id=claim.assignment_id, version=claim.version,
-            nonce=f"{self.seed}-{claim.assignment_id:08d}", sheet=sheet, active_seconds=seconds,
+            nonce=f"{self.seed}-{claim.assignment_id:08d}", sheet=self._sheet(inspector, claim.sample_id), active_seconds=seconds,
         )
 
 

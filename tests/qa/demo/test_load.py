@@ -13,15 +13,16 @@ from sqlalchemy import func, select
 from qa import draws, ingest
 from qa.config import Config
 from qa.demo import load as loading
+from qa.demo import rounds
 from qa.demo.generate import WEEKS
 from qa.draws import SourceQuota
 from qa.errors import Cancelled, Conflict
 from qa.policy import SYSTEM
-from qa.tables import Agent, Appeal, Case, Draw, Inspection, Measure, Sample, User, Verdict, Violation
+from qa.tables import Agent, Appeal, CalibrationRound, Case, Draw, Inspection, Measure, Sample, User, Verdict, Violation
 from qa.workbench import Workbench
 
 NOW = datetime(2026, 3, 11, 6, 0, tzinfo=UTC)
-COUNTED = (Agent, Appeal, Case, Draw, Inspection, Measure, Sample, User, Verdict, Violation)
+COUNTED = (Agent, Appeal, CalibrationRound, Case, Draw, Inspection, Measure, Sample, User, Verdict, Violation)
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +57,10 @@ def test_an_interrupted_load_goes_on(bench: Workbench, tmp_path: Path, sqlite_te
     found = counts(whole)
     assert found["agents"] == 40
     assert min(found[name] for name in ("cases", "violations", "verdicts", "measures", "inspections")) > 0
+    with whole.db.read() as session:
+        compared = session.scalars(select(CalibrationRound).where(CalibrationRound.name == rounds.ROUND)).one()
+    assert compared.closed_at is not None
+    assert compared.reference
     verified = draws.verify(whole, SYSTEM, draw_id=1)
     assert verified.equal
     whole.close()
