@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from qa import facts, measures, reports, verdicts
 from qa.errors import Denied, Invalid, NotFound
 from qa.policy import Actor, Role
-from qa.reports import Scope
+from qa.reports import Scope, trends
 from qa.tables import Agent, Assignment, Draw, Inspection, Sample, Verdict
 from qa.workbench import Workbench
 from scoring import estimate
@@ -286,3 +286,24 @@ def test_an_empty_workbench_is_not_an_error(bench: Workbench, lead: Actor) -> No
     assert reports.standings(bench, lead, scope=Scope()).agents.is_empty()
     assert reports.losses(bench, lead, scope=Scope()).frame.is_empty()
     assert reports.heat_map(bench, lead, scope=Scope()).frame.is_empty()
+
+
+def test_a_lasting_drop_is_a_signal_and_only_a_measure_of_its_own_team_starts_afresh() -> None:
+    weeks = [date(2026, 1, 5) + timedelta(weeks=k) for k in range(16)]
+    frame = pl.DataFrame({
+        "group": ["care"] * 16, "name": ["care"] * 16, "period": weeks, "se": [1.0] * 16,
+        "value": [90.0 + (-1) ** k * 0.4 - (4.0 if k >= 9 else 0.0) for k in range(16)],
+    })
+    metric = reports.Metric("total", "points", (0.0, 100.0), "Score")
+
+    def found(*measures_: reports.DatedMeasure) -> list[date]:
+        return [s.period for s in trends._signals(frame, metric, "team", measures_, {}) if s.worse and s.direction == "down"]
+
+    plain = found()
+    assert plain
+    assert weeks[9] <= plain[0] <= weeks[13]
+    other = reports.DatedMeasure(1, "elsewhere", "training", weeks[9], "sales")
+    own = reports.DatedMeasure(2, "here", "training", weeks[9], "care")
+    everybody = reports.DatedMeasure(3, "all", "rule", weeks[9], None)
+    assert found(other) == plain
+    assert found(own) == found(everybody) == [weeks[10]], "counted from the measure on, the drop shows sooner"
