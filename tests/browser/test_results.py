@@ -45,6 +45,16 @@ def test_a_lead_verifies_a_receipt(judged_site: Site, open_as: Callable[..., Pag
     assert download.value.suggested_filename == "spotcheck-draw-1.zip"
 
 
+def test_a_lead_trains_a_risk_model_and_takes_it_into_use(judged_site: Site, open_as: Callable[..., Page]) -> None:
+    page = open_as("lead", "/draws?view=risk", at=judged_site, language="en")
+    expect(page.get_by_text("A rule score stands in for it")).to_be_visible()
+    page.get_by_role("button", name="Train a model").click()
+    expect(page.get_by_text("Trained: model")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Take it into use").click()
+    expect(page.get_by_text("Are its predictions true?")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("What would more reviews teach?")).to_be_visible()
+
+
 @pytest.mark.parametrize("language, words", [("zh-CN", "红线率"), ("en", "Red-line rate")])
 def test_a_link_to_a_trend_means_the_same_in_both_languages(
     judged_site: Site, open_as: Callable[..., Page], shoot: Callable[..., Path], language: str, words: str

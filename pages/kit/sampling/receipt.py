@@ -92,6 +92,8 @@ def _proof(page: Page, draw: draws.DrawView, data: dict[str, Any]) -> None:
         "The commitment was public since {when}; the seed was opened when the draw was published, {opened}.",
         when=_.when(datetime.fromisoformat(committed)) if committed else "–", opened=_.when(draw.published_at),
     ))
+    if committed and _.local(datetime.fromisoformat(committed)).date() > draw.period_to:
+        st.caption(_("It is younger than the period: that no other seed was tried, only the audit trail can show. The plan's next draw has its commitment already."))
     verify, files, plain = st.columns([4, 4, 2])
     if verify.button(_("Draw again and compare"), key="verify_draw", type="primary", width="stretch"):
         with showing_errors(page), st.spinner(_("Drawing again")):
