@@ -11,9 +11,10 @@ import streamlit as st
 from pages.kit.choices import number_in_address, pick
 from pages.kit.desk import TranscriptView, transcript
 from pages.kit.guard import Page
+from pages.kit.redlines.words import reading
 from pages.kit.results.lines import lines_table, proofs
 from pages.kit.widgets import empty, escape, heading, plain_text, showing_errors
-from qa import appeals, redline_files, reports, verdicts
+from qa import appeals, redline_board, redline_files, reports, verdicts
 from qa.appeals import AppealView, RulingView
 from qa.i18n import N_
 from qa.policy import Right
@@ -159,7 +160,7 @@ def _detail(page: Page, appeal: AppealView) -> None:
         _conversation(page, view.transcript, view)
     elif appeal.violation_id is not None and page.actor.may(Right.VIEW_VIOLATIONS):
         file = redline_files.case_file(page.bench, page.actor, appeal.violation_id, now=page.now)
-        _conversation(page, dict(file.transcript), None)
+        transcript(page, reading(page, file, redline_board.rule_names(page.bench, page.actor)), key="appeal_transcript", height=460)
 
 
 def _ruling(page: Page, appeal: AppealView, view: VerdictView | None) -> None:

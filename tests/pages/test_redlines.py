@@ -287,3 +287,27 @@ def test_no_rules_yet(bench: Workbench, open_page: Open, shop: Workbench, tmp_pa
     page = press(page, "rules_defaults")
     assert len(rules.listing(fresh, LEAD, today=datetime.now(UTC).date())) == 12
     fresh.close()
+
+
+def test_looking_at_the_effect_keeps_what_was_edited(shop: Workbench, open_page: Open) -> None:
+    page = open_page("rules.py", LEAD)
+    page.text_area(key="rule_phrases").set_value("滚\n傻瓜").run()
+    for view in ("history", "versions", "edit"):
+        page.session_state["rules_view"] = view
+        page.run()
+        assert not page.exception
+    assert page.text_area(key="rule_phrases").value == "滚\n傻瓜"
+    assert page.text_input(key="rule_zh").value == "规则R01"
+    page.session_state["rules_view"] = "toml"
+    page.run()
+    assert "傻瓜" in page.text_area(key="rule_toml").value, "the text spells what the form says"
+
+
+def test_fields_of_another_effect_come_and_go(shop: Workbench, open_page: Open) -> None:
+    page = open_page("rules.py", LEAD)
+    for effect in ("cap", "zero_dimension", "flag", "cap"):
+        page.selectbox(key="rule_effect").set_value(effect).run()
+        assert not page.exception
+    page.number_input(key="rule_cap").set_value(60.0).run()
+    page = press(page, "rules_save")
+    assert rules.get(shop, LEAD, "R01").effect.cap == 6_000

@@ -169,9 +169,9 @@ def _list(page: Page, found: Listing, names: redline_board.Names, *, hidden: Map
     titles = {"state": _("State"), "rule": _("Rule"), "excerpt": _("Said"), "agent": _("Agent"), "when": _("When"), "due": _("Due")}
     widths = {"state": 74, "rule": 168, "agent": 60, "when": 54, "due": 72}
     widths["excerpt"] = 460 - sum(widths[name] for name in frame.columns if name != "excerpt")
+    row_height = 34 if hidden["rule"] else 61  # tall rows wrap: names of rules are read in full
     st.dataframe(
-        frame, hide_index=True, key=key, on_select=_pick, selection_mode="single-row", height=560,
-        row_height=34 if hidden["rule"] else 61,  # tall rows wrap: names of rules are read in full
+        frame, hide_index=True, key=key, on_select=_pick, selection_mode="single-row", height=min(38 + row_height * frame.height, 560), row_height=row_height,
         column_config={name: st.column_config.TextColumn(titles[name], width=widths[name]) for name in frame.columns},
     )  # fmt: skip
     st.session_state["red_ids"] = ids

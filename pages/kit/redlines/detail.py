@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from pages.kit import nav
-from pages.kit.desk import TranscriptView, transcript
-from pages.kit.desk.conversation import Span
+from pages.kit.desk import transcript
 from pages.kit.guard import Page
-from pages.kit.redlines.words import BUTTONS, FILE, MESSAGE, SEVERITIES, SHORTCUTS, TURN, person, rule_name
+from pages.kit.redlines.words import BUTTONS, FILE, MESSAGE, SEVERITIES, SHORTCUTS, TURN, person, reading, rule_name
 from pages.kit.widgets import empty, escape
 from qa import redline_board, redline_files, violations
 from qa.errors import NotFound, SpotcheckError
@@ -54,9 +53,7 @@ def draw(page: Page, violation_id: int, ids: Sequence[int], names: redline_board
         st.query_params["file"] = str(violation_id)
     _head(page, file, names)
     _actions(page, file, ids)
-    title = rule_name(page, file.row.rule_id, names).removeprefix(file.row.rule_id).strip()
-    spans = [Span(hit.seq, hit.start, hit.end, file.row.rule_id, title) for hit in file.evidence]
-    transcript(page, TranscriptView(file.transcript, spans, focus=min((hit.seq for hit in file.evidence), default=None)), key="red_transcript", height=430)
+    transcript(page, reading(page, file, names), key="red_transcript", height=430)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(_("Frozen evidence") if file.frozen else _("As the archive holds it now; frozen with the first decision."))
         if page.actor.may(Right.PROPOSE_CASE):

@@ -72,6 +72,11 @@ def form(page: Page) -> Rule:
     columns[0].selectbox(_("Severity"), list(SEVERITIES), format_func=lambda s: _(SEVERITIES[s]), key="rule_severity")
     columns[1].selectbox(_("Said by"), list(SPEAKERS), format_func=lambda s: _(SPEAKERS[s]), key="rule_speaker")
     columns[2].selectbox(_("Effect on the score"), list(EFFECTS), format_func=lambda e: _(EFFECTS[e]), key="rule_effect")
+    held: Rule = st.session_state[HELD]
+    # a field that was hidden by another effect comes back with what the rule says
+    st.session_state.setdefault("rule_cap", (held.effect.cap or 0) / 100)
+    st.session_state.setdefault("rule_dimension", held.effect.dimension if held.effect.dimension in DIMENSIONS else DIMENSIONS[0])
+    st.session_state.setdefault("rule_platforms", list(held.platforms))
     if st.session_state["rule_effect"] == "cap":
         columns[3].number_input(_("Capped at (points)"), 0.0, 100.0, step=1.0, key="rule_cap")
     elif st.session_state["rule_effect"] == "zero_dimension":

@@ -23,7 +23,8 @@ from qa.rule_bench import Example
 from qa.rules import RuleLine
 from scoring.redline import Examples, Label, Rule
 
-MESSAGE, OPENED, COMPARED, USAGE = "rules_message", "rules_opened", "rules_compared", "rules_usage"
+MESSAGE, OPENED, EDITED, SHOWN = "rules_message", "rules_opened", "rules_edited", "rules_shown"
+COMPARED, USAGE = "rules_compared", "rules_usage"
 VIEWS = {"edit": N_("Edit"), "toml": N_("As TOML"), "history": N_("Effect on past chats"), "versions": N_("Versions")}
 STATES = {"draft": N_("Draft"), "published": N_("Published"), "retired": N_("Retired")}
 
@@ -134,7 +135,7 @@ def _rule(page: Page, line: RuleLine, today: date) -> None:
     held = rules.get(page.bench, page.actor, line.rule_id)
     if st.session_state.get(OPENED) != (line.rule_id, held.content_hash):
         st.session_state[OPENED] = (line.rule_id, held.content_hash)
-        editor.load(held)
+        st.session_state[EDITED], st.session_state[SHOWN] = held, None
         st.session_state.pop(COMPARED, None)
     st.html(
         f'<div style="display:flex;gap:.8rem;align-items:baseline"><b style="font-size:1.1rem">{html.escape(line.rule_id)} {html.escape(_.label(held.label.zh, held.label.en))}</b>'
@@ -142,16 +143,19 @@ def _rule(page: Page, line: RuleLine, today: date) -> None:
     )
     view = st.segmented_control(_("View"), list(VIEWS), format_func=lambda v: _(VIEWS[v]), required=True, key=restore("rules_view", list(VIEWS), "edit"), label_visibility="collapsed")
     keep(rules_view="edit")
+    if view != st.session_state[SHOWN]:  # fields that were not on the page forget what they held
+        editor.load(st.session_state[EDITED])
+        st.session_state[SHOWN] = view
     if view == "versions":
         _versions(page, line)
         return
     if view == "history":
-        _history(page, st.session_state.get("rules_edited") if st.session_state.get("rules_edited_of") == line.rule_id else held)
+        _history(page, st.session_state[EDITED])
         return
     edited = editor.toml(page) if view == "toml" else editor.form(page)
     if edited is None:
         return
-    st.session_state["rules_edited"], st.session_state["rules_edited_of"] = edited, line.rule_id
+    st.session_state[EDITED] = edited
     fit = _checked(page, edited)
     _publication(page, line, held, edited, fit, today)
     if held.basis.text:
@@ -212,10 +216,9 @@ def _do(page: Page, action: object, said: str) -> None:
         st.session_state[MESSAGE] = error
 
 
-def _history(page: Page, edited: Rule | None) -> None:
+def _history(page: Page, edited: Rule) -> None:
     """Which past chats the rule, as it now reads, would newly hit and which no longer."""
     _ = page.t
-    assert edited is not None
     if st.button(_("Try on past chats"), key="rules_compare", type="primary"):
         bar = st.progress(0.0)
         try:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pages.kit.desk import TranscriptView
+from pages.kit.desk.conversation import Span
 from pages.kit.guard import Page
 from qa.i18n import N_
 from qa.lifecycle import Step
 from qa.redline_board import Count, Row
+from qa.redline_files import CaseFile
 from qa.redline_quality import RuleQuality
 from qa.rulebook import RuleName
 
@@ -48,6 +51,14 @@ def rule_name(page: Page, rule_id: str, names: Mapping[str, RuleName]) -> str:
 def person(row: Row) -> str:
     """Name and id of the agent."""
     return f"{row.agent_name} ({row.agent_id})" if row.agent_name and row.agent_name != row.agent_id else row.agent_id
+
+
+def reading(page: Page, file: CaseFile, names: Mapping[str, RuleName]) -> TranscriptView:
+    """The conversation of a case file with its hits marked, opened at the first."""
+    row = file.row
+    title = rule_name(page, row.rule_id, names).removeprefix(row.rule_id).strip()
+    spans = [Span(hit.seq, hit.start, hit.end, row.rule_id, title) for hit in file.evidence]
+    return TranscriptView(file.transcript, spans, focus=min((hit.seq for hit in file.evidence), default=None))
 
 
 def share(page: Page, one: RuleQuality, digits: int = 1) -> str:
