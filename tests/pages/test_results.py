@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -160,6 +161,12 @@ def test_publishing_from_the_page(bench: Workbench) -> None:
         assert not page.exception
         assert not page.warning
         page.button(key="publish_draw").click().run()
+        assert not page.exception
+        for _ in range(600):  # it is published beside the page
+            if "publishing" not in page.session_state or not page.session_state["publishing"].running:
+                break
+            time.sleep(0.05)
+        page.run()
         assert not page.exception
         with bench.db.read() as session:
             assert len(session.scalars(select(Draw)).all()) == 1
