@@ -101,6 +101,8 @@ class RoundResults:
     conversations: tuple[ConversationSpread, ...]
     totals: Intraclass | None
     against: tuple[AgainstReference, ...]
+    kept_back: int
+    """Conversations that the reader still has to score elsewhere and that are left out."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,8 @@ class _Mark:
 def round_results(session: Session, row: CalibrationRound, *, without: frozenset[int] = frozenset()) -> RoundResults:
     """Everything a closed round shows, leaving out the samples in `without`."""
     rubric = rubric_of(session, row.rubric_version_id)
-    marks = [mark for mark in _latest(_marks(session, Assignment.round_id == row.id, Assignment.kind == "calibration")) if mark.sample_id not in without]
+    every = _latest(_marks(session, Assignment.round_id == row.id, Assignment.kind == "calibration"))
+    marks = [mark for mark in every if mark.sample_id not in without]
     people = tuple(sorted({mark.inspector for mark in marks}))
     answers = {int(sample): Sheet.from_dict(sheet) for sample, sheet in row.reference.items()}
     right = {sample: verdict_ledger.compute(session, sample, row.rubric_version_id, sheet).total_without_redlines for sample, sheet in answers.items()}
@@ -183,7 +186,7 @@ def round_results(session: Session, row: CalibrationRound, *, without: frozenset
     known = {row.rubric_version_id: rubric}
     return RoundResults(
         row.id, row.name, rubric, people, _criteria(rubric, marks, None, known), tuple(spreads), icc(_totals(marks)),
-        _against(rubric, marks, answers, right),
+        _against(rubric, marks, answers, right), len({mark.sample_id for mark in every} & without),
     )  # fmt: skip
 
 

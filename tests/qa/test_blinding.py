@@ -143,8 +143,8 @@ def test_a_closed_round_keeps_back_what_the_reader_still_has_to_score(kit: Kit) 
     for sheet in (FIRST, SECOND):
         submit(kit, 0, sheet)
     calibrating.close_round(kit.bench, kit.lead, now=NOW, round_id=round_id)
-    shown = {who: [c.sample_id for c in calibrating.results(kit.bench, kit.inspectors[who], round_id=round_id).conversations] for who in (0, 1)}
-    assert shown == {0: kit.samples[:2], 1: kit.samples[1:2]}
+    found = [calibrating.results(kit.bench, kit.inspectors[who], round_id=round_id) for who in (0, 1)]
+    assert [([c.sample_id for c in one.conversations], one.kept_back) for one in found] == [(kit.samples[:2], 0), (kit.samples[1:2], 1)]
 
 
 def test_a_gold_conversation_looks_like_any_other(kit: Kit) -> None:
@@ -164,7 +164,7 @@ def test_a_gold_conversation_looks_like_any_other(kit: Kit) -> None:
         assert (shown.calibration, shown.version, shown.rubric_version_id, shown.draft) == ("", 2, kit.rubric_version_id, None)
         assert ("骂人" in [case.title for case in shown.precedents]) is (place.sample_id != kit.samples[0])  # no case made of the very conversation
         hits = tuple(HitDecision(hit.rule_id, hit.seq, "cleared", "转述") for hit in shown.hits)
-        done = inspecting.submit(kit.bench, reader, now=NOW, assignment_id=place.assignment_id, version=place.version, nonce=f"gold-{place.assignment_id}", sheet=Sheet((), hits))
+        done = inspecting.submit(kit.bench, reader, now=NOW, assignment_id=place.assignment_id, version=place.version, nonce=f"nonce-2-{place.assignment_id}", sheet=Sheet((), hits))
         seen.append(place.sample_id)
         shapes.append((done.outcome.total, done.repeated))
     assert seen[0] != kit.samples[0]

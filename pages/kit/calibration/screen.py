@@ -100,6 +100,8 @@ def _new_round(page: Page) -> None:
 
 def _results(page: Page, results: RoundResults) -> None:
     _ = page.t
+    if results.kept_back:
+        st.caption(_("{n} conversations of this round still wait in your queue and show here once you have scored them.", n=results.kept_back))
     if not results.conversations:
         empty(_("Nobody submitted anything in this round."), _("What was not in when the round was closed fell away. Open a new round with the same conversations for other inspectors."))
         return
