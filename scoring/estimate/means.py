@@ -67,8 +67,8 @@ def team(
     of the draw (then unit_id and the value suffice in the sample), a frame, or the result of ``totals``. Difference
     estimator: mean of λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f must come from
     earlier periods or be cross-fitted. λ is tuned from 200 reviews on, 0 below or without a population, unless given.
-    Variance by Deville within agents, degrees of freedom by Satterthwaite, the interval leaned towards the longer tail
-    (see ``weighting.leaned``); with a plan, below 200 random reviews, not narrower than its residual model lets expect. ``severities`` removes each inspector's severity and adds its variance. ``bounds`` are the
+    Variance by Deville within agents, degrees of freedom by Satterthwaite; with a plan, below 200 random reviews, the interval
+    is not narrower than the residual model lets expect. ``severities`` removes each inspector's severity and adds its variance. ``bounds`` are the
     lowest and highest possible mean. Certain reviews alone (π = 1) are the mean of a complete review where the population
     or a column reason says so, and refused otherwise ('only_targeted').
     """
@@ -92,21 +92,19 @@ def team(
     variance, df = w.total_variance(parts)
     if math.isnan(variance):
         return refusal("one_review", n, value_, units, level)
-    skewness = w.skewness(parts, variance)
     variance = _cautious(variance / float(weight.sum()) ** 2, s)
     if (s.pi < 1).any() and variance <= 1e-18:
         return replace(_no_spread(value_, n, s.pi, bounds, units, level), lam=lam)
     if s.shares is not None and severities is not None:
         share = (weight[:, None] * s.shares).sum(axis=0) / weight.sum()
         extra = float(share @ severities.covariance @ share)
-        skewness *= (variance / (variance + extra)) ** 1.5 if variance > 0 else 0.0
         variance, df = _with_severity(variance, df, extra)
         method += "+severity"
     if not (s.pi < 1).any():
         method = method.replace("hajek", "census").replace("difference", "census")
-    below, above = w.leaned(float(stats.t.ppf(0.5 + level / 2, df)), skewness) if variance > 0 else (0.0, 0.0)
     se = math.sqrt(variance)
-    low, high = clipped(value_ - below * se, value_ + above * se, bounds)
+    half = float(stats.t.ppf(0.5 + level / 2, df)) * se if variance > 0 else 0.0
+    low, high = clipped(value_ - half, value_ + half, bounds)
     return Estimate(value_, low, high, n, method, se, df, level, units, lam)
 
 

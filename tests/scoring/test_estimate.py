@@ -417,7 +417,7 @@ def test_columnar_cells_equal_single_estimates(seed: int, cells: int, n: int) ->
         assert (row["se"] is None) == (single.se is None)
         if single.se is not None:
             assert row["se"] == pytest.approx(single.se, rel=1e-6)
-            assert row["df"] == pytest.approx(single.df, rel=1e-6)
+            assert (row["low"], row["high"]) == pytest.approx((single.low, single.high), rel=1e-6)
 
 
 def test_columnar_cells_of_one_review_borrow_the_spread_of_the_others() -> None:

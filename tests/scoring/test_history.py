@@ -121,19 +121,6 @@ def test_few_reviews_are_never_narrower_than_the_plan_expects() -> None:
     assert (agent["high"] - agent["low"])[0] > 2 * (lambda t: (t["high"] - t["low"])[0])(estimate.agents(alone))
 
 
-@pytest.mark.parametrize("skewness", [-0.8, -0.3, 0.0, 0.3])
-def test_an_interval_leans_towards_the_longer_tail(skewness: float) -> None:
-    below, above = weighting.leaned(1.96, skewness)
-    assert (below > above) == (skewness < 0)
-    assert below + above == pytest.approx(2 * 1.96, rel=0.02 if abs(skewness) < 0.5 else 0.3)
-    assert below + above >= 2 * 1.96 - 1e-9
-    assert weighting.leaned(1.96, 9.0) == weighting.leaned(1.96, 0.8)
-    # Hall's transformation of the ends gives the quantiles back.
-    g = skewness / 2
-    for end, quantile in ((below, 1.96), (-above, -1.96)):
-        assert end + g / 3 * end**2 + g**2 / 27 * end**3 + g / 6 == pytest.approx(quantile, abs=1e-9)
-
-
 def test_residual_variance_counts_what_a_mean_leaves_of_it() -> None:
     """A lone random pick beside pool picks is its own mean: it must not pass for a residual of 0."""
     u = draw.uniforms("kept", 400)
