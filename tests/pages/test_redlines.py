@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from qa import accounts, rules, violations
+from qa import accounts, appeals, rules, violations
 from qa.config import Config
 from qa.lifecycle import State
 from qa.policy import SYSTEM, Actor
@@ -311,3 +311,21 @@ def test_fields_of_another_effect_come_and_go(shop: Workbench, open_page: Open) 
     page.number_input(key="rule_cap").set_value(60.0).run()
     page = press(page, "rules_save")
     assert rules.get(shop, LEAD, "R01").effect.cap == 6_000
+
+
+@pytest.mark.parametrize("actor", [OTHER_LEAD, AGENT], ids=["lead", "agent"])
+def test_an_appeal_against_a_violation_shows_what_it_is_about(shop: Workbench, open_page: Open, actor: Actor) -> None:
+    with shop.db.read() as session:
+        file = session.scalars(select(Violation.id).where(Violation.rule_id == "R07")).one()
+    now = datetime.now(UTC)
+    violations.confirm(shop, INSPECTOR, now=now, violation_id=file, reason="原话")
+    violations.rule(shop, LEAD, now=now, violation_id=file, uphold=True, reason="属实")
+    appeals.file_against_violation(shop, AGENT, now=now, violation_id=file, body="我是在转述 <b>规定</b>")
+    page = open_page("appeals.py", actor)
+    assert not page.exception
+    assert "&lt;b&gt;规定&lt;/b&gt;" in text_of(page)
+    readers = [json.loads(node.proto.json) for node in page.get("bidi_component")]
+    if actor is OTHER_LEAD:
+        assert [item["text"] for item in readers[0]["items"] if item.get("spans")] == ["不开发票的"]
+    else:
+        assert not readers
