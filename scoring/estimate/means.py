@@ -67,10 +67,10 @@ def team(
     of the draw (then unit_id and the value suffice in the sample), a frame, or the result of ``totals``. Difference
     estimator: mean of λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f must come from
     earlier periods or be cross-fitted. λ is tuned from 200 reviews on, 0 below or without a population, unless given.
-    Variance by Deville within agents, degrees of freedom by Satterthwaite; with a plan, below 200 random reviews, the interval
-    is not narrower than the residual model lets expect. ``severities`` removes each inspector's severity and adds its variance. ``bounds`` are the
-    lowest and highest possible mean. Certain reviews alone (π = 1) are the mean of a complete review where the population
-    or a column reason says so, and refused otherwise ('only_targeted').
+    Variance by Deville within agents, degrees of freedom by Satterthwaite; with a plan, below 200 random reviews, the
+    interval is not narrower than the residual model lets expect. ``severities`` removes each inspector's severity and adds
+    its variance. ``bounds`` are the lowest and highest possible mean. Certain reviews alone (π = 1) are the mean of a
+    complete review where the population or a column reason says so, and refused otherwise ('only_targeted').
     """
     checked(level, bounds)
     s = read(sample, population, value, prediction, severities)
