@@ -5,8 +5,8 @@ data (:data:`DEFINITIONS`), each with its date and source mark. Refuses to know 
 now, and which figure a shop should aim at. Times are whole seconds (fractions cut off). Messages without a time are
 tolerated: their rounds count as answered or not, but are never called fast or slow.
 
-Method: keep the parties' messages, pack conversation, order, time and side into one 64-bit key, sort once, and read rounds
-off the runs of equal sides.
+Method: pack place, time and side of every message into one number, gather them by conversation, and read rounds off the runs
+of equal sides.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.sparse import csr_array
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+Lines = np.ndarray[Any, np.dtype[np.uint64]]
+Codes = np.ndarray[Any, np.dtype[np.int32]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 DAY = 24 * 60
@@ -123,17 +126,25 @@ def definition_of(channel: str | None) -> Definition:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """Messages of both sides, sorted: conversation code, is it the customer's, ticks (0 unknown, else seconds + base)."""
+    """Messages of both sides, sorted: conversation code, is it the customer's, and the packed line (place, ticks, two bits
+    of side); ticks are 0 when unknown, else seconds − base."""
 
-    conversation: Ints
+    conversation: Codes
     customer: Bools
-    ticks: Ints
+    line: Lines
+    tick_bits: int
     base: int
 
     def seconds(self, at: Ints) -> Ints:
         """Epoch seconds (or UNKNOWN) of the messages at these places."""
-        ticks = self.ticks[at]
-        return np.where(ticks == 0, UNKNOWN, ticks + self.base)
+        ticks = self.line[at]
+        ticks >>= np.uint64(2)
+        ticks &= np.uint64((1 << self.tick_bits) - 1)
+        seconds = ticks.view(np.int64)
+        unknown = seconds == 0
+        seconds += self.base
+        seconds[unknown] = UNKNOWN
+        return seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,26 +157,6 @@ class Rounds:
     answered: Bools
 
 
-def _codes(keys: pl.Series) -> tuple[Ints, pl.Series]:
-    """Conversation keys (text, or whole numbers stored at import) as codes 0 … n−1 and the key of each code."""
-    if keys.dtype.is_integer() and len(keys) and _span(keys) <= 4 * len(keys):
-        numbers = (keys.cast(pl.Int64) - _least(keys)).to_numpy()
-        present = np.flatnonzero(np.bincount(numbers))
-        if len(present) <= int(numbers.max()):
-            numbers = np.searchsorted(present, numbers)
-        return numbers, (pl.Series(present) + _least(keys)).cast(keys.dtype)
-    fresh = pl.Categorical(pl.Categories.random())  # its own dictionary: codes do not depend on what was read before
-    codes = keys.cast(pl.String).cast(fresh).to_physical().to_numpy().astype(np.int64)
-    first = np.empty(int(codes.max()) + 1 if len(codes) else 0, dtype=np.int64)
-    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
-    return codes, keys.gather(first)
-
-
-def _span(values: pl.Series) -> int:
-    most = values.max()
-    return (most if isinstance(most, int) else 0) - _least(values)
-
-
 def _bits(values: Ints) -> int:
     return max(1, int(values.max()).bit_length() if len(values) else 1)
 
@@ -175,27 +166,58 @@ def _least(values: pl.Series) -> int:
     return least if isinstance(least, int) else 0
 
 
-def _sort(conversation: Ints, seq: pl.Series, sent_at: pl.Series, customer: Bools) -> Ordered:
-    """Order by conversation and seq: one np.sort of packed keys, or a lexsort when 64 bits do not hold them."""
-    second = sent_at.dt.epoch("s").cast(pl.Int64)
+def _most(values: pl.Series) -> int:
+    most = values.max()
+    return most if isinstance(most, int) else 0
+
+
+def _ordered(messages: pl.DataFrame, answered_by: tuple[str, ...]) -> tuple[Ordered, pl.Series]:
+    """The parties' messages by conversation and seq, and the key of each conversation code (also of those without any).
+
+    Place, time and side of a message are packed into one number, so that conversations are gathered by moving one column,
+    and sorting (which export order seldom needs) compares whole numbers.
+    """
+    role, seq, second = messages["role"], messages["seq"].cast(pl.Int64), messages["sent_at"].dt.epoch("s")
     base = _least(second) - 1
-    ticks = (second.fill_null(base) - base).to_numpy()
-    order = (seq.cast(pl.Int64) - _least(seq)).to_numpy()
-    order_bits, tick_bits = _bits(order), _bits(ticks)
-    if _bits(conversation) + order_bits + tick_bits + 1 > 64:
-        at = np.lexsort((order, conversation))
-        return Ordered(conversation[at], customer[at], ticks[at], base)
-    key = conversation.astype(np.uint64)
-    for part, bits in ((order, order_bits), (ticks, tick_bits), (customer, 1)):
-        key <<= np.uint64(bits)
-        key |= part.view(np.uint64) if part.dtype == np.int64 else part.astype(np.uint64)
-    if (key[1:] < key[:-1]).any():  # an archive often holds its messages in order already
-        key.sort()
-    side = (key & np.uint64(1)).astype(np.bool_)
-    key >>= np.uint64(1)
-    sorted_ticks = (key & np.uint64((1 << tick_bits) - 1)).view(np.int64)
-    key >>= np.uint64(tick_bits + order_bits)
-    return Ordered(key.view(np.int64), side, sorted_ticks, base)
+    ticks = (second.fill_null(base) if second.has_nulls() else second).to_numpy()
+    tick_bits = max(1, ((_most(second) - base) if len(second) else 0).bit_length())
+    place = np.subtract(seq.to_numpy(), _least(seq), dtype=np.int64)
+    if _bits(place) + tick_bits + 2 > 64:  # no room for the numbers themselves: their ranks will do
+        place = np.unique(place, return_inverse=True)[1]
+    customer = (role == "customer").fill_null(False).to_numpy()
+    party = customer.copy()
+    for name in answered_by:
+        party |= (role == name).fill_null(False).to_numpy()
+    line = place.view(np.uint64)
+    line <<= np.uint64(tick_bits)
+    line |= np.subtract(ticks, base, dtype=np.int64).view(np.uint64)
+    for side in (party, customer):
+        line <<= np.uint64(1)
+        line |= side
+    line, sizes, keys = _gathered(messages["conversation_key"], line)
+    conversation = np.repeat(np.arange(len(keys), dtype=np.int32), sizes)
+    if ((line[1:] < line[:-1]) & (conversation[1:] == conversation[:-1])).any():
+        line = line[np.lexsort((line, conversation))]
+    if not party.all():
+        theirs = (line & np.uint64(2)) != 0
+        line, conversation = line[theirs], conversation[theirs]
+    return Ordered(conversation, (line & np.uint64(1)).astype(np.bool_), line, tick_bits, base), keys
+
+
+def _gathered(keys: pl.Series, lines: Lines) -> tuple[Lines, Ints, pl.Series]:
+    """The lines of each conversation side by side, in the order they came; how many there are; and its key."""
+    least, most = keys.min(), keys.max()
+    if isinstance(least, int) and isinstance(most, int) and most - least <= min(4 * len(keys), 2**31 - 3):
+        codes = (keys.cast(pl.Int64) - least).fill_null(most - least + 1)
+    else:
+        own = pl.Categorical(pl.Categories.random())  # its own dictionary: codes do not depend on what was read before
+        codes = keys.cast(pl.String).fill_null("").cast(own).to_physical()
+    columns, rows = codes.cast(pl.Int32).to_numpy(), np.arange(len(keys), dtype=np.int32)
+    wide = int(columns.max()) + 1 if len(keys) else 0
+    table = csr_array((rows, (columns, rows)), shape=(wide, len(keys)))  # a counting sort, done in C
+    sizes = np.diff(table.indptr)
+    present = np.flatnonzero(sizes)
+    return lines[table.indices], sizes[present], keys.gather(table.indices[table.indptr[present]])
 
 
 def _rounds(lines: Ordered) -> Rounds:
@@ -210,7 +232,7 @@ def _rounds(lines: Ordered) -> Rounds:
     reply_at = np.r_[second[1:], UNKNOWN]
     known = answered & (second != UNKNOWN) & (reply_at != UNKNOWN)
     reply = np.where(known, np.maximum(reply_at - second, 0), UNKNOWN)
-    return Rounds(conv[side], second[side], reply[side], answered[side])
+    return Rounds(conv[side].astype(np.int64), second[side], reply[side], answered[side])
 
 
 def _in_hours(seconds: Ints, definition: Definition, tz: str) -> Bools:
@@ -241,18 +263,7 @@ def conversation_metrics(messages: pl.DataFrame, definition: Definition, tz: str
     unit round: null). Raises ValueError naming a missing column.
     """
     _require(messages)
-    roles = ("customer", *definition.answered_by)
-    codes, keys = _codes(messages["conversation_key"])
-    customer, seq, sent_at = messages["role"] == "customer", messages["seq"], messages["sent_at"]
-    party = messages["role"].is_in(roles)
-    if not party.all():
-        codes, customer, seq, sent_at = (
-            codes[party.to_numpy()],
-            customer.filter(party),
-            seq.filter(party),
-            sent_at.filter(party),
-        )
-    lines = _sort(codes, seq, sent_at, customer.to_numpy())
+    lines, keys = _ordered(messages, definition.answered_by)
     rounds = _rounds(lines)
     return _summed(rounds, _counted(lines, rounds, definition, tz), definition, keys)
 

@@ -198,6 +198,10 @@ def test_equal_to_a_walk_whatever_the_row_order(chats: dict[str, list[tuple[str,
     rnd.shuffle(order)  # type: ignore[attr-defined]
     metrics = conversation_metrics(table[order], HOUSE, TZ)
     assert set(metrics["conversation_key"]) == {k for k, lines in chats.items() if lines}
+    numbers = {"a": 9, "b": 2, "c": 5, "d": 4}
+    other = table[order].with_columns(pl.col("conversation_key").replace_strict(numbers, return_dtype=pl.Int64))
+    coded = {row[0]: row[1:] for row in conversation_metrics(other, HOUSE, TZ).iter_rows()}
+    assert coded == {numbers[row[0]]: row[1:] for row in metrics.iter_rows()}
     gaps = message_gaps(table[order])
     for row in metrics.iter_rows(named=True):
         rounds, answered, in_time, untimed, replies = walked(chats[row["conversation_key"]], HOUSE.threshold_s)
