@@ -12,12 +12,14 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
+from pages.kit.redlines import editor
 from qa import accounts, appeals, rules, violations
 from qa.config import Config
 from qa.lifecycle import State
 from qa.policy import SYSTEM, Actor
 from qa.tables import RuleVersion, User, Violation, ViolationEvent
 from qa.workbench import Workbench, share
+from scoring.redline import load_default_rules, load_process_rules
 from tests.qa.redline_world import ADMIN, AGENT, INSPECTOR, LEAD, OTHER_LEAD, people, publish, put_chats, put_hits, rule
 
 PAGES = Path(__file__).parents[2] / "pages"
@@ -329,3 +331,15 @@ def test_an_appeal_against_a_violation_shows_what_it_is_about(shop: Workbench, o
         assert [item["text"] for item in readers[0]["items"] if item.get("spans")] == ["不开发票的"]
     else:
         assert not readers
+
+
+def test_a_form_nobody_touched_spells_the_rule_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every rule that is only looked at would count as changed."""
+    fields: dict[str, object] = {}
+    monkeypatch.setattr(editor.st, "session_state", fields)
+    for shipped in (*load_default_rules(), *load_process_rules()):
+        fields.clear()
+        editor.load(shipped)
+        assert editor.read_form() == shipped, shipped.id
+    fields["rule_phrases"] = " 转账 \n\n转账\n私下"
+    assert editor.read_form().terms.phrases == ("转账", "私下")

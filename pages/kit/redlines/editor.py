@@ -112,20 +112,27 @@ def read_form() -> Rule:
     return replace(
         held, label=Label(state["rule_zh"].strip(), state["rule_en"].strip()), severity=Severity(state["rule_severity"]),
         speaker=Speaker(state["rule_speaker"]), effect=effect, platforms=tuple(state.get("rule_platforms", held.platforms)),
-        terms=Terms(_lines("rule_phrases"), _lines("rule_regex")),
-        exclusions=replace(held.exclusions, phrases=_lines("rule_exclusions")), unless=replace(held.unless, phrases=_lines("rule_unless")),
+        terms=Terms(_lines("rule_phrases", held.terms.phrases), _lines("rule_regex", held.terms.regex)),
+        exclusions=replace(held.exclusions, phrases=_lines("rule_exclusions", held.exclusions.phrases)),
+        unless=replace(held.unless, phrases=_lines("rule_unless", held.unless.phrases)),
         guards=tuple(Guard(guard) for guard in state["rule_guards"]),
         evasion=Evasion(**{f.name: f.name in switches for f in fields(Evasion)}),
         examples=Examples(_examples("rule_positive", held.examples.positive), _examples("rule_negative", held.examples.negative)),
     )  # fmt: skip
 
 
-def _lines(key: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(line.strip() for line in st.session_state[key].splitlines() if line.strip()))
+def _lines(key: str, held: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of a box, each once; exactly what the rule held where nobody has written anything."""
+    written: str = st.session_state[key]
+    if written == "\n".join(held):
+        return held
+    return tuple(dict.fromkeys(line.strip() for line in written.splitlines() if line.strip()))
 
 
 def _examples(key: str, held: tuple[str, ...]) -> tuple[str, ...]:
-    return (*_lines(key), *(example for example in held if "\n" in example))
+    if st.session_state[key] == _single(held):
+        return held
+    return (*_lines(key, ()), *(example for example in held if "\n" in example))
 
 
 def toml(page: Page) -> Rule | None:
