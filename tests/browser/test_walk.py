@@ -233,7 +233,7 @@ def current(page: Page) -> str:
 def rules_on_red_lines(walk: Walk, lead: Page) -> None:
     """One person confirms, another rules; who confirmed is not offered the ruling."""
     inspector = walk.open_as("inspector", "/redlines")
-    expect(inspector.locator(".rl-line mark").first).to_have_text(re.compile("微信"))
+    expect(inspector.locator(".st-key-red_transcript mark.hit").first).to_have_text(re.compile("微信"))
     walk.shoot(inspector, "redlines")
     shown = inspector.url
     inspector.keyboard.press("y")
