@@ -179,7 +179,7 @@ def _checked(page: Page, edited: Rule) -> bool:
     lines = []
     for failure in wrong.values():
         said = _("should hit, does not") if failure.expected_hit else _("should not hit, hits at “{matched}”", matched=", ".join(failure.matched))
-        lines.append(f'<li>{html.escape(failure.example)} <span class="sc-vermilion">{html.escape(said)}</span></li>')
+        lines.append(f'<li>{html.escape(failure.example)} <span class="sc-ochre">{html.escape(said)}</span></li>')
     st.html(f'<b>{html.escape(_("{n} of {total} examples are judged wrongly:", n=len(wrong), total=total))}</b><ul>{"".join(lines)}</ul>')
     return False
 
@@ -235,7 +235,7 @@ def _history(page: Page, edited: Rule) -> None:
     numbers[1].metric(_("Newly hit"), _.number(found.newly))
     numbers[2].metric(_("No longer hit"), _.number(found.no_longer))
     numbers[3].metric(_("Hit by both"), _.number(found.same))
-    numbers[4].metric(_("CPU seconds a million messages"), _.number(found.cpu_seconds_per_million, 2) if found.messages >= 10_000 else "–")
+    numbers[4].metric(_("CPU s per million"), _.number(found.cpu_seconds_per_million, 2) if found.messages >= 10_000 else "–")
     left, right = st.columns(2)
     with left:
         st.subheader(_("Newly hit"))
