@@ -41,6 +41,7 @@ from scoring.agreement import (
 )
 from scoring.estimate.rates import clopper_pearson
 from scoring.rubric import Criterion, Rubric
+from scoring.severity import Consistency, SeverityFit
 from scoring.sheet import Outcome, Sheet
 
 RUSHED_RATIO = 0.5
@@ -111,9 +112,9 @@ class Programme:
 
     doubles: int
     criteria: tuple[CriterionAgreement, ...]
-    severity: severity.SeverityFit
+    severity: SeverityFit
     """With the intraclass correlations of the totals."""
-    consistency: tuple[severity.Consistency, ...]
+    consistency: tuple[Consistency, ...]
     names: tuple[tuple[int, str], ...]
 
 

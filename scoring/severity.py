@@ -327,7 +327,7 @@ def _consistency(inspector: str, pairs: Floats) -> Consistency:
     n = len(pairs)
     if n < LEAST_SHARED or np.ptp(pairs[:, 1]) < _SAME:
         return Consistency(inspector, n, None, None, None, alone=False)
-    r = float(np.corrcoef(pairs.T)[0, 1]) if np.ptp(pairs[:, 0]) >= _SAME else 0.0
+    r = float(np.asarray(np.corrcoef(pairs.T))[0, 1]) if np.ptp(pairs[:, 0]) >= _SAME else 0.0
     z, half = math.atanh(min(max(r, -1 + 1e-12), 1 - 1e-12)), 1.959964 / math.sqrt(n - 3)
     return Consistency(inspector, n, r, math.tanh(z - half), math.tanh(z + half), alone=False)
 
