@@ -173,6 +173,7 @@ def test_a_frame_too_large_to_hold_is_streamed_and_still_anybody_can_draw_again(
     assert code == 1
     assert f"{gone}: chance" in said
     assert "frame_hash differs" in said
+    assert "1 units more on the receipt than in the frame" in said
     forged = {**receipt, "seed": "another-seed-altogether"}
     assert {d.what for d in draws.verify(bench, lead, receipt=forged).differences} >= {"commitment"}
 
