@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from qa import audit, rulebook
+from qa import audit, rule_reasons, rulebook
 from qa.archive import Snapshot
 from qa.errors import Cancelled, Conflict, Invalid, Unavailable
 from qa.i18n import N_
@@ -127,7 +127,7 @@ def _rules(bench: Workbench, actor: Actor, now: datetime) -> list[Rule]:
         try:
             Screener([rule])
         except PatternError as problem:  # published before the engine learned to refuse such a pattern
-            raise Invalid(N_("Rule {rule} in force cannot be used: {reason}"), rule=rule.id, reason=str(problem)) from problem
+            raise Invalid(N_("Rule {rule} in force cannot be used: {reason}"), rule=rule.id, reason=rule_reasons.words(str(problem))) from problem
     return rules
 
 
