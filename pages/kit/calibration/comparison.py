@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, escape, showing_errors
-from qa import calibrating, comparing
+from qa import calibrating, comparing, queue
 from qa.comparing import AgainstReference, CriterionAgreement, Share, Speed
 from qa.i18n import N_, Translator
 from scoring.agreement import Agreement, Distance, Intraclass
@@ -202,6 +202,7 @@ def _gold(page: Page) -> None:
 def _pace(page: Page, since: datetime) -> None:
     _ = page.t
     rows = comparing.pace(page.bench, page.actor, since=since)
+    skips = {count.user_id: count for count in queue.skip_counts(page.bench, page.actor, now=page.now, days=(page.now - since).days)}
     if not rows:
         st.caption(_("Pace shows from five timed inspections on."))
         return
@@ -210,12 +211,18 @@ def _pace(page: Page, since: datetime) -> None:
             {
                 _("Inspector"): row.name, _("Inspections"): row.inspections, _("Seconds per 100 characters"): _.number(row.seconds_per_100, 1),
                 _("Colleagues"): "" if row.others_per_100 is None else _.number(row.others_per_100, 1), _("Doubles within tolerance"): _share(_, row.agreement),
-                _("Colleagues' doubles"): "" if row.others_agreement is None else _.percent(row.others_agreement, 0), _("Note"): _(_SPEEDS[row.speed]) if _SPEEDS[row.speed] else "",
+                _("Colleagues' doubles"): "" if row.others_agreement is None else _.percent(row.others_agreement, 0),
+                _("Skipped"): _skipped(_, skips.get(row.user_id)), _("Note"): _(_SPEEDS[row.speed]) if _SPEEDS[row.speed] else "",
             }
             for row in rows
         ]
     )  # fmt: skip
     st.caption(_("Medians. A fast reader who agrees with others is simply fast; this is a hint to look, not a verdict."))
+
+
+def _skipped(_: Translator, count: queue.SkipCount | None) -> str:
+    """Samples given back with a reason, out of all that were taken."""
+    return "" if count is None else _("{k} of {n}", k=count.skipped, n=count.skipped + count.submitted)
 
 
 def _seed(page: Page) -> None:
