@@ -47,7 +47,7 @@ class Patterns:
         self.count = len(searches)
         self.database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self.database.compile(
-            expressions=[show_bytes(rewrite(tree, coarse)).encode() for tree in searches],
+            expressions=[show_bytes(tree).encode() for tree in searches],
             ids=list(range(self.count)),
         )
 
@@ -86,10 +86,11 @@ class HyperscanFinder:
         signs = (
             (odd(p.search for p in pieces if p.behind.folds), NOTHING),
             (INVISIBLE if any(p.behind.invisible for p in pieces) else None, INVISIBLE),
-            (broad(spelled_out()) if any(p.behind.spelled_out for p in pieces) else None, any_mark()),
+            (rewrite(broad(spelled_out()), coarse) if any(p.behind.spelled_out for p in pieces) else None, any_mark()),
         )
         self.copies = tuple(without for sign, without in signs if sign is not None)
-        searches = [*(p.search for p in pieces), *(sign for sign, _ in signs if sign is not None)]
+        # signs stay exact: a coarse one would call every full-width comma a disguise
+        searches = [*(rewrite(p.search, coarse) for p in pieces), *(sign for sign, _ in signs if sign is not None)]
         try:
             self.patterns = Patterns(searches)
         except hyperscan.error as error:
@@ -128,7 +129,7 @@ def search_errors(searches: Sequence[Node]) -> dict[int, str]:
     try:
         if hyperscan is not None:
             refusals = (*refusals, hyperscan.error)
-            Patterns(searches)
+            Patterns([rewrite(tree, coarse) for tree in searches])
         for tree in searches:
             pl.Series([""]).str.contains(show(tree))
     except refusals as error:
