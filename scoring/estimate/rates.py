@@ -100,13 +100,16 @@ def _effective(codes: w.Ints, y: w.Floats, pi: w.Floats) -> tuple[float, float, 
     weight, n = 1.0 / pi, len(y)
     centre = float((weight * y).sum() / weight.sum())
     kish = float(weight.sum() ** 2 / (weight**2).sum())
-    variance, df = w.total_variance(w.deville(codes, y - centre, pi, int(codes.max()) + 1))
+    variance, _ = w.total_variance(w.deville(codes, y - centre, pi, int(codes.max()) + 1))
     if math.isnan(variance):
-        variance, df = w.total_variance(w.deville(np.zeros_like(codes), y - centre, pi, 1))
+        variance, _ = w.total_variance(w.deville(np.zeros_like(codes), y - centre, pi, 1))
+    # Korn and Graubard count degrees of freedom by the design. Satterthwaite's, near 1 for one event in one stratum, would
+    # throw away nine tenths of the reviews.
+    df = float(max(n - len(np.unique(codes)), 1))
     if math.isnan(variance) or variance <= 0 or not 0 < centre < 1:
         return centre, 0.0, float(n - 1), kish
     variance /= float(weight.sum()) ** 2
     n_eff = centre * (1 - centre) / variance
-    if n > 1 and df >= 1:
+    if n > 1:
         n_eff *= float(stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, df)) ** 2
     return centre, math.sqrt(variance), df, min(n_eff, float(n))

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from scoring import draw, estimate
 from scoring.estimate import weighting
@@ -325,6 +326,17 @@ def test_rate_counts_what_was_certain_and_estimates_the_rest() -> None:
     assert result.value == pytest.approx(10 / 410)
     assert result.low == pytest.approx(10 / 410)
     assert result.high == pytest.approx((10 + 400 * estimate.clopper_pearson(0, 50)[1]) / 410)
+
+
+def test_one_event_in_many_small_strata_keeps_the_degrees_of_freedom_of_the_design() -> None:
+    rows = pl.DataFrame(
+        {"agent_id": [f"A{k // 3:02d}" for k in range(120)], "pi": [0.075] * 120, "violation": [0] * 119 + [1]}
+    )
+    result = estimate.rate(rows, 1600)
+    shrunk = 120 * (stats.t.ppf(0.975, 119) / stats.t.ppf(0.975, 80)) ** 2  # 120 reviews, 40 agents; equal chances
+    assert result.df == 80
+    assert result.high == pytest.approx(estimate.clopper_pearson(shrunk / 120, shrunk)[1], rel=0.02)
+    assert result.high < 0.05
 
 
 def test_difference_and_combination() -> None:
