@@ -29,6 +29,7 @@ from qa.policy import Actor, Right, require
 from qa.tables import Agent, Assignment, Draw, Plan, Sample
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
+from scoring.draw.permanent import salted_order
 
 _BATCH = 2_000
 
@@ -226,12 +227,14 @@ def _write_samples(session: Session, draw_id: int, ready: _Prepared, frozen: Seq
 
 
 def _assignments(session: Session, ready: _Prepared, by_unit: Mapping[str, int], now: datetime) -> list[dict[str, Any]]:
-    """Queue places in the order of the permanent numbers, behind what waits already.
+    """Queue places in an order of its own by the seed, behind what waits already.
 
-    Without inspectors, or where everybody took part, a sample waits in the common queue.
+    The permanent numbers would send the base sample ahead of the pool, and a draw half inspected would look better than it
+    is. Without inspectors, or where everybody took part, a sample waits in the common queue.
     """
     last = session.scalar(select(func.max(Assignment.position))) or 0
-    position = {unit: last + k for k, unit in enumerate(ready.picks["unit_id"], start=1)}
+    order = salted_order(f"{ready.seed}|queue", ready.picks["unit_id"].to_list())
+    position = {unit: last + k for k, unit in enumerate(order, start=1)}
     dealt = ready.dealt
     pairs = [] if dealt is None else list(dealt.pairs.select("unit_id", "inspector_id", "role").iter_rows())
     common = ready.picks["unit_id"].to_list() if dealt is None else dealt.unassigned

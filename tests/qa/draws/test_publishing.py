@@ -60,6 +60,18 @@ def test_plan_to_receipt(any_bench: Workbench, lead: Actor, now: datetime) -> No
     assert draws.verify(any_bench, lead, draw_id=done.draw_id).differences == ()
 
 
+def test_the_queue_mixes_pool_and_base(bench: Workbench, lead: Actor, now: datetime) -> None:
+    fill(bench, chats=60)
+    publish(bench, lead, now, make_plan(bench, lead, now, PlanDesign(quotas=(SourceQuota("chat", 15),), pool_share=0.4)))
+    with bench.db.read() as session:
+        queue = select(Sample.reason, Sample.u).join(Assignment, Assignment.sample_id == Sample.id).where(Assignment.kind == "primary")
+        rows = session.execute(queue.order_by(Assignment.position)).all()
+    pool = [reason == "certainty" for reason, _u in rows]
+    early = sum(pool[: len(pool) // 2]) / sum(pool)
+    assert 0.25 < early < 0.75  # by the permanent numbers it would be .0 to .2
+    assert [u for _reason, u in rows] != sorted(u for _reason, u in rows)
+
+
 def test_publishing_twice_is_publishing_once(any_bench: Workbench, lead: Actor, now: datetime) -> None:
     fill(any_bench)
     plan_id = make_plan(any_bench, lead, now)
