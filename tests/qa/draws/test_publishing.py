@@ -68,7 +68,7 @@ def test_the_queue_mixes_pool_and_base(bench: Workbench, lead: Actor, now: datet
         rows = session.execute(queue.order_by(Assignment.position)).all()
     pool = [reason == "certainty" for reason, _u in rows]
     early = sum(pool[: len(pool) // 2]) / sum(pool)
-    assert 0.25 < early < 0.75  # by the permanent numbers it would be .0 to .2
+    assert 0.25 < early < 0.75
     assert [u for _reason, u in rows] != sorted(u for _reason, u in rows)
 
 
