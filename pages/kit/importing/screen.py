@@ -11,8 +11,8 @@ import streamlit as st
 
 from pages.kit.guard import Page
 from pages.kit.importing import editor, screening, uploads
-from pages.kit.importing.work import Work
 from pages.kit.widgets import download, empty, escape, heading, show_error
+from pages.kit.work import Work
 from qa import ingest
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import N_

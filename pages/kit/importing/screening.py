@@ -10,8 +10,8 @@ import streamlit as st
 
 from pages.kit import nav
 from pages.kit.guard import Page
-from pages.kit.importing.work import Work
 from pages.kit.widgets import escape, show_error
+from pages.kit.work import Work
 from qa import risk_models, screening, violations
 from qa.policy import Right
 from qa.screening import Screened

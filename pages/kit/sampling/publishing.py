@@ -8,8 +8,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.kit.guard import Page
-from pages.kit.importing.work import Work
 from pages.kit.widgets import escape, show_error
+from pages.kit.work import Work
 from qa import draws
 from qa.draws import PlanPreview, PlanView, Published
 

@@ -8,8 +8,8 @@ import streamlit as st
 
 from pages.kit import figures
 from pages.kit.guard import Page
-from pages.kit.importing.work import Work
 from pages.kit.widgets import confirm, escape, show_error, showing_errors
+from pages.kit.work import Work
 from qa import risk_models
 from qa.i18n import N_
 from qa.risk_models import STATES, ModelView, Outlook, Rescored

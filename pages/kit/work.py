@@ -1,4 +1,4 @@
-"""A preview or import that runs beside the page: it survives clicks, tells how far it is, and can be cancelled.
+"""Long work that runs beside the page: it survives clicks, tells how far it is, and can be cancelled.
 
 The thread calls a service and keeps its answer; it never touches Streamlit.
 """
@@ -31,7 +31,7 @@ class Work(Generic[T]):
 
     def start(self) -> Work[T]:
         """Begin."""
-        self._thread = threading.Thread(target=self._run, name="import", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="work", daemon=True)
         self._thread.start()
         return self
 
@@ -49,8 +49,8 @@ class Work(Generic[T]):
         except SpotcheckError as error:
             self.error = error
         except Exception as problem:
-            logging.getLogger("spotcheck.import").exception("import failed")
-            self.error = Unavailable(N_("The import stopped because of an unexpected problem: {reason}"), reason=type(problem).__name__)
+            logging.getLogger("spotcheck.work").exception("long work failed")
+            self.error = Unavailable(N_("The work stopped because of an unexpected problem: {reason}"), reason=type(problem).__name__)
 
     def _progress(self, share: float, what: str) -> None:
         self.share = share
