@@ -93,27 +93,28 @@ def planned(snapshot: Snapshot, resolved: Resolved, units: pl.DataFrame | None =
 
 
 class Held:
-    """A frame in memory, with or without predictions."""
+    """A frame in memory, with or without predictions: the plan and, row by row beside it, what else is known of its units."""
 
     def __init__(self, resolved: Resolved, units: pl.DataFrame) -> None:
-        self.resolved, self._units = resolved, units
+        self.resolved, units = resolved, units.sort("unit_id")
         try:
             self.plan = scoring_draw.plan(predictable(units), resolved.scoring_design())
         except DrawError as problem:
             raise draw_problem(problem) from problem
+        self._beside = units.select(_DETAILS)
 
     @property
     def units(self) -> int:
-        return self._units.height
+        return self.plan.frame.height
 
     def figures(self) -> scoring_draw.Preview:
         return scoring_draw.preview(self.plan)
 
     def by_source(self) -> Mapping[str, int]:
-        return dict(self._units.group_by("source").len().sort("source").iter_rows())
+        return dict(self.plan.sizes.group_by("source").agg(pl.col("frame").sum()).sort("source").iter_rows())
 
     def unpredicted(self) -> int:
-        return self._units["p"].null_count()
+        return self._beside["p"].null_count()
 
     def select(self, seed: str) -> pl.DataFrame:
         try:
@@ -128,13 +129,13 @@ class Held:
         )  # fmt: skip
 
     def details(self, picks: pl.DataFrame) -> pl.DataFrame:
-        known = self._units.select("unit_id", *_DETAILS)
+        wanted = self.plan.frame["unit_id"].is_in(picks["unit_id"].implode())
+        known = self._beside.filter(wanted).with_columns(self.plan.frame["unit_id"].filter(wanted))
         return picks.join(known, on="unit_id", how="left", maintain_order="left")
 
     def summaries(self) -> pl.DataFrame:
-        population = self.plan.frame.select("unit_id", "source", "pi").join(
-            self._units.select("unit_id", "agent_id", "p", f=100 - pl.col("loss") / 100), on="unit_id"
-        )
+        predicted = self._beside.select("p", f=100 - pl.col("loss") / 100)
+        population = self.plan.frame.select("source", "agent_id", "pi").hstack(predicted)
         parts = [
             estimate.totals(part).with_columns(source=pl.lit(str(source)))
             for (source,), part in population.group_by("source", maintain_order=True)

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 _BLOCK = 64
+_PART = 100_000
 _LARGEST_BELOW_ONE = 1.0 - 2.0**-53
 
 
@@ -31,11 +32,19 @@ def permanent_numbers(seed: str, ids: Iterable[str] | pl.Series) -> NDArray[np.f
     key = key.ljust(_BLOCK, b"\0")
     inner, outer = bytes(b ^ 0x36 for b in key), bytes(b ^ 0x5C for b in key)
     sha = hashlib.sha256
-    names = ids.to_list() if isinstance(ids, pl.Series) else ids
-    digests = b"".join([sha(outer + sha(inner + name.encode()).digest()).digest()[:8] for name in names])
-    first_seven = np.frombuffer(digests, dtype=">u8") >> np.uint64(8)
-    # The very largest number would round to 1.0 and make the ranking divide by zero.
-    return np.minimum((first_seven.astype(np.float64) + 0.5) / 2.0**56, _LARGEST_BELOW_ONE)
+
+    def numbers(names: Iterable[str]) -> NDArray[np.float64]:
+        digests = b"".join([sha(outer + sha(inner + name.encode()).digest()).digest()[:8] for name in names])
+        first_seven = np.frombuffer(digests, dtype=">u8") >> np.uint64(8)
+        # The very largest number would round to 1.0 and make the ranking divide by zero.
+        return np.minimum((first_seven.astype(np.float64) + 0.5) / 2.0**56, _LARGEST_BELOW_ONE)
+
+    if not isinstance(ids, pl.Series):
+        return numbers(ids)
+    result = np.empty(len(ids))
+    for start in range(0, len(ids), _PART):
+        result[start : start + _PART] = numbers(ids[start : start + _PART].to_list())
+    return result
 
 
 def commit(seed: str) -> str:
@@ -47,17 +56,18 @@ def frame_hash(ids: Iterable[str] | pl.Series) -> str:
     """Return SHA-256 over the unit ids, sorted by their UTF-8 bytes and joined by newlines, in hex."""
     series = ids if isinstance(ids, pl.Series) else pl.Series(list(ids), dtype=pl.String)
     digest = hashlib.sha256()
-    ordered = series.cast(pl.String).sort()
-    for start in range(0, len(ordered), 500_000):
-        part = "\n".join(ordered[start : start + 500_000].to_list())
+    ordered = series.cast(pl.String)
+    ordered = ordered if ordered.is_sorted() else ordered.sort()
+    for start in range(0, len(ordered), _PART):
+        part = "\n".join(ordered[start : start + _PART].to_list())
         digest.update((part if start == 0 else "\n" + part).encode())
     return digest.hexdigest()
 
 
 def probability_hash(ids: pl.Series, pi: pl.Series) -> str:
     """Return SHA-256 over the inclusion probabilities as big-endian doubles, in the order of the sorted unit ids."""
-    ordered = pl.DataFrame({"unit_id": ids, "pi": pi}).sort("unit_id")["pi"].to_numpy()
-    return hashlib.sha256(ordered.astype(">f8").tobytes()).hexdigest()
+    ordered = pi if ids.is_sorted() else pl.DataFrame({"unit_id": ids, "pi": pi}).sort("unit_id")["pi"]
+    return hashlib.sha256(ordered.to_numpy().astype(">f8").tobytes()).hexdigest()
 
 
 def uniforms(seed: str, count: int) -> NDArray[np.float64]:

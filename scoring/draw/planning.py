@@ -28,6 +28,7 @@ from scoring.draw.design import (
 )
 from scoring.draw.permanent import frame_hash, salted_order
 from scoring.draw.probabilities import allocate, at_least_one, inclusion
+from scoring.draw.strata import codes
 from scoring.frames import Table, table
 
 #: Roles a unit can have in a plan; they become the reasons of its pick.
@@ -94,7 +95,8 @@ def plan(frame: Table, design: Design, history: Table | None = None) -> Plan:
     levels = intensities(units["agent_id"].unique(), design, history)
     by_source = [(units.filter(pl.col("source") == q.source), q) for q in design.quotas]
     parts = [_plan_source(part, q, design, levels) for part, q in by_source if part.height]
-    planned = pl.concat([part[0] for part in parts]).sort("unit_id")
+    planned = pl.concat([part[0] for part in parts]) if len(parts) > 1 else parts[0][0]
+    planned = planned.sort("unit_id") if len(parts) > 1 else planned
     sizes = pl.concat([part[1] for part in parts]).sort("source", "agent_id")
     if "f" in given.columns:
         scores = given.select(pl.col("unit_id").cast(pl.String), pl.col("f").cast(pl.Float64))
@@ -134,14 +136,12 @@ def checked_frame(frame: pl.DataFrame) -> pl.DataFrame:
     try:
         units = frame.select(
             pl.col("unit_id", "agent_id").cast(pl.String), source.cast(pl.String), p.cast(pl.Float64), risk.cast(pl.Float64)
-        ).sort("unit_id")
+        )
     except pl.exceptions.PolarsError as problem:
         raise DrawError("columns", "expected text or whole numbers as ids, and numbers in p and risk") from problem
     if units["unit_id"].null_count() or units["agent_id"].null_count():
         raise DrawError("missing_id", "expected every unit to have a unit_id and an agent_id; found empty ones")
-    if units["unit_id"].n_unique() != units.height:
-        twice = units.filter(pl.col("unit_id").is_duplicated())["unit_id"][0]
-        raise DrawError("repeated_id", f"expected every unit once; found {twice!r} twice", unit_id=twice)
+    units = sorted_by_id(units)
     p_known = units["p"].drop_nulls()
     if len(p_known) and not ((p_known >= 0) & (p_known <= 1)).all():
         worst = units.filter(~pl.col("p").is_between(0, 1))
@@ -156,13 +156,25 @@ def checked_frame(frame: pl.DataFrame) -> pl.DataFrame:
     return units
 
 
+def sorted_by_id(units: pl.DataFrame) -> pl.DataFrame:
+    """Return the units sorted by unit_id, untouched when they are already; refuse an id that occurs twice."""
+    ids = units["unit_id"]
+    if not ids.is_sorted():
+        units = units.sort("unit_id")
+        ids = units["unit_id"]
+    again = (ids == ids.shift(1)).arg_max() if len(ids) > 1 else None
+    if again is not None and again > 0 and ids[again] == ids[again - 1]:
+        raise DrawError("repeated_id", f"expected every unit once; found {ids[again]!r} twice", unit_id=ids[again])
+    return units
+
+
 @dataclass(frozen=True, slots=True)
 class Strata:
     """One source as arrays, whatever share goes to the pool: agents in the order nobody chose, the agent's number of every
     unit, units per agent, reviews wished for, size measure and, where risks are known, the riskiest units first."""
 
     order: list[str]
-    stratum: NDArray[np.int64]
+    stratum: NDArray[np.int32]
     count: NDArray[np.int64]
     wish: NDArray[np.float64]
     size: NDArray[np.float64]
@@ -195,17 +207,28 @@ def strata(
     units: pl.DataFrame, quota: Quota, design: Design, levels: dict[str, Intensity], *, pool: bool
 ) -> Strata:
     """Arrange the units of one source (unit_id, agent_id, p, risk; sorted by unit id); with ``pool`` also by risk."""
-    order = salted_order(f"{design.period}|{quota.source}", units["agent_id"].unique().to_list())
-    number = {agent: k for k, agent in enumerate(order)}
-    stratum = units["agent_id"].replace_strict(number, return_dtype=pl.Int64).to_numpy().astype(np.int64)
+    by_name, names = codes(units["agent_id"])
+    order = salted_order(f"{design.period}|{quota.source}", names)
+    place = {agent: k for k, agent in enumerate(order)}
+    stratum = np.array([place[name] for name in names], dtype=np.int32)[by_name]
     wish = np.array([_wish(quota, levels[agent]) for agent in order])
     riskiest = None
     if pool and not units["risk"].null_count():
         # Units of agents who are reviewed completely anyway need no place in the pool.
-        eligible = np.flatnonzero(~np.isinf(wish)[stratum])
-        riskiest = eligible[np.argsort(-units["risk"].to_numpy()[eligible], kind="stable")]
+        riskiest = _riskiest(units["risk"].to_numpy(), np.flatnonzero(~np.isinf(wish)[stratum]), wish[~np.isinf(wish)].sum())
     count = np.bincount(stratum, minlength=len(order))
     return Strata(order, stratum, count, wish, _size(units, design.residual), riskiest)
+
+
+def _riskiest(risk: NDArray[np.float64], eligible: NDArray[np.int64], wish: float) -> NDArray[np.int64]:
+    """The eligible rows from the riskiest on, as many as a pool of all reviews would take."""
+    most, fall = math.ceil(wish) + 1, -risk[eligible]
+    if most < len(fall):
+        limit = np.partition(fall, most)[most]
+        if not np.isnan(limit):
+            near = np.flatnonzero(fall <= limit)
+            eligible, fall = eligible[near], fall[near]
+    return eligible[np.argsort(fall, kind="stable")]
 
 
 def _plan_source(
@@ -215,18 +238,17 @@ def _plan_source(
     made = strata(units, quota, design, levels, pool=share > 0)
     in_pool, wanted, pi = made.allot(share, design.weight_cap)
     left = made.count - np.bincount(made.stratum[in_pool], minlength=len(made.order))
-    everything = (wanted >= left)[made.stratum]
+    strata_names = pl.Series([f"{quota.source}|{agent}" for agent in (*made.order, "pool")])
+    roles = np.where(wanted >= left, 1, 2).astype(np.uint32)[made.stratum]
     planned = units.select(
         "unit_id",
         "agent_id",
         "source",
-        stratum=pl.when(pl.Series(in_pool))
-        .then(pl.lit(f"{quota.source}|pool"))
-        .otherwise(pl.concat_str([pl.lit(quota.source), pl.lit("|"), pl.col("agent_id")])),
-        role=pl.when(pl.Series(in_pool)).then(pl.lit(POOL)).when(pl.Series(everything)).then(pl.lit(TAKE_ALL)).otherwise(pl.lit(BASE)),
+        stratum=strata_names.gather(pl.Series(np.where(in_pool, len(made.order), made.stratum).astype(np.uint32))),
+        role=pl.Series([POOL, TAKE_ALL, BASE]).gather(pl.Series(np.where(in_pool, 0, roles).astype(np.uint32))),
         pi=pl.Series(pi),
         p=pl.col("p"),
-    )  # fmt: skip
+    )
     return planned, _sizes(quota.source, made.order, levels, made.count, made.count - left, wanted)
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.draw.strata import blocks
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Codes = NDArray[np.int32] | NDArray[np.int64]
 
 
 def allocate(wanted: Floats) -> Ints:
@@ -35,13 +38,21 @@ def at_least_one(sizes: Ints, wanted: Floats, available: Ints) -> Ints:
     return result
 
 
-def inclusion(stratum: Ints, size: Floats, take: Ints, weight_cap: float) -> Floats:
+def inclusion(stratum: Codes, size: Floats, take: Ints, weight_cap: float) -> Floats:
     """Return π for every unit: min(1, max(floor, c·size)) with Σπ = ``take`` exactly within each stratum.
 
     ``stratum`` numbers the strata 0…K−1, ``size`` is the positive size measure (the predicted residual SD) and ``take``
     the sample size of each stratum. The floor is n/(cap·N), so that no weight exceeds ``weight_cap`` times the uniform
     one. Where n ≥ N every π is 1, where n = 0 every π is 0.
     """
+    pi = np.empty(len(stratum))
+    for part, rows in blocks(stratum, len(take)):
+        pi[rows] = _inclusion(stratum[rows] - part.start, size[rows], take[part], weight_cap)
+    return pi
+
+
+def _inclusion(stratum: Codes, size: Floats, take: Ints, weight_cap: float) -> Floats:
+    """The same for some of the strata, which are solved independently of each other."""
     count = np.bincount(stratum, minlength=len(take)).astype(np.float64)
     n = np.minimum(take, count).astype(np.float64)
     floor = np.divide(n, weight_cap * count, out=np.zeros_like(n), where=count > 0)
@@ -52,7 +63,7 @@ def inclusion(stratum: Ints, size: Floats, take: Ints, weight_cap: float) -> Flo
     return _exact_sums(stratum, pi, n, floor)
 
 
-def _solve(stratum: Ints, size: Floats, n: Floats, count: Floats, floor: Floats) -> Floats:
+def _solve(stratum: Codes, size: Floats, n: Floats, count: Floats, floor: Floats) -> Floats:
     """Newton steps on c ↦ Σ clip(c·size, floor, 1) − n, a rising piecewise-linear function, kept inside a bracket."""
     strata = len(n)
     total = np.bincount(stratum, weights=size, minlength=strata)
@@ -76,7 +87,7 @@ def _solve(stratum: Ints, size: Floats, n: Floats, count: Floats, floor: Floats)
     return scale
 
 
-def _exact_sums(stratum: Ints, pi: Floats, n: Floats, floor: Floats) -> Floats:
+def _exact_sums(stratum: Codes, pi: Floats, n: Floats, floor: Floats) -> Floats:
     """Spread what rounding left of Σπ − n over the free units, so that the sum is right to the last digits."""
     strata = len(n)
     free = (pi > floor[stratum]) & (pi < 1.0)

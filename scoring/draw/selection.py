@@ -6,17 +6,23 @@ about: any frame with unit_id, agent_id and pi can be drawn from, by anyone who 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scoring.draw.design import DrawError
 from scoring.draw.permanent import permanent_numbers
-from scoring.draw.planning import Plan
+from scoring.draw.planning import Plan, sorted_by_id
+from scoring.draw.strata import blocks, codes
 from scoring.frames import Table, table
 
 ALGORITHM = "hmac-sha256-pareto"
 ALGORITHM_VERSION = 1
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +45,49 @@ def select(frame: Table | Plan, seed: str, numbers: pl.Series | None = None) -> 
     'take_all'; the reason it was or would be picked), pi, u, rank (1… within source and agent, 0 for the pool), picked.
     The result does not depend on the order of the rows.
     """
-    units = _normalised(table(frame, "the frame"))
-    u = pl.Series(permanent_numbers(seed, units["unit_id"])) if numbers is None else numbers
-    pi, number = pl.col("pi"), pl.col("u")
-    group = ["source", "agent_id"]
-    ranked = units.with_columns(u=u).with_columns(
-        order=pl.when(pi > 0).then(number * (1 - pi) / ((1 - number) * pi)).otherwise(None),
-        ranks=pl.col("role") != "pool",
-    )
-    _whole_sizes(ranked)
-    return (
-        ranked.sort("ranks", "order", "u", "unit_id", nulls_last=True)
-        .with_columns(
-            rank=pl.when(pl.col("ranks")).then(pl.col("ranks").cum_sum().over(group)).otherwise(0).cast(pl.Int64),
-            take=pl.when(pl.col("ranks")).then(pi).otherwise(0.0).sum().over(group).round().cast(pl.Int64),
-            everything=(pl.when(pl.col("ranks")).then(pi).otherwise(1.0).min().over(group) >= 1.0),
-        )
-        .with_columns(
-            picked=(pl.col("rank") <= pl.col("take")) & (pi > 0),
-            reason=pl.when(~pl.col("ranks"))
-            .then(pl.lit("certainty"))
-            .when(pl.col("everything"))
-            .then(pl.lit("take_all"))
-            .otherwise(pl.lit("base")),
-        )
-        .sort("unit_id")
-        .select("unit_id", "agent_id", "source", "stratum", "reason", "pi", "u", "rank", "picked")
-    )
+    given = table(frame, "the frame")
+    units = _normalised(given if numbers is None else given.with_columns(u=numbers))
+    if numbers is None:
+        units = units.with_columns(u=pl.Series(permanent_numbers(seed, units["unit_id"])))
+    pi, u = units["pi"].to_numpy(), units["u"].to_numpy()
+    pool = (units["role"] == "pool").fill_null(False).to_numpy()
+    group, names = _groups(units)
+    rank, take, everything = _ranked(group, names, pi, u, ~pool)
+    why = np.where(pool, 0, np.where(everything[group], 1, 2)).astype(np.uint32)
+    return units.with_columns(
+        reason=pl.Series(["certainty", "take_all", "base"]).gather(pl.Series(why)),
+        rank=pl.Series(rank),
+        picked=pl.Series((rank <= take[group]) & (pi > 0)),
+    ).select("unit_id", "agent_id", "source", "stratum", "reason", "pi", "u", "rank", "picked")
+
+
+def _groups(units: pl.DataFrame) -> tuple[NDArray[np.int32], list[tuple[str, str]]]:
+    """Number every row's source and agent, in the order of their names."""
+    agent, agents = codes(units["agent_id"])
+    source, sources = codes(units["source"].cast(pl.String).fill_null(""))
+    return source * np.int32(len(agents)) + agent, [(s, a) for s in sources for a in agents]
+
+
+def _ranked(
+    group: NDArray[np.int32], names: Sequence[tuple[str, str]], pi: Floats, u: Floats, ranks: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the rank of every unit (0 outside the ranking), and for every group how many are picked and whether all are.
+
+    The units come sorted by id, and the sort is stable: exact ties fall to the smaller id without comparing text.
+    """
+    total = np.bincount(group[ranks], weights=pi[ranks], minlength=len(names)).astype(np.float64)
+    _whole_sizes(total, names)
+    everything = np.bincount(group[ranks & (pi < 1.0)], minlength=len(names)) == 0
+    rank = np.zeros(len(group), dtype=np.int64)
+    for _, rows in blocks(group, len(names)):
+        rows = rows[ranks[rows]]
+        chance, number = pi[rows], u[rows]
+        with np.errstate(divide="ignore", over="ignore"):
+            order = np.where(chance > 0, number * (1 - chance) / ((1 - number) * chance), np.nan)  # no chance comes last
+        rows = rows[np.lexsort((number, order, group[rows]))]
+        of = group[rows]
+        rank[rows] = np.arange(1, len(rows) + 1) - np.searchsorted(of, of)
+    return rank, np.rint(total).astype(np.int64), everything
 
 
 def _normalised(frame: pl.DataFrame) -> pl.DataFrame:
@@ -78,30 +100,24 @@ def _normalised(frame: pl.DataFrame) -> pl.DataFrame:
         frame = frame.with_columns(role=pl.lit("base"))
     if "stratum" not in frame.columns:
         frame = frame.with_columns(stratum=pl.concat_str("source", pl.lit("|"), "agent_id"))
-    units = frame.select(pl.col("unit_id", "agent_id").cast(pl.String), "source", "stratum", "role", pl.col("pi").cast(pl.Float64))
+    numbers = ["u"] if "u" in frame.columns else []
+    units = frame.select(pl.col("unit_id", "agent_id").cast(pl.String), "source", "stratum", "role", pl.col("pi").cast(pl.Float64), *numbers)
     if units["unit_id"].null_count() or units["agent_id"].null_count():
         raise DrawError("missing_id", "expected every unit to have a unit_id and an agent_id; found empty ones")
     if not units["pi"].is_between(0.0, 1.0).fill_null(False).all():
         raise DrawError("pi_range", "expected every inclusion probability between 0 and 1")
-    if units["unit_id"].n_unique() != units.height:
-        twice = units.filter(pl.col("unit_id").is_duplicated())["unit_id"][0]
-        raise DrawError("repeated_id", f"expected every unit once; found {twice!r} twice", unit_id=twice)
-    return units
+    return sorted_by_id(units)
 
 
-def _whole_sizes(ranked: pl.DataFrame) -> None:
-    sums = (
-        ranked.filter("ranks").group_by("source", "agent_id").agg(total=pl.col("pi").sum()).sort("source", "agent_id")
-    )
-    broken = sums.filter((pl.col("total") - pl.col("total").round()).abs() > 1e-6)
-    if broken.height:
-        row = broken.row(0, named=True)
+def _whole_sizes(total: Floats, names: Sequence[tuple[str, str]]) -> None:
+    broken = np.flatnonzero(np.abs(total - np.rint(total)) > 1e-6)
+    if len(broken):
+        (source, agent), found = names[broken[0]], float(total[broken[0]])
         raise DrawError(
             "sum_pi",
-            f"expected the probabilities of agent {row['agent_id']!r} ({row['source']}) to add up to a whole number; "
-            f"found {row['total']:.6f}",
-            agent_id=row["agent_id"],
-            total=row["total"],
+            f"expected the probabilities of agent {agent!r} ({source}) to add up to a whole number; found {found:.6f}",
+            agent_id=agent,
+            total=found,
         )
 
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring import draw
+from scoring.draw.strata import blocks
 
 SEED = "2025-11|demo-seed"
 SCRIPT = Path(draw.__file__).parent / "verify_receipt.py"
@@ -181,6 +182,35 @@ def test_claimed_probability_is_the_frequency() -> None:
     assert np.abs(z).max() < 4.5
     assert 0.8 < np.std(z) < 1.2
     assert (hits[pi == 1] == draws).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 6), st.integers(0, 10**6))
+def test_ranks_follow_their_definition_in_ties_too(units: int, agents: int, shuffle: int) -> None:
+    rng = np.random.default_rng(shuffle)
+    pi = rng.choice([0.0, 0.5, 1.0], units)
+    who = rng.integers(0, agents, units)
+    for agent in range(agents):  # halves come in pairs, so that sizes are whole
+        halves = np.flatnonzero((who == agent) & (pi == 0.5))
+        pi[halves[: len(halves) % 2]] = 1.0
+    u = pl.Series(rng.choice([0.2, 0.4, 0.6], units))
+    frame = pl.DataFrame({"unit_id": [f"C{k:02d}" for k in rng.permutation(units)], "agent_id": [f"A{k}" for k in who], "pi": pi})
+    found = {row["unit_id"]: row for row in draw.select(frame, "s", numbers=u).iter_rows(named=True)}
+    for agent in frame["agent_id"].unique():
+        rows = frame.with_columns(u=u).filter(pl.col("agent_id") == agent).rows(named=True)
+        order = sorted(rows, key=lambda r: (r["pi"] == 0, r["u"] * (1 - r["pi"]) / (1 - r["u"]) / r["pi"] if r["pi"] else 0, r["u"], r["unit_id"]))
+        assert [found[r["unit_id"]]["rank"] for r in order] == list(range(1, len(rows) + 1))
+        take = round(sum(r["pi"] for r in rows))
+        assert [found[r["unit_id"]]["picked"] for r in order] == [k < take and r["pi"] > 0 for k, r in enumerate(order)]
+
+
+def test_blocks_are_whole_strata_in_the_order_given() -> None:
+    stratum = np.random.default_rng(3).integers(0, 9, 500)
+    stratum[stratum == 4] = 5  # one without units
+    parts = list(blocks(stratum, 9, 120))
+    assert len(parts) > 3
+    assert [k for part, _ in parts for k in range(part.start, part.stop)] == list(range(9))
+    assert [row for _, rows in parts for row in rows] == [row for k in range(9) for row in np.flatnonzero(stratum == k)]
 
 
 def test_late_rows_hardly_disturb_the_draw() -> None:
