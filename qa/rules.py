@@ -23,15 +23,13 @@ from qa.tables import RuleVersion, User
 from qa.workbench import Workbench
 from scoring.redline import (
     Failure,
-    PatternError,
     Problem,
     Rule,
     RuleFormatError,
-    check_rule,
     dump_rules,
     load_process_rules,
     parse_rules,
-    run_examples,
+    try_rule,
 )
 
 
@@ -139,13 +137,8 @@ def history(bench: Workbench, actor: Actor, rule_id: str) -> tuple[Version, ...]
 @lru_cache(maxsize=64)  # compiling all disguises of a rule takes seconds; a page asks for the same rule on every run
 def check(rule: Rule) -> Checked:
     """Objections to a rule and, when there are none, its examples run as its test. Needs no right: it reads nothing."""
-    problems = tuple(check_rule(rule))
-    if problems:
-        return Checked(problems, ())
-    try:
-        return Checked((), tuple(run_examples(rule)))
-    except PatternError as error:
-        return Checked((Problem(rule.id, "regex", "pattern", str(error)),), ())
+    problems, failures = try_rule(rule)
+    return Checked(tuple(problems), tuple(failures))
 
 
 def save_draft(bench: Workbench, actor: Actor, *, now: datetime, rule: Rule, seen_hash: str | None = None) -> int:

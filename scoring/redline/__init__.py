@@ -23,7 +23,7 @@ Owns the public face of the package. Refuses to know databases, people and scree
 """
 
 from scoring.label import Label
-from scoring.redline.check import Problem, check_rule
+from scoring.redline.check import Problem, check_rule, try_rule
 from scoring.redline.examples import Failure, run_examples
 from scoring.redline.exchange import (
     RuleFormatError,
@@ -83,4 +83,5 @@ __all__ = [
     "parse_rules",
     "reason",
     "run_examples",
+    "try_rule",
 ]

@@ -1,21 +1,23 @@
 """Is a rule fit to be published? Every objection names rule and field and says what to do.
 
-Owns validation of well-formed rules: identity, dates, effect, patterns, logic and examples' presence. Examples are run by
-:func:`scoring.redline.examples.run_examples`. Refuses to know rights and history.
+Owns validation of well-formed rules: identity, dates, effect, patterns, logic and examples, which
+:func:`scoring.redline.examples.run_examples` runs. Refuses to know rights and history.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from scoring.redline.context import expression
+from scoring.redline.examples import Failure, run_examples
 from scoring.redline.finder import search_errors
 from scoring.redline.logic import LogicError, names
-from scoring.redline.matcher import phrase_piece, regex_piece
-from scoring.redline.rule import Anchor, EffectKind, Rule, Terms
-from scoring.redline.syntax import Node, PatternError
+from scoring.redline.matcher import Piece, phrase_piece, regex_piece
+from scoring.redline.rule import Anchor, EffectKind, Evasion, Rule, Terms
+from scoring.redline.syntax import PatternError
 
 MAX_TERMS = 1_000
 MAX_EXAMPLE = 8_000
@@ -43,10 +45,27 @@ Complain = Callable[..., Problem]
 
 def check_rule(rule: Rule) -> list[Problem]:
     """All objections to a rule; empty when it may be used."""
+    return [*written_problems(rule), *search_problems(rule)]
 
-    def problem(field: str, code: str, message: str, subject: str = "") -> Problem:
-        return Problem(rule.id, field, code, message, subject)
 
+def try_rule(rule: Rule) -> tuple[list[Problem], list[Failure]]:
+    """Objections to a rule and, when there are none, the examples that it judges wrongly.
+
+    The fast engine takes longest to compile a rule. It does so once, last, and to run the examples: an engine that runs
+    them has accepted the rule.
+    """
+    problems = [*written_problems(rule), *search_problems(rule, "polars")]
+    if problems:
+        return problems, []
+    try:
+        return [], run_examples(rule)
+    except PatternError as error:
+        return search_problems(rule) or [Problem(rule.id, "regex", "pattern", str(error))], []
+
+
+def written_problems(rule: Rule) -> list[Problem]:
+    """What can be said against a rule without asking a search engine."""
+    problem = complaining(rule)
     return [
         *identity_problems(rule, problem),
         *effect_problems(rule, problem),
@@ -55,6 +74,13 @@ def check_rule(rule: Rule) -> list[Problem]:
         *logic_problems(rule, problem),
         *example_problems(rule, problem),
     ]
+
+
+def complaining(rule: Rule) -> Complain:
+    def problem(field: str, code: str, message: str, subject: str = "") -> Problem:
+        return Problem(rule.id, field, code, message, subject)
+
+    return problem
 
 
 def identity_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
@@ -132,23 +158,41 @@ def all_terms(rule: Rule) -> Iterator[tuple[str, Terms]]:
 
 
 def pattern_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
-    searches: dict[tuple[str, str], Node] = {}
     for path, terms in all_terms(rule):
         if len(terms.phrases) + len(terms.regex) > MAX_TERMS:
             yield problem(f"{path}phrases", "too_many", f"more than {MAX_TERMS} terms; split the rule")
             continue
-        for field, kind, written in (("phrases", phrase_piece, terms.phrases), ("regex", regex_piece, terms.regex)):
+        for field, kind, written in kinds(terms):
             for text in written:
                 try:
-                    searches[f"{path}{field}", text] = kind(text, rule.evasion).search
+                    kind(text, rule.evasion)
                 except PatternError as error:
                     yield problem(f"{path}{field}", "pattern", str(error), text)
-    places = list(searches)
-    for n, why in search_errors(list(searches.values())).items():
-        field, text = places[n]
-        yield problem(
-            field, "pattern", f"the search engine refuses it ({why}); make it shorter or its bounds smaller", text
+
+
+def kinds(terms: Terms) -> tuple[tuple[str, Callable[[str, Evasion], Piece], tuple[str, ...]], ...]:
+    return ("phrases", phrase_piece, terms.phrases), ("regex", regex_piece, terms.regex)
+
+
+def search_problems(rule: Rule, engine: str | None = None) -> list[Problem]:
+    """What a search engine (None: every one) has against the rule's own terms. Other terms are never searched for."""
+    if len(rule.terms.phrases) + len(rule.terms.regex) > MAX_TERMS:
+        return []
+    problem, searched = complaining(rule), dict[tuple[str, str], Piece]()
+    for field, kind, written in kinds(rule.terms):
+        for text in written:
+            with contextlib.suppress(PatternError):  # named by pattern_problems
+                searched[field, text] = kind(text, rule.evasion)
+    places = list(searched)
+    return [
+        problem(
+            places[n][0],
+            "pattern",
+            f"the search engine refuses it ({why}); make it shorter or its bounds smaller",
+            places[n][1],
         )
+        for n, why in search_errors(list(searched.values()), engine).items()
+    ]
 
 
 def logic_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:

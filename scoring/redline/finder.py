@@ -20,7 +20,7 @@ from scoring.redline.fallback import PolarsFinder
 from scoring.redline.lookalikes import INVISIBLE, any_mark, folding, odd
 from scoring.redline.matcher import Piece
 from scoring.redline.pairs import NONE, NOTHING, Pairs, copies, ordered
-from scoring.redline.syntax import Node, PatternError, broad, coarse, rewrite, show
+from scoring.redline.syntax import Node, PatternError, broad, coarse, rewrite
 from scoring.redline.utf8 import show_bytes
 
 try:
@@ -94,7 +94,7 @@ class HyperscanFinder:
         try:
             self.patterns = Patterns(searches)
         except hyperscan.error as error:
-            refused = [pieces[n].written for n in search_errors([p.search for p in pieces])]
+            refused = [pieces[n].written for n in search_errors(pieces, "hyperscan")]
             raise PatternError(f"the search engine refuses {', '.join(refused)} ({error})") from None
 
     def candidates(self, texts: pl.Series) -> Pairs:
@@ -121,22 +121,22 @@ def make_finder(pieces: Sequence[Piece], engine: str | None = None) -> Finder:
     return PolarsFinder(pieces) if hyperscan is None or engine == "polars" else HyperscanFinder(pieces)
 
 
-def search_errors(searches: Sequence[Node]) -> dict[int, str]:
-    """Which of these trees a searching engine refuses, and why. Where hyperscan is missing only Polars is asked."""
-    if not searches:
+def search_errors(pieces: Sequence[Piece], engine: str | None = None) -> dict[int, str]:
+    """Which of these pieces a searching engine refuses, and why. Without ``engine`` all that can be imported are asked."""
+    if not pieces:
         return {}
     refusals: tuple[type[Exception], ...] = (pl.exceptions.ComputeError,)
     try:
-        if hyperscan is not None:
+        if engine != "polars" and hyperscan is not None:
             refusals = (*refusals, hyperscan.error)
-            Patterns([rewrite(tree, coarse) for tree in searches])
-        for tree in searches:
-            pl.Series([""]).str.contains(show(tree))
+            Patterns([rewrite(p.search, coarse) for p in pieces])
+        if engine != "hyperscan":
+            PolarsFinder(pieces).candidates(pl.Series([""]))
     except refusals as error:
-        if len(searches) == 1:
+        if len(pieces) == 1:
             return {0: str(error)}
     else:
         return {}
-    half = len(searches) // 2  # one of them is to blame: ask the halves
-    later = search_errors(searches[half:])
-    return search_errors(searches[:half]) | {half + n: why for n, why in later.items()}
+    half = len(pieces) // 2  # one of them is to blame: ask the halves
+    later = search_errors(pieces[half:], engine)
+    return search_errors(pieces[:half], engine) | {half + n: why for n, why in later.items()}

@@ -120,12 +120,15 @@ class Screener:
 
     @cached_property
     def passes(self) -> dict[str, Pass]:
-        """One pass per role that any rule reads."""
+        """One pass per role that any rule reads; roles that the same rules read share it."""
+        compiled: dict[tuple[int, ...], Pass] = {}
         found = {}
         for role in PARTIES:
-            reading = {n: m for n, m in self.matchers.items() if role in self.rules[n].speaker.roles}
+            reading = tuple(n for n in self.matchers if role in self.rules[n].speaker.roles)
+            if reading and reading not in compiled:
+                compiled[reading] = Pass({n: self.matchers[n] for n in reading}, self.engine)
             if reading:
-                found[role] = Pass(reading, self.engine)
+                found[role] = compiled[reading]
         return found
 
     def screen(self, messages: pl.DataFrame, conversations: pl.DataFrame | None = None) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from scoring.redline import (
     Terms,
     check_rule,
     run_examples,
+    try_rule,
 )
 
 GOOD = Rule("R1", 1, Label("试", "Test"), Terms(("加微信",)), examples=Examples(("加微信",), ("你好",)))
@@ -72,7 +73,9 @@ def test_a_good_rule_has_no_problems() -> None:
 
 @pytest.mark.parametrize(("changes", "field", "message"), BAD, ids=[f"{f}-{m}" for _, f, m in BAD])
 def test_problems_name_rule_and_field(changes: dict[str, object], field: str, message: str) -> None:
-    problems = check_rule(replace(GOOD, **changes))  # type: ignore[arg-type]
+    rule = replace(GOOD, **changes)  # type: ignore[arg-type]
+    problems = check_rule(rule)
+    assert try_rule(rule) == (problems, [])
     assert field in {p.field for p in problems}
     found = next(p for p in problems if p.field == field)
     assert any(part in found.message for part in message.split("|"))
@@ -82,6 +85,7 @@ def test_problems_name_rule_and_field(changes: dict[str, object], field: str, me
 def test_examples_that_the_rule_judges_wrongly() -> None:
     rule = replace(GOOD, examples=Examples(("加微信", "加一下"), ("你好", "别加微信")))
     failures = run_examples(rule)
+    assert try_rule(rule) == ([], failures)
     assert [(f.example, f.expected_hit, f.matched) for f in failures] == [
         ("加一下", True, ()),
         ("别加微信", False, ("加微信",)),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scoring.redline.evasion import regex_node
 from scoring.redline.finder import make_finder, search_errors
 from scoring.redline.hazard import hazard
-from scoring.redline.matcher import phrase_piece, regex_piece
+from scoring.redline.matcher import Disguises, phrase_piece, piece, regex_piece
 from scoring.redline.rule import Evasion
 from scoring.redline.syntax import PatternError, parse, show
 
@@ -135,6 +135,6 @@ def test_what_the_checks_admit_stays_quick() -> None:
 
 
 def test_what_the_search_engine_refuses_is_found_among_many() -> None:
-    trees = [parse(p) for p in ("加微信", "a", "b", "a{0,3}", "c")]
-    assert search_errors(trees[:3]) == {}
-    assert list(search_errors(trees)) == [3]  # may match nothing: the checks refuse it before any engine sees it
+    pieces = [piece(p, parse(p), parse(p), Disguises(), phrase=False) for p in ("加微信", "a", "b", "a{0,3}", "c")]
+    assert search_errors(pieces[:3]) == {}
+    assert list(search_errors(pieces)) == [3]  # may match nothing: the checks refuse it before any engine sees it
