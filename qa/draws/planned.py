@@ -7,7 +7,7 @@ screened when it is large and nothing in it was predicted; the receipt names the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -96,11 +96,14 @@ class Held:
     """A frame in memory, with or without predictions: the plan and, row by row beside it, what else is known of its units."""
 
     def __init__(self, resolved: Resolved, units: pl.DataFrame) -> None:
-        self.resolved, units = resolved, units.sort("unit_id")
+        self.resolved = resolved
+        units = units if units["unit_id"].is_sorted() else units.sort("unit_id")
         try:
-            self.plan = scoring_draw.plan(predictable(units), resolved.scoring_design())
+            plan = scoring_draw.plan(predictable(units), resolved.scoring_design())
         except DrawError as problem:
             raise draw_problem(problem) from problem
+        # Words that repeat take a byte or four a row instead of sixteen.
+        self.plan = replace(plan, frame=plan.frame.with_columns(pl.col("source", "stratum", "role").cast(pl.Categorical)))
         self._beside = units.select(_DETAILS)
 
     @property
@@ -131,7 +134,8 @@ class Held:
     def details(self, picks: pl.DataFrame) -> pl.DataFrame:
         wanted = self.plan.frame["unit_id"].is_in(picks["unit_id"].implode())
         known = self._beside.filter(wanted).with_columns(self.plan.frame["unit_id"].filter(wanted))
-        return picks.join(known, on="unit_id", how="left", maintain_order="left")
+        named = picks.with_columns(pl.col(pl.Categorical).cast(pl.String))
+        return named.join(known, on="unit_id", how="left", maintain_order="left")
 
     def summaries(self) -> pl.DataFrame:
         predicted = self._beside.select("p", f=100 - pl.col("loss") / 100)
@@ -229,5 +233,6 @@ def predictable(units: pl.DataFrame) -> pl.DataFrame:
     known = units.select(*columns, "p")
     if known["p"].null_count():
         # Sorted first: a sum of floats depends on its order, and the draw must come out the same to the last bit.
-        known = known.sort("unit_id").with_columns(pl.col("p").fill_null(pl.col("p").mean()))
+        known = known if known["unit_id"].is_sorted() else known.sort("unit_id")
+        known = known.with_columns(pl.col("p").fill_null(pl.col("p").mean()))
     return known

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scoring.frames import Table, table
 
@@ -58,6 +60,10 @@ class ResidualModel:
     def __post_init__(self) -> None:
         if not (self.a >= 0 and self.b >= 0 and self.a + self.b > 0):
             raise DrawError("residual_model", f"expected a ≥ 0 and b ≥ 0, not both 0; found a={self.a}, b={self.b}")
+
+    def variance(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The residual variances in points² that go with these probabilities of a violation."""
+        return self.a + self.b * p * (1.0 - p)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def frame_hash(ids: Iterable[str] | pl.Series) -> str:
     ordered = series.cast(pl.String)
     ordered = ordered if ordered.is_sorted() else ordered.sort()
     for start in range(0, len(ordered), _PART):
-        part = "\n".join(ordered[start : start + _PART].to_list())
+        part = str(ordered[start : start + _PART].str.join("\n", ignore_nulls=False).item())
         digest.update((part if start == 0 else "\n" + part).encode())
     return digest.hexdigest()
 

@@ -28,7 +28,7 @@ from scoring.draw.design import (
 )
 from scoring.draw.permanent import frame_hash, salted_order
 from scoring.draw.probabilities import allocate, at_least_one, inclusion
-from scoring.draw.strata import codes
+from scoring.draw.strata import codes, groups
 from scoring.frames import Table, table
 
 #: Roles a unit can have in a plan; they become the reasons of its pick.
@@ -189,6 +189,16 @@ class Strata:
         pi[~in_pool] = inclusion(self.stratum[~in_pool], self.size[~in_pool], wanted, weight_cap)
         return in_pool, wanted, pi
 
+    def by_agent(self) -> tuple[Strata, NDArray[np.int64]]:
+        """The same with the units of an agent side by side, and where each of them stood: many plans are made sooner so."""
+        rows = np.argsort(self.stratum.astype(np.min_scalar_type(len(self.order))), kind="stable")
+        riskiest = self.riskiest
+        if riskiest is not None:
+            place = np.empty_like(rows)
+            place[rows] = np.arange(len(rows))
+            riskiest = place[riskiest]
+        return replace(self, stratum=self.stratum[rows], size=self.size[rows], riskiest=riskiest), rows
+
     def _pool(self, share: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Return who is in the certainty pool (the riskiest of the team) and what remains of each agent's quota."""
         in_pool = np.zeros(len(self.stratum), dtype=bool)
@@ -306,7 +316,7 @@ def _size(units: pl.DataFrame, model: ResidualModel) -> NDArray[np.float64]:
     if units["p"].null_count():
         return np.ones(units.height)
     p = units["p"].to_numpy()
-    size = np.sqrt(model.a + model.b * p * (1.0 - p))
+    size = np.sqrt(model.variance(p))
     return np.maximum(size, 1e-6 * size.max()) if size.max() > 0 else np.ones(units.height)
 
 
@@ -316,15 +326,15 @@ def preview(planned: Plan) -> Preview:
     Expected violations and widths need predictions (``p``); they are None or 0 without. The widths follow the design's
     residual model: V = Σ (1−π)/π·σ²(p) / N², the anticipated variance of the difference estimator.
     """
-    frame = planned.frame.with_columns(
-        variance=_residual_variance(planned.design.residual), p0=pl.col("p").fill_null(0.0)
-    ).with_columns(
-        noise=pl.when(pl.col("pi") > 0).then((1 - pl.col("pi")) / pl.col("pi") * pl.col("variance")).otherwise(0.0)
+    group, names = groups(planned.frame)
+    pi, p = planned.frame["pi"].to_numpy(), planned.frame["p"].fill_null(0.0).to_numpy()
+    with np.errstate(divide="ignore"):
+        noise = np.where(pi > 0, (1 - pi) / pi * planned.design.residual.variance(p), 0.0)
+    found, total, noises = (np.bincount(group, weights, minlength=len(names)) for weights in (pi * p, p, noise))
+    sums = pl.DataFrame(names, schema={"source": pl.String, "agent_id": pl.String}, orient="row").with_columns(
+        expected_found=pl.Series(found), mean_p=pl.Series(total / np.bincount(group, minlength=len(names))), noise=pl.Series(noises)
     )
-    sums = frame.group_by("source", "agent_id").agg(
-        expected_found=(pl.col("pi") * pl.col("p0")).sum(), mean_p=pl.col("p0").mean(), noise=pl.col("noise").sum()
-    )
-    uncovered = tuple(frame.filter(pl.col("pi") == 0)["agent_id"].unique().sort())
+    uncovered = tuple(sorted({names[k][1] for k in np.unique(group[pi == 0])}))
     return _promise(planned.sizes.join(sums, on=["source", "agent_id"]), planned.shortages, uncovered)
 
 
@@ -360,11 +370,6 @@ def _promise(sums: pl.DataFrame, shortages: tuple[Shortage, ...], uncovered: tup
         shortages=shortages,
         uncovered=uncovered,
     )
-
-
-def _residual_variance(model: ResidualModel) -> pl.Expr:
-    p = pl.col("p").fill_null(0.0)
-    return model.a + model.b * p * (1 - p)
 
 
 def _random_found(agents: pl.DataFrame) -> float:

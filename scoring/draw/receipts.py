@@ -9,11 +9,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import polars as pl
 
 from scoring.draw.design import DrawError
 from scoring.draw.permanent import commit, frame_hash, probability_hash
 from scoring.draw.selection import ALGORITHM, ALGORITHM_VERSION, Replacement, replace, select
+from scoring.draw.strata import groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +94,11 @@ def make_receipt(
     replacements: Sequence[Replacement] = (),
 ) -> Receipt:
     """Write the receipt of ``drawn``, the result of ``select`` and of the ``replacements`` made since, in their order."""
-    counts = (
-        drawn.group_by("source", "agent_id")
-        .agg(
-            frame=pl.len(),
-            pool=(pl.col("reason") == "certainty").sum(),
-            ranked=pl.when(pl.col("reason") != "certainty").then("pi").otherwise(0.0).sum().round().cast(pl.Int64),
-        )
-        .sort("source", "agent_id")
-    )
+    group, names = groups(drawn)
+    certain = (drawn["reason"] == "certainty").to_numpy()
+    frame, pool = (np.bincount(group[rows], minlength=len(names)) for rows in (slice(None), certain))
+    ranked = np.rint(np.bincount(group, np.where(certain, 0.0, drawn["pi"].to_numpy()), minlength=len(names))).astype(np.int64)
+    counts = zip(names, frame.tolist(), pool.tolist(), ranked.tolist(), strict=True)
     chosen = drawn.filter("picked").sort("unit_id").select("unit_id", "agent_id", "source", "reason", "pi", "u", "rank")
     return Receipt(
         algorithm=ALGORITHM,
@@ -113,7 +111,7 @@ def make_receipt(
         commitment=commit(seed) if commitment is None else commitment,
         units=drawn.height,
         reviews=chosen.height,
-        counts=tuple(Count(**row) for row in counts.iter_rows(named=True)),
+        counts=tuple(Count(*name, *figures) for name, *figures in counts),
         picks=tuple(Pick(**row) for row in chosen.iter_rows(named=True)),
         replacements=tuple(replacements),
     )

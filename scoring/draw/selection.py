@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scoring.draw.design import DrawError
 from scoring.draw.permanent import permanent_numbers
 from scoring.draw.planning import Plan, sorted_by_id
-from scoring.draw.strata import blocks, codes
+from scoring.draw.strata import blocks, groups
 from scoring.frames import Table, table
 
 ALGORITHM = "hmac-sha256-pareto"
@@ -51,7 +51,7 @@ def select(frame: Table | Plan, seed: str, numbers: pl.Series | None = None) -> 
         units = units.with_columns(u=pl.Series(permanent_numbers(seed, units["unit_id"])))
     pi, u = units["pi"].to_numpy(), units["u"].to_numpy()
     pool = (units["role"] == "pool").fill_null(False).to_numpy()
-    group, names = _groups(units)
+    group, names = groups(units)
     rank, take, everything = _ranked(group, names, pi, u, ~pool)
     why = np.where(pool, 0, np.where(everything[group], 1, 2)).astype(np.uint32)
     return units.with_columns(
@@ -59,13 +59,6 @@ def select(frame: Table | Plan, seed: str, numbers: pl.Series | None = None) -> 
         rank=pl.Series(rank),
         picked=pl.Series((rank <= take[group]) & (pi > 0)),
     ).select("unit_id", "agent_id", "source", "stratum", "reason", "pi", "u", "rank", "picked")
-
-
-def _groups(units: pl.DataFrame) -> tuple[NDArray[np.int32], list[tuple[str, str]]]:
-    """Number every row's source and agent, in the order of their names."""
-    agent, agents = codes(units["agent_id"])
-    source, sources = codes(units["source"].cast(pl.String).fill_null(""))
-    return source * np.int32(len(agents)) + agent, [(s, a) for s in sources for a in agents]
 
 
 def _ranked(

@@ -70,9 +70,10 @@ class _Trader:
         checked = checked_frame(frame.filter(pl.col("source") == source) if "source" in frame.columns else frame)
         quota = next(q for q in design.quotas if q.source == source)
         levels = intensities(checked["agent_id"].unique(), design, history)
-        self._strata, self._cap = strata(checked, quota, design, levels, pool=True), design.weight_cap
-        self._p = checked["p"].to_numpy()
-        self._noise = design.residual.a + design.residual.b * self._p * (1 - self._p)
+        made, self._cap = strata(checked, quota, design, levels, pool=True), design.weight_cap
+        self._strata, rows = made.by_agent()
+        self._p = checked["p"].to_numpy()[rows]
+        self._noise = design.residual.variance(self._p)
         f = None
         if "f" in frame.columns:
             f = checked.select("unit_id").join(
@@ -80,7 +81,7 @@ class _Trader:
             )["f"]
         # What past reviews made of f counts, not what f claims: predictions on another scale explain no more for that.
         lam = history.lam if isinstance(history, History) else 1.0
-        self._reference = self._plain(None if f is None else lam * f.cast(pl.Float64).fill_null(f.mean()).to_numpy())
+        self._reference = self._plain(None if f is None else lam * f.cast(pl.Float64).fill_null(f.mean()).to_numpy()[rows])
 
     def at(self, share: float) -> Trade:
         _, wanted, pi = self._strata.allot(share, self._cap)

@@ -26,11 +26,21 @@ def codes(names: pl.Series) -> tuple[NDArray[np.int32], list[str]]:
     return number[categories.to_physical().to_numpy()], found.cast(pl.String).gather(order).to_list()
 
 
+def groups(units: pl.DataFrame) -> tuple[NDArray[np.int32], list[tuple[str, str]]]:
+    """Return the number of every row's source and agent_id, and these pairs in their order."""
+    agent, agents = codes(units["agent_id"])
+    source, sources = codes(units["source"].cast(pl.String).fill_null(""))
+    number = source * np.int32(len(agents)) + agent
+    there = np.bincount(number, minlength=len(sources) * len(agents)) > 0
+    names = [pair for pair, used in zip(((s, a) for s in sources for a in agents), there, strict=True) if used]
+    return (np.cumsum(there, dtype=np.int32) - np.int32(1))[number], names
+
+
 def blocks(stratum: NDArray[np.integer], strata: int, size: int = _BLOCK) -> Iterator[tuple[slice, Ints]]:
     """Yield whole strata, about ``size`` rows at a time: which strata, and the rows stratum by stratum, each stratum's in the
     order given. A sum over a stratum therefore comes out the same to the last bit as one over all rows."""
     small = stratum.astype(np.min_scalar_type(max(strata, 1)))  # up to 65,535 strata are sorted by counting
-    rows = np.argsort(small, kind="stable")
+    rows = np.arange(len(small)) if (small[1:] >= small[:-1]).all() else np.argsort(small, kind="stable")
     ends = np.cumsum(np.bincount(stratum, minlength=strata)) if strata else np.zeros(0, np.int64)
     first = start = 0
     while first < strata:
