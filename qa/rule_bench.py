@@ -87,7 +87,7 @@ def compare(
         old = Screener([replace(held[-1], in_force_from=None, in_force_to=None)] if held else [], tz=bench.config.time_zone)
     except PatternError as problem:
         raise Invalid(N_("The draft cannot be tried: {reason}"), reason=rule_reasons.words(str(problem))) from problem
-    _ = new.passes  # compiled once, whatever the number of messages: not part of the cost
+    _ = new.passes, new.expecting  # compiled once, whatever the number of messages: not part of the cost
     snapshot = bench.archive.at()
     ranges, whole = _latest(snapshot, limit)
     total = sum(piece.rows for piece in ranges)

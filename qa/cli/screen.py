@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +13,11 @@ from qa import risk_models, screening, violations
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
+from qa.errors import Cancelled
+from qa.i18n import N_
 from qa.policy import SYSTEM
+
+STOPPED = N_("Screening was stopped. What is finished is kept; the next run goes on from there.")
 
 
 def add(subparsers: Any) -> None:
@@ -25,10 +32,17 @@ def add(subparsers: Any) -> None:
 def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Screen, then open what is suspected. Interrupting it loses nothing: the next run goes on."""
     bench, now = opener(), datetime.now(UTC)
-    done = screening.screen(
-        bench, SYSTEM, now=now, progress=lambda share, what: out.progress(share, _("{what} messages", what=what)),
-        rules_changed_only=args.rules_changed_only, batch=max(args.batch, 1), cluster=args.cluster or bench.config.cluster or None,
-    )
+    try:
+        with interruptible() as interrupted:
+            done = screening.screen(
+                bench, SYSTEM, now=now, progress=lambda share, what: out.progress(share, _("{what} messages", what=what)), cancel=interrupted,
+                rules_changed_only=args.rules_changed_only, batch=max(args.batch, 1), cluster=args.cluster or bench.config.cluster or None,
+            )
+        if interrupted():
+            raise Cancelled(STOPPED)
+    except Cancelled:
+        out.note(_(STOPPED))
+        return 130
     risk_models.score(bench, SYSTEM, now=now)  # what is new gets the risk of the model in use, when there is one
     files = violations.open_suspected(bench, SYSTEM, now=now)
     if not done.messages and not done.rules:
@@ -40,3 +54,21 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     out.say(_("Case files: {opened} opened, {again} found again, {withdrawn} no longer found.", opened=files.opened, again=files.found_again, withdrawn=files.withdrawn))
     out.json({"screened": done, "case_files": files})
     return 0
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Inside, the first Ctrl-C asks to stop after the part under way, so that it is kept; the second stops at once."""
+    asked = False
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

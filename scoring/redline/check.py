@@ -175,14 +175,18 @@ def kinds(terms: Terms) -> tuple[tuple[str, Callable[[str, Evasion], Piece], tup
 
 
 def search_problems(rule: Rule, engine: str | None = None) -> list[Problem]:
-    """What a search engine (None: every one) has against the rule's own terms. Other terms are never searched for."""
-    if len(rule.terms.phrases) + len(rule.terms.regex) > MAX_TERMS:
-        return []
+    """What a search engine (None: every one) has against the terms that are searched for: the rule's own, and expected ones.
+
+    The others are looked at only in conversations where those were found.
+    """
     problem, searched = complaining(rule), dict[tuple[str, str], Piece]()
-    for field, kind, written in kinds(rule.terms):
-        for text in written:
-            with contextlib.suppress(PatternError):  # named by pattern_problems
-                searched[field, text] = kind(text, rule.evasion)
+    for path, terms in all_terms(rule):
+        if path not in ("", "missing.expected.") or len(terms.phrases) + len(terms.regex) > MAX_TERMS:
+            continue
+        for field, kind, written in kinds(terms):
+            for text in written:
+                with contextlib.suppress(PatternError):  # named by pattern_problems
+                    searched[f"{path}{field}", text] = kind(text, rule.evasion)
     places = list(searched)
     return [
         problem(

@@ -6,7 +6,7 @@ Owns everything that needs a whole conversation, as plain lists of lines; it is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -140,22 +140,20 @@ def judged(rule: Rule, lines: Sequence[Line], hits: Sequence[LineHit]) -> list[L
 # --- missing phrases -----------------------------------------------------------------------------------------------
 
 
-def expected(rule: Rule, missing: Missing, lines: Sequence[Line], looked_at: Sequence[int]) -> bool:
-    """Was the expected phrase said in any of these lines? Without terms any line will do."""
-    if not missing.expected:
-        return bool(looked_at)
-    matcher = terms_matcher(missing.expected, rule.evasion)
-    return any(matcher.said_in(lines[n].text) for n in looked_at)
-
-
 def followed_up(rule: Rule, missing: Missing, lines: Sequence[Line], at: int) -> bool:
-    """Did the agent come back in time? A later reply of unknown time counts as in time: no accusation without a clock."""
+    """Did the agent come back in time, with an expected phrase where there is one?
+
+    A later reply of unknown time counts as in time: no accusation without a clock.
+    """
     later = []
     for n in range(at + 1, len(lines)):
         apart = seconds_between(lines[at], lines[n])
         if lines[n].role == "agent" and (apart is None or apart <= missing.within_seconds):
             later.append(n)
-    return expected(rule, missing, lines, later)
+    if not missing.expected:
+        return bool(later)
+    matcher = terms_matcher(missing.expected, rule.evasion)
+    return any(matcher.said_in(lines[n].text) for n in later)
 
 
 def late_replies(lines: Sequence[Line], wait_seconds: int) -> list[int]:
@@ -172,25 +170,26 @@ def late_replies(lines: Sequence[Line], wait_seconds: int) -> list[int]:
     return late
 
 
-def omissions(rule: Rule, lines: Sequence[Line]) -> list[LineHit]:
-    """Hits of a missing-phrase rule with the anchors opening, closing and wait: empty spans at the message to look at."""
+def omissions(rule: Rule, lines: Sequence[Line], said: Container[int]) -> list[LineHit]:
+    """Hits of a missing-phrase rule with the anchors opening, closing and wait: empty spans at the message to look at.
+
+    ``said`` holds the ``seq`` of every agent line with an expected phrase.
+    """
     missing = rule.missing
     replies = [n for n, line in enumerate(lines) if line.role == "agent"]
     if missing is None or not replies:
         return []
+
+    def left_out(looked_at: Sequence[int]) -> bool:
+        return bool(missing.expected) and not any(lines[n].seq in said for n in looked_at)
+
     match missing.anchor:
         case Anchor.OPENING:
-            said = expected(rule, missing, lines, replies[: missing.messages])
-            return [] if said else [LineHit(replies[0], 0, 0)]
+            return [LineHit(replies[0], 0, 0)] if left_out(replies[: missing.messages]) else []
         case Anchor.CLOSING:
-            said = expected(rule, missing, lines, replies[-missing.messages :])
-            return [] if said else [LineHit(replies[-1], 0, 0)]
+            return [LineHit(replies[-1], 0, 0)] if left_out(replies[-missing.messages :]) else []
         case Anchor.WAIT:
-            hits = []
-            for late in late_replies(lines, missing.wait_seconds):
-                looked_at = [n for n in replies if n >= late][: missing.messages]
-                if not expected(rule, missing, lines, looked_at):
-                    hits.append(LineHit(late, 0, 0))
-            return hits
+            late = late_replies(lines, missing.wait_seconds)
+            return [LineHit(n, 0, 0) for n in late if left_out([m for m in replies if m >= n][: missing.messages])]
         case Anchor.PHRASE:
             return []

@@ -61,13 +61,13 @@ class Patterns:
             append(end * count + number)
 
         buffer: bytes = texts.str.join(BORDER).cast(pl.Binary).item()
-        borders = np.flatnonzero(np.frombuffer(buffer, np.uint8) == 0)
-        if len(borders) >= len(texts):  # a message holds the border itself
+        if len(buffer) - np.count_nonzero(np.frombuffer(buffer, np.uint8)) >= len(texts):  # a message holds the border
             return self.scan(texts.str.replace_all(BORDER, "\1", literal=True))
         self.database.scan(buffer, match_event_handler=note)
         if not hits:
             return NONE
         packed = np.array(hits, dtype=np.int64)
+        borders = np.cumsum(texts.str.len_bytes().to_numpy().astype(np.int64) + 1) - 1  # each behind its message
         # An end offset belongs to the message that holds the byte before it.
         rows = np.searchsorted(borders, packed // count - 1, side="right")
         unique = np.unique(rows * count + packed % count)

@@ -138,6 +138,8 @@ class Matcher:
 
     def said_in(self, text: str) -> bool:
         """Does any piece match, all exclusions and guards considered?"""
+        if self.bare:
+            return any(p.exact.search(text) for p in self.pieces)
         return bool(self.spans(text))
 
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from scoring.redline.context import PARTIES, Line, LineHit, expression, judged, omissions
+from scoring.redline.context import PARTIES, Line, LineHit, expression, judged, omissions, terms_matcher
 from scoring.redline.finder import make_finder
 from scoring.redline.logic import LogicError, names
 from scoring.redline.matcher import Matcher, Piece
@@ -131,6 +131,16 @@ class Screener:
                 found[role] = compiled[reading]
         return found
 
+    @cached_property
+    def expecting(self) -> Pass | None:
+        """The words whose absence is a breach, searched for as breaches are."""
+        wanted = {
+            n: terms_matcher(rule.missing.expected, rule.evasion)
+            for n, rule in enumerate(self.rules)
+            if omits(rule) and rule.missing and rule.missing.expected
+        }
+        return Pass(wanted, self.engine) if wanted else None
+
     def screen(self, messages: pl.DataFrame, conversations: pl.DataFrame | None = None) -> pl.DataFrame:
         """Hits (``HIT_SCHEMA``, sorted) in ``messages``: conversation_key, seq, role, sent_at (may be null), text.
 
@@ -175,6 +185,17 @@ class Screener:
                     where["conversation_key"].to_list(), where["seq"].to_list(), spans, strict=True
                 )
             ]
+        return found
+
+    def said(self, messages: pl.DataFrame) -> dict[tuple[str, int], set[int]]:
+        """By conversation and rule, the ``seq`` of the agent's messages that hold a phrase which the rule expects."""
+        found: dict[tuple[str, int], set[int]] = defaultdict(set)
+        if self.expecting is not None:
+            spoken = messages.select("conversation_key", "seq", "text").filter(messages["role"] == "agent")
+            places = {(row, rule) for row, rule, *_ in self.expecting.spans(spoken["text"].fill_null(""))}
+            where = spoken.select("conversation_key", "seq")[[row for row, _ in places]]
+            for (key, seq), (_, rule) in zip(where.iter_rows(), places, strict=True):
+                found[key, rule].add(seq)
         return found
 
     def chats(
@@ -224,13 +245,14 @@ class Screener:
         for h in found:
             if h.rule in social:
                 asking[h.key][h.rule].append(h)
+        said = self.said(messages)
         for key, lines in transcripts(messages, set(chats) if self.omitting else set(asking)):
             position = {line.seq: n for n, line in enumerate(lines)}
             if len(position) < len(lines):
                 raise ValueError(f"conversation {key} holds two messages with one seq")
             for n in sorted(social & self.judging(chats[key])):
                 here = [LineHit(position[h.seq], h.start, h.end) for h in asking[key][n]]
-                left = [*judged(self.rules[n], lines, here), *omissions(self.rules[n], lines)]
+                left = [*judged(self.rules[n], lines, here), *omissions(self.rules[n], lines, said.get((key, n), ()))]
                 kept += [Hit(key, n, lines[h.at].seq, h.start, h.end, lines[h.at].text[h.start : h.end]) for h in left]
         return kept
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from scoring.redline.context import Line, LineHit, judged, omissions
+from scoring.redline.context import Line, LineHit, judged, omissions, terms_matcher
 from scoring.redline.evasion import units
 from scoring.redline.lookalikes import INVISIBLE, any_mark, is_mark, kind, lexicon, simplified, soft
 from scoring.redline.matcher import Matcher, disjoint
@@ -167,7 +167,9 @@ def reference_hits(rules: list[Rule], messages: pl.DataFrame) -> set[tuple[str, 
                 if line.role in rule.speaker.roles
                 for span in disjoint(matcher.spans(line.text))
             ]
-            for h in [*judged(rule, lines, hits), *omissions(rule, lines)]:
+            wanted = terms_matcher(rule.missing.expected, rule.evasion) if rule.missing else Matcher(())
+            said = [line.seq for line in lines if wanted.said_in(line.text)]
+            for h in [*judged(rule, lines, hits), *omissions(rule, lines, said)]:
                 line = lines[h.at]
                 found.add((key, line.seq, rule.id, rule.version, h.start, h.end, line.text[h.start : h.end]))
     return found

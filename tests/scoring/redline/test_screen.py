@@ -308,6 +308,13 @@ RULES = st.builds(
     repetition=st.none() | st.builds(Repetition, st.integers(2, 3), st.none() | st.integers(1, 4), st.none()),
     missing=st.none() | st.builds(Missing, st.just(Anchor.PHRASE), st.just(Terms()) | TERMS, within_seconds=st.integers(1, 60)),
 )  # fmt: skip
+OMISSIONS = st.builds(
+    rule,
+    evasion=SWITCHES,
+    missing=st.builds(
+        Missing, st.sampled_from([Anchor.OPENING, Anchor.CLOSING, Anchor.WAIT]), TERMS, st.integers(1, 3), st.integers(1, 60)
+    ),
+)
 TEXTS = st.lists(
     st.sampled_from(["加", "微", "信", "薇", "V", "好评", "返现", "返線", "a", "b", "ｂ", " ", "*", "，", "“", "”", "滚", "100%", "１", "不能", "如", "轉賬", "\u200b", "😊", "🐧", "女子评", "\n", "亲"]),
     max_size=9,
@@ -318,7 +325,7 @@ LINES = st.lists(
 )
 
 
-@given(st.lists(RULES, min_size=1, max_size=3), st.lists(LINES, min_size=1, max_size=3))
+@given(st.lists(RULES | OMISSIONS, min_size=1, max_size=3), st.lists(LINES, min_size=1, max_size=3))
 @settings(max_examples=100, deadline=None)
 def test_equal_to_a_plain_loop(rules: list[Rule], chats: list[list[tuple[str, str, int | None]]]) -> None:
     rules = [replace(r, id=f"T{n}") for n, r in enumerate(rules)]
