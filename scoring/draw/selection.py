@@ -77,10 +77,19 @@ def _ranked(
         chance, number = pi[rows], u[rows]
         with np.errstate(divide="ignore", over="ignore"):
             order = np.where(chance > 0, number * (1 - chance) / ((1 - number) * chance), np.nan)  # no chance comes last
-        rows = rows[np.lexsort((number, order, group[rows]))]
+        rows = rows[_in_order(group[rows], order, number)]
         of = group[rows]
         rank[rows] = np.arange(1, len(rows) + 1) - np.searchsorted(of, of)
     return rank, np.rint(total).astype(np.int64), everything
+
+
+def _in_order(group: NDArray[np.int32], order: Floats, number: Floats) -> NDArray[np.int64]:
+    """Sort by group, order, number; what is equal in all of them stays as it stands. Twice as fast where no order occurs twice."""
+    rows = np.argsort(order)
+    ranked = order[rows]
+    if (ranked[1:] > ranked[:-1]).all():
+        return rows[np.argsort(group.astype(np.min_scalar_type(group.max(initial=0)))[rows], kind="stable")]
+    return np.lexsort((number, order, group))
 
 
 def _normalised(frame: pl.DataFrame) -> pl.DataFrame:
