@@ -8,14 +8,19 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from qa import rules
+from qa import rule_reasons, rules
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import SYSTEM
-from scoring.redline import load_default_rules, load_process_rules
+from scoring.redline import Failure, load_default_rules, load_process_rules
+
+SEVERITIES = {"critical": N_("Critical"), "major": N_("Major"), "minor": N_("Minor"), "info": N_("Note")}
+EFFECTS = {
+    "flag": N_("flag only"), "cap": N_("caps the score"), "zero_dimension": N_("zeroes a dimension"), "zero_form": N_("zeroes the form"),
+}  # fmt: skip
 
 
 def add(subparsers: Any) -> None:
@@ -39,8 +44,14 @@ def _list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     bench = opener()
     lines = rules.listing(bench, SYSTEM, today=_today(opener))
     out.table(
-        [_("Rule"), _("Name"), _("Severity"), _("Effect"), _("Version"), _("Draft"), _("From"), _("To")],
-        [(line.rule_id, out.t.label(line.zh, line.en), line.severity, line.effect, line.version, line.draft_version, line.in_force_from, line.in_force_to) for line in lines],
+        [_("Rule"), _("Rule name"), _("Severity"), _("Effect"), _("Version"), _("Draft"), _("From"), _("To")],
+        [
+            (
+                line.rule_id, out.t.label(line.zh, line.en), _(SEVERITIES[line.severity]), _(EFFECTS[line.effect]), line.version, line.draft_version,
+                line.in_force_from, line.in_force_to,
+            )
+            for line in lines
+        ],
     )
     if not lines:
         out.say(_("There are no rules yet. “spotcheck rules defaults” installs the shipped ones."))
@@ -55,13 +66,22 @@ def _check(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     for rule in checked:
         found = rules.check(rule)
         objections = [str(one) for one in (*found.problems, *found.failures)]
+        for problem in found.problems:
+            out.say(out.t(N_("Rule {rule}, field {field}: {reason}"), rule=rule.id, field=problem.field, reason=rule_reasons.objection(problem)))
+        for failure in found.failures:
+            out.say(_judged_wrongly(failure))
         report.append({"rule": rule.id, "fit": found.fit, "objections": objections, "examples": len(rule.examples.positive) + len(rule.examples.negative)})
-        for objection in objections:
-            out.say(objection)
     unfit = sum(not one["fit"] for one in report)
     out.say(_("{n} rules checked, {unfit} with objections.", n=len(report), unfit=unfit))
     out.json({"rules": report, "unfit": unfit})
     return Invalid.exit_code if unfit else 0
+
+
+def _judged_wrongly(failure: Failure) -> str:
+    if failure.expected_hit:
+        return _("Rule {rule} misses its own positive example “{example}”.", rule=failure.rule_id, example=failure.example)
+    matched = ", ".join(failure.matched)
+    return _("Rule {rule} hits its own negative example “{example}” at “{matched}”.", rule=failure.rule_id, example=failure.example, matched=matched)
 
 
 def _import(opener: Opener, args: argparse.Namespace, out: Output) -> int:

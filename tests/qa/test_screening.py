@@ -20,6 +20,7 @@ from polars.testing import assert_frame_equal
 from qa import rules as rule_service
 from qa import screening
 from qa.archive import empty
+from qa.cli.screen import interruptible
 from qa.errors import Cancelled, Conflict, Denied, Unavailable
 from qa.policy import SYSTEM
 from qa.screening.ranges import Piece, cut
@@ -326,6 +327,17 @@ def test_ranges_cover_everything_and_tear_no_conversation(tmp_path_factory: pyte
     for part in read:
         assert not seen & set(part)
         seen |= set(part)
+
+
+def test_ctrl_c_lets_the_part_under_way_finish_and_twice_stops_at_once() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible() as interrupted:
+        assert not interrupted()
+        signal.raise_signal(signal.SIGINT)
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.slow
