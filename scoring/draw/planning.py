@@ -88,12 +88,12 @@ def plan(frame: Table, design: Design, history: Table | None = None) -> Plan:
     missing or repeated and for p outside 0…1.
     """
     given = table(frame, "the frame")
-    units = checked_frame(given).filter(pl.col("source").is_in([q.source for q in design.quotas]))
+    units = _only(checked_frame(given), pl.col("source").is_in([q.source for q in design.quotas]))
     if units.is_empty():
         raise DrawError("empty_frame", "expected at least one unit of a source with a quota in the frame; found none")
     design = _decided(given, informed(design, history), history)
     levels = intensities(units["agent_id"].unique(), design, history)
-    by_source = [(units.filter(pl.col("source") == q.source), q) for q in design.quotas]
+    by_source = [(_only(units, pl.col("source") == q.source), q) for q in design.quotas]
     parts = [_plan_source(part, q, design, levels) for part, q in by_source if part.height]
     planned = pl.concat([part[0] for part in parts]) if len(parts) > 1 else parts[0][0]
     planned = planned.sort("unit_id") if len(parts) > 1 else planned
@@ -102,6 +102,12 @@ def plan(frame: Table, design: Design, history: Table | None = None) -> Plan:
         scores = given.select(pl.col("unit_id").cast(pl.String), pl.col("f").cast(pl.Float64))
         planned = planned.join(scores, on="unit_id", how="left", maintain_order="left")
     return Plan(design, planned, sizes, _shortages(sizes), frame_hash(planned["unit_id"]))
+
+
+def _only(units: pl.DataFrame, wanted: pl.Expr) -> pl.DataFrame:
+    """The units wanted, and no copy when that is all of them."""
+    mask = units.select(wanted.fill_null(False)).to_series()
+    return units if mask.all() else units.filter(mask)
 
 
 def _decided(frame: pl.DataFrame, design: Design, history: Table | None) -> Design:

@@ -67,7 +67,8 @@ class _Trader:
 
     def __init__(self, data: Table, design: Design, source: str, history: Table | None) -> None:
         frame, design = table(data, "the frame"), informed(design, history)
-        checked = checked_frame(frame.filter(pl.col("source") == source) if "source" in frame.columns else frame)
+        frame = frame.filter(pl.col("source") == source) if "source" in frame.columns else frame
+        checked = checked_frame(frame)
         quota = next(q for q in design.quotas if q.source == source)
         levels = intensities(checked["agent_id"].unique(), design, history)
         made, self._cap = strata(checked, quota, design, levels, pool=True), design.weight_cap
@@ -76,9 +77,10 @@ class _Trader:
         self._noise = design.residual.variance(self._p)
         f = None
         if "f" in frame.columns:
-            f = checked.select("unit_id").join(
-                frame.select(pl.col("unit_id").cast(pl.String), "f"), on="unit_id", how="left", maintain_order="left"
-            )["f"]
+            scores = frame.select(pl.col("unit_id").cast(pl.String), "f")
+            if not scores["unit_id"].equals(checked["unit_id"]):  # what comes sorted stays beside
+                scores = checked.select("unit_id").join(scores, on="unit_id", how="left", maintain_order="left")
+            f = scores["f"]
         # What past reviews made of f counts, not what f claims: predictions on another scale explain no more for that.
         lam = history.lam if isinstance(history, History) else 1.0
         self._reference = self._plain(None if f is None else lam * f.cast(pl.Float64).fill_null(f.mean()).to_numpy()[rows])
