@@ -28,7 +28,14 @@ _KEY = select(RubricVersion.rubric_id, RubricVersion.version, RubricVersion.cont
 
 
 def rubric_of(session: Session, rubric_version_id: int) -> Rubric:
-    """The rubric of one version row. Raises `NotFound`."""
+    """The rubric of one version row, looked up once in a transaction. Raises `NotFound`."""
+    seen: dict[int, Rubric] = session.info.setdefault("rubrics", {})
+    if rubric_version_id not in seen:
+        seen[rubric_version_id] = _looked_up(session, rubric_version_id)
+    return seen[rubric_version_id]
+
+
+def _looked_up(session: Session, rubric_version_id: int) -> Rubric:
     row = session.execute(_KEY, {"rubric": rubric_version_id}).one_or_none()
     if row is None:
         raise NotFound(N_("There is no rubric version {id}."), id=rubric_version_id)
