@@ -47,6 +47,8 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     files = violations.open_suspected(bench, SYSTEM, now=now)
     if not done.messages and not done.rules:
         out.say(_("Nothing new to screen."))
+    elif not done.conversations:  # changed rules alone
+        out.say(_("Screened {messages} messages: {hits} hits.", messages=done.messages, hits=done.hits))
     else:
         out.say(_("Screened {messages} messages of {conversations} conversations: {hits} hits.", messages=done.messages, conversations=done.conversations, hits=done.hits))
     if done.rules:
