@@ -325,7 +325,7 @@ def counts(ratings: Floats, positive: float = 1.0) -> Counts:
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """Mean difference to a known answer, with its 95 % t interval (None below two differences)."""
+    """Mean difference to a known answer, with its 95 % t interval (None while nothing is known of the spread)."""
 
     mean: float
     low: float | None
@@ -340,7 +340,8 @@ def distance(differences: Floats, level: float = 0.95) -> Distance | None:
     if n == 0:
         return None
     mean = float(values.mean())
-    if n == 1:
-        return Distance(mean, None, None, 1)
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * float(values.std(ddof=1)) / math.sqrt(n)
+    spread = float(values.std(ddof=1)) if n > 1 else 0.0
+    if spread == 0:  # equal differences, however few, would claim to know the mean exactly
+        return Distance(mean, None, None, n)
+    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * spread / math.sqrt(n)
     return Distance(mean, mean - half, mean + half, n)

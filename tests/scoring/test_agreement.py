@@ -308,6 +308,7 @@ def test_what_cannot_be_judged_has_a_reason_and_no_number(data: np.ndarray, reas
 def test_distance_to_known_answers() -> None:
     assert ag.distance(np.array([])) is None
     assert ag.distance(np.array([-3.0])) == ag.Distance(-3.0, None, None, 1)
+    assert ag.distance(np.array([0.0, 0.0])) == ag.Distance(0.0, None, None, 2)  # two equal ones are no certainty
     found = ag.distance(np.array([-4.0, -2.0, -3.0]))
     assert found is not None
     assert (found.mean, found.low, found.high) == pytest.approx((-3, -3 - 4.302653 / 3**0.5, -3 + 4.302653 / 3**0.5), abs=1e-6)
