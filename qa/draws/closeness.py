@@ -18,6 +18,7 @@ from qa.draws.frames import Period
 from qa.severities import QUARTER
 from scoring import draw as scoring_draw
 from scoring import estimate, ranking
+from scoring.draw.history import clean_periods
 
 NORMAL = "normal"
 WHY = {"newcomer": "tenure", "tightened": "below", "reduced": "clean"}
@@ -77,8 +78,7 @@ def _history(past: pl.DataFrame, hired: Mapping[str, date], period: Period) -> p
     """agent_id, tenure_weeks at the first day, clean_periods (reviewed months in a row without a red line), below_team with
     n, value and team behind it."""
     month = 12 * pl.col("day").dt.year().cast(pl.Int64) + pl.col("day").dt.month()
-    months = past.group_by("agent_id", month=month).agg(pl.col("bad").any()).sort("agent_id", "month", descending=[False, True])
-    runs = months.group_by("agent_id", maintain_order=True).agg(clean_periods=(~pl.col("bad")).cast(pl.Int64).cum_prod().sum())
+    runs = clean_periods(past.select("agent_id", period=month, violation="bad"))
     tenure = pl.DataFrame(
         [(agent, (period.first - day).days / 7) for agent, day in sorted(hired.items())],
         schema={"agent_id": pl.String, "tenure_weeks": pl.Float64}, orient="row",

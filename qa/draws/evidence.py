@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -21,14 +19,7 @@ from qa.archive import Snapshot
 from qa.draws.frames import Period
 from qa.tables import RiskModelVersion
 from qa.workbench import Workbench
-from scoring.estimate import weighting
-
-LEAST_REVIEWS = 200
-"""From so many past reviews on, the spread to expect is fitted to them instead of assumed."""
-LEAST_SHARE = 0.1
-"""The constant part of the residual variance keeps at least this share: predictions are never exact."""
-
-Floats = NDArray[np.float64]
+from scoring.draw.history import LEAST_REVIEWS, model_record, residual_model
 
 
 @dataclass(frozen=True)
@@ -76,46 +67,13 @@ def look(session: Session, past: pl.DataFrame, versions: Sequence[str], period: 
     used = tuple(v for v in versions if v not in barred)
     model = trained.get(used[0]) if used else None
     past = past.filter((pl.col("source") == "chat") & pl.col("p").is_not_null())
-    spread = _residual(past)
+    fitted = residual_model(past)
+    spread = (fitted.a, fitted.b) if fitted else None
     if model is None:
-        return Found(used, barred, _record(past, past.height if spread else 0), spread)
+        record = model_record(past.rename({"bad": "violation"}))
+        return Found(used, barred, Evidence(record.labels, record.violations, record.auc, past.height if spread else 0), spread)
     # A trained model brings its own record: out of fold, on reviews before the period (or it would be barred).
     if model.labels >= LEAST_REVIEWS:
         a, b = model.report["residual"]
         return Found(used, barred, Evidence(model.labels, model.violations, model.auc or 0.0, model.labels), (float(a), float(b)))
     return Found(used, barred, Evidence(model.labels, model.violations, model.auc or 0.0, past.height if spread else 0), spread)
-
-
-def _record(past: pl.DataFrame, fitted: int) -> Evidence:
-    """Area under the curve of stored predictions against verdicts of earlier draws, weighted by 1/π."""
-    bad = past["bad"].to_numpy()
-    found = int(bad.sum())
-    if found < 10 or len(bad) - found < 10:
-        return Evidence(len(bad), found, None, fitted)
-    return Evidence(len(bad), found, _auc(past["p"].to_numpy(), 1.0 / past["pi"].to_numpy(), bad), fitted)
-
-
-def _auc(prediction: Floats, weight: Floats, bad: NDArray[np.bool_]) -> float:
-    """Chance that a violation is predicted higher than a clean unit, ties counted half."""
-    order = np.argsort(prediction, kind="stable")
-    _, start = np.unique(prediction[order], return_index=True)
-    good = np.add.reduceat(np.where(bad, 0.0, weight)[order], start)
-    worse = np.add.reduceat(np.where(bad, weight, 0.0)[order], start)
-    below = np.cumsum(good) - good
-    return float((worse * (below + good / 2)).sum() / (worse.sum() * good.sum()))
-
-
-def _residual(past: pl.DataFrame) -> tuple[float, float] | None:
-    """Residual variance a + b·p(1−p) of scores around their agent's mean: what the rule score leaves unexplained."""
-    if past.height < LEAST_REVIEWS:
-        return None
-    codes = past["agent_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    k = int(codes.max()) + 1
-    y, pi = past["y"].to_numpy(), past["pi"].to_numpy()
-    centre = weighting.ratio(weighting.sums(codes, y / pi, k), weighting.sums(codes, 1.0 / pi, k))
-    residual = y - centre[codes]
-    fitted = weighting.residual_model(codes, residual, pi, past["p"].to_numpy(), k)
-    floor = LEAST_SHARE * float(np.average(residual**2, weights=1.0 / pi))
-    if fitted is None or floor <= 0:
-        return None
-    return max(fitted[0], floor), fitted[1]

@@ -30,7 +30,7 @@ def learn(reviews: Table, *, value: str = "y") -> History:
     """
     rows = _checked(table(reviews, "the past reviews"), value)
     lam = _lambda(rows)
-    return History(_agents(rows), _residual(rows, lam), _record(rows), lam, rows.height)
+    return History(_agents(rows), residual_model(rows, lam) or ResidualModel(), model_record(rows), lam, rows.height)
 
 
 def _checked(given: pl.DataFrame, value: str) -> pl.DataFrame:
@@ -63,11 +63,13 @@ def _lambda(rows: pl.DataFrame) -> float:
     return tune(rows) if _known(rows, "f") else 0.0
 
 
-def _residual(rows: pl.DataFrame, lam: float) -> ResidualModel:
+def residual_model(rows: pl.DataFrame, lam: float = 0.0) -> ResidualModel | None:
+    """Variance a + b·p(1−p) of y − λf within agents (columns agent_id, pi, y, where known p; f when λ is not 0); None while
+    there are too few reviews to fit it to."""
     from scoring.estimate import weighting as w
 
     if rows.height < LEAST_REVIEWS:
-        return ResidualModel()
+        return None
     codes, k = _codes(rows)
     pi, y = rows["pi"].to_numpy(), rows["y"].to_numpy()
     r = y - lam * rows["f"].to_numpy() if lam else y
@@ -75,10 +77,11 @@ def _residual(rows: pl.DataFrame, lam: float) -> ResidualModel:
     e = r - centre[codes]
     fitted = w.residual_model(codes, e, pi, rows["p"].to_numpy() if _known(rows, "p") else None, k)
     floor = LEAST_CONSTANT * float(np.average(e**2, weights=1.0 / pi))
-    return ResidualModel() if fitted is None or floor <= 0 else ResidualModel(max(fitted[0], floor), fitted[1])
+    return None if fitted is None or floor <= 0 else ResidualModel(max(fitted[0], floor), fitted[1])
 
 
-def _record(rows: pl.DataFrame) -> ModelRecord:
+def model_record(rows: pl.DataFrame) -> ModelRecord:
+    """How well p foretold the violation of past reviews (columns pi, p, violation), weighted by 1/π."""
     if not _known(rows, "violation"):
         return ModelRecord(None, rows.height, 0)
     bad = rows["violation"].to_numpy() > 0
@@ -109,10 +112,15 @@ def _agents(rows: pl.DataFrame) -> pl.DataFrame:
     people = people.with_columns(below_team=pl.col("agent_id").is_in(list(said)))
     if "period" not in rows.columns or not _known(rows, "violation"):
         return people
-    spans = rows.group_by("agent_id", "period").agg(clean=(pl.col("violation") == 0).all())
-    runs = (
+    return people.join(clean_periods(rows), on="agent_id", how="left")
+
+
+def clean_periods(rows: pl.DataFrame) -> pl.DataFrame:
+    """agent_id and clean_periods: how many reviewed periods in a row, up to the last, had no violation (columns agent_id,
+    period, violation)."""
+    spans = rows.group_by("agent_id", "period").agg(bad=pl.col("violation").cast(pl.Boolean).any())
+    return (
         spans.sort("agent_id", "period", descending=[False, True])
         .group_by("agent_id", maintain_order=True)
-        .agg(clean_periods=pl.col("clean").cast(pl.Int64).cum_prod().sum())
+        .agg(clean_periods=(~pl.col("bad")).cast(pl.Int64).cum_prod().sum())
     )
-    return people.join(runs, on="agent_id", how="left")

@@ -16,7 +16,6 @@ from qa.tables import Assignment, Case, Draw, Plan, RuleVersion, Sample, User
 from qa.workbench import Workbench
 from scoring.label import Label
 from scoring.redline.rule import Effect, EffectKind, Rule, Severity, Terms
-from scoring.redline.rule import Label as RuleLabel
 
 PASSWORD = "correct-horse-1"
 START = datetime(2026, 3, 2, 2, 11, 5, tzinfo=UTC)
@@ -147,7 +146,7 @@ def _place(bench: Workbench, draw: int, number: int, long: bool) -> int:
 
 
 def _rule(session: Any, rule_id: str, label: Label, phrases: tuple[str, ...], effect: Effect) -> None:
-    rule = Rule(rule_id, 1, RuleLabel(label.zh, label.en), Terms(phrases), effect=effect, severity=Severity.MAJOR)
+    rule = Rule(rule_id, 1, label, Terms(phrases), effect=effect, severity=Severity.MAJOR)
     plain = {**to_plain(rule), "basis": {"text": {"zh": "平台规则：不得引导站外联系与交易", "en": "Platform rule: no dealings off the platform"}}} if rule_id == "R02" else to_plain(rule)
     session.execute(
         insert(RuleVersion).values(rule_id=rule_id, version=1, state="published", content=plain, content_hash=rule.content_hash, created_at=START, published_at=START)

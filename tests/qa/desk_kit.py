@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from qa import casefile, rubrics, transcripts
+from qa import casefile, inspecting, queue, rubrics, transcripts
 from qa.policy import Actor, Role
 from qa.rulebook import to_plain
 from qa.tables import Assignment, Draw, Plan, RuleVersion, Sample, User, Verdict
 from qa.workbench import Workbench
 from scoring.label import Label
 from scoring.redline.rule import Effect, EffectKind, Rule, Severity, Terms
-from scoring.redline.rule import Label as RuleLabel
+from scoring.sheet import Sheet
 
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 
@@ -55,6 +55,24 @@ class Kit:
     def verdicts(self, sample: int) -> list[Verdict]:
         with self.bench.db.read() as session:
             return list(session.scalars(select(Verdict).where(Verdict.sample_id == sample).order_by(Verdict.version)))
+
+
+def inspect(kit: Kit, who: int, sheet: Sheet) -> inspecting.Submitted:
+    """Inspector `who` takes the next place and submits `sheet`."""
+    place = queue.claim_next(kit.bench, kit.inspectors[who], now=NOW)
+    assert isinstance(place, queue.Claim)
+    nonce = f"nonce-{who}-{place.assignment_id}-{place.version}"
+    return inspecting.submit(kit.bench, kit.inspectors[who], now=NOW, assignment_id=place.assignment_id, version=place.version, nonce=nonce, sheet=sheet)
+
+
+def double(kit: Kit, one: Sheet, two: Sheet) -> int:
+    """The first sample scored blind by the first two inspectors; returns its id."""
+    sample = kit.samples[0]
+    kit.place(sample, kit.inspectors[0])
+    kit.place(sample, kit.inspectors[1], kind="double")
+    inspect(kit, 0, one)
+    inspect(kit, 1, two)
+    return sample
 
 
 def content(number: int, participants: Sequence[str] = ()) -> dict[str, Any]:
@@ -106,7 +124,7 @@ def build(bench: Workbench, samples: int = 3, inspectors: int = 3, prefix: str =
 
 
 def _rule(session: Any, rule_id: str, effect: Effect) -> None:
-    rule = Rule(rule_id, 1, RuleLabel("红线", "red line"), Terms(("滚开",)), effect=effect, severity=Severity.CRITICAL)
+    rule = Rule(rule_id, 1, Label("红线", "red line"), Terms(("滚开",)), effect=effect, severity=Severity.CRITICAL)
     session.execute(
         insert(RuleVersion).values(
             rule_id=rule_id, version=1, state="published", content=to_plain(rule), content_hash=rule.content_hash, created_at=NOW, published_at=NOW

@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from qa import appeals, comparing, doubles, inspecting, queue, verdicts
+from qa import appeals, comparing, doubles, verdicts
 from qa.doubles import RuleRuling, Ruling, Take
 from qa.errors import Conflict, Denied, Invalid, Stale
 from qa.policy import Actor, Role
-from qa.queue import Claim
 from qa.tables import AuditEntry, Verdict
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.qa.desk_kit import NOW, Kit, build
+from tests.qa.desk_kit import NOW, Kit, build, double
 
 FIRST, SECOND = Ruling(Take.FIRST), Ruling(Take.SECOND)
 CONFIRMED = Sheet((Mark("tone", 1),), (HitDecision("R01", 1, "confirmed", "辱骂"),))
@@ -28,21 +27,6 @@ APART = (Sheet((Mark("greeting", 0),)), Sheet((Mark("greeting", 0), Mark("produc
 @pytest.fixture
 def kit(any_bench: Workbench) -> Kit:
     return build(any_bench)
-
-
-def inspect(kit: Kit, who: int, sheet: Sheet) -> inspecting.Submitted:
-    place = queue.claim_next(kit.bench, kit.inspectors[who], now=NOW)
-    assert isinstance(place, Claim)
-    return inspecting.submit(kit.bench, kit.inspectors[who], now=NOW, assignment_id=place.assignment_id, version=place.version, nonce=f"nonce-{who}-{place.assignment_id}-{place.version}", sheet=sheet)
-
-
-def double(kit: Kit, one: Sheet, two: Sheet) -> int:
-    sample = kit.samples[0]
-    kit.place(sample, kit.inspectors[0])
-    kit.place(sample, kit.inspectors[1], kind="double")
-    inspect(kit, 0, one)
-    inspect(kit, 1, two)
-    return sample
 
 
 def decide(kit: Kit, sample: int, criteria: dict[str, Ruling], by: Actor | None = None, **more: Any) -> int:

@@ -8,34 +8,18 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from qa import casefile, inspecting, queue, verdict_ledger, verdicts
+from qa import casefile, verdict_ledger, verdicts
 from qa.errors import Conflict, Denied, NotFound
 from qa.lifecycle import Step
-from qa.queue import Claim
 from qa.tables import Violation
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.qa.desk_kit import NOW, Kit, build
+from tests.qa.desk_kit import NOW, Kit, build, inspect
 
 
 @pytest.fixture
 def kit(any_bench: Workbench) -> Kit:
     return build(any_bench)
-
-
-def inspect(kit: Kit, who: int, sheet: Sheet) -> inspecting.Submitted:
-    place = queue.claim_next(kit.bench, kit.inspectors[who], now=NOW)
-    assert isinstance(place, Claim)
-    return inspecting.submit(kit.bench, kit.inspectors[who], now=NOW, assignment_id=place.assignment_id, version=place.version, nonce=f"nonce-{who}-{place.assignment_id}", sheet=sheet)
-
-
-def double(kit: Kit, one: Sheet, two: Sheet) -> int:
-    sample = kit.samples[0]
-    kit.place(sample, kit.inspectors[0])
-    kit.place(sample, kit.inspectors[1], kind="double")
-    inspect(kit, 0, one)
-    inspect(kit, 1, two)
-    return sample
 
 
 def rule(kit: Kit, step: Step) -> tuple[int, ...]:
