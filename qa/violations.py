@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit, rulebook, transcripts, verdict_ledger
+from qa.archive import Snapshot
 from qa.blinding import refuse_early, shown_files
 from qa.casefile import Evidence, Finding, add_step, add_step_to_many, open_files, take, transcript_now
 from qa.errors import Conflict, Denied, Invalid
@@ -30,8 +32,13 @@ from qa.policy import Actor, Right, require
 from qa.sanctions import SETTING, Programme, programme, store_programme
 from qa.tables import Transcript, Violation, ViolationEvent
 from qa.workbench import Workbench
+from scoring.redline import Rule
 
 PART = 2_000
+KNOWN = {
+    "id": pl.Int64, "conversation_key": pl.String, "rule_id": pl.String, "agent_id": pl.String, "state": pl.String, "rule_version": pl.Int64,
+    "occurred_at": pl.Datetime("us", "UTC"),
+}
 BULK_LIMIT = 1_000
 """Files that one person may clear at once: what one reason can still be answered for."""
 RULINGS = frozenset({Step.UPHOLD, Step.DISMISS, Step.REOPEN, Step.EXPUNGE})
@@ -74,18 +81,21 @@ def set_programme(bench: Workbench, actor: Actor, *, now: datetime, wanted: Prog
 def open_suspected(bench: Workbench, actor: Actor, *, now: datetime, progress: Progress | None = None) -> Opened:
     """Bring the case files in line with the hits of the archive; idempotent and safe to interrupt.
 
-    A file that nobody has decided is withdrawn when its finding has gone, and comes back when it is found again.
+    A file that nobody has decided is withdrawn when its finding has gone because its rule has changed, and comes back
+    when it is found again. A finding that has gone with its messages leaves the file open: people decide about it.
     """
     require(actor, Right.IMPORT)
     snapshot = bench.archive.at()
     with bench.db.read() as session:
         severities = {name.rule_id: name.severity for name in rulebook.names(session).values()}
+        judging = rulebook.rules_in_force(session)
         known = _known(session)
     findings = _findings(snapshot.scan("hits"), snapshot.scan("conversations"), sorted(severities))
     keys = ["conversation_key", "rule_id", "agent_id"]
     fresh = findings.join(known, on=keys, how="anti")
     again = known.filter(pl.col("state") == State.WITHDRAWN.value).join(findings, on=keys, how="inner").sort("id")
-    gone = known.filter(pl.col("state") == State.SUSPECTED.value).join(findings, on=keys, how="anti")
+    suspected = known.filter(pl.col("state") == State.SUSPECTED.value)
+    gone = _of_changed_rules(suspected.join(findings, on=keys, how="anti"), snapshot, judging, bench.config.zone)
     opened = 0
     for start in range(0, fresh.height, PART):
         if progress:
@@ -116,10 +126,27 @@ def _findings(hits: pl.LazyFrame, conversations: pl.LazyFrame, rules: list[str])
 
 def _known(session: Session) -> pl.DataFrame:
     rows = session.execute(
-        select(Violation.id, Violation.conversation_key, Violation.rule_id, Violation.agent_id, Violation.state)
-    ).all()
-    schema = {"id": pl.Int64, "conversation_key": pl.String, "rule_id": pl.String, "agent_id": pl.String, "state": pl.String}
-    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+        select(
+            Violation.id, Violation.conversation_key, Violation.rule_id, Violation.agent_id, Violation.state, Violation.rule_version,
+            Violation.occurred_at,
+        )
+    ).all()  # fmt: skip
+    return pl.DataFrame([tuple(row) for row in rows], schema=KNOWN, orient="row")
+
+
+def _of_changed_rules(files: pl.DataFrame, snapshot: Snapshot, rules: Sequence[Rule], zone: ZoneInfo) -> pl.DataFrame:
+    """Those of `files` whose rule judges their day by another version now, or not at all, and whose conversation was
+    screened since and is still there."""
+    screened = snapshot.scan("conversations").join(snapshot.scan("signals"), on=["conversation_key", "import_id"], how="semi", nulls_equal=True)
+    there = files.lazy().join(screened, on="conversation_key", how="semi").collect()
+    versions: dict[str, list[Rule]] = {}
+    for rule in rules:
+        versions.setdefault(rule.id, []).append(rule)
+    changed = [
+        not any(rule.version == version and rule.applies(at.astimezone(zone).date() if at else None, None) for rule in versions.get(rule_id, ()))
+        for rule_id, version, at in there.select("rule_id", "rule_version", "occurred_at").iter_rows()
+    ]
+    return there.filter(pl.Series(changed, dtype=pl.Boolean))
 
 
 def _rows(frame: pl.DataFrame, severities: Mapping[str, str]) -> Iterator[Finding]:

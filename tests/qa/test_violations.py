@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import polars as pl
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from qa import redline_board as board
 from qa import redline_files as files
@@ -17,7 +18,7 @@ from qa.errors import Conflict, Denied, Invalid, NotFound, SpotcheckError, Stale
 from qa.lifecycle import Clocks, State, Step, violation_state
 from qa.policy import SYSTEM, Actor
 from qa.sanctions import Programme, Rung
-from qa.tables import AuditEntry, Transcript, Violation, ViolationEvent
+from qa.tables import AuditEntry, RuleVersion, Transcript, Violation, ViolationEvent
 from qa.workbench import Workbench
 from tests.qa.redline_world import (
     ADMIN,
@@ -27,6 +28,7 @@ from tests.qa.redline_world import (
     OTHER_LEAD,
     PLAYING_INSPECTOR,
     SECOND,
+    T0,
     people,
     publish,
     put_chats,
@@ -60,6 +62,20 @@ def opened(bench: Workbench, now: datetime) -> dict[tuple[str, str], int]:
     violations.open_suspected(bench, SYSTEM, now=now)
     with bench.db.read() as session:
         return {(v.conversation_key, v.rule_id): v.id for v in session.scalars(select(Violation))}
+
+
+def screened(bench: Workbench) -> None:
+    """Every conversation as it stands counts as screened."""
+    with bench.archive.change("screening", T0) as change:
+        change.replace("signals", change.before.scan("conversations").select("conversation_key", "import_id").collect())
+
+
+def narrow_rules(bench: Workbench) -> None:
+    """New versions of both rules take the place of the old ones, and everything is screened."""
+    with bench.db.write() as session:
+        session.execute(update(RuleVersion).values(state="retired"))
+    publish(bench, rule("R01", "快滚", version=2), rule("R07", "绝不开发票", version=2))
+    screened(bench)
 
 
 def states(bench: Workbench) -> dict[int, State]:
@@ -110,6 +126,7 @@ def test_opening_at_the_same_time_opens_once(world: Workbench, now: datetime) ->
 def test_what_is_no_longer_found_is_withdrawn_and_comes_back_with_new_evidence(world: Workbench, now: datetime) -> None:
     ids = opened(world, now)
     violations.confirm(world, INSPECTOR, now=now, violation_id=ids["shop:3", "R01"], reason="骂人")
+    narrow_rules(world)
     put_hits(world, [], replace=True)
     gone = violations.open_suspected(world, SYSTEM, now=now + timedelta(hours=1))
     assert gone.withdrawn == 2, "the confirmed one is people's business now"
@@ -122,11 +139,26 @@ def test_what_is_no_longer_found_is_withdrawn_and_comes_back_with_new_evidence(w
     assert states(world)[ids["shop:1", "R01"]] is State.SUSPECTED
 
 
+def test_a_finding_that_goes_without_a_rule_change_leaves_its_file_open(world: Workbench, now: datetime) -> None:
+    ids = opened(world, now)
+    put_chats(world, [("shop:1", "a1", [("customer", "你什么态度")])], import_id=2)
+    put_hits(world, [], replace=True)
+    screened(world)
+    assert violations.open_suspected(world, SYSTEM, now=now + timedelta(hours=1)).withdrawn == 0
+    with world.archive.change("taken back", T0) as change:
+        change.remove("conversations", pl.Series(["shop:2"]))
+    narrow_rules(world)
+    gone = violations.open_suspected(world, SYSTEM, now=now + timedelta(hours=2))
+    assert gone.withdrawn == 2, "the chat of the third is not in the archive any more: people decide"
+    assert states(world)[ids["shop:2", "R07"]] is State.SUSPECTED
+
+
 def test_a_reopened_file_is_not_withdrawn_by_the_machine(world: Workbench, now: datetime) -> None:
     ids = opened(world, now)
     file = ids["shop:1", "R01"]
     violations.clear(world, INSPECTOR, now=now, violation_id=file, reason="引用")
     violations.reopen(world, LEAD, now=now, violation_id=file, reason="再看看")
+    narrow_rules(world)
     put_hits(world, [], replace=True)
     violations.open_suspected(world, SYSTEM, now=now)
     assert states(world)[file] is State.SUSPECTED
