@@ -35,7 +35,7 @@ from qa.workbench import Workbench
 from scoring.redline import Rule
 
 PART = 2_000
-KNOWN = {
+KNOWN: Mapping[str, Any] = {
     "id": pl.Int64, "conversation_key": pl.String, "rule_id": pl.String, "agent_id": pl.String, "state": pl.String, "rule_version": pl.Int64,
     "occurred_at": pl.Datetime("us", "UTC"),
 }
@@ -131,7 +131,7 @@ def _known(session: Session) -> pl.DataFrame:
             Violation.occurred_at,
         )
     ).all()  # fmt: skip
-    return pl.DataFrame([tuple(row) for row in rows], schema=KNOWN, orient="row")
+    return pl.DataFrame([tuple(row) for row in rows], schema=dict(KNOWN), orient="row")
 
 
 def _of_changed_rules(files: pl.DataFrame, snapshot: Snapshot, rules: Sequence[Rule], zone: ZoneInfo) -> pl.DataFrame:

@@ -120,6 +120,8 @@ def chat_stage(job: Job, mapping: Mapping, sink: Sink, log: ProblemLog, whole_re
 def put_chats(job: Job, stage_: ChatStage, sink: Sink, log: ProblemLog, rows: int) -> Loaded:
     """What the stage holds, compared with the archive and written."""
     found = Found(rows=rows)
+    stage_.settle()
+    _unite(sink, job.source, stage_)
     for part in stage_.conversations():
         _take(job, merging.chats(part, sink.before, job.source, job.import_id), sink, log, found)
     job.progress(0.93, "write")
@@ -134,6 +136,14 @@ def put_chats(job: Job, stage_: ChatStage, sink: Sink, log: ProblemLog, rows: in
     counts = replace(found.counts, rows=rows, duplicates=stage_.duplicates)
     agents = pl.concat([pl.DataFrame(schema=AGENTS), *found.agents]).group_by("agent_id").agg(pl.col("name").drop_nulls().first(), pl.col("file_row").min())
     return Loaded(counts, agents.sort("file_row", "agent_id").select(list(AGENTS)), found.sample)
+
+
+def _unite(sink: Sink, source: str, stage_: ChatStage) -> None:
+    """Conversations of which the archive has other messages keep them beside those of the file."""
+    differing = merging.differing(stage_.identities(), sink.before, source)
+    if differing.height:
+        messages = sink.before.scan("messages")
+        stage_.unite(differing, lambda keys: messages.join(keys.lazy(), on="conversation_key", how="semi").collect())
 
 
 @dataclass
@@ -165,7 +175,7 @@ def _take(job: Job, merged: pl.DataFrame, sink: Sink, log: ProblemLog, found: Fo
         found.files.append(stage("conversations", fresh, sink.staging()))
         if found.sample.is_empty():
             found.sample = conform("conversations", fresh.head(SAMPLE_ROWS))
-    part = _counts(good, 0, 0, int(written["message_count"].sum()))
+    part = _counts(good, 0, 0, int((written["message_count"] - written["old_message_count"].fill_null(0)).sum()))
     found.counts = Counts(**{name: value + getattr(part, name) for name, value in found.counts.to_dict().items()})
     found.agents.append(_agents_of(good))
 

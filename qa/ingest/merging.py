@@ -6,15 +6,27 @@ only thing read is the archive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from qa.archive import Snapshot
-from qa.ingest.staging import probe, row_hash
+from qa.ingest.hashing import probe, row_hash
 
 ATTRIBUTES = ("agent_id", "customer_id", "shop", "channel", "order_id", "started_at", "ended_at", "satisfaction")
 MARK, DIGITS = 8, 20
 """A content hash is the mark of the hash function, the hash of the messages and the hash of the fields."""
 CARRIED = ("customer_id", "shop", "channel", "order_id", "satisfaction")
+
+
+def differing(found: pl.DataFrame, before: Snapshot, source: str) -> pl.DataFrame:
+    """Those of `found` (`conversation_key`, `m`) of which the archive has other messages."""
+    known = existing(before, "conversations", "conversation_key", found["conversation_key"], source).select("conversation_key", "content_hash")
+    if known.is_empty():
+        return found.clear()
+    known = _with_current_mark(known, before)
+    both = found.join(known, on="conversation_key", how="inner", maintain_order="left")
+    return both.filter(pl.col("content_hash").str.slice(MARK, DIGITS) != _digits("m")).drop("content_hash")
 
 
 def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) -> pl.DataFrame:
@@ -23,7 +35,7 @@ def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) ->
     `state` is new, changed or unchanged.
     """
     known = existing(before, "conversations", "conversation_key", found["conversation_key"], source)
-    known = _with_current_mark(known.select("conversation_key", "content_hash", *ATTRIBUTES), before)
+    known = _with_current_mark(known.select("conversation_key", "content_hash", "agent_ids", "message_count", *ATTRIBUTES), before)
     known = known.rename({name: f"old_{name}" for name in known.columns if name != "conversation_key"})
     nothing = [pl.lit(None, dtype=kind).alias(name) for name, kind in known.schema.items() if name != "conversation_key"]
     joined = found.join(known, on="conversation_key", how="left", maintain_order="left") if known.height else found.with_columns(nothing)
@@ -36,8 +48,8 @@ def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) ->
             pl.coalesce(*_present(joined, "speaker", "named_agent"), "old_agent_id")
         ),
         agent_ids=_participants(joined),
-        started_at=pl.coalesce(*_present(joined, "started_at"), pl.when("same_messages").then("old_started_at"), "first_at", "old_started_at"),
-        ended_at=pl.coalesce(*_present(joined, "ended_at"), pl.when("same_messages").then("old_ended_at"), "last_at", "old_ended_at"),
+        started_at=_bound(joined, "started_at", "first_at", pl.min_horizontal),
+        ended_at=_bound(joined, "ended_at", "last_at", pl.max_horizontal),
     )
     return _finish_chats(merged, source, import_id)
 
@@ -120,14 +132,23 @@ def _present(frame: pl.DataFrame, *names: str) -> list[str]:
     return [name for name in names if name in frame.columns]
 
 
+def _bound(frame: pl.DataFrame, name: str, told: str, outer: Callable[..., pl.Expr]) -> pl.Expr:
+    """Begin or end: as given, as known for the same messages, else the first or last message. A part of a conversation can only widen it."""
+    given, old = _present(frame, name), f"old_{name}"
+    whole = pl.coalesce(*given, pl.when("same_messages").then(old), told, old)
+    return pl.when("united").then(outer(pl.coalesce(*given, told), old)).otherwise(whole)
+
+
 def _first_of(frame: pl.DataFrame, name: str) -> pl.Expr:
     return pl.coalesce(*_present(frame, name), f"old_{name}").alias(name)
 
 
 def _participants(frame: pl.DataFrame) -> pl.Expr:
-    if "speakers" in frame.columns and not _others_named(frame):
-        return pl.col("speakers").fill_null([])
     parts = [pl.col("speakers").fill_null([])] if "speakers" in frame.columns else []
+    if frame["united"].any():
+        parts.append(pl.when("united").then(pl.col("old_agent_ids").fill_null([])).otherwise([]))
+    elif "speakers" in frame.columns and not _others_named(frame):
+        return pl.col("speakers").fill_null([])
     if "named_agent" in frame.columns:
         parts.append(pl.concat_list("named_agent"))
     if not parts:

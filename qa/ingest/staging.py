@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,36 +17,18 @@ import numpy.typing as npt
 import polars as pl
 
 from qa.archive import stage
+from qa.ingest import uniting
 from qa.ingest.chats import ATTRIBUTES
+from qa.ingest.hashing import row_hash
 from qa.ingest.problems import ProblemLog
 
 BUCKET_ROWS = 400_000
 CHUNK = 50_000
 NO_TIME = np.iinfo(np.int64).min
 AGENT_COUNTS = {"c": pl.UInt32, "a": pl.UInt32, "n": pl.Int64, "seq": pl.Int32}
-MIX_A, MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 Numbers = npt.NDArray[np.int64]
 Read = Callable[[list[str], pl.DataFrame], list[pl.Series]]
 """Types the cells of attributes: (names, rows with those columns and `file_row`)."""
-
-
-def probe() -> str:
-    """A mark of how this machine and library version hash text: hashes are compared only under the same mark."""
-    value = pl.Series(["抽检 probe"]).to_frame("t").select(pl.col("t").hash(1)).item()
-    return f"{value:016x}"[:8]
-
-
-def row_hash(rows: pl.DataFrame, place: str | None = "seq") -> pl.Series:
-    """64-bit hash of everything a message says, with its place; to be added up over a conversation."""
-    columns = rows.select(
-        text=pl.col("text").hash(1), role=pl.col("role").hash(2), agent=pl.col("agent_id").hash(3), kind=pl.col("kind").hash(4),
-        at=pl.col("sent_at").dt.epoch("us").fill_null(-1).reinterpret(signed=False),
-        place=pl.col(place).cast(pl.UInt64, strict=False).fill_null(0) if place else pl.lit(0, dtype=pl.UInt64),
-    )
-    text, role, agent, kind, at, number = (column.to_numpy() for column in columns)
-    said = role ^ (agent * np.uint64(3)) ^ (kind * np.uint64(5))
-    mixed = (text * MIX_A ^ number * MIX_B ^ at * (MIX_A | np.uint64(2))) + said * MIX_B
-    return pl.Series("h", (mixed ^ (mixed >> np.uint64(29))) * MIX_A)
 
 
 @dataclass
@@ -63,6 +46,8 @@ class Tally:
     seq_sum: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
     seq_squares: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
     untidy: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    paged: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    united: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def grow(self, size: int) -> None:
         """Make room for codes below `size`."""
@@ -72,7 +57,7 @@ class Tally:
         room = max(size, 2 * len(self.count), 1024)
         for name, start in (
             ("count", 0), ("agent_count", 0), ("hashes", 0), ("first_at", np.iinfo(np.int64).max), ("last_at", NO_TIME), ("newest", NO_TIME),
-            ("first_row", np.iinfo(np.int64).max), ("seq_sum", 0), ("seq_squares", 0), ("untidy", False),
+            ("first_row", np.iinfo(np.int64).max), ("seq_sum", 0), ("seq_squares", 0), ("untidy", False), ("paged", False), ("united", False), ("paged", False), ("united", False),
         ):
             old = getattr(self, name)
             new = np.full(room, start, old.dtype)
@@ -114,13 +99,15 @@ class Groups:
         known = np.where(times == NO_TIME, np.iinfo(np.int64).max, times)
         return np.minimum.reduceat(known, self.starts), np.maximum.reduceat(times, self.starts)
 
-    def disordered(self, at: Numbers) -> npt.NDArray[np.uint32]:
-        """Codes of conversations whose times fall somewhere in file order."""
+    def disordered(self, at: Numbers) -> tuple[npt.NDArray[np.uint32], int]:
+        """Codes of conversations whose times fall somewhere in file order; how much more often times fall than rise."""
         times = at[self.order]
         known = np.flatnonzero(times != NO_TIME)
         codes, times = self.sorted[known], times[known]
-        fall = (codes[1:] == codes[:-1]) & (times[1:] < times[:-1])
-        return np.unique(codes[1:][fall])
+        same = codes[1:] == codes[:-1]
+        fall = same & (times[1:] < times[:-1])
+        falls = int(np.count_nonzero(fall))
+        return np.unique(codes[1:][fall]), 2 * falls - int(np.count_nonzero(same & (times[1:] != times[:-1])))
 
 
 class ChatStage:
@@ -131,7 +118,7 @@ class ChatStage:
     ) -> None:
         self._read = read
         self._folder, self._source, self._import_id, self._log = folder, source, import_id, log
-        self._whole_records = whole_records  # one record of the file is one conversation: the same id twice is a duplicate
+        self._whole_records = whole_records  # one record of the file is one conversation: the same id again is another page of it
         self._codes = pl.Categorical(pl.Categories.random())
         self._agents = pl.Categorical(pl.Categories.random())
         self._alive = (pl.Series([""], dtype=self._codes), pl.Series([""], dtype=self._agents))  # keeps the codes for our lifetime
@@ -140,7 +127,7 @@ class ChatStage:
         self._attributes: dict[str, list[pl.DataFrame]] = {}
         self._agent_counts: list[pl.DataFrame] = []
         self._message_ids: list[pl.DataFrame] = []
-        self._repeated: list[pl.DataFrame] = []
+        self._falls = 0  # how much more often times fall than rise within conversations: above zero, the file is newest first
         self._seq_base: int | None = None
         self._files: list[Path] = []
         self.rows = 0
@@ -156,12 +143,7 @@ class ChatStage:
         self.tally.grow(int(frame["c"].max()) + 1)  # type: ignore[arg-type]
         groups = Groups(frame["c"].to_numpy())
         if self._whole_records:
-            kept = self._drop_repeated(frame, groups)
-            if kept.height < frame.height:
-                frame = kept
-                if frame.is_empty():
-                    return
-                groups = Groups(frame["c"].to_numpy())
+            self._note_pages(frame, groups)
         self._note_attributes(frame, groups)
         frame = self._numbered(frame, groups)
         frame = frame.with_columns(row_hash(frame))
@@ -173,19 +155,12 @@ class ChatStage:
         self.rows += frame.height
         self._files.append(self._write(frame))
 
-    def _drop_repeated(self, frame: pl.DataFrame, groups: Groups) -> pl.DataFrame:
-        """Leave out records whose conversation id came before; say so when their content differs."""
-        first = np.minimum(self.tally.first_row[groups.codes], groups.reduce(np.minimum, frame["file_row"].to_numpy()))
-        wanted = np.empty(self.tally.size, np.int64)
-        wanted[groups.codes] = first
-        again = pl.Series(frame["file_row"].to_numpy() != wanted[frame["c"].to_numpy()])
-        if not again.any():
-            return frame
-        kept = frame.filter(~again)
-        hashed = frame.filter(again).with_columns(seq=pl.int_range(pl.len()).over("file_row"))
-        hashed = hashed.with_columns(row_hash(hashed))
-        self._repeated.append(hashed.group_by("file_row").agg(pl.col("c").first(), pl.col("h").sum(), pl.col("conversation_id").first()))
-        return kept
+    def _note_pages(self, frame: pl.DataFrame, groups: Groups) -> None:
+        """Conversations that have several records are united afterwards."""
+        rows = frame["file_row"].to_numpy()
+        first = np.minimum(self.tally.first_row[groups.codes], groups.reduce(np.minimum, rows))
+        paged = groups.codes[groups.reduce(np.maximum, rows) != first]
+        self.tally.paged[paged] = self.tally.untidy[paged] = True
 
     def _numbered(self, frame: pl.DataFrame, groups: Groups) -> pl.DataFrame:
         if "seq" in frame.columns and not frame["seq"].null_count():
@@ -246,7 +221,9 @@ class ChatStage:
         earliest, latest = groups.bounds(at)
         given = "seq" in frame.columns and self._seq_base is not None
         if not given:
-            tally.untidy[groups.disordered(at)] = True
+            fallen, excess = groups.disordered(at)
+            tally.untidy[fallen] = True
+            self._falls += excess
             tally.untidy[codes[earliest < tally.newest[codes]]] = True
         tally.newest[codes] = np.maximum(tally.newest[codes], latest)
         tally.first_at[codes] = np.minimum(tally.first_at[codes], earliest)
@@ -287,15 +264,34 @@ class ChatStage:
 
     # handing out
 
-    def conversations(self) -> Iterator[pl.DataFrame]:
-        """All conversations, a bounded number at a time, one row each: `c`, `conversation_key`, counts, times, agents,
-        attributes, `m` (hash of its messages), `first_row`.
-
-        Puts untidy conversations in order first.
-        """
+    def settle(self) -> None:
+        """Put in order what did not come in order. Once, after the last piece."""
         self._drop_repeated_messages()
         self._settle()
-        self._judge_repeated_records()
+
+    def identities(self) -> pl.DataFrame:
+        """Every conversation with its code and the hash of its messages: `c`, `conversation_key`, `m`."""
+        ids = pl.concat(self._attributes["conversation_id"]) if "conversation_id" in self._attributes else pl.DataFrame(schema={"c": pl.UInt32, "conversation_id": pl.String})
+        codes = ids["c"].to_numpy()
+        named = ids.with_columns(conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"), m=pl.Series(self.tally.hashes[codes], dtype=pl.UInt64))
+        return named.filter(pl.Series(self.tally.count[codes] > 0)).select("c", "conversation_key", "m")
+
+    def unite(self, chosen: pl.DataFrame, earlier: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+        """Add the messages that are known of the conversations `chosen` (`c`, `conversation_key`); `earlier` gives them for some keys."""
+
+        def united(rows: pl.DataFrame) -> pl.DataFrame:
+            keys = rows.select("conversation_key", "c").unique()
+            old = earlier(keys.select("conversation_key")).join(keys, on="conversation_key", how="left")
+            parts = [frame.with_columns(part=pl.lit(part), place=pl.col("seq").cast(pl.Int64)) for part, frame in enumerate((old.select(rows.columns), rows))]
+            return uniting.unite(pl.concat(parts))
+
+        self.tally.united[chosen["c"].to_numpy()] = True
+        self._again(chosen.select("c", "conversation_key"), united)
+
+    def conversations(self) -> Iterator[pl.DataFrame]:
+        """All conversations, a bounded number at a time, one row each: `c`, `conversation_key`, counts, times, agents,
+        attributes, `m` (hash of its messages), `first_row`, `united` (whether earlier messages are among them).
+        """
         attributes = {name: _by_code(self._attributes.pop(name), name, self.tally.size) for name in ("conversation_id", *ATTRIBUTES) if name in self._attributes}
         agents = _in_order(pl.concat(self._agent_counts)) if self._agent_counts else None
         for low in range(0, self.tally.size, CHUNK):
@@ -312,6 +308,7 @@ class ChatStage:
             "message_count": pl.Series(tally.count[part], dtype=pl.Int32),
             "agent_message_count": pl.Series(tally.agent_count[part], dtype=pl.Int32),
             "m": pl.Series(tally.hashes[part], dtype=pl.UInt64),
+            "united": pl.Series(tally.united[part]),
             "first_row": pl.Series(tally.first_row[part], dtype=pl.Int64),
             "first_at": _moments(tally.first_at[part]),
             "last_at": _moments(tally.last_at[part]),
@@ -326,10 +323,11 @@ class ChatStage:
     def _without(self, file: Path, drop: pl.DataFrame) -> Path | None:
         if drop.is_empty():
             return file
-        frame = pl.read_parquet(file)
-        kept = frame.join(drop.select("conversation_key"), on="conversation_key", how="anti", maintain_order="left")
-        if kept.height == frame.height:
+        keys = pl.read_parquet(file, columns=["conversation_key"])
+        gone = keys["conversation_key"].is_in(drop["conversation_key"].implode())
+        if not gone.any():
             return file
+        kept = pl.read_parquet(file).filter(~gone)
         file.unlink()
         return stage("messages", kept, self._folder) if kept.height else None
 
@@ -369,45 +367,75 @@ class ChatStage:
         if self._seq_base is not None:
             n = tally.count
             tally.untidy |= (tally.seq_sum != n * (n - 1) // 2) | (tally.seq_squares != (n - 1) * n * (2 * n - 1) // 6)
+        elif self._falls > 0:  # where all times are equal, the file says that the last comes first
+            tally.untidy |= (tally.first_at == tally.last_at) & (tally.count > 1)
         codes = np.flatnonzero(tally.untidy[: tally.size])
         if not len(codes):
             return
         untidy = pl.DataFrame({"c": pl.Series(codes, dtype=pl.UInt32)}).join(pl.concat(self._attributes["conversation_id"]), on="c", how="left")
         untidy = untidy.with_columns(conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id")).select("c", "conversation_key")
-        buckets = int(tally.count[codes].sum()) // BUCKET_ROWS + 1
-        originals, self._files = self._files, []
-        self._agent_counts = [part.join(untidy, on="c", how="anti") for part in self._agent_counts]
-        for bucket in range(buckets):
-            chosen = untidy.gather_every(buckets, bucket)
-            rows = pl.scan_parquet(originals).join(chosen.lazy(), on="conversation_key", how="inner", maintain_order="left").collect()
-            self._reorder(rows)
-        self._files += [kept for file in originals if (kept := self._without(file, untidy)) is not None]
+        self._again(untidy, self._ordered)
 
-    def _reorder(self, rows: pl.DataFrame) -> None:
+    def _again(self, chosen: pl.DataFrame, order: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+        """Let `order` put the staged messages of some conversations in order, a bounded number at a time, and stage what it returns."""
+        codes = chosen["c"].to_numpy()
+        buckets = int(self.tally.count[codes].sum()) // BUCKET_ROWS + 1
+        originals, self._files = self._files, []
+        self._agent_counts = [part.join(chosen, on="c", how="anti") for part in self._agent_counts]
+        for bucket in range(buckets):
+            part = chosen.gather_every(buckets, bucket)
+            rows = pl.scan_parquet(originals).join(part.lazy(), on="conversation_key", how="inner", maintain_order="left").collect()
+            self._put(order(rows))
+        self._files += [kept for file in originals if (kept := self._without(file, chosen)) is not None]
+
+    def _ordered(self, rows: pl.DataFrame) -> pl.DataFrame:
         if self._dropped.height:
             rows = rows.join(self._dropped, left_on="file_row", right_on="row", how="anti", maintain_order="left")
+        paged = pl.Series(self.tally.paged[rows["c"].to_numpy()])
+        if not paged.any():
+            return self._one_part(rows)
+        return pl.concat([self._one_part(rows.filter(~paged)), self._pages(rows.filter(paged))])
+
+    def _one_part(self, rows: pl.DataFrame) -> pl.DataFrame:
         if self._seq_base is None:
-            rows = rows.sort("c", "file_row", "seq", maintain_order=True).with_columns(at=pl.col("sent_at").forward_fill().over("c"))
-            rows = rows.sort("c", "at", maintain_order=True, nulls_last=False)
+            rows = self._oldest_first(rows, "c").with_columns(at=pl.col("sent_at").forward_fill().over("c"))
+            rows = rows.sort("c", "at", maintain_order=True, nulls_last=False).drop("at")
         else:
             rows = rows.sort("c", "seq", "file_row", maintain_order=True)
-        rows = rows.with_columns(seq=pl.int_range(pl.len(), dtype=pl.Int32).over("c"))
+        return rows.with_columns(seq=pl.int_range(pl.len(), dtype=pl.Int32).over("c"))
+
+    def _pages(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Conversations of several records: each is a part."""
+        records = rows.select("c", "file_row").unique().height
+        ordered = self._oldest_first(rows, "c", "file_row") if self._seq_base is None else rows.sort("c", "file_row", "seq", maintain_order=True)
+        united = uniting.unite(ordered.with_columns(part="file_row", place=pl.int_range(pl.len()).over("c", "file_row")))
+        self.duplicates += records - united.select("c", "file_row").unique().height
+        return united.select(rows.columns)
+
+    def _oldest_first(self, rows: pl.DataFrame, *by: str) -> pl.DataFrame:
+        """In the order of the file, turned round where it is newest first."""
+        step = pl.col("sent_at").diff().over(by)
+        rows = rows.sort(*by, "file_row", "seq", maintain_order=True).with_columns(
+            turn=(step < timedelta(0)).sum().over(by).cast(pl.Int64) - (step > timedelta(0)).sum().over(by), place=pl.int_range(pl.len()).over(by)
+        )
+        newest_first = (pl.col("turn") > 0) | ((pl.col("turn") == 0) & pl.lit(self._falls > 0))
+        turned = rows.with_columns(place=pl.when(newest_first).then(-pl.col("place")).otherwise("place"))
+        return turned.sort(*by, "place", maintain_order=True).drop("turn", "place")
+
+    def _put(self, rows: pl.DataFrame) -> None:
+        """Stage whole conversations in order, in place of what was tallied of them."""
         rows = rows.with_columns(row_hash(rows))
-        sums = rows.group_by("c").agg(pl.col("h").sum(), pl.len().alias("n"), (pl.col("role") == "agent").sum().alias("agents"))
-        codes = sums["c"].to_numpy()
-        self.tally.hashes[codes] = sums["h"].to_numpy()
-        self.tally.count[codes] = sums["n"].to_numpy()
-        self.tally.agent_count[codes] = sums["agents"].to_numpy()
+        sums = rows.group_by("c").agg(
+            pl.col("h").sum(), pl.len().alias("n"), (pl.col("role") == "agent").sum().alias("agents"),
+            first=pl.col("sent_at").min().dt.epoch("us").fill_null(np.iinfo(np.int64).max), last=pl.col("sent_at").max().dt.epoch("us").fill_null(NO_TIME),
+        )
+        codes, tally = sums["c"].to_numpy(), self.tally
+        tally.hashes[codes] = sums["h"].to_numpy()
+        tally.count[codes] = sums["n"].to_numpy()
+        tally.agent_count[codes] = sums["agents"].to_numpy()
+        tally.first_at[codes], tally.last_at[codes] = sums["first"].to_numpy(), sums["last"].to_numpy()
         self._note_agents(rows, Groups(rows["c"].to_numpy()))
         self._files.append(stage("messages", rows, self._folder))
-
-    def _judge_repeated_records(self) -> None:
-        if not self._repeated:
-            return
-        repeated = pl.concat(self._repeated)
-        same = repeated["h"].to_numpy() == self.tally.hashes[repeated["c"].to_numpy()]
-        self.duplicates += repeated.height
-        self._log.add("duplicate_id", "conversation_id", repeated.filter(pl.Series(~same)), "conversation_id")
 
 
 def _moments(micros: Numbers) -> pl.Series:

@@ -1,0 +1,151 @@
+"""Parts of one conversation in several files: nothing is lost, nothing is there twice, and the order of the files does not matter."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qa import ingest, screening, violations
+from qa.ingest.uniting import merge, unite
+from qa.policy import Actor
+from qa.tables import ImportRun, Violation
+from qa.workbench import Workbench
+from tests.qa.ingest.files import row, write_csv, write_jsonl
+from tests.qa.ingest.test_formats import load
+
+EVENING = [
+    row("C1", "2026-03-01 23:50", "客户", "在吗"),
+    row("C1", "2026-03-01 23:51", "客服", "在的"),
+    row("C1", "2026-03-01 23:59", "客服", "加我微信私下转账便宜"),
+]
+NIGHT = [
+    row("C1", "2026-03-01 23:59", "客户", "好的"),
+    row("C1", "2026-03-02 00:10", "客户", "已转"),
+    row("C1", "2026-03-02 00:11", "客服", "收到"),
+    row("C2", "2026-03-02 09:00", "客户", "在吗", customer="tb2"),
+]
+MORNING = [row("C1", "2026-03-02 08:00", "客户", "货呢"), row("C1", "2026-03-02 08:00", "客服", "明天到")]
+WHOLE = ["在吗", "在的", "加我微信私下转账便宜", "好的", "已转", "收到", "货呢", "明天到"]
+
+
+def texts(bench: Workbench, key: str = "shop:C1") -> list[str]:
+    said = bench.archive.at().scan("messages").filter(conversation_key=key).sort("seq").collect()
+    assert said["seq"].to_list() == list(range(said.height))
+    return said["text"].to_list()
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_parts_of_a_chat_add_up_in_any_order_of_files(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, order: tuple[int, ...]) -> None:
+    parts = [write_csv(tmp_path / f"{i}.csv", rows) for i, rows in enumerate((EVENING, NIGHT, MORNING))]
+    results = [load(bench, lead, now, parts[i]) for i in order]
+    assert texts(bench) == WHOLE
+    assert sum(r.counts.messages for r in results) == 9
+    chat = bench.archive.at().scan("conversations").filter(conversation_id="C1").collect().row(0, named=True)
+    assert (chat["message_count"], chat["agent_message_count"], chat["agent_id"], chat["agent_ids"]) == (8, 4, "小青", ["小青"])
+    assert chat["started_at"] == datetime(2026, 3, 1, 15, 50, tzinfo=UTC)
+    assert chat["ended_at"] == datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
+    for path in parts:
+        again = load(bench, lead, now, path)
+        assert (again.counts.new, again.counts.changed, again.counts.messages) == (0, 0, 0)
+    assert bench.archive.at().count("messages") == 9
+
+
+def test_messages_name_the_import_and_row_that_brought_them(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    first = load(bench, lead, now, write_csv(tmp_path / "b.csv", NIGHT))
+    second = load(bench, lead, now, write_csv(tmp_path / "a.csv", [*EVENING, NIGHT[0]]))
+    said = bench.archive.at().scan("messages").filter(conversation_key="shop:C1").sort("seq").collect()
+    assert said.select("import_id", "file_row").rows() == [(second.run_id, 1), (second.run_id, 2), (second.run_id, 3), (first.run_id, 1), (first.run_id, 2), (first.run_id, 3)]
+
+
+def test_the_preview_says_what_would_be_added(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    load(bench, lead, now, write_csv(tmp_path / "a.csv", EVENING))
+    path = write_csv(tmp_path / "b.csv", [EVENING[2], *NIGHT])
+    d = ingest.detect(path)
+    seen = ingest.preview(bench, lead, path, d.mapping, d.kind, "shop")
+    assert (seen.counts.new, seen.counts.changed, seen.counts.messages) == (1, 1, 4)
+    assert texts(bench) == WHOLE[:3]
+    done = load(bench, lead, now, path)
+    assert (done.counts.new, done.counts.changed, done.counts.messages) == (1, 1, 4)
+
+
+def test_a_later_part_keeps_hits_and_open_case_files(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    load(bench, lead, now, write_csv(tmp_path / "b.csv", NIGHT))
+    screening.screen(bench, lead, now=now)
+    load(bench, lead, now, write_csv(tmp_path / "c.csv", MORNING))
+    load(bench, lead, now, write_csv(tmp_path / "a.csv", EVENING))
+    screening.screen(bench, lead, now=now)
+    opened = violations.open_suspected(bench, lead, now=now).opened
+    assert opened
+    load(bench, lead, now, write_csv(tmp_path / "d.csv", [row("C1", "2026-03-02 08:05", "客服", "改到后天")]))
+    assert violations.open_suspected(bench, lead, now=now).withdrawn == 0  # not screened yet
+    screening.screen(bench, lead, now=now)
+    after = violations.open_suspected(bench, lead, now=now)
+    assert (after.opened, after.withdrawn) == (0, 0)
+    with bench.db.read() as session:
+        assert {v.state for v in session.query(Violation)} == {"suspected"}
+        assert {run.state for run in session.query(ImportRun)} == {"done"}
+
+
+def test_pages_of_one_chat_in_a_nested_file_are_united(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    def page(number: int, *said: tuple[str, str, str]) -> dict[str, object]:
+        return {"conversation_id": "C1", "agent_id": "小青", "page": number, "messages": [{"sender": who, "text": text, "ts": at} for who, text, at in said]}
+
+    one = page(1, ("customer", "在吗", "2026-03-01 10:00:00"), ("agent", "在的", "2026-03-01 10:00:12"))
+    two = page(2, ("agent", "在的", "2026-03-01 10:00:12"), ("customer", "你骗人", "2026-03-01 10:05:00"))
+    result = load(bench, lead, now, write_jsonl(tmp_path / "a.jsonl", [two, one, two]))
+    assert texts(bench) == ["在吗", "在的", "你骗人"]
+    assert (result.counts.new, result.counts.bad, result.counts.duplicates) == (1, 0, 1)
+
+
+def test_a_file_with_the_newest_first_keeps_the_order_of_equal_times(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    rows = [
+        row("C1", "2026-03-01 10:00", "客户", "一"), row("C1", "2026-03-01 10:00", "客服", "二"), row("C1", "2026-03-01 10:01", "客户", "三"),
+        row("C1", "2026-03-01 10:01", "客服", "四"), row("C2", "2026-03-01 10:02", "客户", "五"), row("C2", "2026-03-01 10:02", "客服", "六"),
+    ]
+    load(bench, lead, now, write_csv(tmp_path / "a.csv", rows[::-1]))
+    assert (texts(bench), texts(bench, "shop:C2")) == (list("一二三四"), list("五六"))
+    load(bench, lead, now, write_csv(tmp_path / "b.csv", rows))
+    assert (texts(bench), bench.archive.at().count("messages")) == (list("一二三四"), 6)
+
+
+def frame(parts: list[list[tuple[int, str]]], numbers: list[int]) -> pl.DataFrame:
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    rows = [
+        {"conversation_key": "s:1", "part": number, "place": place, "role": "agent", "agent_id": "a", "sent_at": begin + timedelta(minutes=at), "kind": "text", "text": text}
+        for number, part in zip(numbers, parts, strict=True) for place, (at, text) in enumerate(part)
+    ]
+    return pl.DataFrame(rows)
+
+
+@given(st.data())
+def test_overlapping_slices_give_the_whole_in_any_order(data: st.DataObject) -> None:
+    steps = data.draw(st.lists(st.integers(0, 1), min_size=1, max_size=14))
+    whole = [(sum(steps[: i + 1]), f"m{i}") for i in range(len(steps))]
+    ends = [*sorted(data.draw(st.lists(st.integers(1, len(whole)), max_size=4))), len(whole)]
+    begins = [0] + [max(0, end - data.draw(st.integers(1, 4))) for end in ends[:-1]]
+    slices = [whole[b:e] for b, e in zip(begins, ends, strict=True)]
+    numbers = data.draw(st.permutations(range(len(slices))))
+    assert unite(frame(slices, numbers))["text"].to_list() == [text for _, text in whole]
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abc")), min_size=1, max_size=6), min_size=1, max_size=4), st.randoms())
+def test_parts_of_any_kind_lose_nothing_and_need_no_order(parts: list[list[tuple[int, str]]], chance: object) -> None:
+    parts = [sorted(part, key=lambda m: m[0]) for part in parts]
+    numbers = list(range(len(parts)))
+    first = unite(frame(parts, numbers))
+    chance.shuffle(numbers)  # type: ignore[attr-defined]
+    assert unite(frame(parts, numbers)).select("sent_at", "text").equals(first.select("sent_at", "text"))
+    for said in {m for part in parts for m in part}:
+        most = max(part.count(said) for part in parts)
+        assert first.filter((pl.col("text") == said[1]) & (pl.col("sent_at").dt.minute() == said[0])).height == most
+
+
+def test_contradicting_orders_still_give_everything_once() -> None:
+    assert sorted(merge([["a", "b"], ["b", "a", "c"], ["d"]])) == list("abcd")
+    assert merge([["a", "b"], ["b", "c"], ["a", "x", "c"]]) == ["a", "b", "x", "c"]
