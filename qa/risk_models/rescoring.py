@@ -30,7 +30,6 @@ BATCH = 400_000
 """Messages of one range: about 200 MB while its features are made."""
 REWRITE_SHARE = 20
 """Signals are rewritten as a whole when more than one in this many changes: cheaper than deleting by key."""
-FEW_IMPORTS = 50
 
 Progress = Callable[[float, str], None]
 
@@ -95,9 +94,7 @@ def _predictions(
     cancel: Callable[[], bool] | None,
 ) -> pl.DataFrame:
     """conversation_key, import_id, p and loss (centi-points) of the waiting conversations."""
-    imports = waiting["import_id"].unique()
-    few = None if imports.null_count() or len(imports) > FEW_IMPORTS else imports.to_list()
-    ranges = cut(message_files(snapshot, few), batch)
+    ranges = cut(message_files(snapshot, waiting.lazy()), batch)
     total, seen, parts = max(sum(piece.rows for piece in ranges), 1), 0, []
     keys = waiting.lazy().select("conversation_key")
     for piece in ranges:

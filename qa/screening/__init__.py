@@ -202,7 +202,8 @@ def _run(
 ) -> Screened:
     staging = _staging(bench, plan.kind)
     anything = plan.job.with_signals or plan.job.rules  # rules that only went away need no reading
-    ranges = cut(message_files(plan.snapshot, plan.job.imports), plan.batch) if anything else []
+    chats = None if plan.job.imports is None else unscreened(plan.snapshot, plan.job.imports)
+    ranges = cut(message_files(plan.snapshot, chats), plan.batch) if anything else []
     finished = staging.done()
     todo = [(number, piece) for number, piece in enumerate(ranges) if number not in finished]
     total = max(sum(piece.rows for piece in ranges), 1)

@@ -7,7 +7,7 @@ ranges simply grow. Knows row positions and keys, not what a message says.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,30 +48,29 @@ class Range:
         return pl.concat([pl.scan_parquet(piece.uri).slice(piece.offset, piece.length) for piece in self.pieces])
 
 
-def message_files(snapshot: Snapshot, imports: Collection[int] | None = None) -> list[Piece]:
-    """The message files of `snapshot`, whole, in the order they were written; only those that may hold `imports`."""
+def message_files(snapshot: Snapshot, chats: pl.LazyFrame | None = None) -> list[Piece]:
+    """The message files of `snapshot`, whole, in the order they were written; only those with messages of `chats` (`conversation_key`).
+
+    Messages keep the import that brought them when a later one changes their conversation: the keys decide, not the imports.
+    """
     version = snapshot.tables["messages"]
     if version < 0:
         return []
     table = DeltaTable(f"{snapshot.root}/messages", version=version)
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     uris = {uri.rsplit("/", 1)[-1]: uri for uri in table.file_uris()}
+    wanted = None if chats is None else chats.select("conversation_key").collect().to_series()
     files = []
     for row in actions.iter_rows(named=True):
         name = str(row["path"]).rsplit("/", 1)[-1]
-        if row["num_records"] and (imports is None or _may_hold(row, imports)):
+        if row["num_records"] and (wanted is None or _holds(uris[name], wanted)):
             files.append((name.split("-", 2)[-1], name, Piece(uris[name], 0, int(row["num_records"]))))
     # one write names its files part-00000-<write>, part-00001-<write> …: neighbours share conversations at their ends
     return [piece for _, _, piece in sorted(files, key=lambda file: file[:2])]
 
 
-def _may_hold(row: dict[str, object], imports: Collection[int]) -> bool:
-    low, high, nulls = row.get("min.import_id"), row.get("max.import_id"), row.get("null_count.import_id")
-    if nulls != 0 and NO_IMPORT in imports:
-        return True
-    if not isinstance(low, int) or not isinstance(high, int):
-        return nulls is None
-    return any(low <= number <= high for number in imports)
+def _holds(uri: str, wanted: pl.Series) -> bool:
+    return bool(pl.scan_parquet(uri).select(pl.col("conversation_key").is_in(wanted.implode()).any()).collect().item())
 
 
 def cut(files: Sequence[Piece], batch: int) -> list[Range]:
