@@ -14,7 +14,7 @@ from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid
 from qa.i18n import N_
-from qa.ingest import Counts, Detected, Problem
+from qa.ingest import Counts, Detected, ImportResult, Preview, Problem
 from qa.policy import SYSTEM
 from qa.workbench import Workbench
 
@@ -74,31 +74,39 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
 
     if args.dry_run:
         seen = ingest.preview(bench, SYSTEM, path, task.mapping, task.kind, task.source, encoding=args.encoding, progress=progress)
-        _tell(out, seen.counts, seen.summary, seen.problems)
+        _tell(out, seen)
         out.say(out.t("Nothing was written (dry run)."))
         return _document(path, task, seen.counts, seen.problems, None)
     done = ingest.commit(
         bench, SYSTEM, now=datetime.now(UTC), path=path, mapping=task.mapping, kind=task.kind, source=task.source, encoding=args.encoding,
         progress=progress,
     )
-    _tell(out, done.counts, done.summary, done.problems)
+    _tell(out, done)
     if args.problems:
         ingest.problem_list(bench, SYSTEM, done.run_id, args.problems, out.t)
         out.say(out.t("All problems: {file}", file=str(args.problems)))
     return {**_document(path, task, done.counts, done.problems, done.run_id), "archive_version": done.archive_version}
 
 
-def _tell(out: Output, counts: Counts, summary: tuple[tuple[Problem, int], ...], problems: tuple[Problem, ...]) -> None:
-    t = out.t
+def _tell(out: Output, seen: Preview | ImportResult) -> None:
+    t, counts = out.t, seen.counts
     out.say(t(
         "{rows} rows: {new} new, {changed} changed, {unchanged} unchanged; {bad} rows left out, {warnings} warnings",
         rows=t.number(counts.rows), new=t.number(counts.new), changed=t.number(counts.changed), unchanged=t.number(counts.unchanged),
         bad=t.number(counts.bad), warnings=t.number(counts.warnings),
     ))
-    if summary:
+    if counts.extended:
+        out.say(t("{n} known conversations get more messages; none loses any.", n=t.number(counts.extended)))
+    if seen.changes:
+        labels = {field.name: field.label for field in ingest.FIELDS[seen.kind]}
+        out.table(
+            [t("Changes in what is there"), t("Count"), t("Example"), t("Before"), t("After")],
+            [[t(labels.get(c.field, c.field)), t.number(c.n), c.key, c.old[:40], (c.new or "")[:40]] for c in seen.changes],
+        )
+    if seen.summary:
         out.table(
             [t("Count"), t("Severity"), t("First row"), t("Reason"), t("Cure")],
-            [[t.number(n), t("left out") if p.severity == "bad" else t("warning"), p.row or "", p.reason(t), p.cure(t)] for p, n in summary[:SHOWN]],
+            [[t.number(n), t("left out") if p.severity == "bad" else t("warning"), p.row or "", p.reason(t), p.cure(t)] for p, n in seen.summary[:SHOWN]],
         )
 
 

@@ -9,6 +9,7 @@ from qa.ingest.problems import Problem
 from qa.ingest.profiles import Profile, load_profile, profiles, save_profile
 from qa.ingest.service import (
     Cancel,
+    Changed,
     Detected,
     ImportResult,
     Preview,
@@ -23,6 +24,6 @@ from qa.ingest.service import (
 )
 
 __all__ = [
-    "FIELDS", "KINDS", "PRESETS", "Cancel", "Counts", "Detected", "Field", "ImportResult", "Mapping", "Preset", "Preview", "Problem", "Profile",
+    "FIELDS", "KINDS", "PRESETS", "Cancel", "Changed", "Counts", "Detected", "Field", "ImportResult", "Mapping", "Preset", "Preview", "Problem", "Profile",
     "Progress", "commit", "commit_frames", "detect", "history", "load_profile", "preview", "problem_list", "profiles", "save_profile", "state_of", "suggest_source",
 ]

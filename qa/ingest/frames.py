@@ -62,7 +62,7 @@ def _load(job: Job, tables: MappingOf[str, pl.DataFrame], sink: loading.Sink, lo
             parts.append(_records(replace(job, kind=name), tables[name], sink, log))
     agents = pl.concat([part.agents for part in parts]).unique("agent_id", keep="first", maintain_order=True)
     total = {key: sum(part.counts.to_dict()[key] for part in parts) for key in Counts().to_dict()}
-    return Loaded(Counts(**total), agents, parts[0].sample)
+    return Loaded(Counts(**total), agents, parts[0].sample, pl.concat(part.changes for part in parts))
 
 
 def _identity(kind: str, frame: pl.DataFrame) -> Mapping:

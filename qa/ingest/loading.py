@@ -24,6 +24,7 @@ from qa.ingest.reading import Piece
 from qa.ingest.staging import ChatStage
 
 SAMPLE_ROWS = 30
+CHANGES = dict.fromkeys(("field", "key", "old", "new"), pl.String)
 AGENTS = {"agent_id": pl.String, "name": pl.String, "file_row": pl.Int64}
 
 
@@ -42,7 +43,7 @@ class Sink(Protocol):
 @dataclass(frozen=True)
 class Counts:
     """`rows` of the file; records (conversations, disputes, …) `new`, `changed`, `unchanged`; rows left out (`bad`); `warnings`;
-    `duplicates` inside the file; `messages` written or to be written."""
+    `duplicates` inside the file; `messages` written or to be written; known conversations that get more messages (`extended`)."""
 
     rows: int = 0
     new: int = 0
@@ -53,6 +54,7 @@ class Counts:
     duplicates: int = 0
     messages: int = 0
     new_agents: int = 0
+    extended: int = 0
 
     def to_dict(self) -> dict[str, int]:
         return dict(self.__dict__)
@@ -75,11 +77,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What came of it: the agents named in the rows that were let in, a sample of records."""
+    """What came of it: the agents named in the rows that were let in, a sample of records, what it changes in what was there."""
 
     counts: Counts
     agents: pl.DataFrame
     sample: pl.DataFrame
+    changes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CHANGES))
 
 
 def load(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
@@ -135,7 +138,8 @@ def put_chats(job: Job, stage_: ChatStage, sink: Sink, log: ProblemLog, rows: in
     sink.adopt("conversations", found.files)
     counts = replace(found.counts, rows=rows, duplicates=stage_.duplicates)
     agents = pl.concat([pl.DataFrame(schema=AGENTS), *found.agents]).group_by("agent_id").agg(pl.col("name").drop_nulls().first(), pl.col("file_row").min())
-    return Loaded(counts, agents.sort("file_row", "agent_id").select(list(AGENTS)), found.sample)
+    changes = pl.concat([pl.DataFrame(schema=CHANGES), *found.differences])
+    return Loaded(counts, agents.sort("file_row", "agent_id").select(list(AGENTS)), found.sample, changes)
 
 
 def _unite(sink: Sink, source: str, stage_: ChatStage) -> None:
@@ -158,6 +162,7 @@ class Found:
     replaced: list[pl.Series] = field(default_factory=list)
     changed: list[pl.Series] = field(default_factory=list)
     agents: list[pl.DataFrame] = field(default_factory=list)
+    differences: list[pl.DataFrame] = field(default_factory=list)
 
 
 def _take(job: Job, merged: pl.DataFrame, sink: Sink, log: ProblemLog, found: Found) -> None:
@@ -175,7 +180,9 @@ def _take(job: Job, merged: pl.DataFrame, sink: Sink, log: ProblemLog, found: Fo
         found.files.append(stage("conversations", fresh, sink.staging()))
         if found.sample.is_empty():
             found.sample = conform("conversations", fresh.head(SAMPLE_ROWS))
-    part = _counts(good, 0, 0, int((written["message_count"] - written["old_message_count"].fill_null(0)).sum()))
+    more = written.select(n=pl.col("message_count") - pl.col("old_message_count").fill_null(0), known=pl.col("state") == "changed")
+    part = replace(_counts(good, 0, 0, int(more["n"].sum())), extended=more.filter(pl.col("known") & (pl.col("n") > 0)).height)
+    found.differences.append(merging.changes(good, "conversation_key", merging.ATTRIBUTES))
     found.counts = Counts(**{name: value + getattr(part, name) for name, value in found.counts.to_dict().items()})
     found.agents.append(_agents_of(good))
 
@@ -221,7 +228,8 @@ def _sessions(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) ->
         sink.remove("conversations", fresh["conversation_key"])
         sink.append("conversations", fresh)
     agents = merged.with_columns(named_agent=pl.col("agent_id"))
-    return Loaded(_counts(merged, rows, duplicates), _agents_of(agents), conform("conversations", fresh).head(SAMPLE_ROWS))
+    changes = merging.changes(merged, "conversation_key", merging.ATTRIBUTES)
+    return Loaded(_counts(merged, rows, duplicates), _agents_of(agents), conform("conversations", fresh).head(SAMPLE_ROWS), changes)
 
 
 # records
@@ -251,18 +259,16 @@ def put_records(job: Job, found: pl.DataFrame, sink: Sink, log: ProblemLog, rows
     found, duplicates = records.without_repeats(found, key, field_, log)
     merged = merging.records(table, found, sink.before, job.source, key)
     fresh = merged.filter(pl.col("state") != "unchanged")
-    if table == "disputes" and fresh.height and "messages" not in fresh.columns:
-        old = merging.existing(sink.before, table, key, fresh[key], job.source).select(key, "messages")
-        fresh = fresh.join(old, on=key, how="left", maintain_order="left")
     if fresh.height:
         known = sink.now().scan("conversations")
         fresh = merging.link(merging.given_chat(fresh, known, job.source), known, moment, by_agent=table == "ratings")
-        fresh = fresh.with_columns(import_id=pl.lit(job.import_id, dtype=pl.Int64))
+        fresh = fresh.with_columns(import_id=pl.lit(job.import_id, dtype=pl.Int64), conversation_key=pl.coalesce("conversation_key", "old_conversation_key"))
         sink.remove(table, fresh.filter(pl.col("state") == "changed")[key])
         sink.append(table, fresh)
     named = found.filter(pl.col("agent_id").is_not_null()).group_by("agent_id").agg(pl.col("file_row").min())
     agents = named.select("agent_id", name=pl.lit(None, dtype=pl.String), file_row="file_row").sort("file_row", "agent_id")
-    return Loaded(_counts(merged, rows, duplicates), agents, conform(table, fresh).head(SAMPLE_ROWS))
+    changes = merging.changes(merged, key, merging.content_of(table))
+    return Loaded(_counts(merged, rows, duplicates), agents, conform(table, fresh).head(SAMPLE_ROWS), changes)
 
 
 def _dispute_messages(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:

@@ -6,11 +6,11 @@ only thing read is the archive.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import polars as pl
 
-from qa.archive import Snapshot
+from qa.archive import KEYS, PROVENANCE, TABLES, Snapshot
 from qa.ingest.hashing import probe, row_hash
 
 ATTRIBUTES = ("agent_id", "customer_id", "shop", "channel", "order_id", "started_at", "ended_at", "satisfaction")
@@ -73,7 +73,7 @@ def _finish_chats(merged: pl.DataFrame, source: str, import_id: int) -> pl.DataF
     fields, old = _fields_hash(ATTRIBUTES, ""), _fields_hash(ATTRIBUTES, "old_")
     same = pl.col("same_messages") & (pl.col("f") == pl.col("old_f"))
     merged = merged.with_columns(f=fields, old_f=old)
-    return merged.drop(f"old_{name}" for name in ATTRIBUTES).with_columns(
+    return merged.with_columns(
         state=pl.when(pl.col("old_content_hash").is_null()).then(pl.lit("new")).when(same).then(pl.lit("unchanged")).otherwise(pl.lit("changed")),
         source=pl.lit(source), import_id=pl.lit(import_id, dtype=pl.Int64), file_row=pl.col("first_row"),
         content_hash=pl.concat_str(pl.lit(probe()), _digits("m"), _digits("f")),
@@ -81,15 +81,39 @@ def _finish_chats(merged: pl.DataFrame, source: str, import_id: int) -> pl.DataF
 
 
 def records(table: str, found: pl.DataFrame, before: Snapshot, source: str, key: str) -> pl.DataFrame:
-    """Disputes or ratings of the file with `content_hash` and `state` against the archive."""
-    hashed = found.with_columns(f=_fields_hash([name for name in found.columns if name not in ("file_row", "import_id", "messages")], ""))
-    if "messages" in found.columns:
-        hashed = hashed.with_columns(f=pl.col("f") ^ pl.col("messages").cast(pl.List(pl.Struct({"role": pl.String, "text": pl.String, "sent_at": pl.Datetime("us", "UTC")}))).hash(7))
-    hashed = hashed.with_columns(content_hash=pl.concat_str(pl.lit(probe()), _digits("f"))).drop("f")
-    known = existing(before, table, key, found[key], source).select(key, old="content_hash")
-    return hashed.join(known, on=key, how="left", maintain_order="left").with_columns(
-        state=pl.when(pl.col("old").is_null()).then(pl.lit("new")).when(pl.col("old") == pl.col("content_hash")).then(pl.lit("unchanged")).otherwise(pl.lit("changed"))
-    )
+    """Disputes or ratings of the file, merged with the archive's, with `content_hash` and `state` (new, changed, unchanged)."""
+    known = existing(before, table, key, found[key], source)
+    known = known.rename({name: f"old_{name}" for name in known.columns if name != key})
+    joined = found.join(known, on=key, how="left", maintain_order="left")
+    told = [name for name in content_of(table) if name in (*found.columns, "messages")]
+    merged = joined.with_columns(pl.coalesce(*_present(joined, name), f"old_{name}").alias(name) for name in content_of(table))
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"old_{name}")) for name in told)
+    if "conversation_id" in found.columns:  # it may name another chat than the one it was linked to
+        differs |= (~pl.col("old_conversation_key").str.ends_with(pl.concat_str(pl.lit(":"), "conversation_id"))).fill_null(False)
+    return merged.with_columns(
+        state=pl.when(pl.col("old_source").is_null()).then(pl.lit("new")).when(differs).then(pl.lit("changed")).otherwise(pl.lit("unchanged")),
+        f=_fields_hash([name for name in content_of(table) if name != "messages"], "") ^ (pl.col("messages").hash(7) if "messages" in told else pl.lit(0, dtype=pl.UInt64)),
+    ).with_columns(content_hash=pl.concat_str(pl.lit(probe()), _digits("f"))).drop("f")
+
+
+def content_of(table: str) -> list[str]:
+    """The columns of a dispute or rating that a file can fill."""
+    return [name for name in TABLES[table] if name not in (KEYS[table], "source", "conversation_key", "content_hash", *PROVENANCE)]
+
+
+def changes(merged: pl.DataFrame, key: str, names: Iterable[str]) -> pl.DataFrame:
+    """What `merged` (with `state` and the columns `old_…`) would change in what is there: `field`, `key`, `old`, `new`, one row a changed field."""
+    known = merged.filter(pl.col("state") == "changed")
+    found = [pl.DataFrame(schema=dict.fromkeys(("field", "key", "old", "new"), pl.String))]
+    for name in names:
+        other = known.filter(pl.col(f"old_{name}").is_not_null() & pl.col(name).ne_missing(pl.col(f"old_{name}")))
+        found.append(other.select(field=pl.lit(name), key=key, old=_said(f"old_{name}", other), new=_said(name, other)))
+    return pl.concat(found)
+
+
+def _said(name: str, frame: pl.DataFrame) -> pl.Expr:
+    value = pl.col(name)
+    return (value.list.len() if isinstance(frame.schema[name], pl.List) else value).cast(pl.String)
 
 
 def existing(before: Snapshot, table: str, key: str, keys: pl.Series, source: str) -> pl.DataFrame:

@@ -56,6 +56,17 @@ class Detected:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """A field that an import changes in `n` known records, with one example."""
+
+    field: str
+    n: int
+    key: str
+    old: str
+    new: str | None
+
+
+@dataclass(frozen=True)
 class Preview:
     """What an import would do; nothing was written."""
 
@@ -66,6 +77,7 @@ class Preview:
     problems: tuple[Problem, ...]
     summary: tuple[tuple[Problem, int], ...]
     all_problems: pl.DataFrame = field(repr=False, compare=False)
+    changes: tuple[Changed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,7 @@ class ImportResult:
     summary: tuple[tuple[Problem, int], ...]
     problem_file: Path | None
     archive_version: int
+    changes: tuple[Changed, ...] = ()
 
 
 def detect(path: Path, *, encoding: str = "", kind: str = "", preset: str = "") -> Detected:
@@ -144,7 +157,15 @@ def preview(
     frame = log.frame()
     sample = tuple(loaded.sample.iter_rows(named=True))
     counts = _recount(loaded.counts, frame)
-    return Preview(kind, source, counts, sample, problems.first(frame, SHOWN_PROBLEMS), problems.summary(frame), frame)
+    return Preview(
+        kind, source, counts, sample, problems.first(frame, SHOWN_PROBLEMS), problems.summary(frame), frame, changed_fields(loaded.changes)
+    )
+
+
+def changed_fields(changes: pl.DataFrame) -> tuple[Changed, ...]:
+    """The fields of `changes` (`field`, `key`, `old`, `new`) with how many records each changes in, the most first."""
+    groups = changes.group_by("field").agg(pl.len().alias("n"), pl.col("key", "old", "new").first()).sort(["n", "field"], descending=[True, False])
+    return tuple(Changed(**row) for row in groups.iter_rows(named=True))
 
 
 def commit(
@@ -246,16 +267,19 @@ def _finish(
         frame = log.frame()
         counts = replace(_recount(counts, frame), new_agents=added)
         stored = [problem.to_dict() for problem in problems.first(frame, STORED_PROBLEMS)]
+        changes = changed_fields(loaded.changes)
+        facts = {**counts.to_dict(), **({"fields": {each.field: each.n for each in changes}} if changes else {})}
         session.execute(
             update(ImportRun).where(ImportRun.id == job.import_id).values(
-                state="done", sha256=sha256, counts=counts.to_dict(), problems=stored, archive_version=version, ended_at=now
+                state="done", sha256=sha256, counts=facts, problems=stored, archive_version=version, ended_at=now
             )
         )
-        audit.record(session, actor, now, "import.done", "import", job.import_id, file=file_name, kind=job.kind, source=job.source, **counts.to_dict())
+        audit.record(session, actor, now, "import.done", "import", job.import_id, file=file_name, kind=job.kind, source=job.source, **facts)
         audit.bump(session, "archive", *(("roster",) if added or job.kind == "agents" else ()))
-    file = _write_problems(bench, job.import_id, frame)
+    file = _write_list(problem_path(bench, job.import_id), frame)
+    _write_list(changes_path(bench, job.import_id), loaded.changes)
     return ImportResult(
-        job.import_id, job.kind, job.source, counts, problems.first(frame, SHOWN_PROBLEMS), problems.summary(frame), file, version
+        job.import_id, job.kind, job.source, counts, problems.first(frame, SHOWN_PROBLEMS), problems.summary(frame), file, version, changes
     )
 
 
@@ -305,10 +329,9 @@ def _note_unknown_agents(bench: Workbench, loaded: Loaded, log: ProblemLog) -> N
     log.add("unknown_agent", "agent_id", loaded.agents.filter(~pl.col("agent_id").is_in(list(known))), "agent_id")
 
 
-def _write_problems(bench: Workbench, run_id: int, frame: pl.DataFrame) -> Path | None:
+def _write_list(path: Path, frame: pl.DataFrame) -> Path | None:
     if frame.is_empty():
         return None
-    path = problem_path(bench, run_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.write_parquet(path)
     return path
@@ -317,6 +340,11 @@ def _write_problems(bench: Workbench, run_id: int, frame: pl.DataFrame) -> Path 
 def problem_path(bench: Workbench, run_id: int) -> Path:
     """Where every problem of a run is kept (Parquet: row, field, code, value)."""
     return bench.config.home / "imports" / f"problems-{run_id}.parquet"
+
+
+def changes_path(bench: Workbench, run_id: int) -> Path:
+    """Where everything that a run changed in known records is kept (Parquet: field, key, old, new)."""
+    return bench.config.home / "imports" / f"changes-{run_id}.parquet"
 
 
 def problem_list(bench: Workbench, actor: Actor, run_id: int, path: Path, t: Translator) -> None:

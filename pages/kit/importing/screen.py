@@ -171,6 +171,7 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
     if isinstance(seen, Preview) and (seen.kind, seen.source, st.session_state.get("import_preview_of")) == (kind, source, _mark(path, mapping)):
         st.info(_("Nothing is written yet. This is what the import would do:"))
         _counts(page, seen.counts)
+        _changes(page, seen)
         _problems(page, seen.summary, seen.problems)
         if seen.rows:
             st.caption(_("First records as they would be stored"))
@@ -215,6 +216,7 @@ def _result(page: Page, result: ImportResult) -> None:
     nothing = not result.counts.new and not result.counts.changed
     st.success(_("Nothing new: all of it was in the archive already.") if nothing else _("Imported as version {version} of the archive.", version=result.archive_version))
     _counts(page, result.counts)
+    _changes(page, result)
     _problems(page, result.summary, result.problems)
     if result.problem_file is not None:
         download(_("All problems (CSV)"), lambda: _problem_csv(page, result.run_id), f"problems-{result.run_id}.csv", key="import_problems")
@@ -241,6 +243,24 @@ def _counts(page: Page, counts: Counts) -> None:
     ]
     for column, (label, value) in zip(st.columns(len(shown)), shown, strict=True):
         column.metric(label, page.t.number(value))
+
+
+def _changes(page: Page, seen: Preview | ImportResult) -> None:
+    """What the file changes in records that were there: field by field, before and after."""
+    _ = page.t
+    if seen.counts.extended:
+        st.caption(_("{n} known conversations get more messages; none loses any.", n=_.number(seen.counts.extended)))
+    if not seen.changes:
+        return
+    labels = {field.name: _(field.label) for field in ingest.FIELDS[seen.kind]}
+    rows = [
+        {
+            _("Changes in what is there"): labels.get(c.field, c.field), _("Count"): c.n, _("Example"): _cell(page, c.key),
+            _("Before"): _cell(page, c.old), _("After"): _cell(page, c.new),
+        }
+        for c in seen.changes
+    ]
+    st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, width="stretch")
 
 
 def _problems(page: Page, summary: tuple[tuple[Problem, int], ...], problems: tuple[Problem, ...]) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from qa import ingest, screening, violations
 from qa.ingest.uniting import merge, unite
 from qa.policy import Actor
-from qa.tables import ImportRun, Violation
+from qa.tables import AuditEntry, ImportRun, Violation
 from qa.workbench import Workbench
 from tests.qa.ingest.files import row, write_csv, write_jsonl
 from tests.qa.ingest.test_formats import load
@@ -90,6 +90,44 @@ def test_a_later_part_keeps_hits_and_open_case_files(bench: Workbench, lead: Act
     with bench.db.read() as session:
         assert {v.state for v in session.query(Violation)} == {"suspected"}
         assert {run.state for run in session.query(ImportRun)} == {"done"}
+
+
+def test_a_session_list_does_not_hide_messages_from_the_screening(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    other = [row("C2", "2026-03-01 10:00", "客户", "在吗", customer="tb2")]
+    load(bench, lead, now, write_csv(tmp_path / "a.csv", [*EVENING, *other]))
+    load(bench, lead, now, write_csv(tmp_path / "b.csv", [row("C2", "2026-03-01 10:01", "客服", "在的", customer="tb2")]))  # rewrites the file
+    sessions = [{"id": "C1", "staffId": "小青", "userId": "tb1001", "startTime": "1772330390000", "endTime": "1772330500000", "evaluation": "100", "fromType": "app"}]
+    assert load(bench, lead, now, write_csv(tmp_path / "sessions.csv", sessions)).counts.changed == 1
+    screening.screen(bench, lead, now=now)
+    assert bench.archive.at().scan("hits").filter(conversation_key="shop:C1").collect().height
+
+
+def test_what_a_file_changes_in_known_records_is_shown_and_recorded(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    load(bench, lead, now, write_csv(tmp_path / "a.csv", EVENING))
+    path = write_csv(tmp_path / "b.csv", [{**r, "买家昵称": "tb9"} for r in [*EVENING, *NIGHT[:1]]])
+    d = ingest.detect(path)
+    seen = ingest.preview(bench, lead, path, d.mapping, d.kind, "shop")
+    assert [(c.field, c.n, c.key, c.old, c.new) for c in seen.changes if c.field == "customer_id"] == [("customer_id", 1, "shop:C1", "tb1001", "tb9")]
+    assert seen.counts.extended == 1
+    done = load(bench, lead, now, path)
+    assert done.changes == seen.changes
+    with bench.db.read() as session:
+        assert session.get_one(ImportRun, done.run_id).counts["fields"]["customer_id"] == 1
+        entry = session.query(AuditEntry).filter_by(action="import.done", entity_id=str(done.run_id)).one()
+    assert entry.facts["fields"]["customer_id"] == 1
+    kept = pl.read_parquet(bench.config.home / "imports" / f"changes-{done.run_id}.parquet")
+    assert kept.filter(field="customer_id").rows() == [("customer_id", "shop:C1", "tb1001", "tb9")]
+
+
+def test_an_empty_cell_of_a_later_refund_list_erases_nothing(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    first = {"退款编号": "R1", "申请时间": "2026-03-01 15:00:00", "退款原因": "尺码不合适", "退款状态": "处理中", "退款说明": "太大"}
+    load(bench, lead, now, write_csv(tmp_path / "a.csv", [first]), kind="disputes")
+    path = write_csv(tmp_path / "b.csv", [{**first, "退款原因": "", "退款状态": "成功"}])
+    result = load(bench, lead, now, path, kind="disputes")
+    assert [(c.field, c.old, c.new) for c in result.changes] == [("status", "处理中", "成功")]
+    seen = bench.archive.at().scan("disputes").collect().row(0, named=True)
+    assert (seen["reason"], seen["status"], seen["description"]) == ("尺码不合适", "成功", "太大")
+    assert load(bench, lead, now, path, kind="disputes").counts.unchanged == 1
 
 
 def test_pages_of_one_chat_in_a_nested_file_are_united(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
