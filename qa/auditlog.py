@@ -113,6 +113,7 @@ ACTIONS: Mapping[str, str] = {
     "violations.cleared_in_bulk": N_("Case files cleared together"),
     "violations.programme_changed": N_("Red-line programme changed"),
     "violations.opened": N_("Case files opened by screening"),
+    "violations.followed": N_("Evidence of case files renewed from the chat"),
     "violations.withdrawn": N_("Case files no longer found"),
 }
 """What was done, as people say it. Steps of case files have their words in `qa.lifecycle`."""

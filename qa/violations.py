@@ -11,14 +11,14 @@ archive version instead; the archive can give every transcript back as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit, rulebook, transcripts, verdict_ledger
@@ -104,6 +104,7 @@ def open_suspected(bench: Workbench, actor: Actor, *, now: datetime, progress: P
             part = open_files(session, _rows(fresh.slice(start, PART), severities), now)
             _audit_many(session, actor, now, Step.OPEN, part, snapshot.version)
         opened += part
+    _follow(bench, actor, now, suspected.join(findings, on=keys, how="inner"), snapshot.version)
     return Opened(opened, _reopen(bench, actor, now, again, snapshot.version), _withdraw(bench, actor, now, gone, snapshot.version))
 
 
@@ -186,11 +187,41 @@ def _reopen(bench: Workbench, actor: Actor, now: datetime, again: pl.DataFrame, 
         for row in again.iter_rows(named=True):
             evidence = [asdict(Evidence(**hit)) for hit in row["evidence"]]
             session.execute(
-                update(Violation).where(Violation.id == row["id"]).values(evidence=evidence, rule_version=row["rule_version"])
+                update(Violation).where(Violation.id == row["id"]).values(evidence=evidence, rule_version=row["rule_version_right"])
             )
         moved = add_step_to_many(session, actor, now, again["id"].to_list(), State.WITHDRAWN, Step.OPEN, None)
         _audit_many(session, actor, now, Step.OPEN, moved, archive_version)
     return moved
+
+
+def _follow(bench: Workbench, actor: Actor, now: datetime, found: pl.DataFrame, archive_version: int) -> None:
+    """Files whose evidence nobody has frozen yet follow their messages: places move when an earlier part of the chat comes."""
+    wanted = {row["id"]: ([asdict(Evidence(**hit)) for hit in row["evidence"]], row["rule_version_right"]) for row in found.iter_rows(named=True)}
+    with bench.db.read() as session:
+        moved = [id_ for ids in _batched(wanted, PART) for id_, *held in session.execute(_open_evidence(ids)) if tuple(held) != wanted[id_]]
+    if not moved:
+        return
+    with bench.db.write() as session:
+        for ids in _batched(moved, PART):
+            for id_ in session.scalars(_open_evidence(ids)).all():
+                evidence, version = wanted[id_]
+                session.execute(update(Violation).where(Violation.id == id_).values(evidence=evidence, rule_version=version))
+        audit.record(session, actor, now, "violations.followed", "violation", "many", n=len(moved), archive_version=archive_version)
+        audit.bump(session, "violations")
+
+
+def _open_evidence(ids: Sequence[int]) -> Select[tuple[int, list[Any], int]]:
+    """Evidence and rule version of those of `ids` that nobody has decided or frozen."""
+    return select(Violation.id, Violation.evidence, Violation.rule_version).where(
+        Violation.id.in_(ids), Violation.transcript_id.is_(None), Violation.state == State.SUSPECTED.value
+    )
+
+
+def _batched(values: Iterable[int], size: int) -> Iterator[list[int]]:
+    """`values` in lists of up to `size`."""
+    rest = list(values)
+    for start in range(0, len(rest), size):
+        yield rest[start : start + size]
 
 
 def _audit_many(session: Session, actor: Actor, now: datetime, step: Step, n: int, archive_version: int) -> None:

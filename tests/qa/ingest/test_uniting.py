@@ -85,10 +85,14 @@ def test_a_later_part_keeps_hits_and_open_case_files(bench: Workbench, lead: Act
     load(bench, lead, now, write_csv(tmp_path / "d.csv", [row("C1", "2026-03-02 08:05", "客服", "改到后天")]))
     assert violations.open_suspected(bench, lead, now=now).withdrawn == 0  # not screened yet
     screening.screen(bench, lead, now=now)
+    load(bench, lead, now, write_csv(tmp_path / "e.csv", [row("C1", "2026-03-01 23:49", "客户", "喂")]))
+    screening.screen(bench, lead, now=now)
     after = violations.open_suspected(bench, lead, now=now)
     assert (after.opened, after.withdrawn) == (0, 0)
     with bench.db.read() as session:
-        assert {v.state for v in session.query(Violation)} == {"suspected"}
+        files = session.query(Violation).all()
+        assert {v.state for v in files} == {"suspected"}
+        assert all(texts(bench)[hit["seq"]][hit["start"] : hit["end"]] == hit["matched"] for v in files for hit in v.evidence)
         assert {run.state for run in session.query(ImportRun)} == {"done"}
 
 
