@@ -56,6 +56,8 @@ ACTIONS: Mapping[str, str] = {
     "assignment.released": N_("Sample given back"),
     "assignment.skipped": N_("Sample skipped"),
     "backup.made": N_("Backup made"),
+    "backup.restore_completed": N_("Interrupted restore completed"),
+    "backup.restore_undone": N_("Interrupted restore taken back"),
     "backup.restored": N_("Backup restored"),
     "calibration.closed": N_("Calibration round closed"),
     "calibration.opened": N_("Calibration round opened"),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,11 +21,13 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Table, func, insert, select, text, update
 
-from qa import audit, migrations
+from qa import audit, migrations, restore_journal
+from qa.archive.arrival import Arrival, sync_folder
 from qa.db import Database
 from qa.errors import Conflict, Invalid, NotFound, SpotcheckError, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
+from qa.restore_journal import Journal
 from qa.tables import Base, LoginLink, SignIn, User, guards
 from qa.workbench import Workbench
 
@@ -31,6 +35,7 @@ MANIFEST = "manifest.json"
 DATABASE = "workbench.db"
 ARCHIVE = "archive"
 _BATCH = 2_000
+_CHANGED = N_("The backup is damaged: {file} was changed after it was made.")
 Progress = Callable[[float, str], None]
 
 
@@ -57,8 +62,9 @@ def _silent(share: float, what: str) -> None:
 def backup(bench: Workbench, actor: Actor, folder: Path, *, now: datetime, progress: Progress = _silent) -> Manifest:
     """Write a consistent backup into the new folder `folder` and verify it.
 
-    The database is copied first and the archive under its writer's lock, so every archive version the database names is
-    in the copy. Nothing is left behind when it fails. Raises `Conflict` when the folder exists or somebody is importing.
+    Database and archive are copied under the archive's writer's lock, which imports and screenings hold until the
+    database knows of them: both copies show the same moment. Nothing is left behind when it fails. Raises `Conflict`
+    when the folder exists or somebody is importing.
     """
     require(actor, Right.MAINTAIN)
     folder = folder.expanduser().resolve()
@@ -70,9 +76,10 @@ def backup(bench: Workbench, actor: Actor, folder: Path, *, now: datetime, progr
         partial.mkdir(parents=True)
         try:
             progress(0.05, "database")
-            _database_to_file(bench.db, partial / DATABASE)
-            progress(0.4, "archive")
-            version = _copy_archive(bench, partial / ARCHIVE)
+            with _one_moment(bench):
+                _database_to_file(bench.db, partial / DATABASE)
+                progress(0.4, "archive")
+                version = _copy_archive(bench, partial / ARCHIVE)
             progress(0.8, "manifest")
             manifest = _describe(partial, now, version)
             (partial / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), "utf-8")
@@ -90,19 +97,21 @@ def backup(bench: Workbench, actor: Actor, folder: Path, *, now: datetime, progr
 def verify(folder: Path) -> Manifest:
     """Check every file of a backup against its manifest and the database file's own consistency.
 
-    Raises `NotFound` when there is no backup there, `Invalid` naming the first file that is missing or changed.
+    Raises `NotFound` when there is no backup there, `Invalid` naming the first file that is missing, changed, or does not
+    belong to it: a link, or a file that the manifest does not name.
     """
     manifest = _read_manifest(folder)
+    _refuse_strangers(folder, manifest)
     for name, (size, digest) in manifest.files.items():
         path = folder / name
         if not path.is_file():
             raise Invalid(N_("The backup is incomplete: {file} is missing."), file=name)
         if path.stat().st_size != size or _sha256(path) != digest:
-            raise Invalid(N_("The backup is damaged: {file} was changed after it was made."), file=name)
+            raise Invalid(_CHANGED, file=name)
     connection = sqlite3.connect(f"file:{folder / DATABASE}?mode=ro&immutable=1", uri=True)
     try:
         if connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-            raise Invalid(N_("The backup is damaged: {file} was changed after it was made."), file=DATABASE)
+            raise Invalid(_CHANGED, file=DATABASE)
     finally:
         connection.close()
     return manifest
@@ -112,31 +121,63 @@ def restore(bench: Workbench, actor: Actor, folder: Path, *, now: datetime, forc
     """Put a verified backup into this installation, whichever database it uses; all sign-ins of the backup end.
 
     Refuses an installation that holds anything, unless `force`: then everything in it is replaced. A backup of an older
-    version is upgraded on the way; one of a newer version is refused.
+    version is upgraded on the way; one of a newer version is refused. Archive and database change as one: a restore that
+    is killed leaves the old installation or the new one (`qa.restore_journal`).
     """
     require(actor, Right.MAINTAIN)
     folder = folder.expanduser().resolve()
     manifest = verify(folder)
-    if not force and not _is_empty(bench):
-        raise Conflict(N_("This installation is not empty. Restore into a new one, or replace everything in it with --force."))
     if manifest.archive_version is not None and "://" in bench.archive.root:
         raise Conflict(N_("The backup holds an archive folder, but the archive here is in an object store."))
-    progress(0.3, "database")
-    with TemporaryDirectory(prefix="spotcheck-restore-") as work:
-        copy = Path(work) / DATABASE
-        shutil.copyfile(folder / DATABASE, copy)
-        source = Database(f"sqlite:///{copy}")
-        try:
-            _bring_up_to_date(source, manifest)
-            migrations.upgrade(bench.db)
-            if manifest.archive_version is not None:
-                _put_archive(bench, folder / ARCHIVE)
-            progress(0.6, "database")
-            _replace_rows(source, bench.db, actor, now, folder.name)
-        finally:
-            source.close()
+    home = bench.config.home
+    with _storage_errors(home), restore_journal.running(home):
+        if not force and not _is_empty(bench):
+            raise Conflict(N_("This installation is not empty. Restore into a new one, or replace everything in it with --force."))
+        progress(0.1, "database")
+        with TemporaryDirectory(prefix="restore-", dir=scratch(bench)) as work:
+            source = _incoming_rows(folder, manifest, Path(work))
+            try:
+                migrations.upgrade(bench.db)
+                _replace(bench, actor, now, folder, manifest, source, progress)
+            finally:
+                source.close()
     progress(1.0, "restore")
     return manifest
+
+
+def _incoming_rows(folder: Path, manifest: Manifest, work: Path) -> Database:
+    """The backup's database as a copy of the newest schema."""
+    copy = work / DATABASE
+    _copy_checked(folder, DATABASE, manifest, copy)
+    source = Database(f"sqlite:///{copy}")
+    try:
+        _bring_up_to_date(source, manifest)
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def _replace(bench: Workbench, actor: Actor, now: datetime, folder: Path, manifest: Manifest, source: Database, progress: Progress) -> None:
+    home = bench.config.home
+    journal = Journal(secrets.token_hex(16), folder.name, manifest.archive_version is not None)
+    with bench.archive.replacing() if journal.with_archive else nullcontext() as arrival:
+        restore_journal.write(home, journal)
+        try:
+            if arrival is not None:
+                progress(0.3, "archive")
+                _bring_archive(folder, manifest, arrival)
+            progress(0.6, "database")
+            _replace_rows(source, bench.db, actor, now, journal)
+        except BaseException:
+            if arrival is not None:
+                arrival.discard()
+            restore_journal.forget(home)
+            raise
+        if arrival is not None:
+            progress(0.9, "archive")
+            arrival.enter()
+        restore_journal.forget(home)
 
 
 def listing(bench: Workbench, actor: Actor) -> list[tuple[str, Manifest]]:
@@ -152,6 +193,13 @@ def listing(bench: Workbench, actor: Actor) -> list[tuple[str, Manifest]]:
 def own_folder(bench: Workbench) -> Path:
     """Where backups go when no place is named."""
     return bench.config.home / "backups"
+
+
+def scratch(bench: Workbench) -> Path:
+    """A folder for what lasts as long as one step, on the disk of the installation."""
+    folder = bench.config.home / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def fresh_name(now: datetime) -> str:
@@ -195,7 +243,7 @@ def _bring_up_to_date(source: Database, manifest: Manifest) -> None:
     migrations.upgrade(source)
 
 
-def _replace_rows(source: Database, target: Database, actor: Actor, now: datetime, name: str) -> None:
+def _replace_rows(source: Database, target: Database, actor: Actor, now: datetime, journal: Journal) -> None:
     with target.write() as session, source.engine.connect() as rows:
         connection = session.connection()
         guards.lift(connection)
@@ -208,7 +256,7 @@ def _replace_rows(source: Database, target: Database, actor: Actor, now: datetim
             _continue_sequences(connection)
         session.execute(update(SignIn).where(SignIn.revoked_at.is_(None)).values(revoked_at=now))
         session.execute(update(LoginLink).where(LoginLink.used_at.is_(None)).values(used_at=now))
-        audit.record(session, actor, now, "backup.restored", "backup", name)
+        restore_journal.decide(session, actor, journal, now)
         audit.bump(session, "users", "roster", "rubrics", "rules", "archive", "draws", "samples", "verdicts", "violations", "appeals",
                    "cases", "calibration", "measures", "settings")
 
@@ -235,24 +283,43 @@ def _is_empty(bench: Workbench) -> bool:
 # The archive
 
 
+@contextmanager
+def _one_moment(bench: Workbench) -> Iterator[None]:
+    with bench.archive.hold():
+        yield
+
+
 def _copy_archive(bench: Workbench, target: Path) -> int | None:
     if "://" in bench.archive.root:
         return None
-    with bench.archive.hold():
-        version = bench.archive.version()
-        if version:
-            shutil.copytree(bench.archive.root, target, ignore=shutil.ignore_patterns(".writer.lock"))
+    version = bench.archive.version()
+    if version:
+        shutil.copytree(bench.archive.root, target, ignore=shutil.ignore_patterns(".*"))
     return version
 
 
-def _put_archive(bench: Workbench, source: Path) -> None:
-    root = Path(bench.archive.root)
-    with bench.archive.hold():
-        for entry in root.iterdir():
-            if entry.name != ".writer.lock":
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        if source.is_dir():
-            shutil.copytree(source, root, dirs_exist_ok=True)
+def _bring_archive(folder: Path, manifest: Manifest, arrival: Arrival) -> None:
+    place = arrival.prepare()
+    for name in manifest.files:
+        if name.startswith(f"{ARCHIVE}/"):
+            target = place / name.removeprefix(f"{ARCHIVE}/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _copy_checked(folder, name, manifest, target)
+    for made in (place, *(path for path in place.rglob("*") if path.is_dir())):
+        sync_folder(made)
+
+
+def _copy_checked(folder: Path, name: str, manifest: Manifest, target: Path) -> None:
+    """Copy one file to disk, and refuse it when the bytes that were copied are not those of the manifest."""
+    digest = hashlib.sha256()
+    with (folder / name).open("rb") as source, target.open("wb") as copy:
+        while piece := source.read(1 << 20):
+            digest.update(piece)
+            copy.write(piece)
+        copy.flush()
+        os.fsync(copy.fileno())
+    if digest.hexdigest() != manifest.files[name][1]:
+        raise Invalid(_CHANGED, file=name)
 
 
 # The manifest
@@ -279,7 +346,19 @@ def _read_manifest(folder: Path) -> Manifest:
     except OSError as problem:
         raise NotFound(N_("There is no backup in {place}."), place=str(folder)) from problem
     except (ValueError, KeyError, TypeError) as problem:
-        raise Invalid(N_("The backup is damaged: {file} was changed after it was made."), file=MANIFEST) from problem
+        raise Invalid(_CHANGED, file=MANIFEST) from problem
+
+
+def _refuse_strangers(folder: Path, manifest: Manifest) -> None:
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            raise Invalid(N_("The backup holds a link: {file}. A backup is made of plain files alone."), file=name)
+        if not path.is_dir() and name not in manifest.files and name != MANIFEST:
+            raise Invalid(N_("The backup holds a file that is not part of it: {file}. Remove it if you know where it comes from."), file=name)
+    for name in manifest.files:
+        if not (name == DATABASE or name.startswith(f"{ARCHIVE}/")) or ".." in name.split("/"):
+            raise Invalid(_CHANGED, file=MANIFEST)
 
 
 def _sha256(path: Path) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from qa import migrations
+from qa import migrations, restore_journal
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -47,7 +47,7 @@ def examine(bench: Workbench, actor: Actor) -> list[Finding]:
     """Look at everything. One failing look never hides the others."""
     require(actor, Right.MAINTAIN)
     findings: list[Finding] = []
-    for look in (_program, _home, _database, _archive, _accounts, _backups, _parts):
+    for look in (_program, _home, _restore, _database, _archive, _accounts, _backups, _parts):
         try:
             findings += look(bench)
         except SpotcheckError as problem:
@@ -73,6 +73,18 @@ def _home(bench: Workbench) -> Iterator[Finding]:
     free = shutil.disk_usage(home).free
     state = State.OK if free >= LOW_DISK_BYTES else State.WARNING
     yield Finding(name, state, N_("{place}, {free} GB free"), {"place": str(home), "free": round(free / 1024**3)})
+
+
+def _restore(bench: Workbench) -> Iterator[Finding]:
+    found = restore_journal.pending(bench.config.home, bench.db)
+    if found is None:
+        return
+    name = N_("Restore")
+    facts: dict[str, str | int] = {"backup": found.backup}
+    if found.decided:
+        yield Finding(name, State.FAILED, N_("the restore of {backup} was interrupted: the database is new, the archive still the old one. The next start completes it"), facts)
+    else:
+        yield Finding(name, State.WARNING, N_("the restore of {backup} was interrupted before anything was replaced. The next start removes what it left"), facts)
 
 
 def _database(bench: Workbench) -> Iterator[Finding]:
@@ -124,6 +136,6 @@ def _parts(bench: Workbench) -> Iterator[Finding]:
 
 
 _NAMES: dict[Callable[[Workbench], Iterator[Finding]], str] = {
-    _program: N_("Program"), _home: N_("Folder"), _database: N_("Database"), _archive: N_("Archive"), _accounts: N_("Accounts"),
+    _program: N_("Program"), _home: N_("Folder"), _restore: N_("Restore"), _database: N_("Database"), _archive: N_("Archive"), _accounts: N_("Accounts"),
     _backups: N_("Backup"), _parts: N_("Parts"),
 }

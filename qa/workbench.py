@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from qa import restore_journal
 from qa.archive import Archive
 from qa.config import Config, load
 from qa.db import Database
@@ -19,9 +20,19 @@ class Workbench:
     archive: Archive
 
     @classmethod
-    def open(cls, config: Config) -> Workbench:
-        """Open (and where absent create) the stores of `config`. The schema is the business of `qa.migrations`."""
-        return cls(config, Database(config.database), Archive(config.archive))
+    def open(cls, config: Config, *, settle: bool = True) -> Workbench:
+        """Open (and where absent create) the stores of `config`. The schema is the business of `qa.migrations`.
+
+        A restore that was interrupted is completed or taken back first, unless `settle` is False.
+        """
+        bench = cls(config, Database(config.database), Archive(config.archive))
+        if settle:
+            try:
+                restore_journal.settle(config.home, bench.db, bench.archive)
+            except BaseException:
+                bench.close()
+                raise
+        return bench
 
     def close(self) -> None:
         self.db.close()

@@ -27,6 +27,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, wr
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
+from qa.archive.arrival import Arrival
 from qa.archive.schema import KEYS, TABLES, conform, empty
 from qa.errors import Conflict, NotFound, Unavailable
 from qa.i18n import N_
@@ -89,23 +90,28 @@ class Archive:
 
         Only one writer at a time: raises `Conflict` when another process is writing.
         """
-        with self._writer_lock():
-            before = self.at()
-            self._take_back(before)
-            self._sweep()
-            change = Change(self, before)
-            try:
-                yield change
-                if change.touched:
-                    self._publish(before, what, now)
-            finally:
-                self._sweep()
+        with self.hold() as writer, writer.change(what, now) as change:
+            yield change
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
-        """Keep writers out while the folder is copied. Raises `Conflict` when one is writing."""
+    def hold(self) -> Iterator[Writer]:
+        """Keep other writers out for the whole block: while archive and database are copied together, or until the
+        database has on record what was just published. Raises `Conflict` when somebody else is writing."""
         with self._writer_lock():
-            yield
+            if self.arrival.waiting():
+                raise Conflict(N_("A restore was interrupted. Start the workbench again: that completes it or takes it back."))
+            yield Writer(self)
+
+    @contextlib.contextmanager
+    def replacing(self) -> Iterator[Arrival]:
+        """Keep everybody out while a whole other archive is put in place. Only a restore, or what settles one, comes here."""
+        with self._writer_lock():
+            yield self.arrival
+
+    @property
+    def arrival(self) -> Arrival:
+        """The archive that waits to take the place of this one, if any."""
+        return Arrival(self.root)
 
     # the rest is private
 
@@ -184,6 +190,28 @@ class Archive:
             except BlockingIOError as problem:
                 raise Conflict(N_("Another import or screening is writing to the archive; wait for it to finish.")) from problem
             yield
+
+
+class Writer:
+    """The one who holds the archive; get one from `Archive.hold`."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    @contextlib.contextmanager
+    def change(self, what: str, now: datetime) -> Iterator[Change]:
+        """One atomic change of several tables; becomes the next version when the block ends well."""
+        archive = self._archive
+        before = archive.at()
+        archive._take_back(before)
+        archive._sweep()
+        change = Change(archive, before)
+        try:
+            yield change
+            if change.touched:
+                archive._publish(before, what, now)
+        finally:
+            archive._sweep()
 
 
 class Change:

@@ -66,7 +66,7 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 def run_doctor(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Examine; the exit code is 1 when something fails."""
     try:
-        bench = Workbench.open(opener.config)
+        bench = Workbench.open(opener.config, settle=False)
     except OSError as problem:
         raise Unavailable(N_("{place} cannot be written: {reason}"), place=str(opener.config.home), reason=str(problem)) from problem
     try:

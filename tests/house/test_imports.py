@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 BASE = {
     "config", "errors", "i18n", "masking", "policy", "lifecycle", "tables", "db", "migrations", "audit", "archive", "workbench",
     "transcripts", "folding", "casefile", "rulebook", "scorecards", "leases", "blinding", "rule_reasons", "verdict_ledger", "sanctions",
-    "inspections", "comparing", "workspace", "facts", "severities", "windows", "texts",
+    "inspections", "comparing", "workspace", "facts", "severities", "windows", "texts", "restore_journal",
 }
 """Modules of `qa` that services share: what two services need goes down to here."""
 READ_SIDE = {"reports", "search", "exporting", "overview", "auditlog", "health", "redline_board", "redline_files", "redline_repeats", "redline_quality"}
