@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -202,23 +203,30 @@ def execute(
             ).returning(ImportRun.id)
         ).scalar_one()
     job = replace(job, import_id=run_id)
-    try:
-        _close_dead_rosters(bench, now)
-        if job.kind == "agents":
-            loaded, version = run(job, None), bench.archive.version()
-        else:
-            with bench.archive.change(f"import {run_id}", now) as change:
-                _close_dead_runs(bench, run_id)
-                loaded = run(job, change)
-                if job.cancel():
-                    raise Cancelled(N_("The import was cancelled; nothing was written."))
-            version = bench.archive.version()
-    except BaseException as problem:
-        _fail(bench, actor, now, run_id, "cancelled" if isinstance(problem, Cancelled | KeyboardInterrupt) else "failed")
-        raise
-    result = _finish(bench, actor, now, job, log, loaded, version, file_name, sha256())
+    # The archive is held until the database knows of the rows: a backup between the two would hold different moments.
+    with ExitStack() as held:
+        try:
+            _close_dead_rosters(bench, now)
+            loaded, version = _change(bench, held, now, job, run)
+        except BaseException as problem:
+            _fail(bench, actor, now, run_id, "cancelled" if isinstance(problem, Cancelled | KeyboardInterrupt) else "failed")
+            raise
+        result = _finish(bench, actor, now, job, log, loaded, version, file_name, sha256())
     job.progress(1.0, "done")
     return result
+
+
+def _change(bench: Workbench, held: ExitStack, now: datetime, job: Job, run: Callable[..., Loaded]) -> tuple[Loaded, int]:
+    """Run the import on the archive, which stays held; returns what was loaded and the version that shows it."""
+    if job.kind == "agents":
+        return run(job, None), bench.archive.version()
+    writer = held.enter_context(bench.archive.hold())
+    with writer.change(f"import {job.import_id}", now) as change:
+        _close_dead_runs(bench, job.import_id)
+        loaded = run(job, change)
+        if job.cancel():
+            raise Cancelled(N_("The import was cancelled; nothing was written."))
+    return loaded, bench.archive.version()
 
 
 def _prepare(

@@ -65,12 +65,13 @@ def score(
     if waiting.is_empty():
         return Rescored(0, version, snapshot.version)
     predicted = _predictions(bench, snapshot, model, waiting, batch, progress, cancel)
-    with bench.archive.change("risk model", now) as change:
-        count = _write(change, predicted, version or COLD_START)
-    with bench.db.write() as session:
+    with bench.archive.hold() as writer:
+        with writer.change("risk model", now) as change:
+            count = _write(change, predicted, version or COLD_START)
         number = bench.archive.version()
-        audit.record(session, actor, now, "risk_model.scored", "archive", number, model=version or COLD_START, conversations=count)
-        audit.bump(session, "archive")
+        with bench.db.write() as session:
+            audit.record(session, actor, now, "risk_model.scored", "archive", number, model=version or COLD_START, conversations=count)
+            audit.bump(session, "archive")
     if progress is not None:
         progress(1.0, N_("Scoring conversations"))
     return Rescored(count, version, number)

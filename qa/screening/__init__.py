@@ -216,13 +216,14 @@ def _run(
         if progress is not None:
             progress(0.98 * seen / total, f"{seen:,} / {total:,}")
     messages = staging.messages()
-    published = publishing.publish(bench.archive, plan.kind, plan.snapshot, plan.job, plan.changed, staging, now)
-    with bench.db.write() as session:
-        audit.record(
-            session, actor, now, "archive.screened", "archive", published.version, pass_=plan.kind, messages=messages, hits=published.hits,
-            conversations=published.conversations, rules=list(plan.changed),
-        )  # fmt: skip
-        audit.bump(session, "archive")
+    with bench.archive.hold() as writer:
+        published = publishing.publish(writer, plan.kind, plan.snapshot, plan.job, plan.changed, staging, now)
+        with bench.db.write() as session:
+            audit.record(
+                session, actor, now, "archive.screened", "archive", published.version, pass_=plan.kind, messages=messages,
+                hits=published.hits, conversations=published.conversations, rules=list(plan.changed),
+            )  # fmt: skip
+            audit.bump(session, "archive")
     staging.discard()
     if progress is not None:
         progress(1.0, f"{total:,} / {total:,}")

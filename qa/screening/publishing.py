@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from qa.archive import Archive, Change, Snapshot, conform, empty
+from qa.archive import Change, Snapshot, Writer, conform, empty
 from qa.errors import Conflict
 from qa.i18n import N_
 from qa.screening.ranges import NO_IMPORT
@@ -35,10 +35,10 @@ class Published:
 
 
 def publish(
-    archive: Archive, kind: str, pinned: Snapshot, job: Job, changed: Sequence[str], staging: Staging, now: datetime
+    writer: Writer, kind: str, pinned: Snapshot, job: Job, changed: Sequence[str], staging: Staging, now: datetime
 ) -> Published:
     """Publish the staged rows of one pass. Raises `Conflict` when hits were published by somebody else meanwhile."""
-    with archive.change(f"screening: {kind}", now) as change:
+    with writer.change(f"screening: {kind}", now) as change:
         for table in ("hits", "signals", "screened_rules"):
             if change.before.tables[table] != pinned.tables[table]:
                 raise Conflict(N_("The archive was screened by somebody else meanwhile. Run the screening again."))
@@ -48,7 +48,7 @@ def publish(
         else:
             counts = _publish_imports(change, pinned, job, staging, moved)
         _note_rules(change, job, changed if kind == "rules" else None, now)
-    return Published(*counts, archive.version())
+    return Published(*counts, change.before.version + 1)
 
 
 def _publish_imports(change: Change, pinned: Snapshot, job: Job, staging: Staging, moved: bool) -> tuple[int, int]:
