@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help run test lint types unit browser slow bench bench-ingest bench-redline bench-timing bench-draw bench-trends bench-desk soak lock wheel clean
+.PHONY: help run test lint types unit browser slow bench bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk soak lock wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,9 +40,9 @@ slow: $(STAMP)  ## long tests: soak, cluster, the wheel in a clean environment
 	@$(BIN)/python -m pip install --quiet "distributed>=2026.1"
 	@$(BIN)/python -m pytest -q -m slow
 
-bench: bench-ingest bench-redline bench-timing bench-draw bench-trends  ## measured ratios against the named peers
+bench: bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends  ## measured ratios against the named peers
 
-bench-ingest bench-redline bench-timing bench-trends bench-desk: bench-%: $(STAMP)
+bench-ingest bench-redline bench-masking bench-timing bench-trends bench-desk: bench-%: $(STAMP)
 	@$(BIN)/python -m benchmarks.$*
 
 bench-draw: $(STAMP)

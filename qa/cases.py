@@ -71,10 +71,13 @@ def propose(
     """
     require(actor, Right.PROPOSE_CASE)
     text = _checked(text)
-    with bench.db.write() as session:
+    with bench.db.read() as session:  # frozen evidence: what is masked here is what would be masked while writing
         evidence, agent_id = _evidence(session, sample_id, violation_id)
-        if actor.role is Role.AGENT and actor is not SYSTEM and agent_id != actor.agent_id:
-            raise Denied(N_("You can only propose cases from your own conversations."))
+    if actor.role is Role.AGENT and actor is not SYSTEM and agent_id != actor.agent_id:
+        raise Denied(N_("You can only propose cases from your own conversations."))
+    excerpt = _excerpt(evidence, seqs)  # before the transaction: masking takes as long as the text is
+    search_text = searchable(text.title, text.lesson, text.tags, excerpt)
+    with bench.db.write() as session:
         same = select(Case.id).where(
             Case.sample_id.is_(sample_id) if sample_id is None else Case.sample_id == sample_id,
             Case.violation_id.is_(violation_id) if violation_id is None else Case.violation_id == violation_id,
@@ -82,11 +85,10 @@ def propose(
         )
         if (known := session.scalar(same)) is not None:
             return known
-        excerpt = _excerpt(evidence, seqs)
         case = Case(
             title=text.title, lesson=text.lesson, kind=text.kind, tags=list(text.tags), criterion_id=text.criterion_id,
             rule_id=text.rule_id, language=text.language, state="proposed", excerpt=excerpt, sample_id=sample_id,
-            violation_id=violation_id, search_text=searchable(text.title, text.lesson, text.tags, excerpt),
+            violation_id=violation_id, search_text=search_text,
             proposed_by=actor.user_id or None, proposed_at=now, changed_at=now, version=1,
         )
         session.add(case)

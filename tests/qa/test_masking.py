@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -80,3 +83,25 @@ def test_no_mobile_number_survives(second: int, rest: int, around: str) -> None:
 def test_column_equals_text() -> None:
     frame = pl.DataFrame({"text": ["电话13812345678", None, "好的"]})
     assert frame.select(mask_column("text"))["text"].to_list() == [mask_text("电话13812345678"), None, "好的"]
+
+
+def test_no_message_holds_up_everybody_else() -> None:
+    """Twenty thousand characters of whatever a pattern begins with, in a process of its own that may take a minute for all of them."""
+    work = (
+        "import benchmarks.masking as b, qa.masking as m\n"
+        "for text in b.texts(7, 30).values(): m.mask_text(text[:20_000])\n"
+        "for text in ('区' * 20_000, '北京市朝阳区' * 4_000, 'A1号' * 7_000): m.mask_text(text)"
+    )
+    subprocess.run([sys.executable, "-c", work], check=True, timeout=60)
+
+
+def test_a_message_with_hundreds_of_numbers_is_hidden_whole() -> None:
+    masked = mask_text("13812345678,张三先生 " * 500)
+    assert "138" not in masked.replace("138******78", "")
+    assert "12345" not in masked
+
+
+@given(st.text(alphabet=st.sampled_from("一三八1３8零路号栋室市区镇a@. -－+王明先生收件人：姓名微信vx号qq=*Dd"), max_size=120))
+def test_masking_twice_is_masking_once_for_every_form(text: str) -> None:
+    once = mask_text(text)
+    assert mask_text(once) == once
