@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
 
@@ -37,6 +38,19 @@ def record(
             "entity_id": str(entity_id), "facts": facts,
         },
     )  # fmt: skip
+
+
+def changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[object]]:
+    """What differs between two states of the same thing, as `record` keeps it: {field: [old, new]}, empty when nothing does.
+
+    Tuples and lists compare equal, as they do in JSON.
+    """
+    names = [*after, *(name for name in before if name not in after)]
+    return {name: [before.get(name), after.get(name)] for name in names if _plain(before.get(name)) != _plain(after.get(name))}
+
+
+def _plain(value: object) -> object:
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def bump(session: Session, *names: str) -> None:

@@ -142,8 +142,17 @@ FACTS: Mapping[str, str] = {
     "conversations": N_("conversations"), "hits": N_("hits"), "new_agents": N_("new agents"), "labels": N_("reviews"), "auc": N_("AUC"),
     "model": N_("model"), "files": N_("files"), "bytes": N_("bytes"), "n": N_("number"), "archive_version": N_("archive version"),
     "hash": N_("checksum"), "receipt": N_("receipt"), "commitment": N_("commitment"), "next_commitment": N_("next commitment"),
+    "rubric_version": N_("rubric version no."), "quota_chat": N_("chats per agent"), "quota_dispute": N_("disputes per agent"),
+    "quota_rating": N_("low ratings per agent"), "teams": N_("teams"), "shops": N_("shops"), "channels": N_("channels"),
+    "rating_max": N_("low rating up to"), "pool_share": N_("share for the riskiest"), "double_share": N_("share scored twice"),
+    "newcomer_weeks": N_("weeks as a newcomer"), "reduced_after_clean_periods": N_("clean months before fewer reviews"),
+    "adapt": N_("closeness from the past"), "intensity": N_("closeness by hand"),
 }  # fmt: skip
 """Names of what an entry says beside its action; a fact without a name keeps its code."""
+
+_QUOTA: Mapping[str, str] = {"all": N_("take all"), "none": N_("leave out")}
+CHOICES: Mapping[str, Mapping[str, str]] = {"quota_chat": _QUOTA, "quota_dispute": _QUOTA, "quota_rating": _QUOTA}
+"""Words for facts that are one of a few codes."""
 
 
 def action_words(action: str) -> Words:

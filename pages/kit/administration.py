@@ -105,22 +105,29 @@ def _back_to_newest() -> None:
 def _facts(page: Page, facts: dict[str, object]) -> str:
     """What an entry says, in words: empty facts are left out, checksums are shown by their beginning."""
     _ = page.t
-    known = {key: _fact(page, key, value) for key, value in facts.items() if value not in (None, "", [], {})}
-    return " · ".join(_("{name}: {value}", name=_(auditlog.FACTS.get(key, key)), value=value) for key, value in known.items())
+    changes = facts.get("changes")
+    told = [(key, _fact(page, key, value)) for key, value in facts.items() if key != "changes" and value not in (None, "", [], {})]
+    if isinstance(changes, dict):
+        told += [(key, f"{_fact(page, key, old)} → {_fact(page, key, new)}") for key, (old, new) in changes.items()]
+    return " · ".join(_("{name}: {value}", name=_(auditlog.FACTS.get(key, key)), value=value) for key, value in told)
 
 
 def _fact(page: Page, key: str, value: object) -> str:
     _ = page.t
+    if value is None or value in ("", [], {}):
+        return "–"
     if key == "total" and isinstance(value, int):
         return _.points(value)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, float):
-        return _.number(value, 3)
+        return f"{value:.6g}".replace("-", "−")
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if key == "role" and value in set(Role):
         return _(ROLE_NAMES[Role(value)])
+    if key in auditlog.CHOICES and value in auditlog.CHOICES[key]:
+        return _(auditlog.CHOICES[key][value])
     if key == "state" and value in set(State):
         return _(STATE_NAMES[State(value)])
     return f"{value[:12]}…" if len(value) >= 32 and set(value) <= set("0123456789abcdef") else value

@@ -14,8 +14,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
-from qa.draws.design import PlanDesign
-from qa.errors import Conflict, Invalid, NotFound
+from qa.draws.design import SOURCES, PlanDesign
+from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.tables import Agent, Draw, Plan, RubricVersion, User
@@ -74,24 +74,38 @@ def create_plan(
 
 def edit_plan(
     bench: Workbench, actor: Actor, *, now: datetime, plan_id: int, name: str, design: PlanDesign,
-    rubric_version_id: int | None = None,
+    rubric_version_id: int | None = None, seen: PlanDesign | None = None,
 ) -> PlanView:
-    """Change name, design or rubric of a plan. Published draws keep what they were drawn with."""
+    """Change name, design or rubric of a plan. Published draws keep what they were drawn with; a plan that stays as it
+    is leaves no entry.
+
+    `seen` is the design the editor started from: raises `Stale` when somebody else has changed it meanwhile.
+    """
     require(actor, Right.PLAN_DRAW)
     name = _checked(name, design)
     with bench.db.write() as session:
         plan = find_plan(session, plan_id)
-        _check_people(session, design)
+        before = PlanDesign.from_dict(plan.content)
+        if seen is not None and seen != before:
+            raise Stale(N_("Somebody else has changed this plan meanwhile. Open it again and enter your change once more."))
+        _check_people(session, design, before)
         rubric = _rubric(session, rubric_version_id) if rubric_version_id else plan.rubric_version_id
-        before, after = plan.content, design.to_dict()
-        session.execute(
-            update(Plan).where(Plan.id == plan_id).values(name=name, content=after, rubric_version_id=rubric)
-        )
-        changed = sorted(key for key in after if _plain(after[key]) != _plain(before.get(key)))
-        audit.record(session, actor, now, "plan.changed", "plan", plan_id, name=name, changed=changed)
-        audit.bump(session, "draws")
-        session.expire_all()
+        changed = audit.changes(_told(plan.name, before, plan.rubric_version_id), _told(name, design, rubric))
+        if changed:
+            values = {"name": name, "content": design.to_dict(), "rubric_version_id": rubric}
+            session.execute(update(Plan).where(Plan.id == plan_id).values(**values))
+            audit.record(session, actor, now, "plan.changed", "plan", plan_id, name=name, changes=changed)
+            audit.bump(session, "draws")
+            session.expire_all()
         return _view(session, session.get_one(Plan, plan_id))
+
+
+def _told(name: str, design: PlanDesign, rubric_version_id: int) -> dict[str, object]:
+    """A plan field by field, as the audit trail compares it."""
+    quotas: dict[str, object] = {f"quota_{source}": "none" for source in SOURCES}
+    quotas.update({f"quota_{quota.source}": "all" if quota.per_agent is None else quota.per_agent for quota in design.quotas})
+    rest = {key: value for key, value in design.to_dict().items() if key != "quotas"}
+    return {"name": name, "rubric_version": rubric_version_id, **quotas, **rest}
 
 
 def archive_plan(bench: Workbench, actor: Actor, *, now: datetime, plan_id: int) -> None:
@@ -146,10 +160,12 @@ def _checked(name: str, design: PlanDesign) -> str:
     return name
 
 
-def _check_people(session: Session, design: PlanDesign) -> None:
-    if design.inspectors:
+def _check_people(session: Session, design: PlanDesign, before: PlanDesign | None = None) -> None:
+    """Whoever is named anew must be able to inspect; those named before may stay, a draw passes over them."""
+    new = [inspector for inspector in design.inspectors if before is None or inspector not in before.inspectors]
+    if new:
         fit = set(session.scalars(select(User.id).where(User.active, User.role.in_(("inspector", "lead")))))
-        for inspector in design.inspectors:
+        for inspector in new:
             if inspector not in fit:
                 raise Invalid(N_("Inspector {user} is not an active inspector."), user=inspector)
 
@@ -176,11 +192,6 @@ def _view(session: Session, plan: Plan) -> PlanView:
         (f"{zh} v{rubric.version}", f"{en} v{rubric.version}"), plan.seed_commitment, plan.committed_at,
         plan.created_at, plan.archived_at, len(drawn), (drawn[-1][0], drawn[-1][1]) if drawn else None,
     )
-
-
-def _plain(value: object) -> object:
-    """Tuples and lists compare equal, as they do in JSON."""
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True)

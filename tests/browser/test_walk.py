@@ -173,7 +173,7 @@ def draws(walk: Walk, page: Page) -> None:
     """A plan of two chats an agent, its preview, the publication, the receipt and the second drawing."""
     walk.button(page, "New plan").click()
     page.get_by_label(walk.t("Plan name"), exact=True).fill("Walk")
-    page.get_by_label(walk.t("Chats per agent"), exact=True).fill("2")
+    page.get_by_label(walk.t("{source} per agent", source=walk.t("Chats")), exact=True).fill("2")
     page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
     expect(page.get_by_test_id("stMetricValue").first).to_have_text("16")
     settle(page)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 
 import streamlit as st
 
 from pages.kit.choices import number_in_address, pick
+from pages.kit.dialogs import dialog, done, kept, opener
 from pages.kit.guard import Page
 from pages.kit.sampling import planning, preview, receipt, risk
 from pages.kit.widgets import confirm, empty, escape, heading, showing_errors
@@ -61,11 +61,11 @@ def _plans(page: Page, plans: list[PlanView], offered: Choices) -> PlanView | No
             captions=[_("{count} draws · {rubric}", count=p.draws, rubric=_.label(*p.rubric_name)) for p in plans],
         )
         chosen = by_id[int(number)]
-    with st.popover(_("New plan"), icon=":material/add:"):
-        _new(page, offered)
+    opener(_("New plan"), "new_plan", icon=":material/add:")
+    dialog("new_plan", _("New plan"), lambda: _new(page, offered), width="medium")
     if chosen is not None:
-        with st.popover(_("Change this plan"), icon=":material/edit:"):
-            _edit(page, chosen, offered)
+        opener(_("Change this plan"), "edit_plan", beside=chosen, icon=":material/edit:")
+        dialog("edit_plan", _("Change this plan"), lambda: _edit(page, kept(), offered), width="medium")
         if confirm(page, _("Put away"), _("The plan disappears from this list; its draws and results stay."), key="archive_plan"):
             with showing_errors(page):
                 draws.archive_plan(page.bench, page.actor, now=page.now, plan_id=chosen.id)
@@ -83,16 +83,16 @@ def _new(page: Page, offered: Choices) -> None:
             plan = draws.create_plan(page.bench, page.actor, now=page.now, name=made[0], design=made[1], seed=secrets.token_hex(32))
             st.query_params["plan"] = str(plan.id)
             st.session_state.pop("pick_plan", None)
-            st.rerun()
+            done()
 
 
 def _edit(page: Page, plan: PlanView, offered: Choices) -> None:
-    made = planning.form(page, offered, "edit", plan.name, plan.design)
+    """`plan` is the plan as it was when the form was opened: what somebody else saves meanwhile is not overwritten."""
+    made = planning.form(page, offered, f"edit{plan.id}", plan.name, plan.design)
     if made is not None:
         with showing_errors(page):
-            design = replace(made[1], intensity=plan.design.intensity, inspectors=made[1].inspectors)
-            draws.edit_plan(page.bench, page.actor, now=page.now, plan_id=plan.id, name=made[0], design=design)
-            st.rerun()
+            draws.edit_plan(page.bench, page.actor, now=page.now, plan_id=plan.id, name=made[0], design=made[1], seen=plan.design)
+            done()
 
 
 def _published(page: Page, published: list[draws.DrawView]) -> None:

@@ -1,0 +1,126 @@
+"""The form of a plan: what nobody touches stays exactly as it is, and what is touched is recorded with its old value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from pages.kit.sampling.planning import ALL, EACH, NONE, Wish, designed, shown
+from qa import auditlog, draws
+from qa.draws import PlanDesign, SourceQuota
+from qa.errors import Stale
+from qa.policy import SYSTEM, Actor, Role
+from qa.workbench import Workbench
+from tests.qa.draws.world import fill
+
+OpenPage = Callable[..., AppTest]
+NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+HALF = PlanDesign(quotas=(SourceQuota("dispute", 1.0), SourceQuota("rating", 0.5)), double_share=0.125, pool_share=0.07)
+
+per_agent = st.one_of(st.none(), st.floats(0, 500, allow_subnormal=False))
+designs = st.builds(
+    PlanDesign,
+    quotas=st.lists(st.sampled_from(["chat", "dispute", "rating"]), unique=True).flatmap(
+        lambda sources: st.tuples(*(st.builds(SourceQuota, st.just(source), per_agent) for source in sources))
+    ),
+    teams=st.sampled_from([(), ("presale",), ("long gone", "presale")]), shops=st.sampled_from([(), ("B", "A")]), channels=st.sampled_from([(), ("phone",)]),
+    rating_max=st.integers(1, 5), pool_share=st.one_of(st.none(), st.floats(0, 0.4)), double_share=st.floats(0, 1),
+    inspectors=st.sampled_from([(), (3, 2), (99,)]), adapt=st.booleans(), intensity=st.sampled_from([(), (("amy", "all"),)]),
+)  # fmt: skip
+
+
+@given(designs)
+def test_an_untouched_form_changes_nothing(design: PlanDesign) -> None:
+    assert designed(design, shown(design)) == design
+
+
+@given(designs, st.floats(0.5, 500), st.sampled_from(["chat", "dispute", "rating"]))
+def test_one_quota_changes_and_nothing_else(design: PlanDesign, wanted: float, source: str) -> None:
+    answers = shown(design)
+    made = designed(design, replace(answers, wishes={**answers.wishes, source: Wish(EACH, wanted)}))
+    others = [quota for quota in design.quotas if quota.source != source]
+    assert [quota for quota in made.quotas if quota.source != source] == others
+    assert SourceQuota(source, wanted) in made.quotas
+    assert replace(made, quotas=()) == replace(design, quotas=())
+
+
+def test_all_none_and_zero() -> None:
+    answers = shown(PlanDesign(quotas=(SourceQuota("chat", 5.0),)))
+    wishes = {"chat": Wish(EACH, 0.0), "dispute": Wish(ALL, 2.0), "rating": Wish(NONE, 2.0)}
+    assert designed(PlanDesign(), replace(answers, wishes=wishes)).quotas == (SourceQuota("dispute", None),)
+
+
+@pytest.fixture
+def shop(page_bench: Workbench) -> Workbench:
+    fill(page_bench)
+    return page_bench
+
+
+def _plan(bench: Workbench, name: str, design: PlanDesign) -> draws.PlanView:
+    return draws.create_plan(bench, SYSTEM, now=NOW, name=name, design=design, seed="a-seed-of-sixteen-characters")
+
+
+def _entries(bench: Workbench) -> list[auditlog.Entry]:
+    return list(auditlog.entries(bench, Actor(0, Role.ADMIN, "a"), action="plan.changed").entries)
+
+
+def _save(at: AppTest) -> AppTest:
+    next(button for button in at.button if button.label == "Save").click().run()
+    assert not at.exception
+    return at
+
+
+def test_saved_without_a_change_the_plan_is_the_same(open_page: OpenPage, shop: Workbench) -> None:
+    plan = _plan(shop, "October", HALF)
+    at = open_page("boss", "draws.py", role=Role.LEAD)
+    at.button(key="open_edit_plan").click().run()
+    assert at.number_input(key=f"edit{plan.id}_rating_number").value == 0.5
+    _save(at)
+    assert draws.get_plan(shop, SYSTEM, plan.id).design == HALF
+    assert not _entries(shop)
+    assert not any(button.label == "Save" for button in at.button)  # closed by success
+
+
+def test_a_changed_number_is_stored_and_told_with_the_old_one(open_page: OpenPage, shop: Workbench) -> None:
+    plan = _plan(shop, "October", HALF)
+    at = open_page("boss", "draws.py", role=Role.LEAD)
+    at.button(key="open_edit_plan").click().run()
+    at.number_input(key=f"edit{plan.id}_rating_number").set_value(1.5)
+    _save(at)
+    assert draws.get_plan(shop, SYSTEM, plan.id).design == replace(HALF, quotas=(SourceQuota("dispute", 1.0), SourceQuota("rating", 1.5)))
+    [entry] = _entries(shop)
+    assert entry.facts["changes"] == {"quota_rating": [0.5, 1.5]}
+    told = open_page("root", "admin.py", role=Role.ADMIN, language="zh_CN", query={"section": "audit"}).dataframe[0].value
+    assert any("每人低分评价数：0.5 → 1.5" in facts for facts in told.iloc[:, -1])
+
+
+def test_the_form_of_another_plan_holds_that_plan(open_page: OpenPage, shop: Workbench) -> None:
+    first, second = _plan(shop, "October", HALF), _plan(shop, "Chats", PlanDesign(quotas=(SourceQuota("chat", 3.0),)))
+    at = open_page("boss", "draws.py", role=Role.LEAD)
+    at.button(key="open_edit_plan").click().run()
+    at.number_input(key=f"edit{second.id}_chat_number").set_value(4.0)
+    _save(at)
+    at.radio(key="pick_plan").set_value(str(first.id)).run()
+    at.button(key="open_edit_plan").click().run()
+    _save(at)
+    assert draws.get_plan(shop, SYSTEM, first.id).design == HALF
+    assert draws.get_plan(shop, SYSTEM, second.id).design.quotas == (SourceQuota("chat", 4.0),)
+
+
+def test_what_somebody_else_saved_meanwhile_is_not_overwritten(open_page: OpenPage, shop: Workbench) -> None:
+    plan = _plan(shop, "October", HALF)
+    at = open_page("boss", "draws.py", role=Role.LEAD)
+    at.button(key="open_edit_plan").click().run()
+    other = replace(HALF, teams=("presale",))
+    draws.edit_plan(shop, SYSTEM, now=NOW, plan_id=plan.id, name=plan.name, design=other)
+    _save(at)
+    assert "meanwhile" in at.warning[0].value
+    assert draws.get_plan(shop, SYSTEM, plan.id).design == other
+    with pytest.raises(Stale):
+        draws.edit_plan(shop, SYSTEM, now=NOW, plan_id=plan.id, name=plan.name, design=HALF, seen=HALF)
