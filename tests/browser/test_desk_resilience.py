@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from qa import config
+from qa import config, queue
 from qa.tables import Draft, Inspection
 from qa.workbench import Workbench
 from tests.browser import desk_world
-from tests.browser.conftest import Site, _wait_until_ready, environment, free_port, settle
+from tests.browser.conftest import Site, _wait_until_ready, environment, free_port, settle, sign_in
 from tests.browser.desk_world import take
 
 pytestmark = pytest.mark.browser
@@ -133,6 +134,40 @@ def test_without_a_network_everything_waits_in_the_browser(server: Server, open_
     page.context.set_offline(False)
     until(lambda: marked(server) == {"greeting": (0, "")})
     expect(page.locator("footer .saved")).to_contain_text("Connected again, saved")
+
+
+def give_back(server: Server, login: str, assignment: int) -> None:
+    bench = Workbench.open(config.load({"SPOTCHECK_HOME": str(server.home)}))
+    try:
+        queue.release(bench, desk_world._actor(bench, login), now=datetime.now(UTC), assignment_id=assignment)
+    finally:
+        bench.close()
+
+
+def kept_in_tab(page: Page) -> list[str]:
+    return list(page.evaluate("() => Object.keys(sessionStorage).filter(key => key.startsWith('spotcheck-'))"))
+
+
+def test_a_draft_in_the_tab_belongs_to_one_account(server: Server, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=2", at=server.site, language="en-GB")
+    take(page)
+    page.context.set_offline(True)
+    page.keyboard.press("0")
+    page.keyboard.press("m")
+    page.keyboard.type("what I think of this")
+    expect(page.locator("footer .saved")).to_contain_text("Not saved: no connection")
+    assert len(kept_in_tab(page)) == 1
+    give_back(server, "inspector", 2)
+    page.goto("about:blank")
+    page.context.set_offline(False)
+    page.context.clear_cookies()  # the first goes without signing out, the second signs in in the same tab
+    sign_in(page, server.site, "inspector2")
+    page.goto(f"{server.site.url}/inspect?assignment=2")
+    settle(page)
+    take(page)
+    expect(page.locator('[data-stop="cgreeting"] .points')).to_be_empty()
+    expect(page.get_by_text("Your draft is back.")).to_have_count(0)
+    assert kept_in_tab(page) == []
 
 
 def test_a_server_that_hangs_is_named_and_caught_up_with(server: Server, open_as: OpenAs) -> None:

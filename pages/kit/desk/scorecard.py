@@ -19,7 +19,7 @@ from scoring.rubric import FULL, Criterion, Rubric
 SOURCES: Mapping[str, str] = {"chat": N_("Chat"), "dispute": N_("Dispute"), "rating": N_("Low rating")}
 
 
-def work(t: Translator, space: Workspace, progress: Progress, link: str = "") -> dict[str, Any]:
+def work(t: Translator, space: Workspace, progress: Progress) -> dict[str, Any]:
     """Everything the desk shows for one place. `id` changes with the place and with every new claim of it."""
     rules = {rule.rule_id: rule for rule in space.rules}
     spans = [_span(t, hit, rules) for hit in space.hits]

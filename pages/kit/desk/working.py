@@ -36,7 +36,7 @@ _ADDRESS = "assignment"
 def show() -> None:
     """The desk. Guards itself, because a fragment runs again without its page."""
     page = enter(Right.INSPECT)
-    data = {**_place(page), "say": st.session_state.get(_SAY), "undo": _undo_left(page)}
+    data = {**_place(page), "me": page.actor.user_id, "say": st.session_state.get(_SAY), "undo": _undo_left(page)}
     mount(DESK, key=DESK_KEY, data=data, on_submit_change=_submit, on_undo_change=_take_back, on_skip_change=_skip, on_next_change=_next)
 
 

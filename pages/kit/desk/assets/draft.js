@@ -1,5 +1,6 @@
 // Drafts that are never lost: kept in this tab at once, in the database two seconds after the last change, when the
 // window loses the focus, when the page hides and when the server is back. Nothing counts as saved before it says so.
+// What this tab keeps belongs to one account: another person's is never read, and dropped as soon as somebody else works.
 
 import { post } from "./channel.js";
 
@@ -8,6 +9,7 @@ const LONGEST = 10000;
 const RETRY = 8000;
 const BEAT = 5 * 60 * 1000;
 const KEPT = 7 * 24 * 3600 * 1000;
+const PREFIX = "spotcheck-draft-";
 
 export class Drafts {
   constructor(desk) {
@@ -41,7 +43,19 @@ export class Drafts {
   }
 
   get slot() {
-    return `spotcheck-draft-${this.desk.data && this.desk.data.me}-${this.assignment}`;
+    return `${this.mine}${this.assignment}`;
+  }
+
+  get mine() {
+    return `${PREFIX}${this.desk.data.me}-`;
+  }
+
+  // Somebody is at work here: what other accounts left in this tab goes.
+  dropOthers() {
+    try {
+      const left = Object.keys(sessionStorage).filter((key) => key.startsWith(PREFIX) && !key.startsWith(this.mine));
+      left.forEach((key) => sessionStorage.removeItem(key));
+    } catch { /* storage may be switched off */ }
   }
 
   // What this tab still holds and the server has not confirmed.

@@ -52,7 +52,9 @@ export class Desk extends Asking {
     const fresh = data.id !== this.id;
     const language = this.data && this.data.language !== data.language;
     const kept = !fresh && data.mode === "work" ? this.content() : null;
+    const other = !this.data || this.data.me !== data.me;
     this.data = data;
+    if (other) this.drafts.dropOthers();
     this.texts = data.texts;
     this.root.lang = data.language.replace("_", "-");
     this.root.classList.toggle("start", data.mode === "start");
