@@ -74,7 +74,9 @@ class Session:
             self.page_hash = message.navigation.page_script_hash
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             element = message.delta.new_element
-            if element.WhichOneof("type") == "bidi_component" and not element.bidi_component.component_name.endswith("courier"):
+            if element.WhichOneof("type") == "bidi_component" and not element.bidi_component.component_name.endswith(
+                "courier"
+            ):
                 component = element.bidi_component
                 self.widget, self.fragment = component.id, message.delta.fragment_id
                 self.data = json.loads(component.json or component.mixed.json)
@@ -89,11 +91,17 @@ class Session:
     async def submit(self) -> None:
         """Submit the sample at hand without objections; the answer is the next sample."""
         before = self.data["id"]
-        hits = [{"rule_id": hit["rule"], "seq": hit["seq"], "decision": "cleared", "reason": "measured"} for hit in self.data["hits"]]
+        hits = [
+            {"rule_id": hit["rule"], "seq": hit["seq"], "decision": "cleared", "reason": "measured"}
+            for hit in self.data["hits"]
+        ]
         value = {
-            "assignment": self.data["assignment"], "version": self.data["version"], "nonce": secrets.token_hex(16), "active_seconds": 40,
+            "assignment": self.data["assignment"],
+            "version": self.data["version"],
+            "nonce": secrets.token_hex(16),
+            "active_seconds": 40,
             "sheet": {"marks": [], "hits": hits, "comment": ""},
-        }  # fmt: skip
+        }
         await self.act("submit", value)
         if self.data["id"] == before or self.data["mode"] != "work":
             raise RuntimeError(f"the submit was refused: {self.data.get('say') or self.data.get('why')}")
@@ -119,9 +127,13 @@ def cookies(url: str, login: str) -> str:
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
 
 
-async def inspector(url: str, cookie: str, submits: int, pause: float, delay: float, ready: asyncio.Barrier) -> tuple[list[float], Session]:
+async def inspector(
+    url: str, cookie: str, submits: int, pause: float, delay: float, ready: asyncio.Barrier
+) -> tuple[list[float], Session]:
     address = url.replace("http", "ws") + "/_stcore/stream"
-    async with websockets.connect(address, subprotocols=["streamlit"], additional_headers={"Cookie": cookie}, origin=url, max_size=None) as socket:
+    async with websockets.connect(
+        address, subprotocols=["streamlit"], additional_headers={"Cookie": cookie}, origin=url, max_size=None
+    ) as socket:
         session = Session(socket)
         await session.open()
         session.frames = session.bytes = 0
@@ -143,27 +155,37 @@ def cpu_seconds(server: psutil.Process) -> float:
 
 async def measure(url: str, server: psutil.Process, headers: list[str], submits: int, pause: float) -> dict[str, float]:
     ready, memory = asyncio.Barrier(len(headers) + 1), server.memory_info().rss
-    work = [asyncio.create_task(inspector(url, cookie, submits, pause, n * pause / len(headers), ready)) for n, cookie in enumerate(headers)]
+    work = [
+        asyncio.create_task(inspector(url, cookie, submits, pause, n * pause / len(headers), ready))
+        for n, cookie in enumerate(headers)
+    ]
     await ready.wait()
     memory, cpu = server.memory_info().rss - memory, cpu_seconds(server)
     await ready.wait()
     done = await asyncio.gather(*work)
     times = sorted(one for times, _session in done for one in times)
     return {
-        "sessions": len(headers), "submits": len(times), "p50": statistics.median(times), "p95": times[int(0.95 * (len(times) - 1))],
+        "sessions": len(headers),
+        "submits": len(times),
+        "p50": statistics.median(times),
+        "p95": times[int(0.95 * (len(times) - 1))],
         "cpu": 1000 * (cpu_seconds(server) - cpu) / len(times),
-        "frames": statistics.mean(s.frames for _t, s in done) / submits, "kb": statistics.mean(s.bytes for _t, s in done) / submits / 1024, "mb": memory / len(headers) / 2**20,
-    }  # fmt: skip
+        "frames": statistics.mean(s.frames for _t, s in done) / submits,
+        "kb": statistics.mean(s.bytes for _t, s in done) / submits / 1024,
+        "mb": memory / len(headers) / 2**20,
+    }
 
 
 async def growth(url: str, server: psutil.Process, cookie: str, items: int) -> float:
     """Return the KB the server keeps for each item of one long session, after as many items of warm-up.
 
-    The slope is Theil and Sen's, the median over all pairs of twenty readings: the interpreter doubles some table now and then,
-    and one such step of megabytes would stand for a thousand items that keep nothing.
+    The slope is Theil and Sen's, the median over all pairs of twenty readings: the interpreter doubles some table now
+    and then, and one such step of megabytes would stand for a thousand items that keep nothing.
     """
     address = url.replace("http", "ws") + "/_stcore/stream"
-    async with websockets.connect(address, subprotocols=["streamlit"], additional_headers={"Cookie": cookie}, origin=url, max_size=None) as socket:
+    async with websockets.connect(
+        address, subprotocols=["streamlit"], additional_headers={"Cookie": cookie}, origin=url, max_size=None
+    ) as socket:
         session = Session(socket)
         await session.open()
         readings: list[tuple[int, float]] = []
@@ -171,7 +193,9 @@ async def growth(url: str, server: psutil.Process, cookie: str, items: int) -> f
             await session.submit()
             if done >= items and (done - items) % max(items // 20, 1) == 0:
                 readings.append((done, server.memory_info().rss / 1024))
-        return statistics.median((b[1] - a[1]) / (b[0] - a[0]) for n, a in enumerate(readings) for b in readings[n + 1 :])
+        return statistics.median(
+            (b[1] - a[1]) / (b[0] - a[0]) for n, a in enumerate(readings) for b in readings[n + 1 :]
+        )
 
 
 def main() -> int:
@@ -196,14 +220,29 @@ def main() -> int:
         site = stack.enter_context(serving(home, {}))
         headers = [cookies(site.url, name) for name in names]
         port = int(site.url.rsplit(":", 1)[1])
-        server = next(c for c in psutil.Process().children(recursive=True) if any(x.laddr.port == port for x in c.net_connections("tcp")))
+        server = next(
+            c
+            for c in psutil.Process().children(recursive=True)
+            if any(x.laddr.port == port for x in c.net_connections("tcp"))
+        )
         asyncio.run(measure(site.url, server, headers[:1], 3, 0.2))  # warm up
-        results = [asyncio.run(measure(site.url, server, headers[:size], arguments.submits, arguments.pause)) for size in sizes]
+        results = [
+            asyncio.run(measure(site.url, server, headers[:size], arguments.submits, arguments.pause)) for size in sizes
+        ]
         kept = asyncio.run(growth(site.url, server, headers[0], arguments.items)) if arguments.items else 0.0
-    print(f"{'sessions':>8} {'submits':>8} {'p50 ms':>8} {'p95 ms':>8} {'CPU ms':>8} {'frames':>7} {'KB':>6} {'MB/sess':>8}")
+    print(
+        f"{'sessions':>8} {'submits':>8} {'p50 ms':>8} {'p95 ms':>8} {'CPU ms':>8} {'frames':>7} {'KB':>6}"
+        f" {'MB/sess':>8}"
+    )
     for r in results:
-        print(f"{r['sessions']:8.0f} {r['submits']:8.0f} {r['p50']:8.1f} {r['p95']:8.1f} {r['cpu']:8.1f} {r['frames']:7.1f} {r['kb']:6.1f} {r['mb']:8.2f}")
-    print(f"one session keeps {kept:.2f} KB of each item, after {arguments.items} items of warm-up, over {arguments.items} more")
+        print(
+            f"{r['sessions']:8.0f} {r['submits']:8.0f} {r['p50']:8.1f} {r['p95']:8.1f} {r['cpu']:8.1f}"
+            f" {r['frames']:7.1f} {r['kb']:6.1f} {r['mb']:8.2f}"
+        )
+    print(
+        f"one session keeps {kept:.2f} KB of each item, after {arguments.items} items of warm-up, over"
+        f" {arguments.items} more"
+    )
     worst = results[-1] | {"kept": kept}
     broken = [name for name, limit in BUDGET.items() if worst[name] > limit]
     print("within the budget" if not broken else f"over the budget: {', '.join(broken)}")

@@ -1,8 +1,9 @@
-"""Measure the draw and its estimates on simulated populations: ``python -m benchmarks.draw [--draws 480] [--scale full]``.
+"""Measure the draw and its estimates on simulated populations: ``python -m benchmarks.draw [--draws 480] [--scale
+full]``.
 
-Populations of 60 agents with 250–2,000 conversations, 3 % violations and risk signals of AUC .7, .8 and .9; each is drawn
-many times and estimated each time. Reports lift, widths, bias and coverage against equal chances with the plain mean, and
-shows that two wrong estimators fail the same bench. ``--cost`` measures a draw from 10 million rows.
+Populations of 60 agents with 250–2,000 conversations, 3 % violations and risk signals of AUC .7, .8 and .9; each is
+drawn many times and estimated each time. Reports lift, widths, bias and coverage against equal chances with the plain
+mean, and shows that two wrong estimators fail the same bench. ``--cost`` measures a draw from 10 million rows.
 """
 
 from __future__ import annotations
@@ -230,8 +231,9 @@ def main(arguments: list[str] | None = None) -> int:
         r = row(tally)
         share = float(np.mean([p.share for p in populations]))
         print(
-            f"{auc:.1f}  {share:5.2f} {r.lift:5.2f}  {r.team_width:5.3f}  {r.agent_width:5.3f}  {r.bias:+.3f} ({r.bias_z:+.2f})"
-            f"       {r.team_cover:10.3f}  {r.rate_cover:5.3f}  {r.agent_cover:5.3f}  {r.prone_cover:5.3f}  {r.frequency_z:5.2f}"
+            f"{auc:.1f}  {share:5.2f} {r.lift:5.2f}  {r.team_width:5.3f}  {r.agent_width:5.3f}  {r.bias:+.3f}"
+            f" ({r.bias_z:+.2f})       {r.team_cover:10.3f}  {r.rate_cover:5.3f}  {r.agent_cover:5.3f} "
+            f" {r.prone_cover:5.3f}  {r.frequency_z:5.2f}"
         )
         faults = r.faults(target)
         print("     missed: " + ", ".join(faults) if faults else "     all targets met")
@@ -239,7 +241,8 @@ def main(arguments: list[str] | None = None) -> int:
         for name, results in (("unweighted mean", tally.unweighted), ("top k only", tally.top)):
             bias, cover, caught = wrong(results)
             print(
-                f"     wrong estimator, {name}: bias {bias:+.2f}, coverage {cover:.3f}: {'caught' if caught else 'NOT CAUGHT'}"
+                f"     wrong estimator, {name}: bias {bias:+.2f}, coverage {cover:.3f}:"
+                f" {'caught' if caught else 'NOT CAUGHT'}"
             )
             failed |= not caught
     return int(failed)

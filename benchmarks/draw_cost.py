@@ -60,7 +60,8 @@ def measure(rounds: int = ROUNDS) -> int:
     draw.permanent_numbers("seed", [f"C{k:08d}" for k in range(300_000)])
     each = (time.process_time() - start) / 300_000
     print(
-        f"{ROWS:,} rows: scan {scan:.2f} CPU s, draw {cost:.2f} CPU s, ratio {cost / scan:.1f} (≤ {LARGEST_RATIO:.0f}), {peak:.0f} MB"
+        f"{ROWS:,} rows: scan {scan:.2f} CPU s, draw {cost:.2f} CPU s, ratio {cost / scan:.1f} (≤ {LARGEST_RATIO:.0f}),"
+        f" {peak:.0f} MB"
     )
     print(f"permanent numbers of all units: {1e6 * each:.2f} µs each, {each * ROWS:.1f} CPU s for {ROWS:,}")
     return int(cost / scan > LARGEST_RATIO or peak > LARGEST_MB)

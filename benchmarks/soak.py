@@ -4,10 +4,10 @@
     python benchmarks/soak.py --minutes 10 --inspectors 30 --database postgresql
 
 Several server processes share one database, each with a share of the inspectors as threads. An inspector claims, saves
-drafts, submits (sometimes twice, sometimes late, sometimes after undoing), skips and walks away; servers are killed with
-SIGKILL and started again. Every submit that was acknowledged is written to the server's journal before the inspector
-goes on. At the end the journals are compared with the database. Each sheet names its sample, so that marks on the wrong
-sample are seen. Exit code 1 when anything is wrong.
+drafts, submits (sometimes twice, sometimes late, sometimes after undoing), skips and walks away; servers are killed
+with SIGKILL and started again. Every submit that was acknowledged is written to the server's journal before the
+inspector goes on. At the end the journals are compared with the database. Each sheet names its sample, so that marks on
+the wrong sample are seen. Exit code 1 when anything is wrong.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ sys.path.insert(0, str(ROOT))
 
 from sqlalchemy import func, insert, select  # noqa: E402
 
-from qa import inspecting, migrations, queue  # noqa: E402
+from qa import migrations  # noqa: E402
 from qa.config import Config  # noqa: E402
+from qa.desk import inspecting, queue  # noqa: E402
+from qa.desk.queue import Claim, Empty  # noqa: E402
 from qa.errors import Conflict  # noqa: E402
 from qa.policy import Actor, Role  # noqa: E402
-from qa.queue import Claim, Empty  # noqa: E402
 from qa.tables import Assignment, Inspection, Verdict  # noqa: E402
 from qa.workbench import Workbench  # noqa: E402
 from scoring.sheet import Mark, Sheet  # noqa: E402
@@ -60,7 +61,9 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        return not (self.lost or self.duplicates or self.wrong_item or self.without_verdict or self.locked or self.other_errors)
+        return not (
+            self.lost or self.duplicates or self.wrong_item or self.without_verdict or self.locked or self.other_errors
+        )
 
 
 # --- one server process -----------------------------------------------------------------------------------------------
@@ -109,7 +112,9 @@ def _one(bench: Workbench, me: Actor, dice: random.Random, think: float, note) -
     if what < 0.03:
         return  # the browser is closed; the lease stays
     if what < 0.06:
-        queue.skip(bench, me, now=_now(), assignment_id=place.assignment_id, version=place.version, reason="soak: skipped")
+        queue.skip(
+            bench, me, now=_now(), assignment_id=place.assignment_id, version=place.version, reason="soak: skipped"
+        )
         note(f"skip {place.assignment_id}")
         return
     _submit(bench, me, dice, place, sheet, note)
@@ -119,7 +124,16 @@ def _submit(bench: Workbench, me: Actor, dice: random.Random, place: Claim, shee
     nonce = secrets.token_hex(12)
 
     def send(mark: str = nonce) -> inspecting.Submitted:
-        return inspecting.submit(bench, me, now=_now(), assignment_id=place.assignment_id, version=place.version, nonce=mark, sheet=sheet, active_seconds=5)
+        return inspecting.submit(
+            bench,
+            me,
+            now=_now(),
+            assignment_id=place.assignment_id,
+            version=place.version,
+            nonce=mark,
+            sheet=sheet,
+            active_seconds=5,
+        )
 
     if dice.random() < 0.2:  # a double click: two requests at once
         other = threading.Thread(target=lambda: _quietly(lambda: send(secrets.token_hex(12)), note))
@@ -131,7 +145,15 @@ def _submit(bench: Workbench, me: Actor, dice: random.Random, place: Claim, shee
     if dice.random() < 0.05:
         back = inspecting.undo(bench, me, now=_now(), inspection_id=done.inspection_id)
         note(f"undo {done.inspection_id}")
-        done = inspecting.submit(bench, me, now=_now(), assignment_id=back.assignment_id, version=back.version, nonce=secrets.token_hex(12), sheet=sheet)
+        done = inspecting.submit(
+            bench,
+            me,
+            now=_now(),
+            assignment_id=back.assignment_id,
+            version=back.version,
+            nonce=secrets.token_hex(12),
+            sheet=sheet,
+        )
     note(f"ack {done.inspection_id} {place.sample_id} {place.assignment_id} {me.user_id}")
     if dice.random() < 0.1:  # an answer that was lost: the same request again, later
         assert send().repeated or True
@@ -153,9 +175,19 @@ def _now() -> datetime:
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
-def soak(url: str, home: Path, *, seconds: float, inspectors: int, servers: int, think: float, samples: int, kill_every: float) -> Report:
+def soak(
+    url: str,
+    home: Path,
+    *,
+    seconds: float,
+    inspectors: int,
+    servers: int,
+    think: float,
+    samples: int,
+    kill_every: float,
+) -> Report:
     """Prepare a programme, let it run with kills, and compare journals with the database."""
-    from tests.qa.desk_kit import build
+    from tests.qa.desk.kit import build
 
     home.mkdir(parents=True, exist_ok=True)
     bench = Workbench.open(Config(home=home, database_url=url))
@@ -164,7 +196,14 @@ def soak(url: str, home: Path, *, seconds: float, inspectors: int, servers: int,
     now = _now()
     with bench.db.write() as session:
         rows = [
-            {"sample_id": sample, "inspector_id": kit.inspectors[n % inspectors].user_id if n % 2 else None, "kind": "primary", "position": n, "version": 1, "created_at": now}
+            {
+                "sample_id": sample,
+                "inspector_id": kit.inspectors[n % inspectors].user_id if n % 2 else None,
+                "kind": "primary",
+                "position": n,
+                "version": 1,
+                "created_at": now,
+            }
             for n, sample in enumerate(kit.samples)
         ]
         session.execute(insert(Assignment), rows)
@@ -194,7 +233,9 @@ def _run(url: str, home: Path, users: list[int], seconds: float, servers: int, t
     return kills
 
 
-def _start(url: str, home: Path, users: list[int], seconds: float, number: int, think: float) -> subprocess.Popen[bytes]:
+def _start(
+    url: str, home: Path, users: list[int], seconds: float, number: int, think: float
+) -> subprocess.Popen[bytes]:
     command = [
         sys.executable, __file__, "--serve", url, "--home", str(home), "--users", ",".join(map(str, users)),
         "--minutes", str(seconds / 60), "--journal", str(home / f"journal-{number}.txt"), "--think", str(think),
@@ -203,15 +244,34 @@ def _start(url: str, home: Path, users: list[int], seconds: float, number: int, 
 
 
 def _compare(bench: Workbench, home: Path, kills: int) -> Report:
-    lines = [line.split() for path in sorted(home.glob("journal-*.txt")) for line in path.read_text().splitlines() if line.strip()]
+    lines = [
+        line.split()
+        for path in sorted(home.glob("journal-*.txt"))
+        for line in path.read_text().splitlines()
+        if line.strip()
+    ]
     kinds = Counter(line[0] for line in lines)
-    acknowledged = {int(line[1]): (int(line[2]), int(line[3]), int(line[4])) for line in lines if line[0] == "ack" and len(line) == 5}
+    acknowledged = {
+        int(line[1]): (int(line[2]), int(line[3]), int(line[4]))
+        for line in lines
+        if line[0] == "ack" and len(line) == 5
+    }
     with bench.db.read() as session:
         live = session.execute(
-            select(Inspection.id, Inspection.sample_id, Inspection.assignment_id, Inspection.inspector_id, Inspection.sheet).where(Inspection.undone_at.is_(None))
+            select(
+                Inspection.id, Inspection.sample_id, Inspection.assignment_id, Inspection.inspector_id, Inspection.sheet
+            ).where(Inspection.undone_at.is_(None))
         ).all()
-        current = session.scalar(select(func.count()).select_from(Verdict).where(Verdict.is_current, Verdict.kind != "withdrawn")) or 0
-        submitted = session.scalar(select(func.count()).select_from(Assignment).where(Assignment.finished_as == "submitted")) or 0
+        current = (
+            session.scalar(
+                select(func.count()).select_from(Verdict).where(Verdict.is_current, Verdict.kind != "withdrawn")
+            )
+            or 0
+        )
+        submitted = (
+            session.scalar(select(func.count()).select_from(Assignment).where(Assignment.finished_as == "submitted"))
+            or 0
+        )
     known = {row.id: (row.sample_id, row.assignment_id, row.inspector_id) for row in live}
     places = Counter(row.assignment_id for row in live)
     for line in lines:
@@ -259,13 +319,26 @@ def main() -> int:
     parser.add_argument("--journal", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
-        serve(args.serve, args.home, [int(user) for user in args.users.split(",")], args.minutes * 60, args.journal, args.think)
+        serve(
+            args.serve,
+            args.home,
+            [int(user) for user in args.users.split(",")],
+            args.minutes * 60,
+            args.journal,
+            args.think,
+        )
         return 0
     with tempfile.TemporaryDirectory() as folder, database(args.database, Path(folder)) as url:
         report = soak(
-            url, Path(folder) / "home", seconds=args.minutes * 60, inspectors=args.inspectors, servers=args.servers, think=args.think,
-            samples=args.samples, kill_every=args.kill_every,
-        )  # fmt: skip
+            url,
+            Path(folder) / "home",
+            seconds=args.minutes * 60,
+            inspectors=args.inspectors,
+            servers=args.servers,
+            think=args.think,
+            samples=args.samples,
+            kill_every=args.kill_every,
+        )
     print(f"{args.database}: {report}")
     print("clean" if report.clean else "NOT CLEAN")
     return 0 if report.clean else 1

@@ -1,11 +1,11 @@
 """What reply times cost, as ratios within one run: ``python -m benchmarks.timing [--scale small] [--rounds 5]``.
 
-Generated conversations of about 11 messages, rows in export order (by time, conversations interleaved). Controls: duckdb
-with window functions over the same columns, when it can be imported (it is no dependency of the product:
-``pip install duckdb``), and a plain read of the four columns from parquet. Every candidate runs in a process of its own, in turn; CPU
-seconds of its second run, medians; rounds, answers, in-time counts and sums must agree with duckdb's before anything is
-reported. ``--scale large`` measures 24 million messages, cut by conversation range, and reports the peak memory of a fresh
-process. Exit code 1 when a goal is missed.
+Generated conversations of about 11 messages, rows in export order (by time, conversations interleaved). Controls:
+duckdb with window functions over the same columns, when it can be imported (it is no dependency of the product:
+``pip install duckdb``), and a plain read of the four columns from parquet. Every candidate runs in a process of its
+own, in turn; CPU seconds of its second run, medians; rounds, answers, in-time counts and sums must agree with duckdb's
+before anything is reported. ``--scale large`` measures 24 million messages, cut by conversation range, and reports the
+peak memory of a fresh process. Exit code 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -165,7 +165,8 @@ def measure_memory(files: list[str]) -> None:
     spent = time.process_time() - began
     verdict = "met" if peak <= MEMORY_GOAL_MB else "MISSED"
     print(
-        f"{messages} messages, {rounds} rounds: {spent:.1f} CPU s, peak {peak:.0f} MB  goal ≤ {MEMORY_GOAL_MB}: {verdict}"
+        f"{messages} messages, {rounds} rounds: {spent:.1f} CPU s, peak {peak:.0f} MB  goal ≤ {MEMORY_GOAL_MB}:"
+        f" {verdict}"
     )
     sys.exit(0 if peak <= MEMORY_GOAL_MB else 1)
 

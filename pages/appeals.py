@@ -5,6 +5,6 @@ from qa.policy import Right
 
 page = enter(Right.RULE_APPEAL, Right.ANSWER)
 
-from pages.kit import objections  # noqa: E402  (the guard runs before anything else)
+from pages.screens.verdicts import appeals  # noqa: E402  (the guard runs before anything else)
 
-objections.show(page)
+appeals.show(page)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pages.kit import desk
 from pages.kit.guard import enter
+from pages.screens.desk import working
 from qa.policy import Right
 
 enter(Right.INSPECT)
-desk.show()
-desk.courier()
+working.show()
+working.courier()

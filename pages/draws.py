@@ -1,7 +1,7 @@
 """Plans and draws: what will be inspected, published with a receipt anyone can check."""
 
 from pages.kit.guard import enter
-from pages.kit.sampling import screen
+from pages.screens.draws import screen
 from qa.policy import Right
 
 screen.show(enter(Right.VIEW_DRAWS))

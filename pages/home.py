@@ -1,6 +1,6 @@
 """Home: what there is to do now, for whoever looks."""
 
-from pages.kit import today
 from pages.kit.guard import enter
+from pages.screens import home
 
-today.draw(enter())
+home.draw(enter())

@@ -1,7 +1,7 @@
 """Red lines: suspected and confirmed violations, and what becomes of them."""
 
 from pages.kit.guard import enter
-from pages.kit.redlines import board
+from pages.screens.redlines import board
 from qa.policy import Right
 
 board.draw(enter(Right.VIEW_VIOLATIONS))

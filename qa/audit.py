@@ -19,9 +19,10 @@ _COUNTER = cast(Table, DataVersion.__table__)
 _RAISE = {
     dialect: row.on_conflict_do_update(index_elements=[DataVersion.name], set_={"version": DataVersion.version + 1})
     for dialect, row in (
-        ("postgresql", postgresql.insert(_COUNTER).values(version=1)), ("sqlite", sqlite.insert(_COUNTER).values(version=1)),
+        ("postgresql", postgresql.insert(_COUNTER).values(version=1)),
+        ("sqlite", sqlite.insert(_COUNTER).values(version=1)),
     )
-}  # fmt: skip
+}
 
 
 def record(
@@ -41,12 +42,17 @@ def record(
 
 
 def changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[object]]:
-    """What differs between two states of the same thing, as `record` keeps it: {field: [old, new]}, empty when nothing does.
+    """What differs between two states of the same thing, as `record` keeps it: {field: [old, new]}, empty when nothing
+    does.
 
     Tuples and lists compare equal, as they do in JSON.
     """
     names = [*after, *(name for name in before if name not in after)]
-    return {name: [before.get(name), after.get(name)] for name in names if _plain(before.get(name)) != _plain(after.get(name))}
+    return {
+        name: [before.get(name), after.get(name)]
+        for name in names
+        if _plain(before.get(name)) != _plain(after.get(name))
+    }
 
 
 def _plain(value: object) -> object:

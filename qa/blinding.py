@@ -1,8 +1,9 @@
 """What a reader may not be shown yet: how others judged a conversation that the reader still has to score.
 
-A place in somebody's queue makes the case files of its conversation, and the cases of the library made from it, invisible
-to that person until the place is finished, whatever kind of place it is: so nothing that is missing tells a first reading
-from a second, blind one or from a gold conversation. Owns the conditions; the read side and the services apply them.
+A place in somebody's queue makes the case files of its conversation, and the cases of the library made from it,
+invisible to that person until the place is finished, whatever kind of place it is: so nothing that is missing tells a
+first reading from a second, blind one or from a gold conversation. Owns the conditions; the read side and the services
+apply them.
 """
 
 from __future__ import annotations
@@ -29,8 +30,12 @@ def waiting(actor: Actor) -> Select[int]:
 
 
 def shown_files(actor: Actor) -> ColumnElement[bool]:
-    """Condition on `Violation`: its conversation does not wait for this reader. One look-up, whatever the number of files."""
-    same = and_(_CASE_FILE.conversation_key == func.coalesce(Sample.conversation_key, Sample.unit_id), _CASE_FILE.agent_id == Sample.agent_id)
+    """Condition on `Violation`: its conversation does not wait for this reader. One look-up, whatever the number of
+    files."""
+    same = and_(
+        _CASE_FILE.conversation_key == func.coalesce(Sample.conversation_key, Sample.unit_id),
+        _CASE_FILE.agent_id == Sample.agent_id,
+    )
     return Violation.id.not_in(select(_CASE_FILE.id).join(Sample, same).where(Sample.id.in_(waiting(actor))))
 
 
@@ -47,6 +52,7 @@ _SAMPLE = aliased(Sample)
 
 
 def refuse_early(session: Session, actor: Actor, violation_id: int) -> None:
-    """Raise `Conflict` while the conversation of this case file waits for the actor: neither its state nor a step on it."""
+    """Raise `Conflict` while the conversation of this case file waits for the actor: neither its state nor a step on
+    it."""
     if session.scalar(select(Violation.id).where(Violation.id == violation_id, ~shown_files(actor))) is not None:
         raise Conflict(STILL_TO_SCORE)

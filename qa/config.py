@@ -91,7 +91,9 @@ def _from_file(named: Path | None) -> dict[str, object]:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise Invalid(N_("Configuration file {file} cannot be read: {reason}"), file=str(path), reason=str(problem)) from problem
+        raise Invalid(
+            N_("Configuration file {file} cannot be read: {reason}"), file=str(path), reason=str(problem)
+        ) from problem
     known = {field.name for field in fields(Config)}
     for key in table:
         if key not in known:
@@ -113,16 +115,27 @@ def _typed(key: str, value: object) -> object:
         if isinstance(default, bool):
             if isinstance(value, bool):
                 return value
-            return {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False, "": False}[
-                str(value).strip().lower()
-            ]
+            return {
+                "1": True,
+                "true": True,
+                "yes": True,
+                "on": True,
+                "0": False,
+                "false": False,
+                "no": False,
+                "off": False,
+                "": False,
+            }[str(value).strip().lower()]
         if isinstance(default, int):
             return int(str(value))
         if isinstance(default, Path):
             return Path(str(value))
     except (KeyError, ValueError) as problem:
         raise Invalid(
-            N_("Setting {key}: expected {expected}, found “{value}”."), key=key, expected=type(default).__name__, value=str(value)
+            N_("Setting {key}: expected {expected}, found “{value}”."),
+            key=key,
+            expected=type(default).__name__,
+            value=str(value),
         ) from problem
     return str(value)
 
@@ -131,13 +144,27 @@ def _check(config: Config) -> None:
     try:
         config.zone  # noqa: B018
     except (ZoneInfoNotFoundError, ValueError) as problem:
-        raise Invalid(N_("Setting {key}: “{value}” is not a time zone."), key="time_zone", value=config.time_zone) from problem
+        raise Invalid(
+            N_("Setting {key}: “{value}” is not a time zone."), key="time_zone", value=config.time_zone
+        ) from problem
     if config.language not in LANGUAGES:
         raise Invalid(
             N_("Setting {key}: expected {expected}, found “{value}”."),
-            key="language", expected=" / ".join(LANGUAGES), value=config.language,
+            key="language",
+            expected=" / ".join(LANGUAGES),
+            value=config.language,
         )
     if not 0 < config.port < 65536:
-        raise Invalid(N_("Setting {key}: expected {expected}, found “{value}”."), key="port", expected="1–65535", value=config.port)
+        raise Invalid(
+            N_("Setting {key}: expected {expected}, found “{value}”."),
+            key="port",
+            expected="1–65535",
+            value=config.port,
+        )
     if config.session_hours < 1:
-        raise Invalid(N_("Setting {key}: expected {expected}, found “{value}”."), key="session_hours", expected="≥ 1", value=config.session_hours)
+        raise Invalid(
+            N_("Setting {key}: expected {expected}, found “{value}”."),
+            key="session_hours",
+            expected="≥ 1",
+            value=config.session_hours,
+        )

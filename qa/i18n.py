@@ -68,7 +68,9 @@ class Translator:
         Facts are inserted as they are (`Words` in this language): braces inside them are never read as places.
         """
         text = msgid if self.language == "en" else _catalogue(self.language).get(msgid, msgid)
-        told = {name: self(fact.msgid, **fact.facts) if isinstance(fact, Words) else fact for name, fact in facts.items()}
+        told = {
+            name: self(fact.msgid, **fact.facts) if isinstance(fact, Words) else fact for name, fact in facts.items()
+        }
         return text.format(**told) if told else text
 
     def error(self, error: SpotcheckError) -> str:
@@ -112,7 +114,9 @@ class Translator:
         """A UTC moment as date and time of the business time zone; empty for none."""
         if moment is None:
             return ""
-        return str(format_datetime(self.local(moment), "yyyy-MM-dd HH:mm" if form == "medium" else form, locale=self.locale))
+        return str(
+            format_datetime(self.local(moment), "yyyy-MM-dd HH:mm" if form == "medium" else form, locale=self.locale)
+        )
 
     def day(self, day: date | datetime | None, form: str = "yyyy-MM-dd") -> str:
         """A date; a moment is first brought into the business time zone."""

@@ -34,14 +34,14 @@ class Right(StrEnum):
     """One thing that can be allowed."""
 
     INSPECT = "inspect"
-    RULE_HIT = "rule_hit"                 # first step: confirm or clear a suspected violation
-    RULE_VIOLATION = "rule_violation"     # second step: the manager's ruling
+    RULE_HIT = "rule_hit"  # first step: confirm or clear a suspected violation
+    RULE_VIOLATION = "rule_violation"  # second step: the manager's ruling
     VIEW_VIOLATIONS = "view_violations"
-    VIEW_RESULTS = "view_results"         # results of all agents
+    VIEW_RESULTS = "view_results"  # results of all agents
     VIEW_OWN_RESULTS = "view_own_results"
-    ANSWER = "answer"                     # acknowledge or appeal one's own verdicts
+    ANSWER = "answer"  # acknowledge or appeal one's own verdicts
     RULE_APPEAL = "rule_appeal"
-    CALIBRATE = "calibrate"               # run calibration rounds and see inspectors compared
+    CALIBRATE = "calibrate"  # run calibration rounds and see inspectors compared
     VIEW_CASES = "view_cases"
     PROPOSE_CASE = "propose_case"
     PUBLISH_CASE = "publish_case"
@@ -51,12 +51,12 @@ class Right(StrEnum):
     EDIT_RULES = "edit_rules"
     VIEW_RUBRIC = "view_rubric"
     IMPORT = "import"
-    ASSESS = "assess"                     # monthly assessment
+    ASSESS = "assess"  # monthly assessment
     EXPORT = "export"
-    UNMASK = "unmask"                     # see phone numbers, names and addresses in transcripts
+    UNMASK = "unmask"  # see phone numbers, names and addresses in transcripts
     MANAGE_USERS = "manage_users"
     VIEW_AUDIT = "view_audit"
-    MAINTAIN = "maintain"                 # backup, retention, upgrade
+    MAINTAIN = "maintain"  # backup, retention, upgrade
 
 
 RIGHT_NAMES: Mapping[Right, str] = {
@@ -88,18 +88,40 @@ RIGHT_NAMES: Mapping[Right, str] = {
 
 
 _INSPECTOR = {
-    Right.INSPECT, Right.RULE_HIT, Right.VIEW_VIOLATIONS, Right.VIEW_CASES, Right.PROPOSE_CASE, Right.VIEW_RUBRIC,
-    Right.VIEW_DRAWS, Right.UNMASK,
+    Right.INSPECT,
+    Right.RULE_HIT,
+    Right.VIEW_VIOLATIONS,
+    Right.VIEW_CASES,
+    Right.PROPOSE_CASE,
+    Right.VIEW_RUBRIC,
+    Right.VIEW_DRAWS,
+    Right.UNMASK,
 }
 _LEAD = _INSPECTOR | {
-    Right.RULE_VIOLATION, Right.VIEW_RESULTS, Right.RULE_APPEAL, Right.CALIBRATE, Right.PUBLISH_CASE, Right.PLAN_DRAW,
-    Right.EDIT_RUBRIC, Right.EDIT_RULES, Right.IMPORT, Right.ASSESS, Right.EXPORT,
+    Right.RULE_VIOLATION,
+    Right.VIEW_RESULTS,
+    Right.RULE_APPEAL,
+    Right.CALIBRATE,
+    Right.PUBLISH_CASE,
+    Right.PLAN_DRAW,
+    Right.EDIT_RUBRIC,
+    Right.EDIT_RULES,
+    Right.IMPORT,
+    Right.ASSESS,
+    Right.EXPORT,
 }
 _AGENT = {Right.VIEW_OWN_RESULTS, Right.ANSWER, Right.VIEW_CASES, Right.PROPOSE_CASE, Right.VIEW_RUBRIC}
 # An admin keeps the installation safe but does not judge people: no inspecting, no ruling.
 _ADMIN = {
-    Right.MANAGE_USERS, Right.VIEW_AUDIT, Right.MAINTAIN, Right.IMPORT, Right.VIEW_DRAWS, Right.VIEW_RUBRIC,
-    Right.VIEW_CASES, Right.EXPORT, Right.VIEW_RESULTS,
+    Right.MANAGE_USERS,
+    Right.VIEW_AUDIT,
+    Right.MAINTAIN,
+    Right.IMPORT,
+    Right.VIEW_DRAWS,
+    Right.VIEW_RUBRIC,
+    Right.VIEW_CASES,
+    Right.EXPORT,
+    Right.VIEW_RESULTS,
 }
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
@@ -131,7 +153,11 @@ def require(actor: Actor, right: Right) -> None:
     """Raise `Denied` unless `actor` has `right`. The machine's owner at the command line has every right."""
     if actor is SYSTEM or actor.may(right):
         return
-    raise Denied(N_("Your role ({role}) does not allow this: {right}."), role=Words(ROLE_NAMES[actor.role]), right=Words(RIGHT_NAMES[right]))
+    raise Denied(
+        N_("Your role ({role}) does not allow this: {right}."),
+        role=Words(ROLE_NAMES[actor.role]),
+        right=Words(RIGHT_NAMES[right]),
+    )
 
 
 def require_own(actor: Actor, agent_id: str) -> None:

@@ -1,8 +1,9 @@
 """The journal of a restore: what makes the replacement of two stores, archive and database, one step.
 
-A restore writes its journal, brings the new archive in beside the old one, and replaces all rows in one transaction that
-also records the journal's token. That commit decides: with the token in the database an interrupted restore is completed,
-without it everything is as it was. Whoever opens the installation next settles it (`settle`); `pending` only looks.
+A restore writes its journal, brings the new archive in beside the old one, and replaces all rows in one transaction
+that also records the journal's token. That commit decides: with the token in the database an interrupted restore is
+completed, without it everything is as it was. Whoever opens the installation next settles it (`settle`); `pending` only
+looks.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def settle(home: Path, db: Database, archive: Archive) -> None:
     except Conflict:
         return  # still running, or an import holds the old archive: whoever comes next settles it
     except OSError as problem:
-        raise Unavailable(N_("{place} cannot be written: {reason}"), place=str(home), reason=problem.strerror or str(problem)) from problem
+        raise Unavailable(
+            N_("{place} cannot be written: {reason}"), place=str(home), reason=problem.strerror or str(problem)
+        ) from problem
 
 
 @contextmanager
@@ -138,7 +141,10 @@ def _read(home: Path) -> Journal:
         data = json.loads((home / _FILE).read_text("utf-8"))
         return Journal(str(data["token"]), str(data["backup"]), bool(data["with_archive"]))
     except (ValueError, KeyError, TypeError) as problem:
-        raise Invalid(N_("{file} cannot be read; it tells how far a restore came. Restore the backup again."), file=str(home / _FILE)) from problem
+        raise Invalid(
+            N_("{file} cannot be read; it tells how far a restore came. Restore the backup again."),
+            file=str(home / _FILE),
+        ) from problem
 
 
 def _is_running(home: Path) -> bool:

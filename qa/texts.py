@@ -7,10 +7,13 @@ from qa.i18n import N_
 
 
 def written(value: str, field: str, most: int) -> str:
-    """`value` without surrounding space. Raises `Invalid` naming `field` when nothing is left or it is longer than `most`."""
+    """`value` without surrounding space. Raises `Invalid` naming `field` when nothing is left or it is longer than
+    `most`."""
     text = value.strip()
     if not text:
         raise Invalid(N_("Field {field}: must not be empty."), field=field)
     if len(text) > most:
-        raise Invalid(N_("Field {field}: at most {most} characters, found {found}."), field=field, most=most, found=len(text))
+        raise Invalid(
+            N_("Field {field}: at most {most} characters, found {found}."), field=field, most=most, found=len(text)
+        )
     return text

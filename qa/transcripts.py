@@ -26,10 +26,10 @@ _HIDDEN = ("import_id", "file_row", "content_hash", "messages")
 def freeze(snapshot: Snapshot, units: pl.DataFrame, names: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """Copy the units out of the archive, in the order of `units`.
 
-    `units` has `unit_id`, `source` ('chat' | 'dispute' | 'rating') and `conversation_key` (null when no chat is joined),
-    optionally `agent_id` (else the agent of the record). `names` gives display names of agents. Messages of a dispute
-    follow those of the chat with `part` = 'dispute', so that evidence can name any of them by `seq`. Costs one scan of
-    each table, whatever the number of units. A unit the archive does not hold comes back without messages.
+    `units` has `unit_id`, `source` ('chat' | 'dispute' | 'rating') and `conversation_key` (null when no chat is
+    joined), optionally `agent_id` (else the agent of the record). `names` gives display names of agents. Messages of a
+    dispute follow those of the chat with `part` = 'dispute', so that evidence can name any of them by `seq`. Costs one
+    scan of each table, whatever the number of units. A unit the archive does not hold comes back without messages.
     """
     chats = _rows(snapshot, "conversations", "conversation_key", units["conversation_key"])
     messages = _messages(snapshot, units["conversation_key"])
@@ -102,8 +102,11 @@ def _messages(snapshot: Snapshot, keys: pl.Series) -> dict[str, list[dict[str, A
 
 
 def _content(
-    unit: Mapping[str, Any], chat: Mapping[str, Any] | None, messages: Sequence[Mapping[str, Any]],
-    records: Mapping[str, Mapping[str, dict[str, Any]]], names: Mapping[str, str],
+    unit: Mapping[str, Any],
+    chat: Mapping[str, Any] | None,
+    messages: Sequence[Mapping[str, Any]],
+    records: Mapping[str, Mapping[str, dict[str, Any]]],
+    names: Mapping[str, str],
 ) -> dict[str, Any]:
     dispute = records["dispute"].get(unit["unit_id"]) if unit["source"] == "dispute" else None
     rating = records["rating"].get(unit["unit_id"]) if unit["source"] == "rating" else None

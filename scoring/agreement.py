@@ -1,8 +1,8 @@
 """Agreement between inspectors on one criterion, by coefficients that state what they count and when they mean nothing.
 
 Owns Krippendorff's α, Gwet's AC1/AC2, Fleiss' and weighted κ, intraclass correlations, percent agreement, on an array
-items × raters with NaN for what was not rated, and the mean distance to a known answer. Refuses adjudicated scores in spirit (callers pass independent ones) and
-answers "too lopsided" instead of a number nobody should read.
+items × raters with NaN for what was not rated, and the mean distance to a known answer. Refuses adjudicated scores in
+spirit (callers pass independent ones) and answers "too lopsided" instead of a number nobody should read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from scoring.draw.permanent import uniforms
+from scoring.keyed import uniforms
 
 Floats = NDArray[np.float64]
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
@@ -209,8 +209,8 @@ def alpha(
 ) -> Agreement:  # fmt: skip
     """Return Krippendorff's α for items × raters (NaN = missing), with a bootstrap interval when a seed is given.
 
-    ``weight`` is 1/π of each item. With ``lopsided`` > 0 (``LOPSIDED`` = 5 %) a criterion on which nearly all ratings are
-    equal is answered 'lopsided': 97 % raw agreement can go with α near 0 there, and neither number says much.
+    ``weight`` is 1/π of each item. With ``lopsided`` > 0 (``LOPSIDED`` = 5 %) a criterion on which nearly all ratings
+    are equal is answered 'lopsided': 97 % raw agreement can go with α near 0 there, and neither number says much.
     """
     return _coefficient(
         ratings, f"alpha_{metric}", lambda t, w: _alpha(t, metric, w), weight, seed, replicates, level, lopsided
@@ -241,9 +241,15 @@ def fleiss(
 ) -> Agreement:  # fmt: skip
     """Return Fleiss' κ, extended to missing ratings and weights; arguments as for ``alpha``."""
     return _coefficient(
-        ratings, f"fleiss_{kind}", lambda t, w: _fleiss(t, agreement_weights(t.values, kind), w), weight, seed, replicates, level,
+        ratings,
+        f"fleiss_{kind}",
+        lambda t, w: _fleiss(t, agreement_weights(t.values, kind), w),
+        weight,
+        seed,
+        replicates,
+        level,
         lopsided,
-    )  # fmt: skip
+    )
 
 
 def kappa(first: Floats, second: Floats, kind: Weights = "identity", *, weight: Floats | None = None) -> Agreement:
@@ -267,8 +273,8 @@ def kappa(first: Floats, second: Floats, kind: Weights = "identity", *, weight: 
 
 @dataclass(frozen=True, slots=True)
 class Intraclass:
-    """Intraclass correlations of Shrout & Fleiss 1979: of one inspector's score, absolute (2,1) and for ranking (3,1), and
-    of the mean of all k inspectors (2,k)."""
+    """Intraclass correlations of Shrout & Fleiss 1979: of one inspector's score, absolute (2,1) and for ranking (3,1),
+    and of the mean of all k inspectors (2,k)."""
 
     icc_2_1: float
     icc_3_1: float
@@ -306,7 +312,8 @@ def icc(ratings: Floats) -> Intraclass | None:
 def counts(ratings: Floats, positive: float = 1.0) -> Counts:
     """Count the pairs of ratings of one item in which both, one or none gave the ``positive`` value.
 
-    ``percent`` is the share of pairs with equal values (of whatever kind), ``positive`` the positive-specific agreement.
+    ``percent`` is the share of pairs with equal values (of whatever kind), ``positive`` the positive-specific
+    agreement.
     """
     t = _tally(ratings, None)
     hits = (_checked(ratings) == positive).sum(axis=1).astype(float)

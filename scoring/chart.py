@@ -21,8 +21,8 @@ Direction = Literal["up", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One period: its estimate and standard error (None where nothing is known), the standardised value z, the EWMA of z
-    and its limits ±``limit``, the two CUSUMs, and a signal if this period gave one."""
+    """One period: its estimate and standard error (None where nothing is known), the standardised value z, the EWMA of
+    z and its limits ±``limit``, the two CUSUMs, and a signal if this period gave one."""
 
     value: float | None
     se: float | None
@@ -63,10 +63,11 @@ def chart(
 ) -> Chart:  # fmt: skip
     """Chart estimates with their standard errors.
 
-    z = (value − centre)/(se·σ_z). The centre is the precision-weighted mean of the first ``baseline`` known periods (all
-    when None) unless given; σ_z is Laney's (2002) inflation, the mean moving range of z ÷ 1.128, never below 1, so that
-    ordinary variation between periods does not alarm. EWMA with λ = .2 and L = 2.86 on exact time-varying limits; CUSUM
-    with k = .5, h = 5. A dated measure may ``restart`` the statistics at a period. Fewer than 3 known periods: no chart.
+    z = (value − centre)/(se·σ_z). The centre is the precision-weighted mean of the first ``baseline`` known periods
+    (all when None) unless given; σ_z is Laney's (2002) inflation, the mean moving range of z ÷ 1.128, never below 1, so
+    that ordinary variation between periods does not alarm. EWMA with λ = .2 and L = 2.86 on exact time-varying limits;
+    CUSUM with k = .5, h = 5. A dated measure may ``restart`` the statistics at a period. Fewer than 3 known periods: no
+    chart.
     """
     known = [
         k for k, (v, s) in enumerate(zip(values, errors, strict=True)) if v is not None and s is not None and s > 0

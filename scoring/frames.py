@@ -1,4 +1,5 @@
-"""What outsiders bring as a table, read as a frame: polars frames, columns as arrays or lists, pandas or Arrow tables, rows.
+"""What outsiders bring as a table, read as a frame: polars frames, columns as arrays or lists, pandas or Arrow tables,
+rows.
 
 Owns the reading alone: which columns there must be, and what is in them, is said by the function that asked.
 """
@@ -12,8 +13,8 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
-#: A polars frame (also lazy), a mapping of names to arrays or lists, a pandas or Arrow table, or a list of rows as mappings.
-#: Anything with a polars ``frame``, like a plan, stands for that frame.
+#: A polars frame (also lazy), a mapping of names to arrays or lists, a pandas or Arrow table, or a list of rows as
+#: mappings. Anything with a polars ``frame``, like a plan, stands for that frame.
 Table: TypeAlias = object
 
 
@@ -48,7 +49,9 @@ def _columns(columns: Mapping[str, object], what: str) -> pl.DataFrame:
     longest = max(lengths.values(), default=0)
     short = [name for name, length in lengths.items() if length not in (1, longest)]
     if short:
-        raise TypeError(f"expected columns of {what} of one length; {short[0]} has {lengths[short[0]]} of {longest} values")
+        raise TypeError(
+            f"expected columns of {what} of one length; {short[0]} has {lengths[short[0]]} of {longest} values"
+        )
     return pl.DataFrame([s if len(s) == longest else s.new_from_index(0, longest) for s in series.values()])
 
 

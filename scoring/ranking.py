@@ -1,7 +1,8 @@
 """What may be said about agents compared with each other, and what the numbers do not support.
 
-Owns the statements "below the team mean", "in the bottom k" and "not distinguishable". Refuses rankings by red-line rates
-and ranked elimination lists: with ten reviews a month fewer than half of the last six named are truly among the last six.
+Owns the statements "below the team mean", "in the bottom k" and "not distinguishable". Refuses rankings by red-line
+rates and ranked elimination lists: with ten reviews a month fewer than half of the last six named are truly among the
+last six.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from scoring.draw.permanent import uniforms
 from scoring.estimate.result import Estimate
+from scoring.keyed import uniforms
 
 Floats = NDArray[np.float64]
 
@@ -25,10 +26,11 @@ LEAST_REVIEWS, FALSE_DISCOVERY = 30, 0.10
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One agent's statement: 'below_team', 'bottom_k' (which implies below), 'not_distinguishable' or 'too_few_reviews'.
+    """One agent's statement: 'below_team', 'bottom_k' (which implies below), 'not_distinguishable' or
+    'too_few_reviews'.
 
-    ``p`` and ``q`` are the one-sided p-value and its Benjamini–Hochberg adjustment; ranks count from the lowest score (1)
-    and hold simultaneously for all agents at the given level.
+    ``p`` and ``q`` are the one-sided p-value and its Benjamini–Hochberg adjustment; ranks count from the lowest score
+    (1) and hold simultaneously for all agents at the given level.
     """
 
     agent_id: str
@@ -55,8 +57,8 @@ def rank_sets(
     """Return simultaneous rank intervals (1 = lowest): with probability ``level`` all true ranks lie inside.
 
     Pairwise differences are compared with one common critical value, the ``level`` quantile of the largest studentised
-    difference (Mogstad, Romano, Shaikh & Wilhelm 2024), simulated with up to 2,000 keyed draws: an agent's lowest rank is one
-    more than the number significantly below, the highest leaves out those significantly above.
+    difference (Mogstad, Romano, Shaikh & Wilhelm 2024), simulated with up to 2,000 keyed draws: an agent's lowest rank
+    is one more than the number significantly below, the highest leaves out those significantly above.
     """
     k = len(value)
     if k < 2:
@@ -78,10 +80,10 @@ def standings(
 ) -> tuple[Standing, ...]:  # fmt: skip
     """State what the estimates support, agent by agent.
 
-    ``agents`` is the result of ``estimate.agents`` over the cumulated periods, ``team`` of ``estimate.team`` over the same;
-    ``reviews`` may give the cumulated counts when they differ from ``n``. One-sided moderated-t tests against the team mean
-    (the agent's own share of it counted as independent, which is cautious) at a false-discovery rate of 10 %, from 30
-    reviews on; "in the bottom k" only when the simultaneous 95 % rank set lies inside it.
+    ``agents`` is the result of ``estimate.agents`` over the cumulated periods, ``team`` of ``estimate.team`` over the
+    same; ``reviews`` may give the cumulated counts when they differ from ``n``. One-sided moderated-t tests against the
+    team mean (the agent's own share of it counted as independent, which is cautious) at a false-discovery rate of 10 %,
+    from 30 reviews on; "in the bottom k" only when the simultaneous 95 % rank set lies inside it.
     """
     counted = {row["agent_id"]: (reviews or {}).get(row["agent_id"], row["n"]) for row in agents.iter_rows(named=True)}
     usable = _usable(agents, counted, least)
@@ -123,7 +125,9 @@ def standings(
     return tuple(result)
 
 
-def below_team(agents: pl.DataFrame, team: Estimate, *, rate: float = FALSE_DISCOVERY, least: int = LEAST_REVIEWS) -> tuple[str, ...]:
+def below_team(
+    agents: pl.DataFrame, team: Estimate, *, rate: float = FALSE_DISCOVERY, least: int = LEAST_REVIEWS
+) -> tuple[str, ...]:
     """The agents whom ``standings`` states to be below the team's mean, without the work of comparing ranks."""
     usable = _usable(agents, dict(agents.select("agent_id", "n").iter_rows()), least)
     if usable.is_empty() or team.value is None:

@@ -27,7 +27,8 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Severities:
-    """Severity of each inspector in points (negative = harsh), relative to these inspectors' average, with covariance."""
+    """Severity of each inspector in points (negative = harsh), relative to these inspectors' average, with
+    covariance."""
 
     inspectors: tuple[str, ...]
     values: Floats
@@ -41,8 +42,8 @@ class Severities:
 
 @dataclass(frozen=True, slots=True)
 class SeverityFit:
-    """The fitted model. Standard deviations in points; ``severities`` is None when ``reason`` says why ('few_inspectors',
-    'not_connected', 'imprecise')."""
+    """The fitted model. Standard deviations in points; ``severities`` is None when ``reason`` says why
+    ('few_inspectors', 'not_connected', 'imprecise')."""
 
     mean: float
     mean_se: float
@@ -61,8 +62,9 @@ class SeverityFit:
     def intraclass(self) -> tuple[float, float] | None:
         """ICC(2,1) and ICC(3,1) of one score, from the variances; None unless some conversation was scored twice.
 
-        In a complete table these are Shrout & Fleiss' figures; here pairs of inspectors may differ from one conversation to
-        the next. A wide gap between the two is severity: the first counts it as disagreement, the second does not.
+        In a complete table these are Shrout & Fleiss' figures; here pairs of inspectors may differ from one
+        conversation to the next. A wide gap between the two is severity: the first counts it as disagreement, the
+        second does not.
         """
         true, rest = self.sd_agent**2 + self.sd_conversation**2, self.sd_residual**2
         if not self.repeated or not true + rest > 0:
@@ -74,9 +76,9 @@ def fit(scores: pl.DataFrame, *, largest_se: float = LARGEST_SE) -> SeverityFit:
     """Fit severities from independent scores of (at best rotated and doubly inspected) conversations.
 
     ``scores`` has agent_id, inspector_id, unit_id and score, one row per inspector and conversation; adjudicated scores
-    must not be in it. Restricted maximum likelihood, profiled over the residual variance; a conversation effect is fitted
-    when at least one conversation has two scores. Refuses (``severities`` None) below two inspectors, when inspectors
-    share no agents even indirectly, and when a severity's standard error exceeds ``largest_se``.
+    must not be in it. Restricted maximum likelihood, profiled over the residual variance; a conversation effect is
+    fitted when at least one conversation has two scores. Refuses (``severities`` None) below two inspectors, when
+    inspectors share no agents even indirectly, and when a severity's standard error exceeds ``largest_se``.
     """
     rows = scores.drop_nulls(["agent_id", "inspector_id", "unit_id", "score"])
     inspectors = rows["inspector_id"].unique().sort().to_list()
@@ -114,8 +116,8 @@ def _components(rows: pl.DataFrame) -> list[list[str]]:
 class _Model:
     """Cross-products of the columns [1 | inspectors | y], from which the likelihood at any θ follows without the rows.
 
-    ``cross`` are sums over rows, ``rows`` the same by agent, ``n`` the scores of each agent. For every number of scores a
-    conversation can have (``size``), ``unit_cross`` are sums over conversations of products of conversation totals,
+    ``cross`` are sums over rows, ``rows`` the same by agent, ``n`` the scores of each agent. For every number of scores
+    a conversation can have (``size``), ``unit_cross`` are sums over conversations of products of conversation totals,
     ``unit_rows`` their totals by agent, ``units`` the conversations of each agent.
     """
 
@@ -169,7 +171,8 @@ def _gather(codes: Ints, k: int) -> sparse.csr_matrix:
 
 @dataclass(frozen=True, slots=True)
 class _Solution:
-    """Everything the likelihood and the predictions need at one θ = (agent, inspector, conversation) SD ÷ residual SD."""
+    """Everything the likelihood and the predictions need at one θ = (agent, inspector, conversation) SD ÷ residual
+    SD."""
 
     deviance: float
     sigma2: float
@@ -268,8 +271,10 @@ def _result(m: _Model, theta: Floats, inspectors: list[str], largest_se: float) 
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """How one inspector's scores go with those of the others on ``shared`` conversations: correlation (leave-one-out) with
-    its 95 % interval by Fisher's z. ``alone``: it is not half of what is usual among the colleagues, and surely below it."""
+    """How one inspector's scores go with those of the others on ``shared`` conversations: correlation (leave-one-out)
+    with its 95 % interval by Fisher's z. ``alone``: it is not half of what is usual among the colleagues, and surely
+    below it.
+    """
 
     inspector: str
     shared: int
@@ -282,26 +287,32 @@ class Consistency:
 def consistency(scores: pl.DataFrame, severities: Severities | None = None) -> tuple[Consistency, ...]:
     """Return each inspector's correlation with the mean of the others on shared conversations.
 
-    Severe is not unreliable: a harsh but consistent inspector correlates well and is adjusted, one who agrees with nobody
-    is flagged. ``scores`` as for ``fit``; known ``severities`` are taken off first, so that a harsh partner does not make
-    anybody look inconsistent. Below ``LEAST_SHARED`` conversations, or where all the others' scores are equal, there is no
-    figure; who gives every conversation the same score while others do not has 0. Whoever is flagged is left out when the
-    others are compared again: to be paired with somebody who agrees with nobody is no fault.
+    Severe is not unreliable: a harsh but consistent inspector correlates well and is adjusted, one who agrees with
+    nobody is flagged. ``scores`` as for ``fit``; known ``severities`` are taken off first, so that a harsh partner does
+    not make anybody look inconsistent. Below ``LEAST_SHARED`` conversations, or where all the others' scores are equal,
+    there is no figure; who gives every conversation the same score while others do not has 0. Whoever is flagged is
+    left out when the others are compared again: to be paired with somebody who agrees with nobody is no fault.
     """
     rows = scores.drop_nulls(["inspector_id", "unit_id", "score"])
     if severities is not None:
         known = dict(zip(severities.inspectors, severities.values.tolist(), strict=True))
-        rows = rows.with_columns(score=pl.col("score") - pl.col("inspector_id").replace_strict(known, default=0.0, return_dtype=pl.Float64))
+        rows = rows.with_columns(
+            score=pl.col("score") - pl.col("inspector_id").replace_strict(known, default=0.0, return_dtype=pl.Float64)
+        )
     left, alone = _correlations(rows), []
     while (odd := _odd_one_out(left)) is not None:
         alone.append(replace(odd, alone=True))
-        left = _correlations(rows.filter(pl.col("inspector_id").is_in([one.inspector for one in left if one is not odd])))
+        left = _correlations(
+            rows.filter(pl.col("inspector_id").is_in([one.inspector for one in left if one is not odd]))
+        )
     return tuple(sorted([*left, *alone], key=lambda one: one.inspector))
 
 
 def _correlations(rows: pl.DataFrame) -> list[Consistency]:
     """Everybody's correlation with the mean of the others who are left."""
-    together = rows.with_columns(total=pl.col("score").sum().over("unit_id"), n=pl.len().over("unit_id")).filter(pl.col("n") > 1)
+    together = rows.with_columns(total=pl.col("score").sum().over("unit_id"), n=pl.len().over("unit_id")).filter(
+        pl.col("n") > 1
+    )
     together = together.with_columns(rest=(pl.col("total") - pl.col("score")) / (pl.col("n") - 1))
     return [
         _consistency(inspector, together.filter(pl.col("inspector_id") == inspector).select("score", "rest").to_numpy())
@@ -330,4 +341,3 @@ def _consistency(inspector: str, pairs: Floats) -> Consistency:
     r = float(np.asarray(np.corrcoef(pairs.T))[0, 1]) if np.ptp(pairs[:, 0]) >= _SAME else 0.0
     z, half = math.atanh(min(max(r, -1 + 1e-12), 1 - 1e-12)), 1.959964 / math.sqrt(n - 3)
     return Consistency(inspector, n, r, math.tanh(z - half), math.tanh(z + half), alone=False)
-

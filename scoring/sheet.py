@@ -10,7 +10,8 @@ The arithmetic, in integers of 1/100 point and rationals in between:
 3. A bonus adds to its dimension up to the dimension's worth: it makes good, it never exceeds.
 4. A dimension whose criteria are all N/A leaves the form; the total is then scaled back to full points (the line
    `scaled`). At least one dimension must apply.
-5. Confirmed red lines, each rule once, in a fixed order whatever the order of the hits: flag, zero the dimension (before
+5. Confirmed red lines, each rule once, in a fixed order whatever the order of the hits: flag, zero the dimension
+(before
    scaling), cap (lowest first), zero the form. A line says what each one cost.
 
 Points of the lines add up to the total, always. Nothing here knows where sheets come from.
@@ -150,9 +151,15 @@ class Outcome:
             "total": self.total,
             "total_without_redlines": self.total_without_redlines,
             "possible": self.possible,
-            "dimensions": [{name: getattr(item, name) for name in DimensionOutcome.__slots__} for item in self.dimensions],
+            "dimensions": [
+                {name: getattr(item, name) for name in DimensionOutcome.__slots__} for item in self.dimensions
+            ],
             "lines": [
-                {name: list(value) if name == "evidence" else value for name in Line.__slots__ for value in (getattr(line, name),)}
+                {
+                    name: list(value) if name == "evidence" else value
+                    for name in Line.__slots__
+                    for value in (getattr(line, name),)
+                }
                 for line in self.lines
             ],
             "redlines": list(self.redlines),
@@ -182,7 +189,9 @@ def check(
     return tuple(_problems(rubric, sheet, seqs, rules))
 
 
-def _problems(rubric: Rubric, sheet: Sheet, seqs: Collection[int] | None, rules: Collection[str] | None) -> Iterator[Problem]:
+def _problems(
+    rubric: Rubric, sheet: Sheet, seqs: Collection[int] | None, rules: Collection[str] | None
+) -> Iterator[Problem]:
     seen: set[str] = set()
     owners, causes = {owner.id for owner in rubric.owners}, {cause.id for cause in rubric.root_causes}
     for mark in sheet.marks:
@@ -249,7 +258,9 @@ def score(rubric: Rubric, sheet: Sheet, effects: Mapping[str, Effect]) -> Outcom
     Raises `SheetError` when `check` finds a problem or an effect is missing.
     """
     problems = [*check(rubric, sheet)]
-    problems += [Problem(f"hits.{rule}", "unknown_rule", {"rule": rule}) for rule in sheet.confirmed if rule not in effects]
+    problems += [
+        Problem(f"hits.{rule}", "unknown_rule", {"rule": rule}) for rule in sheet.confirmed if rule not in effects
+    ]
     if problems:
         raise SheetError(*problems)
     marks = {mark.criterion_id: mark for mark in sheet.marks}
@@ -271,7 +282,8 @@ def score(rubric: Rubric, sheet: Sheet, effects: Mapping[str, Effect]) -> Outcom
         total_without_redlines=without,
         possible=FULL,
         dimensions=tuple(
-            DimensionOutcome(d.id, earned.get(d.id, 0), possible.get(d.id, 0), before.get(d.id, 0)) for d in rubric.dimensions
+            DimensionOutcome(d.id, earned.get(d.id, 0), possible.get(d.id, 0), before.get(d.id, 0))
+            for d in rubric.dimensions
         ),
         lines=tuple(lines),
         redlines=sheet.confirmed,
@@ -342,7 +354,9 @@ def _redline_line(rule: str, effect: Effect, points: int, sheet: Sheet) -> Line:
     hits = [hit for hit in sheet.hits if hit.rule_id == rule and hit.decision == CONFIRMED]
     note = "\n".join(dict.fromkeys(hit.reason.strip() for hit in hits))
     seqs = tuple(sorted({hit.seq for hit in hits}))
-    return Line("redline", rule, effect.dimension or "", points, points, note=note, evidence=seqs, effect=effect.kind.value)
+    return Line(
+        "redline", rule, effect.dimension or "", points, points, note=note, evidence=seqs, effect=effect.kind.value
+    )
 
 
 # --- reading untrusted data -------------------------------------------------------------------------------------------
@@ -350,12 +364,19 @@ def _redline_line(rule: str, effect: Effect, points: int, sheet: Sheet) -> Line:
 
 def _mark(row: _Fields) -> Mark:
     evidence = row.value("evidence", [])
-    if not isinstance(evidence, list) or not all(isinstance(seq, int) and not isinstance(seq, bool) for seq in evidence):
+    if not isinstance(evidence, list) or not all(
+        isinstance(seq, int) and not isinstance(seq, bool) for seq in evidence
+    ):
         raise row.wrong("evidence", evidence)
     return Mark(
-        row.text("criterion_id"), row.whole("value"), row.flag("na"), row.text("owner", AGENT), row.text("root_cause", ""),
-        row.text("note", ""), tuple(sorted(set(evidence))),
-    )  # fmt: skip
+        row.text("criterion_id"),
+        row.whole("value"),
+        row.flag("na"),
+        row.text("owner", AGENT),
+        row.text("root_cause", ""),
+        row.text("note", ""),
+        tuple(sorted(set(evidence))),
+    )
 
 
 def _hit(row: _Fields) -> HitDecision:

@@ -1,12 +1,12 @@
 """Reply times by platform definition.
 
-Owns what a round is, which rounds count, and the figures per conversation and per message; the platforms' definitions are
-data (:data:`DEFINITIONS`), each with its date and source mark. Refuses to know where messages come from, what the time is
-now, and which figure a shop should aim at. Times are whole seconds (fractions cut off). Messages without a time are
-tolerated: their rounds count as answered or not, but are never called fast or slow.
+Owns what a round is, which rounds count, and the figures per conversation and per message; the platforms' definitions
+are data (:data:`DEFINITIONS`), each with its date and source mark. Refuses to know where messages come from, what the
+time is now, and which figure a shop should aim at. Times are whole seconds (fractions cut off). Messages without a time
+are tolerated: their rounds count as answered or not, but are never called fast or slow.
 
-Method: pack place, time and side of every message into one number, gather them by conversation, and read rounds off the runs
-of equal sides.
+Method: pack place, time and side of every message into one number, gather them by conversation, and read rounds off the
+runs of equal sides.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ class Unit(StrEnum):
 class Definition:
     """One platform's reply-time figure.
 
-    ``threshold_s``: in time means at most so many seconds. ``opens`` and ``closes``: business minutes of the day in which
-    a round's question (or, with ``by_session``, the conversation's first message) must fall, closes exclusive, may pass
-    midnight. ``answered_by``: roles whose message answers. ``period_days``: over how many days the platform sums; stored
-    with the figure, applied by the caller's choice of conversations. ``gathered``, ``verified``: standing of the source.
+    ``threshold_s``: in time means at most so many seconds. ``opens`` and ``closes``: business minutes of the day in
+    which a round's question (or, with ``by_session``, the conversation's first message) must fall, closes exclusive,
+    may pass midnight. ``answered_by``: roles whose message answers. ``period_days``: over how many days the platform
+    sums; stored with the figure, applied by the caller's choice of conversations. ``gathered``, ``verified``: standing
+    of the source.
     """
 
     id: str
@@ -73,41 +74,108 @@ def _stored(*definitions: Definition) -> Mapping[str, Definition]:
 
 DEFINITIONS: Mapping[str, Definition] = _stored(
     Definition(
-        "taobao_3min", "淘宝 3 分钟响应率", "Taobao 3-minute response", "taobao", Unit.ROUND, 180, 8 * 60, DAY, period_days=30,
+        "taobao_3min",
+        "淘宝 3 分钟响应率",
+        "Taobao 3-minute response",
+        "taobao",
+        Unit.ROUND,
+        180,
+        8 * 60,
+        DAY,
+        period_days=30,
         note_zh="近 30 天 08:00–24:00；一轮从第一句提问到第一句回复，连续多句未回算一轮。第三方转述，未核实。",
-        note_en="Last 30 days, 08:00–24:00; a round runs from the first question to the first answer, unanswered questions in a row are one round. Third-party reading, unverified.",
+        note_en=(
+            "Last 30 days, 08:00–24:00; a round runs from the first question to the first answer, unanswered questions"
+            " in a row are one round. Third-party reading, unverified."
+        ),
     ),
     Definition(
-        "jd_first_30s", "京东首次 30 秒应答率", "JD first reply in 30 seconds", "jd", Unit.FIRST, 30, 9 * 60, 23 * 60,
-        by_session=True, period_days=30,
+        "jd_first_30s",
+        "京东首次 30 秒应答率",
+        "JD first reply in 30 seconds",
+        "jd",
+        Unit.FIRST,
+        30,
+        9 * 60,
+        23 * 60,
+        by_session=True,
+        period_days=30,
         note_zh="2021-12 更名；不计 23:00–09:00 开始的会话。第三方转述，未核实。",
         note_en="Renamed 12/2021; leaves out sessions started 23:00–09:00. Third-party reading, unverified.",
     ),
     Definition(
-        "pdd_1hour", "拼多多有效回复率（1 小时）", "PDD effective reply (1 hour)", "pdd", Unit.BUYER, 3600, 8 * 60, 23 * 60, period_days=1,
-        note_zh="08:00–23:00，按买家按天；任一消息未回或超过 1 小时才回即不计有效；咨询人数 ≥100 时底线 50%。第三方转述，未核实。",
-        note_en="08:00–23:00, per buyer per day; any message unanswered or answered after an hour spoils the buyer; 50% line with 100 or more enquirers. Third-party reading, unverified.",
+        "pdd_1hour",
+        "拼多多有效回复率（1 小时）",
+        "PDD effective reply (1 hour)",
+        "pdd",
+        Unit.BUYER,
+        3600,
+        8 * 60,
+        23 * 60,
+        period_days=1,
+        note_zh=(
+            "08:00–23:00，按买家按天；任一消息未回或超过 1 小时才回即不计有效；咨询人数 ≥100 时底线 50%。第三方转述，未核实。"
+        ),
+        note_en=(
+            "08:00–23:00, per buyer per day; any message unanswered or answered after an hour spoils the buyer; 50%"
+            " line with 100 or more enquirers. Third-party reading, unverified."
+        ),
     ),
     Definition(
-        "pdd_5min", "拼多多 5 分钟回复率", "PDD 5-minute reply", "pdd", Unit.ROUND, 300, 8 * 60, 23 * 60, period_days=1,
+        "pdd_5min",
+        "拼多多 5 分钟回复率",
+        "PDD 5-minute reply",
+        "pdd",
+        Unit.ROUND,
+        300,
+        8 * 60,
+        23 * 60,
+        period_days=1,
         note_zh="2026 年商业文章称底线 85%，未核实。",
         note_en="A 2026 commercial article gives a line of 85%; unverified.",
     ),
     Definition(
-        "douyin_3min", "抖音 3 分钟人工回复率", "Douyin 3-minute human reply", "douyin", Unit.ROUND, 180, 9 * 60, 23 * 60, period_days=1,
-        note_zh="T−1，09:00–23:00，只计人工，底线 50%；另一文本为 08:00–23:00、30 天。被成功举报辱骂的买家此前 7 天的会话作废，由调用方剔除。未核实。",
-        note_en="T−1, 09:00–23:00, human replies only, 50% line; another text says 08:00–23:00 over 30 days. Sessions of buyers reported for abuse are void for the 7 days before: the caller leaves them out. Unverified.",
+        "douyin_3min",
+        "抖音 3 分钟人工回复率",
+        "Douyin 3-minute human reply",
+        "douyin",
+        Unit.ROUND,
+        180,
+        9 * 60,
+        23 * 60,
+        period_days=1,
+        note_zh=(
+            "T−1，09:00–23:00，只计人工，底线 50%；另一文本为 08:00–23:00、30 天。被成功举报辱骂的买家此前 7"
+            " 天的会话作废，由调用方剔除。未核实。"
+        ),
+        note_en=(
+            "T−1, 09:00–23:00, human replies only, 50% line; another text says 08:00–23:00 over 30 days. Sessions of"
+            " buyers reported for abuse are void for the 7 days before: the caller leaves them out. Unverified."
+        ),
     ),
     Definition(
-        "xiaohongshu_3min", "小红书 3 分钟回复率", "Xiaohongshu 3-minute reply", "xiaohongshu", Unit.ROUND, 180, period_days=180,
+        "xiaohongshu_3min",
+        "小红书 3 分钟回复率",
+        "Xiaohongshu 3-minute reply",
+        "xiaohongshu",
+        Unit.ROUND,
+        180,
+        period_days=180,
         note_zh="服务分 180 天口径的一项。第三方转述，未核实。",
         note_en="Part of the 180-day service score. Third-party reading, unverified.",
     ),
     Definition(
-        "house", "店内口径：全天、每轮 3 分钟", "House figure: all day, every round in 3 minutes", "any", Unit.ROUND, 180,
-        note_zh="不依平台，供比较使用。", note_en="Tied to no platform, for comparison.", verified=True,
+        "house",
+        "店内口径：全天、每轮 3 分钟",
+        "House figure: all day, every round in 3 minutes",
+        "any",
+        Unit.ROUND,
+        180,
+        note_zh="不依平台，供比较使用。",
+        note_en="Tied to no platform, for comparison.",
+        verified=True,
     ),
-)  # fmt: skip
+)
 
 
 BY_CHANNEL: Mapping[str, str] = MappingProxyType({
@@ -126,8 +194,8 @@ def definition_of(channel: str | None) -> Definition:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """Messages of both sides, sorted: conversation code, is it the customer's, and the packed line (place, ticks, two bits
-    of side); ticks are 0 when unknown, else seconds − base."""
+    """Messages of both sides, sorted: conversation code, is it the customer's, and the packed line (place, ticks, two
+    bits of side); ticks are 0 when unknown, else seconds − base."""
 
     conversation: Codes
     customer: Bools
@@ -174,8 +242,8 @@ def _most(values: pl.Series) -> int:
 def _ordered(messages: pl.DataFrame, answered_by: tuple[str, ...]) -> tuple[Ordered, pl.Series]:
     """The parties' messages by conversation and seq, and the key of each conversation code (also of those without any).
 
-    Place, time and side of a message are packed into one number, so that conversations are gathered by moving one column,
-    and sorting (which export order seldom needs) compares whole numbers.
+    Place, time and side of a message are packed into one number, so that conversations are gathered by moving one
+    column, and sorting (which export order seldom needs) compares whole numbers.
     """
     role, seq, second = messages["role"], messages["seq"].cast(pl.Int64), messages["sent_at"].dt.epoch("s")
     base = _least(second) - 1
@@ -236,7 +304,8 @@ def _rounds(lines: Ordered) -> Rounds:
 
 
 def _in_hours(seconds: Ints, definition: Definition, tz: str) -> Bools:
-    """Does each moment fall into the definition's business hours? Moments of unknown time do only when hours are all day."""
+    """Does each moment fall into the definition's business hours? Moments of unknown time do only when hours are all
+    day."""
     if definition.opens == 0 and definition.closes == DAY:
         return np.ones(len(seconds), dtype=np.bool_)
     local = pl.Series(seconds).cast(pl.Int64) * 1_000_000
@@ -258,9 +327,9 @@ def conversation_metrics(messages: pl.DataFrame, definition: Definition, tz: str
 
     Columns: ``conversation_key``; ``rounds`` that count under the definition, of which ``answered``, ``in_time`` and
     ``untimed`` (answered, but a time is missing); ``unanswered``; ``first_reply_s`` of the first counted round,
-    ``mean_reply_s``, ``max_reply_s`` over timed rounds (null without any); ``counts`` whether the conversation enters the
-    platform's figure and ``good`` whether it does so well (unit first: the first round in time; unit buyer: all rounds;
-    unit round: null). Raises ValueError naming a missing column.
+    ``mean_reply_s``, ``max_reply_s`` over timed rounds (null without any); ``counts`` whether the conversation enters
+    the platform's figure and ``good`` whether it does so well (unit first: the first round in time; unit buyer: all
+    rounds; unit round: null). Raises ValueError naming a missing column.
     """
     _require(messages)
     lines, keys = _ordered(messages, definition.answered_by)
@@ -352,9 +421,9 @@ def rate(metrics: pl.DataFrame, definition: Definition) -> Rate:
 def message_gaps(messages: pl.DataFrame, slow_after_s: int = 180) -> pl.DataFrame:
     """Waits inside transcripts, one row a message in the order of conversation_key and seq.
 
-    Columns: ``conversation_key``, ``seq``; ``gap_s`` since the message before (any role); ``reply_s`` on an agent's first
-    reply: seconds since the customer's first open message; ``slow``: reply_s > ``slow_after_s`` (null where there is no
-    reply_s). Unknown times give null. Raises ValueError naming a missing column.
+    Columns: ``conversation_key``, ``seq``; ``gap_s`` since the message before (any role); ``reply_s`` on an agent's
+    first reply: seconds since the customer's first open message; ``slow``: reply_s > ``slow_after_s`` (null where there
+    is no reply_s). Unknown times give null. Raises ValueError naming a missing column.
     """
     _require(messages)
     second = pl.col("sent_at").dt.epoch("s")

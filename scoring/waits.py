@@ -16,7 +16,7 @@ CUSTOMER = "customer"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TimedLine:
     """One message: its number in the conversation, who said it, and when (None: unknown; else with a time zone)."""
 
     seq: int
@@ -36,9 +36,11 @@ class Wait:
     late: bool
 
 
-def waits(lines: Iterable[Line], definition: Definition, zone: tzinfo) -> tuple[Wait, ...]:
+def waits(lines: Iterable[TimedLine], definition: Definition, zone: tzinfo) -> tuple[Wait, ...]:
     """The rounds of one conversation that ``definition`` counts, in order; ``zone`` is that of its business hours."""
-    parties = sorted((line for line in lines if line.role in (CUSTOMER, *definition.answered_by)), key=lambda line: line.seq)
+    parties = sorted(
+        (line for line in lines if line.role in (CUSTOMER, *definition.answered_by)), key=lambda line: line.seq
+    )
     rounds = _rounds(parties)
     if definition.unit is Unit.FIRST:
         rounds = rounds[:1]
@@ -49,14 +51,14 @@ def waits(lines: Iterable[Line], definition: Definition, zone: tzinfo) -> tuple[
     return tuple(_wait(*one, definition) for one in rounds)
 
 
-_Round = tuple[Line, Line, Line | None]
+_Round = tuple[TimedLine, TimedLine, TimedLine | None]
 """First and last open message of the customer, and the reply."""
 
 
-def _rounds(parties: list[Line]) -> list[_Round]:
+def _rounds(parties: list[TimedLine]) -> list[_Round]:
     found: list[_Round] = []
-    asked: Line | None = None
-    last: Line | None = None
+    asked: TimedLine | None = None
+    last: TimedLine | None = None
     for line in parties:
         if line.role == CUSTOMER:
             asked, last = asked or line, line
@@ -68,12 +70,14 @@ def _rounds(parties: list[Line]) -> list[_Round]:
     return found
 
 
-def _wait(asked: Line, last: Line, reply: Line | None, definition: Definition) -> Wait:
+def _wait(asked: TimedLine, last: TimedLine, reply: TimedLine | None, definition: Definition) -> Wait:
     if reply is None:
         return Wait(last.seq, None, answered=False, late=True)
     if asked.at is None or reply.at is None:
         return Wait(reply.seq, None, answered=True, late=False)
-    seconds = max(0, int(reply.at.replace(microsecond=0).timestamp()) - int(asked.at.replace(microsecond=0).timestamp()))
+    seconds = max(
+        0, int(reply.at.replace(microsecond=0).timestamp()) - int(asked.at.replace(microsecond=0).timestamp())
+    )
     return Wait(reply.seq, seconds, answered=True, late=seconds > definition.threshold_s)
 
 
@@ -84,5 +88,8 @@ def _open(at: datetime | None, definition: Definition, zone: tzinfo) -> bool:
     if at is None:
         return False
     local = at.astimezone(zone)
-    after, before = local.hour * 60 + local.minute >= definition.opens, local.hour * 60 + local.minute < definition.closes
+    after, before = (
+        local.hour * 60 + local.minute >= definition.opens,
+        local.hour * 60 + local.minute < definition.closes,
+    )
     return after and before if definition.opens <= definition.closes else after or before

@@ -13,8 +13,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 
 def pick(
-    place: DeltaGenerator, label: str, name: str, options: Sequence[str], show: Callable[[str], str], *, default: str = "",
-    kind: str = "selectbox", **more: Any,
+    place: DeltaGenerator,
+    label: str,
+    name: str,
+    options: Sequence[str],
+    show: Callable[[str], str],
+    *,
+    default: str = "",
+    kind: str = "selectbox",
+    **more: Any,
 ) -> str:
     """One of `options`, remembered as `?name=value`. `kind`: 'selectbox', 'segmented_control' or 'radio'."""
     if not options:
@@ -27,7 +34,9 @@ def pick(
         if st.session_state[key] == standard:
             st.query_params.pop(name, None)  # an address says only what differs from the ordinary
     widget = getattr(place, kind)
-    chosen = widget(label, list(options), key=key, format_func=show, on_change=_remember, args=(name, key, standard), **more)
+    chosen = widget(
+        label, list(options), key=key, format_func=show, on_change=_remember, args=(name, key, standard), **more
+    )
     return str(chosen) if chosen in options else standard
 
 

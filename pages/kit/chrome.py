@@ -9,12 +9,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.theme import style
-from pages.kit.widgets import escape, show_error
-from qa import accounts
+from pages.kit.widgets import show_error
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import LANGUAGE_NAMES, N_, Translator, pick_language
+from qa.people import accounts
 from qa.policy import ROLE_NAMES
 
 MARK = Path(__file__).with_name("mark.svg")
@@ -35,11 +36,24 @@ def _account_menu(page: Page) -> None:
     with st.popover(escape(page.user.display_name), key="account_menu", icon=":material/person:"):
         st.caption(f"{_(ROLE_NAMES[page.actor.role])} · {escape(page.user.login)}")
         st.segmented_control(
-            _("Language"), list(LANGUAGE_NAMES), format_func=LANGUAGE_NAMES.__getitem__, default=_.language, key="language_choice",
-            on_change=_choose_language, args=(page,), required=True, width="stretch",
+            _("Language"),
+            list(LANGUAGE_NAMES),
+            format_func=LANGUAGE_NAMES.__getitem__,
+            default=_.language,
+            key="language_choice",
+            on_change=_choose_language,
+            args=(page,),
+            required=True,
+            width="stretch",
         )
         if not page.bench.config.oidc:
-            st.button(_("Change password"), key="change_password", icon=":material/key:", width="stretch", on_click=_ask_for_password)
+            st.button(
+                _("Change password"),
+                key="change_password",
+                icon=":material/key:",
+                width="stretch",
+                on_click=_ask_for_password,
+            )
         if st.button(_("Sign out"), key="sign_out", icon=":material/logout:", width="stretch"):
             st.logout()
     if st.session_state.pop("asking_for_password", False):
@@ -60,8 +74,15 @@ def _ask_for_password() -> None:
 def _password_form(page: Page) -> None:
     _ = page.t
     with st.form("password_form", border=False, clear_on_submit=False):
-        old = st.text_input(_("Present password"), type="password", key="password_old", disabled=not page.user.has_password)
-        new = st.text_input(_("New password"), type="password", key="password_new", help=_("At least {length} characters.", length=accounts.PASSWORD_LENGTH))
+        old = st.text_input(
+            _("Present password"), type="password", key="password_old", disabled=not page.user.has_password
+        )
+        new = st.text_input(
+            _("New password"),
+            type="password",
+            key="password_new",
+            help=_("At least {length} characters.", length=accounts.PASSWORD_LENGTH),
+        )
         again = st.text_input(_("New password, again"), type="password", key="password_again")
         if not st.form_submit_button(_("Change password"), type="primary"):
             return
@@ -83,5 +104,12 @@ def report_error(error: Exception) -> bool:
         return True
     number = secrets.token_hex(4)
     logging.getLogger("spotcheck").error("page failed, number %s", number, exc_info=error)
-    st.warning(t("Something went wrong here; what was saved stays saved. Reload the page, or tell your admin this number: {number}", number=number), icon=":material/info:")
+    st.warning(
+        t(
+            "Something went wrong here; what was saved stays saved. Reload the page, or tell your admin this number:"
+            " {number}",
+            number=number,
+        ),
+        icon=":material/info:",
+    )
     return True

@@ -36,7 +36,9 @@ def kept() -> Any:
     return st.session_state.get(_BESIDE)
 
 
-def dialog(name: str, title: str, body: Callable[[], None], *, width: Literal["small", "medium", "large"] = "small") -> None:
+def dialog(
+    name: str, title: str, body: Callable[[], None], *, width: Literal["small", "medium", "large"] = "small"
+) -> None:
     """Show `body` in a dialog while `name` is open."""
     if st.session_state.get(_OPEN) == name:
         st.dialog(title, width=width, on_dismiss=close_dialog)(body)()

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from qa import accounts
+from pages.kit.escaping import escape
 from qa.i18n import Translator, pick_language
+from qa.people import accounts
 from qa.policy import Actor, Right
 from qa.workbench import Workbench, shared
 
@@ -40,7 +41,9 @@ def enter(*rights: Right) -> Page:
     account = _account(bench, now)
     if account is None:
         _leave(bench)
-    t = Translator(pick_language(account.language, browser_locale(), default=bench.config.language), bench.config.time_zone)
+    t = Translator(
+        pick_language(account.language, browser_locale(), default=bench.config.language), bench.config.time_zone
+    )
     page = Page(bench, account.actor, t, now, account)
     if rights and not any(account.actor.may(right) for right in rights):
         _refuse(page)
@@ -65,11 +68,7 @@ def _leave(bench: Workbench) -> None:
 def _refuse(page: Page) -> None:
     _ = page.t
     st.subheader(_("This page is not for your role"))
-    st.write(_("You are signed in as {name}. The pages you can use are in the menu.", name=_escape(page.user.display_name)))
+    st.write(
+        _("You are signed in as {name}. The pages you can use are in the menu.", name=escape(page.user.display_name))
+    )
     st.stop()
-
-
-def _escape(text: str) -> str:
-    from pages.kit.widgets import escape
-
-    return escape(text)

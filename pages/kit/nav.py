@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
-class Entry:
+class PageEntry:
     """One page: its file, its address, its name, and the rights of which one is enough to see it."""
 
     file: str
@@ -45,31 +45,82 @@ _SEE = N_("Results")
 _PLAN = N_("Programme")
 _HOUSE = N_("System")
 
-ENTRIES: Sequence[Entry] = (
-    Entry("home.py", "", N_("Home"), _ALL, N_("What there is to do now")),
-    Entry("desk.py", "inspect", N_("Inspect"), _WORK, N_("Read and score the next sample"), (Right.INSPECT,)),
-    Entry("redlines.py", "redlines", N_("Red lines"), _WORK, N_("Suspected and confirmed violations"), (Right.VIEW_VIOLATIONS,)),
-    Entry("appeals.py", "appeals", N_("Appeals"), _WORK, N_("Objections to verdicts and violations"), (Right.RULE_APPEAL, Right.ANSWER)),
-    Entry("calibration.py", "calibration", N_("Calibration"), _WORK, N_("Inspectors compared on the same conversations"), (Right.CALIBRATE, Right.INSPECT)),
-    Entry("trends.py", "trends", N_("Trends"), _SEE, N_("Scores over time, with intervals"), (Right.VIEW_RESULTS,)),
-    Entry("agent.py", "agent", N_("Agent results"), _SEE, N_("One agent's scores and the reasons"), (Right.VIEW_RESULTS, Right.VIEW_OWN_RESULTS)),
-    Entry("ranking.py", "ranking", N_("Ranking"), _SEE, N_("Ranks, as far as the numbers support them"), (Right.VIEW_RESULTS,)),
-    Entry("assessment.py", "assessment", N_("Assessment"), _SEE, N_("Monthly assessment"), (Right.ASSESS,)),
-    Entry("cases.py", "cases", N_("Cases"), _SEE, N_("The case library"), (Right.VIEW_CASES,)),
-    Entry("draws.py", "draws", N_("Draws"), _PLAN, N_("Plans, draws and receipts"), (Right.VIEW_DRAWS,)),
-    Entry("rubric.py", "rubric", N_("Rubric"), _PLAN, N_("The scorecard and its versions"), (Right.VIEW_RUBRIC,)),
-    Entry("rules.py", "rules", N_("Red-line rules"), _PLAN, N_("The rules that screening uses"), (Right.EDIT_RULES,)),
-    Entry("importing.py", "import", N_("Import"), _PLAN, N_("Bring in chats, disputes, ratings and the roster"), (Right.IMPORT,)),
-    Entry("admin.py", "admin", N_("Admin"), _HOUSE, N_("Users, sign-ins, audit, health and backup"), (Right.MANAGE_USERS, Right.VIEW_AUDIT, Right.MAINTAIN)),
+ENTRIES: Sequence[PageEntry] = (
+    PageEntry("home.py", "", N_("Home"), _ALL, N_("What there is to do now")),
+    PageEntry("desk.py", "inspect", N_("Inspect"), _WORK, N_("Read and score the next sample"), (Right.INSPECT,)),
+    PageEntry(
+        "redlines.py",
+        "redlines",
+        N_("Red lines"),
+        _WORK,
+        N_("Suspected and confirmed violations"),
+        (Right.VIEW_VIOLATIONS,),
+    ),
+    PageEntry(
+        "appeals.py",
+        "appeals",
+        N_("Appeals"),
+        _WORK,
+        N_("Objections to verdicts and violations"),
+        (Right.RULE_APPEAL, Right.ANSWER),
+    ),
+    PageEntry(
+        "calibration.py",
+        "calibration",
+        N_("Calibration"),
+        _WORK,
+        N_("Inspectors compared on the same conversations"),
+        (Right.CALIBRATE, Right.INSPECT),
+    ),
+    PageEntry("trends.py", "trends", N_("Trends"), _SEE, N_("Scores over time, with intervals"), (Right.VIEW_RESULTS,)),
+    PageEntry(
+        "agent.py",
+        "agent",
+        N_("Agent results"),
+        _SEE,
+        N_("One agent's scores and the reasons"),
+        (Right.VIEW_RESULTS, Right.VIEW_OWN_RESULTS),
+    ),
+    PageEntry(
+        "ranking.py",
+        "ranking",
+        N_("Ranking"),
+        _SEE,
+        N_("Ranks, as far as the numbers support them"),
+        (Right.VIEW_RESULTS,),
+    ),
+    PageEntry("assessment.py", "assessment", N_("Assessment"), _SEE, N_("Monthly assessment"), (Right.ASSESS,)),
+    PageEntry("library.py", "cases", N_("Cases"), _SEE, N_("The case library"), (Right.VIEW_CASES,)),
+    PageEntry("draws.py", "draws", N_("Draws"), _PLAN, N_("Plans, draws and receipts"), (Right.VIEW_DRAWS,)),
+    PageEntry("rubrics.py", "rubric", N_("Rubric"), _PLAN, N_("The scorecard and its versions"), (Right.VIEW_RUBRIC,)),
+    PageEntry(
+        "rules.py", "rules", N_("Red-line rules"), _PLAN, N_("The rules that screening uses"), (Right.EDIT_RULES,)
+    ),
+    PageEntry(
+        "ingest.py",
+        "import",
+        N_("Import"),
+        _PLAN,
+        N_("Bring in chats, disputes, ratings and the roster"),
+        (Right.IMPORT,),
+    ),
+    PageEntry(
+        "admin.py",
+        "admin",
+        N_("Admin"),
+        _HOUSE,
+        N_("Users, sign-ins, audit, health and backup"),
+        (Right.MANAGE_USERS, Right.VIEW_AUDIT, Right.MAINTAIN),
+    ),
 )
 
 
-def entries_for(actor: Actor) -> list[Entry]:
+def entries_for(actor: Actor) -> list[PageEntry]:
     """The pages in the menu of `actor`, in order."""
     return [entry for entry in ENTRIES if entry.open_to(actor)]
 
 
-def title(entry: Entry, actor: Actor) -> str:
+def title(entry: PageEntry, actor: Actor) -> str:
     """Msgid of the page's name as `actor` reads it: agents see their own results."""
     if entry.file == "agent.py" and actor.role is Role.AGENT:
         return N_("My results")
@@ -83,7 +134,10 @@ def navigation(page: Page) -> StreamlitPage:
     for entry in entries_for(page.actor):
         groups.setdefault(_(entry.group) if entry.group else "", []).append(
             st.Page(
-                entry.path, title=_(title(entry, page.actor)), url_path=entry.url or None, default=not entry.url,
+                entry.path,
+                title=_(title(entry, page.actor)),
+                url_path=entry.url or None,
+                default=not entry.url,
                 help=_(entry.help),
             )
         )

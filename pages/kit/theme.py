@@ -44,7 +44,8 @@ def palette() -> Palette:
 
 
 def style() -> str:
-    """The shared style sheet with the palette as CSS variables. Pages may use the `sc-` classes and `--sc-` variables."""
+    """The shared style sheet with the palette as CSS variables. Pages may use the `sc-` classes and `--sc-`
+    variables."""
     return f"<style>:root{{{_variables()}}}{_RULES}</style>"
 
 

@@ -9,22 +9,15 @@ from __future__ import annotations
 import csv
 import html
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
 
+from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from qa.errors import SpotcheckError
 from qa.i18n import Translator
-
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])")
-
-
-def escape(text: str) -> str:
-    """`text` so that Streamlit's Markdown shows it literally, on one line."""
-    return _MARKDOWN.sub(r"\\\1", text.replace("\r", " ").replace("\n", " "))
 
 
 def plain_text(text: str, *, key: str | None = None) -> None:
@@ -42,9 +35,12 @@ def heading(page: Page, title: str, detail: str = "") -> None:
     st.html(f'<div class="sc-title"><h1>{html.escape(title)}</h1><span>{html.escape(detail)}</span></div>')
 
 
-def score_text(t: Translator, value: float | None, low: float | None, high: float | None, n: int, digits: int = 1, unit: str = "") -> str:
+def score_text(
+    t: Translator, value: float | None, low: float | None, high: float | None, n: int, digits: int = 1, unit: str = ""
+) -> str:
     """A score as it may be shown: `86.4 [82.1, 89.9] n = 12`, or `2.1% [0.9%, 4.6%] n = 166` with a unit. Without an
     interval it says so."""
+
     def shown(x: float) -> str:
         return t.number(x, digits) + unit
 
@@ -86,7 +82,9 @@ def csv_bytes(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes
     return buffer.getvalue().encode("utf-8-sig")
 
 
-def download(label: str, make: Callable[[], bytes] | bytes, file_name: str, mime: str = "text/csv", *, key: str) -> None:
+def download(
+    label: str, make: Callable[[], bytes] | bytes, file_name: str, mime: str = "text/csv", *, key: str
+) -> None:
     """A download that is made only when asked for and does not rerun the page."""
     st.download_button(label, make, file_name, mime, key=key, on_click="ignore", icon=":material/download:")
 

@@ -50,7 +50,9 @@ class Work(Generic[T]):
             self.error = error
         except Exception as problem:
             logging.getLogger("spotcheck.work").exception("long work failed")
-            self.error = Unavailable(N_("The work stopped because of an unexpected problem: {reason}"), reason=type(problem).__name__)
+            self.error = Unavailable(
+                N_("The work stopped because of an unexpected problem: {reason}"), reason=type(problem).__name__
+            )
 
     def _progress(self, share: float, what: str) -> None:
         self.share = share

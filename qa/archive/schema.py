@@ -26,26 +26,26 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "conversation_key": pl.String,
         "source": pl.String,
         "conversation_id": pl.String,
-        "agent_id": pl.String,           # the agent who is inspected for it: most agent messages, first on a tie
-        "agent_ids": pl.List(pl.String), # everybody who took part
+        "agent_id": pl.String,  # the agent who is inspected for it: most agent messages, first on a tie
+        "agent_ids": pl.List(pl.String),  # everybody who took part
         "customer_id": pl.String,
         "shop": pl.String,
-        "channel": pl.String,            # wangwang, jd, douyin, chat, …
+        "channel": pl.String,  # wangwang, jd, douyin, chat, …
         "order_id": pl.String,
         "started_at": UTC,
         "ended_at": UTC,
         "message_count": pl.Int32,
         "agent_message_count": pl.Int32,
-        "satisfaction": pl.Int8,         # 1 worst … 5 best, null when not rated
-        "content_hash": pl.String,       # over the messages and fields: equal means nothing to import
+        "satisfaction": pl.Int8,  # 1 worst … 5 best, null when not rated
+        "content_hash": pl.String,  # over the messages and fields: equal means nothing to import
         **PROVENANCE,
     },
     "messages": {
         "conversation_key": pl.String,
-        "seq": pl.Int32,                 # 0, 1, 2 … in the order of the conversation
+        "seq": pl.Int32,  # 0, 1, 2 … in the order of the conversation
         "role": pl.String,
-        "agent_id": pl.String,           # only when role is agent
-        "sent_at": UTC,                  # null when the export has no time
+        "agent_id": pl.String,  # only when role is agent
+        "sent_at": UTC,  # null when the export has no time
         "kind": pl.String,
         "text": pl.String,
         **PROVENANCE,
@@ -54,17 +54,17 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "dispute_key": pl.String,
         "source": pl.String,
         "dispute_id": pl.String,
-        "conversation_key": pl.String,   # the chat before it: given, or joined by order or customer; null when none
+        "conversation_key": pl.String,  # the chat before it: given, or joined by order or customer; null when none
         "agent_id": pl.String,
         "order_id": pl.String,
         "customer_id": pl.String,
         "shop": pl.String,
         "opened_at": UTC,
         "closed_at": UTC,
-        "dispute_type": pl.String,       # REFUND, REFUND_AND_RETURN, …
-        "phase": pl.String,              # onsale, aftersale
+        "dispute_type": pl.String,  # REFUND, REFUND_AND_RETURN, …
+        "phase": pl.String,  # onsale, aftersale
         "status": pl.String,
-        "cs_status": pl.Int8,            # Taobao CsStatus 1 … 11
+        "cs_status": pl.Int8,  # Taobao CsStatus 1 … 11
         "reason": pl.String,
         "description": pl.String,
         "title": pl.String,
@@ -84,10 +84,10 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "order_id": pl.String,
         "shop": pl.String,
         "rated_at": UTC,
-        "score": pl.Int8,                # 1 worst … 5 best
+        "score": pl.Int8,  # 1 worst … 5 best
         "label": pl.String,
         "comment": pl.String,
-        "origin": pl.String,             # agent_invited, buyer, system
+        "origin": pl.String,  # agent_invited, buyer, system
         "content_hash": pl.String,
         **PROVENANCE,
     },
@@ -96,10 +96,10 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "seq": pl.Int32,
         "rule_id": pl.String,
         "rule_version": pl.Int32,
-        "start": pl.Int32,               # code points in the original text of the message
+        "start": pl.Int32,  # code points in the original text of the message
         "end": pl.Int32,
         "matched": pl.String,
-        "agent_id": pl.String,           # who said it, or who was responsible (rules about what is missing)
+        "agent_id": pl.String,  # who said it, or who was responsible (rules about what is missing)
     },
     "signals": {
         "conversation_key": pl.String,
@@ -110,17 +110,17 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "rounds_in_time": pl.Int32,
         "unanswered": pl.Int32,
         "hit_count": pl.Int32,
-        "risk": pl.Float64,              # predicted probability of a violation
-        "predicted_loss": pl.Float64,    # predicted centi-points lost
+        "risk": pl.Float64,  # predicted probability of a violation
+        "predicted_loss": pl.Float64,  # predicted centi-points lost
         "model_version": pl.String,
-        "import_id": pl.Int64,           # the import whose content was screened: equal to the conversation's when up to date
+        "import_id": pl.Int64,  # the import whose content was screened: equal to the conversation's when up to date
     },
-    "screened_rules": {                  # what `hits` reflects, one row a rule
+    "screened_rules": {  # what `hits` reflects, one row a rule
         "rule_id": pl.String,
-        "rules_hash": pl.String,         # substance of all its versions in force
+        "rules_hash": pl.String,  # substance of all its versions in force
         "screened_at": UTC,
     },
-    "facts": {                           # current verdicts, one row a sample: the read side's columnar copy
+    "facts": {  # current verdicts, one row a sample: the read side's columnar copy
         "verdict_id": pl.Int64,
         "sample_id": pl.Int64,
         "draw_id": pl.Int64,
@@ -135,18 +135,20 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "verdict_kind": pl.String,
         "occurred_at": UTC,
         "decided_at": UTC,
-        "reason": pl.String,             # why it was drawn: certainty, base, take_all, replacement
-        "pi": pl.Float64,                # chance of being drawn; every estimate weights by 1/pi
+        "reason": pl.String,  # why it was drawn: certainty, base, take_all, replacement
+        "pi": pl.Float64,  # chance of being drawn; every estimate weights by 1/pi
         "risk": pl.Float64,
-        "prediction": pl.Float64,        # predicted loss in centi-points
-        "total": pl.Int32,               # centi-points, as all points here
+        "prediction": pl.Float64,  # predicted loss in centi-points
+        "total": pl.Int32,  # centi-points, as all points here
         "total_without_redlines": pl.Int32,
         "redline": pl.Boolean,
         "redlines": pl.List(pl.String),
         # Self-describing results for other tools …
         "dimensions": pl.List(pl.Struct({"id": pl.String, "earned": pl.Int32, "possible": pl.Int32})),
         "losses": pl.List(
-            pl.Struct({"kind": pl.String, "id": pl.String, "owner": pl.String, "root_cause": pl.String, "points": pl.Int32})
+            pl.Struct(
+                {"kind": pl.String, "id": pl.String, "owner": pl.String, "root_cause": pl.String, "points": pl.Int32}
+            )
         ),
         # … and the same in wide columns, in the order of the rubric version, for speed: share of each dimension earned
         # (0–100), and points each criterion cost the agent (0 = fine, null = not applicable).

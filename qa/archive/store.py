@@ -32,7 +32,12 @@ from qa.archive.schema import KEYS, TABLES, conform, empty
 from qa.errors import Conflict, NotFound, Unavailable
 from qa.i18n import N_
 
-CATALOGUE_SCHEMA: Mapping[str, Any] = {"version": pl.Int64, "at": pl.Datetime("us", "UTC"), "what": pl.String, **dict.fromkeys(TABLES, pl.Int64)}
+CATALOGUE_SCHEMA: Mapping[str, Any] = {
+    "version": pl.Int64,
+    "at": pl.Datetime("us", "UTC"),
+    "what": pl.String,
+    **dict.fromkeys(TABLES, pl.Int64),
+}
 COMPRESSION = WriterProperties(compression="ZSTD", compression_level=1)
 FACTS = "spotcheck"
 FEW_KEYS = 500
@@ -85,7 +90,7 @@ class Archive:
     # writing
 
     @contextlib.contextmanager
-    def change(self, what: str, now: datetime) -> Iterator[Change]:
+    def change(self, what: str, now: datetime) -> Iterator[ArchiveChange]:
         """One atomic change of several tables; becomes the next version when the block ends well.
 
         Only one writer at a time: raises `Conflict` when another process is writing.
@@ -99,12 +104,15 @@ class Archive:
         database has on record what was just published. Raises `Conflict` when somebody else is writing."""
         with self._writer_lock():
             if self.arrival.waiting():
-                raise Conflict(N_("A restore was interrupted. Start the workbench again: that completes it or takes it back."))
+                raise Conflict(
+                    N_("A restore was interrupted. Start the workbench again: that completes it or takes it back.")
+                )
             yield Writer(self)
 
     @contextlib.contextmanager
     def replacing(self) -> Iterator[Arrival]:
-        """Keep everybody out while a whole other archive is put in place. Only a restore, or what settles one, comes here."""
+        """Keep everybody out while a whole other archive is put in place. Only a restore, or what settles one, comes
+        here."""
         with self._writer_lock():
             yield self.arrival
 
@@ -167,11 +175,16 @@ class Archive:
         frame = pl.DataFrame([row], schema=dict(CATALOGUE_SCHEMA))
         try:
             write_deltalake(
-                self._path("catalogue"), frame, mode="append", schema_mode="merge",
+                self._path("catalogue"),
+                frame,
+                mode="append",
+                schema_mode="merge",
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
         except CommitFailedError as problem:
-            raise Conflict(N_("Somebody else changed the archive at the same moment; nothing was written. Try again.")) from problem
+            raise Conflict(
+                N_("Somebody else changed the archive at the same moment; nothing was written. Try again.")
+            ) from problem
 
     @contextlib.contextmanager
     def _writer_lock(self) -> Iterator[None]:
@@ -183,12 +196,16 @@ class Archive:
             folder.mkdir(parents=True, exist_ok=True)
             file = (folder / ".writer.lock").open("w")
         except OSError as problem:
-            raise Unavailable(N_("The archive at {place} cannot be written: {reason}"), place=self.root, reason=str(problem)) from problem
+            raise Unavailable(
+                N_("The archive at {place} cannot be written: {reason}"), place=self.root, reason=str(problem)
+            ) from problem
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as problem:
-                raise Conflict(N_("Another import or screening is writing to the archive; wait for it to finish.")) from problem
+                raise Conflict(
+                    N_("Another import or screening is writing to the archive; wait for it to finish.")
+                ) from problem
             yield
 
 
@@ -199,13 +216,13 @@ class Writer:
         self._archive = archive
 
     @contextlib.contextmanager
-    def change(self, what: str, now: datetime) -> Iterator[Change]:
+    def change(self, what: str, now: datetime) -> Iterator[ArchiveChange]:
         """One atomic change of several tables; becomes the next version when the block ends well."""
         archive = self._archive
         before = archive.at()
         archive._take_back(before)
         archive._sweep()
-        change = Change(archive, before)
+        change = ArchiveChange(archive, before)
         try:
             yield change
             if change.touched:
@@ -214,7 +231,7 @@ class Writer:
             archive._sweep()
 
 
-class Change:
+class ArchiveChange:
     """The tables while they are being changed; get one from `Archive.change`."""
 
     def __init__(self, archive: Archive, before: Snapshot) -> None:
@@ -243,7 +260,9 @@ class Change:
             delta.delete(f"{name} IN ({', '.join(_literal(value) for value in wanted)})")
         else:
             source = wanted.to_frame("gone").to_arrow(compat_level=pl.CompatLevel.oldest())
-            delta.merge(source, f"t.{name} = s.gone", source_alias="s", target_alias="t").when_matched_delete().execute()
+            delta.merge(
+                source, f"t.{name} = s.gone", source_alias="s", target_alias="t"
+            ).when_matched_delete().execute()
         self.touched = True
 
     def now(self) -> Snapshot:
@@ -275,7 +294,9 @@ class Change:
     def _write(self, table: str, frame: pl.DataFrame, mode: str) -> None:
         writer: Callable[..., None] = write_deltalake
         writer(
-            self._archive._path(table), frame.to_arrow(compat_level=pl.CompatLevel.oldest()), mode=mode,
+            self._archive._path(table),
+            frame.to_arrow(compat_level=pl.CompatLevel.oldest()),
+            mode=mode,
             writer_properties=COMPRESSION,
         )
         self.touched = True
@@ -285,9 +306,12 @@ def stage(table: str, frame: pl.DataFrame, folder: Path) -> Path:
     """Write `frame`, brought to the columns of `table`, as a Parquet file in `folder` for `Change.adopt`."""
     file = folder / f"part-{uuid.uuid4()}.parquet"
     rows, key = conform(table, frame), KEYS[table]
-    # Bounds of the key stand in the log, where readers skip files by them; those of the other columns cost more than they save.
+    # Bounds of the key stand in the log, where readers skip files by them; those of the other columns cost more than
+    # they save.
     facts = {"rows": rows.height, "low": rows[key].min(), "high": rows[key].max()}
-    rows.write_parquet(file, compression="zstd", compression_level=1, statistics=False, metadata={FACTS: json.dumps(facts)})
+    rows.write_parquet(
+        file, compression="zstd", compression_level=1, statistics=False, metadata={FACTS: json.dumps(facts)}
+    )
     return file
 
 

@@ -54,8 +54,13 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     out.table(
         [_("Step"), _("Amount"), _("Wall s"), _("CPU s"), _("Per CPU second")],
         [
-            (_(t.step), f"{out.t.number(t.amount)} {_(t.unit)}", out.t.number(t.wall_seconds, 2), out.t.number(t.cpu_seconds, 2),
-             out.t.number(t.amount / max(t.cpu_seconds, 1e-6)))
+            (
+                _(t.step),
+                f"{out.t.number(t.amount)} {_(t.unit)}",
+                out.t.number(t.wall_seconds, 2),
+                out.t.number(t.cpu_seconds, 2),
+                out.t.number(t.amount / max(t.cpu_seconds, 1e-6)),
+            )
             for t in timings
         ],
     )
@@ -64,22 +69,37 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 
 def _measure(bench: Workbench, scale: float, out: Output) -> list[Timing]:
-    from qa import ingest, migrations, rules, screening
+    from qa import ingest, migrations, screening
     from qa.demo.generate import SOURCE, generate_parts
+    from qa.rules import versions
     from scoring.draw import permanent_numbers
 
     migrations.upgrade(bench.db)
     now = datetime.now(UTC)
     parts = list(generate_parts("bench", date(2026, 1, 4), scale))
-    tables = {name: pl.concat([part.tables[name] for part in parts if part.tables[name].height]) for name in parts[0].tables}
+    tables = {
+        name: pl.concat([part.tables[name] for part in parts if part.tables[name].height]) for name in parts[0].tables
+    }
     messages, conversations = tables["messages"].height, tables["conversations"]
-    rules.load_defaults(bench, SYSTEM, now=now)
+    versions.load_defaults(bench, SYSTEM, now=now)
     timings = [
-        _timed(out, 0.2, N_("Import"), messages, N_("messages"), lambda: ingest.commit_frames(
-            bench, SYSTEM, now=now, tables=tables, source=SOURCE, file_name="bench.jsonl")),
+        _timed(
+            out,
+            0.2,
+            N_("Import"),
+            messages,
+            N_("messages"),
+            lambda: ingest.commit_frames(bench, SYSTEM, now=now, tables=tables, source=SOURCE, file_name="bench.jsonl"),
+        ),
         _timed(out, 0.6, N_("Screening"), messages, N_("messages"), lambda: screening.screen(bench, SYSTEM, now=now)),
-        _timed(out, 0.9, N_("Permanent numbers of a draw"), conversations.height, N_("conversations"),
-               lambda: permanent_numbers("bench", conversations["conversation_key"])),
+        _timed(
+            out,
+            0.9,
+            N_("Permanent numbers of a draw"),
+            conversations.height,
+            N_("conversations"),
+            lambda: permanent_numbers("bench", conversations["conversation_key"]),
+        ),
     ]
     out.progress(1.0)
     return timings

@@ -29,7 +29,9 @@ class Link:
 def add(subparsers: Any) -> None:
     """Register the command."""
     parser = subparsers.add_parser("demo", help=_("load generated demo data; with --serve open the workbench"))
-    parser.add_argument("--scale", type=float, default=1.0, help=_("size: 1 is about 6,400 conversations (default), 1000 is millions"))
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help=_("size: 1 is about 6,400 conversations (default), 1000 is millions")
+    )
     parser.add_argument("--seed", default="spotcheck-demo", help=_("another seed gives another shop"))
     parser.add_argument("--serve", action="store_true", help=_("start the server afterwards"))
     parser.add_argument("--host", help=_("address to listen on (default: this machine only)"))
@@ -41,7 +43,9 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Load (or go on loading, or find loaded) the demo and print its sign-in links."""
     if not 0 < args.scale <= 10_000:
         raise Invalid(N_("--scale: expected a number above 0 and up to 10000, found {value}."), value=args.scale)
-    opener.config = replace(opener.config, demo=True, host=args.host or opener.config.host, port=args.port or opener.config.port)
+    opener.config = replace(
+        opener.config, demo=True, host=args.host or opener.config.host, port=args.port or opener.config.port
+    )
     bench = opener(create=True)
     _load(bench, args, out)
     if args.serve:
@@ -58,18 +62,31 @@ def _load(bench: Workbench, args: argparse.Namespace, out: Output) -> None:
     if is_loaded(bench):
         return
     out.say(out.t("Loading demo data into {home} …", home=str(bench.config.home)))
-    loaded = load(bench, now=datetime.now(UTC), seed=args.seed, scale=args.scale, progress=lambda share, what: out.progress(share, out.t(what)))
-    out.say(out.t(
-        "{conversations} conversations, {messages} messages, {hits} red-line hits, {draws} draws, {inspections} inspections, {cases} cases.",
-        conversations=out.t.number(loaded.conversations), messages=out.t.number(loaded.messages), hits=out.t.number(loaded.hits),
-        draws=loaded.draws, inspections=out.t.number(loaded.inspections), cases=loaded.cases,
-    ))
+    loaded = load(
+        bench,
+        now=datetime.now(UTC),
+        seed=args.seed,
+        scale=args.scale,
+        progress=lambda share, what: out.progress(share, out.t(what)),
+    )
+    out.say(
+        out.t(
+            "{conversations} conversations, {messages} messages, {hits} red-line hits, {draws} draws, {inspections}"
+            " inspections, {cases} cases.",
+            conversations=out.t.number(loaded.conversations),
+            messages=out.t.number(loaded.messages),
+            hits=out.t.number(loaded.hits),
+            draws=loaded.draws,
+            inspections=out.t.number(loaded.inspections),
+            cases=loaded.cases,
+        )
+    )
 
 
 def links(bench: Workbench) -> list[Link]:
     """A fresh one-time link per role, for the address the server listens on."""
-    from qa import accounts
     from qa.demo.load import ADMIN, AGENT, LEAD
+    from qa.people import accounts
     from qa.web import server
 
     wanted = ((Role.INSPECTOR, "inspector"), (Role.LEAD, LEAD), (Role.AGENT, AGENT), (Role.ADMIN, ADMIN))

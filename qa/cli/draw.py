@@ -29,7 +29,9 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--quota", type=float, default=5.0, help=_("chats per agent (default 5)"))
     parser.add_argument("--all-disputes", action="store_true", help=_("take every dispute of the period as well"))
     parser.add_argument("--ratings", type=float, default=None, help=_("low ratings per agent"))
-    parser.add_argument("--pool", type=float, default=None, help=_("share for the riskiest chats, 0 to 0.4 (default: automatic)"))
+    parser.add_argument(
+        "--pool", type=float, default=None, help=_("share for the riskiest chats, 0 to 0.4 (default: automatic)")
+    )
     parser.add_argument("--preview", action="store_true", help=_("show what would be drawn and write nothing"))
     parser.set_defaults(run=run_draw)
     check = subparsers.add_parser("verify-draw", help=_("draw again from a receipt and say whether it is equal"))
@@ -46,21 +48,46 @@ def run_draw(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     look = draws.preview(bench, SYSTEM, period=period, design=design)
     _show_preview(look, period, out)
     if args.preview:
-        out.json({"period": [period.first, period.last], "units": look.figures.units, "reviews": look.figures.reviews,
-                  "pool_share": look.resolved.pool_share, "expected_found": look.figures.expected_found,
-                  "team_width": look.figures.team_width, "shortages": look.figures.shortages})
+        out.json(
+            {
+                "period": [period.first, period.last],
+                "units": look.figures.units,
+                "reviews": look.figures.reviews,
+                "pool_share": look.resolved.pool_share,
+                "expected_found": look.figures.expected_found,
+                "team_width": look.figures.team_width,
+                "shortages": look.figures.shortages,
+            }
+        )
         return 0
     plan = stored or draws.create_plan(
-        bench, SYSTEM, now=now, name=_("Command line {first} – {last}", first=period.first, last=period.last),
-        design=design, seed=secrets.token_hex(16),
+        bench,
+        SYSTEM,
+        now=now,
+        name=_("Command line {first} – {last}", first=period.first, last=period.last),
+        design=design,
+        seed=secrets.token_hex(16),
     )
     done = draws.publish(
-        bench, SYSTEM, now=now, plan_id=plan.id, period=period, nonce=secrets.token_hex(16),
-        next_seed=secrets.token_hex(16), archive_version=look.resolved.archive_version,
+        bench,
+        SYSTEM,
+        now=now,
+        plan_id=plan.id,
+        period=period,
+        nonce=secrets.token_hex(16),
+        next_seed=secrets.token_hex(16),
+        archive_version=look.resolved.archive_version,
         progress=lambda share, step: out.progress(share, out.t(step)),
     )
-    out.say(_("Draw {draw}: {samples} samples of {units} units, receipt {hash}", draw=done.draw_id, samples=done.samples,
-              units=look.figures.units, hash=done.receipt_hash))
+    out.say(
+        _(
+            "Draw {draw}: {samples} samples of {units} units, receipt {hash}",
+            draw=done.draw_id,
+            samples=done.samples,
+            units=look.figures.units,
+            hash=done.receipt_hash,
+        )
+    )
     if done.unassigned:
         out.note(_("{count} samples wait in the common queue: no inspector could take them.", count=done.unassigned))
     out.json({"plan": plan.id, "period": [period.first, period.last], "units": look.figures.units, **_plain(done)})
@@ -75,12 +102,22 @@ def run_verify(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     else:
         result = draws.verify(bench, SYSTEM, receipt=draws.receipt_from_file(Path(args.receipt)))
     if result.equal:
-        out.say(_("equal: {reviews} of {units} units, drawn again from archive and seed", reviews=result.reviews, units=result.units))
+        out.say(
+            _(
+                "equal: {reviews} of {units} units, drawn again from archive and seed",
+                reviews=result.reviews,
+                units=result.units,
+            )
+        )
     else:
         out.say(_("different: {count} differences", count=len(result.differences)))
-        out.table([_("what"), _("subject"), _("receipt says"), _("drawn again")],
-                  [(d.what, d.subject, d.stated[:60], d.found[:60]) for d in result.differences[:50]])
-    out.json({"equal": result.equal, "units": result.units, "reviews": result.reviews, "differences": result.differences})
+        out.table(
+            [_("what"), _("subject"), _("receipt says"), _("drawn again")],
+            [(d.what, d.subject, d.stated[:60], d.found[:60]) for d in result.differences[:50]],
+        )
+    out.json(
+        {"equal": result.equal, "units": result.units, "reviews": result.reviews, "differences": result.differences}
+    )
     return 0 if result.equal else 1
 
 
@@ -119,14 +156,34 @@ def _stored(bench: Workbench, wanted: str) -> draws.PlanView:
 
 def _show_preview(look: draws.PlanPreview, period: Period, out: Output) -> None:
     figures, t = look.figures, out.t
-    out.say(t("{first} to {last}: {units} units, {reviews} reviews ({pool} certain), {doubles} scored twice",
-              first=period.first, last=period.last, units=figures.units, reviews=figures.reviews, pool=figures.pool,
-              doubles=look.doubles))
+    out.say(
+        t(
+            "{first} to {last}: {units} units, {reviews} reviews ({pool} certain), {doubles} scored twice",
+            first=period.first,
+            last=period.last,
+            units=figures.units,
+            reviews=figures.reviews,
+            pool=figures.pool,
+            doubles=look.doubles,
+        )
+    )
     for short in figures.shortages[:10]:
-        out.note(t("Shortage: agent {agent} has {available} of {wanted} ({source}).", agent=short.agent_id,
-                   available=short.available, wanted=short.wanted, source=short.source))
+        out.note(
+            t(
+                "Shortage: agent {agent} has {available} of {wanted} ({source}).",
+                agent=short.agent_id,
+                available=short.available,
+                wanted=short.wanted,
+                source=short.source,
+            )
+        )
 
 
-def _plain(done: draws.Published) -> dict[str, Any]:
-    return {"draw": done.draw_id, "samples": done.samples, "assignments": done.assignments,
-            "unassigned": done.unassigned, "receipt_hash": done.receipt_hash}
+def _plain(done: draws.PublishedDraw) -> dict[str, Any]:
+    return {
+        "draw": done.draw_id,
+        "samples": done.samples,
+        "assignments": done.assignments,
+        "unassigned": done.unassigned,
+        "receipt_hash": done.receipt_hash,
+    }

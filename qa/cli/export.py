@@ -1,4 +1,5 @@
-"""`export`: verdicts or a trend as a file, with the inclusion probability of every row or the interval of every figure."""
+"""`export`: verdicts or a trend as a file, with the inclusion probability of every row or the interval of every
+figure."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from qa import draws, exporting, reports
+from qa import draws, reports
 from qa.cli.draw import day
 from qa.cli.main import Opener
 from qa.cli.output import Output
@@ -15,14 +16,18 @@ from qa.cli.output import t as _
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import SYSTEM
-from qa.reports import BUCKETS, GROUPS, Scope
+from qa.reports import BUCKETS, GROUPS, Scope, exporting
 from qa.workbench import Workbench
 
 
 def add(subparsers: Any) -> None:
     """Register the command."""
     parser = subparsers.add_parser("export", help=_("write verdicts, a trend or a draw's receipt to a file"))
-    parser.add_argument("what", choices=("verdicts", "trend", "receipt"), help=_("single results, estimates over time, or the receipt of a draw with its script"))
+    parser.add_argument(
+        "what",
+        choices=("verdicts", "trend", "receipt"),
+        help=_("single results, estimates over time, or the receipt of a draw with its script"),
+    )
     parser.add_argument("file", type=Path, help=_("file to write: .csv, .xlsx or .jsonl; .zip for a receipt"))
     parser.add_argument("--draw", type=int, help=_("number of the draw whose receipt to write"))
     parser.add_argument("--from", dest="first", type=day, help=_("first day (YYYY-MM-DD)"))
@@ -47,7 +52,12 @@ def run_export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         out.say(_(exporting.WEIGHTS))
     else:
         trend = reports.trend(
-            bench, SYSTEM, scope=Scope(args.first, args.last, args.source or "chat"), metric=args.metric, by=args.by, bucket=args.bucket
+            bench,
+            SYSTEM,
+            scope=Scope(args.first, args.last, args.source or "chat"),
+            metric=args.metric,
+            by=args.by,
+            bucket=args.bucket,
         )
         made = exporting.export(bench, SYSTEM, now=now, what=f"trend-{args.metric}", frame=trend.frame, form=form)
         _write(args.file, made.content)
@@ -71,4 +81,6 @@ def _write(file: Path, content: bytes) -> None:
     try:
         file.write_bytes(content)
     except OSError as problem:
-        raise Invalid(N_("The file {file} cannot be written: {reason}"), file=str(file), reason=str(problem)) from problem
+        raise Invalid(
+            N_("The file {file} cannot be written: {reason}"), file=str(file), reason=str(problem)
+        ) from problem

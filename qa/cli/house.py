@@ -6,22 +6,28 @@ import argparse
 from datetime import UTC, datetime
 from typing import Any
 
-from qa import accounts, health, migrations, rubrics, rules
+from qa import migrations
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.cli.user import link
 from qa.errors import SpotcheckError, Unavailable
 from qa.i18n import N_
+from qa.people import accounts
 from qa.policy import SYSTEM, Role
+from qa.rubrics import versions as rubric_versions
+from qa.rules import versions as rule_versions
+from qa.upkeep import health
 from qa.workbench import Workbench
 
-MARKS = {health.State.OK: "✓", health.State.WARNING: "!", health.State.FAILED: "✗"}
+MARKS = {health.Condition.OK: "✓", health.Condition.WARNING: "!", health.Condition.FAILED: "✗"}
 
 
 def add(subparsers: Any) -> None:
     """Register the commands."""
-    init = subparsers.add_parser("init", help=_("create the database with the shipped scorecard and red lines, and the first admin"))
+    init = subparsers.add_parser(
+        "init", help=_("create the database with the shipped scorecard and red lines, and the first admin")
+    )
     init.add_argument("--admin", default="admin", help=_("account name of the first admin"))
     init.set_defaults(run=run_init)
     upgrade = subparsers.add_parser("upgrade", help=_("bring the database to this version's schema"))
@@ -33,8 +39,8 @@ def add(subparsers: Any) -> None:
 def run_init(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Set up; running it again changes nothing that is there."""
     bench, now = opener(create=True), datetime.now(UTC)
-    rubrics.load_default(bench, SYSTEM, now=now)
-    rules.load_defaults(bench, SYSTEM, now=now)
+    rubric_versions.load_default(bench, SYSTEM, now=now)
+    rule_versions.load_defaults(bench, SYSTEM, now=now)
     if any(account.role is Role.ADMIN for account in accounts.users(bench, SYSTEM)):
         out.say(out.t("The workbench in {home} is set up.", home=str(bench.config.home)))
         out.json({"home": bench.config.home, "link": None})
@@ -42,7 +48,13 @@ def run_init(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     admin = accounts.create_user(bench, SYSTEM, now=now, login=args.admin, role=Role.ADMIN)
     url = link(bench.config, accounts.new_link(bench, SYSTEM, admin.id, now=now))
     out.say(out.t("The workbench in {home} is set up.", home=str(bench.config.home)))
-    out.say(out.t("Start it with “spotcheck serve”, then sign in as {login} (once, within {hours} hours):", login=admin.login, hours=accounts.LINK_HOURS))
+    out.say(
+        out.t(
+            "Start it with “spotcheck serve”, then sign in as {login} (once, within {hours} hours):",
+            login=admin.login,
+            hours=accounts.LINK_HOURS,
+        )
+    )
     out.say(url)
     out.json({"home": bench.config.home, "admin": admin.login, "link": url})
     return 0
@@ -57,8 +69,11 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         after = migrations.current(bench.db)
     finally:
         bench.close()
-    out.say(out.t("Nothing to do: the schema is {revision}.", revision=after) if before == after
-            else out.t("The schema was brought from {before} to {after}.", before=before or "–", after=after))
+    out.say(
+        out.t("Nothing to do: the schema is {revision}.", revision=after)
+        if before == after
+        else out.t("The schema was brought from {before} to {after}.", before=before or "–", after=after)
+    )
     out.json({"before": before, "after": after})
     return 0
 
@@ -68,7 +83,9 @@ def run_doctor(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     try:
         bench = Workbench.open(opener.config, settle=False)
     except OSError as problem:
-        raise Unavailable(N_("{place} cannot be written: {reason}"), place=str(opener.config.home), reason=str(problem)) from problem
+        raise Unavailable(
+            N_("{place} cannot be written: {reason}"), place=str(opener.config.home), reason=str(problem)
+        ) from problem
     try:
         findings = health.examine(bench, SYSTEM)
     finally:
@@ -76,4 +93,4 @@ def run_doctor(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     t = out.t
     out.table(["", t("What"), t("Finding")], [[MARKS[f.state], t(f.name), t(f.detail, **f.facts)] for f in findings])
     out.json([{"name": f.name, "state": f.state, "detail": f.detail.format(**f.facts)} for f in findings])
-    return SpotcheckError.exit_code if any(f.state is health.State.FAILED for f in findings) else 0
+    return SpotcheckError.exit_code if any(f.state is health.Condition.FAILED for f in findings) else 0

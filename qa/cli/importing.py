@@ -14,7 +14,7 @@ from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid
 from qa.i18n import N_
-from qa.ingest import Counts, Detected, ImportResult, Preview, Problem
+from qa.ingest import Detected, ImportCounts, ImportPreview, ImportResult, RowProblem
 from qa.policy import SYSTEM
 from qa.workbench import Workbench
 
@@ -37,12 +37,28 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = subparsers.add_parser("import", help=_("import chats, disputes, ratings or the roster"))
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=_("CSV, XLSX or JSON lines"))
     parser.add_argument("--kind", choices=ORDER, default="", help=_("what the files hold (default: detected)"))
-    parser.add_argument("--source", default="", help=_("short name of where the data comes from; part of every key (default: from the file name)"))
-    parser.add_argument("--preset", choices=[p.id for p in ingest.PRESETS], default="", help=_("a known export format (default: detected)"))
+    parser.add_argument(
+        "--source",
+        default="",
+        help=_("short name of where the data comes from; part of every key (default: from the file name)"),
+    )
+    parser.add_argument(
+        "--preset",
+        choices=[p.id for p in ingest.PRESETS],
+        default="",
+        help=_("a known export format (default: detected)"),
+    )
     parser.add_argument("--mapping", default="", metavar="NAME", help=_("a saved column mapping"))
-    parser.add_argument("--encoding", choices=["utf-8", "gb18030", "utf-16"], default="", help=_("encoding of text files (default: detected)"))
+    parser.add_argument(
+        "--encoding",
+        choices=["utf-8", "gb18030", "utf-16"],
+        default="",
+        help=_("encoding of text files (default: detected)"),
+    )
     parser.add_argument("--dry-run", action="store_true", help=_("only say what would happen"))
-    parser.add_argument("--problems", type=Path, default=None, metavar="CSV", help=_("write every problem to this file"))
+    parser.add_argument(
+        "--problems", type=Path, default=None, metavar="CSV", help=_("write every problem to this file")
+    )
     parser.set_defaults(run=run)
 
 
@@ -67,18 +83,35 @@ def _task(bench: Workbench, args: argparse.Namespace, path: Path) -> _Task:
 
 def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -> dict[str, Any]:
     path, d = task.detected.path, task.detected
-    out.say(out.t("{file}: {kind}, {format} {encoding}", file=path.name, kind=out.t(ingest.KINDS[task.kind]), format=d.shape.format, encoding=d.shape.encoding))
+    out.say(
+        out.t(
+            "{file}: {kind}, {format} {encoding}",
+            file=path.name,
+            kind=out.t(ingest.KINDS[task.kind]),
+            format=d.shape.format,
+            encoding=d.shape.encoding,
+        )
+    )
 
     def progress(share: float, what: str) -> None:
         out.progress(share, path.name)
 
     if args.dry_run:
-        seen = ingest.preview(bench, SYSTEM, path, task.mapping, task.kind, task.source, encoding=args.encoding, progress=progress)
+        seen = ingest.preview(
+            bench, SYSTEM, path, task.mapping, task.kind, task.source, encoding=args.encoding, progress=progress
+        )
         _tell(out, seen)
         out.say(out.t("Nothing was written (dry run)."))
         return _document(path, task, seen.counts, seen.problems, None)
     done = ingest.commit(
-        bench, SYSTEM, now=datetime.now(UTC), path=path, mapping=task.mapping, kind=task.kind, source=task.source, encoding=args.encoding,
+        bench,
+        SYSTEM,
+        now=datetime.now(UTC),
+        path=path,
+        mapping=task.mapping,
+        kind=task.kind,
+        source=task.source,
+        encoding=args.encoding,
         progress=progress,
     )
     _tell(out, done)
@@ -88,31 +121,58 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
     return {**_document(path, task, done.counts, done.problems, done.run_id), "archive_version": done.archive_version}
 
 
-def _tell(out: Output, seen: Preview | ImportResult) -> None:
+def _tell(out: Output, seen: ImportPreview | ImportResult) -> None:
     t, counts = out.t, seen.counts
-    out.say(t(
-        "{rows} rows: {new} new, {changed} changed, {unchanged} unchanged; {bad} rows left out, {warnings} warnings",
-        rows=t.number(counts.rows), new=t.number(counts.new), changed=t.number(counts.changed), unchanged=t.number(counts.unchanged),
-        bad=t.number(counts.bad), warnings=t.number(counts.warnings),
-    ))
+    out.say(
+        t(
+            "{rows} rows: {new} new, {changed} changed, {unchanged} unchanged; {bad} rows left out, {warnings}"
+            " warnings",
+            rows=t.number(counts.rows),
+            new=t.number(counts.new),
+            changed=t.number(counts.changed),
+            unchanged=t.number(counts.unchanged),
+            bad=t.number(counts.bad),
+            warnings=t.number(counts.warnings),
+        )
+    )
     if counts.extended:
         out.say(t("{n} known conversations get more messages; none loses any.", n=t.number(counts.extended)))
     if seen.changes:
         labels = {field.name: field.label for field in ingest.FIELDS[seen.kind]}
         out.table(
             [t("Changes in what is there"), t("Count"), t("Example"), t("Before"), t("After")],
-            [[t(labels.get(c.field, c.field)), t.number(c.n), c.key, c.old[:40], (c.new or "")[:40]] for c in seen.changes],
+            [
+                [t(labels.get(c.field, c.field)), t.number(c.n), c.key, c.old[:40], (c.new or "")[:40]]
+                for c in seen.changes
+            ],
         )
     if seen.summary:
         out.table(
             [t("Count"), t("Severity"), t("First row"), t("Reason"), t("Cure")],
-            [[t.number(n), t("left out") if p.severity == "bad" else t("warning"), p.row or "", p.reason(t), p.cure(t)] for p, n in seen.summary[:SHOWN]],
+            [
+                [
+                    t.number(n),
+                    t("left out") if p.severity == "bad" else t("warning"),
+                    p.row or "",
+                    p.reason(t),
+                    p.cure(t),
+                ]
+                for p, n in seen.summary[:SHOWN]
+            ],
         )
 
 
-def _document(path: Path, task: _Task, counts: Counts, problems: tuple[Problem, ...], run_id: int | None) -> dict[str, Any]:
+def _document(
+    path: Path, task: _Task, counts: ImportCounts, problems: tuple[RowProblem, ...], run_id: int | None
+) -> dict[str, Any]:
     return {
-        "file": str(path), "kind": task.kind, "source": task.source, "preset": task.detected.preset, "format": task.detected.shape.format,
-        "encoding": task.detected.shape.encoding, "run_id": run_id, "counts": counts.to_dict(),
+        "file": str(path),
+        "kind": task.kind,
+        "source": task.source,
+        "preset": task.detected.preset,
+        "format": task.detected.shape.format,
+        "encoding": task.detected.shape.encoding,
+        "run_id": run_id,
+        "counts": counts.to_dict(),
         "problems": [{**problem.to_dict(), "severity": problem.severity} for problem in problems],
     }

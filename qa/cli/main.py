@@ -28,8 +28,16 @@ from qa.i18n import N_, Translator
 from qa.workbench import Workbench
 
 NOT_COMMANDS = {"main", "output"}
-#: Commands that do not bear their module's name. A line that names its command loads no other module: some need seconds.
-HOMES = {"restore": "backup", "verify-draw": "draw", "init": "house", "upgrade": "house", "doctor": "house", "import": "importing"}
+#: Commands that do not bear their module's name. A line that names its command loads no other module: some need
+#: seconds.
+HOMES = {
+    "restore": "backup",
+    "verify-draw": "draw",
+    "init": "house",
+    "upgrade": "house",
+    "doctor": "house",
+    "import": "importing",
+}
 
 
 class Opener:
@@ -70,7 +78,9 @@ class Opener:
             raise self._nothing_here()
 
     def _nothing_here(self) -> Conflict:
-        return Conflict(N_("There is no workbench in {home} yet. Run “spotcheck init” first."), home=str(self.config.home))
+        return Conflict(
+            N_("There is no workbench in {home} yet. Run “spotcheck init” first."), home=str(self.config.home)
+        )
 
     def close(self) -> None:
         """Close what was opened."""
@@ -91,7 +101,11 @@ def program_version() -> str:
 
 def parser(named: str = "") -> argparse.ArgumentParser:
     """The command line: of the command `named`, or whole, with every command module found in `qa.cli`."""
-    root = _Parser(prog="spotcheck", parents=[_common()], description=_("Quality inspection of customer service, honestly sampled."))
+    root = _Parser(
+        prog="spotcheck",
+        parents=[_common()],
+        description=_("Quality inspection of customer service, honestly sampled."),
+    )
     root.add_argument("--version", action="version", version=f"spotcheck {program_version()}")
     subparsers = root.add_subparsers(title=_("commands"), dest="command", metavar=_("COMMAND"), required=True)
     modules = sorted(m.name for m in pkgutil.iter_modules(qa.cli.__path__) if m.name not in NOT_COMMANDS)

@@ -28,7 +28,9 @@ Progress = Callable[[float, str], None]
 def terminal_language(environ: Mapping[str, str] | None = None) -> str:
     """Language of the command line: `SPOTCHECK_LANGUAGE`, else the terminal's locale, else English."""
     env = os.environ if environ is None else environ
-    return pick_language(env.get("SPOTCHECK_LANGUAGE"), env.get("LC_ALL"), env.get("LC_MESSAGES"), env.get("LANG"), default="en")
+    return pick_language(
+        env.get("SPOTCHECK_LANGUAGE"), env.get("LC_ALL"), env.get("LC_MESSAGES"), env.get("LANG"), default="en"
+    )
 
 
 def t(msgid: str, /, **facts: object) -> str:
@@ -62,7 +64,12 @@ class Output:
     """Where a command writes. `t` translates into the terminal's language."""
 
     def __init__(
-        self, translator: Translator, *, as_json: bool = False, stream: TextIO | None = None, errors: TextIO | None = None
+        self,
+        translator: Translator,
+        *,
+        as_json: bool = False,
+        stream: TextIO | None = None,
+        errors: TextIO | None = None,
     ) -> None:
         self.t = translator
         self.as_json = as_json

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from qa import rubrics
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import SYSTEM
+from qa.rubrics import versions
 from scoring.rubric import Rubric, check, points_text, to_toml
 
 
@@ -29,34 +29,50 @@ def add(subparsers: Any) -> None:
     _action(actions, "retire", _retire, _("take a version out of use for new plans"), number=1)
 
 
-def _action(actions: Any, name: str, run: Any, help: str, *, number: int | str | None = None, file: bool = False) -> None:
+def _action(
+    actions: Any, name: str, run: Any, help: str, *, number: int | str | None = None, file: bool = False
+) -> None:
     parser = actions.add_parser(name, help=help)
     if number is not None:
-        parser.add_argument("id", type=int, nargs=number if isinstance(number, str) else None, help=_("number of the version in the list"))
+        parser.add_argument(
+            "id",
+            type=int,
+            nargs=number if isinstance(number, str) else None,
+            help=_("number of the version in the list"),
+        )
     if file:
         parser.add_argument("file", type=Path)
     parser.set_defaults(run=run)
 
 
 def _list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
-    found = rubrics.history(opener(), SYSTEM)
+    found = versions.history(opener(), SYSTEM)
     out.table(
         [_("Number"), _("Rubric"), _("Version"), _("State"), _("Name"), _("Draws")],
         [(v.id, v.rubric_id, v.version, v.state, v.rubric.name.pick(out.t.language), v.draws) for v in found],
     )
-    out.json([
-        {"id": v.id, "rubric_id": v.rubric_id, "version": v.version, "state": v.state, "content_hash": v.content_hash, "draws": v.draws}
-        for v in found
-    ])
+    out.json(
+        [
+            {
+                "id": v.id,
+                "rubric_id": v.rubric_id,
+                "version": v.version,
+                "state": v.state,
+                "content_hash": v.content_hash,
+                "draws": v.draws,
+            }
+            for v in found
+        ]
+    )
     return 0
 
 
 def _show(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     bench = opener()
     if args.id is not None:
-        rubric = rubrics.get(bench, SYSTEM, args.id).rubric
+        rubric = versions.get(bench, SYSTEM, args.id).rubric
     else:
-        current = rubrics.current(bench, SYSTEM)
+        current = versions.current(bench, SYSTEM)
         if current is None:
             raise Invalid(N_("There is no published rubric yet."))
         rubric = current.rubric
@@ -67,7 +83,7 @@ def _show(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def _check(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     rubric = _read(args.file)
-    problems = [rubrics.problem_error(problem) for problem in check(rubric)]
+    problems = [versions.problem_error(problem) for problem in check(rubric)]
     for problem in problems:
         out.say(out.t.error(problem))
     if not problems:
@@ -78,7 +94,7 @@ def _check(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 
 def _import(opener: Opener, args: argparse.Namespace, out: Output) -> int:
-    number = rubrics.start_draft(opener(), SYSTEM, now=datetime.now(UTC), rubric=_read(args.file))
+    number = versions.start_draft(opener(), SYSTEM, now=datetime.now(UTC), rubric=_read(args.file))
     out.say(_("Draft {number} is made. Publish it with “spotcheck rubric publish {number}”.", number=number))
     out.json({"id": number})
     return 0
@@ -86,15 +102,15 @@ def _import(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def _publish(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     bench = opener()
-    draft = rubrics.get(bench, SYSTEM, args.id)
-    rubrics.publish(bench, SYSTEM, now=datetime.now(UTC), version_id=args.id, seen_hash=draft.content_hash)
+    draft = versions.get(bench, SYSTEM, args.id)
+    versions.publish(bench, SYSTEM, now=datetime.now(UTC), version_id=args.id, seen_hash=draft.content_hash)
     out.say(_("Version {version} is published; new plans score on it.", version=draft.version))
     out.json({"id": args.id, "state": "published"})
     return 0
 
 
 def _retire(opener: Opener, args: argparse.Namespace, out: Output) -> int:
-    rubrics.retire(opener(), SYSTEM, now=datetime.now(UTC), version_id=args.id)
+    versions.retire(opener(), SYSTEM, now=datetime.now(UTC), version_id=args.id)
     out.say(_("Version {number} is out of use for new plans.", number=args.id))
     out.json({"id": args.id, "state": "retired"})
     return 0
@@ -102,6 +118,6 @@ def _retire(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def _read(file: Path) -> Rubric:
     try:
-        return rubrics.read_toml(file.read_text("utf-8"))
+        return versions.read_toml(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as problem:
         raise Unavailable(N_("{file} cannot be read: {reason}"), file=str(file), reason=str(problem)) from problem

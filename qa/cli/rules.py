@@ -8,47 +8,77 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from qa import rule_reasons, rules
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import SYSTEM
+from qa.rules import messages, versions
 from scoring.redline import Failure, load_default_rules, load_process_rules
 
 SEVERITIES = {"critical": N_("Critical"), "major": N_("Major"), "minor": N_("Minor"), "info": N_("Note")}
 EFFECTS = {
-    "flag": N_("flag only"), "cap": N_("caps the score"), "zero_dimension": N_("zeroes a dimension"), "zero_form": N_("zeroes the form"),
-}  # fmt: skip
+    "flag": N_("flag only"),
+    "cap": N_("caps the score"),
+    "zero_dimension": N_("zeroes a dimension"),
+    "zero_form": N_("zeroes the form"),
+}
 
 
 def add(subparsers: Any) -> None:
     """Register the command and its actions."""
     parser = subparsers.add_parser("rules", help=_("red-line rules: list, check, import, export, publish"))
-    parser.add_argument("action", choices=["list", "check", "import", "export", "publish", "defaults", "retire"], help=_("what to do"))
-    parser.add_argument("names", nargs="*", metavar=_("FILE_OR_RULE"), help=_("file for check, import and export; rule ids for publish, retire and export"))
-    parser.add_argument("--since", default="today", help=_("first day in force: a date, “today” or “always” (also past chats)"))
-    parser.add_argument("--process", action="store_true", help=_("with defaults: the shipped process checks instead of the red lines"))
-    parser.add_argument("--output", type=Path, default=None, help=_("file to write the export to; default: standard output"))
+    parser.add_argument(
+        "action", choices=["list", "check", "import", "export", "publish", "defaults", "retire"], help=_("what to do")
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar=_("FILE_OR_RULE"),
+        help=_("file for check, import and export; rule ids for publish, retire and export"),
+    )
+    parser.add_argument(
+        "--since", default="today", help=_("first day in force: a date, “today” or “always” (also past chats)")
+    )
+    parser.add_argument(
+        "--process", action="store_true", help=_("with defaults: the shipped process checks instead of the red lines")
+    )
+    parser.add_argument(
+        "--output", type=Path, default=None, help=_("file to write the export to; default: standard output")
+    )
     parser.set_defaults(run=run)
 
 
 def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Do one action."""
-    actions = {"list": _list, "check": _check, "import": _import, "export": _export, "publish": _publish, "defaults": _defaults, "retire": _retire}
+    actions = {
+        "list": _list,
+        "check": _check,
+        "import": _import,
+        "export": _export,
+        "publish": _publish,
+        "defaults": _defaults,
+        "retire": _retire,
+    }
     return actions[args.action](opener, args, out)
 
 
 def _list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     bench = opener()
-    lines = rules.listing(bench, SYSTEM, today=_today(opener))
+    lines = versions.listing(bench, SYSTEM, today=_today(opener))
     out.table(
         [_("Rule"), _("Rule name"), _("Severity"), _("Effect"), _("Version"), _("Draft"), _("From"), _("To")],
         [
             (
-                line.rule_id, out.t.label(line.zh, line.en), _(SEVERITIES[line.severity]), _(EFFECTS[line.effect]), line.version, line.draft_version,
-                line.in_force_from, line.in_force_to,
+                line.rule_id,
+                out.t.label(line.zh, line.en),
+                _(SEVERITIES[line.severity]),
+                _(EFFECTS[line.effect]),
+                line.version,
+                line.draft_version,
+                line.in_force_from,
+                line.in_force_to,
             )
             for line in lines
         ],
@@ -61,16 +91,30 @@ def _list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def _check(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Check a file, or the shipped rules without one, and run all examples. Exit code 2 when something is wrong."""
-    checked = rules.read_toml(_read(args.names[0])) if args.names else (*load_default_rules(), *load_process_rules())
+    checked = versions.read_toml(_read(args.names[0])) if args.names else (*load_default_rules(), *load_process_rules())
     report = []
     for rule in checked:
-        found = rules.check(rule)
+        found = versions.check(rule)
         objections = [str(one) for one in (*found.problems, *found.failures)]
         for problem in found.problems:
-            out.say(out.t(N_("Rule {rule}, field {field}: {reason}"), rule=rule.id, field=problem.field, reason=rule_reasons.objection(problem)))
+            out.say(
+                out.t(
+                    N_("Rule {rule}, field {field}: {reason}"),
+                    rule=rule.id,
+                    field=problem.field,
+                    reason=messages.objection(problem),
+                )
+            )
         for failure in found.failures:
             out.say(_judged_wrongly(failure))
-        report.append({"rule": rule.id, "fit": found.fit, "objections": objections, "examples": len(rule.examples.positive) + len(rule.examples.negative)})
+        report.append(
+            {
+                "rule": rule.id,
+                "fit": found.fit,
+                "objections": objections,
+                "examples": len(rule.examples.positive) + len(rule.examples.negative),
+            }
+        )
     unfit = sum(not one["fit"] for one in report)
     out.say(_("{n} rules checked, {unfit} with objections.", n=len(report), unfit=unfit))
     out.json({"rules": report, "unfit": unfit})
@@ -79,27 +123,42 @@ def _check(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def _judged_wrongly(failure: Failure) -> str:
     if failure.expected_hit:
-        return _("Rule {rule} misses its own positive example “{example}”.", rule=failure.rule_id, example=failure.example)
+        return _(
+            "Rule {rule} misses its own positive example “{example}”.", rule=failure.rule_id, example=failure.example
+        )
     matched = ", ".join(failure.matched)
-    return _("Rule {rule} hits its own negative example “{example}” at “{matched}”.", rule=failure.rule_id, example=failure.example, matched=matched)
+    return _(
+        "Rule {rule} hits its own negative example “{example}” at “{matched}”.",
+        rule=failure.rule_id,
+        example=failure.example,
+        matched=matched,
+    )
 
 
 def _import(opener: Opener, args: argparse.Namespace, out: Output) -> int:
-    done = rules.import_toml(opener(), SYSTEM, now=datetime.now(UTC), text=_read(_one(args)))
-    out.say(_("{n} drafts, {same} unchanged. Publish with “spotcheck rules publish”.", n=len(done.drafted), same=len(done.unchanged)))
+    done = versions.import_toml(opener(), SYSTEM, now=datetime.now(UTC), text=_read(_one(args)))
+    out.say(
+        _(
+            "{n} drafts, {same} unchanged. Publish with “spotcheck rules publish”.",
+            n=len(done.drafted),
+            same=len(done.unchanged),
+        )
+    )
     out.json(done)
     return 0
 
 
 def _export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
-    text = rules.export_toml(opener(), SYSTEM, args.names or None)
+    text = versions.export_toml(opener(), SYSTEM, args.names or None)
     if args.output is None:
         out.say(text)
     else:
         try:
             args.output.write_text(text, "utf-8")
         except OSError as problem:
-            raise Unavailable(N_("The file {file} cannot be written: {reason}"), file=str(args.output), reason=str(problem)) from problem
+            raise Unavailable(
+                N_("The file {file} cannot be written: {reason}"), file=str(args.output), reason=str(problem)
+            ) from problem
         out.say(_("Written to {file}.", file=args.output))
     out.json({"toml": text, "file": args.output})
     return 0
@@ -107,10 +166,12 @@ def _export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def _publish(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     bench, since = opener(), _since(opener, args.since)
-    ids: Sequence[str] = args.names or [line.rule_id for line in rules.listing(bench, SYSTEM, today=_today(opener)) if line.draft_version]
+    ids: Sequence[str] = args.names or [
+        line.rule_id for line in versions.listing(bench, SYSTEM, today=_today(opener)) if line.draft_version
+    ]
     done = {}
     for rule_id in ids:
-        done[rule_id] = rules.publish(bench, SYSTEM, now=datetime.now(UTC), rule_id=rule_id, since=since)
+        done[rule_id] = versions.publish(bench, SYSTEM, now=datetime.now(UTC), rule_id=rule_id, since=since)
         out.say(_("{rule} version {version} is published.", rule=rule_id, version=done[rule_id]))
     if not ids:
         out.say(_("There are no drafts."))
@@ -119,7 +180,7 @@ def _publish(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 
 def _defaults(opener: Opener, args: argparse.Namespace, out: Output) -> int:
-    n = rules.load_defaults(opener(), SYSTEM, now=datetime.now(UTC), process=args.process)
+    n = versions.load_defaults(opener(), SYSTEM, now=datetime.now(UTC), process=args.process)
     out.say(_("{n} shipped rules put in force.", n=n))
     out.json({"published": n})
     return 0
@@ -130,7 +191,7 @@ def _retire(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         raise Invalid(N_("Name the rules to retire, e.g. “spotcheck rules retire R09”."))
     since = _since(opener, args.since)
     for rule_id in args.names:
-        rules.retire(opener(), SYSTEM, now=datetime.now(UTC), rule_id=rule_id, since=since)
+        versions.retire(opener(), SYSTEM, now=datetime.now(UTC), rule_id=rule_id, since=since)
         out.say(_("{rule} is retired.", rule=rule_id))
     out.json({"retired": args.names, "since": since})
     return 0
@@ -164,4 +225,3 @@ def _read(name: str) -> str:
         raise Invalid(N_("The file {file} is not UTF-8 text."), file=name) from problem
     except OSError as problem:
         raise Unavailable(N_("The file {file} cannot be read: {reason}"), file=name, reason=str(problem)) from problem
-

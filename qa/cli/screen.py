@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from qa import risk_models, screening, violations
+from qa import predictors, screening
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Cancelled
 from qa.i18n import N_
 from qa.policy import SYSTEM
+from qa.redlines import deciding
 
 STOPPED = N_("Screening was stopped. What is finished is kept; the next run goes on from there.")
 
@@ -23,7 +24,11 @@ STOPPED = N_("Screening was stopped. What is finished is kept; the next run goes
 def add(subparsers: Any) -> None:
     """Register the command."""
     parser = subparsers.add_parser("screen", help=_("screen what is new against the red lines and open case files"))
-    parser.add_argument("--rules-changed-only", action="store_true", help=_("only bring changed rules up to date; leave new imports for later"))
+    parser.add_argument(
+        "--rules-changed-only",
+        action="store_true",
+        help=_("only bring changed rules up to date; leave new imports for later"),
+    )
     parser.add_argument("--cluster", default=None, help=_("address of a Dask scheduler, e.g. tcp://10.0.0.5:8786"))
     parser.add_argument("--batch", type=int, default=screening.BATCH, help=_("messages held in memory at a time"))
     parser.set_defaults(run=run)
@@ -35,25 +40,45 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     try:
         with interruptible() as interrupted:
             done = screening.screen(
-                bench, SYSTEM, now=now, progress=lambda share, what: out.progress(share, _("{what} messages", what=what)), cancel=interrupted,
-                rules_changed_only=args.rules_changed_only, batch=max(args.batch, 1), cluster=args.cluster or bench.config.cluster or None,
+                bench,
+                SYSTEM,
+                now=now,
+                progress=lambda share, what: out.progress(share, _("{what} messages", what=what)),
+                cancel=interrupted,
+                rules_changed_only=args.rules_changed_only,
+                batch=max(args.batch, 1),
+                cluster=args.cluster or bench.config.cluster or None,
             )
         if interrupted():
             raise Cancelled(STOPPED)
     except Cancelled:
         out.note(_(STOPPED))
         return 130
-    risk_models.score(bench, SYSTEM, now=now)  # what is new gets the risk of the model in use, when there is one
-    files = violations.open_suspected(bench, SYSTEM, now=now)
+    predictors.score(bench, SYSTEM, now=now)  # what is new gets the risk of the model in use, when there is one
+    files = deciding.open_suspected(bench, SYSTEM, now=now)
     if not done.messages and not done.rules:
         out.say(_("Nothing new to screen."))
     elif not done.conversations:  # changed rules alone
         out.say(_("Screened {messages} messages: {hits} hits.", messages=done.messages, hits=done.hits))
     else:
-        out.say(_("Screened {messages} messages of {conversations} conversations: {hits} hits.", messages=done.messages, conversations=done.conversations, hits=done.hits))
+        out.say(
+            _(
+                "Screened {messages} messages of {conversations} conversations: {hits} hits.",
+                messages=done.messages,
+                conversations=done.conversations,
+                hits=done.hits,
+            )
+        )
     if done.rules:
         out.say(_("Rules screened again by themselves: {rules}", rules=", ".join(done.rules)))
-    out.say(_("Case files: {opened} opened, {again} found again, {withdrawn} no longer found.", opened=files.opened, again=files.found_again, withdrawn=files.withdrawn))
+    out.say(
+        _(
+            "Case files: {opened} opened, {again} found again, {withdrawn} no longer found.",
+            opened=files.opened,
+            again=files.found_again,
+            withdrawn=files.withdrawn,
+        )
+    )
     out.json({"screened": done, "case_files": files})
     return 0
 

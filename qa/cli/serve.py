@@ -25,8 +25,15 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
     opener.config = replace(opener.config, host=args.host or opener.config.host, port=args.port or opener.config.port)
     bench = opener()
-    if bench.config.host not in ("127.0.0.1", "localhost", "::1") and not bench.config.public_url.startswith("https://"):
-        out.note(out.t("Listening on {host} without https: put a TLS proxy in front and set SPOTCHECK_PUBLIC_URL.", host=bench.config.host))
+    if bench.config.host not in ("127.0.0.1", "localhost", "::1") and not bench.config.public_url.startswith(
+        "https://"
+    ):
+        out.note(
+            out.t(
+                "Listening on {host} without https: put a TLS proxy in front and set SPOTCHECK_PUBLIC_URL.",
+                host=bench.config.host,
+            )
+        )
 
     def started() -> None:
         out.say(out.t("Spotcheck is ready at {address} (stop with Ctrl-C)", address=server.address(bench.config)))

@@ -8,20 +8,22 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from qa import accounts
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.config import Config
 from qa.errors import Invalid
 from qa.i18n import LANGUAGES, N_
+from qa.people import accounts
 from qa.policy import ROLE_NAMES, SYSTEM, Role
 from qa.workbench import Workbench
 
 
 def add(subparsers: Any) -> None:
     """Register the command and its actions."""
-    parser = subparsers.add_parser("user", help=_("add, list, disable and enable accounts; passwords and sign-in links"))
+    parser = subparsers.add_parser(
+        "user", help=_("add, list, disable and enable accounts; passwords and sign-in links")
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar=_("ACTION"))
     new = actions.add_parser("add", help=_("create an account and print its sign-in link"))
     new.add_argument("login", help=_("account name"))
@@ -56,8 +58,16 @@ def run_add(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     bench, now = opener(), _now()
     password = _ask_password(out) if args.password else None
     account = accounts.create_user(
-        bench, SYSTEM, now=now, login=args.login, role=Role(args.role), display_name=args.name, password=password,
-        agent_id=args.agent, home_team=args.team, language=args.language,
+        bench,
+        SYSTEM,
+        now=now,
+        login=args.login,
+        role=Role(args.role),
+        display_name=args.name,
+        password=password,
+        agent_id=args.agent,
+        home_team=args.team,
+        language=args.language,
     )
     url = None if password else link(bench.config, accounts.new_link(bench, SYSTEM, account.id, now=now))
     out.say(out.t("Account “{login}” created ({role}).", login=account.login, role=out.t(ROLE_NAMES[account.role])))
@@ -73,7 +83,13 @@ def run_list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     out.table(
         [out.t("Account"), out.t("Name"), out.t("Role"), out.t("Agent id"), out.t("State")],
         [
-            [a.login, a.display_name, out.t(ROLE_NAMES[a.role]), a.agent_id, out.t("active") if a.active else out.t("disabled")]
+            [
+                a.login,
+                a.display_name,
+                out.t(ROLE_NAMES[a.role]),
+                a.agent_id,
+                out.t("active") if a.active else out.t("disabled"),
+            ]
             for a in found
         ],
     )

@@ -26,17 +26,40 @@ ZONE = ZoneInfo("Asia/Shanghai")
 
 # Chance of each fault in a conversation of an average agent, where the scene offers the opportunity.
 BASE_RATES = {
-    "no_greeting": 0.08, "no_closing": 0.15, "no_apology_after_wait": 0.45, "cold": 0.15, "no_empathy": 0.30,
-    "wrong_info": 0.14, "wrong_policy": 0.16, "no_check": 0.16, "off_point": 0.12,
-    "ask_again": 0.20, "no_follow_up": 0.22, "no_rating_invite": 0.26, "slow_first": 0.08, "slow_replies": 0.10,
+    "no_greeting": 0.08,
+    "no_closing": 0.15,
+    "no_apology_after_wait": 0.45,
+    "cold": 0.15,
+    "no_empathy": 0.30,
+    "wrong_info": 0.14,
+    "wrong_policy": 0.16,
+    "no_check": 0.16,
+    "off_point": 0.12,
+    "ask_again": 0.20,
+    "no_follow_up": 0.22,
+    "no_rating_invite": 0.26,
+    "slow_first": 0.08,
+    "slow_replies": 0.10,
 }
 _QUALITY = {
-    "no_greeting": "care", "no_closing": "care", "no_apology_after_wait": "care", "cold": "care", "no_empathy": "care",
-    "wrong_info": "knowledge", "wrong_policy": "knowledge", "no_check": "knowledge", "off_point": "knowledge",
-    "ask_again": "discipline", "no_follow_up": "discipline", "no_rating_invite": "discipline", "slow_first": "discipline",
+    "no_greeting": "care",
+    "no_closing": "care",
+    "no_apology_after_wait": "care",
+    "cold": "care",
+    "no_empathy": "care",
+    "wrong_info": "knowledge",
+    "wrong_policy": "knowledge",
+    "no_check": "knowledge",
+    "off_point": "knowledge",
+    "ask_again": "discipline",
+    "no_follow_up": "discipline",
+    "no_rating_invite": "discipline",
+    "slow_first": "discipline",
     "slow_replies": "discipline",
 }
-_SPOKEN = frozenset({"cold", "no_empathy", "wrong_info", "wrong_policy", "no_check", "off_point", "ask_again", "no_follow_up"})
+_SPOKEN = frozenset(
+    {"cold", "no_empathy", "wrong_info", "wrong_policy", "no_check", "off_point", "ask_again", "no_follow_up"}
+)
 _HOUR_WEIGHTS = (0, 0, 0, 0, 0, 0, 0, 0, 3, 6, 9, 9, 6, 7, 8, 8, 7, 6, 6, 8, 10, 10, 7, 3)
 _PHRASES: dict[str, Phrases] = {"zh_CN": scenes_zh.PHRASES, "en": scenes_en.PHRASES}
 
@@ -103,7 +126,11 @@ class _Rows:
 
     def truth_frame(self) -> pl.DataFrame:
         schema: dict[str, pl.DataType | type[pl.DataType]] = {
-            "conversation_key": pl.String, "agent_id": pl.String, "faults": pl.List(pl.String), "fault_seqs": pl.List(pl.Int32), "red_lines": pl.List(pl.String),
+            "conversation_key": pl.String,
+            "agent_id": pl.String,
+            "faults": pl.List(pl.String),
+            "fault_seqs": pl.List(pl.Int32),
+            "red_lines": pl.List(pl.String),
         }
         return pl.DataFrame(self.truth, schema=schema)
 
@@ -159,7 +186,11 @@ class _Play:
 
     def _happens(self, fault: str) -> bool:
         rate = BASE_RATES[fault] * float(getattr(self.agent, _QUALITY[fault]))
-        if self.agent.team == TRAINED_TEAM and self.week >= TRAINING_WEEK and fault in ("no_empathy", "cold", "no_follow_up", "ask_again"):
+        if (
+            self.agent.team == TRAINED_TEAM
+            and self.week >= TRAINING_WEEK
+            and fault in ("no_empathy", "cold", "no_follow_up", "ask_again")
+        ):
             rate *= 0.25  # the training worked
         if self.heated:
             rate *= 1.4
@@ -279,16 +310,33 @@ class _Play:
         order = self.slots["order"] if self.scene.stage == "aftersale" or self.draw.random() < 0.3 else None
         counts = sum(1 for line in self.lines if line[2] == "agent")
         self.rows.messages.extend(self.lines)
-        self.rows.conversations.append({
-            "conversation_key": self.key, "source": SOURCE, "conversation_id": self.id, "agent_id": self.agent.agent_id,
-            "agent_ids": [self.agent.agent_id], "customer_id": self.customer, "shop": self.agent.shop,
-            "channel": "wangwang" if self.agent.language == "zh_CN" else "chat", "order_id": order,
-            "started_at": self.lines[0][4], "ended_at": self.at, "message_count": len(self.lines),
-            "agent_message_count": counts, "satisfaction": satisfaction,
-        })
-        self.rows.truth.append({
-            "conversation_key": self.key, "agent_id": self.agent.agent_id, "faults": self.faults, "fault_seqs": self.fault_seqs, "red_lines": self.red_lines,
-        })
+        self.rows.conversations.append(
+            {
+                "conversation_key": self.key,
+                "source": SOURCE,
+                "conversation_id": self.id,
+                "agent_id": self.agent.agent_id,
+                "agent_ids": [self.agent.agent_id],
+                "customer_id": self.customer,
+                "shop": self.agent.shop,
+                "channel": "wangwang" if self.agent.language == "zh_CN" else "chat",
+                "order_id": order,
+                "started_at": self.lines[0][4],
+                "ended_at": self.at,
+                "message_count": len(self.lines),
+                "agent_message_count": counts,
+                "satisfaction": satisfaction,
+            }
+        )
+        self.rows.truth.append(
+            {
+                "conversation_key": self.key,
+                "agent_id": self.agent.agent_id,
+                "faults": self.faults,
+                "fault_seqs": self.fault_seqs,
+                "red_lines": self.red_lines,
+            }
+        )
         if satisfaction is not None:
             self._rate(satisfaction, order)
         if order and self.draw.random() < self.scene.dispute * (1 + harm):
@@ -302,28 +350,59 @@ class _Play:
     def _rate(self, score: int, order: str | None) -> None:
         p = self.phrases
         comments = p.rating_comments_good if score >= 4 else p.rating_comments_bad
-        self.rows.ratings.append({
-            "rating_key": f"{SOURCE}:R{self.id}", "source": SOURCE, "rating_id": f"R{self.id}", "conversation_key": self.key,
-            "conversation_id": self.id, "agent_id": self.agent.agent_id, "customer_id": self.customer, "order_id": order, "shop": self.agent.shop,
-            "rated_at": self.at + timedelta(minutes=self.draw.randint(1, 300)), "score": score, "label": str(score),
-            "comment": self.draw.choice(comments), "origin": self.draw.choice(("agent_invited", "buyer", "system")),
-        })
+        self.rows.ratings.append(
+            {
+                "rating_key": f"{SOURCE}:R{self.id}",
+                "source": SOURCE,
+                "rating_id": f"R{self.id}",
+                "conversation_key": self.key,
+                "conversation_id": self.id,
+                "agent_id": self.agent.agent_id,
+                "customer_id": self.customer,
+                "order_id": order,
+                "shop": self.agent.shop,
+                "rated_at": self.at + timedelta(minutes=self.draw.randint(1, 300)),
+                "score": score,
+                "label": str(score),
+                "comment": self.draw.choice(comments),
+                "origin": self.draw.choice(("agent_invited", "buyer", "system")),
+            }
+        )
 
     def _dispute(self, order: str) -> None:
         p, draw = self.phrases, self.draw
         opened = self.at + timedelta(hours=draw.uniform(1, 60))
         closed = opened + timedelta(hours=draw.uniform(12, 160)) if draw.random() < 0.7 else None
-        talk = [("customer", draw.choice(p.dispute_buyer), opened), ("agent", draw.choice(p.dispute_seller), opened + timedelta(hours=draw.uniform(1, 30)))]
+        talk = [
+            ("customer", draw.choice(p.dispute_buyer), opened),
+            ("agent", draw.choice(p.dispute_seller), opened + timedelta(hours=draw.uniform(1, 30))),
+        ]
         fee = draw.randrange(3000, 260000)
-        self.rows.disputes.append({
-            "dispute_key": f"{SOURCE}:D{self.id}", "source": SOURCE, "dispute_id": f"D{self.id}", "conversation_key": self.key,
-            "conversation_id": self.id, "agent_id": self.agent.agent_id, "order_id": order, "customer_id": self.customer, "shop": self.agent.shop,
-            "opened_at": opened, "closed_at": closed, "dispute_type": draw.choice(("REFUND", "REFUND_AND_RETURN", "TMALL_EXCHANGE")),
-            "phase": "aftersale", "status": "SUCCESS" if closed else "WAIT_SELLER_AGREE",
-            "cs_status": draw.choice((1, 1, 1, 2, 6, 8, 9)) if closed else draw.choice((1, 2, 3)), "reason": draw.choice(p.dispute_reasons),
-            "description": draw.choice(p.dispute_buyer), "title": self.slots["product"], "refund_fee": fee, "total_fee": fee + draw.randrange(0, 9000),
-            "messages": [{"role": role, "text": text, "sent_at": at} for role, text, at in talk],
-        })
+        self.rows.disputes.append(
+            {
+                "dispute_key": f"{SOURCE}:D{self.id}",
+                "source": SOURCE,
+                "dispute_id": f"D{self.id}",
+                "conversation_key": self.key,
+                "conversation_id": self.id,
+                "agent_id": self.agent.agent_id,
+                "order_id": order,
+                "customer_id": self.customer,
+                "shop": self.agent.shop,
+                "opened_at": opened,
+                "closed_at": closed,
+                "dispute_type": draw.choice(("REFUND", "REFUND_AND_RETURN", "TMALL_EXCHANGE")),
+                "phase": "aftersale",
+                "status": "SUCCESS" if closed else "WAIT_SELLER_AGREE",
+                "cs_status": draw.choice((1, 1, 1, 2, 6, 8, 9)) if closed else draw.choice((1, 2, 3)),
+                "reason": draw.choice(p.dispute_reasons),
+                "description": draw.choice(p.dispute_buyer),
+                "title": self.slots["product"],
+                "refund_fee": fee,
+                "total_fee": fee + draw.randrange(0, 9000),
+                "messages": [{"role": role, "text": text, "sent_at": at} for role, text, at in talk],
+            }
+        )
 
 
 def _private(draw: Random, language: str) -> dict[str, str]:
@@ -331,15 +410,28 @@ def _private(draw: Random, language: str) -> dict[str, str]:
     order = f"{draw.randrange(10**11, 10**12)}{draw.randrange(10**6):06d}"
     ticket = f"GD{draw.randrange(10**6):06d}"
     if language == "en":
-        person, phone = draw.choice(("Jordan Blake", "Taylor Reyes", "Casey Wu")), f"+1 503 555 01{draw.randrange(100):02d}"
+        person, phone = (
+            draw.choice(("Jordan Blake", "Taylor Reyes", "Casey Wu")),
+            f"+1 503 555 01{draw.randrange(100):02d}",
+        )
         address = f"{draw.randrange(10, 990)} Alder Street, Portland, OR 97205"
         email = f"{person.split()[0].lower()}{draw.randrange(100)}@example.com"
     else:
         person = draw.choice("赵钱孙李周吴郑王") + draw.choice(("女士", "先生", "晓梅", "建华", "丹"))
         phone = f"1{draw.choice(('35', '38', '59', '86'))}0000{draw.randrange(10**4):04d}"
-        address = draw.choice(("浙江省杭州市西湖区文三路", "四川省成都市武侯区天府大道", "湖北省武汉市洪山区珞喻路")) + f"{draw.randrange(1, 500)}号{draw.randrange(1, 30)}栋{draw.randrange(101, 2500)}室"
+        address = (
+            draw.choice(("浙江省杭州市西湖区文三路", "四川省成都市武侯区天府大道", "湖北省武汉市洪山区珞喻路"))
+            + f"{draw.randrange(1, 500)}号{draw.randrange(1, 30)}栋{draw.randrange(101, 2500)}室"
+        )
         email = f"user{draw.randrange(10**4)}@example.com"
     return {
-        "order": order, "ticket": ticket, "person": person, "phone": phone, "tail": phone[-4:], "address": address, "email": email,
-        "wx": f"qh{draw.randrange(10**5):05d}", "qq": str(draw.randrange(10**8, 10**9)),
+        "order": order,
+        "ticket": ticket,
+        "person": person,
+        "phone": phone,
+        "tail": phone[-4:],
+        "address": address,
+        "email": email,
+        "wx": f"qh{draw.randrange(10**5):05d}",
+        "qq": str(draw.randrange(10**8, 10**9)),
     }

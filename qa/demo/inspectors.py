@@ -13,20 +13,40 @@ from scoring.rubric import Kind, Rubric
 from scoring.sheet import CLEARED, CONFIRMED, HitDecision, Mark, Sheet
 
 CRITERIA: Mapping[str, str] = {
-    "no_greeting": "greeting", "no_closing": "closing", "no_apology_after_wait": "wait_apology", "cold": "tone", "no_empathy": "empathy",
-    "wrong_info": "product_facts", "wrong_policy": "policy_facts", "no_check": "verification", "off_point": "understanding",
-    "ask_again": "repetition", "no_follow_up": "follow_up", "no_rating_invite": "invitation",
+    "no_greeting": "greeting",
+    "no_closing": "closing",
+    "no_apology_after_wait": "wait_apology",
+    "cold": "tone",
+    "no_empathy": "empathy",
+    "wrong_info": "product_facts",
+    "wrong_policy": "policy_facts",
+    "no_check": "verification",
+    "off_point": "understanding",
+    "ask_again": "repetition",
+    "no_follow_up": "follow_up",
+    "no_rating_invite": "invitation",
 }
 """The criterion of the default rubric that each planted fault belongs to. Slow replies are measured, not scored."""
 
 _CAUSES: Mapping[str, str] = {
-    "tone": "emotion", "empathy": "wording", "product_facts": "knowledge", "policy_facts": "knowledge", "verification": "carelessness",
-    "understanding": "knowledge", "repetition": "carelessness", "follow_up": "carelessness", "greeting": "carelessness",
-    "closing": "carelessness", "wait_apology": "wording", "invitation": "carelessness",
+    "tone": "emotion",
+    "empathy": "wording",
+    "product_facts": "knowledge",
+    "policy_facts": "knowledge",
+    "verification": "carelessness",
+    "understanding": "knowledge",
+    "repetition": "carelessness",
+    "follow_up": "carelessness",
+    "greeting": "carelessness",
+    "closing": "carelessness",
+    "wait_apology": "wording",
+    "invitation": "carelessness",
 }
 _FOREIGN: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "product_facts": (("system", "page_error"), ("policy", "script")), "policy_facts": (("policy", "policy_gap"), ("policy", "script")),
-    "follow_up": (("warehouse", "stock_delivery"),), "wait_apology": (("system", "staffing"),),
+    "product_facts": (("system", "page_error"), ("policy", "script")),
+    "policy_facts": (("policy", "policy_gap"), ("policy", "script")),
+    "follow_up": (("warehouse", "stock_delivery"),),
+    "wait_apology": (("system", "staffing"),),
 }
 _NOTES: Mapping[str, tuple[str, str]] = {
     "tone": ("语气生硬，让顾客感到被敷衍", "Curt; the customer feels brushed off"),
@@ -42,8 +62,14 @@ _CONFIRM_REASON = ("原话清楚，属实", "Plain wording, confirmed")
 
 
 def judge(
-    seed: str, inspector: DemoInspector, unit_id: str, rubric: Rubric, faults: Mapping[str, int], broken: Iterable[str],
-    hits: Iterable[tuple[str, int]], language: str,
+    seed: str,
+    inspector: DemoInspector,
+    unit_id: str,
+    rubric: Rubric,
+    faults: Mapping[str, int],
+    broken: Iterable[str],
+    hits: Iterable[tuple[str, int]],
+    language: str,
 ) -> Sheet:
     """The sheet `inspector` fills in for a conversation with these `faults` (fault → message, −1 for none).
 
@@ -65,7 +91,12 @@ def judge(
         marks.append(Mark("warm_closing", value=1))
     broken = set(broken)
     decisions = [
-        HitDecision(rule, seq, CONFIRMED if rule in broken else CLEARED, (_CONFIRM_REASON if rule in broken else _CLEAR_REASON)[side])
+        HitDecision(
+            rule,
+            seq,
+            CONFIRMED if rule in broken else CLEARED,
+            (_CONFIRM_REASON if rule in broken else _CLEAR_REASON)[side],
+        )
         for rule, seq in hits
     ]
     return Sheet(tuple(m for m in marks if m.criterion_id in _ids(rubric)), tuple(decisions))

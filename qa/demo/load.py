@@ -1,4 +1,5 @@
-"""Fills an empty workbench with the demo: the same services a shop would use, at simulated times, in the order of the work.
+"""Fills an empty workbench with the demo: the same services a shop would use, at simulated times, in the order of the
+work.
 
 Every step can be repeated: a load that was killed goes on where it was. It refuses a workbench with other data.
 """
@@ -16,17 +17,24 @@ from random import Random
 import polars as pl
 from sqlalchemy import func, select
 
-from qa import accounts, facts, ingest, inspecting, measures, queue, risk_models, rubrics, rules, screening, violations
-from qa.accounts import Account
+from qa import ingest, predictors, screening
 from qa.demo import rounds, stories
 from qa.demo.generate import SOURCE, WEEKS, DemoData, generate_parts
 from qa.demo.inspectors import judge
 from qa.demo.world import INSPECTORS, TRAINED_TEAM, TRAINING_NAME, TRAINING_WEEK, DemoAgent, DemoInspector
+from qa.desk import inspecting, queue
 from qa.draws import Period, PlanDesign, SourceQuota, create_plan, publish
 from qa.errors import Conflict, Invalid
 from qa.i18n import N_
+from qa.people import accounts
+from qa.people.accounts import Account
 from qa.policy import SYSTEM, Actor, Role
+from qa.redlines import deciding
+from qa.reports import measures
+from qa.rubrics import versions as rubric_versions
+from qa.rules import versions as rule_versions
 from qa.tables import Draw, ImportRun, Measure, Plan, Sample, Setting, User, Violation
+from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring.rubric import Rubric
 from scoring.sheet import Sheet
@@ -35,7 +43,9 @@ SETTING = "demo"
 SEED = "spotcheck-demo"
 LEAD, SECOND_LEAD, ADMIN, AGENT = "lead", "second.lead", "admin", "agent"
 PLAN_NAME = "每周抽检 Weekly"
-DESIGN = PlanDesign(quotas=(SourceQuota("chat", 3.0), SourceQuota("dispute", 1.0), SourceQuota("rating", 0.5)), pool_share=0.15)
+DESIGN = PlanDesign(
+    quotas=(SourceQuota("chat", 3.0), SourceQuota("dispute", 1.0), SourceQuota("rating", 0.5)), pool_share=0.15
+)
 MODEL_WEEK = 3
 """After this week's reviews (counted from 0) the risk model is trained: the draws before it use the rule score."""
 OPEN_SHARE = 0.45
@@ -47,7 +57,7 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
-class Loaded:
+class DemoLoaded:
     """What the demo holds."""
 
     conversations: int
@@ -70,33 +80,43 @@ def last_sunday(today: date) -> date:
     return today - timedelta(days=today.weekday() + 1)
 
 
-def load(bench: Workbench, *, now: datetime, seed: str = SEED, scale: float = 1.0, progress: Progress | None = None) -> Loaded:
-    """Load the demo for the eight complete weeks before `now`. Raises `Conflict` in a workbench that holds other data."""
+def load(
+    bench: Workbench, *, now: datetime, seed: str = SEED, scale: float = 1.0, progress: Progress | None = None
+) -> DemoLoaded:
+    """Load the demo for the eight complete weeks before `now`. Raises `Conflict` in a workbench that holds other
+    data."""
     tell = progress or (lambda share, what: None)
     last_day = last_sunday(now.astimezone(bench.config.zone).date())
     last_day = _claim(bench, now, seed, scale, last_day)
     tell(0.02, N_("People"))
-    rubric_id = rubrics.load_default(bench, SYSTEM, now=_monday(bench, last_day, 0))
-    rules.load_defaults(bench, SYSTEM, now=_monday(bench, last_day, 0))
+    rubric_id = rubric_versions.load_default(bench, SYSTEM, now=_monday(bench, last_day, 0))
+    rule_versions.load_defaults(bench, SYSTEM, now=_monday(bench, last_day, 0))
     people, truth = _import(bench, now, seed, scale, last_day, tell)
     _roster(bench, now, people)
     users = _accounts(bench, _monday(bench, last_day, 0), people)
     tell(0.30, N_("Screening"))
     screening.screen(bench, SYSTEM, now=now)
-    violations.open_suspected(bench, SYSTEM, now=now)
-    rubric = rubrics.get(bench, users[LEAD].actor, rubric_id).rubric
+    deciding.open_suspected(bench, SYSTEM, now=now)
+    rubric = rubric_versions.get(bench, users[LEAD].actor, rubric_id).rubric
     inspected = _history(bench, users, truth, rubric, seed, last_day, now, tell)
     tell(0.90, N_("Rulings"))
     _rule(bench, users, truth, now, last_day)
     _measures(bench, users[LEAD].actor, _monday(bench, last_day, 0), last_day)
     tell(0.94, N_("Case library"))
-    cases_made = stories.tell(bench, users[LEAD].actor, users[SECOND_LEAD].actor, users["inspector"].actor, users[AGENT].actor, now=now)
+    cases_made = stories.tell(
+        bench, users[LEAD].actor, users[SECOND_LEAD].actor, users["inspector"].actor, users[AGENT].actor, now=now
+    )
     facts.compact(bench, now)
     _finish(bench, now)
     tell(1.0, N_("Demo data is ready"))
     snapshot = bench.archive.at()
-    return Loaded(
-        snapshot.count("conversations"), snapshot.count("messages"), snapshot.count("hits"), WEEKS, inspected, cases_made
+    return DemoLoaded(
+        snapshot.count("conversations"),
+        snapshot.count("messages"),
+        snapshot.count("hits"),
+        WEEKS,
+        inspected,
+        cases_made,
     )
 
 
@@ -108,10 +128,23 @@ def _claim(bench: Workbench, now: datetime, seed: str, scale: float, last_day: d
     with bench.db.write() as session:
         known = session.get(Setting, SETTING)
         if known is None:
-            foreign = session.scalar(select(func.count()).select_from(ImportRun)) or session.scalar(select(func.count()).select_from(Draw))
+            foreign = session.scalar(select(func.count()).select_from(ImportRun)) or session.scalar(
+                select(func.count()).select_from(Draw)
+            )
             if foreign or bench.archive.version():
-                raise Conflict(N_("This workbench holds other data; the demo needs an empty one. Choose another folder with --home."))
-            session.add(Setting(key=SETTING, value={"seed": seed, "scale": scale, "last_day": last_day.isoformat(), "done": False}, updated_at=now))
+                raise Conflict(
+                    N_(
+                        "This workbench holds other data; the demo needs an empty one. Choose another folder with"
+                        " --home."
+                    )
+                )
+            session.add(
+                Setting(
+                    key=SETTING,
+                    value={"seed": seed, "scale": scale, "last_day": last_day.isoformat(), "done": False},
+                    updated_at=now,
+                )
+            )
             return last_day
         if (known.value["seed"], known.value["scale"]) != (seed, scale):
             raise Conflict(N_("This demo was begun with another seed or scale. Choose another folder with --home."))
@@ -144,7 +177,9 @@ def _import(
         batch.append(part)
         if sum(p.tables["messages"].height for p in batch) > 500_000 or week == WEEKS - 1:
             tables = {name: pl.concat([p.tables[name] for p in batch if p.tables[name].height]) for name in part.tables}
-            ingest.commit_frames(bench, SYSTEM, now=now, tables=tables, source=SOURCE, file_name=f"demo-{week + 1}.jsonl")
+            ingest.commit_frames(
+                bench, SYSTEM, now=now, tables=tables, source=SOURCE, file_name=f"demo-{week + 1}.jsonl"
+            )
             batch = []
         tell(0.05 + 0.22 * (week + 1) / WEEKS, N_("Conversations"))
     return people, truth
@@ -172,17 +207,24 @@ def _roster(bench: Workbench, now: datetime, people: tuple[DemoAgent, ...]) -> N
 def _accounts(bench: Workbench, now: datetime, people: tuple[DemoAgent, ...]) -> dict[str, Account]:
     """The demo's accounts by login. Nobody has a password: they come in by one-time links."""
     wanted: list[tuple[str, str, Role, str | None, str | None]] = [
-        (ADMIN, "管理员", Role.ADMIN, None, None), (LEAD, "苏敏", Role.LEAD, None, None), (SECOND_LEAD, "Helen Park", Role.LEAD, None, None),
+        (ADMIN, "管理员", Role.ADMIN, None, None),
+        (LEAD, "苏敏", Role.LEAD, None, None),
+        (SECOND_LEAD, "Helen Park", Role.LEAD, None, None),
     ]
     wanted += [(i.login, i.name, Role.INSPECTOR, None, i.home_team) for i in INSPECTORS]
     weakest = max((a for a in people if a.team == TRAINED_TEAM), key=lambda a: a.care + a.knowledge + a.discipline)
     english = next(a for a in people if a.language == "en")
-    wanted += [(AGENT, weakest.name, Role.AGENT, weakest.agent_id, weakest.team), ("agent.en", english.name, Role.AGENT, english.agent_id, english.team)]
+    wanted += [
+        (AGENT, weakest.name, Role.AGENT, weakest.agent_id, weakest.team),
+        ("agent.en", english.name, Role.AGENT, english.agent_id, english.team),
+    ]
     with bench.db.read() as session:
         known = set(session.scalars(select(User.login)))
     for login, name, role, agent_id, team in wanted:
         if login not in known:
-            accounts.create_user(bench, SYSTEM, now=now, login=login, role=role, display_name=name, agent_id=agent_id, home_team=team)
+            accounts.create_user(
+                bench, SYSTEM, now=now, login=login, role=role, display_name=name, agent_id=agent_id, home_team=team
+            )
     return {login: accounts.find(bench, SYSTEM, login=login) for login, *_ in wanted}
 
 
@@ -196,8 +238,14 @@ def _monday(bench: Workbench, last_day: date, week: int) -> datetime:
 
 
 def _history(
-    bench: Workbench, users: Mapping[str, Account], truth: Mapping[str, _Truth], rubric: Rubric, seed: str, last_day: date,
-    now: datetime, tell: Progress,
+    bench: Workbench,
+    users: Mapping[str, Account],
+    truth: Mapping[str, _Truth],
+    rubric: Rubric,
+    seed: str,
+    last_day: date,
+    now: datetime,
+    tell: Progress,
 ) -> int:
     """Draw every week on the Monday after it, and let the inspectors work."""
     plan_id = _plan(bench, users[LEAD].actor, _monday(bench, last_day, 0), seed)
@@ -207,15 +255,22 @@ def _history(
         first = last_day - timedelta(days=7 * (WEEKS - week) - 1)
         drawn_at = min(_monday(bench, last_day, week + 1), now - timedelta(hours=2))
         drawn = publish(
-            bench, users[LEAD].actor, now=drawn_at, plan_id=plan_id, period=Period(first, first + timedelta(days=6)),
-            nonce=f"{seed}-{week:08d}", next_seed=f"{seed}/{week + 1}",
+            bench,
+            users[LEAD].actor,
+            now=drawn_at,
+            plan_id=plan_id,
+            period=Period(first, first + timedelta(days=6)),
+            nonce=f"{seed}-{week:08d}",
+            next_seed=f"{seed}/{week + 1}",
         )
         shift, last = _Shift(bench, users, truth, hits, rubric, seed), week == WEEKS - 1
         if last:
             rounds.deal(bench, users[LEAD].actor, compared, [users[i.login].id for i in INSPECTORS], now=drawn_at)
         total += shift.inspect(drawn_at, now, 1 - OPEN_SHARE if last else 1.0)
         if last:
-            rounds.close(bench, users[LEAD].actor, shift.reference(compared[: rounds.SIZE]), now=now - timedelta(minutes=90))
+            rounds.close(
+                bench, users[LEAD].actor, shift.reference(compared[: rounds.SIZE]), now=now - timedelta(minutes=90)
+            )
         elif week == WEEKS - 2:
             compared = rounds.choose(bench, drawn.draw_id, _telling(truth, hits))
         if week == MODEL_WEEK:
@@ -227,19 +282,24 @@ def _history(
 def _telling(truth: Mapping[str, _Truth], hits: Mapping[tuple[str, str], object]) -> set[str]:
     """Chinese conversations with several faults and no red line: they show how differently people look."""
     red = {key for key, _agent in hits}
-    return {key for key, true in truth.items() if len(true.faults) >= 2 and true.agent.language == "zh_CN" and key not in red}
+    return {
+        key
+        for key, true in truth.items()
+        if len(true.faults) >= 2 and true.agent.language == "zh_CN" and key not in red
+    }
 
 
 def _learn(bench: Workbench, lead: Actor, now: datetime, until: date) -> None:
-    """Train the risk model on the weeks so far and take it into use; a demo too small to learn from keeps the rule score."""
-    if any(model.state == "active" for model in risk_models.list_models(bench, lead)):
+    """Train the risk model on the weeks so far and take it into use; a demo too small to learn from keeps the rule
+    score."""
+    if any(model.state == "active" for model in predictors.list_models(bench, lead)):
         return
     try:
-        model = risk_models.train(bench, lead, now=now, until=until)
+        model = predictors.train(bench, lead, now=now, until=until)
     except Invalid:
         return
-    risk_models.activate(bench, lead, now=now, model=model.id)
-    risk_models.score(bench, lead, now=now)
+    predictors.activate(bench, lead, now=now, model=model.id)
+    predictors.score(bench, lead, now=now)
 
 
 def _plan(bench: Workbench, lead: Actor, now: datetime, seed: str) -> int:
@@ -264,8 +324,13 @@ class _Shift:
     """The inspectors at work on one draw."""
 
     def __init__(
-        self, bench: Workbench, users: Mapping[str, Account], truth: Mapping[str, _Truth], hits: Mapping[tuple[str, str], list[tuple[str, int]]],
-        rubric: Rubric, seed: str,
+        self,
+        bench: Workbench,
+        users: Mapping[str, Account],
+        truth: Mapping[str, _Truth],
+        hits: Mapping[tuple[str, str], list[tuple[str, int]]],
+        rubric: Rubric,
+        seed: str,
     ) -> None:
         self.bench, self.users, self.truth, self.hits, self.rubric, self.seed = bench, users, truth, hits, rubric, seed
 
@@ -296,25 +361,40 @@ class _Shift:
         key = sample.conversation_key or sample.unit_id
         truth = self.truth[key]
         return judge(
-            self.seed, inspector, key, self.rubric, truth.faults, truth.red_lines,
-            self.hits.get((key, sample.agent_id), ()), truth.agent.language,
+            self.seed,
+            inspector,
+            key,
+            self.rubric,
+            truth.faults,
+            truth.red_lines,
+            self.hits.get((key, sample.agent_id), ()),
+            truth.agent.language,
         )
 
     def _submit(self, actor: Actor, inspector: DemoInspector, claim: queue.Claim, at: datetime, seconds: int) -> None:
         inspecting.submit(
-            self.bench, actor, now=at + timedelta(seconds=seconds), assignment_id=claim.assignment_id, version=claim.version,
-            nonce=f"{self.seed}-{claim.assignment_id:08d}", sheet=self._sheet(inspector, claim.sample_id), active_seconds=seconds,
+            self.bench,
+            actor,
+            now=at + timedelta(seconds=seconds),
+            assignment_id=claim.assignment_id,
+            version=claim.version,
+            nonce=f"{self.seed}-{claim.assignment_id:08d}",
+            sheet=self._sheet(inspector, claim.sample_id),
+            active_seconds=seconds,
         )
 
 
-def _rule(bench: Workbench, users: Mapping[str, Account], truth: Mapping[str, _Truth], now: datetime, last_day: date) -> None:
+def _rule(
+    bench: Workbench, users: Mapping[str, Account], truth: Mapping[str, _Truth], now: datetime, last_day: date
+) -> None:
     """Rule on what was confirmed before the last week, and read most of the older suspicions outside the samples."""
     lead, reader = users[LEAD].actor, users["lin.qing"].actor
     cutoff = _monday(bench, last_day, WEEKS - 1)
     with bench.db.read() as session:
         files = session.execute(
             select(Violation.id, Violation.conversation_key, Violation.rule_id, Violation.state)
-            .where(Violation.occurred_at < cutoff, Violation.state.in_(("suspected", "confirmed"))).order_by(Violation.id)
+            .where(Violation.occurred_at < cutoff, Violation.state.in_(("suspected", "confirmed")))
+            .order_by(Violation.id)
         ).all()
     at = min(now - timedelta(hours=20), cutoff + timedelta(days=1))
     for number, (file, key, rule_id, state) in enumerate(files):
@@ -323,12 +403,25 @@ def _rule(bench: Workbench, users: Mapping[str, Account], truth: Mapping[str, _T
         if state == "suspected" and number % 4 == 3:
             continue  # some stay open
         if state == "suspected":
-            decide = violations.confirm if broken else violations.clear
-            decide(bench, reader, now=at_now, violation_id=file, reason="原话清楚，属实" if broken else "语境正常，属于误报")
+            decide = deciding.confirm if broken else deciding.clear
+            decide(
+                bench,
+                reader,
+                now=at_now,
+                violation_id=file,
+                reason="原话清楚，属实" if broken else "语境正常，属于误报",
+            )
             if not broken:
                 continue
         if number % 7 != 5:
-            violations.rule(bench, lead, now=at_now + timedelta(minutes=3), violation_id=file, uphold=broken, reason="核对原文，维持" if broken else "不构成违规")
+            deciding.rule(
+                bench,
+                lead,
+                now=at_now + timedelta(minutes=3),
+                violation_id=file,
+                uphold=broken,
+                reason="核对原文，维持" if broken else "不构成违规",
+            )
 
 
 def _measures(bench: Workbench, lead: Actor, now: datetime, last_day: date) -> None:
@@ -336,4 +429,6 @@ def _measures(bench: Workbench, lead: Actor, now: datetime, last_day: date) -> N
     with bench.db.read() as session:
         known = session.scalar(select(Measure.id).where(Measure.name == TRAINING_NAME))
     if known is None:
-        measures.create_measure(bench, lead, now=now, name=TRAINING_NAME, on_day=day, kind="training", team=TRAINED_TEAM)
+        measures.create_measure(
+            bench, lead, now=now, name=TRAINING_NAME, on_day=day, kind="training", team=TRAINED_TEAM
+        )

@@ -1,4 +1,5 @@
-"""The demo's comparison of inspectors: one calibration round with reference answers, and gold conversations in the queues.
+"""The demo's comparison of inspectors: one calibration round with reference answers, and gold conversations in the
+queues.
 
 The inspectors meet both while they work through their places; this module only deals them out and closes the round.
 """
@@ -10,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from qa import calibrating
+from qa.calibration import rounds
 from qa.policy import Actor
 from qa.tables import CalibrationRound, Sample
 from qa.workbench import Workbench
@@ -23,7 +24,9 @@ SIZE, GOLD = 6, 2
 def choose(bench: Workbench, draw_id: int, telling: Collection[str]) -> list[int]:
     """Samples of a draw whose conversation is one of `telling`: for the round first, then for gold."""
     with bench.db.read() as session:
-        rows = session.execute(select(Sample.id, Sample.unit_id).where(Sample.draw_id == draw_id).order_by(Sample.u, Sample.id))
+        rows = session.execute(
+            select(Sample.id, Sample.unit_id).where(Sample.draw_id == draw_id).order_by(Sample.u, Sample.id)
+        )
         return [id_ for id_, unit in rows if unit in telling][: SIZE + GOLD]
 
 
@@ -32,10 +35,10 @@ def deal(bench: Workbench, lead: Actor, samples: Sequence[int], people: Sequence
     with bench.db.read() as session:
         known = set(session.scalars(select(CalibrationRound.name)))
     if ROUND not in known and samples:
-        calibrating.open_round(bench, lead, now=now, name=ROUND, sample_ids=samples[:SIZE], inspector_ids=people)
+        rounds.open_round(bench, lead, now=now, name=ROUND, sample_ids=samples[:SIZE], inspector_ids=people)
     for sample in samples[SIZE:]:
         if f"gold {sample}" not in known:
-            calibrating.seed_gold(bench, lead, now=now, sample_id=sample, inspector_ids=people)
+            rounds.seed_gold(bench, lead, now=now, sample_id=sample, inspector_ids=people)
 
 
 def close(bench: Workbench, lead: Actor, answers: Mapping[int, Sheet], *, now: datetime) -> None:
@@ -46,5 +49,5 @@ def close(bench: Workbench, lead: Actor, answers: Mapping[int, Sheet], *, now: d
         return
     for sample, sheet in answers.items():
         if str(sample) not in found.reference:
-            calibrating.set_reference(bench, lead, now=now, round_id=found.id, sample_id=sample, sheet=sheet)
-    calibrating.close_round(bench, lead, now=now, round_id=found.id)
+            rounds.set_reference(bench, lead, now=now, round_id=found.id, sample_id=sample, sheet=sheet)
+    rounds.close_round(bench, lead, now=now, round_id=found.id)

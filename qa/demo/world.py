@@ -13,9 +13,50 @@ SHOP_ZH = "青禾家居旗舰店"
 SHOP_EN = "Harbor & Pine"
 
 _SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
-_GIVEN = ("雨桐", "子涵", "晓峰", "佳怡", "思远", "梦洁", "志强", "欣妍", "浩然", "静文", "俊杰", "丽娜", "一鸣", "若曦", "建国", "诗琪",
-          "凯文", "雪莹", "明轩", "婷婷", "天佑", "美玲", "宇航", "书瑶", "国庆", "慧敏", "泽宇", "晓燕", "文博", "海燕", "星辰", "玉兰")
-_ENGLISH = ("Olivia Hart", "Noah Reed", "Emma Castillo", "Liam Novak", "Ava Lindqvist", "Ethan Brooks", "Mia Okafor", "Lucas Ferreira")
+_GIVEN = (
+    "雨桐",
+    "子涵",
+    "晓峰",
+    "佳怡",
+    "思远",
+    "梦洁",
+    "志强",
+    "欣妍",
+    "浩然",
+    "静文",
+    "俊杰",
+    "丽娜",
+    "一鸣",
+    "若曦",
+    "建国",
+    "诗琪",
+    "凯文",
+    "雪莹",
+    "明轩",
+    "婷婷",
+    "天佑",
+    "美玲",
+    "宇航",
+    "书瑶",
+    "国庆",
+    "慧敏",
+    "泽宇",
+    "晓燕",
+    "文博",
+    "海燕",
+    "星辰",
+    "玉兰",
+)
+_ENGLISH = (
+    "Olivia Hart",
+    "Noah Reed",
+    "Emma Castillo",
+    "Liam Novak",
+    "Ava Lindqvist",
+    "Ethan Brooks",
+    "Mia Okafor",
+    "Lucas Ferreira",
+)
 
 TEAMS_ZH = (("售前一组", "presale"), ("售前二组", "presale"), ("售后一组", "aftersale"), ("售后二组", "aftersale"))
 TEAM_EN = "Care team"
@@ -26,7 +67,8 @@ TRAINING_NAME = "安抚与跟进专项培训"
 
 @dataclass(frozen=True)
 class DemoAgent:
-    """One agent with hidden qualities: `care`, `knowledge`, `discipline` scale fault rates (1 is average, less is better)."""
+    """One agent with hidden qualities: `care`, `knowledge`, `discipline` scale fault rates (1 is average, less is
+    better)."""
 
     agent_id: str
     name: str
@@ -45,7 +87,8 @@ class DemoAgent:
 
 @dataclass(frozen=True)
 class DemoInspector:
-    """One inspector: `severity` is what they take off more (or less) than the team, in points; `noise` is their inconsistency."""
+    """One inspector: `severity` is what they take off more (or less) than the team, in points; `noise` is their
+    inconsistency."""
 
     login: str
     name: str
@@ -83,11 +126,23 @@ def _agent(
     newcomer = index % 9 == 4
     rough = index % 13 == 6
     level = draw.lognormvariate(0, 0.35) * (1.6 if newcomer else 1.0) * (1.5 if rough else 1.0)
-    hired = first_day + timedelta(days=draw.randint(3, 20)) if newcomer else first_day - timedelta(days=draw.randint(120, 1800))
+    hired = (
+        first_day + timedelta(days=draw.randint(3, 20))
+        if newcomer
+        else first_day - timedelta(days=draw.randint(120, 1800))
+    )
     return DemoAgent(
-        agent_id=agent_id, name=name, team=team, shop=shop, stage=stage, language=language, hired_on=hired,
+        agent_id=agent_id,
+        name=name,
+        team=team,
+        shop=shop,
+        stage=stage,
+        language=language,
+        hired_on=hired,
         grade="P1" if newcomer else f"P{draw.choice((2, 2, 3, 3, 3, 4, 4, 5, 6))}",
-        care=level * draw.lognormvariate(0, 0.25), knowledge=level * draw.lognormvariate(0, 0.25),
-        discipline=level * draw.lognormvariate(0, 0.3), reply_seconds=draw.uniform(14, 38) * min(level, 2.0),
+        care=level * draw.lognormvariate(0, 0.25),
+        knowledge=level * draw.lognormvariate(0, 0.25),
+        discipline=level * draw.lognormvariate(0, 0.3),
+        reply_seconds=draw.uniform(14, 38) * min(level, 2.0),
         red_line_rate=0.012 * (4.0 if rough else 1.0) * draw.uniform(0.4, 1.6),
     )

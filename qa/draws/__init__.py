@@ -3,9 +3,9 @@
 from qa.draws.closeness import Closeness
 from qa.draws.design import PlanDesign, SourceQuota
 from qa.draws.frames import Period
-from qa.draws.plans import Choices, PlanView, archive_plan, choices, create_plan, edit_plan, get_plan, list_plans
+from qa.draws.plans import PlanChoices, PlanView, archive_plan, choices, create_plan, edit_plan, get_plan, list_plans
 from qa.draws.previewing import Load, PlanPreview, TradePoint, preview, trade
-from qa.draws.publishing import Progress, Published, publish
+from qa.draws.publishing import Progress, PublishedDraw, publish
 from qa.draws.receipts import (
     DrawView,
     ReceiptFile,
@@ -23,8 +23,38 @@ from qa.draws.receipts import (
 from qa.draws.replacing import Replaced, replace
 
 __all__ = [
-    "Choices", "Closeness", "DrawView", "Load", "Period", "PlanDesign", "PlanPreview", "PlanView", "Progress", "Published", "ReceiptFile", "Replaced", "SourceQuota",
-    "TradePoint", "Verification", "archive_plan", "choices", "create_plan", "edit_plan", "export_receipt", "get_draw", "get_plan",
-    "list_draws", "list_plans", "preview", "publish", "read_receipt", "receipt_from_file", "receipt_json", "receipt_of", "replace", "samples", "trade",
+    "Closeness",
+    "DrawView",
+    "Load",
+    "Period",
+    "PlanChoices",
+    "PlanDesign",
+    "PlanPreview",
+    "PlanView",
+    "Progress",
+    "PublishedDraw",
+    "ReceiptFile",
+    "Replaced",
+    "SourceQuota",
+    "TradePoint",
+    "Verification",
+    "archive_plan",
+    "choices",
+    "create_plan",
+    "edit_plan",
+    "export_receipt",
+    "get_draw",
+    "get_plan",
+    "list_draws",
+    "list_plans",
+    "preview",
+    "publish",
+    "read_receipt",
+    "receipt_from_file",
+    "receipt_json",
+    "receipt_of",
+    "replace",
+    "samples",
+    "trade",
     "verify",
 ]

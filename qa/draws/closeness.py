@@ -1,4 +1,5 @@
-"""How closely each agent is looked at, proposed from the past: tenure, the last quarter's estimate, months without a red line.
+"""How closely each agent is looked at, proposed from the past: tenure, the last quarter's estimate, months without a
+red line.
 
 A proposal is a value with its reason. The lead may overrule it by name; what holds is frozen on the receipt. Refuses to
 look at anything of the period itself, for then the chances would depend on what they are meant to measure.
@@ -13,9 +14,9 @@ from typing import Any
 
 import polars as pl
 
+from qa.calibration.severities import QUARTER
 from qa.draws.design import PlanDesign, scoring_design
 from qa.draws.frames import Period
-from qa.severities import QUARTER
 from scoring import draw as scoring_draw
 from scoring import estimate, ranking
 from scoring.draw.history import clean_periods
@@ -26,8 +27,10 @@ WHY = {"newcomer": "tenure", "tightened": "below", "reduced": "clean"}
 
 @dataclass(frozen=True)
 class Closeness:
-    """One agent's intensity. `level` holds in the draw; `proposed` is what the past says, `why` 'tenure', 'below', 'clean' or
-    empty, and the figures behind it: weeks in the job, `value` against the `team`'s mean in `reviews`, clean `months`."""
+    """One agent's intensity. `level` holds in the draw; `proposed` is what the past says, `why` 'tenure', 'below',
+    'clean' or empty, and the figures behind it: weeks in the job, `value` against the `team`'s mean in `reviews`, clean
+    `months`.
+    """
 
     agent_id: str
     level: str
@@ -54,7 +57,9 @@ def decide(
     proposed = scoring_draw.intensities(people, replace_names(rules), history)
     named = dict(design.intensity)
     known = {row["agent_id"]: row for row in history.iter_rows(named=True)}
-    return tuple(_one(agent, proposed[agent].value, named.get(agent), known.get(agent, {})) for agent in sorted(proposed))
+    return tuple(
+        _one(agent, proposed[agent].value, named.get(agent), known.get(agent, {})) for agent in sorted(proposed)
+    )
 
 
 def replace_names(rules: scoring_draw.Design) -> scoring_draw.Design:
@@ -75,21 +80,27 @@ def _one(agent: str, proposed: str, named: str | None, row: Mapping[str, Any]) -
 
 
 def _history(past: pl.DataFrame, hired: Mapping[str, date], period: Period) -> pl.DataFrame:
-    """agent_id, tenure_weeks at the first day, clean_periods (reviewed months in a row without a red line), below_team with
-    n, value and team behind it."""
+    """agent_id, tenure_weeks at the first day, clean_periods (reviewed months in a row without a red line), below_team
+    with n, value and team behind it."""
     month = 12 * pl.col("day").dt.year().cast(pl.Int64) + pl.col("day").dt.month()
     runs = clean_periods(past.select("agent_id", period=month, violation="bad"))
     tenure = pl.DataFrame(
         [(agent, (period.first - day).days / 7) for agent, day in sorted(hired.items())],
         schema={"agent_id": pl.String, "tenure_weeks": pl.Float64}, orient="row",
     )  # fmt: skip
-    joined = tenure.join(runs, on="agent_id", how="full", coalesce=True).join(_below(past, period), on="agent_id", how="full", coalesce=True)
-    return joined.with_columns(pl.col("clean_periods").fill_null(0), pl.col("below_team").fill_null(False)).sort("agent_id")
+    joined = tenure.join(runs, on="agent_id", how="full", coalesce=True).join(
+        _below(past, period), on="agent_id", how="full", coalesce=True
+    )
+    return joined.with_columns(pl.col("clean_periods").fill_null(0), pl.col("below_team").fill_null(False)).sort(
+        "agent_id"
+    )
 
 
 def _below(past: pl.DataFrame, period: Period) -> pl.DataFrame:
     """Whoever is stated to be below the team's mean over the chats of the quarter before, with the figures."""
-    quarter = past.filter((pl.col("source") == "chat") & (pl.col("day") >= period.first - QUARTER)).select("agent_id", "pi", "y")
+    quarter = past.filter((pl.col("source") == "chat") & (pl.col("day") >= period.first - QUARTER)).select(
+        "agent_id", "pi", "y"
+    )
     schema = {"agent_id": pl.String, "n": pl.Int64, "value": pl.Float64, "team": pl.Float64, "below_team": pl.Boolean}
     if quarter.height < ranking.LEAST_REVIEWS:
         return pl.DataFrame(schema=schema)
@@ -97,6 +108,12 @@ def _below(past: pl.DataFrame, period: Period) -> pl.DataFrame:
     said = ranking.below_team(table, team)
     return (
         table.filter(pl.col("agent_id").is_in(said))
-        .select(pl.col("agent_id").cast(pl.String), pl.col("n").cast(pl.Int64), "value", team=pl.lit(team.value, pl.Float64), below_team=pl.lit(True))
+        .select(
+            pl.col("agent_id").cast(pl.String),
+            pl.col("n").cast(pl.Int64),
+            "value",
+            team=pl.lit(team.value, pl.Float64),
+            below_team=pl.lit(True),
+        )
         .match_to_schema(schema)
     )

@@ -70,13 +70,19 @@ class PlanDesign:
             if level not in levels:
                 raise Invalid(
                     N_("Intensity of {agent}: expected one of {expected}, found “{value}”."),
-                    agent=agent, expected=", ".join(sorted(levels)), value=level,
+                    agent=agent,
+                    expected=", ".join(sorted(levels)),
+                    value=level,
                 )
         scoring_design(self, period="", pool_share=0.0)
 
 
 def scoring_design(
-    design: PlanDesign, *, period: str, pool_share: float, levels: tuple[tuple[str, str], ...] | None = None,
+    design: PlanDesign,
+    *,
+    period: str,
+    pool_share: float,
+    levels: tuple[tuple[str, str], ...] | None = None,
     residual: tuple[float, float] | None = None,
 ) -> Design:
     """The design as `scoring.draw` takes it, with the pool share that was decided. `levels` states every intensity,
@@ -84,7 +90,9 @@ def scoring_design(
     try:
         return Design(
             # Only chats compete for the pool: disputes and low ratings are frames of their own, chosen as a whole.
-            quotas=tuple(Quota(q.source, q.per_agent, pool_share if q.source == "chat" else 0.0) for q in design.quotas),
+            quotas=tuple(
+                Quota(q.source, q.per_agent, pool_share if q.source == "chat" else 0.0) for q in design.quotas
+            ),
             period=period,
             intensity=tuple((a, Intensity(level)) for a, level in (design.intensity if levels is None else levels)),
             rules=IntensityRules(design.newcomer_weeks, design.reduced_after_clean_periods),
@@ -99,7 +107,10 @@ def draw_problem(problem: DrawError) -> Invalid:
     """A fault of the design or the frame as an error users can read."""
     texts = {
         "empty_frame": N_("Nothing to draw from: the archive holds no conversation of this period and these filters."),
-        "no_risk": N_("A pool of the riskiest conversations needs risk scores: run the screening first, or set the pool share to 0%."),
+        "no_risk": N_(
+            "A pool of the riskiest conversations needs risk scores: run the screening first, or set the pool share"
+            " to 0%."
+        ),
         "quotas": N_("Choose at least one source, and each source once."),
         "per_agent": N_("Reviews per agent: expected 0 or more."),
         "double_share": N_("Double scoring: expected a share from 0% to 100%."),

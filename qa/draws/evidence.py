@@ -14,16 +14,16 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from qa import facts
 from qa.archive import Snapshot
 from qa.draws.frames import Period
 from qa.tables import RiskModelVersion
+from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring.draw.history import LEAST_REVIEWS, model_record, residual_model
 
 
 @dataclass(frozen=True)
-class Evidence:
+class PredictionEvidence:
     """How well predictions have foretold violations so far, in draws before the period; `auc` None = too few to say.
 
     `reviews` past reviews gave the spread that widths are computed with, 0 = the ordinary spread is assumed.
@@ -36,12 +36,12 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Found:
+class PeriodEvidence:
     """`versions` that predict the period's conversations, `barred` ones that must not, and what past reviews say."""
 
     versions: tuple[str, ...]
     barred: tuple[str, ...]
-    evidence: Evidence
+    evidence: PredictionEvidence
     residual: tuple[float, float] | None
 
 
@@ -58,12 +58,14 @@ def reviews(bench: Workbench, session: Session, snapshot: Snapshot, before: date
     )
 
 
-def look(session: Session, past: pl.DataFrame, versions: Sequence[str], period: Period) -> Found:
-    """Judge the predictions of a frame. `past`: reviews before the period; `versions`: whose predictions they are, most of
-    them first."""
+def look(session: Session, past: pl.DataFrame, versions: Sequence[str], period: Period) -> PeriodEvidence:
+    """Judge the predictions of a frame. `past`: reviews before the period; `versions`: whose predictions they are, most
+    of them first."""
     rows = session.scalars(select(RiskModelVersion).where(RiskModelVersion.version.in_(versions))).all()
     trained = {row.version: row for row in rows}
-    barred = tuple(sorted(v for v, row in trained.items() if row.trained_from <= period.last and period.first <= row.trained_to))
+    barred = tuple(
+        sorted(v for v, row in trained.items() if row.trained_from <= period.last and period.first <= row.trained_to)
+    )
     used = tuple(v for v in versions if v not in barred)
     model = trained.get(used[0]) if used else None
     past = past.filter((pl.col("source") == "chat") & pl.col("p").is_not_null())
@@ -71,9 +73,24 @@ def look(session: Session, past: pl.DataFrame, versions: Sequence[str], period: 
     spread = (fitted.a, fitted.b) if fitted else None
     if model is None:
         record = model_record(past.rename({"bad": "violation"}))
-        return Found(used, barred, Evidence(record.labels, record.violations, record.auc, past.height if spread else 0), spread)
+        return PeriodEvidence(
+            used,
+            barred,
+            PredictionEvidence(record.labels, record.violations, record.auc, past.height if spread else 0),
+            spread,
+        )
     # A trained model brings its own record: out of fold, on reviews before the period (or it would be barred).
     if model.labels >= LEAST_REVIEWS:
         a, b = model.report["residual"]
-        return Found(used, barred, Evidence(model.labels, model.violations, model.auc or 0.0, model.labels), (float(a), float(b)))
-    return Found(used, barred, Evidence(model.labels, model.violations, model.auc or 0.0, past.height if spread else 0), spread)
+        return PeriodEvidence(
+            used,
+            barred,
+            PredictionEvidence(model.labels, model.violations, model.auc or 0.0, model.labels),
+            (float(a), float(b)),
+        )
+    return PeriodEvidence(
+        used,
+        barred,
+        PredictionEvidence(model.labels, model.violations, model.auc or 0.0, past.height if spread else 0),
+        spread,
+    )

@@ -19,8 +19,13 @@ from qa.errors import Invalid
 from qa.i18n import N_
 
 UNIT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "unit_id": pl.String, "agent_id": pl.String, "source": pl.String, "conversation_key": pl.String,
-    "occurred_at": pl.Datetime("us", "UTC"), "p": pl.Float64, "loss": pl.Float64,
+    "unit_id": pl.String,
+    "agent_id": pl.String,
+    "source": pl.String,
+    "conversation_key": pl.String,
+    "occurred_at": pl.Datetime("us", "UTC"),
+    "p": pl.Float64,
+    "loss": pl.Float64,
 }
 
 
@@ -33,7 +38,9 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.last < self.first:
-            raise Invalid(N_("The period ends ({last}) before it begins ({first})."), first=str(self.first), last=str(self.last))
+            raise Invalid(
+                N_("The period ends ({last}) before it begins ({first})."), first=str(self.first), last=str(self.last)
+            )
 
     def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """First moment of the period and first moment after it, in UTC."""
@@ -47,10 +54,15 @@ class Period:
 
 
 def build(
-    snapshot: Snapshot, design: PlanDesign, period: Period, zone: ZoneInfo, agents: Sequence[str] | None, barred: Sequence[str] = (),
+    snapshot: Snapshot,
+    design: PlanDesign,
+    period: Period,
+    zone: ZoneInfo,
+    agents: Sequence[str] | None,
+    barred: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """Every unit that could be drawn, sorted by unit_id: unit_id, agent_id, source, conversation_key, occurred_at, p and loss (null
-    when unscreened): predicted probability of a violation and predicted centi-points lost.
+    """Every unit that could be drawn, sorted by unit_id: unit_id, agent_id, source, conversation_key, occurred_at, p
+    and loss (null when unscreened): predicted probability of a violation and predicted centi-points lost.
 
     `agents` limits the frame to these people (None: everybody). Predictions of `barred` models are not used. Units
     without a responsible agent cannot be inspected for anybody and are left out.
@@ -62,12 +74,21 @@ def build(
 def _sorted(units: pl.DataFrame) -> pl.DataFrame:
     """By unit_id, one column after the other: millions of units are never there twice."""
     order, names = units.select("unit_id").with_row_index("row").sort("unit_id"), units.columns
-    return pl.DataFrame([order["unit_id"] if name == "unit_id" else units.drop_in_place(name).gather(order["row"]) for name in names])
+    return pl.DataFrame(
+        [order["unit_id"] if name == "unit_id" else units.drop_in_place(name).gather(order["row"]) for name in names]
+    )
 
 
 def source(
-    snapshot: Snapshot, name: str, design: PlanDesign, period: Period, zone: ZoneInfo, agents: Sequence[str] | None,
-    barred: Sequence[str] = (), *, predicted: bool = True,
+    snapshot: Snapshot,
+    name: str,
+    design: PlanDesign,
+    period: Period,
+    zone: ZoneInfo,
+    agents: Sequence[str] | None,
+    barred: Sequence[str] = (),
+    *,
+    predicted: bool = True,
 ) -> pl.LazyFrame:
     """The units of one source, lazily; without predictions when they are not asked for, which spares a join."""
     units = _units(snapshot, name, design, period.bounds(zone))
@@ -82,7 +103,9 @@ def source(
     units = units.filter(pl.col("agent_id").is_not_null() & (pl.col("agent_id") != ""))
     if agents is not None:
         units = units.filter(pl.col("agent_id").is_in(list(agents)))
-    return units.select("unit_id", "agent_id", pl.lit(name).alias("source"), "conversation_key", "occurred_at", "p", "loss")
+    return units.select(
+        "unit_id", "agent_id", pl.lit(name).alias("source"), "conversation_key", "occurred_at", "p", "loss"
+    )
 
 
 def participants(snapshot: Snapshot, units: pl.DataFrame) -> pl.DataFrame:
@@ -101,7 +124,8 @@ def participants(snapshot: Snapshot, units: pl.DataFrame) -> pl.DataFrame:
 
 
 def model_versions(snapshot: Snapshot, period: Period, zone: ZoneInfo) -> list[str]:
-    """Whose predictions the period's conversations hold, the one with most of them first; empty when nothing was screened."""
+    """Whose predictions the period's conversations hold, the one with most of them first; empty when nothing was
+    screened."""
     signals = snapshot.scan("signals").filter(pl.col("model_version").is_not_null())
     known = signals.select(pl.col("model_version").unique().sort()).collect().to_series().to_list()
     if len(known) < 2:
@@ -115,7 +139,12 @@ def _units(snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[da
     chats = snapshot.scan("conversations")
     if source == "chat":
         units = chats.select(
-            "agent_id", "shop", "channel", "conversation_key", unit_id="conversation_key", occurred_at="started_at",
+            "agent_id",
+            "shop",
+            "channel",
+            "conversation_key",
+            unit_id="conversation_key",
+            occurred_at="started_at",
         )
     else:
         table, key, moment = (
@@ -128,8 +157,12 @@ def _units(snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[da
             chats.select("conversation_key", "channel", chat_agent="agent_id"), on="conversation_key", how="left"
         )
         units = joined.select(
-            pl.coalesce("agent_id", "chat_agent").alias("agent_id"), "shop", "channel", "conversation_key",
-            unit_id=key, occurred_at=moment,
+            pl.coalesce("agent_id", "chat_agent").alias("agent_id"),
+            "shop",
+            "channel",
+            "conversation_key",
+            unit_id=key,
+            occurred_at=moment,
         )
     units = units.filter(_within("occurred_at", bounds))
     for column, wanted in (("shop", design.shops), ("channel", design.channels)):

@@ -1,7 +1,8 @@
 """A frame with its chances, ready to be drawn from: held in memory, or so large that a keyed screen streams it.
 
-Both kinds answer the same questions, so that preview, publication, verification and replacement need not care. A frame is
-screened when it is large and nothing in it was predicted; the receipt names the algorithm. Refuses to know the database.
+Both kinds answer the same questions, so that preview, publication, verification and replacement need not care. A frame
+is screened when it is large and nothing in it was predicted; the receipt names the algorithm. Refuses to know the
+database.
 """
 
 from __future__ import annotations
@@ -52,7 +53,11 @@ class Resolved:
 
     def scoring_design(self) -> scoring_draw.Design:
         return scoring_design(
-            self.design, period=self.period.label, pool_share=self.pool_share, levels=self.levels, residual=self.residual
+            self.design,
+            period=self.period.label,
+            pool_share=self.pool_share,
+            levels=self.levels,
+            residual=self.residual,
         )
 
 
@@ -65,35 +70,45 @@ class Planned(Protocol):
     def units(self) -> int: ...
     def figures(self) -> scoring_draw.Preview:
         """What the plan promises."""
+
     def by_source(self) -> Mapping[str, int]:
         """Units of each source."""
+
     def unpredicted(self) -> int:
         """Units nobody predicted."""
+
     def select(self, seed: str) -> pl.DataFrame:
         """The draw: picks and whoever may replace them, as `scoring.draw.replace` takes them."""
-    def receipt(self, drawn: pl.DataFrame, seed: str, commitment: str, replacements: Sequence[Replacement] = ()) -> Receipt:
+
+    def receipt(
+        self, drawn: pl.DataFrame, seed: str, commitment: str, replacements: Sequence[Replacement] = ()
+    ) -> Receipt:
         """The receipt of `drawn`, which came from `select` with the same seed."""
+
     def details(self, picks: pl.DataFrame) -> pl.DataFrame:
         """`picks` with conversation_key, occurred_at, p and loss."""
+
     def summaries(self) -> pl.DataFrame:
         """What estimates need of the whole frame, per source and agent: `scoring.estimate.totals`; f in points."""
+
     def rows(self) -> Iterator[pl.DataFrame]:
         """The frame as anybody needs it to draw again, in parts."""
 
 
 def planned(snapshot: Snapshot, resolved: Resolved, units: pl.DataFrame | None = None) -> Planned:
-    """The frame of `resolved` in `snapshot`. `units` spares building it again. Raises `Invalid` for a frame that cannot be
-    drawn from."""
+    """The frame of `resolved` in `snapshot`. `units` spares building it again. Raises `Invalid` for a frame that cannot
+    be drawn from."""
     if resolved.screened:
-        return Screened(snapshot, resolved)
+        return FrameOnDisk(snapshot, resolved)
     if units is None:
         zone = ZoneInfo(resolved.time_zone)
         units = frames.build(snapshot, resolved.design, resolved.period, zone, resolved.agents, resolved.barred)
-    return Held(resolved, units)
+    return FrameInMemory(resolved, units)
 
 
-class Held:
-    """A frame in memory, with or without predictions: the plan and, row by row beside it, what else is known of its units."""
+class FrameInMemory:
+    """A frame in memory, with or without predictions: the plan and, row by row beside it, what else is known of its
+    units."""
 
     def __init__(self, resolved: Resolved, units: pl.DataFrame) -> None:
         self.resolved = resolved
@@ -103,7 +118,9 @@ class Held:
         except DrawError as problem:
             raise draw_problem(problem) from problem
         # Words that repeat take a byte or four a row instead of sixteen.
-        self.plan = replace(plan, frame=plan.frame.with_columns(pl.col("source", "stratum", "role").cast(pl.Categorical)))
+        self.plan = replace(
+            plan, frame=plan.frame.with_columns(pl.col("source", "stratum", "role").cast(pl.Categorical))
+        )
         self._beside = units.select(_DETAILS)
 
     @property
@@ -125,7 +142,9 @@ class Held:
         except DrawError as problem:
             raise draw_problem(problem) from problem
 
-    def receipt(self, drawn: pl.DataFrame, seed: str, commitment: str, replacements: Sequence[Replacement] = ()) -> Receipt:
+    def receipt(
+        self, drawn: pl.DataFrame, seed: str, commitment: str, replacements: Sequence[Replacement] = ()
+    ) -> Receipt:
         return scoring_draw.make_receipt(
             drawn, seed, archive_version=str(self.resolved.archive_version), model_version=self.resolved.model_version,
             commitment=commitment, replacements=replacements,
@@ -150,7 +169,7 @@ class Held:
         yield self.plan.frame.select("unit_id", "agent_id", "source", "pi", "role")
 
 
-class Screened:
+class FrameOnDisk:
     """A frame too large to hold, equal chances within each agent: three passes over two columns and no join."""
 
     def __init__(self, snapshot: Snapshot, resolved: Resolved, counts: pl.DataFrame | None = None) -> None:
@@ -160,7 +179,9 @@ class Screened:
 
     def _lazy(self, source: str) -> pl.LazyFrame:
         done = self.resolved
-        return frames.source(self._snapshot, source, done.design, done.period, ZoneInfo(done.time_zone), done.agents, predicted=False)
+        return frames.source(
+            self._snapshot, source, done.design, done.period, ZoneInfo(done.time_zone), done.agents, predicted=False
+        )
 
     @cached_property
     def counts(self) -> pl.DataFrame:
@@ -168,7 +189,8 @@ class Screened:
         if self._counts is not None:
             return self._counts
         return pl.concat(
-            scoring_draw.agent_sizes(part).select("agent_id", source=pl.lit(name), frame="count") for name, part in self._parts.items()
+            scoring_draw.agent_sizes(part).select("agent_id", source=pl.lit(name), frame="count")
+            for name, part in self._parts.items()
         )
 
     @cached_property
@@ -198,17 +220,25 @@ class Screened:
             for name, part in self._parts.items():
                 mine = self.sizes.filter(pl.col("source") == name).select("agent_id", count="frame", take="base")
                 found = scoring_draw.select_large(part, mine, seed, fingerprint=fingerprint, keep=_DETAILS)
-                drawn.append(found.with_columns(source=pl.lit(name), stratum=pl.concat_str(pl.lit(f"{name}|"), "agent_id")))
+                drawn.append(
+                    found.with_columns(source=pl.lit(name), stratum=pl.concat_str(pl.lit(f"{name}|"), "agent_id"))
+                )
         except DrawError as problem:
             raise draw_problem(problem) from problem
         self._frame_hash = fingerprint.hexdigest()
         return pl.concat(drawn)
 
-    def receipt(self, drawn: pl.DataFrame, seed: str, commitment: str, replacements: Sequence[Replacement] = ()) -> Receipt:
+    def receipt(
+        self, drawn: pl.DataFrame, seed: str, commitment: str, replacements: Sequence[Replacement] = ()
+    ) -> Receipt:
         return scoring_draw.large_receipt(
-            drawn, seed, archive_version=str(self.resolved.archive_version), commitment=commitment, frame_hash=self._frame_hash,
+            drawn,
+            seed,
+            archive_version=str(self.resolved.archive_version),
+            commitment=commitment,
+            frame_hash=self._frame_hash,
             replacements=replacements,
-        )  # fmt: skip
+        )
 
     def details(self, picks: pl.DataFrame) -> pl.DataFrame:
         return picks  # they came with the draw
@@ -217,7 +247,9 @@ class Screened:
         pi = pl.col("base") / pl.col("frame")
         spread = pl.when(pi > 0).then(pl.col("frame") * (1 - pi) / pi)
         unknown = pl.lit(None, pl.Float64)
-        return self.sizes.select("agent_id", units="frame", f_sum=unknown, spread=spread, spread_p=unknown, source="source")
+        return self.sizes.select(
+            "agent_id", units="frame", f_sum=unknown, spread=spread, spread_p=unknown, source="source"
+        )
 
     def rows(self) -> Iterator[pl.DataFrame]:
         for part in self._parts.values():

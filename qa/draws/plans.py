@@ -45,7 +45,13 @@ class PlanView:
 
 
 def create_plan(
-    bench: Workbench, actor: Actor, *, now: datetime, name: str, design: PlanDesign, seed: str,
+    bench: Workbench,
+    actor: Actor,
+    *,
+    now: datetime,
+    name: str,
+    design: PlanDesign,
+    seed: str,
     rubric_version_id: int | None = None,
 ) -> PlanView:
     """Create a plan and commit to its seed (the caller brings the randomness: at least 16 characters).
@@ -62,8 +68,14 @@ def create_plan(
         plan_id = session.execute(
             insert(Plan)
             .values(
-                name=name, content=design.to_dict(), rubric_version_id=rubric, seed=seed, seed_commitment=commit(seed),
-                committed_at=now, created_by=actor.user_id or None, created_at=now,
+                name=name,
+                content=design.to_dict(),
+                rubric_version_id=rubric,
+                seed=seed,
+                seed_commitment=commit(seed),
+                committed_at=now,
+                created_by=actor.user_id or None,
+                created_at=now,
             )
             .returning(Plan.id)
         ).scalar_one()
@@ -73,8 +85,15 @@ def create_plan(
 
 
 def edit_plan(
-    bench: Workbench, actor: Actor, *, now: datetime, plan_id: int, name: str, design: PlanDesign,
-    rubric_version_id: int | None = None, seen: PlanDesign | None = None,
+    bench: Workbench,
+    actor: Actor,
+    *,
+    now: datetime,
+    plan_id: int,
+    name: str,
+    design: PlanDesign,
+    rubric_version_id: int | None = None,
+    seen: PlanDesign | None = None,
 ) -> PlanView:
     """Change name, design or rubric of a plan. Published draws keep what they were drawn with; a plan that stays as it
     is leaves no entry.
@@ -87,7 +106,9 @@ def edit_plan(
         plan = find_plan(session, plan_id)
         before = PlanDesign.from_dict(plan.content)
         if seen is not None and seen != before:
-            raise Stale(N_("Somebody else has changed this plan meanwhile. Open it again and enter your change once more."))
+            raise Stale(
+                N_("Somebody else has changed this plan meanwhile. Open it again and enter your change once more.")
+            )
         _check_people(session, design, before)
         rubric = _rubric(session, rubric_version_id) if rubric_version_id else plan.rubric_version_id
         changed = audit.changes(_told(plan.name, before, plan.rubric_version_id), _told(name, design, rubric))
@@ -103,7 +124,9 @@ def edit_plan(
 def _told(name: str, design: PlanDesign, rubric_version_id: int) -> dict[str, object]:
     """A plan field by field, as the audit trail compares it."""
     quotas: dict[str, object] = {f"quota_{source}": "none" for source in SOURCES}
-    quotas.update({f"quota_{quota.source}": "all" if quota.per_agent is None else quota.per_agent for quota in design.quotas})
+    quotas.update(
+        {f"quota_{quota.source}": "all" if quota.per_agent is None else quota.per_agent for quota in design.quotas}
+    )
     rest = {key: value for key, value in design.to_dict().items() if key != "quotas"}
     return {"name": name, "rubric_version": rubric_version_id, **quotas, **rest}
 
@@ -188,14 +211,22 @@ def _view(session: Session, plan: Plan) -> PlanView:
         select(Draw.period_from, Draw.period_to).where(Draw.plan_id == plan.id).order_by(Draw.period_to)
     ).all()
     return PlanView(
-        plan.id, plan.name, PlanDesign.from_dict(plan.content), plan.rubric_version_id,
-        (f"{zh} v{rubric.version}", f"{en} v{rubric.version}"), plan.seed_commitment, plan.committed_at,
-        plan.created_at, plan.archived_at, len(drawn), (drawn[-1][0], drawn[-1][1]) if drawn else None,
+        plan.id,
+        plan.name,
+        PlanDesign.from_dict(plan.content),
+        plan.rubric_version_id,
+        (f"{zh} v{rubric.version}", f"{en} v{rubric.version}"),
+        plan.seed_commitment,
+        plan.committed_at,
+        plan.created_at,
+        plan.archived_at,
+        len(drawn),
+        (drawn[-1][0], drawn[-1][1]) if drawn else None,
     )
 
 
 @dataclass(frozen=True)
-class Choices:
+class PlanChoices:
     """What the form of a plan can offer."""
 
     teams: tuple[str, ...]
@@ -207,16 +238,22 @@ class Choices:
     """Start of the newest conversation: a draw looks for its period there."""
 
 
-def choices(bench: Workbench, actor: Actor) -> Choices:
+def choices(bench: Workbench, actor: Actor) -> PlanChoices:
     """Teams of the roster, shops of the archive, and everybody who may inspect."""
     require(actor, Right.PLAN_DRAW)
     chats = bench.archive.at().scan("conversations")
-    found = chats.select(shops=pl.col("shop").unique().sort().implode(), newest=pl.col("started_at").max()).collect(engine="streaming")
+    found = chats.select(shops=pl.col("shop").unique().sort().implode(), newest=pl.col("started_at").max()).collect(
+        engine="streaming"
+    )
     with bench.db.read() as session:
         teams = session.scalars(select(Agent.team).where(Agent.team != "").distinct().order_by(Agent.team)).all()
         people = session.execute(
-            select(User.id, User.display_name).where(User.active, User.role.in_(("inspector", "lead"))).order_by(User.id)
+            select(User.id, User.display_name)
+            .where(User.active, User.role.in_(("inspector", "lead")))
+            .order_by(User.id)
         ).all()
         names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
     shops, newest = found.row(0) if found.height else ([], None)
-    return Choices(tuple(teams), tuple(shop for shop in shops if shop), tuple((i, name) for i, name in people), names, newest)
+    return PlanChoices(
+        tuple(teams), tuple(shop for shop in shops if shop), tuple((i, name) for i, name in people), names, newest
+    )

@@ -19,9 +19,9 @@ from qa.archive import Snapshot
 from qa.draws import frames
 from qa.draws.closeness import NORMAL, Closeness, decide
 from qa.draws.design import PlanDesign
-from qa.draws.evidence import Evidence, look, reviews
+from qa.draws.evidence import PredictionEvidence, look, reviews
 from qa.draws.frames import Period
-from qa.draws.planned import LARGE, Held, Planned, Resolved, Screened, planned
+from qa.draws.planned import LARGE, FrameInMemory, FrameOnDisk, Planned, Resolved, planned
 from qa.draws.plans import get_plan
 from qa.policy import Actor, Right, require
 from qa.tables import Agent, Assignment, Draw, User
@@ -39,7 +39,8 @@ class Load:
     name: str
     open: int
     new: float
-    """Firsts and blind seconds together, dealt evenly; whoever took part in many conversations comes to somewhat less."""
+    """Firsts and blind seconds together, dealt evenly; whoever took part in many conversations comes to somewhat
+    less."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class PlanPreview:
     resolved: Resolved
     figures: scoring_draw.Preview
     frame_by_source: Mapping[str, int]
-    evidence: Evidence
+    evidence: PredictionEvidence
     loads: tuple[Load, ...]
     doubles: int
     """Blind second scores to be dealt: none while there is one inspector, fewer where no second is free."""
@@ -73,10 +74,16 @@ class PlanPreview:
 
 
 def preview(
-    bench: Workbench, actor: Actor, *, period: Period, plan_id: int | None = None, design: PlanDesign | None = None,
+    bench: Workbench,
+    actor: Actor,
+    *,
+    period: Period,
+    plan_id: int | None = None,
+    design: PlanDesign | None = None,
     archive_version: int | None = None,
 ) -> PlanPreview:
-    """Look at what a stored plan would draw, or a design not yet stored (of that plan, when both are given). Writes nothing."""
+    """Look at what a stored plan would draw, or a design not yet stored (of that plan, when both are given). Writes
+    nothing."""
     require(actor, Right.PLAN_DRAW)
     chosen = design or get_plan(bench, actor, plan_id or 0).design
     chosen.check()
@@ -90,13 +97,17 @@ def preview(
         loads = _loads(session, people, figures.reviews - common + doubles)
         drawn = drawn_before(session, plan_id, period) if plan_id else None
     days = (drawn.period_from, drawn.period_to) if drawn else None
-    return PlanPreview(ready.resolved, figures, ready.by_source(), evidence, loads, doubles, common, ready.unpredicted(), days)
+    return PlanPreview(
+        ready.resolved, figures, ready.by_source(), evidence, loads, doubles, common, ready.unpredicted(), days
+    )
 
 
 def drawn_before(session: Session, plan_id: int, period: Period) -> Draw | None:
     """A draw of the plan that shares days with the period."""
     return session.scalars(
-        select(Draw).where(Draw.plan_id == plan_id, Draw.period_from <= period.last, Draw.period_to >= period.first).limit(1)
+        select(Draw)
+        .where(Draw.plan_id == plan_id, Draw.period_from <= period.last, Draw.period_to >= period.first)
+        .limit(1)
     ).first()
 
 
@@ -113,21 +124,29 @@ def trade(bench: Workbench, actor: Actor, *, preview: PlanPreview) -> tuple[Trad
 
 def resolve(
     session: Session, bench: Workbench, snapshot: Snapshot, design: PlanDesign, period: Period
-) -> tuple[Planned, Evidence]:
+) -> tuple[Planned, PredictionEvidence]:
     """Build the frame and decide, from the past alone, intensities and the pool share."""
     agents, zone = _agents_of(session, design), bench.config.zone
     past = reviews(bench, session, snapshot, period.bounds(zone)[0])
     found = look(session, past, frames.model_versions(snapshot, period, zone), period)
     undecided = Resolved(
-        design, period, bench.config.time_zone, snapshot.version, agents, (), design.pool_share or 0.0, " + ".join(found.versions),
-        found.residual, found.barred,
-    )  # fmt: skip
+        design,
+        period,
+        bench.config.time_zone,
+        snapshot.version,
+        agents,
+        (),
+        design.pool_share or 0.0,
+        " + ".join(found.versions),
+        found.residual,
+        found.barred,
+    )
     hired = {agent: day for agent, day in session.execute(select(Agent.agent_id, Agent.hired_on)) if day is not None}
     if not found.versions and not design.pool_share and snapshot.count("conversations") >= LARGE:
-        streamed = Screened(snapshot, replace(undecided, screened=True))
+        streamed = FrameOnDisk(snapshot, replace(undecided, screened=True))
         if streamed.counts["frame"].sum() >= LARGE:
             people = decide(design, past, hired, period, streamed.counts["agent_id"].unique())
-            return Screened(snapshot, _looked_at(streamed.resolved, people), streamed.counts), found.evidence
+            return FrameOnDisk(snapshot, _looked_at(streamed.resolved, people), streamed.counts), found.evidence
     units = frames.build(snapshot, design, period, zone, agents, found.barred)
     resolved = _looked_at(undecided, decide(design, past, hired, period, units["agent_id"].unique()))
     if design.pool_share is None and not units.is_empty():
@@ -147,7 +166,7 @@ def _agents_of(session: Session, design: PlanDesign) -> tuple[str, ...] | None:
     return tuple(session.scalars(query))
 
 
-def _automatic_share(units: pl.DataFrame, resolved: Resolved, evidence: Evidence) -> float:
+def _automatic_share(units: pl.DataFrame, resolved: Resolved, evidence: PredictionEvidence) -> float:
     """Largest share that costs the team's score no precision, as far as past reviews vouch for the predictions."""
     chats = units.filter(pl.col("source") == "chat")
     if evidence.auc is None or len(_shares(units)) == 1:
@@ -167,7 +186,7 @@ def _shares(units: pl.DataFrame) -> tuple[float, ...]:
 
 
 def _trade_point(units: pl.DataFrame, resolved: Resolved, share: float) -> TradePoint:
-    figures = Held(replace(resolved, pool_share=share), units).figures()
+    figures = FrameInMemory(replace(resolved, pool_share=share), units).figures()
     return TradePoint(share, figures.expected_found, figures.lift, figures.team_width, figures.agent_width)
 
 
@@ -181,7 +200,7 @@ def inspectors_of(session: Session, design: PlanDesign) -> list[tuple[int, str, 
 def _nobodys(snapshot: Snapshot, ready: Planned, people: Sequence[tuple[int, str, str | None]]) -> int:
     """Samples to expect that no inspector may take, because all of them took part in the conversation."""
     own = {agent for _, _, agent in people if agent}
-    if not people or len(own) < len({user for user, _, _ in people}) or not isinstance(ready, Held):
+    if not people or len(own) < len({user for user, _, _ in people}) or not isinstance(ready, FrameInMemory):
         return 0
     everyone = pl.concat_list([pl.col("agent_ids").list.contains(agent) for agent in sorted(own)]).list.all()
     chats = snapshot.scan("conversations").filter(everyone).select("conversation_key")

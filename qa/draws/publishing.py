@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from qa import audit, facts, transcripts
+from qa import audit, transcripts
 from qa.draws import frames
 from qa.draws.design import PlanDesign
 from qa.draws.frames import Period
@@ -27,9 +27,10 @@ from qa.errors import Cancelled, Conflict, Invalid
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.tables import Agent, Assignment, Draw, Plan, Sample
+from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
-from scoring.draw.permanent import salted_order
+from scoring.keyed import salted_order
 
 _BATCH = 2_000
 
@@ -37,7 +38,7 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedDraw:
     """What publishing did. `repeated`: this very request had already been carried out."""
 
     draw_id: int
@@ -56,15 +57,25 @@ class _Prepared:
     receipt: scoring_draw.Receipt
     picks: pl.DataFrame
     contents: Sequence[dict[str, Any]]
-    dealt: scoring_draw.Assignment | None
+    dealt: scoring_draw.InspectorAssignment | None
     summaries: pl.DataFrame
     frame_size: int
 
 
 def publish(
-    bench: Workbench, actor: Actor, *, now: datetime, plan_id: int, period: Period, nonce: str, next_seed: str,
-    archive_version: int | None = None, name: str = "", progress: Progress | None = None, cancel: Callable[[], bool] | None = None,
-) -> Published:
+    bench: Workbench,
+    actor: Actor,
+    *,
+    now: datetime,
+    plan_id: int,
+    period: Period,
+    nonce: str,
+    next_seed: str,
+    archive_version: int | None = None,
+    name: str = "",
+    progress: Progress | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> PublishedDraw:
     """Draw the plan for the period from the archive at `archive_version` (the newest when None).
 
     Opens the plan's seed on the receipt and commits `next_seed` for the draw after this one. `nonce` names the request:
@@ -79,7 +90,9 @@ def publish(
     if len(next_seed) < MIN_SEED:
         raise Invalid(N_("The seed needs at least {count} characters."), count=MIN_SEED)
     if period.last > now.astimezone(bench.config.zone).date():
-        raise Invalid(N_("The period ends on {last}, which is still to come; choose days that are over."), last=str(period.last))
+        raise Invalid(
+            N_("The period ends on {last}, which is still to come; choose days that are over."), last=str(period.last)
+        )
     tell = _Teller(progress, cancel)
     with bench.db.read() as session:
         if done := _repeated(session, nonce, plan_id, period):
@@ -94,7 +107,9 @@ def publish(
             return done
         _refuse_second(session, plan, period)
         if plan.seed != prepared.seed or plan.content != prepared.content:
-            raise Conflict(N_("The plan “{name}” was changed or drawn meanwhile; look at the preview again."), name=plan.name)
+            raise Conflict(
+                N_("The plan “{name}” was changed or drawn meanwhile; look at the preview again."), name=plan.name
+            )
         done = _write(session, actor, now, plan, period, nonce, next_seed, name.strip(), prepared)
     facts.compact(bench, now, least=facts.COMPACT_FROM)  # a good moment for it: nothing above depends on it
     return done
@@ -114,7 +129,7 @@ class _Teller:
             self.progress(share, what)
 
 
-def _repeated(session: Session, nonce: str, plan_id: int, period: Period) -> Published | None:
+def _repeated(session: Session, nonce: str, plan_id: int, period: Period) -> PublishedDraw | None:
     draw = session.scalars(select(Draw).where(Draw.nonce == nonce)).one_or_none()
     if draw is None:
         return None
@@ -123,7 +138,7 @@ def _repeated(session: Session, nonce: str, plan_id: int, period: Period) -> Pub
     count = select(func.count()).select_from(Sample).where(Sample.draw_id == draw.id)
     given = select(Assignment.inspector_id.is_(None), func.count()).join(Sample).where(Sample.draw_id == draw.id)
     loads = dict(session.execute(given.group_by(Assignment.inspector_id.is_(None))).all())
-    return Published(
+    return PublishedDraw(
         draw.id, session.scalar(count) or 0, sum(loads.values()), loads.get(True, 0), draw.receipt_hash, repeated=True
     )
 
@@ -132,8 +147,14 @@ def _refuse_second(session: Session, plan: Plan, period: Period) -> None:
     before = drawn_before(session, plan.id, period)
     if before is not None:
         raise Conflict(
-            N_("The plan “{name}” was already drawn for {first} to {last} (draw {draw}); choose other days or another plan."),
-            name=plan.name, first=str(before.period_from), last=str(before.period_to), draw=before.id,
+            N_(
+                "The plan “{name}” was already drawn for {first} to {last} (draw {draw}); choose other days or another"
+                " plan."
+            ),
+            name=plan.name,
+            first=str(before.period_from),
+            last=str(before.period_to),
+            draw=before.id,
         )
 
 
@@ -154,41 +175,59 @@ def _prepare(
     names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
     contents = transcripts.freeze(snapshot, picks.select("unit_id", "source", "conversation_key", "agent_id"), names)
     dealt = _deal(session, design, picks, frames.participants(snapshot, picks), plan.seed)
-    return _Prepared(
-        plan.seed, plan.content, ready.resolved, receipt, picks, contents, dealt, summaries, ready.units
-    )
+    return _Prepared(plan.seed, plan.content, ready.resolved, receipt, picks, contents, dealt, summaries, ready.units)
 
 
 def _deal(
     session: Session, design: PlanDesign, picks: pl.DataFrame, took_part: pl.DataFrame, seed: str
-) -> scoring_draw.Assignment | None:
+) -> scoring_draw.InspectorAssignment | None:
     people = inspectors_of(session, design)
     if not people or picks.is_empty():
         return None
     by_agent = pl.DataFrame(
         [(agent, str(user)) for user, _, agent in people if agent],
-        schema={"agent_id": pl.String, "inspector_id": pl.String}, orient="row",
+        schema={"agent_id": pl.String, "inspector_id": pl.String},
+        orient="row",
     )
     own = took_part.join(by_agent, on="agent_id").select("unit_id", "inspector_id")
     return scoring_draw.assign(
-        picks.select("unit_id", "agent_id"), [str(user) for user, _, _ in people], seed,
-        excluded=list(own.iter_rows()), double_share=design.double_share,
+        picks.select("unit_id", "agent_id"),
+        [str(user) for user, _, _ in people],
+        seed,
+        excluded=list(own.iter_rows()),
+        double_share=design.double_share,
     )
 
 
 def _write(
-    session: Session, actor: Actor, now: datetime, plan: Plan, period: Period, nonce: str, next_seed: str, name: str,
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    plan: Plan,
+    period: Period,
+    nonce: str,
+    next_seed: str,
+    name: str,
     ready: _Prepared,
-) -> Published:
+) -> PublishedDraw:
     record = document(ready.receipt, ready.resolved, ready.summaries, committed_at=plan.committed_at)
     digest = document_hash(record)
     draw_id = session.execute(
         insert(Draw)
         .values(
-            plan_id=plan.id, name=(name or f"{plan.name} {period.first} – {period.last}")[:200],
-            period_from=period.first, period_to=period.last, archive_version=ready.resolved.archive_version,
-            frame_hash=ready.receipt.frame_hash, frame_size=ready.frame_size, receipt=record, receipt_hash=digest,
-            rubric_version_id=plan.rubric_version_id, published_by=actor.user_id or None, published_at=now, nonce=nonce,
+            plan_id=plan.id,
+            name=(name or f"{plan.name} {period.first} – {period.last}")[:200],
+            period_from=period.first,
+            period_to=period.last,
+            archive_version=ready.resolved.archive_version,
+            frame_hash=ready.receipt.frame_hash,
+            frame_size=ready.frame_size,
+            receipt=record,
+            receipt_hash=digest,
+            rubric_version_id=plan.rubric_version_id,
+            published_by=actor.user_id or None,
+            published_at=now,
+            nonce=nonce,
         )
         .returning(Draw.id)
     ).scalar_one()
@@ -202,22 +241,43 @@ def _write(
         .values(seed=next_seed, seed_commitment=scoring_draw.commit(next_seed), committed_at=now)
     )
     audit.record(
-        session, actor, now, "draw.published", "draw", draw_id, plan=plan.id, first=str(period.first),
-        last=str(period.last), archive_version=ready.resolved.archive_version, units=ready.frame_size,
-        samples=len(by_unit), receipt=digest, next_commitment=scoring_draw.commit(next_seed),
+        session,
+        actor,
+        now,
+        "draw.published",
+        "draw",
+        draw_id,
+        plan=plan.id,
+        first=str(period.first),
+        last=str(period.last),
+        archive_version=ready.resolved.archive_version,
+        units=ready.frame_size,
+        samples=len(by_unit),
+        receipt=digest,
+        next_commitment=scoring_draw.commit(next_seed),
     )
     audit.bump(session, "draws", "samples")
     unassigned = sum(row["inspector_id"] is None for row in rows)
-    return Published(draw_id, len(by_unit), len(rows), unassigned, digest, repeated=False)
+    return PublishedDraw(draw_id, len(by_unit), len(rows), unassigned, digest, repeated=False)
 
 
 def _write_samples(session: Session, draw_id: int, ready: _Prepared, frozen: Sequence[int]) -> dict[str, int]:
     rows = [
         {
-            "draw_id": draw_id, "unit_id": pick["unit_id"], "source": pick["source"],
-            "conversation_key": pick["conversation_key"], "agent_id": pick["agent_id"], "stratum": pick["stratum"],
-            "reason": pick["reason"], "pi": pick["pi"], "u": pick["u"], "rank": pick["rank"], "risk": pick["p"],
-            "prediction": pick["loss"], "occurred_at": pick["occurred_at"], "transcript_id": transcript,
+            "draw_id": draw_id,
+            "unit_id": pick["unit_id"],
+            "source": pick["source"],
+            "conversation_key": pick["conversation_key"],
+            "agent_id": pick["agent_id"],
+            "stratum": pick["stratum"],
+            "reason": pick["reason"],
+            "pi": pick["pi"],
+            "u": pick["u"],
+            "rank": pick["rank"],
+            "risk": pick["p"],
+            "prediction": pick["loss"],
+            "occurred_at": pick["occurred_at"],
+            "transcript_id": transcript,
         }
         for pick, transcript in zip(ready.picks.iter_rows(named=True), frozen, strict=True)
     ]
@@ -229,8 +289,8 @@ def _write_samples(session: Session, draw_id: int, ready: _Prepared, frozen: Seq
 def _assignments(session: Session, ready: _Prepared, by_unit: Mapping[str, int], now: datetime) -> list[dict[str, Any]]:
     """Queue places in an order of its own by the seed, behind what waits already.
 
-    The permanent numbers would send the base sample ahead of the pool, and a draw half inspected would look better than it
-    is. Without inspectors, or where everybody took part, a sample waits in the common queue.
+    The permanent numbers would send the base sample ahead of the pool, and a draw half inspected would look better than
+    it is. Without inspectors, or where everybody took part, a sample waits in the common queue.
     """
     last = session.scalar(select(func.max(Assignment.position))) or 0
     order = salted_order(f"{ready.seed}|queue", ready.picks["unit_id"].to_list())
@@ -242,7 +302,11 @@ def _assignments(session: Session, ready: _Prepared, by_unit: Mapping[str, int],
     places += [(unit, None, "primary") for unit in common]  # type: ignore[misc]
     return [
         {
-            "sample_id": by_unit[unit], "inspector_id": who, "kind": kind, "position": position[unit], "version": 1,
+            "sample_id": by_unit[unit],
+            "inspector_id": who,
+            "kind": kind,
+            "position": position[unit],
+            "version": 1,
             "created_at": now,
         }
         for unit, who, kind in sorted(places, key=lambda place: (position[place[0]], place[2]))

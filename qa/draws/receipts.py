@@ -93,7 +93,8 @@ def get_draw(bench: Workbench, actor: Actor, draw_id: int) -> DrawView:
 
 
 def samples(bench: Workbench, actor: Actor, draw_id: int) -> pl.DataFrame:
-    """The samples of a draw, for showing: sample_id, unit_id, source, agent_id, reason, pi, rank, finished, withdrawn."""
+    """The samples of a draw, for showing: sample_id, unit_id, source, agent_id, reason, pi, rank, finished,
+    withdrawn."""
     require(actor, Right.VIEW_DRAWS)
     # whether a colleague has scored what the reader still has to score would tell that theirs is a second reading
     done = select(Assignment.sample_id).where(
@@ -101,15 +102,30 @@ def samples(bench: Workbench, actor: Actor, draw_id: int) -> pl.DataFrame:
     )
     query = (
         select(
-            Sample.id, Sample.unit_id, Sample.source, Sample.agent_id, Sample.reason, Sample.pi, Sample.rank,
-            Sample.id.in_(done), Sample.withdrawn_at, Sample.withdrawn_reason,
+            Sample.id,
+            Sample.unit_id,
+            Sample.source,
+            Sample.agent_id,
+            Sample.reason,
+            Sample.pi,
+            Sample.rank,
+            Sample.id.in_(done),
+            Sample.withdrawn_at,
+            Sample.withdrawn_reason,
         )
         .where(Sample.draw_id == draw_id)
         .order_by(Sample.source, Sample.agent_id, Sample.rank, Sample.id)
     )
     schema: dict[str, pl.DataType | type[pl.DataType]] = {
-        "sample_id": pl.Int64, "unit_id": pl.String, "source": pl.String, "agent_id": pl.String, "reason": pl.String,
-        "pi": pl.Float64, "rank": pl.Int64, "finished": pl.Boolean, "withdrawn_at": pl.Datetime("us", "UTC"),
+        "sample_id": pl.Int64,
+        "unit_id": pl.String,
+        "source": pl.String,
+        "agent_id": pl.String,
+        "reason": pl.String,
+        "pi": pl.Float64,
+        "rank": pl.Int64,
+        "finished": pl.Boolean,
+        "withdrawn_at": pl.Datetime("us", "UTC"),
         "withdrawn_reason": pl.String,
     }
     with bench.db.read() as session:
@@ -142,7 +158,9 @@ def read_receipt(content: bytes) -> dict[str, Any]:
     return data
 
 
-def verify(bench: Workbench, actor: Actor, *, draw_id: int | None = None, receipt: dict[str, Any] | None = None) -> Verification:
+def verify(
+    bench: Workbench, actor: Actor, *, draw_id: int | None = None, receipt: dict[str, Any] | None = None
+) -> Verification:
     """Draw again from the archive version and seed on the receipt, and say every difference.
 
     With `draw_id` the stored receipt, its fingerprint and the stored samples are compared as well; with `receipt` only
@@ -177,7 +195,11 @@ def export_receipt(bench: Workbench, actor: Actor, *, now: datetime, draw_id: in
     script = resources.files("scoring.draw").joinpath("verify_receipt.py").read_text("utf-8")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name, parts in (("receipt.json", [to_json(data)]), ("frame.csv", _csv(ready)), ("verify_receipt.py", [script])):
+        for name, parts in (
+            ("receipt.json", [to_json(data)]),
+            ("frame.csv", _csv(ready)),
+            ("verify_receipt.py", [script]),
+        ):
             entry = zipfile.ZipInfo(name, now.utctimetuple()[:6])
             entry.compress_type = zipfile.ZIP_DEFLATED
             with bundle.open(entry, "w", force_zip64=True) as file:
@@ -194,8 +216,8 @@ def _csv(ready: Planned) -> Iterator[str]:
 
 
 def redraw(bench: Workbench, data: dict[str, Any]) -> tuple[pl.DataFrame, Planned, list[Replacement]]:
-    """The draw of a document as it stands now (after its replacements), its frame, and the replacements as they come out.
-    Raises `DrawError` for a replacement that cannot have been made."""
+    """The draw of a document as it stands now (after its replacements), its frame, and the replacements as they come
+    out. Raises `DrawError` for a replacement that cannot have been made."""
     receipt, resolved = parse(data)
     ready = planned(bench.archive.at(resolved.archive_version), resolved)
     drawn = ready.select(receipt.seed)
@@ -263,10 +285,19 @@ def _views(session: Session, draw_id: int | None, plan_id: int | None) -> list[D
         .subquery()
     )
     columns: Sequence[Any] = (
-        Draw.id, Draw.name, Draw.plan_id, Plan.name.label("plan_name"), Draw.period_from, Draw.period_to,
-        Draw.archive_version, Draw.frame_size, func.coalesce(counts.c.samples, 0).label("samples"),
+        Draw.id,
+        Draw.name,
+        Draw.plan_id,
+        Plan.name.label("plan_name"),
+        Draw.period_from,
+        Draw.period_to,
+        Draw.archive_version,
+        Draw.frame_size,
+        func.coalesce(counts.c.samples, 0).label("samples"),
         func.coalesce(finished.c.finished, 0).label("finished"),
-        func.coalesce(counts.c.withdrawn, 0).label("withdrawn"), Draw.receipt_hash, Draw.published_at,
+        func.coalesce(counts.c.withdrawn, 0).label("withdrawn"),
+        Draw.receipt_hash,
+        Draw.published_at,
         func.coalesce(User.display_name, "").label("published_by"),
     )
     query = (

@@ -57,18 +57,25 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
     took_part = set(frames.participants(snapshot, pick)["agent_id"])
     with bench.db.write() as session:
         # places before the sample, as a submit takes them
-        session.scalars(select(Assignment.id).where(Assignment.sample_id == sample_id).order_by(Assignment.id).with_for_update(key_share=True)).all()
+        session.scalars(
+            select(Assignment.id)
+            .where(Assignment.sample_id == sample_id)
+            .order_by(Assignment.id)
+            .with_for_update(key_share=True)
+        ).all()
         old = _replaceable(session, sample_id)
-        session.execute(
-            update(Sample).where(Sample.id == sample_id).values(withdrawn_at=now, withdrawn_reason=reason)
-        )
+        session.execute(update(Sample).where(Sample.id == sample_id).values(withdrawn_at=now, withdrawn_reason=reason))
         places = session.scalars(select(Assignment).where(Assignment.sample_id == sample_id)).all()
         session.execute(
             update(Assignment)
             .where(Assignment.sample_id == sample_id, Assignment.finished_at.is_(None))
             .values(
-                finished_at=now, finished_as="skipped", skip_reason=reason, version=Assignment.version + 1,
-                lease_by=None, lease_until=None,
+                finished_at=now,
+                finished_as="skipped",
+                skip_reason=reason,
+                version=Assignment.version + 1,
+                lease_by=None,
+                lease_until=None,
             )
         )
         substitute = None
@@ -78,7 +85,14 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
             people = [(u, a) for u, _, a in inspectors_of(session, resolved.design)]
             _assign(session, places, substitute, [u for u, a in people if a not in took_part], now)
         audit.record(
-            session, actor, now, "sample.replaced", "sample", sample_id, unit=old.unit_id, substitute=step.substitute,
+            session,
+            actor,
+            now,
+            "sample.replaced",
+            "sample",
+            sample_id,
+            unit=old.unit_id,
+            substitute=step.substitute,
             reason=reason,
         )
         audit.bump(session, "samples")
@@ -101,18 +115,27 @@ def _insert(session: Session, old: Sample, pick: dict[str, Any], transcript: int
     return session.execute(
         insert(Sample)
         .values(
-            draw_id=old.draw_id, unit_id=pick["unit_id"], source=pick["source"],
-            conversation_key=pick["conversation_key"], agent_id=pick["agent_id"], stratum=pick["stratum"],
-            reason="replacement", pi=pick["pi"], u=pick["u"], rank=pick["rank"], risk=pick["p"],
-            prediction=pick["loss"], occurred_at=pick["occurred_at"], transcript_id=transcript, replaces_id=old.id,
+            draw_id=old.draw_id,
+            unit_id=pick["unit_id"],
+            source=pick["source"],
+            conversation_key=pick["conversation_key"],
+            agent_id=pick["agent_id"],
+            stratum=pick["stratum"],
+            reason="replacement",
+            pi=pick["pi"],
+            u=pick["u"],
+            rank=pick["rank"],
+            risk=pick["p"],
+            prediction=pick["loss"],
+            occurred_at=pick["occurred_at"],
+            transcript_id=transcript,
+            replaces_id=old.id,
         )
         .returning(Sample.id)
     ).scalar_one()
 
 
-def _assign(
-    session: Session, places: Any, substitute: int, free: list[int], now: datetime
-) -> None:
+def _assign(session: Session, places: Any, substitute: int, free: list[int], now: datetime) -> None:
     """The same inspectors take the substitute; where one took part in it, the next free one does."""
     given: set[int] = set()
     for place in places:
@@ -126,7 +149,11 @@ def _assign(
         given |= {who} if who is not None else set()
         session.execute(
             insert(Assignment).values(
-                sample_id=substitute, inspector_id=who, kind=place.kind, position=place.position, version=1,
+                sample_id=substitute,
+                inspector_id=who,
+                kind=place.kind,
+                position=place.position,
+                version=1,
                 created_at=now,
             )
         )

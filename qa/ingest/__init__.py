@@ -2,17 +2,17 @@
 
 from qa.ingest.fields import FIELDS, KINDS, Field
 from qa.ingest.frames import commit_frames
-from qa.ingest.loading import Counts
+from qa.ingest.loading import ImportCounts
 from qa.ingest.mapping import Mapping
 from qa.ingest.presets import PRESETS, Preset
-from qa.ingest.problems import Problem
+from qa.ingest.problems import RowProblem
 from qa.ingest.profiles import Profile, load_profile, profiles, save_profile
 from qa.ingest.service import (
     Cancel,
     Changed,
     Detected,
+    ImportPreview,
     ImportResult,
-    Preview,
     Progress,
     commit,
     detect,
@@ -24,6 +24,30 @@ from qa.ingest.service import (
 )
 
 __all__ = [
-    "FIELDS", "KINDS", "PRESETS", "Cancel", "Changed", "Counts", "Detected", "Field", "ImportResult", "Mapping", "Preset", "Preview", "Problem", "Profile",
-    "Progress", "commit", "commit_frames", "detect", "history", "load_profile", "preview", "problem_list", "profiles", "save_profile", "state_of", "suggest_source",
+    "FIELDS",
+    "KINDS",
+    "PRESETS",
+    "Cancel",
+    "Changed",
+    "Detected",
+    "Field",
+    "ImportCounts",
+    "ImportPreview",
+    "ImportResult",
+    "Mapping",
+    "Preset",
+    "Profile",
+    "Progress",
+    "RowProblem",
+    "commit",
+    "commit_frames",
+    "detect",
+    "history",
+    "load_profile",
+    "preview",
+    "problem_list",
+    "profiles",
+    "save_profile",
+    "state_of",
+    "suggest_source",
 ]

@@ -15,7 +15,8 @@ ROUNDED = r"^\s*\d(\.\d+)?E\+\d+\s*$"
 
 
 def untidy(name: str) -> pl.Expr:
-    """Whether a text cell must be looked at: space around it, or like a rounded number. Empty and null ones need not."""
+    """Whether a text cell must be looked at: space around it, or like a rounded number. Empty and null ones need
+    not."""
     return (pl.col(name).str.strip_chars() != pl.col(name)) | pl.col(name).str.contains(ROUNDED)
 
 
@@ -44,7 +45,9 @@ class Cells:
         header = self.mapping.columns.get(field)
         if header is not None:
             return self.frame[header].alias(field)
-        return pl.Series(field, [self.mapping.constants.get(field)], dtype=pl.String).new_from_index(0, self.frame.height)
+        return pl.Series(field, [self.mapping.constants.get(field)], dtype=pl.String).new_from_index(
+            0, self.frame.height
+        )
 
     def text(self, field: str) -> pl.Series:
         """Trimmed text; empty cells are null."""
@@ -58,7 +61,9 @@ class Cells:
             return column
         if field.endswith("_id") and (rounded := odd.filter(odd.str.contains(ROUNDED))).len():
             self._note("rounded_id", field, column.is_in(rounded.implode()), column)
-        changed = {cell: words.get(cell.strip(), words.get(cell.strip().casefold(), cell.strip())) or None for cell in odd}
+        changed = {
+            cell: words.get(cell.strip(), words.get(cell.strip().casefold(), cell.strip())) or None for cell in odd
+        }
         changed = {cell: word for cell, word in changed.items() if cell != word}
         return column.replace(changed) if changed else column
 
@@ -69,11 +74,19 @@ class Cells:
             return raw
         formats = self.mapping.formats.get(field, ())
         moments, cells = values.parse_times(raw, formats[:1], self.zone, only=bool(formats)), raw
-        if moments.null_count() and raw.dtype == pl.String and (open_ := moments.is_null() & (raw.str.len_bytes() > 0)).any():
+        if (
+            moments.null_count()
+            and raw.dtype == pl.String
+            and (open_ := moments.is_null() & (raw.str.len_bytes() > 0)).any()
+        ):
             cells = raw.to_frame().select(values.blank_to_null(field)).to_series()
             index = open_.arg_true()
             moments = moments.scatter(index, values.parse_times(cells.gather(index), formats, self.zone))
-        self._note(code, field, moments.is_null() & cells.is_not_null(), cells, bad=code == "bad_time") if moments.null_count() else None
+        (
+            self._note(code, field, moments.is_null() & cells.is_not_null(), cells, bad=code == "bad_time")
+            if moments.null_count()
+            else None
+        )
         return moments
 
     def role(self, field: str = "role") -> pl.Series:
@@ -134,7 +147,11 @@ class Cells:
         where = where.fill_null(False) & ~self.bad
         if not where.any():
             return
-        rows = self.frame.select("file_row").with_columns(said=cells if cells is not None else pl.lit(None, dtype=pl.String)).filter(where)
+        rows = (
+            self.frame.select("file_row")
+            .with_columns(said=cells if cells is not None else pl.lit(None, dtype=pl.String))
+            .filter(where)
+        )
         self.log.add(code, field, rows, "said")
         if bad:
             self.bad = self.bad | where

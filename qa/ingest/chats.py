@@ -1,4 +1,5 @@
-"""Rows of a chat file to canonical message rows. Decides which rows are bad; knows nothing of earlier pieces or the archive.
+"""Rows of a chat file to canonical message rows. Decides which rows are bad; knows nothing of earlier pieces or the
+archive.
 
 Text is kept exactly as written. Columns of the result: `file_row`, `conversation_id`, `role`, `agent_id` (of an agent's
 message), `sent_at`, `kind`, `text`, and of the rest those the file has: `seq`, `message_id`, and the attributes of the
@@ -17,23 +18,50 @@ from qa.ingest.cells import Cells, filled, untidy
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 
-ATTRIBUTES: tuple[str, ...] = ("named_agent", "agent_name", "customer_id", "shop", "channel", "order_id", "started_at", "ended_at", "satisfaction")
+ATTRIBUTES: tuple[str, ...] = (
+    "named_agent",
+    "agent_name",
+    "customer_id",
+    "shop",
+    "channel",
+    "order_id",
+    "started_at",
+    "ended_at",
+    "satisfaction",
+)
 FIELD_OF = {"named_agent": "agent_id"}
 TYPED = ("started_at", "ended_at", "satisfaction")
 PLACEHOLDERS = {
-    "[图片]": "image", "[image]": "image", "[Image]": "image", "【图片】": "image", "[卡片]": "card", "[商品卡片]": "card", "[订单卡片]": "card",
-    "[文件]": "file", "[视频]": "file", "[语音]": "file", "当前版本暂不支持查看此消息": "card", "[当前版本不支持查看此消息]": "card",
-    "您的版本不支持查看此消息": "card", "[该消息类型暂不支持]": "card",
+    "[图片]": "image",
+    "[image]": "image",
+    "[Image]": "image",
+    "【图片】": "image",
+    "[卡片]": "card",
+    "[商品卡片]": "card",
+    "[订单卡片]": "card",
+    "[文件]": "file",
+    "[视频]": "file",
+    "[语音]": "file",
+    "当前版本暂不支持查看此消息": "card",
+    "[当前版本不支持查看此消息]": "card",
+    "您的版本不支持查看此消息": "card",
+    "[该消息类型暂不支持]": "card",
 }
 """What exports write where a picture or card stood."""
 
 
-def read(frame: pl.DataFrame, mapping: Mapping, nested: str, zone: ZoneInfo, business: ZoneInfo, log: ProblemLog) -> pl.DataFrame:
+def read(
+    frame: pl.DataFrame, mapping: Mapping, nested: str, zone: ZoneInfo, business: ZoneInfo, log: ProblemLog
+) -> pl.DataFrame:
     """Canonical message rows of one piece; bad rows are in `log` and not in the result."""
     cells = Cells(without_blank_rows(frame), mapping, zone, log)
     if nested:
         inside = [h for h in mapping.columns.values() if h.startswith(f"{nested}[].")]
-        cells.reject("no_messages", "text", cells.frame.select(pl.all_horizontal(pl.col(h).is_null() for h in inside)).to_series())
+        cells.reject(
+            "no_messages",
+            "text",
+            cells.frame.select(pl.all_horizontal(pl.col(h).is_null() for h in inside)).to_series(),
+        )
     columns = {"file_row": cells.frame["file_row"]}
     agent = cells.text("agent_id")
     sent_at = cells.time("sent_at")
@@ -55,10 +83,21 @@ def read(frame: pl.DataFrame, mapping: Mapping, nested: str, zone: ZoneInfo, bus
     return result.filter(~cells.bad) if cells.bad.any() else result
 
 
-def attributes(names: list[str], rows: pl.DataFrame, mapping: Mapping, zone: ZoneInfo, log: ProblemLog) -> list[pl.Series]:
-    """The cells of the attributes `names` (columns of `rows`, beside `file_row`), typed. What cannot be read is noted and null."""
-    plain = [name for name in names if name not in TYPED and rows[name].dtype == pl.String and FIELD_OF.get(name, name) not in mapping.values]
-    tidy = [name for name, odd in rows.select(untidy(name).any() for name in plain).to_dicts()[0].items() if not odd] if plain else []
+def attributes(
+    names: list[str], rows: pl.DataFrame, mapping: Mapping, zone: ZoneInfo, log: ProblemLog
+) -> list[pl.Series]:
+    """The cells of the attributes `names` (columns of `rows`, beside `file_row`), typed. What cannot be read is noted
+    and null."""
+    plain = [
+        name
+        for name in names
+        if name not in TYPED and rows[name].dtype == pl.String and FIELD_OF.get(name, name) not in mapping.values
+    ]
+    tidy = (
+        [name for name, odd in rows.select(untidy(name).any() for name in plain).to_dicts()[0].items() if not odd]
+        if plain
+        else []
+    )
     ready = rows.select(filled(name) for name in tidy)
     return [ready[name] if name in tidy else _attribute(name, rows, mapping, zone, log) for name in names]
 
@@ -111,10 +150,15 @@ def _content(cells: Cells) -> tuple[pl.Series, pl.Series]:
     # only what is empty or begins with a space or control character can be blank: most texts are never stripped
     flags = text.to_frame("t").select(
         placeholder=pl.col("t").is_in(list(PLACEHOLDERS)).fill_null(False),
-        suspect=((pl.col("t") < "!") | pl.col("t").str.starts_with("\u3000") | pl.col("t").str.starts_with("\u00a0")).fill_null(True),
+        suspect=(
+            (pl.col("t") < "!") | pl.col("t").str.starts_with("\u3000") | pl.col("t").str.starts_with("\u00a0")
+        ).fill_null(True),
     )
     if cells.has("kind"):
-        kind = values.translate(cells.raw("kind").cast(pl.String), values.words_for(values.MESSAGE_KINDS, cells.mapping.values.get("kind", {})))
+        kind = values.translate(
+            cells.raw("kind").cast(pl.String),
+            values.words_for(values.MESSAGE_KINDS, cells.mapping.values.get("kind", {})),
+        )
         kind = kind.fill_null("text")
     else:
         kind = pl.Series("kind", ["text"]).new_from_index(0, cells.frame.height)

@@ -103,7 +103,11 @@ class _Iconv:
         source_left, target_left = ctypes.c_size_t(len(raw)), ctypes.c_size_t(room)
         self._library.iconv(self._handle, None, None, None, None)
         failed = self._library.iconv(
-            self._handle, ctypes.byref(source_at), ctypes.byref(source_left), ctypes.byref(target_at), ctypes.byref(target_left)
+            self._handle,
+            ctypes.byref(source_at),
+            ctypes.byref(source_left),
+            ctypes.byref(target_at),
+            ctypes.byref(target_left),
         )
         if failed == ctypes.c_size_t(-1).value or source_left.value:
             return None

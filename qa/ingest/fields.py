@@ -37,42 +37,108 @@ def fold(header: str) -> str:
     return "".join(c for c in header.casefold() if c.isalnum())
 
 
-_CONVERSATION = _field("conversation_id", N_("Conversation id"), "text", "会话ID 会话编号 会话id 对话ID 服务记录ID chat_id session_id ticket_id sid 会话标识 tid")
-_AGENT = _field("agent_id", N_("Agent id"), "text", "客服账号 客服ID 客服工号 客服 坐席 坐席ID 接待客服 客服昵称 工号 旺旺子账号 子账号 staff_id waiter waiter_id assignee_email assignee operator")
-_AGENT_NAME = _field("agent_name", N_("Agent name"), "text", "客服姓名 客服名称 坐席姓名 waiter_name staff_name assignee_name")
-_CUSTOMER = _field("customer_id", N_("Customer id"), "text", "买家昵称 买家 客户ID 客户 顾客 顾客ID 用户ID 买家旺旺 buyer_nick buyer customer user_id customer_email visitor_id buyer_id")
+_CONVERSATION = _field(
+    "conversation_id",
+    N_("Conversation id"),
+    "text",
+    "会话ID 会话编号 会话id 对话ID 服务记录ID chat_id session_id ticket_id sid 会话标识 tid",
+)
+_AGENT = _field(
+    "agent_id",
+    N_("Agent id"),
+    "text",
+    "客服账号 客服ID 客服工号 客服 坐席 坐席ID 接待客服 客服昵称 工号 旺旺子账号 子账号 staff_id waiter waiter_id assignee_email assignee operator",
+)
+_AGENT_NAME = _field(
+    "agent_name", N_("Agent name"), "text", "客服姓名 客服名称 坐席姓名 waiter_name staff_name assignee_name"
+)
+_CUSTOMER = _field(
+    "customer_id",
+    N_("Customer id"),
+    "text",
+    "买家昵称 买家 客户ID 客户 顾客 顾客ID 用户ID 买家旺旺 buyer_nick buyer customer user_id customer_email visitor_id buyer_id",
+)
 _SHOP = _field("shop", N_("Shop"), "text", "店铺 店铺名称 店铺名 店 shop_name store seller_nick")
 _CHANNEL = _field("channel", N_("Channel"), "text", "渠道 来源渠道 平台 from_type 会话来源")
-_ORDER = _field("order_id", N_("Order id"), "text", "订单号 订单编号 订单ID 主订单号 order_no order trade_id biz_order_id")
+_ORDER = _field(
+    "order_id", N_("Order id"), "text", "订单号 订单编号 订单ID 主订单号 order_no order trade_id biz_order_id"
+)
 
 FIELDS: Mapping[str, tuple[Field, ...]] = {
     "conversations": (
         _CONVERSATION,
-        _field("text", N_("Text"), "text", "消息内容 内容 消息 聊天内容 文本 content message msg words comment body", True),
-        _field("role", N_("Who spoke"), "role", "发送方 角色 消息方向 发送者类型 身份 sender sender_type speaker direction from_role identity is_from_waiter owner_role 方向"),
-        _field("sender_id", N_("Account that spoke"), "text", "发送者 发送人 发言人 发送者账号 发送人昵称 from from_user author author_email"),
-        _field("sent_at", N_("Sent at"), "time", "消息时间 发送时间 时间 聊天时间 消息发送时间 ts time timestamp sent_time send_time created created_at date"),
+        _field(
+            "text", N_("Text"), "text", "消息内容 内容 消息 聊天内容 文本 content message msg words comment body", True
+        ),
+        _field(
+            "role",
+            N_("Who spoke"),
+            "role",
+            "发送方 角色 消息方向 发送者类型 身份 sender sender_type speaker direction from_role identity is_from_waiter owner_role 方向",
+        ),
+        _field(
+            "sender_id",
+            N_("Account that spoke"),
+            "text",
+            "发送者 发送人 发言人 发送者账号 发送人昵称 from from_user author author_email",
+        ),
+        _field(
+            "sent_at",
+            N_("Sent at"),
+            "time",
+            "消息时间 发送时间 时间 聊天时间 消息发送时间 ts time timestamp sent_time send_time created created_at date",
+        ),
         _field("seq", N_("Number in the conversation"), "integer", "消息序号 序号 message_no no index"),
         _field("message_id", N_("Message id"), "text", "消息ID 消息编号 msg_id"),
         _field("kind", N_("Kind of message"), "text", "消息类型 类型 message_type msg_type type"),
-        _AGENT, _AGENT_NAME, _CUSTOMER, _SHOP, _CHANNEL, _ORDER,
+        _AGENT,
+        _AGENT_NAME,
+        _CUSTOMER,
+        _SHOP,
+        _CHANNEL,
+        _ORDER,
         _field("started_at", N_("Started at"), "time", "会话开始时间 开始时间 接入时间 start_time start begin_time"),
         _field("ended_at", N_("Ended at"), "time", "会话结束时间 结束时间 end_time end closed"),
-        _field("satisfaction", N_("Satisfaction"), "score", "满意度 评价 评价结果 evaluation satisfaction_score csat rating"),
+        _field(
+            "satisfaction",
+            N_("Satisfaction"),
+            "score",
+            "满意度 评价 评价结果 evaluation satisfaction_score csat rating",
+        ),
     ),
     "sessions": (
-        _field("conversation_id", N_("Conversation id"), "text", "会话ID 会话编号 session_id 服务记录ID id 对话ID", True),
-        _AGENT, _AGENT_NAME, _CUSTOMER, _SHOP, _CHANNEL, _ORDER,
+        _field(
+            "conversation_id", N_("Conversation id"), "text", "会话ID 会话编号 session_id 服务记录ID id 对话ID", True
+        ),
+        _AGENT,
+        _AGENT_NAME,
+        _CUSTOMER,
+        _SHOP,
+        _CHANNEL,
+        _ORDER,
         _field("started_at", N_("Started at"), "time", "会话开始时间 开始时间 接入时间 start_time start"),
         _field("ended_at", N_("Ended at"), "time", "会话结束时间 结束时间 end_time end"),
         _field("satisfaction", N_("Satisfaction"), "score", "满意度 评价 评价结果 evaluation satisfaction_score csat"),
     ),
     "disputes": (
-        _field("dispute_id", N_("Dispute id"), "text", "退款编号 退款单号 退款ID 纠纷编号 纠纷ID 售后单号 refund_id case_id", True),
+        _field(
+            "dispute_id",
+            N_("Dispute id"),
+            "text",
+            "退款编号 退款单号 退款ID 纠纷编号 纠纷ID 售后单号 refund_id case_id",
+            True,
+        ),
         _field("conversation_id", N_("Conversation id"), "text", "会话ID 会话编号 session_id"),
-        _AGENT, _ORDER, _CUSTOMER, _SHOP,
-        _field("opened_at", N_("Opened at"), "time", "申请时间 退款申请时间 创建时间 发起时间 created create_time", True),
-        _field("closed_at", N_("Closed at"), "time", "完结时间 结束时间 关闭时间 退款完结时间 end_time closed modified"),
+        _AGENT,
+        _ORDER,
+        _CUSTOMER,
+        _SHOP,
+        _field(
+            "opened_at", N_("Opened at"), "time", "申请时间 退款申请时间 创建时间 发起时间 created create_time", True
+        ),
+        _field(
+            "closed_at", N_("Closed at"), "time", "完结时间 结束时间 关闭时间 退款完结时间 end_time closed modified"
+        ),
         _field("dispute_type", N_("Type"), "text", "退款类型 售后类型 纠纷类型 dispute_request type"),
         _field("phase", N_("Phase"), "text", "退款阶段 售中售后 refund_phase"),
         _field("status", N_("Status"), "text", "退款状态 状态 售后状态"),
@@ -94,8 +160,10 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         _field("score", N_("Score"), "score", "评分 评价结果 评价 满意度 eval_code rating star 星级", True),
         _field("rated_at", N_("Rated at"), "time", "评价时间 eval_time time created", True),
         _field("conversation_id", N_("Conversation id"), "text", "会话ID 会话编号 session_id"),
-        Field("agent_id", N_("Agent id"), "text", (*_AGENT.names, "evalsender")), Field("customer_id", N_("Customer id"), "text", (*_CUSTOMER.names, "evalrecer", "openuid")),
-        _ORDER, _SHOP,
+        Field("agent_id", N_("Agent id"), "text", (*_AGENT.names, "evalsender")),
+        Field("customer_id", N_("Customer id"), "text", (*_CUSTOMER.names, "evalrecer", "openuid")),
+        _ORDER,
+        _SHOP,
         _field("label", N_("Label"), "text", "评价标签 标签 label_name tag"),
         _field("comment", N_("Comment"), "text", "评价内容 评价备注 留言 evaluation_remark satisfaction_comment text"),
         _field("origin", N_("Origin"), "text", "评价来源 来源 source"),
@@ -137,7 +205,11 @@ def guess_kind(headers: tuple[str, ...]) -> str:
         required = [field.name for field in fields if field.required]
         if any(name not in found for name in required):
             continue
-        score = len(found) / max(len(headers), 1) + 0.1 * len(required) + (1 if kind == "conversations" and "role" in found else 0)
+        score = (
+            len(found) / max(len(headers), 1)
+            + 0.1 * len(required)
+            + (1 if kind == "conversations" and "role" in found else 0)
+        )
         if score > best_score:
             best, best_score = kind, score
     return best

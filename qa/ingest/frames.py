@@ -1,4 +1,5 @@
-"""Data that is made by a program instead of exported: frames in, through the same checks and the same idempotence as files."""
+"""Data that is made by a program instead of exported: frames in, through the same checks and the same idempotence as
+files."""
 
 from __future__ import annotations
 
@@ -15,10 +16,10 @@ from qa.i18n import N_
 from qa.ingest import chats, loading, records
 from qa.ingest.cells import Cells
 from qa.ingest.fields import FIELDS
-from qa.ingest.loading import Counts, Job, Loaded
+from qa.ingest.loading import ImportCounts, LoadedFile, LoadRequest
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
-from qa.ingest.reading import Piece
+from qa.ingest.reading import RowBatch
 from qa.ingest.service import Cancel, ImportResult, Progress, check_source, execute
 from qa.policy import Actor, Right, require
 from qa.workbench import Workbench
@@ -28,32 +29,53 @@ TABLES = ("conversations", "messages", "disputes", "ratings")
 
 
 def commit_frames(
-    bench: Workbench, actor: Actor, *, now: datetime, tables: MappingOf[str, pl.DataFrame], source: str, file_name: str,
-    progress: Progress | None = None, cancel: Cancel | None = None,
+    bench: Workbench,
+    actor: Actor,
+    *,
+    now: datetime,
+    tables: MappingOf[str, pl.DataFrame],
+    source: str,
+    file_name: str,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
 ) -> ImportResult:
     """Import frames in one atomic step.
 
     `messages`: conversation_id, role, sent_at (aware), text, and optionally seq, agent_id, kind. `conversations`:
     conversation_id and optionally agent_id, agent_name, customer_id, shop, channel, order_id, started_at, ended_at,
-    satisfaction; it describes conversations that have messages here. `disputes`, `ratings`: columns named like the fields
-    of those files (money in hundredths); disputes may carry `messages`. The counts are of all tables together.
+    satisfaction; it describes conversations that have messages here. `disputes`, `ratings`: columns named like the
+    fields of those files (money in hundredths); disputes may carry `messages`. The counts are of all tables together.
     """
     require(actor, Right.IMPORT)
     check_source(source)
     for name in tables:
         if name not in TABLES:
-            raise Invalid(N_("“{value}” is not a table that can be imported. Tables: {known}."), value=name, known=", ".join(TABLES))
+            raise Invalid(
+                N_("“{value}” is not a table that can be imported. Tables: {known}."),
+                value=name,
+                known=", ".join(TABLES),
+            )
     log = ProblemLog({})
     zone = bench.config.zone
-    job = Job("conversations", source, 0, Mapping(), "", zone, zone, progress or (lambda share, what: None), cancel or (lambda: False))
+    job = LoadRequest(
+        "conversations",
+        source,
+        0,
+        Mapping(),
+        "",
+        zone,
+        zone,
+        progress or (lambda share, what: None),
+        cancel or (lambda: False),
+    )
 
-    def run(job: Job, sink: loading.Sink) -> Loaded:
+    def run(job: LoadRequest, sink: loading.Sink) -> LoadedFile:
         return _load(job, tables, sink, log)
 
     return execute(bench, actor, now, job, log, run, file_name, lambda: _fingerprint(tables))
 
 
-def _load(job: Job, tables: MappingOf[str, pl.DataFrame], sink: loading.Sink, log: ProblemLog) -> Loaded:
+def _load(job: LoadRequest, tables: MappingOf[str, pl.DataFrame], sink: loading.Sink, log: ProblemLog) -> LoadedFile:
     parts = []
     if "messages" in tables:
         parts.append(_chats(job, tables["messages"], tables.get("conversations"), sink, log))
@@ -61,8 +83,8 @@ def _load(job: Job, tables: MappingOf[str, pl.DataFrame], sink: loading.Sink, lo
         if name in tables and tables[name].height:
             parts.append(_records(replace(job, kind=name), tables[name], sink, log))
     agents = pl.concat([part.agents for part in parts]).unique("agent_id", keep="first", maintain_order=True)
-    total = {key: sum(part.counts.to_dict()[key] for part in parts) for key in Counts().to_dict()}
-    return Loaded(Counts(**total), agents, parts[0].sample, pl.concat(part.changes for part in parts))
+    total = {key: sum(part.counts.to_dict()[key] for part in parts) for key in ImportCounts().to_dict()}
+    return LoadedFile(ImportCounts(**total), agents, parts[0].sample, pl.concat(part.changes for part in parts))
 
 
 def _identity(kind: str, frame: pl.DataFrame) -> Mapping:
@@ -70,26 +92,38 @@ def _identity(kind: str, frame: pl.DataFrame) -> Mapping:
     return Mapping(columns={name: name for name in frame.columns if name in names})
 
 
-def _slices(job: Job, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def _slices(job: LoadRequest, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     numbered = frame.with_row_index("file_row", offset=1).with_columns(pl.col("file_row").cast(pl.Int64))
-    parts = (Piece(numbered.slice(at, SLICE), min(1.0, (at + SLICE) / max(frame.height, 1))) for at in range(0, frame.height, SLICE))
+    parts = (
+        RowBatch(numbered.slice(at, SLICE), min(1.0, (at + SLICE) / max(frame.height, 1)))
+        for at in range(0, frame.height, SLICE)
+    )
     return loading.each(job, parts)
 
 
-def _chats(job: Job, messages: pl.DataFrame, conversations: pl.DataFrame | None, sink: loading.Sink, log: ProblemLog) -> Loaded:
+def _chats(
+    job: LoadRequest, messages: pl.DataFrame, conversations: pl.DataFrame | None, sink: loading.Sink, log: ProblemLog
+) -> LoadedFile:
     mapping = _identity("conversations", messages)
     stage = loading.chat_stage(job, mapping, sink, log, whole_records=False)
     for frame in _slices(job, messages):
         stage.add(chats.read(frame, mapping, "", job.zone, job.business, log))
     if conversations is not None and conversations.height:
-        cells = Cells(conversations.with_row_index("file_row", offset=1), _identity("sessions", conversations), job.zone, log)
+        cells = Cells(
+            conversations.with_row_index("file_row", offset=1), _identity("sessions", conversations), job.zone, log
+        )
         described = records.sessions(cells, job.source).rename({"agent_id": "named_agent"})
         log.add("no_messages", "conversation_id", stage.describe(described))
     return loading.put_chats(job, stage, sink, log, messages.height)
 
 
-def _records(job: Job, frame: pl.DataFrame, sink: loading.Sink, log: ProblemLog) -> Loaded:
-    cells = Cells(frame.with_row_index("file_row", offset=1).with_columns(pl.col("file_row").cast(pl.Int64)), _identity(job.kind, frame), job.zone, log)
+def _records(job: LoadRequest, frame: pl.DataFrame, sink: loading.Sink, log: ProblemLog) -> LoadedFile:
+    cells = Cells(
+        frame.with_row_index("file_row", offset=1).with_columns(pl.col("file_row").cast(pl.Int64)),
+        _identity(job.kind, frame),
+        job.zone,
+        log,
+    )
     read = records.disputes if job.kind == "disputes" else records.ratings
     found = read(cells, job.source)
     if "messages" in frame.columns:

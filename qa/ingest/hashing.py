@@ -17,7 +17,10 @@ def probe() -> str:
 def row_hash(rows: pl.DataFrame, place: str | None = "seq") -> pl.Series:
     """64-bit hash of everything a message says, with its place; to be added up over a conversation."""
     columns = rows.select(
-        text=pl.col("text").hash(1), role=pl.col("role").hash(2), agent=pl.col("agent_id").hash(3), kind=pl.col("kind").hash(4),
+        text=pl.col("text").hash(1),
+        role=pl.col("role").hash(2),
+        agent=pl.col("agent_id").hash(3),
+        kind=pl.col("kind").hash(4),
         at=pl.col("sent_at").dt.epoch("us").fill_null(-1).reinterpret(signed=False),
         place=pl.col(place).cast(pl.UInt64, strict=False).fill_null(0) if place else pl.lit(0, dtype=pl.UInt64),
     )

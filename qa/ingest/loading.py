@@ -1,4 +1,5 @@
-"""From pieces of a file to rows of the archive: one loader per kind of file. A loader decides everything but opens nothing.
+"""From pieces of a file to rows of the archive: one loader per kind of file. A loader decides everything but opens
+nothing.
 
 It works on a `Sink`: the archive while it is being changed, or nothing at all for a preview.
 """
@@ -20,7 +21,7 @@ from qa.ingest import chats, merging, records
 from qa.ingest.cells import Cells
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
-from qa.ingest.reading import Piece
+from qa.ingest.reading import RowBatch
 from qa.ingest.staging import ChatStage
 
 SAMPLE_ROWS = 30
@@ -41,9 +42,11 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
-class Counts:
-    """`rows` of the file; records (conversations, disputes, …) `new`, `changed`, `unchanged`; rows left out (`bad`); `warnings`;
-    `duplicates` inside the file; `messages` written or to be written; known conversations that get more messages (`extended`)."""
+class ImportCounts:
+    """`rows` of the file; records (conversations, disputes, …) `new`, `changed`, `unchanged`; rows left out (`bad`);
+    `warnings`; `duplicates` inside the file; `messages` written or to be written; known conversations that get more
+    messages (`extended`).
+    """
 
     rows: int = 0
     new: int = 0
@@ -61,7 +64,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Job:
+class LoadRequest:
     """What to load and how to read it."""
 
     kind: str
@@ -76,21 +79,22 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What came of it: the agents named in the rows that were let in, a sample of records, what it changes in what was there."""
+class LoadedFile:
+    """What came of it: the agents named in the rows that were let in, a sample of records, what it changes in what was
+    there."""
 
-    counts: Counts
+    counts: ImportCounts
     agents: pl.DataFrame
     sample: pl.DataFrame
     changes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CHANGES))
 
 
-def load(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+def load(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
     """Load `pieces` into `sink`. Raises `Cancelled` when asked to stop; the sink then must be thrown away."""
     return LOADERS[job.kind](job, pieces, sink, log)
 
 
-def each(job: Job, pieces: Iterator[Piece]) -> Iterator[pl.DataFrame]:
+def each(job: LoadRequest, pieces: Iterator[RowBatch]) -> Iterator[pl.DataFrame]:
     """The frames of the pieces, with progress told and cancelling heard between them."""
     for piece in pieces:
         if job.cancel():
@@ -102,7 +106,7 @@ def each(job: Job, pieces: Iterator[Piece]) -> Iterator[pl.DataFrame]:
 # chats
 
 
-def _chats(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+def _chats(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
     stage_ = chat_stage(job, job.mapping, sink, log, whole_records=bool(job.nested))
     rows = 0
     for frame in each(job, pieces):
@@ -111,7 +115,7 @@ def _chats(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Lo
     return put_chats(job, stage_, sink, log, rows)
 
 
-def chat_stage(job: Job, mapping: Mapping, sink: Sink, log: ProblemLog, whole_records: bool) -> ChatStage:
+def chat_stage(job: LoadRequest, mapping: Mapping, sink: Sink, log: ProblemLog, whole_records: bool) -> ChatStage:
     """A stage whose attributes are read by `mapping`."""
 
     def read(names: list[str], rows: pl.DataFrame) -> list[pl.Series]:
@@ -120,9 +124,9 @@ def chat_stage(job: Job, mapping: Mapping, sink: Sink, log: ProblemLog, whole_re
     return ChatStage(sink.staging(), job.source, job.import_id, log, whole_records, read)
 
 
-def put_chats(job: Job, stage_: ChatStage, sink: Sink, log: ProblemLog, rows: int) -> Loaded:
+def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, rows: int) -> LoadedFile:
     """What the stage holds, compared with the archive and written."""
-    found = Found(rows=rows)
+    found = LoadTotals(rows=rows)
     stage_.settle()
     _unite(sink, job.source, stage_)
     for part in stage_.conversations():
@@ -137,9 +141,13 @@ def put_chats(job: Job, stage_: ChatStage, sink: Sink, log: ProblemLog, rows: in
     sink.adopt("messages", files)
     sink.adopt("conversations", found.files)
     counts = replace(found.counts, rows=rows, duplicates=stage_.duplicates)
-    agents = pl.concat([pl.DataFrame(schema=AGENTS), *found.agents]).group_by("agent_id").agg(pl.col("name").drop_nulls().first(), pl.col("file_row").min())
+    agents = (
+        pl.concat([pl.DataFrame(schema=AGENTS), *found.agents])
+        .group_by("agent_id")
+        .agg(pl.col("name").drop_nulls().first(), pl.col("file_row").min())
+    )
     changes = pl.concat([pl.DataFrame(schema=CHANGES), *found.differences])
-    return Loaded(counts, agents.sort("file_row", "agent_id").select(list(AGENTS)), found.sample, changes)
+    return LoadedFile(counts, agents.sort("file_row", "agent_id").select(list(AGENTS)), found.sample, changes)
 
 
 def _unite(sink: Sink, source: str, stage_: ChatStage) -> None:
@@ -151,11 +159,11 @@ def _unite(sink: Sink, source: str, stage_: ChatStage) -> None:
 
 
 @dataclass
-class Found:
+class LoadTotals:
     """What adds up over the conversations of a file."""
 
     rows: int
-    counts: Counts = field(default_factory=lambda: Counts())
+    counts: ImportCounts = field(default_factory=lambda: ImportCounts())
     sample: pl.DataFrame = field(default_factory=lambda: empty("conversations"))
     files: list[Path] = field(default_factory=list)
     leave: list[pl.DataFrame] = field(default_factory=list)
@@ -165,7 +173,7 @@ class Found:
     differences: list[pl.DataFrame] = field(default_factory=list)
 
 
-def _take(job: Job, merged: pl.DataFrame, sink: Sink, log: ProblemLog, found: Found) -> None:
+def _take(job: LoadRequest, merged: pl.DataFrame, sink: Sink, log: ProblemLog, found: LoadTotals) -> None:
     """Judge some conversations, write what is new of them and remember the rest."""
     timeless = merged.filter(pl.col("started_at").is_null())
     log.add("no_start", "started_at", timeless.select(file_row="first_row"))
@@ -180,10 +188,14 @@ def _take(job: Job, merged: pl.DataFrame, sink: Sink, log: ProblemLog, found: Fo
         found.files.append(stage("conversations", fresh, sink.staging()))
         if found.sample.is_empty():
             found.sample = conform("conversations", fresh.head(SAMPLE_ROWS))
-    more = written.select(n=pl.col("message_count") - pl.col("old_message_count").fill_null(0), known=pl.col("state") == "changed")
-    part = replace(_counts(good, 0, 0, int(more["n"].sum())), extended=more.filter(pl.col("known") & (pl.col("n") > 0)).height)
+    more = written.select(
+        n=pl.col("message_count") - pl.col("old_message_count").fill_null(0), known=pl.col("state") == "changed"
+    )
+    part = replace(
+        _counts(good, 0, 0, int(more["n"].sum())), extended=more.filter(pl.col("known") & (pl.col("n") > 0)).height
+    )
     found.differences.append(merging.changes(good, "conversation_key", merging.ATTRIBUTES))
-    found.counts = Counts(**{name: value + getattr(part, name) for name, value in found.counts.to_dict().items()})
+    found.counts = ImportCounts(**{name: value + getattr(part, name) for name, value in found.counts.to_dict().items()})
     found.agents.append(_agents_of(good))
 
 
@@ -204,21 +216,41 @@ def _link_waiting(sink: Sink, files: list[Path]) -> None:
 
 
 def _agents_of(good: pl.DataFrame) -> pl.DataFrame:
-    spoke = good.select(agent_id=pl.col("agent_ids"), file_row="first_row").explode("agent_id", empty_as_null=True, keep_nulls=True).drop_nulls("agent_id")
+    spoke = (
+        good.select(agent_id=pl.col("agent_ids"), file_row="first_row")
+        .explode("agent_id", empty_as_null=True, keep_nulls=True)
+        .drop_nulls("agent_id")
+    )
     if "agent_name" in good.columns and "named_agent" in good.columns:
-        names = good.select(agent_id="named_agent", name="agent_name").drop_nulls().unique("agent_id", keep="first", maintain_order=True)
+        names = (
+            good.select(agent_id="named_agent", name="agent_name")
+            .drop_nulls()
+            .unique("agent_id", keep="first", maintain_order=True)
+        )
         spoke = spoke.join(names, on="agent_id", how="left")
     else:
         spoke = spoke.with_columns(name=pl.lit(None, dtype=pl.String))
-    return spoke.group_by("agent_id").agg(pl.col("name").first(), pl.col("file_row").min()).sort("file_row", "agent_id").select(list(AGENTS))
+    return (
+        spoke.group_by("agent_id")
+        .agg(pl.col("name").first(), pl.col("file_row").min())
+        .sort("file_row", "agent_id")
+        .select(list(AGENTS))
+    )
 
 
-def _counts(frame: pl.DataFrame, rows: int, duplicates: int, messages: int = 0) -> Counts:
+def _counts(frame: pl.DataFrame, rows: int, duplicates: int, messages: int = 0) -> ImportCounts:
     by = dict(frame.group_by("state").len().iter_rows())
-    return Counts(rows=rows, new=by.get("new", 0), changed=by.get("changed", 0), unchanged=by.get("unchanged", 0), duplicates=duplicates, messages=messages)
+    return ImportCounts(
+        rows=rows,
+        new=by.get("new", 0),
+        changed=by.get("changed", 0),
+        unchanged=by.get("unchanged", 0),
+        duplicates=duplicates,
+        messages=messages,
+    )
 
 
-def _sessions(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+def _sessions(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
     found, rows = _collect(job, pieces, log, lambda cells: records.sessions(cells, job.source))
     found, duplicates = records.without_repeats(found, "conversation_key", "conversation_id", log)
     merged, lost = merging.sessions(found, sink.before, job.source, job.import_id)
@@ -229,13 +261,20 @@ def _sessions(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) ->
         sink.append("conversations", fresh)
     agents = merged.with_columns(named_agent=pl.col("agent_id"))
     changes = merging.changes(merged, "conversation_key", merging.ATTRIBUTES)
-    return Loaded(_counts(merged, rows, duplicates), _agents_of(agents), conform("conversations", fresh).head(SAMPLE_ROWS), changes)
+    return LoadedFile(
+        _counts(merged, rows, duplicates),
+        _agents_of(agents),
+        conform("conversations", fresh).head(SAMPLE_ROWS),
+        changes,
+    )
 
 
 # records
 
 
-def _collect(job: Job, pieces: Iterator[Piece], log: ProblemLog, read: Callable[[Cells], pl.DataFrame]) -> tuple[pl.DataFrame, int]:
+def _collect(
+    job: LoadRequest, pieces: Iterator[RowBatch], log: ProblemLog, read: Callable[[Cells], pl.DataFrame]
+) -> tuple[pl.DataFrame, int]:
     frames, rows = [], 0
     for frame in each(job, pieces):
         rows += frame.height
@@ -243,17 +282,17 @@ def _collect(job: Job, pieces: Iterator[Piece], log: ProblemLog, read: Callable[
     return pl.concat(frames), rows
 
 
-def _disputes(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+def _disputes(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
     found, rows = _collect(job, pieces, log, lambda cells: records.disputes(cells, job.source))
     return put_records(job, found, sink, log, rows)
 
 
-def _ratings(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+def _ratings(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
     found, rows = _collect(job, pieces, log, lambda cells: records.ratings(cells, job.source))
     return put_records(job, found, sink, log, rows)
 
 
-def put_records(job: Job, found: pl.DataFrame, sink: Sink, log: ProblemLog, rows: int) -> Loaded:
+def put_records(job: LoadRequest, found: pl.DataFrame, sink: Sink, log: ProblemLog, rows: int) -> LoadedFile:
     """Disputes or ratings, compared with the archive, linked to their chat and written."""
     table, key, field_, moment = RECORDS[job.kind]
     found, duplicates = records.without_repeats(found, key, field_, log)
@@ -262,35 +301,60 @@ def put_records(job: Job, found: pl.DataFrame, sink: Sink, log: ProblemLog, rows
     if fresh.height:
         known = sink.now().scan("conversations")
         fresh = merging.link(merging.given_chat(fresh, known, job.source), known, moment, by_agent=table == "ratings")
-        fresh = fresh.with_columns(import_id=pl.lit(job.import_id, dtype=pl.Int64), conversation_key=pl.coalesce("conversation_key", "old_conversation_key"))
+        fresh = fresh.with_columns(
+            import_id=pl.lit(job.import_id, dtype=pl.Int64),
+            conversation_key=pl.coalesce("conversation_key", "old_conversation_key"),
+        )
         sink.remove(table, fresh.filter(pl.col("state") == "changed")[key])
         sink.append(table, fresh)
     named = found.filter(pl.col("agent_id").is_not_null()).group_by("agent_id").agg(pl.col("file_row").min())
-    agents = named.select("agent_id", name=pl.lit(None, dtype=pl.String), file_row="file_row").sort("file_row", "agent_id")
+    agents = named.select("agent_id", name=pl.lit(None, dtype=pl.String), file_row="file_row").sort(
+        "file_row", "agent_id"
+    )
     changes = merging.changes(merged, key, merging.content_of(table))
-    return Loaded(_counts(merged, rows, duplicates), agents, conform(table, fresh).head(SAMPLE_ROWS), changes)
+    return LoadedFile(_counts(merged, rows, duplicates), agents, conform(table, fresh).head(SAMPLE_ROWS), changes)
 
 
-def _dispute_messages(job: Job, pieces: Iterator[Piece], sink: Sink, log: ProblemLog) -> Loaded:
+def _dispute_messages(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
     found, rows = _collect(job, pieces, log, lambda cells: records.dispute_messages(cells, job.source))
     known = merging.existing(sink.before, "disputes", "dispute_key", found["dispute_key"], job.source)
-    log.add("no_dispute", "dispute_id", found.join(known, on="dispute_key", how="anti", maintain_order="left"), "dispute_id")
-    old = known.select("dispute_key", "messages").explode("messages", empty_as_null=True, keep_nulls=True).drop_nulls("messages").unnest("messages")
+    log.add(
+        "no_dispute", "dispute_id", found.join(known, on="dispute_key", how="anti", maintain_order="left"), "dispute_id"
+    )
+    old = (
+        known.select("dispute_key", "messages")
+        .explode("messages", empty_as_null=True, keep_nulls=True)
+        .drop_nulls("messages")
+        .unnest("messages")
+    )
     both = pl.concat([old, found.join(known, on="dispute_key", how="semi", maintain_order="left").select(old.columns)])
     both = both.unique(maintain_order=True).sort("dispute_key", "sent_at", maintain_order=True)
     lists = both.group_by("dispute_key", maintain_order=True).agg(fresh=pl.struct("role", "text", "sent_at"))
     merged = known.join(lists, on="dispute_key", how="inner").with_columns(
-        state=pl.when(pl.col("messages").list.len().fill_null(0) == pl.col("fresh").list.len()).then(pl.lit("unchanged")).otherwise(pl.lit("changed")),
+        state=pl.when(pl.col("messages").list.len().fill_null(0) == pl.col("fresh").list.len())
+        .then(pl.lit("unchanged"))
+        .otherwise(pl.lit("changed")),
         messages=pl.col("fresh"),
     )
     fresh = merged.filter(pl.col("state") == "changed")
     if fresh.height:
         sink.remove("disputes", fresh["dispute_key"])
         sink.append("disputes", fresh)
-    return Loaded(_counts(merged, rows, 0, found.height), pl.DataFrame(schema=AGENTS), conform("disputes", fresh).head(SAMPLE_ROWS))
+    return LoadedFile(
+        _counts(merged, rows, 0, found.height),
+        pl.DataFrame(schema=AGENTS),
+        conform("disputes", fresh).head(SAMPLE_ROWS),
+    )
 
 
-RECORDS = {"disputes": ("disputes", "dispute_key", "dispute_id", "opened_at"), "ratings": ("ratings", "rating_key", "rating_id", "rated_at")}
-LOADERS: dict[str, Callable[[Job, Iterator[Piece], Sink, ProblemLog], Loaded]] = {
-    "conversations": _chats, "sessions": _sessions, "disputes": _disputes, "dispute_messages": _dispute_messages, "ratings": _ratings,
+RECORDS = {
+    "disputes": ("disputes", "dispute_key", "dispute_id", "opened_at"),
+    "ratings": ("ratings", "rating_key", "rating_id", "rated_at"),
+}
+LOADERS: dict[str, Callable[[LoadRequest, Iterator[RowBatch], Sink, ProblemLog], LoadedFile]] = {
+    "conversations": _chats,
+    "sessions": _sessions,
+    "disputes": _disputes,
+    "dispute_messages": _dispute_messages,
+    "ratings": _ratings,
 }

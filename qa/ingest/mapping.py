@@ -32,8 +32,12 @@ class Mapping:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "columns": dict(self.columns), "values": {k: dict(v) for k, v in self.values.items()}, "constants": dict(self.constants),
-            "formats": {k: list(v) for k, v in self.formats.items()}, "time_zone": self.time_zone, "scales": dict(self.scales),
+            "columns": dict(self.columns),
+            "values": {k: dict(v) for k, v in self.values.items()},
+            "constants": dict(self.constants),
+            "formats": {k: list(v) for k, v in self.formats.items()},
+            "time_zone": self.time_zone,
+            "scales": dict(self.scales),
             "preset": self.preset,
         }
 
@@ -56,26 +60,38 @@ class Mapping:
         try:
             return ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as problem:
-            raise Invalid(N_("“{value}” is not a time zone; write it like Asia/Shanghai."), value=self.time_zone) from problem
+            raise Invalid(
+                N_("“{value}” is not a time zone; write it like Asia/Shanghai."), value=self.time_zone
+            ) from problem
 
     def check(self, kind: str, headers: tuple[str, ...]) -> None:
         """Raise `Invalid` when a needed field has no column, or a column is not in the file."""
         if kind not in FIELDS:
-            raise Invalid(N_("“{value}” is not a kind of file. Known kinds: {known}."), value=kind, known=", ".join(FIELDS))
+            raise Invalid(
+                N_("“{value}” is not a kind of file. Known kinds: {known}."), value=kind, known=", ".join(FIELDS)
+            )
         known = {f.name: f for f in FIELDS[kind]}
         for name, header in self.columns.items():
             if name not in known:
-                raise Invalid(N_("The mapping names “{field}”, which files of kind {kind} do not have."), field=name, kind=kind)
+                raise Invalid(
+                    N_("The mapping names “{field}”, which files of kind {kind} do not have."), field=name, kind=kind
+                )
             if header not in headers:
                 raise Invalid(
-                    N_("The mapping takes {field} from column “{header}”, which is not in the file. Its columns are: {headers}"),
-                    field=name, header=header, headers=", ".join(headers),
+                    N_(
+                        "The mapping takes {field} from column “{header}”, which is not in the file. Its columns are:"
+                        " {headers}"
+                    ),
+                    field=name,
+                    header=header,
+                    headers=", ".join(headers),
                 )
         for f in known.values():
             if f.required and f.name not in self.columns and f.name not in self.constants:
                 raise Invalid(
                     N_("No column is mapped to “{field}”, which is needed. The columns of the file are: {headers}"),
-                    field=f.name, headers=", ".join(headers),
+                    field=f.name,
+                    headers=", ".join(headers),
                 )
         if kind == "conversations":
             self._check_chats(headers)
@@ -84,7 +100,10 @@ class Mapping:
         has = {*self.columns, *self.constants}
         if "conversation_id" not in has and not {"agent_id", "customer_id", "sent_at"} <= has:
             raise Invalid(
-                N_("Map a conversation id, or agent, customer and time to group messages by day. The columns are: {headers}"),
+                N_(
+                    "Map a conversation id, or agent, customer and time to group messages by day. The columns are:"
+                    " {headers}"
+                ),
                 headers=", ".join(headers),
             )
         if "role" not in has and not {"sender_id", "agent_id"} <= has:

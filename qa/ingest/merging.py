@@ -21,7 +21,9 @@ CARRIED = ("customer_id", "shop", "channel", "order_id", "satisfaction")
 
 def differing(found: pl.DataFrame, before: Snapshot, source: str) -> pl.DataFrame:
     """Those of `found` (`conversation_key`, `m`) of which the archive has other messages."""
-    known = existing(before, "conversations", "conversation_key", found["conversation_key"], source).select("conversation_key", "content_hash")
+    known = existing(before, "conversations", "conversation_key", found["conversation_key"], source).select(
+        "conversation_key", "content_hash"
+    )
     if known.is_empty():
         return found.clear()
     known = _with_current_mark(known, before)
@@ -35,18 +37,26 @@ def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) ->
     `state` is new, changed or unchanged.
     """
     known = existing(before, "conversations", "conversation_key", found["conversation_key"], source)
-    known = _with_current_mark(known.select("conversation_key", "content_hash", "agent_ids", "message_count", *ATTRIBUTES), before)
+    known = _with_current_mark(
+        known.select("conversation_key", "content_hash", "agent_ids", "message_count", *ATTRIBUTES), before
+    )
     known = known.rename({name: f"old_{name}" for name in known.columns if name != "conversation_key"})
-    nothing = [pl.lit(None, dtype=kind).alias(name) for name, kind in known.schema.items() if name != "conversation_key"]
-    joined = found.join(known, on="conversation_key", how="left", maintain_order="left") if known.height else found.with_columns(nothing)
+    nothing = [
+        pl.lit(None, dtype=kind).alias(name) for name, kind in known.schema.items() if name != "conversation_key"
+    ]
+    joined = (
+        found.join(known, on="conversation_key", how="left", maintain_order="left")
+        if known.height
+        else found.with_columns(nothing)
+    )
     joined = joined.with_columns(
         same_messages=(pl.col("old_content_hash").str.slice(MARK, DIGITS) == _digits("m")).fill_null(False)
     )
     merged = joined.with_columns(
         *[_first_of(joined, name) for name in CARRIED],
-        agent_id=pl.when("same_messages").then(pl.coalesce("old_agent_id", *_present(joined, "speaker", "named_agent"))).otherwise(
-            pl.coalesce(*_present(joined, "speaker", "named_agent"), "old_agent_id")
-        ),
+        agent_id=pl.when("same_messages")
+        .then(pl.coalesce("old_agent_id", *_present(joined, "speaker", "named_agent")))
+        .otherwise(pl.coalesce(*_present(joined, "speaker", "named_agent"), "old_agent_id")),
         agent_ids=_participants(joined),
         started_at=_bound(joined, "started_at", "first_at", pl.min_horizontal),
         ended_at=_bound(joined, "ended_at", "last_at", pl.max_horizontal),
@@ -57,15 +67,24 @@ def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) ->
 def sessions(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Session attributes laid over the archive's conversations; second, the sessions without messages there."""
     known = existing(before, "conversations", "conversation_key", found["conversation_key"], source)
-    known = _with_current_mark(known, before).rename({name: f"old_{name}" for name in known.columns if name != "conversation_key"})
+    known = _with_current_mark(known, before).rename(
+        {name: f"old_{name}" for name in known.columns if name != "conversation_key"}
+    )
     lost = found.join(known, on="conversation_key", how="anti", maintain_order="left")
     joined = found.join(known, on="conversation_key", how="inner", maintain_order="left")
     merged = joined.with_columns(
         *[_first_of(joined, name) for name in (*CARRIED, "agent_id", "started_at", "ended_at")],
-        agent_ids=pl.col("old_agent_ids"), message_count=pl.col("old_message_count"), agent_message_count=pl.col("old_agent_message_count"),
-        m=pl.col("old_content_hash").str.slice(MARK, DIGITS).cast(pl.UInt64), same_messages=pl.lit(True),
+        agent_ids=pl.col("old_agent_ids"),
+        message_count=pl.col("old_message_count"),
+        agent_message_count=pl.col("old_agent_message_count"),
+        m=pl.col("old_content_hash").str.slice(MARK, DIGITS).cast(pl.UInt64),
+        same_messages=pl.lit(True),
         first_row=pl.col("file_row"),
-    ).with_columns(agent_ids=pl.concat_list("agent_ids", pl.concat_list("agent_id")).list.drop_nulls().list.unique(maintain_order=True))
+    ).with_columns(
+        agent_ids=pl.concat_list("agent_ids", pl.concat_list("agent_id"))
+        .list.drop_nulls()
+        .list.unique(maintain_order=True)
+    )
     return _finish_chats(merged, source, import_id), lost
 
 
@@ -74,35 +93,60 @@ def _finish_chats(merged: pl.DataFrame, source: str, import_id: int) -> pl.DataF
     same = pl.col("same_messages") & (pl.col("f") == pl.col("old_f"))
     merged = merged.with_columns(f=fields, old_f=old)
     return merged.with_columns(
-        state=pl.when(pl.col("old_content_hash").is_null()).then(pl.lit("new")).when(same).then(pl.lit("unchanged")).otherwise(pl.lit("changed")),
-        source=pl.lit(source), import_id=pl.lit(import_id, dtype=pl.Int64), file_row=pl.col("first_row"),
+        state=pl.when(pl.col("old_content_hash").is_null())
+        .then(pl.lit("new"))
+        .when(same)
+        .then(pl.lit("unchanged"))
+        .otherwise(pl.lit("changed")),
+        source=pl.lit(source),
+        import_id=pl.lit(import_id, dtype=pl.Int64),
+        file_row=pl.col("first_row"),
         content_hash=pl.concat_str(pl.lit(probe()), _digits("m"), _digits("f")),
     )
 
 
 def records(table: str, found: pl.DataFrame, before: Snapshot, source: str, key: str) -> pl.DataFrame:
-    """Disputes or ratings of the file, merged with the archive's, with `content_hash` and `state` (new, changed, unchanged)."""
+    """Disputes or ratings of the file, merged with the archive's, with `content_hash` and `state` (new, changed,
+    unchanged)."""
     known = existing(before, table, key, found[key], source)
     known = known.rename({name: f"old_{name}" for name in known.columns if name != key})
     joined = found.join(known, on=key, how="left", maintain_order="left")
     told = [name for name in content_of(table) if name in (*found.columns, "messages")]
-    merged = joined.with_columns(pl.coalesce(*_present(joined, name), f"old_{name}").alias(name) for name in content_of(table))
+    merged = joined.with_columns(
+        pl.coalesce(*_present(joined, name), f"old_{name}").alias(name) for name in content_of(table)
+    )
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"old_{name}")) for name in told)
     if "conversation_id" in found.columns:  # it may name another chat than the one it was linked to
-        differs |= (~pl.col("old_conversation_key").str.ends_with(pl.concat_str(pl.lit(":"), "conversation_id"))).fill_null(False)
-    return merged.with_columns(
-        state=pl.when(pl.col("old_source").is_null()).then(pl.lit("new")).when(differs).then(pl.lit("changed")).otherwise(pl.lit("unchanged")),
-        f=_fields_hash([name for name in content_of(table) if name != "messages"], "") ^ (pl.col("messages").hash(7) if "messages" in told else pl.lit(0, dtype=pl.UInt64)),
-    ).with_columns(content_hash=pl.concat_str(pl.lit(probe()), _digits("f"))).drop("f")
+        differs |= (
+            ~pl.col("old_conversation_key").str.ends_with(pl.concat_str(pl.lit(":"), "conversation_id"))
+        ).fill_null(False)
+    return (
+        merged.with_columns(
+            state=pl.when(pl.col("old_source").is_null())
+            .then(pl.lit("new"))
+            .when(differs)
+            .then(pl.lit("changed"))
+            .otherwise(pl.lit("unchanged")),
+            f=_fields_hash([name for name in content_of(table) if name != "messages"], "")
+            ^ (pl.col("messages").hash(7) if "messages" in told else pl.lit(0, dtype=pl.UInt64)),
+        )
+        .with_columns(content_hash=pl.concat_str(pl.lit(probe()), _digits("f")))
+        .drop("f")
+    )
 
 
 def content_of(table: str) -> list[str]:
     """The columns of a dispute or rating that a file can fill."""
-    return [name for name in TABLES[table] if name not in (KEYS[table], "source", "conversation_key", "content_hash", *PROVENANCE)]
+    return [
+        name
+        for name in TABLES[table]
+        if name not in (KEYS[table], "source", "conversation_key", "content_hash", *PROVENANCE)
+    ]
 
 
 def changes(merged: pl.DataFrame, key: str, names: Iterable[str]) -> pl.DataFrame:
-    """What `merged` (with `state` and the columns `old_…`) would change in what is there: `field`, `key`, `old`, `new`, one row a changed field."""
+    """What `merged` (with `state` and the columns `old_…`) would change in what is there: `field`, `key`, `old`, `new`,
+    one row a changed field."""
     known = merged.filter(pl.col("state") == "changed")
     found = [pl.DataFrame(schema=dict.fromkeys(("field", "key", "old", "new"), pl.String))]
     for name in names:
@@ -130,13 +174,17 @@ def _with_current_mark(known: pl.DataFrame, before: Snapshot) -> pl.DataFrame:
         return known
     messages = before.scan("messages").join(foreign.lazy(), on="conversation_key", how="semi")
     hashed = messages.map_batches(
-        lambda rows: rows.select("conversation_key", row_hash(rows)), schema={"conversation_key": pl.String, "h": pl.UInt64}, streamable=True
+        lambda rows: rows.select("conversation_key", row_hash(rows)),
+        schema={"conversation_key": pl.String, "h": pl.UInt64},
+        streamable=True,
     )
     again = hashed.group_by("conversation_key").agg(m=pl.col("h").sum()).collect(engine="streaming")
     fresh = again.select("conversation_key", fresh=pl.concat_str(pl.lit(mark), _digits("m"), pl.lit("0" * DIGITS)))
-    return known.join(fresh, on="conversation_key", how="left", maintain_order="left").with_columns(
-        content_hash=pl.coalesce("fresh", "content_hash")
-    ).drop("fresh")
+    return (
+        known.join(fresh, on="conversation_key", how="left", maintain_order="left")
+        .with_columns(content_hash=pl.coalesce("fresh", "content_hash"))
+        .drop("fresh")
+    )
 
 
 def _digits(name: str) -> pl.Expr:
@@ -157,7 +205,8 @@ def _present(frame: pl.DataFrame, *names: str) -> list[str]:
 
 
 def _bound(frame: pl.DataFrame, name: str, told: str, outer: Callable[..., pl.Expr]) -> pl.Expr:
-    """Begin or end: as given, as known for the same messages, else the first or last message. A part of a conversation can only widen it."""
+    """Begin or end: as given, as known for the same messages, else the first or last message. A part of a conversation
+    can only widen it."""
     given, old = _present(frame, name), f"old_{name}"
     whole = pl.coalesce(*given, pl.when("same_messages").then(old), told, old)
     return pl.when("united").then(outer(pl.coalesce(*given, told), old)).otherwise(whole)
@@ -195,8 +244,14 @@ def given_chat(frame: pl.DataFrame, chats_: pl.LazyFrame, source: str) -> pl.Dat
     if "conversation_id" not in frame.columns or frame["conversation_id"].null_count() == frame.height:
         return frame.with_columns(conversation_key=pl.lit(None, dtype=pl.String))
     ids = frame.lazy().select("conversation_id").drop_nulls().unique()
-    keys = chats_.join(ids, on="conversation_id", how="semi").select("conversation_id", "conversation_key", "source").collect()
-    keys = keys.sort(pl.col("source") != source, "conversation_key").unique("conversation_id", keep="first", maintain_order=True)
+    keys = (
+        chats_.join(ids, on="conversation_id", how="semi")
+        .select("conversation_id", "conversation_key", "source")
+        .collect()
+    )
+    keys = keys.sort(pl.col("source") != source, "conversation_key").unique(
+        "conversation_id", keep="first", maintain_order=True
+    )
     return frame.join(keys.drop("source"), on="conversation_id", how="left", maintain_order="left")
 
 
@@ -206,31 +261,57 @@ def link(frame: pl.DataFrame, chats_: pl.LazyFrame, moment: str, by_agent: bool)
     Tried in this order: the given key, the order id, the customer (with `by_agent`, customer and agent). `chats_` needs
     conversation_key, agent_id, customer_id, order_id, shop, started_at.
     """
-    chats = chats_.select("conversation_key", "agent_id", "customer_id", "order_id", "shop", "started_at").drop_nulls("started_at")
+    chats = chats_.select("conversation_key", "agent_id", "customer_id", "order_id", "shop", "started_at").drop_nulls(
+        "started_at"
+    )
     rows = frame.with_row_index("i")
     ways = [["order_id"], ["customer_id", "agent_id"] if by_agent else ["customer_id"]]
     found = []
     for keys in ways:
-        mine = rows.filter(pl.col("conversation_key").is_null() & pl.all_horizontal(pl.col(k).is_not_null() for k in keys)).select("i", moment, *keys)
+        mine = rows.filter(
+            pl.col("conversation_key").is_null() & pl.all_horizontal(pl.col(k).is_not_null() for k in keys)
+        ).select("i", moment, *keys)
         mine = mine.filter(pl.col(moment).is_not_null()).sort(moment)
         if mine.is_empty():
             continue
-        theirs = chats.join(mine.lazy().select(keys).unique(), on=keys, how="semi").select(*keys, "started_at", linked="conversation_key").collect().sort("started_at")
-        hit = mine.join_asof(theirs, left_on=moment, right_on="started_at", by=keys, strategy="backward", check_sortedness=False)
+        theirs = (
+            chats.join(mine.lazy().select(keys).unique(), on=keys, how="semi")
+            .select(*keys, "started_at", linked="conversation_key")
+            .collect()
+            .sort("started_at")
+        )
+        hit = mine.join_asof(
+            theirs, left_on=moment, right_on="started_at", by=keys, strategy="backward", check_sortedness=False
+        )
         found.append(hit.filter(pl.col("linked").is_not_null()).select("i", "linked"))
     if found:
         links = pl.concat(found).unique("i", keep="first", maintain_order=True)
-        rows = rows.join(links, on="i", how="left", maintain_order="left").with_columns(
-            conversation_key=pl.coalesce("conversation_key", "linked")
-        ).drop("linked")
+        rows = (
+            rows.join(links, on="i", how="left", maintain_order="left")
+            .with_columns(conversation_key=pl.coalesce("conversation_key", "linked"))
+            .drop("linked")
+        )
     rows = rows.drop("i")
     if rows["conversation_key"].null_count() == rows.height:
         return rows
-    people = chats_.select("conversation_key", their_agent="agent_id", their_shop="shop", their_customer="customer_id", their_order="order_id").join(
-        rows.lazy().select("conversation_key").unique(), on="conversation_key", how="semi"
-    ).collect()
-    return rows.join(people, on="conversation_key", how="left", maintain_order="left").with_columns(
-        agent_id=pl.coalesce("agent_id", "their_agent"), shop=pl.coalesce("shop", "their_shop"),
-        customer_id=pl.coalesce("customer_id", "their_customer"), order_id=pl.coalesce("order_id", "their_order"),
-    ).drop("their_agent", "their_shop", "their_customer", "their_order")
-
+    people = (
+        chats_.select(
+            "conversation_key",
+            their_agent="agent_id",
+            their_shop="shop",
+            their_customer="customer_id",
+            their_order="order_id",
+        )
+        .join(rows.lazy().select("conversation_key").unique(), on="conversation_key", how="semi")
+        .collect()
+    )
+    return (
+        rows.join(people, on="conversation_key", how="left", maintain_order="left")
+        .with_columns(
+            agent_id=pl.coalesce("agent_id", "their_agent"),
+            shop=pl.coalesce("shop", "their_shop"),
+            customer_id=pl.coalesce("customer_id", "their_customer"),
+            order_id=pl.coalesce("order_id", "their_order"),
+        )
+        .drop("their_agent", "their_shop", "their_customer", "their_order")
+    )

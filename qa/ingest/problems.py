@@ -29,68 +29,101 @@ class ProblemKind:
 
 
 KINDS: Mapping[str, ProblemKind] = {
-    "unreadable": ProblemKind("bad", N_("This line cannot be read: {value}"), N_("Repair the line in the file, or export it again.")),
+    "unreadable": ProblemKind(
+        "bad", N_("This line cannot be read: {value}"), N_("Repair the line in the file, or export it again.")
+    ),
     "encoding": ProblemKind(
-        "bad", N_("Some bytes of this row are not valid in the file's encoding."),
+        "bad",
+        N_("Some bytes of this row are not valid in the file's encoding."),
         N_("Choose the right encoding, or export the file again as UTF-8."),
     ),
     "too_many_cells": ProblemKind(
-        "bad", N_("The row has {value} cells, more than the header."), N_("Put the cell that holds a comma or line break into quotation marks."),
+        "bad",
+        N_("The row has {value} cells, more than the header."),
+        N_("Put the cell that holds a comma or line break into quotation marks."),
     ),
     "missing": ProblemKind("bad", N_("“{field}” is empty."), N_("Fill in “{field}” in this row.")),
-    "no_messages": ProblemKind("bad", N_("The conversation has no messages."), N_("Export the conversation together with its messages.")),
-    "empty_text": ProblemKind("bad", N_("The message has no text."), N_("Remove the row, or give its kind (image, card, file) if it is not text.")),
+    "no_messages": ProblemKind(
+        "bad", N_("The conversation has no messages."), N_("Export the conversation together with its messages.")
+    ),
+    "empty_text": ProblemKind(
+        "bad",
+        N_("The message has no text."),
+        N_("Remove the row, or give its kind (image, card, file) if it is not text."),
+    ),
     "unknown_role": ProblemKind(
-        "bad", N_("“{value}” does not say who spoke (customer, agent, bot, system, platform)."),
+        "bad",
+        N_("“{value}” does not say who spoke (customer, agent, bot, system, platform)."),
         N_("Add “{value}” to the value mapping of “{field}”."),
     ),
     "bad_time": ProblemKind(
-        "bad", N_("“{value}” in “{field}” is not a time in any of the known formats."),
+        "bad",
+        N_("“{value}” in “{field}” is not a time in any of the known formats."),
         N_("Correct the cell, or add its format to “{field}” in the mapping."),
     ),
     "no_time": ProblemKind(
-        "warning", N_("The message has no time; reply times cannot be measured for it."), N_("Export the chat with message times if you can."),
+        "warning",
+        N_("The message has no time; reply times cannot be measured for it."),
+        N_("Export the chat with message times if you can."),
     ),
     "no_start": ProblemKind(
-        "bad", N_("The conversation has no time at all, so it belongs to no period."),
+        "bad",
+        N_("The conversation has no time at all, so it belongs to no period."),
         N_("Give the start of the conversation or the time of at least one message."),
     ),
-    "bad_number": ProblemKind("bad", N_("“{value}” in “{field}” is not a number."), N_("Correct the number in “{field}”.")),
+    "bad_number": ProblemKind(
+        "bad", N_("“{value}” in “{field}” is not a number."), N_("Correct the number in “{field}”.")
+    ),
     "bad_score": ProblemKind(
-        "warning", N_("“{value}” in “{field}” is not a known score; it was left out."), N_("Add “{value}” to the value mapping of “{field}”."),
+        "warning",
+        N_("“{value}” in “{field}” is not a known score; it was left out."),
+        N_("Add “{value}” to the value mapping of “{field}”."),
     ),
     "bad_rating": ProblemKind(
-        "bad", N_("“{value}” in “{field}” is not a known score."), N_("Add “{value}” to the value mapping of “{field}”."),
+        "bad",
+        N_("“{value}” in “{field}” is not a known score."),
+        N_("Add “{value}” to the value mapping of “{field}”."),
     ),
     "bad_date": ProblemKind(
-        "warning", N_("“{value}” in “{field}” is not a date; it was left out."), N_("Correct the date, or add its format to “{field}” in the mapping."),
+        "warning",
+        N_("“{value}” in “{field}” is not a date; it was left out."),
+        N_("Correct the date, or add its format to “{field}” in the mapping."),
     ),
     "rounded_id": ProblemKind(
-        "warning", N_("“{value}” in “{field}” looks like a long number that a spreadsheet has rounded."),
+        "warning",
+        N_("“{value}” in “{field}” looks like a long number that a spreadsheet has rounded."),
         N_("Format the column as text in the spreadsheet and export again."),
     ),
     "duplicate_id": ProblemKind(
-        "bad", N_("“{value}” appeared in an earlier row with different content; the earlier row was kept."),
+        "bad",
+        N_("“{value}” appeared in an earlier row with different content; the earlier row was kept."),
         N_("Give every record its own “{field}”, or remove the row that is wrong."),
     ),
     "unknown_agent": ProblemKind(
-        "warning", N_("Agent “{value}” is not in the roster; they were added without a team."), N_("Import the roster, or correct “{field}”."),
+        "warning",
+        N_("Agent “{value}” is not in the roster; they were added without a team."),
+        N_("Import the roster, or correct “{field}”."),
     ),
     "no_agent": ProblemKind(
-        "warning", N_("Nobody answered in this conversation and no agent is named; it cannot be drawn for an agent."),
+        "warning",
+        N_("Nobody answered in this conversation and no agent is named; it cannot be drawn for an agent."),
         N_("Map the column that names the agent who was responsible."),
     ),
     "no_session": ProblemKind(
-        "bad", N_("There are no messages of session “{value}” in the archive."), N_("Import the messages of this session first, then this file again."),
+        "bad",
+        N_("There are no messages of session “{value}” in the archive."),
+        N_("Import the messages of this session first, then this file again."),
     ),
     "no_dispute": ProblemKind(
-        "bad", N_("There is no dispute “{value}” in the archive."), N_("Import the disputes first, then this file again."),
+        "bad",
+        N_("There is no dispute “{value}” in the archive."),
+        N_("Import the disputes first, then this file again."),
     ),
 }
 
 
 @dataclass(frozen=True)
-class Problem:
+class RowProblem:
     """One problem of one row. `row` 1 is the first row below the header (JSONL: the first line)."""
 
     row: int | None
@@ -128,14 +161,19 @@ class ProblemLog:
         said = pl.col(value).cast(pl.String).fill_null("").str.slice(0, VALUE_LENGTH) if value else pl.lit("")
         self._frames.append(
             rows.select(
-                row=pl.col("file_row").cast(pl.Int64), field=pl.lit(self._names.get(field, field)), code=pl.lit(code), value=said
+                row=pl.col("file_row").cast(pl.Int64),
+                field=pl.lit(self._names.get(field, field)),
+                code=pl.lit(code),
+                value=said,
             )
         )
 
     def one(self, code: str, field: str, row: int | None, value: str = "") -> None:
         """One row has problem `code`."""
         self._frames.append(
-            pl.DataFrame([[row, self._names.get(field, field), code, value[:VALUE_LENGTH]]], schema=SCHEMA, orient="row")
+            pl.DataFrame(
+                [[row, self._names.get(field, field), code, value[:VALUE_LENGTH]]], schema=SCHEMA, orient="row"
+            )
         )
 
     def frame(self) -> pl.DataFrame:
@@ -153,7 +191,7 @@ def bad_rows(frame: pl.DataFrame) -> int:
     return int(frame.filter(pl.col("code").is_in(bad_codes()))["row"].n_unique())
 
 
-def first(frame: pl.DataFrame, limit: int) -> tuple[Problem, ...]:
+def first(frame: pl.DataFrame, limit: int) -> tuple[RowProblem, ...]:
     """Up to `limit` problems, the ones that kept rows out before the warnings, and every kind represented."""
     if frame.is_empty():
         return ()
@@ -162,17 +200,18 @@ def first(frame: pl.DataFrame, limit: int) -> tuple[Problem, ...]:
         nth=pl.int_range(pl.len()).over("code", "field"), light=(~pl.col("code").is_in(codes)).cast(pl.Int8)
     )
     head = ranked.sort("light", "nth", "row", maintain_order=True).head(limit).sort("light", "row", maintain_order=True)
-    return tuple(Problem(*row) for row in head.select("row", "field", "code", "value").iter_rows())
+    return tuple(RowProblem(*row) for row in head.select("row", "field", "code", "value").iter_rows())
 
 
-def summary(frame: pl.DataFrame) -> tuple[tuple[Problem, int], ...]:
+def summary(frame: pl.DataFrame) -> tuple[tuple[RowProblem, int], ...]:
     """One example of every kind of problem with how often it occurs, the most frequent first."""
     if frame.is_empty():
         return ()
     groups = frame.group_by("code", "field").agg(pl.len().alias("n"), pl.col("row").first(), pl.col("value").first())
     ordered = groups.sort(["n", "code", "field"], descending=[True, False, False])
     return tuple(
-        (Problem(row["row"], row["field"], row["code"], row["value"]), row["n"]) for row in ordered.iter_rows(named=True)
+        (RowProblem(row["row"], row["field"], row["code"], row["value"]), row["n"])
+        for row in ordered.iter_rows(named=True)
     )
 
 
@@ -188,7 +227,7 @@ def write_csv(frame: pl.DataFrame, path: Path, t: Translator) -> None:
 def _lines(frame: pl.DataFrame, t: Translator) -> Iterable[list[str]]:
     words = {"bad": t(N_("left out")), "warning": t(N_("warning"))}
     for row in frame.iter_rows():
-        problem = Problem(*row)
+        problem = RowProblem(*row)
         cells = [str(problem.row or ""), problem.field, words[problem.severity], problem.reason(t), problem.cure(t)]
         yield [harmless(cell) for cell in cells]
 

@@ -45,7 +45,9 @@ def profiles(bench: Workbench, actor: Actor, kind: str = "") -> tuple[Profile, .
     require(actor, Right.IMPORT)
     with bench.db.read() as session:
         rows = session.execute(select(MappingProfile).order_by(MappingProfile.name)).scalars()
-        return tuple(Profile(row.name, row.kind, Mapping.from_dict(row.content)) for row in rows if kind in ("", row.kind))
+        return tuple(
+            Profile(row.name, row.kind, Mapping.from_dict(row.content)) for row in rows if kind in ("", row.kind)
+        )
 
 
 def load_profile(bench: Workbench, actor: Actor, name: str) -> Profile:

@@ -48,7 +48,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Piece:
+class RowBatch:
     """Some rows, every column text, `file_row` counting records from 1; `share` of the file read so far."""
 
     frame: pl.DataFrame
@@ -62,13 +62,18 @@ def look(path: Path, encoding: str = "") -> Shape:
         with path.open("rb") as file:
             head = file.read(decoding.SAMPLE)
     except OSError as problem:
-        raise Invalid(N_("The file {file} cannot be opened: {reason}"), file=path.name, reason=problem.strerror or str(problem)) from problem
+        raise Invalid(
+            N_("The file {file} cannot be opened: {reason}"), file=path.name, reason=problem.strerror or str(problem)
+        ) from problem
     if not size:
         raise Invalid(N_("The file {file} is empty (0 bytes). Export it again."), file=path.name)
     if head[:4] == b"PK\x03\x04" or path.suffix.lower() == ".xlsx":
         return Shape(path, "xlsx", "", "", tuple(_sheet(path, 1).columns), "", size)
     if head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        raise Invalid(N_("The file {file} is an old or protected Excel file. Save it as .xlsx without a password, or as CSV."), file=path.name)
+        raise Invalid(
+            N_("The file {file} is an old or protected Excel file. Save it as .xlsx without a password, or as CSV."),
+            file=path.name,
+        )
     encoding = encoding or decoding.detect(path)
     text = head.decode(encoding, errors="replace").lstrip("\ufeff")
     if "\0" in text:
@@ -85,8 +90,12 @@ def _look_csv(path: Path, encoding: str, text: str, size: int) -> Shape:
     headers = _header(next(csv.reader(io.StringIO(text), delimiter=delimiter), []))
     if len(headers) < 2:
         raise Invalid(
-            N_("The first line of {file} is not a header with several columns: “{line}”. The first row must name the columns."),
-            file=path.name, line=line[:60],
+            N_(
+                "The first line of {file} is not a header with several columns: “{line}”. The first row must name the"
+                " columns."
+            ),
+            file=path.name,
+            line=line[:60],
         )
     return Shape(path, "csv", encoding, delimiter, headers, "", size)
 
@@ -106,13 +115,18 @@ def _look_json(path: Path, encoding: str, text: str, size: int) -> Shape:
     if not records or (len(records) == 1 and not any(line.strip() for line in lines[1:])):
         records, whole = _whole_document(path, encoding), True
     if not records:
-        raise Invalid(N_("{file} looks like JSON, but no line of it is a JSON object. Write one conversation or message a line."), file=path.name)
+        raise Invalid(
+            N_("{file} looks like JSON, but no line of it is a JSON object. Write one conversation or message a line."),
+            file=path.name,
+        )
     sample = records[:SAMPLE_LINES]
     headers = list(dict.fromkeys(key for record in sample for key in record))
     nested = next((h for h in headers if any(_is_list_of_objects(record.get(h)) for record in sample)), "")
     if nested:
         headers.remove(nested)
-        inner = dict.fromkeys(key for record in sample for item in record.get(nested) or () if isinstance(item, dict) for key in item)
+        inner = dict.fromkeys(
+            key for record in sample for item in record.get(nested) or () if isinstance(item, dict) for key in item
+        )
         headers += [f"{nested}[].{key}" for key in inner]
     return Shape(path, "json" if whole else "jsonl", encoding, "", tuple(headers), nested, size)
 
@@ -150,7 +164,9 @@ def _is_message(record: dict[str, Any]) -> bool:
     return not any(isinstance(value, list) for value in record.values())
 
 
-def pieces(shape: Shape, columns: Iterable[str], log: ProblemLog, *, first_only: bool = False, tap: Tap | None = None) -> Iterator[Piece]:
+def pieces(
+    shape: Shape, columns: Iterable[str], log: ProblemLog, *, first_only: bool = False, tap: Tap | None = None
+) -> Iterator[RowBatch]:
     """The rows of the file with the columns in `columns`; unreadable rows go to `log`.
 
     `first_only` makes the first piece small. `tap` is given all bytes of the file on the way.
@@ -164,7 +180,7 @@ def pieces(shape: Shape, columns: Iterable[str], log: ProblemLog, *, first_only:
     if shape.format == "json":
         records = _whole_document(shape.path, shape.encoding)
         raw = "\n".join(json.dumps(record, ensure_ascii=False) for record in records).encode()
-        yield Piece(_json_frame(shape, wanted, raw, 1, decoding.Recoder(decoding.UTF8), log), 1.0)
+        yield RowBatch(_json_frame(shape, wanted, raw, 1, decoding.Recoder(decoding.UTF8), log), 1.0)
         return
     with _opened(shape, tap) as (file, encoding):
         recode = decoding.Recoder(encoding)
@@ -174,9 +190,12 @@ def pieces(shape: Shape, columns: Iterable[str], log: ProblemLog, *, first_only:
                 frame, rows = _csv_frame(shape, wanted, piece, row, recode, log)
             else:
                 lines = bytes(piece)
-                frame, rows = _json_frame(shape, wanted, lines, row, recode, log), lines.count(b"\n") + (not lines.endswith(b"\n"))
+                frame, rows = (
+                    _json_frame(shape, wanted, lines, row, recode, log),
+                    lines.count(b"\n") + (not lines.endswith(b"\n")),
+                )
             row += rows
-            yield Piece(frame, share)
+            yield RowBatch(frame, share)
 
 
 @contextlib.contextmanager
@@ -218,8 +237,8 @@ def _cuts(file: Any, shape: Shape, size: int) -> Iterator[tuple[memoryview, floa
     """The bytes of the file in pieces that end at the end of a record; each is valid until the next is asked for.
 
     In UTF-8 and GB18030 the bytes of newline and quotation mark are never part of another character. A record of a CSV
-    ends at a newline with an even number of quotation marks before it. All pieces share one buffer: memory that is fresh
-    for every piece costs more than reading it.
+    ends at a newline with an even number of quotation marks before it. All pieces share one buffer: memory that is
+    fresh for every piece costs more than reading it.
     """
     quoted = shape.format == "csv"
     buffer, filled, read = bytearray(size), 0, 0
@@ -237,7 +256,8 @@ def _cuts(file: Any, shape: Shape, size: int) -> Iterator[tuple[memoryview, floa
 
 
 def _record_end(buffer: bytearray, filled: int, quoted: bool) -> int:
-    """Position after the last whole record in the filled part of `buffer` (which begins at a record); 0 when there is none."""
+    """Position after the last whole record in the filled part of `buffer` (which begins at a record); 0 when there is
+    none."""
     end = buffer.rfind(b"\n", 0, filled) + 1
     if not quoted or not end:
         return end
@@ -299,8 +319,14 @@ def _slow_csv(shape: Shape, wanted: list[str], text: str, row: int, log: Problem
     return pl.DataFrame(kept, schema={**dict.fromkeys(wanted, pl.String), "file_row": pl.Int64}), number - row + 1
 
 
-def _json_frame(shape: Shape, wanted: list[str], raw: bytes, row: int, recode: decoding.Recoder, log: ProblemLog) -> pl.DataFrame:
-    inside = [name.removeprefix(f"{shape.nested}[].") for name in wanted if shape.nested and name.startswith(f"{shape.nested}[].")]
+def _json_frame(
+    shape: Shape, wanted: list[str], raw: bytes, row: int, recode: decoding.Recoder, log: ProblemLog
+) -> pl.DataFrame:
+    inside = [
+        name.removeprefix(f"{shape.nested}[].")
+        for name in wanted
+        if shape.nested and name.startswith(f"{shape.nested}[].")
+    ]
     schema: dict[str, Any] = {name: pl.String for name in wanted if "[]." not in name}
     if inside:
         schema[shape.nested] = pl.List(pl.Struct(dict.fromkeys(inside, pl.String)))
@@ -315,7 +341,9 @@ def _json_frame(shape: Shape, wanted: list[str], raw: bytes, row: int, recode: d
     if not inside:
         return frame
     opened = frame.explode(shape.nested, empty_as_null=True, keep_nulls=True)
-    return opened.with_columns(pl.col(shape.nested).struct.rename_fields([f"{shape.nested}[].{name}" for name in inside])).unnest(shape.nested)
+    return opened.with_columns(
+        pl.col(shape.nested).struct.rename_fields([f"{shape.nested}[].{name}" for name in inside])
+    ).unnest(shape.nested)
 
 
 def _slow_json(schema: dict[str, Any], text: bytes, row: int, log: ProblemLog) -> pl.DataFrame:
@@ -339,16 +367,23 @@ def _slow_json(schema: dict[str, Any], text: bytes, row: int, log: ProblemLog) -
     frames = []
     for number, line in zip(numbers, lines, strict=True):
         try:
-            frames.append(pl.read_ndjson(line.encode(), schema=schema).with_columns(file_row=pl.lit(number, dtype=pl.Int64)))
+            frames.append(
+                pl.read_ndjson(line.encode(), schema=schema).with_columns(file_row=pl.lit(number, dtype=pl.Int64))
+            )
         except pl.exceptions.PolarsError as problem:
             log.one("unreadable", "", number, str(problem).split("\n")[0])
     return pl.concat(frames) if frames else pl.DataFrame(schema={"file_row": pl.Int64, **schema})
 
 
-def _xlsx_pieces(shape: Shape, wanted: list[str], rows: int | None) -> Iterator[Piece]:
-    frame = _sheet(shape.path, rows).select(wanted).with_row_index("file_row", offset=1).with_columns(pl.col("file_row").cast(pl.Int64))
+def _xlsx_pieces(shape: Shape, wanted: list[str], rows: int | None) -> Iterator[RowBatch]:
+    frame = (
+        _sheet(shape.path, rows)
+        .select(wanted)
+        .with_row_index("file_row", offset=1)
+        .with_columns(pl.col("file_row").cast(pl.Int64))
+    )
     for at in range(0, max(frame.height, 1), PIECE_ROWS):
-        yield Piece(frame.slice(at, PIECE_ROWS), min(1.0, (at + PIECE_ROWS) / max(frame.height, 1)))
+        yield RowBatch(frame.slice(at, PIECE_ROWS), min(1.0, (at + PIECE_ROWS) / max(frame.height, 1)))
 
 
 def _sheet(path: Path, rows: int | None) -> pl.DataFrame:
@@ -363,11 +398,10 @@ def _sheet(path: Path, rows: int | None) -> pl.DataFrame:
         frame: pl.DataFrame = sheet.to_polars()
     except (zipfile.BadZipFile, fastexcel.FastExcelError, OSError) as problem:
         raise Invalid(
-            N_("The file {file} is damaged or cut off and cannot be read as XLSX. Export or upload it again."), file=path.name
+            N_("The file {file} is damaged or cut off and cannot be read as XLSX. Export or upload it again."),
+            file=path.name,
         ) from problem
     if not frame.width:
         raise Invalid(N_("The first sheet of {file} is empty. The first row must name the columns."), file=path.name)
     frame.columns = list(_header(frame.columns))
     return frame
-
-

@@ -1,4 +1,5 @@
-"""Rows of dispute, rating, session and roster files to typed records. Judges rows alone; knows no archive and no roster."""
+"""Rows of dispute, rating, session and roster files to typed records. Judges rows alone; knows no archive and no
+roster."""
 
 from __future__ import annotations
 
@@ -9,13 +10,22 @@ from qa.ingest.problems import ProblemLog
 
 MESSAGE = pl.Struct({"role": pl.String, "text": pl.String, "sent_at": pl.Datetime("us", "UTC")})
 ORIGINS = ("agent_invited", "buyer", "system")
-STAGES = {"售前": "presale", "pre-sale": "presale", "presale": "presale", "售后": "aftersale", "after-sale": "aftersale", "aftersale": "aftersale"}
+STAGES = {
+    "售前": "presale",
+    "pre-sale": "presale",
+    "presale": "presale",
+    "售后": "aftersale",
+    "after-sale": "aftersale",
+    "aftersale": "aftersale",
+}
 
 
 def sessions(cells: Cells, source: str) -> pl.DataFrame:
     """`conversation_key` and the attributes of conversations whose messages are imported apart."""
     columns = {"conversation_id": cells.need("conversation_id", cells.text("conversation_id"))}
-    columns |= {name: cells.text(name) for name in ("agent_id", "agent_name", "customer_id", "shop", "channel", "order_id")}
+    columns |= {
+        name: cells.text(name) for name in ("agent_id", "agent_name", "customer_id", "shop", "channel", "order_id")
+    }
     columns |= {name: cells.time(name) for name in ("started_at", "ended_at")}
     columns["satisfaction"] = cells.score("satisfaction")
     return _keyed(_frame(cells, columns), source, "conversation_key", "conversation_id")
@@ -24,7 +34,19 @@ def sessions(cells: Cells, source: str) -> pl.DataFrame:
 def disputes(cells: Cells, source: str) -> pl.DataFrame:
     """Columns of the disputes table known from the file, and `conversation_id` when it names the chat."""
     columns = {"dispute_id": cells.need("dispute_id", cells.text("dispute_id"))}
-    names = ("conversation_id", "agent_id", "order_id", "customer_id", "shop", "dispute_type", "phase", "status", "reason", "description", "title")
+    names = (
+        "conversation_id",
+        "agent_id",
+        "order_id",
+        "customer_id",
+        "shop",
+        "dispute_type",
+        "phase",
+        "status",
+        "reason",
+        "description",
+        "title",
+    )
     columns |= {name: cells.text(name) for name in names}
     columns["opened_at"] = cells.need("opened_at", cells.time("opened_at"))
     columns["closed_at"] = cells.time("closed_at")
@@ -44,12 +66,22 @@ def dispute_messages(cells: Cells, source: str) -> pl.DataFrame:
 
 def ratings(cells: Cells, source: str) -> pl.DataFrame:
     """Columns of the ratings table known from the file. Without ids, a rating is its agent, customer and time."""
-    columns = {"score": cells.need("score", cells.score("score", "bad_rating")), "rated_at": cells.need("rated_at", cells.time("rated_at"))}
-    columns |= {name: cells.text(name) for name in ("rating_id", "conversation_id", "agent_id", "customer_id", "order_id", "shop", "label", "comment")}
+    columns = {
+        "score": cells.need("score", cells.score("score", "bad_rating")),
+        "rated_at": cells.need("rated_at", cells.time("rated_at")),
+    }
+    columns |= {
+        name: cells.text(name)
+        for name in ("rating_id", "conversation_id", "agent_id", "customer_id", "order_id", "shop", "label", "comment")
+    }
     origin = cells.text("origin")
     columns["origin"] = origin.zip_with(origin.is_in(ORIGINS).fill_null(True), pl.Series([None], dtype=pl.String))
     frame = _frame(cells, columns)
-    named = pl.concat_str(*[pl.col(name).fill_null("") for name in ("agent_id", "customer_id")], pl.col("rated_at").dt.epoch("s").cast(pl.String), separator="|")
+    named = pl.concat_str(
+        *[pl.col(name).fill_null("") for name in ("agent_id", "customer_id")],
+        pl.col("rated_at").dt.epoch("s").cast(pl.String),
+        separator="|",
+    )
     return _keyed(frame.with_columns(rating_id=pl.coalesce("rating_id", named)), source, "rating_key", "rating_id")
 
 
@@ -61,7 +93,9 @@ def agents(cells: Cells) -> pl.DataFrame:
         moments = cells.time(name, "bad_date")
         columns[name] = moments.dt.convert_time_zone(str(cells.zone)).dt.date()
     frame = _frame(cells, columns)
-    return frame.with_columns(pl.col("stage").str.to_lowercase().replace_strict(STAGES, default=None, return_dtype=pl.String))
+    return frame.with_columns(
+        pl.col("stage").str.to_lowercase().replace_strict(STAGES, default=None, return_dtype=pl.String)
+    )
 
 
 def _frame(cells: Cells, columns: dict[str, pl.Series]) -> pl.DataFrame:
@@ -76,7 +110,9 @@ def _keyed(frame: pl.DataFrame, source: str, key: str, of: str) -> pl.DataFrame:
 def without_repeats(frame: pl.DataFrame, key: str, field: str, log: ProblemLog) -> tuple[pl.DataFrame, int]:
     """The first record of each key, and how many were left out; with other content that is a problem."""
     content = [name for name in frame.columns if name not in ("file_row", "messages")]
-    marked = frame.with_columns(h=pl.struct(content).hash(9)).with_columns(h0=pl.col("h").first().over(key), nth=pl.int_range(pl.len()).over(key))
+    marked = frame.with_columns(h=pl.struct(content).hash(9)).with_columns(
+        h0=pl.col("h").first().over(key), nth=pl.int_range(pl.len()).over(key)
+    )
     later = marked.filter(pl.col("nth") > 0)
     log.add("duplicate_id", field, later.filter(pl.col("h") != pl.col("h0")), field)
     return marked.filter(pl.col("nth") == 0).drop("h", "h0", "nth"), later.height

@@ -12,24 +12,26 @@ from sqlalchemy.orm import Session
 
 from qa.ingest import chats, records
 from qa.ingest.cells import Cells
-from qa.ingest.loading import AGENTS, SAMPLE_ROWS, Counts, Job, Loaded
+from qa.ingest.loading import AGENTS, SAMPLE_ROWS, ImportCounts, LoadedFile, LoadRequest
 from qa.ingest.problems import ProblemLog
-from qa.ingest.reading import Piece
+from qa.ingest.reading import RowBatch
 from qa.tables import Agent
 
 COLUMNS = ("name", "team", "shop", "stage", "grade", "hired_on", "left_on")
 
 
-def load(job: Job, pieces: Iterator[Piece], log: ProblemLog) -> Loaded:
+def load(job: LoadRequest, pieces: Iterator[RowBatch], log: ProblemLog) -> LoadedFile:
     """The rows of a roster file. A roster is small: it is collected whole and written by `put`."""
-    frames = [records.agents(Cells(chats.without_blank_rows(piece.frame), job.mapping, job.zone, log)) for piece in pieces]
+    frames = [
+        records.agents(Cells(chats.without_blank_rows(piece.frame), job.mapping, job.zone, log)) for piece in pieces
+    ]
     found, duplicates = records.without_repeats(pl.concat(frames), "agent_id", "agent_id", log)
     agents = found.with_columns(pl.col("name").fill_null(pl.col("agent_id")))
-    counts = Counts(rows=sum(frame.height for frame in frames), new=found.height, duplicates=duplicates)
-    return Loaded(counts, agents, agents.head(SAMPLE_ROWS))
+    counts = ImportCounts(rows=sum(frame.height for frame in frames), new=found.height, duplicates=duplicates)
+    return LoadedFile(counts, agents, agents.head(SAMPLE_ROWS))
 
 
-def put(session: Session, loaded: Loaded, now: datetime) -> Counts:
+def put(session: Session, loaded: LoadedFile, now: datetime) -> ImportCounts:
     """Write the roster: empty cells leave what is known. Returns the counts with what really changed."""
     known = {agent.agent_id: agent for agent in session.execute(select(Agent)).scalars()}
     new = changed = unchanged = 0
@@ -37,7 +39,13 @@ def put(session: Session, loaded: Loaded, now: datetime) -> Counts:
         values = {name: row[name] for name in COLUMNS if row.get(name) is not None}
         agent = known.get(row["agent_id"])
         if agent is None:
-            session.add(Agent(agent_id=row["agent_id"], updated_at=now, **{**dict.fromkeys(("team", "shop", "stage", "grade"), ""), **values}))
+            session.add(
+                Agent(
+                    agent_id=row["agent_id"],
+                    updated_at=now,
+                    **{**dict.fromkeys(("team", "shop", "stage", "grade"), ""), **values},
+                )
+            )
             new += 1
         elif any(getattr(agent, name) != value for name, value in values.items()):
             for name, value in values.items():
@@ -58,7 +66,15 @@ def add_unknown(session: Session, agents: pl.DataFrame, now: datetime, log: Prob
     unknown = agents.select(list(AGENTS)).filter(~pl.col("agent_id").is_in(list(known)))
     log.add("unknown_agent", "agent_id", unknown, "agent_id")
     rows = [
-        {"agent_id": agent[:200], "name": (name or agent)[:200], "team": "", "shop": "", "stage": "", "grade": "", "updated_at": now}
+        {
+            "agent_id": agent[:200],
+            "name": (name or agent)[:200],
+            "team": "",
+            "shop": "",
+            "stage": "",
+            "grade": "",
+            "updated_at": now,
+        }
         for agent, name, _ in unknown.iter_rows()
     ]
     if rows:

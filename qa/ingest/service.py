@@ -1,4 +1,5 @@
-"""Importing as a user does it: detect, preview, commit. Owns the run's record, the roster's additions and the audit entry.
+"""Importing as a user does it: detect, preview, commit. Owns the run's record, the roster's additions and the audit
+entry.
 
 The archive changes in one atomic step; the run is recorded before and after it. A run that was killed is closed by the
 next one, which can tell from the archive's history whether the rows had become visible.
@@ -22,9 +23,9 @@ from qa.archive import Snapshot
 from qa.errors import Cancelled, Invalid
 from qa.i18n import N_, Translator
 from qa.ingest import fields, presets, problems, reading, roster, values
-from qa.ingest.loading import Counts, Job, Loaded, load
+from qa.ingest.loading import ImportCounts, LoadedFile, LoadRequest, load
 from qa.ingest.mapping import Mapping
-from qa.ingest.problems import Problem, ProblemLog
+from qa.ingest.problems import ProblemLog, RowProblem
 from qa.ingest.reading import Shape
 from qa.policy import Actor, Right, require
 from qa.tables import Agent, ImportRun
@@ -68,15 +69,15 @@ class Changed:
 
 
 @dataclass(frozen=True)
-class Preview:
+class ImportPreview:
     """What an import would do; nothing was written."""
 
     kind: str
     source: str
-    counts: Counts
+    counts: ImportCounts
     rows: tuple[dict[str, object], ...]
-    problems: tuple[Problem, ...]
-    summary: tuple[tuple[Problem, int], ...]
+    problems: tuple[RowProblem, ...]
+    summary: tuple[tuple[RowProblem, int], ...]
     all_problems: pl.DataFrame = field(repr=False, compare=False)
     changes: tuple[Changed, ...] = ()
 
@@ -88,9 +89,9 @@ class ImportResult:
     run_id: int
     kind: str
     source: str
-    counts: Counts
-    problems: tuple[Problem, ...]
-    summary: tuple[tuple[Problem, int], ...]
+    counts: ImportCounts
+    problems: tuple[RowProblem, ...]
+    summary: tuple[tuple[RowProblem, int], ...]
     problem_file: Path | None
     archive_version: int
     changes: tuple[Changed, ...] = ()
@@ -100,7 +101,13 @@ def detect(path: Path, *, encoding: str = "", kind: str = "", preset: str = "") 
     """Look at a file: format, encoding, shape, preset, and a mapping to start from. Raises `Invalid` with the cure."""
     shape = reading.look(path, encoding)
     rows = _first_rows(shape)
-    known = _preset(preset) if preset else None if kind and kind not in {p.kind for p in presets.PRESETS} else presets.recognise(shape.headers)
+    known = (
+        _preset(preset)
+        if preset
+        else None
+        if kind and kind not in {p.kind for p in presets.PRESETS}
+        else presets.recognise(shape.headers)
+    )
     if known is not None and kind and known.kind != kind:
         known = None
     if known is not None:
@@ -108,7 +115,9 @@ def detect(path: Path, *, encoding: str = "", kind: str = "", preset: str = "") 
     else:
         kind = kind or fields.guess_kind(shape.headers)
         if kind not in fields.FIELDS:
-            raise Invalid(N_("“{value}” is not a kind of file. Known kinds: {known}."), value=kind, known=", ".join(fields.FIELDS))
+            raise Invalid(
+                N_("“{value}” is not a kind of file. Known kinds: {known}."), value=kind, known=", ".join(fields.FIELDS)
+            )
         mapping = Mapping(columns=fields.suggest(kind, shape.headers))
     return Detected(path, kind, shape, known.id if known else "", with_formats(mapping, kind, rows), rows)
 
@@ -131,7 +140,12 @@ def with_formats(mapping: Mapping, kind: str, rows: Sequence[dict[str, str | Non
     formats = dict(mapping.formats)
     for each in fields.FIELDS[kind]:
         header = mapping.columns.get(each.name)
-        if each.type in ("time", "date") and header and each.name not in formats and (found := values.detect_formats(r.get(header) for r in rows)):
+        if (
+            each.type in ("time", "date")
+            and header
+            and each.name not in formats
+            and (found := values.detect_formats(r.get(header) for r in rows))
+        ):
             formats[each.name] = found
     return replace(mapping, formats=formats)
 
@@ -139,15 +153,27 @@ def with_formats(mapping: Mapping, kind: str, rows: Sequence[dict[str, str | Non
 def suggest_source(path: Path) -> str:
     """A source name from the file's name: letters and dashes of it, without digits and dates; else `import`."""
     if path.stem.casefold() in GENERIC_NAMES and path.parent.name:
-        return suggest_source(path.parent.with_suffix(".x")) if path.parent.stem.casefold() not in GENERIC_NAMES else "import"
+        return (
+            suggest_source(path.parent.with_suffix(".x"))
+            if path.parent.stem.casefold() not in GENERIC_NAMES
+            else "import"
+        )
     name = "".join(c if c.isalpha() else "-" for c in path.stem)
     return "-".join(part for part in name.split("-") if part)[:40] or "import"
 
 
 def preview(
-    bench: Workbench, actor: Actor, path: Path, mapping: Mapping, kind: str, source: str, *, encoding: str = "",
-    progress: Progress | None = None, cancel: Cancel | None = None,
-) -> Preview:
+    bench: Workbench,
+    actor: Actor,
+    path: Path,
+    mapping: Mapping,
+    kind: str,
+    source: str,
+    *,
+    encoding: str = "",
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> ImportPreview:
     """Everything `commit` would do, without writing."""
     require(actor, Right.IMPORT)
     shape, job = _prepare(bench, path, mapping, kind, source, encoding, 0, progress, cancel)
@@ -158,20 +184,41 @@ def preview(
     frame = log.frame()
     sample = tuple(loaded.sample.iter_rows(named=True))
     counts = _recount(loaded.counts, frame)
-    return Preview(
-        kind, source, counts, sample, problems.first(frame, SHOWN_PROBLEMS), problems.summary(frame), frame, changed_fields(loaded.changes)
+    return ImportPreview(
+        kind,
+        source,
+        counts,
+        sample,
+        problems.first(frame, SHOWN_PROBLEMS),
+        problems.summary(frame),
+        frame,
+        changed_fields(loaded.changes),
     )
 
 
 def changed_fields(changes: pl.DataFrame) -> tuple[Changed, ...]:
     """The fields of `changes` (`field`, `key`, `old`, `new`) with how many records each changes in, the most first."""
-    groups = changes.group_by("field").agg(pl.len().alias("n"), pl.col("key", "old", "new").first()).sort(["n", "field"], descending=[True, False])
+    groups = (
+        changes.group_by("field")
+        .agg(pl.len().alias("n"), pl.col("key", "old", "new").first())
+        .sort(["n", "field"], descending=[True, False])
+    )
     return tuple(Changed(**row) for row in groups.iter_rows(named=True))
 
 
 def commit(
-    bench: Workbench, actor: Actor, *, now: datetime, path: Path, mapping: Mapping, kind: str, source: str, encoding: str = "",
-    file_name: str = "", progress: Progress | None = None, cancel: Cancel | None = None,
+    bench: Workbench,
+    actor: Actor,
+    *,
+    now: datetime,
+    path: Path,
+    mapping: Mapping,
+    kind: str,
+    source: str,
+    encoding: str = "",
+    file_name: str = "",
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
 ) -> ImportResult:
     """Import a file: all good rows, in one atomic step. Importing the same content again adds nothing.
 
@@ -184,23 +231,39 @@ def commit(
 
     digest = hashlib.sha256()
 
-    def run(job: Job, sink: object) -> Loaded:
+    def run(job: LoadRequest, sink: object) -> LoadedFile:
         return _load(shape, job, sink, log, digest.update)
 
     return execute(bench, actor, now, job, log, run, name, digest.hexdigest)
 
 
 def execute(
-    bench: Workbench, actor: Actor, now: datetime, job: Job, log: ProblemLog, run: Callable[..., Loaded], file_name: str,
+    bench: Workbench,
+    actor: Actor,
+    now: datetime,
+    job: LoadRequest,
+    log: ProblemLog,
+    run: Callable[..., LoadedFile],
+    file_name: str,
     sha256: Callable[[], str],
 ) -> ImportResult:
     """Record the run, change the archive by `run`, record the outcome."""
     with bench.db.write() as session:
         run_id = session.execute(
-            insert(ImportRun).values(
-                file_name=file_name[-300:], sha256="", kind=job.kind, source=job.source, mapping=job.mapping.to_dict(), state="started",
-                counts={}, problems=[], started_by=actor.user_id or None, started_at=now,
-            ).returning(ImportRun.id)
+            insert(ImportRun)
+            .values(
+                file_name=file_name[-300:],
+                sha256="",
+                kind=job.kind,
+                source=job.source,
+                mapping=job.mapping.to_dict(),
+                state="started",
+                counts={},
+                problems=[],
+                started_by=actor.user_id or None,
+                started_at=now,
+            )
+            .returning(ImportRun.id)
         ).scalar_one()
     job = replace(job, import_id=run_id)
     # The archive is held until the database knows of the rows: a backup between the two would hold different moments.
@@ -209,14 +272,22 @@ def execute(
             _close_dead_rosters(bench, now)
             loaded, version = _change(bench, held, now, job, run)
         except BaseException as problem:
-            _fail(bench, actor, now, run_id, "cancelled" if isinstance(problem, Cancelled | KeyboardInterrupt) else "failed")
+            _fail(
+                bench,
+                actor,
+                now,
+                run_id,
+                "cancelled" if isinstance(problem, Cancelled | KeyboardInterrupt) else "failed",
+            )
             raise
         result = _finish(bench, actor, now, job, log, loaded, version, file_name, sha256())
     job.progress(1.0, "done")
     return result
 
 
-def _change(bench: Workbench, held: ExitStack, now: datetime, job: Job, run: Callable[..., Loaded]) -> tuple[Loaded, int]:
+def _change(
+    bench: Workbench, held: ExitStack, now: datetime, job: LoadRequest, run: Callable[..., LoadedFile]
+) -> tuple[LoadedFile, int]:
     """Run the import on the archive, which stays held; returns what was loaded and the version that shows it."""
     if job.kind == "agents":
         return run(job, None), bench.archive.version()
@@ -230,16 +301,36 @@ def _change(bench: Workbench, held: ExitStack, now: datetime, job: Job, run: Cal
 
 
 def _prepare(
-    bench: Workbench, path: Path, mapping: Mapping, kind: str, source: str, encoding: str, import_id: int,
-    progress: Progress | None, cancel: Cancel | None,
-) -> tuple[Shape, Job]:
+    bench: Workbench,
+    path: Path,
+    mapping: Mapping,
+    kind: str,
+    source: str,
+    encoding: str,
+    import_id: int,
+    progress: Progress | None,
+    cancel: Cancel | None,
+) -> tuple[Shape, LoadRequest]:
     check_source(source)
     shape = reading.look(path, encoding)
     mapping.check(kind, shape.headers)
-    nested = shape.nested if kind == "conversations" and any(h.startswith(f"{shape.nested}[].") for h in mapping.columns.values()) and shape.nested else ""
-    job = Job(
-        kind, source, import_id, mapping, nested, mapping.zone(bench.config.zone), bench.config.zone,
-        progress or (lambda share, what: None), cancel or (lambda: False),
+    nested = (
+        shape.nested
+        if kind == "conversations"
+        and any(h.startswith(f"{shape.nested}[].") for h in mapping.columns.values())
+        and shape.nested
+        else ""
+    )
+    job = LoadRequest(
+        kind,
+        source,
+        import_id,
+        mapping,
+        nested,
+        mapping.zone(bench.config.zone),
+        bench.config.zone,
+        progress or (lambda share, what: None),
+        cancel or (lambda: False),
     )
     return shape, job
 
@@ -247,14 +338,17 @@ def _prepare(
 def check_source(source: str) -> None:
     """A source is a short name; it becomes part of every key."""
     if not source or len(source) > 60 or ":" in source or source != source.strip():
-        raise Invalid(N_("The source “{value}” must be a short name without a colon, e.g. tmall or service-desk."), value=source[:60])
+        raise Invalid(
+            N_("The source “{value}” must be a short name without a colon, e.g. tmall or service-desk."),
+            value=source[:60],
+        )
 
 
 def _log(mapping: Mapping) -> ProblemLog:
     return ProblemLog(mapping.columns)
 
 
-def _load(shape: Shape, job: Job, sink: object, log: ProblemLog, tap: reading.Tap | None) -> Loaded:
+def _load(shape: Shape, job: LoadRequest, sink: object, log: ProblemLog, tap: reading.Tap | None) -> LoadedFile:
     pieces = reading.pieces(shape, job.mapping.columns.values(), log, tap=tap)
     if job.kind == "agents":
         return roster.load(job, pieces, log)
@@ -262,7 +356,14 @@ def _load(shape: Shape, job: Job, sink: object, log: ProblemLog, tap: reading.Ta
 
 
 def _finish(
-    bench: Workbench, actor: Actor, now: datetime, job: Job, log: ProblemLog, loaded: Loaded, version: int, file_name: str,
+    bench: Workbench,
+    actor: Actor,
+    now: datetime,
+    job: LoadRequest,
+    log: ProblemLog,
+    loaded: LoadedFile,
+    version: int,
+    file_name: str,
     sha256: str,
 ) -> ImportResult:
     with bench.db.write() as session:
@@ -278,20 +379,39 @@ def _finish(
         changes = changed_fields(loaded.changes)
         facts = {**counts.to_dict(), **({"fields": {each.field: each.n for each in changes}} if changes else {})}
         session.execute(
-            update(ImportRun).where(ImportRun.id == job.import_id).values(
-                state="done", sha256=sha256, counts=facts, problems=stored, archive_version=version, ended_at=now
-            )
+            update(ImportRun)
+            .where(ImportRun.id == job.import_id)
+            .values(state="done", sha256=sha256, counts=facts, problems=stored, archive_version=version, ended_at=now)
         )
-        audit.record(session, actor, now, "import.done", "import", job.import_id, file=file_name, kind=job.kind, source=job.source, **facts)
+        audit.record(
+            session,
+            actor,
+            now,
+            "import.done",
+            "import",
+            job.import_id,
+            file=file_name,
+            kind=job.kind,
+            source=job.source,
+            **facts,
+        )
         audit.bump(session, "archive", *(("roster",) if added or job.kind == "agents" else ()))
     file = _write_list(problem_path(bench, job.import_id), frame)
     _write_list(changes_path(bench, job.import_id), loaded.changes)
     return ImportResult(
-        job.import_id, job.kind, job.source, counts, problems.first(frame, SHOWN_PROBLEMS), problems.summary(frame), file, version, changes
+        job.import_id,
+        job.kind,
+        job.source,
+        counts,
+        problems.first(frame, SHOWN_PROBLEMS),
+        problems.summary(frame),
+        file,
+        version,
+        changes,
     )
 
 
-def _recount(counts: Counts, frame: pl.DataFrame) -> Counts:
+def _recount(counts: ImportCounts, frame: pl.DataFrame) -> ImportCounts:
     bad = problems.bad_codes()
     return replace(counts, bad=problems.bad_rows(frame), warnings=frame.height - int(frame["code"].is_in(bad).sum()))
 
@@ -306,21 +426,26 @@ def _close_dead_runs(bench: Workbench, run_id: int) -> None:
     """Runs that were killed: done when the archive shows their version, failed when not. We hold the writer's lock."""
     visible = {what: version for version, what in bench.archive.history().select("version", "what").iter_rows()}
     with bench.db.write() as session:
-        dead = session.execute(select(ImportRun.id).where(ImportRun.state == "started", ImportRun.id != run_id, ImportRun.kind != "agents"))
+        dead = session.execute(
+            select(ImportRun.id).where(ImportRun.state == "started", ImportRun.id != run_id, ImportRun.kind != "agents")
+        )
         for other in dead.scalars().all():
             version = visible.get(f"import {other}")
             session.execute(
-                update(ImportRun).where(ImportRun.id == other).values(state="done" if version else "failed", archive_version=version)
+                update(ImportRun)
+                .where(ImportRun.id == other)
+                .values(state="done" if version else "failed", archive_version=version)
             )
 
 
 def _close_dead_rosters(bench: Workbench, now: datetime) -> None:
-    """A roster is written in the transaction that records it as done: one that still counts as started wrote nothing."""
+    """A roster is written in the transaction that records it as done: one that still counts as started wrote
+    nothing."""
     with bench.db.write() as session:
         session.execute(
-            update(ImportRun).where(ImportRun.state == "started", ImportRun.kind == "agents", ImportRun.started_at < now - LONGEST).values(
-                state="failed", ended_at=now
-            )
+            update(ImportRun)
+            .where(ImportRun.state == "started", ImportRun.kind == "agents", ImportRun.started_at < now - LONGEST)
+            .values(state="failed", ended_at=now)
         )
 
 
@@ -329,7 +454,7 @@ def state_of(run: ImportRun, now: datetime) -> str:
     return "interrupted" if run.state == "started" and run.started_at < now - LONGEST else run.state
 
 
-def _note_unknown_agents(bench: Workbench, loaded: Loaded, log: ProblemLog) -> None:
+def _note_unknown_agents(bench: Workbench, loaded: LoadedFile, log: ProblemLog) -> None:
     if loaded.agents.is_empty():
         return
     with bench.db.read() as session:

@@ -56,8 +56,20 @@ class Tally:
             return
         room = max(size, 2 * len(self.count), 1024)
         for name, start in (
-            ("count", 0), ("agent_count", 0), ("hashes", 0), ("first_at", np.iinfo(np.int64).max), ("last_at", NO_TIME), ("newest", NO_TIME),
-            ("first_row", np.iinfo(np.int64).max), ("seq_sum", 0), ("seq_squares", 0), ("untidy", False), ("paged", False), ("united", False), ("paged", False), ("united", False),
+            ("count", 0),
+            ("agent_count", 0),
+            ("hashes", 0),
+            ("first_at", np.iinfo(np.int64).max),
+            ("last_at", NO_TIME),
+            ("newest", NO_TIME),
+            ("first_row", np.iinfo(np.int64).max),
+            ("seq_sum", 0),
+            ("seq_squares", 0),
+            ("untidy", False),
+            ("paged", False),
+            ("united", False),
+            ("paged", False),
+            ("united", False),
         ):
             old = getattr(self, name)
             new = np.full(room, start, old.dtype)
@@ -111,23 +123,31 @@ class Groups:
 
 
 class ChatStage:
-    """Takes canonical message rows piece by piece (`add`), then hands out conversations and files (`conversations`, `files`)."""
+    """Takes canonical message rows piece by piece (`add`), then hands out conversations and files (`conversations`,
+    `files`)."""
 
     def __init__(
         self, folder: Path, source: str, import_id: int, log: ProblemLog, whole_records: bool, read: Read
     ) -> None:
         self._read = read
         self._folder, self._source, self._import_id, self._log = folder, source, import_id, log
-        self._whole_records = whole_records  # one record of the file is one conversation: the same id again is another page of it
+        self._whole_records = (
+            whole_records  # one record of the file is one conversation: the same id again is another page of it
+        )
         self._codes = pl.Categorical(pl.Categories.random())
         self._agents = pl.Categorical(pl.Categories.random())
-        self._alive = (pl.Series([""], dtype=self._codes), pl.Series([""], dtype=self._agents))  # keeps the codes for our lifetime
+        self._alive = (
+            pl.Series([""], dtype=self._codes),
+            pl.Series([""], dtype=self._agents),
+        )  # keeps the codes for our lifetime
         self.tally = Tally()
         self._known: dict[str, npt.NDArray[np.bool_]] = {}
         self._attributes: dict[str, list[pl.DataFrame]] = {}
         self._agent_counts: list[pl.DataFrame] = []
         self._message_ids: list[pl.DataFrame] = []
-        self._falls = 0  # how much more often times fall than rise within conversations: above zero, the file is newest first
+        self._falls = (
+            0  # how much more often times fall than rise within conversations: above zero, the file is newest first
+        )
         self._seq_base: int | None = None
         self._files: list[Path] = []
         self.rows = 0
@@ -150,7 +170,9 @@ class ChatStage:
         self._note_agents(frame, groups)
         if "message_id" in frame.columns and not self._whole_records:
             named = frame.filter(pl.col("message_id").is_not_null())
-            self._message_ids.append(named.select("c", row_hash(named, None), m=pl.col("message_id").hash(5), row="file_row"))
+            self._message_ids.append(
+                named.select("c", row_hash(named, None), m=pl.col("message_id").hash(5), row="file_row")
+            )
         self._add_up(frame, groups)
         self.rows += frame.height
         self._files.append(self._write(frame))
@@ -195,8 +217,13 @@ class ChatStage:
     def _keep(self, names: list[str], frame: pl.DataFrame, places: npt.NDArray[np.intp]) -> None:
         if not len(places):
             return
-        rows, read = frame.select("c", "file_row", *names)[places], [name for name in names if name != "conversation_id"]
-        rows = compact(rows.with_columns(cells.alias(name) for name, cells in zip(read, self._read(read, rows), strict=True)))
+        rows, read = (
+            frame.select("c", "file_row", *names)[places],
+            [name for name in names if name != "conversation_id"],
+        )
+        rows = compact(
+            rows.with_columns(cells.alias(name) for name, cells in zip(read, self._read(read, rows), strict=True))
+        )
         for name in names:
             told = rows.select("c", name)
             told = told.drop_nulls() if told[name].null_count() else told
@@ -205,14 +232,24 @@ class ChatStage:
                 self._attributes.setdefault(name, []).append(told)
 
     def _note_agents(self, frame: pl.DataFrame, groups: Groups) -> None:
-        """How many messages of which agent each conversation has, and the first of them: a row for every run of one agent."""
+        """How many messages of which agent each conversation has, and the first of them: a row for every run of one
+        agent."""
         agents = frame["agent_id"].cast(self._agents).to_physical()
         order = groups.order[agents.is_not_null().to_numpy()[groups.order]]
         if not len(order):
             return
-        codes, names, seq = frame["c"].to_numpy()[order], agents.fill_null(0).to_numpy()[order], frame["seq"].to_numpy()[order]
+        codes, names, seq = (
+            frame["c"].to_numpy()[order],
+            agents.fill_null(0).to_numpy()[order],
+            frame["seq"].to_numpy()[order],
+        )
         starts = np.flatnonzero(np.concatenate([[True], (codes[1:] != codes[:-1]) | (names[1:] != names[:-1])]))
-        counts = {"c": codes[starts], "a": names[starts], "n": np.diff(np.append(starts, len(order))), "seq": np.minimum.reduceat(seq, starts)}
+        counts = {
+            "c": codes[starts],
+            "a": names[starts],
+            "n": np.diff(np.append(starts, len(order))),
+            "seq": np.minimum.reduceat(seq, starts),
+        }
         self._agent_counts.append(pl.DataFrame(counts, schema=AGENT_COUNTS))
 
     def _add_up(self, frame: pl.DataFrame, groups: Groups) -> None:
@@ -239,7 +276,8 @@ class ChatStage:
 
     def _write(self, frame: pl.DataFrame) -> Path:
         named = frame.with_columns(
-            conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"), import_id=pl.lit(self._import_id, dtype=pl.Int64)
+            conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"),
+            import_id=pl.lit(self._import_id, dtype=pl.Int64),
         )
         return stage("messages", named, self._folder)
 
@@ -251,7 +289,9 @@ class ChatStage:
         ids = pl.concat(self._attributes["conversation_id"]) if "conversation_id" in self._attributes else None
         if ids is None:
             return frame
-        rows = frame.unique("conversation_id", keep="first", maintain_order=True).join(ids, on="conversation_id", how="left", maintain_order="left")
+        rows = frame.unique("conversation_id", keep="first", maintain_order=True).join(
+            ids, on="conversation_id", how="left", maintain_order="left"
+        )
         placed = rows.drop_nulls("c")
         for name in ATTRIBUTES:
             if name in placed.columns:
@@ -271,18 +311,29 @@ class ChatStage:
 
     def identities(self) -> pl.DataFrame:
         """Every conversation with its code and the hash of its messages: `c`, `conversation_key`, `m`."""
-        ids = pl.concat(self._attributes["conversation_id"]) if "conversation_id" in self._attributes else pl.DataFrame(schema={"c": pl.UInt32, "conversation_id": pl.String})
+        ids = (
+            pl.concat(self._attributes["conversation_id"])
+            if "conversation_id" in self._attributes
+            else pl.DataFrame(schema={"c": pl.UInt32, "conversation_id": pl.String})
+        )
         codes = ids["c"].to_numpy()
-        named = ids.with_columns(conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"), m=pl.Series(self.tally.hashes[codes], dtype=pl.UInt64))
+        named = ids.with_columns(
+            conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"),
+            m=pl.Series(self.tally.hashes[codes], dtype=pl.UInt64),
+        )
         return named.filter(pl.Series(self.tally.count[codes] > 0)).select("c", "conversation_key", "m")
 
     def unite(self, chosen: pl.DataFrame, earlier: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
-        """Add the messages that are known of the conversations `chosen` (`c`, `conversation_key`); `earlier` gives them for some keys."""
+        """Add the messages that are known of the conversations `chosen` (`c`, `conversation_key`); `earlier` gives them
+        for some keys."""
 
         def united(rows: pl.DataFrame) -> pl.DataFrame:
             keys = rows.select("conversation_key", "c").unique()
             old = earlier(keys.select("conversation_key")).join(keys, on="conversation_key", how="left")
-            parts = [frame.with_columns(part=pl.lit(part), place=pl.col("seq").cast(pl.Int64)) for part, frame in enumerate((old.select(rows.columns), rows))]
+            parts = [
+                frame.with_columns(part=pl.lit(part), place=pl.col("seq").cast(pl.Int64))
+                for part, frame in enumerate((old.select(rows.columns), rows))
+            ]
             return uniting.unite(pl.concat(parts))
 
         self.tally.united[chosen["c"].to_numpy()] = True
@@ -292,27 +343,37 @@ class ChatStage:
         """All conversations, a bounded number at a time, one row each: `c`, `conversation_key`, counts, times, agents,
         attributes, `m` (hash of its messages), `first_row`, `united` (whether earlier messages are among them).
         """
-        attributes = {name: _by_code(self._attributes.pop(name), name, self.tally.size) for name in ("conversation_id", *ATTRIBUTES) if name in self._attributes}
+        attributes = {
+            name: _by_code(self._attributes.pop(name), name, self.tally.size)
+            for name in ("conversation_id", *ATTRIBUTES)
+            if name in self._attributes
+        }
         agents = _in_order(pl.concat(self._agent_counts)) if self._agent_counts else None
         for low in range(0, self.tally.size, CHUNK):
             high = min(low + CHUNK, self.tally.size)
             frame = self._tallied(low, high).with_columns(cells.slice(low, high - low) for cells in attributes.values())
             if agents is not None:
-                frame = frame.join(self._agents_of(_between(agents, low, high)), on="c", how="left", maintain_order="left")
-            yield frame.filter(pl.col("message_count") > 0).with_columns(conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"))
+                frame = frame.join(
+                    self._agents_of(_between(agents, low, high)), on="c", how="left", maintain_order="left"
+                )
+            yield frame.filter(pl.col("message_count") > 0).with_columns(
+                conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id")
+            )
 
     def _tallied(self, low: int, high: int) -> pl.DataFrame:
         tally, part = self.tally, slice(low, high)
-        return pl.DataFrame({
-            "c": pl.Series(np.arange(low, high), dtype=pl.UInt32),
-            "message_count": pl.Series(tally.count[part], dtype=pl.Int32),
-            "agent_message_count": pl.Series(tally.agent_count[part], dtype=pl.Int32),
-            "m": pl.Series(tally.hashes[part], dtype=pl.UInt64),
-            "united": pl.Series(tally.united[part]),
-            "first_row": pl.Series(tally.first_row[part], dtype=pl.Int64),
-            "first_at": _moments(tally.first_at[part]),
-            "last_at": _moments(tally.last_at[part]),
-        })
+        return pl.DataFrame(
+            {
+                "c": pl.Series(np.arange(low, high), dtype=pl.UInt32),
+                "message_count": pl.Series(tally.count[part], dtype=pl.Int32),
+                "agent_message_count": pl.Series(tally.agent_count[part], dtype=pl.Int32),
+                "m": pl.Series(tally.hashes[part], dtype=pl.UInt64),
+                "united": pl.Series(tally.united[part]),
+                "first_row": pl.Series(tally.first_row[part], dtype=pl.Int64),
+                "first_at": _moments(tally.first_at[part]),
+                "last_at": _moments(tally.last_at[part]),
+            }
+        )
 
     def files(self, drop: pl.DataFrame) -> list[Path]:
         """The staged files without the conversations in `drop` (column `conversation_key`), ready to be adopted."""
@@ -344,7 +405,11 @@ class ChatStage:
             return alone
         counts = parts.filter(repeated).group_by("c", "a").agg(pl.col("n").sum(), pl.col("seq").min())
         counts = counts.with_columns(names.gather(counts["a"]).alias("name"))
-        top = counts.sort(["c", "n", "seq"], descending=[False, True, False]).group_by("c", maintain_order=True).agg(speaker=pl.col("name").first())
+        top = (
+            counts.sort(["c", "n", "seq"], descending=[False, True, False])
+            .group_by("c", maintain_order=True)
+            .agg(speaker=pl.col("name").first())
+        )
         spoken = counts.sort("c", "seq").group_by("c", maintain_order=True).agg(speakers="name")
         return pl.concat([alone, top.join(spoken, on="c", how="left")])
 
@@ -354,7 +419,9 @@ class ChatStage:
         if not self._message_ids:
             return
         ids = pl.concat(self._message_ids).sort("row")
-        repeated = ids.filter(pl.len().over("c", "m") > 1).with_columns(h0=pl.col("h").first().over("c", "m"), nth=pl.int_range(pl.len()).over("c", "m"))
+        repeated = ids.filter(pl.len().over("c", "m") > 1).with_columns(
+            h0=pl.col("h").first().over("c", "m"), nth=pl.int_range(pl.len()).over("c", "m")
+        )
         later = repeated.filter(pl.col("nth") > 0)
         self.duplicates += later.height
         self._log.add("duplicate_id", "message_id", later.filter(pl.col("h") != pl.col("h0")).select(file_row="row"))
@@ -372,19 +439,28 @@ class ChatStage:
         codes = np.flatnonzero(tally.untidy[: tally.size])
         if not len(codes):
             return
-        untidy = pl.DataFrame({"c": pl.Series(codes, dtype=pl.UInt32)}).join(pl.concat(self._attributes["conversation_id"]), on="c", how="left")
-        untidy = untidy.with_columns(conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id")).select("c", "conversation_key")
+        untidy = pl.DataFrame({"c": pl.Series(codes, dtype=pl.UInt32)}).join(
+            pl.concat(self._attributes["conversation_id"]), on="c", how="left"
+        )
+        untidy = untidy.with_columns(
+            conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id")
+        ).select("c", "conversation_key")
         self._again(untidy, self._ordered)
 
     def _again(self, chosen: pl.DataFrame, order: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
-        """Let `order` put the staged messages of some conversations in order, a bounded number at a time, and stage what it returns."""
+        """Let `order` put the staged messages of some conversations in order, a bounded number at a time, and stage
+        what it returns."""
         codes = chosen["c"].to_numpy()
         buckets = int(self.tally.count[codes].sum()) // BUCKET_ROWS + 1
         originals, self._files = self._files, []
         self._agent_counts = [part.join(chosen, on="c", how="anti") for part in self._agent_counts]
         for bucket in range(buckets):
             part = chosen.gather_every(buckets, bucket)
-            rows = pl.scan_parquet(originals).join(part.lazy(), on="conversation_key", how="inner", maintain_order="left").collect()
+            rows = (
+                pl.scan_parquet(originals)
+                .join(part.lazy(), on="conversation_key", how="inner", maintain_order="left")
+                .collect()
+            )
             self._put(order(rows))
         self._files += [kept for file in originals if (kept := self._without(file, chosen)) is not None]
 
@@ -407,8 +483,14 @@ class ChatStage:
     def _pages(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Conversations of several records: each is a part."""
         records = rows.select("c", "file_row").unique().height
-        ordered = self._oldest_first(rows, "c", "file_row") if self._seq_base is None else rows.sort("c", "file_row", "seq", maintain_order=True)
-        united = uniting.unite(ordered.with_columns(part="file_row", place=pl.int_range(pl.len()).over("c", "file_row")))
+        ordered = (
+            self._oldest_first(rows, "c", "file_row")
+            if self._seq_base is None
+            else rows.sort("c", "file_row", "seq", maintain_order=True)
+        )
+        united = uniting.unite(
+            ordered.with_columns(part="file_row", place=pl.int_range(pl.len()).over("c", "file_row"))
+        )
         self.duplicates += records - united.select("c", "file_row").unique().height
         return united.select(rows.columns)
 
@@ -416,7 +498,8 @@ class ChatStage:
         """In the order of the file, turned round where it is newest first."""
         step = pl.col("sent_at").diff().over(by)
         rows = rows.sort(*by, "file_row", "seq", maintain_order=True).with_columns(
-            turn=(step < timedelta(0)).sum().over(by).cast(pl.Int64) - (step > timedelta(0)).sum().over(by), place=pl.int_range(pl.len()).over(by)
+            turn=(step < timedelta(0)).sum().over(by).cast(pl.Int64) - (step > timedelta(0)).sum().over(by),
+            place=pl.int_range(pl.len()).over(by),
         )
         newest_first = (pl.col("turn") > 0) | ((pl.col("turn") == 0) & pl.lit(self._falls > 0))
         turned = rows.with_columns(place=pl.when(newest_first).then(-pl.col("place")).otherwise("place"))
@@ -426,8 +509,11 @@ class ChatStage:
         """Stage whole conversations in order, in place of what was tallied of them."""
         rows = rows.with_columns(row_hash(rows))
         sums = rows.group_by("c").agg(
-            pl.col("h").sum(), pl.len().alias("n"), (pl.col("role") == "agent").sum().alias("agents"),
-            first=pl.col("sent_at").min().dt.epoch("us").fill_null(np.iinfo(np.int64).max), last=pl.col("sent_at").max().dt.epoch("us").fill_null(NO_TIME),
+            pl.col("h").sum(),
+            pl.len().alias("n"),
+            (pl.col("role") == "agent").sum().alias("agents"),
+            first=pl.col("sent_at").min().dt.epoch("us").fill_null(np.iinfo(np.int64).max),
+            last=pl.col("sent_at").max().dt.epoch("us").fill_null(NO_TIME),
         )
         codes, tally = sums["c"].to_numpy(), self.tally
         tally.hashes[codes] = sums["h"].to_numpy()

@@ -22,21 +22,27 @@ SAME = [CHAT, "h", "n"]
 
 
 def unite(rows: pl.DataFrame) -> pl.DataFrame:
-    """The messages of each conversation once, in order: `rows` are messages with `part` (which part) and `place` (its order there).
+    """The messages of each conversation once, in order: `rows` are messages with `part` (which part) and `place` (its
+    order there).
 
-    Of a message that several parts have, the row of the lowest `part` stays. Returns the columns of `rows` without `part`
-    and `place`, with `seq` 0, 1, 2 …, sorted by conversation and `seq`.
+    Of a message that several parts have, the row of the lowest `part` stays. Returns the columns of `rows` without
+    `part` and `place`, with `seq` 0, 1, 2 …, sorted by conversation and `seq`.
     """
     said = _timed(rows.with_columns(row_hash(rows, None)).sort(CHAT, "part", "place", maintain_order=True))
     said = said.with_columns(n=pl.int_range(pl.len()).over(CHAT, "part", "h"))
     said = said.with_columns(at=pl.col("at").min().over(SAME))
-    once = said.unique(SAME, keep="first", maintain_order=True).join(_places(said), on=SAME, how="left", maintain_order="left")
+    once = said.unique(SAME, keep="first", maintain_order=True).join(
+        _places(said), on=SAME, how="left", maintain_order="left"
+    )
     ordered = once.sort(CHAT, "at", "tie", nulls_last=False, maintain_order=True)
-    return ordered.drop("part", "place", "h", "n", "at", "tie").with_columns(seq=pl.int_range(pl.len(), dtype=pl.Int32).over(CHAT))
+    return ordered.drop("part", "place", "h", "n", "at", "tie").with_columns(
+        seq=pl.int_range(pl.len(), dtype=pl.Int32).over(CHAT)
+    )
 
 
 def _timed(rows: pl.DataFrame) -> pl.DataFrame:
-    """`at`: when a message stands in its part. One without a time, or with an earlier one than its predecessor, stands with that."""
+    """`at`: when a message stands in its part. One without a time, or with an earlier one than its predecessor, stands
+    with that."""
     at = pl.col("sent_at").forward_fill().over(CHAT, "part")
     rows = rows.with_columns(at=at).with_columns(at=pl.col("at").cum_max().over(CHAT, "part"))
     return rows.with_columns(at=pl.col("at").backward_fill().over(CHAT, "part"))
@@ -50,13 +56,16 @@ def _places(said: pl.DataFrame) -> pl.DataFrame:
     all_ = said.unique(SAME).group_by(group).agg(all=pl.len())
     held = held.join(all_, on=group, how="left", nulls_equal=True)
     whole = held.filter(pl.col("held") == pl.col("all")).sort("rank").unique(group, keep="first", maintain_order=True)
-    ready = said.join(whole.select(*group, "part"), on=[*group, "part"], how="semi", nulls_equal=True).select(*SAME, tie="place")
+    ready = said.join(whole.select(*group, "part"), on=[*group, "part"], how="semi", nulls_equal=True).select(
+        *SAME, tie="place"
+    )
     open_ = said.join(whole.select(group), on=group, how="anti", nulls_equal=True)
     return pl.concat([ready, _merged(open_)]) if open_.height else ready
 
 
 def _ranks(said: pl.DataFrame) -> pl.DataFrame:
-    """Which part of a conversation comes first: the one that begins first, then the one that ends first, then by content."""
+    """Which part of a conversation comes first: the one that begins first, then the one that ends first, then by
+    content."""
     parts = said.group_by(CHAT, "part").agg(first=pl.col("at").min(), last=pl.col("at").max(), sum=pl.col("h").sum())
     ordered = parts.sort(CHAT, "first", "last", "sum", "part")
     return ordered.select(CHAT, "part", rank=pl.int_range(pl.len()).over(CHAT))
@@ -73,7 +82,8 @@ def _merged(said: pl.DataFrame) -> pl.DataFrame:
 
 
 def merge(orders: Sequence[Sequence[T]]) -> list[T]:
-    """All elements once, in an order that agrees with each of `orders` where they do not contradict each other; the earlier goes first."""
+    """All elements once, in an order that agrees with each of `orders` where they do not contradict each other; the
+    earlier goes first."""
     rank: dict[T, tuple[int, int]] = {}
     following: dict[T, list[T]] = {}
     before: dict[T, int] = {}
@@ -91,7 +101,9 @@ def merge(orders: Sequence[Sequence[T]]) -> list[T]:
     heapq.heapify(waiting)
     done: dict[T, None] = {}
     while len(done) < len(rank):
-        _, element = heapq.heappop(ready or waiting)  # where the orders contradict each other, the first of what is left
+        _, element = heapq.heappop(
+            ready or waiting
+        )  # where the orders contradict each other, the first of what is left
         if element in done:
             continue
         done[element] = None

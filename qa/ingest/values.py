@@ -15,16 +15,59 @@ WITH_OFFSET = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %
 DAY_FIRST = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y")
 MONTH_FIRST = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%m/%d/%Y")
 FORMATS: tuple[str, ...] = (
-    "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", *WITH_OFFSET, "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M",
-    "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y.%m.%d %H:%M:%S", "%Y.%m.%d %H:%M", "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M",
-    "%Y年%m月%d日%H:%M:%S", "%Y年%m月%d日 %H时%M分%S秒", "%Y年%m月%d日%H时%M分%S秒", "%Y%m%d%H%M%S", "%Y%m%d %H:%M:%S", "%Y-%m-%d", "%Y/%m/%d",
-    "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d", *DAY_FIRST, *MONTH_FIRST, "epoch_s", "epoch_ms", "excel",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    *WITH_OFFSET,
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%Y.%m.%d %H:%M:%S",
+    "%Y.%m.%d %H:%M",
+    "%Y年%m月%d日 %H:%M:%S",
+    "%Y年%m月%d日 %H:%M",
+    "%Y年%m月%d日%H:%M:%S",
+    "%Y年%m月%d日 %H时%M分%S秒",
+    "%Y年%m月%d日%H时%M分%S秒",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d %H:%M:%S",
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%Y年%m月%d日",
+    "%Y%m%d",
+    *DAY_FIRST,
+    *MONTH_FIRST,
+    "epoch_s",
+    "epoch_ms",
+    "excel",
 )
 """Tried in this order. Day/month order that a file does not settle is read as day first."""
 
 ROLES: Mapping[str, str] = {
-    **dict.fromkeys(("customer", "client", "buyer", "user", "visitor", "end_user", "enduser", "顾客", "客户", "买家", "用户", "访客", "消费者"), "customer"),
-    **dict.fromkeys(("agent", "seller", "staff", "waiter", "operator", "客服", "卖家", "商家", "坐席", "人工", "人工客服", "店铺"), "agent"),
+    **dict.fromkeys(
+        (
+            "customer",
+            "client",
+            "buyer",
+            "user",
+            "visitor",
+            "end_user",
+            "enduser",
+            "顾客",
+            "客户",
+            "买家",
+            "用户",
+            "访客",
+            "消费者",
+        ),
+        "customer",
+    ),
+    **dict.fromkeys(
+        ("agent", "seller", "staff", "waiter", "operator", "客服", "卖家", "商家", "坐席", "人工", "人工客服", "店铺"),
+        "agent",
+    ),
     **dict.fromkeys(("bot", "robot", "automated_agent", "assistant", "机器人", "智能客服", "自动回复"), "bot"),
     **dict.fromkeys(("system", "系统", "系统消息", "notice"), "system"),
     **dict.fromkeys(("platform", "小二", "平台", "平台小二", "官方"), "platform"),
@@ -36,10 +79,27 @@ MESSAGE_KINDS: Mapping[str, str] = {
     **dict.fromkeys(("file", "video", "audio", "voice", "文件", "视频", "语音"), "file"),
 }
 SCORES: Mapping[str, str] = {
-    **{str(n): str(n) for n in range(1, 6)}, **{f"{n}星": str(n) for n in range(1, 6)},
-    "非常满意": "5", "很满意": "5", "满意": "4", "一般": "3", "不满意": "2", "非常不满意": "1", "很不满意": "1", "好评": "5", "中评": "3", "差评": "1",
-    "very satisfied": "5", "satisfied": "4", "neutral": "3", "unsatisfied": "2", "dissatisfied": "2", "very unsatisfied": "1",
-    "very dissatisfied": "1", "good": "5", "bad": "1",
+    **{str(n): str(n) for n in range(1, 6)},
+    **{f"{n}星": str(n) for n in range(1, 6)},
+    "非常满意": "5",
+    "很满意": "5",
+    "满意": "4",
+    "一般": "3",
+    "不满意": "2",
+    "非常不满意": "1",
+    "很不满意": "1",
+    "好评": "5",
+    "中评": "3",
+    "差评": "1",
+    "very satisfied": "5",
+    "satisfied": "4",
+    "neutral": "3",
+    "unsatisfied": "2",
+    "dissatisfied": "2",
+    "very unsatisfied": "1",
+    "very dissatisfied": "1",
+    "good": "5",
+    "bad": "1",
 }
 
 
@@ -55,7 +115,11 @@ def detect_formats(sample: Iterable[str | None]) -> tuple[str, ...]:
     found: list[str] = []
     orders = _orders(cells)
     while not cells.is_empty():
-        counted = [(int(parse_naive(cells, format_, None).is_not_null().sum()), format_) for format_ in orders if format_ not in found]
+        counted = [
+            (int(parse_naive(cells, format_, None).is_not_null().sum()), format_)
+            for format_ in orders
+            if format_ not in found
+        ]
         count, best = max(counted, key=lambda pair: pair[0], default=(0, ""))
         if not count:
             break
@@ -126,7 +190,11 @@ def parse_naive(column: pl.Series, format_: str, zone: ZoneInfo | None) -> pl.Se
 def _epoch(column: pl.Series, unit: int) -> pl.Series:
     number = column.cast(pl.Float64, strict=False)
     low, high = 946_684_800 * unit, 4_102_444_800 * unit  # 2000 … 2100: other numbers are no moments
-    return (number.zip_with((number >= low) & (number <= high), pl.Series([None], dtype=pl.Float64)) * (1_000_000 // unit)).cast(pl.Int64).cast(NAIVE)
+    return (
+        (number.zip_with((number >= low) & (number <= high), pl.Series([None], dtype=pl.Float64)) * (1_000_000 // unit))
+        .cast(pl.Int64)
+        .cast(NAIVE)
+    )
 
 
 def _to_utc(naive: pl.Series, zone: ZoneInfo) -> pl.Series:
@@ -136,7 +204,11 @@ def _to_utc(naive: pl.Series, zone: ZoneInfo) -> pl.Series:
     zone for every row.
     """
     low, high = naive.min(), naive.max()
-    if isinstance(low, datetime) and isinstance(high, datetime) and (offset := _steady_offset(low, high, zone)) is not None:
+    if (
+        isinstance(low, datetime)
+        and isinstance(high, datetime)
+        and (offset := _steady_offset(low, high, zone)) is not None
+    ):
         return (naive - offset).dt.replace_time_zone("UTC")
     return naive.dt.replace_time_zone(str(zone), ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
 
@@ -178,7 +250,11 @@ def _word(cell: str, words: Mapping[str, str]) -> str | None:
 
 def words_for(builtin: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     """The built-in words with those of a mapping before them."""
-    return {**builtin, **{key.strip().casefold(): value for key, value in own.items()}, **{key.strip(): value for key, value in own.items()}}
+    return {
+        **builtin,
+        **{key.strip().casefold(): value for key, value in own.items()},
+        **{key.strip(): value for key, value in own.items()},
+    }
 
 
 def scores(column: pl.Series, own: Mapping[str, str], best: int | None) -> pl.Series:
@@ -195,6 +271,8 @@ def money(column: pl.Series) -> pl.Series:
     """Cells like `1,234.50`, `¥12` to hundredths; what is no amount becomes null."""
     text = column.cast(pl.String).str.replace_all(r"[,，\s¥￥元]", "")
     parts = text.str.extract_groups(r"^(-?)(\d+)(?:\.(\d{1,2})0*)?$").struct.unnest()
-    cents = parts["2"].cast(pl.Int64, strict=False) * 100 + parts["3"].fill_null("0").str.pad_end(2, "0").cast(pl.Int64, strict=False)
+    cents = parts["2"].cast(pl.Int64, strict=False) * 100 + parts["3"].fill_null("0").str.pad_end(2, "0").cast(
+        pl.Int64, strict=False
+    )
     sign = parts["1"].replace_strict({"-": -1}, default=1, return_dtype=pl.Int64)
     return (cents * sign).alias(column.name)

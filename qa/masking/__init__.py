@@ -1,8 +1,9 @@
-"""Hides what identifies a customer: phones, ID cards, bank cards, e-mail, accounts, addresses, names; zh and en. Pure functions.
+"""Hides what identifies a customer: phones, ID cards, bank cards, e-mail, accounts, addresses, names; zh and en. Pure
+functions.
 
-A mask keeps what a reader needs to follow the talk: that there was a phone or an address, the first and last digits, the
-length. Masking what is masked changes nothing. Agents and shops are not masked; who talks to customers is known. Every
-pattern is linear in the text: a hostile message costs no more than a long one.
+A mask keeps what a reader needs to follow the talk: that there was a phone or an address, the first and last digits,
+the length. Masking what is masked changes nothing. Agents and shops are not masked; who talks to customers is known.
+Every pattern is linear in the text: a hostile message costs no more than a long one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ STAR = "*"
 
 
 def mask_text(text: str, names: Iterable[str] = ()) -> str:
-    """`text` with phones, cards, e-mail, accounts, addresses and names hidden; `names` are further customer names to hide."""
+    """`text` with phones, cards, e-mail, accounts, addresses and names hidden; `names` are further customer names to
+    hide."""
     if not text:
         return text
     masked = hide_names(hide_addresses(hide_numbers(text)))
@@ -46,13 +48,16 @@ def mask_id(value: str | None) -> str | None:
 
 
 def mask_transcript(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A frozen transcript for somebody who may not see customers: texts, customer, dispute and rating masked; a copy."""
+    """A frozen transcript for somebody who may not see customers: texts, customer, dispute and rating masked; a
+    copy."""
     customer = content.get("customer_id")
     names = [customer] if isinstance(customer, str) else []
     masked = dict(content)
     masked["customer_id"] = mask_name(customer)
     masked["order_id"] = mask_id(content.get("order_id"))
-    masked["messages"] = [{**message, "text": mask_text(message.get("text") or "", names)} for message in content.get("messages") or ()]
+    masked["messages"] = [
+        {**message, "text": mask_text(message.get("text") or "", names)} for message in content.get("messages") or ()
+    ]
     for part in ("dispute", "rating"):
         if content.get(part):
             masked[part] = _mask_record(content[part], names)
@@ -107,7 +112,10 @@ def _mask_suspects(column: pl.Series) -> pl.Series:
     return column.scatter(index, pl.Series([mask_text(text) for text in column.gather(index)], dtype=pl.String))
 
 
-_SUSPECT = r"先生|女士|小姐|[0-9０-９@]|收件|收货|联系人|姓名|名字|叫|户名|路|街|巷|弄|村|小区|(?i:name|this is|recipient|mr|ms|dear)"
+_SUSPECT = (
+    r"先生|女士|小姐|[0-9０-９@]|收件|收货|联系人|姓名|名字|叫|户名|路|街|巷|弄|村|小区|(?i:name|this"
+    r" is|recipient|mr|ms|dear)"
+)
 
 
 def _each_suspect(frame: pl.DataFrame, name: str) -> pl.Series:
@@ -121,10 +129,16 @@ def _each_suspect(frame: pl.DataFrame, name: str) -> pl.Series:
     if customers is None:
         masked = [mask_text(text) for text in texts]
     else:
-        masked = [mask_text(text, [c] if c else []) for text, c in zip(texts, customers.gather(index).to_list(), strict=True)]
+        masked = [
+            mask_text(text, [c] if c else []) for text, c in zip(texts, customers.gather(index).to_list(), strict=True)
+        ]
     return column.scatter(index, pl.Series(masked, dtype=pl.String))
 
 
 def _distinct(column: pl.Series, mask: Any) -> pl.Series:
     values = column.drop_nulls().unique().to_list()
-    return column.replace_strict({value: mask(value) for value in values}, default=None, return_dtype=pl.String) if values else column
+    return (
+        column.replace_strict({value: mask(value) for value in values}, default=None, return_dtype=pl.String)
+        if values
+        else column
+    )

@@ -30,7 +30,9 @@ _ROAD = re.compile(
 _BUILT = re.compile(rf"[栋幢弄室]|单元|号楼|[A-Za-zＡ-Ｚ]座|[{_NUMERAL}]座")
 _COUNTED = re.compile(_UNIT)
 _BEFORE = re.compile(r"[\u4e00-\u9fffA-Za-z0-9０-９#\-－]{0,40}$")
-_LEAD = re.compile(r".*(?:地址|寄到|寄往|寄去|送到|送去|发到|发往|住址|家住|住在|家在|坐落于|位于|改成|改为|换成|换到|搬到|就在|我在|住|到|在|是|给|往)")
+_LEAD = re.compile(
+    r".*(?:地址|寄到|寄往|寄去|送到|送去|发到|发往|住址|家住|住在|家在|坐落于|位于|改成|改为|换成|换到|搬到|就在|我在|住|到|在|是|给|往)"
+)
 _PROVINCE = re.compile(
     "北京|上海|天津|重庆|河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南|四川|贵州|云南|陕西|甘肃|青海|台湾"
     "|内蒙古|广西|西藏|宁夏|新疆|香港|澳门"
@@ -39,9 +41,11 @@ _SHORT = re.compile(r"[\u4e00-\u9fff]{1,12}$")
 _WORD_EN = r"(?!(?:am|pm|minutes?|mins?|hours?|days?|people|nights?|on|to|the|of|at|in|for|from|and|or|my|this|that|is|a|an)\b)[A-Za-z][A-Za-z.'’-]{0,20}"
 _ADDRESS_EN = re.compile(
     rf"[0-9](?<![\w*$€£][0-9])[0-9]{{0,5}}[A-Za-z]?[ ](?:(?:N|S|E|W|NE|NW|SE|SW)\.?[ ])?(?:"
-    rf"(?:{_WORD_EN}[ ]|\d{{1,3}}(?:st|nd|rd|th)[ ]){{1,4}}(?i:street|avenue|road|lane|drive|boulevard|blvd|st|ave|rd|terrace)\b"
+    rf"(?:{_WORD_EN}[ ]|\d{{1,3}}(?:st|nd|rd|th)["
+    r" ]){1,4}(?i:street|avenue|road|lane|drive|boulevard|blvd|st|ave|rd|terrace)\b"
     rf"|(?:[A-Z][\w'’-]{{0,20}}[ ]){{1,4}}(?:Ln|Dr|Ct|Court|Way|Place|Pl|Square|Sq|Crescent|Close)\b)\.?"
-    r"(?:,?[ ](?i:apt|apartment|suite|unit|flat|room|#)\.?[ ]?\w{1,6})?(?:,[ ][A-Z][\w' -]{1,30})?(?:,?[ ][A-Z]{2}[ ]\d{5}(?:-\d{4})?)?"
+    r"(?:,?[ ](?i:apt|apartment|suite|unit|flat|room|#)\.?[ ]?\w{1,6})?(?:,[ ][A-Z][\w' -]{1,30})?(?:,?[ ][A-Z]{2}["
+    r" ]\d{5}(?:-\d{4})?)?"
 )
 
 
@@ -97,7 +101,8 @@ def _chains(text: str) -> list[tuple[int, int]]:
 
 
 def _begin(text: str, at: int) -> int:
-    """The beginning of the place name that ends at `at`: its province, what follows a word such as 寄到, or a few characters."""
+    """The beginning of the place name that ends at `at`: its province, what follows a word such as 寄到, or a few
+    characters."""
     left = _BEFORE.search(text, max(0, at - 40), at)
     begin = left.start() if left else at
     lead = _LEAD.match(text, begin, at)

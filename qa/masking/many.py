@@ -1,6 +1,8 @@
-"""What a message with more than a hundred findings costs: from there on they are hidden whole, without a second look at each.
+"""What a message with more than a hundred findings costs: from there on they are hidden whole, without a second look at
+each.
 
-Nobody types a hundred phone numbers into one message. A hostile text can, and a careful look at each would hold up everybody else.
+Nobody types a hundred phone numbers into one message. A hostile text can, and a careful look at each would hold up
+everybody else.
 """
 
 from __future__ import annotations

@@ -30,12 +30,16 @@ _TITLED_ZH = re.compile(
     rf"[{_COMMON}欧司上诸东皇尉公慕令夏端](?:[{_HAN}]{{1,2}}|(?<=[欧司上诸东皇尉公慕令夏端])[阳马官葛方甫迟孙容狐徒侯木][{_HAN}]{{1,2}})(?=[先女小太][生士姐太])"
 )
 _TITLE = re.compile("先生|女士|小姐|太太")
-_NOT_TITLED = re.compile("谢谢|方便|马上|常[常见用]|于是|任何|高[兴级档]|安排|万一|白天|时[候间]|和|全[部体]|原来|来自|连同|向|明[天白]|应该|都是|成为|乐意|关于|项目|单[位身]|强[烈大]|保[安证]|简单|舒服|温馨|金牌|严[格重]|华[丽为]|云客服")
+_NOT_TITLED = re.compile(
+    "谢谢|方便|马上|常[常见用]|于是|任何|高[兴级档]|安排|万一|白天|时[候间]|和|全[部体]|原来|来自|连同|向|明[天白]|应该|都是|成为|乐意|关于|项目|单[位身]|强[烈大]|保[安证]|简单|舒服|温馨|金牌|严[格重]|华[丽为]|云客服"
+)
 _NAME_EN = re.compile(
-    r"([Nn](?:(?<=\b[Nn])|(?<=\b[Ff]ull [Nn]))(?i:ame(?:\s+is|['’]s|\s?:))\s{1,2})([A-Za-z][a-z'’-]{1,20}(?:[ ][A-Z][a-z'’-]{1,20}){0,2})"
+    r"([Nn](?:(?<=\b[Nn])|(?<=\b[Ff]ull [Nn]))(?i:ame(?:\s+is|['’]s|\s?:))\s{1,2})([A-Za-z][a-z'’-]{1,20}(?:["
+    r" ][A-Z][a-z'’-]{1,20}){0,2})"
 )
 _CALLED_EN = re.compile(
-    r"([TtMmDdRrCc](?<!\w[TtMmDdRrCc])(?:his is|rs?\.?|s\.?|iss|ear|ecipient:?|ardholder:?)[ ])([A-Z][a-z'’-]{1,20}(?:[ ][A-Z][a-z'’-]{1,20}){0,2})"
+    r"([TtMmDdRrCc](?<!\w[TtMmDdRrCc])(?:his is|rs?\.?|s\.?|iss|ear|ecipient:?|ardholder:?)[ ])([A-Z][a-z'’-]{1,20}(?:["
+    r" ][A-Z][a-z'’-]{1,20}){0,2})"
 )
 _NOT_NAME = re.compile(
     r"(?i)(?:customers?|sir|madam|ma['’]?am|friend|friends|valued|all|buyer|seller|team|guests?|member|client|user|shopper|colleagues?|everyone"

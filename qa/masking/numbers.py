@@ -1,7 +1,8 @@
 """Hides numbers and accounts that reach or identify a person: phones, ID cards, bank cards, e-mail, WeChat and QQ ids.
 
-Digits may be full-width or Chinese numerals and parted by spaces, dots or hyphens. Each form is found by itself, so that
-digits behind a number (13812345678 3栋) do not hide it from the search. Linear in the text: bounded steps from each start.
+Digits may be full-width or Chinese numerals and parted by spaces, dots or hyphens. Each form is found by itself, so
+that digits behind a number (13812345678 3栋) do not hide it from the search. Linear in the text: bounded steps from each
+start.
 """
 
 from __future__ import annotations
@@ -10,7 +11,13 @@ import re
 
 from qa.masking.many import STAR, substitute
 
-_ZH = {**dict(zip("〇一二三四五六七八九", "0123456789", strict=True)), **dict(zip("零壹贰叁肆伍陆柒捌玖", "0123456789", strict=True)), "幺": "1", "两": "2", "○": "0"}
+_ZH = {
+    **dict(zip("〇一二三四五六七八九", "0123456789", strict=True)),
+    **dict(zip("零壹贰叁肆伍陆柒捌玖", "0123456789", strict=True)),
+    "幺": "1",
+    "两": "2",
+    "○": "0",
+}
 _PLAIN = str.maketrans({**{chr(0xFF10 + n): str(n) for n in range(10)}, **_ZH})
 _D = "0-9０-９〇○零一二三四五六七八九壹贰叁肆伍陆柒捌玖幺两"
 _A = "0-9０-９"
@@ -19,50 +26,57 @@ _END = rf"(?![{_A}])"
 _N1, _N3, _N9 = "1１一壹幺", "3-9３-９三四五六七八九叁肆伍陆柒捌玖", "1-9１-９一二三四五六七八九壹贰叁肆伍陆柒捌玖幺两"
 # 138 1234 5678, １３８…, 一三八…, +86 138…
 _MOBILE = re.compile(
-    rf"[{_N1}](?=[{_N3} \t\-－—–·.．_\u3000\u200b-\u200d\ufe0f\u20e3])(?:(?<![{_A}*.][{_N1}])|(?<=86[{_N1}])(?:(?<![{_A}]86[{_N1}])|(?<=0086[{_N1}]))){_GAP}[{_N3}](?:{_GAP}[{_D}]){{9}}{_END}"
+    rf"[{_N1}](?=[{_N3}"
+    rf" \t\-－—–·.．_\u3000\u200b-\u200d\ufe0f\u20e3])(?:(?<![{_A}*.][{_N1}])|(?<=86[{_N1}])(?:(?<![{_A}]86[{_N1}])|(?<=0086[{_N1}]))){_GAP}[{_N3}](?:{_GAP}[{_D}]){{9}}{_END}"
 )
 # 0571-88886666, (010) 8888 6666, 0912-345-678 (Taiwan), 07911 123456 (United Kingdom), 400-820-8820
 _LANDLINE = re.compile(
-    rf"[0０48４８](?<![{_A}*][0０48４８])(?:(?<=[0０])(?:[{_A}]{{2,3}}[)）]?[ \-－—–]{{0,2}}[2-9２-９](?:[ \-－]?[{_A}]){{6,7}}"
+    rf"[0０48４８](?<![{_A}*][0０48４８])(?:(?<=[0０])(?:[{_A}]{{2,3}}[)）]?[ \-－—–]{{0,2}}[2-9２-９](?:["
+    rf" \-－]?[{_A}]){{6,7}}"
     rf"|9[{_A}]{{2}}[ \-]?[{_A}]{{3}}[ \-]?[{_A}]{{3}}|7[{_A}]{{3}}[ \-]?[{_A}]{{6}})"
     rf"|(?<=[48４８])[0０]{{2}}[ \-－]?[{_A}]{{3,4}}[ \-－]?[{_A}]{{3,4}}){_END}"
 )
 _FOREIGN = re.compile(rf"[+＋](?<![\w*][+＋])[{_A}]{{1,3}}(?:[ .\-－()]{{0,2}}[{_A}]){{6,13}}{_END}")
 _AMERICAN = re.compile(
-    r"[(2-9](?<![\w*.#/=$-][(2-9])(?:(?<=\()[2-9]\d{2}\)[ .-]?|(?<=[2-9])\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?![\w*])(?![.-]\d)"
+    r"[(2-9](?<![\w*.#/=$-][(2-9])(?:(?<=\()[2-9]\d{2}\)[ .-]?|(?<=[2-9])\d{2}[ .-])[2-9]\d{2}["
+    r" .-]\d{4}(?![\w*])(?![.-]\d)"
 )
 _TEN = re.compile(r"[2-9](?<![\w*.#/=$-][2-9])\d{2}[2-9]\d{6}(?![\w*%])(?![.-]\d)")
 _NOT_PHONE = re.compile(
     r"(?i)(?:order|invoice|tracking|track|account|acct|booking|reservation|confirmation|reference|ref|ticket|case|serial|model|sku|item|product|part"
-    r"|isbn|upc|ean|parcel|shipment|waybill|policy|transaction|id|code|pin|number is|no|no\.|nr|#|订单|单号|货号|编号|型号)[^\n.!?;]{0,20}$"
+    r"|isbn|upc|ean|parcel|shipment|waybill|policy|transaction|id|code|pin|number"
+    r" is|no|no\.|nr|#|订单|单号|货号|编号|型号)[^\n.!?;]{0,20}$"
 )
 _PHONE_WORD = re.compile(r"(?i)\b(?:phone|mobile|cell|tel|call|text|reach|contact)|电话|手机|号码|联系")
-_ID = re.compile(
-    rf"[{_N9}](?<![{_D}*][{_N9}])(?:{_GAP}[{_D}]){{16}}{_GAP}[{_D}XxＸｘ]{_END}"
-)
+_ID = re.compile(rf"[{_N9}](?<![{_D}*][{_N9}])(?:{_GAP}[{_D}]){{16}}{_GAP}[{_D}XxＸｘ]{_END}")
 _OLD_ID = re.compile(rf"身份证[^{_A}\n]{{0,8}}+([1-9][0-9]{{14}}){_END}")
 _CARD = re.compile(
     rf"[{_A}](?<![{_A}*.][{_A}])(?:[{_A}]{{12,18}}|[{_A}]{{3}}(?:[ \-－·.][{_A}]{{4}}){{3}}(?:[ \-－·.]?[{_A}]{{1,3}})?"
     rf"|[{_A}]{{3}}[ \-－][{_A}]{{6}}[ \-－][{_A}]{{5}}|[{_A}]{{5}}[ \-－][{_A}]{{7,13}}){_END}"
 )
 _SAID = re.compile(
-    rf"(?:电话|手机|联系方式|卡号|银行卡|身份证|证件|phone|Phone|mobile|Mobile|cell|Cell|tel|Tel|card|Card|call me|text me)"
+    rf"(?:电话|手机|联系方式|卡号|银行卡|身份证|证件|phone|Phone|mobile|Mobile|cell|Cell|tel|Tel|card|Card|call"
+    rf" me|text me)"
     rf"[^{_A}*\n，。；;!！?？]{{0,12}}+([+＋]?[{_A}](?:{_GAP}[{_A}]){{5,18}}){_END}"
 )
 _HOTLINE = re.compile(
     r"(?i)(?:热线|客服|官方|总机|前台|投诉|举报|服务台|服务中心|售后|人工|银行|公司|门店|网点|酒店|宾馆|餐[馆厅]|饭店|景[点区]|维修|报修|报警|急救"
-    r"|hotline|helpline|help\s?line|toll[- ]free|customer (?:service|care|support)|support line|front desk|reception|our (?:phone|number|office|store)|head office)"
+    r"|hotline|helpline|help\s?line|toll[- ]free|customer (?:service|care|support)|support line|front"
+    r" desk|reception|our (?:phone|number|office|store)|head office)"
     r"[^，,。；;！!？?\n]{0,14}$"
 )
 _EMAIL = re.compile(
-    r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]*+)([@＠]|\s?[\[(（]at[\])）]\s?)([A-Za-z0-9-]{1,63}(?:[.．。][A-Za-z0-9-]{1,63})+)"
+    r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]*+)([@＠]|\s?[\[(（]at[\])）]\s?)([A-Za-z0-9-]{1,63}(?:[.．。"
+    r"][A-Za-z0-9-]{1,63})+)"
 )
 _ACCOUNT = re.compile(
     r"(微信|薇信|威信|v信|V信|wx|WX|Wx|vx|VX|Vx|qq|QQ|Qq|wechat|Wechat|WeChat|WECHAT|weixin|Weixin|扣扣|企鹅)"
     r"(?<![A-Za-z0-9][WwVvQq][XxQq])(?=[号账帐是为叫:：=\sA-Za-z0-9])(?:[账帐]?号码?|\s?(?:id|ID|Id|number|account))?+"
     r"\s{0,2}+(?:(是|为|叫|[:：=]|is\b)\s{0,2}+)?([A-Za-z](?=[A-Za-z0-9_-]{5})[A-Za-z0-9_-]{5,19}+|[1-9][0-9]{4,11}+)(?![A-Za-z0-9_@-])"
 )
-_BARE_V = re.compile(r"[vVｖＶ](?<![A-Za-z0-9][vVｖＶ])[xX]?\s?[:：]\s?([A-Za-z][A-Za-z0-9_-]{5,19}|[1-9][0-9]{4,11})(?![A-Za-z0-9_-])")
+_BARE_V = re.compile(
+    r"[vVｖＶ](?<![A-Za-z0-9][vVｖＶ])[xX]?\s?[:：]\s?([A-Za-z][A-Za-z0-9_-]{5,19}|[1-9][0-9]{4,11})(?![A-Za-z0-9_-])"
+)
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _FIGURES = re.compile(rf"[{_A}]")
 _DIGITS = re.compile(rf"[{_D}]")
@@ -107,7 +121,8 @@ _CARD_ID = re.compile(r"[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[1
 
 
 def is_id_card(digits: str) -> bool:
-    """Whether it reads as a Chinese resident ID (GB 11643-1999). The check character is not asked: a mistyped card is still a card."""
+    """Whether it reads as a Chinese resident ID (GB 11643-1999). The check character is not asked: a mistyped card is
+    still a card."""
     return _CARD_ID.fullmatch(digits) is not None
 
 

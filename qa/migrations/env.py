@@ -11,7 +11,8 @@ database: Database = context.config.attributes["database"]
 
 with database.engine.connect() as connection:
     if database.is_sqlite:
-        # Rebuilding a table for a changed column must not trip over foreign keys, and cannot be switched inside a transaction.
+        # Rebuilding a table for a changed column must not trip over foreign keys, and cannot be switched inside a
+        # transaction.
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         connection.rollback()
     context.configure(

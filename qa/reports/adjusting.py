@@ -1,7 +1,8 @@
 """Scores corrected for how harsh each inspector is: which severities apply to a report, or why none do.
 
 A variant that is asked for, never the default: rotating inspectors is better than correcting them. Says why when it
-cannot be done (inspectors that share no agents, severities known too vaguely). The mathematics is `scoring.severity` and `scoring.estimate`.
+cannot be done (inspectors that share no agents, severities known too vaguely). The mathematics is `scoring.severity`
+and `scoring.estimate`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from qa import severities
-from qa.reports.scope import Reader, Scope
+from qa.calibration import severities
+from qa.reports.scope import FactsReader, Scope
 from scoring.severity import Severities
 
 NOBODY = "0"
@@ -34,7 +35,7 @@ class Adjustment:
         return self.severities is not None
 
 
-def adjustment(reader: Reader, scope: Scope, rows: pl.DataFrame) -> Adjustment:
+def adjustment(reader: FactsReader, scope: Scope, rows: pl.DataFrame) -> Adjustment:
     """The severities for a scope whose reviews are `rows` (inspector_id, occurred_at): those of a rolling quarter up to
     its last day, or of the whole scope when that is longer."""
     last = rows["occurred_at"].max()

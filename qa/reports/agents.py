@@ -11,21 +11,21 @@ from datetime import date, datetime
 import polars as pl
 from sqlalchemy import select
 
-from qa.casefile import events_of
+from qa.casefiles.lifecycle import FileState, ruled_at
+from qa.casefiles.record import events_of
+from qa.casefiles.windows import closes
 from qa.errors import NotFound
 from qa.i18n import N_
-from qa.lifecycle import State, ruled_at
 from qa.policy import Actor, Right, require, require_own
 from qa.reports import metrics as m
 from qa.reports.adjusting import Adjustment
 from qa.reports.boards import LossBoard, read_losses
 from qa.reports.metrics import Metric
 from qa.reports.results import rule_names
-from qa.reports.scope import Reader, Scope
+from qa.reports.scope import FactsReader, Scope
 from qa.reports.standings import read_pending, read_standings
 from qa.reports.trends import Trend, unguarded_trend
 from qa.tables import Agent, Case, Violation
-from qa.windows import closes
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring.estimate import Estimate
@@ -134,7 +134,7 @@ def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope,
     """Everything about one agent in the period and source of `scope` (its filters by person and team do not count)."""
     require_own(actor, agent_id)
     own = replace(scope, agents=(agent_id,), teams=())
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         row = reader.session.get(Agent, agent_id)
         if row is None:
             raise NotFound(N_("There is no agent “{agent}” on the roster."), agent=agent_id)
@@ -168,11 +168,11 @@ def _person(row: Agent) -> Person:
     return Person(row.agent_id, row.name or row.agent_id, row.team, row.stage, row.grade, row.hired_on)
 
 
-def _team(reader: Reader, scope: Scope) -> Estimate:
+def _team(reader: FactsReader, scope: Scope) -> Estimate:
     return read_standings(reader, scope).team
 
 
-def _parts(reader: Reader, scope: Scope) -> tuple[Part, ...]:
+def _parts(reader: FactsReader, scope: Scope) -> tuple[Part, ...]:
     """Score without red lines and every dimension."""
     rubrics = reader.rubrics()
     chosen = [x for x in m.all_metrics(rubrics) if x.id == "clean" or x.id.startswith("dim:")]
@@ -181,12 +181,27 @@ def _parts(reader: Reader, scope: Scope) -> tuple[Part, ...]:
     for metric in chosen:
         table = estimate.grouped(rows, ["agent_id"], [metric.id], bounds=metric.bounds)
         for row in table.iter_rows(named=True):
-            parts.append(Part(metric, Estimate(row["mean"], row["low"], row["high"], row["n"], row["method"], row["se"],
-                                               row["df"], reason=row["reason"])))
+            parts.append(
+                Part(
+                    metric,
+                    Estimate(
+                        row["mean"],
+                        row["low"],
+                        row["high"],
+                        row["n"],
+                        row["method"],
+                        row["se"],
+                        row["df"],
+                        reason=row["reason"],
+                    ),
+                )
+            )
     return tuple(parts)
 
 
-def _ledger(reader: Reader, bench: Workbench, agent_id: str, scope: Scope, *, everything: bool) -> tuple[LedgerEntry, ...]:
+def _ledger(
+    reader: FactsReader, bench: Workbench, agent_id: str, scope: Scope, *, everything: bool
+) -> tuple[LedgerEntry, ...]:
     first, last = reader.bounds(scope)
     query = select(Violation).where(Violation.agent_id == agent_id).order_by(Violation.occurred_at.desc(), Violation.id)
     if not everything:
@@ -200,19 +215,24 @@ def _ledger(reader: Reader, bench: Workbench, agent_id: str, scope: Scope, *, ev
     names = rule_names(bench)
     return tuple(
         LedgerEntry(
-            v.id, v.rule_id, names.get(v.rule_id, Label()), v.severity, v.state, v.occurred_at,
-            _appeal_until(reader, v) if v.state == State.UPHELD else None,
+            v.id,
+            v.rule_id,
+            names.get(v.rule_id, Label()),
+            v.severity,
+            v.state,
+            v.occurred_at,
+            _appeal_until(reader, v) if v.state == FileState.UPHELD else None,
         )
         for v in reader.session.scalars(query.limit(200))
     )
 
 
-def _appeal_until(reader: Reader, violation: Violation) -> datetime:
+def _appeal_until(reader: FactsReader, violation: Violation) -> datetime:
     """The window opens with the ruling; an appeal that was taken back does not open it again."""
     return closes(reader.session, ruled_at(events_of(reader.session, violation.id)) or violation.changed_at)
 
 
-def _replies(reader: Reader, person: Person, scope: Scope) -> Replies | None:
+def _replies(reader: FactsReader, person: Person, scope: Scope) -> Replies | None:
     """Reply times of every conversation, from the signals of the archive."""
     first, last = reader.bounds(scope)
     people = reader.roster().filter(pl.col("team") == person.team)["agent_id"].to_list() if person.team else []
@@ -232,8 +252,13 @@ def _replies(reader: Reader, person: Person, scope: Scope) -> Replies | None:
     if own.is_empty():
         return None
     return Replies(
-        own.height, _median(own["first_reply_s"]), _median(own["max_gap_s"]), _share(own), int(own["unanswered"].sum() or 0),
-        _median(rows["first_reply_s"]), _share(rows),
+        own.height,
+        _median(own["first_reply_s"]),
+        _median(own["max_gap_s"]),
+        _share(own),
+        int(own["unanswered"].sum() or 0),
+        _median(rows["first_reply_s"]),
+        _share(rows),
     )
 
 
@@ -247,7 +272,7 @@ def _share(rows: pl.DataFrame) -> float | None:
     return int(rows["rounds_in_time"].sum() or 0) / rounds if rounds else None
 
 
-def _cases(reader: Reader, losses: LossBoard) -> tuple[CaseLink, ...]:
+def _cases(reader: FactsReader, losses: LossBoard) -> tuple[CaseLink, ...]:
     costly = losses.frame.head(5)["id"].to_list()
     if not costly:
         return ()

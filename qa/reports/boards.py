@@ -14,20 +14,24 @@ import polars as pl
 
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.reports.scope import Item, Reader, Scope, names_of
+from qa.reports.scope import FactsReader, Item, Scope, names_of
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring.estimate import Estimate
 
 OWNERS: Mapping[str, str] = {
-    "agent": N_("Agent"), "policy": N_("Policy"), "warehouse": N_("Warehouse"), "system": N_("System"),
+    "agent": N_("Agent"),
+    "policy": N_("Policy"),
+    "warehouse": N_("Warehouse"),
+    "system": N_("System"),
     "customer": N_("Customer"),
 }
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Mean points lost per review by agent and criterion. `frame`: agent_id, name, criterion, n, value, low, high, method."""
+    """Mean points lost per review by agent and criterion. `frame`: agent_id, name, criterion, n, value, low, high,
+    method."""
 
     criteria: tuple[Item, ...]
     frame: pl.DataFrame
@@ -46,7 +50,7 @@ class LossBoard:
 def heat_map(bench: Workbench, actor: Actor, *, scope: Scope) -> HeatMap:
     """Every agent against every criterion."""
     require(actor, Right.VIEW_RESULTS)
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         rubrics = reader.rubrics()
         items = rubrics.criteria
         rows = reader.rows(scope).select(
@@ -54,28 +58,48 @@ def heat_map(bench: Workbench, actor: Actor, *, scope: Scope) -> HeatMap:
         )
         names = dict(names_of(reader))
     if not items:
-        return HeatMap((), pl.DataFrame(schema={
-            "agent_id": pl.String, "name": pl.String, "criterion": pl.String, "n": pl.Int64, "value": pl.Float64,
-            "low": pl.Float64, "high": pl.Float64, "method": pl.String,
-        }))
+        return HeatMap(
+            (),
+            pl.DataFrame(
+                schema={
+                    "agent_id": pl.String,
+                    "name": pl.String,
+                    "criterion": pl.String,
+                    "n": pl.Int64,
+                    "value": pl.Float64,
+                    "low": pl.Float64,
+                    "high": pl.Float64,
+                    "method": pl.String,
+                }
+            ),
+        )
     values = [item.id for item in items]
     table = estimate.grouped(rows, ["agent_id"], values)
     frame = table.filter(pl.col("n") > 0).select(
-        "agent_id", pl.col("agent_id").replace(names).alias("name"), pl.col("measure").alias("criterion"), "n",
-        pl.col("mean").alias("value"), "low", "high", "method",
+        "agent_id",
+        pl.col("agent_id").replace(names).alias("name"),
+        pl.col("measure").alias("criterion"),
+        "n",
+        pl.col("mean").alias("value"),
+        "low",
+        "high",
+        "method",
     )
     used = set(frame.filter(pl.col("value") > 0)["criterion"])
-    return HeatMap(tuple(item for item in items if item.id in used), frame.filter(pl.col("criterion").is_in(list(used))))
+    return HeatMap(
+        tuple(item for item in items if item.id in used), frame.filter(pl.col("criterion").is_in(list(used)))
+    )
 
 
 def losses(bench: Workbench, actor: Actor, *, scope: Scope, owners: str = "agent") -> LossBoard:
-    """Pareto of lost points: `owners` 'agent' for what agents own (red lines included), 'process' for everybody else."""
+    """Pareto of lost points: `owners` 'agent' for what agents own (red lines included), 'process' for everybody
+    else."""
     require(actor, Right.VIEW_RESULTS)
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         return read_losses(reader, scope, owners)
 
 
-def read_losses(reader: Reader, scope: Scope, owners: str, *, limit: int = 40) -> LossBoard:
+def read_losses(reader: FactsReader, scope: Scope, owners: str, *, limit: int = 40) -> LossBoard:
     """The same inside a report that has authorised already."""
     rows = reader.rows(scope).select("sample_id", "agent_id", "pi", "reason", "losses").collect()
     lines = _lines(rows, owners).filter(pl.col("points") > 0)
@@ -103,7 +127,7 @@ def root_causes(bench: Workbench, actor: Actor, *, scope: Scope) -> pl.DataFrame
     """How often each root cause outside the agents' hands was named: owner, root_cause, occurrences, n, value (share of
     conversations, 0–1), low, high, method; most frequent first."""
     require(actor, Right.VIEW_RESULTS)
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         rows = reader.rows(scope).select("sample_id", "agent_id", "pi", "reason", "losses").collect()
     named = _lines(rows, "process").filter((pl.col("kind") == "loss") & (pl.col("root_cause") != ""))
     out = []
@@ -113,10 +137,18 @@ def root_causes(bench: Workbench, actor: Actor, *, scope: Scope) -> pl.DataFrame
         out.append((*key, part.height, found.n, found.value, found.low, found.high, found.method))
     return pl.DataFrame(
         out,
-        schema={"owner": pl.String, "root_cause": pl.String, "occurrences": pl.Int64, "n": pl.Int64, "value": pl.Float64,
-                "low": pl.Float64, "high": pl.Float64, "method": pl.String},
+        schema={
+            "owner": pl.String,
+            "root_cause": pl.String,
+            "occurrences": pl.Int64,
+            "n": pl.Int64,
+            "value": pl.Float64,
+            "low": pl.Float64,
+            "high": pl.Float64,
+            "method": pl.String,
+        },
         orient="row",
-    ).sort(["value", "owner", "root_cause"], descending=[True, False, False])  # fmt: skip
+    ).sort(["value", "owner", "root_cause"], descending=[True, False, False])
 
 
 def _lines(rows: pl.DataFrame, owners: str) -> pl.DataFrame:

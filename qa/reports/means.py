@@ -2,7 +2,8 @@
 corrected for severity when asked.
 
 With predictions a cell's value is λ·(mean prediction of all its units) + weighted mean of (y − λf), the difference
-estimator of `scoring.estimate`; λ is tuned once over the whole scope, never per cell. Owns which cell uses which method.
+estimator of `scoring.estimate`; λ is tuned once over the whole scope, never per cell. Owns which cell uses which
+method.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from qa.reports import adjusting
 from qa.reports.adjusting import Adjustment
 from qa.reports.metrics import Metric, column
 from qa.reports.predictions import cells, populations, possible, whole
-from qa.reports.scope import Reader, Scope, bucketed, group_column
+from qa.reports.scope import FactsReader, Scope, bucketed, group_column
 from scoring import estimate
 from scoring.estimate import Estimate
 
@@ -25,12 +26,21 @@ PREDICTABLE = ("points", "percent")
 """Units the predicted score says something about: what single criteria cost is not predicted."""
 
 
-def measured(reader: Reader, scope: Scope, metric: Metric, by: str, bucket: str) -> pl.LazyFrame:
+def measured(reader: FactsReader, scope: Scope, metric: Metric, by: str, bucket: str) -> pl.LazyFrame:
     """The reviews of a scope as `Means` wants them: agent_id, pi, reason, redline, draw_id, inspector_id, occurred_at,
     group, period, y (the metric) and f (predicted score, points)."""
     return reader.rows(scope).select(
-        "agent_id", "pi", "reason", "redline", "draw_id", "inspector_id", "occurred_at", group_column(by).alias("group"),
-        bucketed(bucket).alias("period"), column(reader.rubrics(), metric).alias("y"), f=100 - pl.col("prediction") / 100,
+        "agent_id",
+        "pi",
+        "reason",
+        "redline",
+        "draw_id",
+        "inspector_id",
+        "occurred_at",
+        group_column(by).alias("group"),
+        bucketed(bucket).alias("period"),
+        column(reader.rubrics(), metric).alias("y"),
+        f=100 - pl.col("prediction") / 100,
     )
 
 
@@ -48,7 +58,7 @@ class Means:
     """
 
     def __init__(
-        self, reader: Reader, scope: Scope, rows: pl.LazyFrame, by: str, metric: Metric, lam: float | None = None
+        self, reader: FactsReader, scope: Scope, rows: pl.LazyFrame, by: str, metric: Metric, lam: float | None = None
     ) -> None:
         self._scope, self._by, self._metric = scope, by, metric
         self.adjustment: Adjustment | None = None
@@ -57,14 +67,22 @@ class Means:
             self._rows = self._adjusted(reader, self._rows)
         # what cells are made of, counted once: everything below adds up from here
         self._parts = self._rows.group_by("group", "period", "draw_id", "agent_id").agg(
-            known=pl.col("y").is_not_null().sum(), gaps=(pl.col("y").is_not_null() & pl.col("f").is_null()).sum(),
+            known=pl.col("y").is_not_null().sum(),
+            gaps=(pl.col("y").is_not_null() & pl.col("f").is_null()).sum(),
             found=pl.col("redline").sum().cast(pl.Int64),
         )
         self._populations = self._predicted(reader) if metric.unit in PREDICTABLE and possible(scope, by) else None
-        self._lam = 0.0 if self._populations is None or self._populations.is_empty() else tuned(self._rows.lazy()) if lam is None else lam
+        self._lam = (
+            0.0
+            if self._populations is None or self._populations.is_empty()
+            else tuned(self._rows.lazy())
+            if lam is None
+            else lam
+        )
 
     def estimate(self, keys: Sequence[str], bucket: str | None) -> pl.DataFrame:
-        """A row for each combination of `keys` that has reviews: keys, n, found, value, low, high, se, df, method, reason."""
+        """A row for each combination of `keys` that has reviews: keys, n, found, value, low, high, se, df, method,
+        reason."""
         bounds = self._metric.bounds
         strata = None if self._by == "agent" else "agent_id"
         mean_f = self._usable(keys, bucket)
@@ -86,7 +104,7 @@ class Means:
         names = ("value", "low", "high", "n", "method", "se", "df", "reason")
         return Estimate(**dict(zip(names, table.select(names).row(0), strict=True)), lam=self._lam)
 
-    def _adjusted(self, reader: Reader, rows: pl.DataFrame) -> pl.DataFrame:
+    def _adjusted(self, reader: FactsReader, rows: pl.DataFrame) -> pl.DataFrame:
         self.adjustment = adjusting.adjustment(reader, self._scope, rows)
         named = rows.with_columns(inspector_id=adjusting.inspector(rows["inspector_id"]))
         if self.adjustment.severities is None:
@@ -95,7 +113,7 @@ class Means:
         joined = named.join(shifts, on="inspector_id", how="left", maintain_order="left")
         return joined.with_columns(y=pl.col("y") - pl.col("severity")).drop("severity")
 
-    def _predicted(self, reader: Reader) -> pl.DataFrame | None:
+    def _predicted(self, reader: FactsReader) -> pl.DataFrame | None:
         """Frames behind the reviews that were predicted; None when there are none."""
         numbers = self._rows.filter(pl.col("f").is_not_null())["draw_id"].unique().to_list()
         found = populations(reader, self._scope.source, numbers) if numbers else None
@@ -107,9 +125,13 @@ class Means:
         found = cells(self._parts.filter(pl.col("known") > 0), self._populations, keys, bucket)
         return None if found.is_empty() else found
 
-    def _with_predictions(self, table: pl.DataFrame, keys: Sequence[str], mean_f: pl.DataFrame, strata: str | None) -> pl.DataFrame:
+    def _with_predictions(
+        self, table: pl.DataFrame, keys: Sequence[str], mean_f: pl.DataFrame, strata: str | None
+    ) -> pl.DataFrame:
         """`table` with the difference estimate in the cells of `mean_f`."""
-        inside = self._rows.join(mean_f, on=list(keys), how="semi").with_columns(y=pl.col("y") - self._lam * pl.col("f"))
+        inside = self._rows.join(mean_f, on=list(keys), how="semi").with_columns(
+            y=pl.col("y") - self._lam * pl.col("f")
+        )
         low, high = self._metric.bounds
         better = (
             estimate.grouped(inside, keys, ["y"], strata=strata)

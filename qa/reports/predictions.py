@@ -12,19 +12,27 @@ from collections.abc import Sequence
 import polars as pl
 from sqlalchemy import select
 
-from qa.reports.scope import Reader, Scope, truncated
+from qa.reports.scope import FactsReader, Scope, truncated
 from qa.tables import Draw
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "draw_id": pl.Int64, "first": pl.Date, "last": pl.Date, "agent_id": pl.String, "units": pl.Int64, "f_sum": pl.Float64,
-    "spread": pl.Float64, "spread_p": pl.Float64,
+    "draw_id": pl.Int64,
+    "first": pl.Date,
+    "last": pl.Date,
+    "agent_id": pl.String,
+    "units": pl.Int64,
+    "f_sum": pl.Float64,
+    "spread": pl.Float64,
+    "spread_p": pl.Float64,
 }
 
 
-def populations(reader: Reader, source: str, numbers: Sequence[int]) -> pl.DataFrame:
-    """What the frames of these draws hold of a source, a row per draw and agent with the columns of `SCHEMA`; only draws
-    whose every unit was predicted."""
-    query = select(Draw.id, Draw.period_from, Draw.period_to, Draw.receipt["frame_summary"]).where(Draw.id.in_(list(numbers)))
+def populations(reader: FactsReader, source: str, numbers: Sequence[int]) -> pl.DataFrame:
+    """What the frames of these draws hold of a source, a row per draw and agent with the columns of `SCHEMA`; only
+    draws whose every unit was predicted."""
+    query = select(Draw.id, Draw.period_from, Draw.period_to, Draw.receipt["frame_summary"]).where(
+        Draw.id.in_(list(numbers))
+    )
     rows = [
         (number, first, last, row["agent_id"], row["units"], row["f_sum"], row["spread"], row["spread_p"])
         for number, first, last, summary in reader.session.execute(query)
@@ -51,15 +59,19 @@ def whole(populations: pl.DataFrame, scope: Scope) -> pl.DataFrame:
 
 
 def cells(rows: pl.DataFrame, populations: pl.DataFrame, keys: Sequence[str], bucket: str | None) -> pl.DataFrame:
-    """Cells where predictions may be used: the `keys`, and `mean_f`, the mean prediction over all units of their agents.
+    """Cells where predictions may be used: the `keys`, and `mean_f`, the mean prediction over all units of their
+    agents.
 
-    `rows` count reviews by draw_id, agent_id, period and the keys, with `gaps`, those without prediction. A cell counts when
-    every draw it has reviews of is known in `populations`, lies in its week or month as a whole, and there are no gaps.
+    `rows` count reviews by draw_id, agent_id, period and the keys, with `gaps`, those without prediction. A cell counts
+    when every draw it has reviews of is known in `populations`, lies in its week or month as a whole, and there are no
+    gaps.
     """
     inside = pl.lit(True)
     if bucket is not None:
         # a draw is whole in a bucket when its first and last day fall into it
-        inside = (truncated(pl.col("first"), bucket) == pl.col("period")) & (truncated(pl.col("last"), bucket) == pl.col("period"))
+        inside = (truncated(pl.col("first"), bucket) == pl.col("period")) & (
+            truncated(pl.col("last"), bucket) == pl.col("period")
+        )
     parts = (
         rows.group_by([*keys, "draw_id", "agent_id"]).agg(pl.col("gaps").sum())
         .join(populations, on=["draw_id", "agent_id"], how="left")
@@ -69,5 +81,3 @@ def cells(rows: pl.DataFrame, populations: pl.DataFrame, keys: Sequence[str], bu
         parts.group_by(keys).agg(pl.col("good").all(), pl.col("f_sum", "units").sum()).filter("good")
         .select(*keys, mean_f=pl.col("f_sum") / pl.col("units"))
     )  # fmt: skip
-
-

@@ -13,12 +13,12 @@ import polars as pl
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from qa.casefiles.windows import closes
 from qa.errors import NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
-from qa.reports.scope import Reader, Scope, names_of
+from qa.reports.scope import FactsReader, Scope, names_of
 from qa.tables import Acknowledgement, Agent, Inspection, RubricVersion, RuleVersion, Sample, User, Verdict
-from qa.windows import closes
 from qa.workbench import Workbench
 from scoring.explain import Explanation, explain
 from scoring.label import Label
@@ -26,9 +26,19 @@ from scoring.rubric import from_dict
 from scoring.sheet import Outcome
 
 LIST_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "verdict_id": pl.Int64, "sample_id": pl.Int64, "agent_id": pl.String, "name": pl.String, "unit_id": pl.String,
-    "source": pl.String, "occurred_at": pl.Datetime("us", "UTC"), "decided_at": pl.Datetime("us", "UTC"),
-    "score": pl.Float64, "redlines": pl.List(pl.String), "reason": pl.String, "pi": pl.Float64, "read": pl.Boolean,
+    "verdict_id": pl.Int64,
+    "sample_id": pl.Int64,
+    "agent_id": pl.String,
+    "name": pl.String,
+    "unit_id": pl.String,
+    "source": pl.String,
+    "occurred_at": pl.Datetime("us", "UTC"),
+    "decided_at": pl.Datetime("us", "UTC"),
+    "score": pl.Float64,
+    "redlines": pl.List(pl.String),
+    "reason": pl.String,
+    "pi": pl.Float64,
+    "read": pl.Boolean,
 }
 
 
@@ -56,13 +66,13 @@ class Result:
 
 
 def results(bench: Workbench, actor: Actor, *, scope: Scope, limit: int = 500) -> pl.DataFrame:
-    """The inspections of a scope, newest first, with the columns of `LIST_SCHEMA` (`read`: acknowledged by the agent). An
-    agent must name themselves."""
+    """The inspections of a scope, newest first, with the columns of `LIST_SCHEMA` (`read`: acknowledged by the agent).
+    An agent must name themselves."""
     if len(scope.agents) == 1:
         require_own(actor, scope.agents[0])
     else:
         require(actor, Right.VIEW_RESULTS)
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         names = dict(names_of(reader))
         found = (
             reader.rows(scope)
@@ -84,7 +94,9 @@ def next_unread(bench: Workbench, actor: Actor) -> int | None:
             select(Verdict.id)
             .join(Sample, Sample.id == Verdict.sample_id)
             .where(
-                Verdict.agent_id == actor.agent_id, Verdict.is_current, Verdict.kind != "withdrawn",
+                Verdict.agent_id == actor.agent_id,
+                Verdict.is_current,
+                Verdict.kind != "withdrawn",
                 ~exists().where(Acknowledgement.verdict_id == Verdict.id),
             )
             .order_by(Sample.occurred_at, Verdict.id)
@@ -96,8 +108,15 @@ def behind(
     bench: Workbench, actor: Actor, *, scope: Scope, by: str, group: str, first: date, last: date, limit: int = 200
 ) -> pl.DataFrame:
     """The inspections behind one point of a trend."""
-    fields: dict[str, Any] = {"source": scope.source, "teams": scope.teams, "shops": scope.shops,
-                              "channels": scope.channels, "agents": scope.agents, "first": first, "last": last}
+    fields: dict[str, Any] = {
+        "source": scope.source,
+        "teams": scope.teams,
+        "shops": scope.shops,
+        "channels": scope.channels,
+        "agents": scope.agents,
+        "first": first,
+        "last": last,
+    }
     name = {"team": "teams", "shop": "shops", "channel": "channels", "agent": "agents"}.get(by)
     if name is not None:
         fields[name] = (group,)
@@ -126,11 +145,22 @@ def result(bench: Workbench, actor: Actor, verdict_id: int, language: str) -> Re
         rubric = from_dict(session.get_one(RubricVersion, verdict.rubric_version_id).content)
         outcome = Outcome.from_dict(verdict.outcome)
         return Result(
-            verdict.id, sample.id, sample.unit_id, sample.source, verdict.agent_id, name or verdict.agent_id,
-            sample.occurred_at, verdict.created_at, verdict.kind, verdict.reason or "", verdict.total,
-            verdict.outcome["total_without_redlines"], explain(outcome, rubric, language, _rules(session)),
+            verdict.id,
+            sample.id,
+            sample.unit_id,
+            sample.source,
+            verdict.agent_id,
+            name or verdict.agent_id,
+            sample.occurred_at,
+            verdict.created_at,
+            verdict.kind,
+            verdict.reason or "",
+            verdict.total,
+            verdict.outcome["total_without_redlines"],
+            explain(outcome, rubric, language, _rules(session)),
             (inspection.sheet or {}).get("comment", "") if inspection else "",
-            inspector or "" if actor.may(Right.VIEW_RESULTS) else "", _acknowledged(session, verdict.id),
+            inspector or "" if actor.may(Right.VIEW_RESULTS) else "",
+            _acknowledged(session, verdict.id),
             closes(session, verdict.created_at),
         )
 
@@ -159,7 +189,7 @@ def rule_names(bench: Workbench) -> dict[str, Label]:
 
 def criterion_labels(bench: Workbench) -> dict[str, Label]:
     """Newest labels of all criteria by id."""
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         return {item.id: item.label for item in reader.rubrics().criteria}
 
 

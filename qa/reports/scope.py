@@ -15,16 +15,20 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from qa import facts
 from qa.i18n import N_
 from qa.tables import Agent, RubricVersion
+from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring.label import Label
 
 BUCKETS: Mapping[str, str] = {"week": N_("Week"), "month": N_("Month")}
 _TRUNCATE = {"week": "1w", "month": "1mo"}
 GROUPS: Mapping[str, str] = {
-    "all": N_("Everybody"), "team": N_("Team"), "shop": N_("Shop"), "channel": N_("Channel"), "agent": N_("Agent"),
+    "all": N_("Everybody"),
+    "team": N_("Team"),
+    "shop": N_("Shop"),
+    "channel": N_("Channel"),
+    "agent": N_("Agent"),
 }
 """What a trend can be split by."""
 
@@ -90,7 +94,7 @@ class Rubrics:
         return column
 
 
-class Reader:
+class FactsReader:
     """One look at the facts: everything a report reads comes from the same moment."""
 
     def __init__(self, bench: Workbench) -> None:
@@ -98,7 +102,7 @@ class Reader:
         self._reading: AbstractContextManager[Session] | None = None
         self.session: Session
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> FactsReader:
         self._reading = self.bench.db.read()
         self.session = self._reading.__enter__()
         return self
@@ -111,7 +115,9 @@ class Reader:
         """agent_id, name, team of everybody on the roster."""
         rows = self.session.execute(select(Agent.agent_id, Agent.name, Agent.team).order_by(Agent.agent_id))
         return pl.DataFrame(
-            [tuple(row) for row in rows], schema={"agent_id": pl.String, "name": pl.String, "team": pl.String}, orient="row"
+            [tuple(row) for row in rows],
+            schema={"agent_id": pl.String, "name": pl.String, "team": pl.String},
+            orient="row",
         )
 
     def rows(self, scope: Scope) -> pl.LazyFrame:
@@ -188,15 +194,17 @@ def choices(rows: pl.DataFrame, column: str) -> list[str]:
 
 def _label(data: Mapping[str, Any]) -> Label:
     label = data.get("label") or {}
-    return Label(label.get("zh", ""), label.get("en", "")) if isinstance(label, Mapping) else Label(str(label), str(label))
+    return (
+        Label(label.get("zh", ""), label.get("en", "")) if isinstance(label, Mapping) else Label(str(label), str(label))
+    )
 
 
-def names_of(reader: Reader) -> Mapping[str, str]:
+def names_of(reader: FactsReader) -> Mapping[str, str]:
     """Display names by agent id."""
     return {agent: name or agent for agent, name, _ in reader.roster().iter_rows()}
 
 
-def known_filters(reader: Reader, columns: Sequence[str] = ("shop", "channel")) -> dict[str, list[str]]:
+def known_filters(reader: FactsReader, columns: Sequence[str] = ("shop", "channel")) -> dict[str, list[str]]:
     """The values each filter offers: what occurs in the facts, and the teams of the roster."""
     found = facts.scan(reader.bench, reader.session).select(*columns).unique().collect()
     values = {column: choices(found, column) for column in columns}

@@ -16,7 +16,7 @@ from qa.reports import adjusting
 from qa.reports.adjusting import Adjustment
 from qa.reports.metrics import TOTAL
 from qa.reports.predictions import populations, possible, whole
-from qa.reports.scope import Reader, Scope, names_of
+from qa.reports.scope import FactsReader, Scope, names_of
 from qa.tables import Sample
 from qa.workbench import Workbench
 from scoring import estimate
@@ -46,17 +46,25 @@ class Standings:
 def standings(bench: Workbench, actor: Actor, *, scope: Scope) -> Standings:
     """Estimate every agent's mean score."""
     require(actor, Right.VIEW_RESULTS)
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         return read_standings(reader, scope)
 
 
-def read_standings(reader: Reader, scope: Scope) -> Standings:
+def read_standings(reader: FactsReader, scope: Scope) -> Standings:
     """The same inside a report that has authorised already."""
     sample = (
         reader.rows(scope)
         .select(
-            "agent_id", "pi", "reason", "draw_id", "redline", "inspector_id", "occurred_at", y=pl.col("total") / 100,
-            f=100 - pl.col("prediction") / 100, p="risk",
+            "agent_id",
+            "pi",
+            "reason",
+            "draw_id",
+            "redline",
+            "inspector_id",
+            "occurred_at",
+            y=pl.col("total") / 100,
+            f=100 - pl.col("prediction") / 100,
+            p="risk",
         )
         .collect()
     )
@@ -80,7 +88,7 @@ def read_standings(reader: Reader, scope: Scope) -> Standings:
     return Standings(scope, agents, team, read_pending(reader, scope), sample, adjusted)
 
 
-def _population(reader: Reader, scope: Scope, sample: pl.DataFrame) -> pl.DataFrame | None:
+def _population(reader: FactsReader, scope: Scope, sample: pl.DataFrame) -> pl.DataFrame | None:
     """Totals of the frames behind the sample; None when part of a draw lies outside the scope, for then the predictions
     of what was not drawn are not known apart."""
     if not possible(scope, "agent") or sample["f"].null_count() or sample.is_empty():
@@ -90,11 +98,16 @@ def _population(reader: Reader, scope: Scope, sample: pl.DataFrame) -> pl.DataFr
     if frame["draw_id"].n_unique() != len(numbers):
         return None
     reviewed = sample["agent_id"].unique()
-    frame = frame.drop("draw_id", "first", "last").group_by("agent_id").agg(pl.all().sum()).filter(pl.col("agent_id").is_in(reviewed.implode()))
+    frame = (
+        frame.drop("draw_id", "first", "last")
+        .group_by("agent_id")
+        .agg(pl.all().sum())
+        .filter(pl.col("agent_id").is_in(reviewed.implode()))
+    )
     return frame if frame.height == reviewed.len() else None
 
 
-def read_pending(reader: Reader, scope: Scope) -> int:
+def read_pending(reader: FactsReader, scope: Scope) -> int:
     """Samples of the scope that nobody has decided yet: an estimate over half a draw is an estimate in progress."""
     bounds = reader.bounds(scope)
     query = select(Sample.id, Sample.agent_id).where(Sample.source == scope.source, Sample.withdrawn_at.is_(None))
@@ -130,12 +143,18 @@ class Ranking:
 def ranking(bench: Workbench, actor: Actor, *, scope: Scope, bottom: int = 3) -> Ranking:
     """Compare agents: below the team's mean, in the bottom `bottom`, or not distinguishable."""
     require(actor, Right.VIEW_RESULTS)
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         found = read_standings(reader, scope)
     said = scoring_ranking.standings(found.agents, found.team, bottom=bottom) if found.agents.height else ()
     table = pl.DataFrame(
         [(s.agent_id, s.statement, s.q, s.rank_low, s.rank_high) for s in said],
-        schema={"agent_id": pl.String, "statement": pl.String, "q": pl.Float64, "rank_low": pl.Int64, "rank_high": pl.Int64},
+        schema={
+            "agent_id": pl.String,
+            "statement": pl.String,
+            "q": pl.Float64,
+            "rank_low": pl.Int64,
+            "rank_high": pl.Int64,
+        },
         orient="row",
     )
     order = pl.col("statement").replace_strict({"bottom_k": 0, "below_team": 1, "not_distinguishable": 2}, default=3)

@@ -20,7 +20,7 @@ from qa.reports import metrics as m
 from qa.reports.adjusting import Adjustment
 from qa.reports.means import PREDICTABLE, Means, measured, tuned
 from qa.reports.metrics import Metric
-from qa.reports.scope import BUCKETS, GROUPS, Reader, Scope, names_of
+from qa.reports.scope import BUCKETS, GROUPS, FactsReader, Scope, names_of
 from qa.reports.standings import read_pending
 from qa.tables import Measure
 from qa.workbench import Workbench
@@ -32,8 +32,18 @@ SMALL_N = 5
 """Below so many reviews a point is drawn hollow: it says little alone."""
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "group": pl.String, "name": pl.String, "period": pl.Date, "n": pl.Int64, "found": pl.Int64, "value": pl.Float64,
-    "low": pl.Float64, "high": pl.Float64, "se": pl.Float64, "df": pl.Float64, "method": pl.String, "reason": pl.String,
+    "group": pl.String,
+    "name": pl.String,
+    "period": pl.Date,
+    "n": pl.Int64,
+    "found": pl.Int64,
+    "value": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "se": pl.Float64,
+    "df": pl.Float64,
+    "method": pl.String,
+    "reason": pl.String,
 }
 
 
@@ -96,8 +106,12 @@ def unguarded_trend(
 ) -> Trend:
     """The same for callers in this package that have authorised already; `lam` as for `Means`."""
     if by not in GROUPS or bucket not in BUCKETS:
-        raise Invalid(N_("A trend can be split by {groups} and by {buckets}."), groups=", ".join(GROUPS), buckets=", ".join(BUCKETS))
-    with Reader(bench) as reader:
+        raise Invalid(
+            N_("A trend can be split by {groups} and by {buckets}."),
+            groups=", ".join(GROUPS),
+            buckets=", ".join(BUCKETS),
+        )
+    with FactsReader(bench) as reader:
         chosen = m.find(reader.rubrics(), metric)
         rows = measured(reader, scope, chosen, by, bucket)
         names = names_of(reader) if by == "agent" else {}
@@ -135,8 +149,15 @@ def _signals(
                 worse = (signal.direction == "up") == metric.lower_is_better
                 found.append(
                     TrendSignal(
-                        str(group), rows["name"][0], days[signal.period], days[signal.since], signal.direction, worse,
-                        signal.statistic, signal.limit, chart.centre,
+                        str(group),
+                        rows["name"][0],
+                        days[signal.period],
+                        days[signal.since],
+                        signal.direction,
+                        worse,
+                        signal.statistic,
+                        signal.limit,
+                        chart.centre,
                     )
                 )
             before = (signal.period, signal.direction)
@@ -148,7 +169,9 @@ def _rates(rows: pl.DataFrame, keys: Sequence[str], by: str) -> pl.DataFrame:
     for key, part in rows.group_by(list(keys), maintain_order=False):
         result = _rate(part.filter(pl.col("y").is_not_null()), one_agent=by == "agent")
         out.append({**dict(zip(keys, key, strict=True)), **estimate_row(result), "found": int(part["redline"].sum())})
-    return pl.DataFrame(out, schema={k: SCHEMA[k] for k in SCHEMA if k != "name" and (k != "period" or "period" in keys)})
+    return pl.DataFrame(
+        out, schema={k: SCHEMA[k] for k in SCHEMA if k != "name" and (k != "period" or "period" in keys)}
+    )
 
 
 def _rate(rows: pl.DataFrame, *, one_agent: bool = False) -> Estimate:
@@ -161,8 +184,14 @@ def _rate(rows: pl.DataFrame, *, one_agent: bool = False) -> Estimate:
 def estimate_row(result: Estimate) -> dict[str, object]:
     """An estimate as columns of `SCHEMA`."""
     return {
-        "n": result.n, "value": result.value, "low": result.low, "high": result.high, "se": result.se, "df": result.df,
-        "method": result.method, "reason": result.reason,
+        "n": result.n,
+        "value": result.value,
+        "low": result.low,
+        "high": result.high,
+        "se": result.se,
+        "df": result.df,
+        "method": result.method,
+        "reason": result.reason,
     }
 
 
@@ -174,7 +203,7 @@ def _named(frame: pl.DataFrame, names: object) -> pl.DataFrame:
     return named.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).sort("group", "period")
 
 
-def _measures(reader: Reader, scope: Scope) -> tuple[DatedMeasure, ...]:
+def _measures(reader: FactsReader, scope: Scope) -> tuple[DatedMeasure, ...]:
     query = select(Measure).order_by(Measure.on_day)
     if scope.first:
         query = query.where(Measure.on_day >= scope.first)
@@ -188,7 +217,7 @@ def _measures(reader: Reader, scope: Scope) -> tuple[DatedMeasure, ...]:
 
 
 @dataclass(frozen=True)
-class Effect:
+class MeasureEffect:
     """What changed around a measure: the metric in equally long spans before and after, and the difference."""
 
     measure: DatedMeasure
@@ -207,7 +236,7 @@ class Effect:
 
 def effect(
     bench: Workbench, actor: Actor, *, measure: DatedMeasure, scope: Scope, metric: str = "total", days: int = 28
-) -> Effect:
+) -> MeasureEffect:
     """Compare the `days` before a measure with the `days` from its day on, for the team it concerns.
 
     Both sides are estimated as the points of a trend are: with predictions where whole draws lie inside a span, λ tuned
@@ -216,7 +245,7 @@ def effect(
     require(actor, Right.VIEW_RESULTS)
     first, last = measure.on_day - timedelta(days=days), measure.on_day + timedelta(days=days - 1)
     whole = replace(scope, first=first, last=last, adjusted=False)
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         chosen = m.find(reader.rubrics(), metric)
         lam = None if chosen.unit not in PREDICTABLE else tuned(measured(reader, whole, chosen, "all", "week"))
         concerned = replace(whole, teams=(measure.team,) if measure.team else scope.teams)
@@ -224,10 +253,10 @@ def effect(
             _side(reader, replace(concerned, first=start, last=end), chosen, lam)
             for start, end in ((first, measure.on_day - timedelta(days=1)), (measure.on_day, last))
         )
-    return Effect(measure, chosen, days, before, after, estimate.difference(before, after))
+    return MeasureEffect(measure, chosen, days, before, after, estimate.difference(before, after))
 
 
-def _side(reader: Reader, scope: Scope, metric: Metric, lam: float | None) -> Estimate:
+def _side(reader: FactsReader, scope: Scope, metric: Metric, lam: float | None) -> Estimate:
     rows = measured(reader, scope, metric, "all", "week")
     if metric.unit == "rate":
         known = rows.filter(pl.col("y").is_not_null()).collect()
@@ -236,7 +265,7 @@ def _side(reader: Reader, scope: Scope, metric: Metric, lam: float | None) -> Es
 
 
 @dataclass(frozen=True)
-class Overview:
+class VerdictsOverview:
     """What the archive of verdicts holds: to choose defaults and to say what to do when it is empty."""
 
     reviews: int
@@ -248,25 +277,32 @@ class Overview:
     metrics: tuple[Metric, ...]
 
 
-def overview(bench: Workbench, actor: Actor) -> Overview:
+def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
     """The span of days with results and the values of every filter."""
     require(actor, Right.VIEW_RESULTS)
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         lists = pl.concat(
-            [reader.rows(Scope(source=source)).select("day", "shop", "channel") for source in ("chat", "dispute", "rating")]
+            [
+                reader.rows(Scope(source=source)).select("day", "shop", "channel")
+                for source in ("chat", "dispute", "rating")
+            ]
         ).collect()
         rubrics = reader.rubrics()
         teams = sorted({team for team in reader.roster()["team"] if team})
-    return Overview(
-        lists.height, lists["day"].min(), lists["day"].max(),  # type: ignore[arg-type]
-        tuple(sorted({s for s in lists["shop"] if s})), tuple(sorted({c for c in lists["channel"] if c})), tuple(teams),
+    return VerdictsOverview(
+        lists.height,
+        lists["day"].min(),
+        lists["day"].max(),  # type: ignore[arg-type]
+        tuple(sorted({s for s in lists["shop"] if s})),
+        tuple(sorted({c for c in lists["channel"] if c})),
+        tuple(teams),
         m.all_metrics(rubrics),
     )
 
 
-def own_overview(bench: Workbench, actor: Actor, agent_id: str) -> Overview:
+def own_overview(bench: Workbench, actor: Actor, agent_id: str) -> VerdictsOverview:
     """The same for one agent's page: the span of their own results, and no filters."""
     require_own(actor, agent_id)
-    with Reader(bench) as reader:
+    with FactsReader(bench) as reader:
         days = reader.rows(Scope(agents=(agent_id,))).select("day").collect()["day"]
-    return Overview(len(days), days.min(), days.max(), (), (), (), ())  # type: ignore[arg-type]
+    return VerdictsOverview(len(days), days.min(), days.max(), (), (), (), ())  # type: ignore[arg-type]

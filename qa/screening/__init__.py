@@ -19,16 +19,18 @@ from typing import Any
 
 import polars as pl
 
-from qa import audit, rule_reasons, rulebook
+from qa import audit
 from qa.archive import Snapshot
+from qa.archive.ranges import NO_IMPORT, Range, cut, message_files
 from qa.errors import Cancelled, Conflict, Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
+from qa.rules import messages as rule_messages
+from qa.rules import stored
 from qa.screening import publishing
 from qa.screening.cluster import run_on_cluster
-from qa.screening.ranges import NO_IMPORT, Range, cut, message_files
 from qa.screening.staging import Staging
-from qa.screening.work import Job, hashes, screen_range, unscreened
+from qa.screening.work import ScreeningPass, hashes, screen_range, unscreened
 from qa.workbench import Workbench
 from scoring.redline import PatternError, Rule, Screener
 
@@ -51,7 +53,7 @@ class Screened:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Unscreened:
     """What the next run would do."""
 
     conversations: int
@@ -64,16 +66,20 @@ class _Plan:
 
     kind: str
     snapshot: Snapshot
-    job: Job
+    job: ScreeningPass
     changed: tuple[str, ...]
     batch: int
 
     def facts(self, reflected: Mapping[str, str]) -> dict[str, Any]:
         """What must still be true for finished ranges to count."""
         return {
-            "kind": self.kind, "rules": hashes(self.job.rules), "changed": list(self.changed), "zone": self.job.time_zone,
-            "reflected": dict(reflected), **{table: self.snapshot.tables[table] for table in ("hits", "signals", "screened_rules")},
-        }  # fmt: skip
+            "kind": self.kind,
+            "rules": hashes(self.job.rules),
+            "changed": list(self.changed),
+            "zone": self.job.time_zone,
+            "reflected": dict(reflected),
+            **{table: self.snapshot.tables[table] for table in ("hits", "signals", "screened_rules")},
+        }
 
 
 def screen(
@@ -104,30 +110,34 @@ def screen(
     return done
 
 
-def waiting(bench: Workbench, actor: Actor) -> Waiting:
+def waiting(bench: Workbench, actor: Actor) -> Unscreened:
     """What the next run would do, without doing it. For who may start one, or reads what it finds."""
     if not actor.may(Right.IMPORT):
         require(actor, Right.VIEW_VIOLATIONS)
     snapshot = bench.archive.at()
     with bench.db.read() as session:
-        rules = rulebook.rules_in_force(session)
+        rules = stored.rules_in_force(session)
     imports = outdated_imports(snapshot)
     count = unscreened(snapshot, imports).select(pl.len()).collect().item() if imports else 0
-    return Waiting(int(count), tuple(sorted(_changed(snapshot, hashes(rules)))))
+    return Unscreened(int(count), tuple(sorted(_changed(snapshot, hashes(rules)))))
 
 
 def _rules(bench: Workbench, actor: Actor, now: datetime) -> list[Rule]:
     with bench.db.read() as session:
-        rules = rulebook.rules_in_force(session) if rulebook.any_rules(session) else None
+        rules = stored.rules_in_force(session) if stored.any_rules(session) else None
     if rules is None:
         with bench.db.write() as session:
-            rulebook.load_defaults(session, actor, now)
-            rules = rulebook.rules_in_force(session)
+            stored.load_defaults(session, actor, now)
+            rules = stored.rules_in_force(session)
     for rule in rules:
         try:
             Screener([rule])
         except PatternError as problem:  # published before the engine learned to refuse such a pattern
-            raise Invalid(N_("Rule {rule} in force cannot be used: {reason}"), rule=rule.id, reason=rule_reasons.words(str(problem))) from problem
+            raise Invalid(
+                N_("Rule {rule} in force cannot be used: {reason}"),
+                rule=rule.id,
+                reason=rule_messages.words(str(problem)),
+            ) from problem
     return rules
 
 
@@ -152,7 +162,11 @@ def outdated_imports(snapshot: Snapshot) -> list[int]:
 
     def summary(table: str) -> pl.LazyFrame:
         number = pl.col("import_id").fill_null(NO_IMPORT)
-        return snapshot.scan(table).group_by(number).agg(pl.len().alias("n"), pl.col("conversation_key").hash().sum().alias("sum"))
+        return (
+            snapshot.scan(table)
+            .group_by(number)
+            .agg(pl.len().alias("n"), pl.col("conversation_key").hash().sum().alias("sum"))
+        )
 
     both = summary("conversations").join(summary("signals"), on=["import_id", "n", "sum"], how="anti")
     suspects = both.select("import_id").collect().to_series().to_list()
@@ -169,12 +183,18 @@ def _plan(bench: Workbench, rules: Sequence[Rule], kind: str, batch: int) -> _Pl
     if kind == "rules":
         if not changed:
             return None
-        job = Job(snapshot, tuple(rule for rule in rules if rule.id in changed), bench.config.time_zone, None, with_signals=False)
+        job = ScreeningPass(
+            snapshot,
+            tuple(rule for rule in rules if rule.id in changed),
+            bench.config.time_zone,
+            None,
+            with_signals=False,
+        )
     else:
         imports = outdated_imports(snapshot)
         if not imports:
             return None
-        job = Job(snapshot, tuple(rules), bench.config.time_zone, frozenset(imports), with_signals=True)
+        job = ScreeningPass(snapshot, tuple(rules), bench.config.time_zone, frozenset(imports), with_signals=True)
     return _resumed(bench, _Plan(kind, snapshot, job, changed, batch))
 
 
@@ -186,7 +206,7 @@ def _resumed(bench: Workbench, plan: _Plan) -> _Plan:
     if kept is not None and kept["facts"] == facts:
         snapshot = bench.archive.at(kept["version"])
         imports = None if kept["imports"] is None else frozenset(kept["imports"])
-        job = Job(snapshot, plan.job.rules, plan.job.time_zone, imports, plan.job.with_signals)
+        job = ScreeningPass(snapshot, plan.job.rules, plan.job.time_zone, imports, plan.job.with_signals)
         return _Plan(plan.kind, snapshot, job, plan.changed, kept["batch"])
     imports_now = None if plan.job.imports is None else sorted(plan.job.imports)
     staging.begin({"facts": facts, "version": plan.snapshot.version, "imports": imports_now, "batch": plan.batch})
@@ -198,7 +218,13 @@ def _staging(bench: Workbench, kind: str) -> Staging:
 
 
 def _run(
-    bench: Workbench, actor: Actor, now: datetime, plan: _Plan, progress: Progress | None, cancel: Cancel | None, cluster: str | None
+    bench: Workbench,
+    actor: Actor,
+    now: datetime,
+    plan: _Plan,
+    progress: Progress | None,
+    cancel: Cancel | None,
+    cluster: str | None,
 ) -> Screened:
     staging = _staging(bench, plan.kind)
     anything = plan.job.with_signals or plan.job.rules  # rules that only went away need no reading
@@ -220,9 +246,18 @@ def _run(
         published = publishing.publish(writer, plan.kind, plan.snapshot, plan.job, plan.changed, staging, now)
         with bench.db.write() as session:
             audit.record(
-                session, actor, now, "archive.screened", "archive", published.version, pass_=plan.kind, messages=messages,
-                hits=published.hits, conversations=published.conversations, rules=list(plan.changed),
-            )  # fmt: skip
+                session,
+                actor,
+                now,
+                "archive.screened",
+                "archive",
+                published.version,
+                pass_=plan.kind,
+                messages=messages,
+                hits=published.hits,
+                conversations=published.conversations,
+                rules=list(plan.changed),
+            )
             audit.bump(session, "archive")
     staging.discard()
     if progress is not None:
@@ -231,7 +266,7 @@ def _run(
     return Screened(published.conversations, messages, published.hits, rules, published.version)
 
 
-def _results(job: Job, todo: Sequence[tuple[int, Range]], cluster: str | None) -> Iterator[tuple[int, Any]]:
+def _results(job: ScreeningPass, todo: Sequence[tuple[int, Range]], cluster: str | None) -> Iterator[tuple[int, Any]]:
     if cluster:
         yield from run_on_cluster(cluster, job, todo)
         return
@@ -254,7 +289,9 @@ def _only_one(bench: Workbench) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("w")
     except OSError as problem:
-        raise Unavailable(N_("The folder {folder} cannot be written: {reason}"), folder=str(folder), reason=str(problem)) from problem
+        raise Unavailable(
+            N_("The folder {folder} cannot be written: {reason}"), folder=str(folder), reason=str(problem)
+        ) from problem
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

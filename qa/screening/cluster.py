@@ -1,31 +1,37 @@
 """Ranges on the workers of a Dask cluster: an optional extra (`pip install 'spotcheck-qa[cluster]'`).
 
-The scheduler hands a range to another worker when one is lost; a result counts once, by the range's number. Workers need
-the same version of Spotcheck and must see the archive under the same address.
+The scheduler hands a range to another worker when one is lost; a result counts once, by the range's number. Workers
+need the same version of Spotcheck and must see the archive under the same address.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from qa.archive.ranges import Range
 from qa.errors import Unavailable
 from qa.i18n import N_
-from qa.screening.ranges import Range
-from qa.screening.work import Job, Result, screen_range
+from qa.screening.work import ScreenedRows, ScreeningPass, screen_range
 
 RETRIES = 5
 
 
-def run_on_cluster(address: str, job: Job, todo: Sequence[tuple[int, Range]]) -> Iterator[tuple[int, Result]]:
+def run_on_cluster(
+    address: str, job: ScreeningPass, todo: Sequence[tuple[int, Range]]
+) -> Iterator[tuple[int, ScreenedRows]]:
     """Results in the order they come. Raises `Unavailable` when the extra or the scheduler is missing."""
     try:
         from distributed import Client, as_completed
     except ImportError as problem:
-        raise Unavailable(N_("Screening on a cluster needs the extra “cluster”: pip install 'spotcheck-qa[cluster]'.")) from problem
+        raise Unavailable(
+            N_("Screening on a cluster needs the extra “cluster”: pip install 'spotcheck-qa[cluster]'.")
+        ) from problem
     try:
         client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as problem:
-        raise Unavailable(N_("The cluster at {address} does not answer: {reason}"), address=address, reason=str(problem)) from problem
+        raise Unavailable(
+            N_("The cluster at {address} does not answer: {reason}"), address=address, reason=str(problem)
+        ) from problem
     with client:
         shared = client.scatter(job, broadcast=True, hash=False)
         queue = iter(todo)

@@ -1,7 +1,7 @@
 """Making a finished pass visible: hits, signals and what they reflect change in one version of the archive.
 
-Whatever was imported while the pass ran is left for the next one: only rows of conversations that still have the content
-that was screened are published. Knows tables and keys, not rules.
+Whatever was imported while the pass ran is left for the next one: only rows of conversations that still have the
+content that was screened are published. Knows tables and keys, not rules.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from datetime import datetime
 
 import polars as pl
 
-from qa.archive import Change, Snapshot, Writer, conform, empty
+from qa.archive import ArchiveChange, Snapshot, Writer, conform, empty
+from qa.archive.ranges import NO_IMPORT
 from qa.errors import Conflict
 from qa.i18n import N_
-from qa.screening.ranges import NO_IMPORT
 from qa.screening.staging import Staging
-from qa.screening.work import COLD_START, Job, hashes, unscreened
+from qa.screening.work import COLD_START, ScreeningPass, hashes, unscreened
 from scoring.risk.rules import HIT, MOST_HITS
 
 PART = 500_000
@@ -26,7 +26,7 @@ REWRITE_SHARE = 20
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedScreening:
     """What became visible, in which version of the archive."""
 
     conversations: int
@@ -35,8 +35,14 @@ class Published:
 
 
 def publish(
-    writer: Writer, kind: str, pinned: Snapshot, job: Job, changed: Sequence[str], staging: Staging, now: datetime
-) -> Published:
+    writer: Writer,
+    kind: str,
+    pinned: Snapshot,
+    job: ScreeningPass,
+    changed: Sequence[str],
+    staging: Staging,
+    now: datetime,
+) -> PublishedScreening:
     """Publish the staged rows of one pass. Raises `Conflict` when hits were published by somebody else meanwhile."""
     with writer.change(f"screening: {kind}", now) as change:
         for table in ("hits", "signals", "screened_rules"):
@@ -48,13 +54,21 @@ def publish(
         else:
             counts = _publish_imports(change, pinned, job, staging, moved)
         _note_rules(change, job, changed if kind == "rules" else None, now)
-    return Published(*counts, change.before.version + 1)
+    return PublishedScreening(*counts, change.before.version + 1)
 
 
-def _publish_imports(change: Change, pinned: Snapshot, job: Job, staging: Staging, moved: bool) -> tuple[int, int]:
+def _publish_imports(
+    change: ArchiveChange, pinned: Snapshot, job: ScreeningPass, staging: Staging, moved: bool
+) -> tuple[int, int]:
     staged = staging.scan("signals")
     keys = empty("signals").lazy().select("conversation_key") if staged is None else staged.select("conversation_key")
-    stale = change.before.scan("signals").select("conversation_key").join(keys, on="conversation_key", how="semi").collect().to_series()
+    stale = (
+        change.before.scan("signals")
+        .select("conversation_key")
+        .join(keys, on="conversation_key", how="semi")
+        .collect()
+        .to_series()
+    )
     silent = _without_messages(pinned, job, keys)
     for table in ("hits", "signals"):
         change.remove(table, pl.concat([stale, silent["conversation_key"]]))
@@ -63,7 +77,13 @@ def _publish_imports(change: Change, pinned: Snapshot, job: Job, staging: Stagin
         part = _still_current(change.before, frame) if moved else frame
         conversations += part.height
         change.append("signals", part)
-    current = change.before.scan("conversations").join(staged, on=["conversation_key", "import_id"], how="semi", nulls_equal=True) if moved and staged is not None else None
+    current = (
+        change.before.scan("conversations").join(
+            staged, on=["conversation_key", "import_id"], how="semi", nulls_equal=True
+        )
+        if moved and staged is not None
+        else None
+    )
     for frame in staging.parts("hits", PART):
         part = frame.lazy().join(current, on="conversation_key", how="semi").collect() if current is not None else frame
         hits += part.height
@@ -73,7 +93,7 @@ def _publish_imports(change: Change, pinned: Snapshot, job: Job, staging: Stagin
     return conversations + silent.height, hits
 
 
-def _without_messages(pinned: Snapshot, job: Job, keys: pl.LazyFrame) -> pl.DataFrame:
+def _without_messages(pinned: Snapshot, job: ScreeningPass, keys: pl.LazyFrame) -> pl.DataFrame:
     rest = unscreened(pinned, job.imports or ()).join(keys, on="conversation_key", how="anti")
     number = pl.when(pl.col("import_id") != NO_IMPORT).then("import_id").alias("import_id")
     return conform("signals", rest.select("conversation_key", number).collect().with_columns(hit_count=pl.lit(0)))
@@ -85,19 +105,28 @@ def _still_current(before: Snapshot, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.lazy().join(now, on=["conversation_key", "import_id"], how="semi", nulls_equal=True).collect()
 
 
-def _publish_rules(change: Change, job: Job, changed: Sequence[str], staging: Staging) -> tuple[int, int]:
+def _publish_rules(
+    change: ArchiveChange, job: ScreeningPass, changed: Sequence[str], staging: Staging
+) -> tuple[int, int]:
     before = change.before
     up_to_date = (
         before.scan("signals")
         .select("conversation_key", "import_id")
-        .join(before.scan("conversations").select("conversation_key", "import_id"), on=["conversation_key", "import_id"], how="semi", nulls_equal=True)
+        .join(
+            before.scan("conversations").select("conversation_key", "import_id"),
+            on=["conversation_key", "import_id"],
+            how="semi",
+            nulls_equal=True,
+        )
         .select("conversation_key")
     )
     old = before.scan("hits").filter(pl.col("rule_id").is_in(list(changed)))
     staged = staging.scan("hits")
     new = empty("hits").lazy() if staged is None else staged
     new = new.join(up_to_date, on="conversation_key", how="semi")
-    per_key = [frame.group_by("conversation_key").agg(pl.len().cast(pl.Int64).alias("n")).collect() for frame in (old, new)]
+    per_key = [
+        frame.group_by("conversation_key").agg(pl.len().cast(pl.Int64).alias("n")).collect() for frame in (old, new)
+    ]
     difference = (
         per_key[0].join(per_key[1], on="conversation_key", how="full", coalesce=True)
         .select("conversation_key", (pl.col("n_right").fill_null(0) - pl.col("n").fill_null(0)).alias("difference"))
@@ -113,15 +142,21 @@ def _publish_rules(change: Change, job: Job, changed: Sequence[str], staging: St
     return 0, hits
 
 
-def _adjust_counts(change: Change, difference: pl.DataFrame) -> None:
+def _adjust_counts(change: ArchiveChange, difference: pl.DataFrame) -> None:
     """Bring `hit_count` in line for the conversations whose number of hits has changed."""
     if difference.is_empty():
         return
     signals = change.before.scan("signals")
     everything = difference.height * REWRITE_SHARE > change.before.count("signals")
-    before, after = pl.col("hit_count").fill_null(0), pl.col("hit_count").fill_null(0) + pl.col("difference").fill_null(0)
-    rows = signals.join(difference.lazy(), on="conversation_key", how="left" if everything else "inner", maintain_order="left").with_columns(
-        hit_count=after, risk=pl.when(pl.col("model_version") == COLD_START).then(_shifted(before, after)).otherwise("risk")
+    before, after = (
+        pl.col("hit_count").fill_null(0),
+        pl.col("hit_count").fill_null(0) + pl.col("difference").fill_null(0),
+    )
+    rows = signals.join(
+        difference.lazy(), on="conversation_key", how="left" if everything else "inner", maintain_order="left"
+    ).with_columns(
+        hit_count=after,
+        risk=pl.when(pl.col("model_version") == COLD_START).then(_shifted(before, after)).otherwise("risk"),
     )
     if everything:
         change.replace("signals", rows.collect())
@@ -131,12 +166,13 @@ def _adjust_counts(change: Change, difference: pl.DataFrame) -> None:
 
 
 def _shifted(before: pl.Expr, after: pl.Expr) -> pl.Expr:
-    """The rule score's probability when the number of hits goes from `before` to `after`: hits add points on its logit."""
+    """The rule score's probability when the number of hits goes from `before` to `after`: hits add points on its
+    logit."""
     logit = (pl.col("risk") / (1 - pl.col("risk"))).log() + HIT * (after.clip(0, MOST_HITS) - before.clip(0, MOST_HITS))
     return 1 / (1 + (-logit).exp())
 
 
-def _note_rules(change: Change, job: Job, changed: Sequence[str] | None, now: datetime) -> None:
+def _note_rules(change: ArchiveChange, job: ScreeningPass, changed: Sequence[str] | None, now: datetime) -> None:
     """Write down which substance of which rule the hits reflect from now on."""
     fresh = pl.DataFrame(
         [(rule_id, substance, now) for rule_id, substance in hashes(job.rules).items()],

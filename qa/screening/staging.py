@@ -1,7 +1,7 @@
 """Progress that survives a kill: finished ranges wait in a folder until all of them are published together.
 
-A staging folder belongs to one plan, named by its fingerprint (which archive version, which rules, which ranges); a plan
-that no longer fits is thrown away. Parts are written beside their name and renamed, so a part is whole or absent.
+A staging folder belongs to one plan, named by its fingerprint (which archive version, which rules, which ranges); a
+plan that no longer fits is thrown away. Parts are written beside their name and renamed, so a part is whole or absent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from qa.archive import conform
-from qa.screening.work import Result
+from qa.screening.work import ScreenedRows
 
 MANIFEST = "plan.json"
 
@@ -55,7 +55,7 @@ class Staging:
         """Numbers of the ranges whose parts are whole."""
         return {int(path.stem.split("-")[1]) for path in self.folder.glob("done-*.json")}
 
-    def keep(self, number: int, result: Result) -> None:
+    def keep(self, number: int, result: ScreenedRows) -> None:
         """Keep the result of one range."""
         for table, frame in (("hits", result.hits), ("signals", result.signals)):
             if not frame.is_empty():

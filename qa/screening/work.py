@@ -13,7 +13,7 @@ from functools import lru_cache
 import polars as pl
 
 from qa.archive import Snapshot, conform, empty
-from qa.screening.ranges import NO_IMPORT, Range
+from qa.archive.ranges import NO_IMPORT, Range
 from scoring.redline import Rule, Screener
 from scoring.risk import rule_score
 from scoring.timing import conversation_metrics, definition_of
@@ -25,7 +25,7 @@ CHAT_COLUMNS = ("conversation_key", "agent_id", "channel", "started_at", "satisf
 
 
 @dataclass(frozen=True)
-class Job:
+class ScreeningPass:
     """What is the same for all ranges of one pass. `imports` None: conversations of every import."""
 
     snapshot: Snapshot
@@ -36,7 +36,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Result:
+class ScreenedRows:
     """Rows of the archive tables `hits` and `signals`, and how many messages were read for them."""
 
     hits: pl.DataFrame
@@ -49,29 +49,38 @@ def _screener(rules: tuple[Rule, ...], time_zone: str) -> Screener:
     return Screener(rules, tz=time_zone)
 
 
-def screen_range(job: Job, piece: Range) -> Result:
+def screen_range(job: ScreeningPass, piece: Range) -> ScreenedRows:
     """Screen the conversations of one range that belong to the job."""
     messages = piece.scan().select("conversation_key", "seq", "role", "agent_id", "sent_at", "kind", "text").collect()
     chats = _chats(job, messages)
     if job.imports is not None:
-        messages = messages.join(chats.select("conversation_key"), on="conversation_key", how="semi", maintain_order="left")
+        messages = messages.join(
+            chats.select("conversation_key"), on="conversation_key", how="semi", maintain_order="left"
+        )
     if messages.is_empty():
-        return Result(empty("hits"), empty("signals"), 0)
-    found = _screener(job.rules, job.time_zone).screen(messages, chats.select("conversation_key", "started_at", platform="channel"))
+        return ScreenedRows(empty("hits"), empty("signals"), 0)
+    found = _screener(job.rules, job.time_zone).screen(
+        messages, chats.select("conversation_key", "started_at", platform="channel")
+    )
     hits = with_agents(found, messages, chats)
     signals = measure(messages, chats, hits, job.time_zone) if job.with_signals else empty("signals")
-    return Result(hits, signals, messages.height)
+    return ScreenedRows(hits, signals, messages.height)
 
 
 def unscreened(snapshot: Snapshot, imports: Iterable[int]) -> pl.LazyFrame:
     """Conversations of `imports` whose present content is not in `signals`; their `import_id` is never null."""
     wanted, number = sorted(imports), pl.col("import_id").fill_null(NO_IMPORT)
-    chats = snapshot.scan("conversations").select(CHAT_COLUMNS).with_columns(number).filter(pl.col("import_id").is_in(wanted))
+    chats = (
+        snapshot.scan("conversations")
+        .select(CHAT_COLUMNS)
+        .with_columns(number)
+        .filter(pl.col("import_id").is_in(wanted))
+    )
     done = snapshot.scan("signals").select("conversation_key", number).filter(pl.col("import_id").is_in(wanted))
     return chats.join(done, on=["conversation_key", "import_id"], how="anti")
 
 
-def _chats(job: Job, messages: pl.DataFrame) -> pl.DataFrame:
+def _chats(job: ScreeningPass, messages: pl.DataFrame) -> pl.DataFrame:
     keys = messages.lazy().select("conversation_key").unique()
     if job.imports is None:
         chats = job.snapshot.scan("conversations").select(CHAT_COLUMNS)
@@ -98,7 +107,8 @@ def with_agents(found: pl.DataFrame, messages: pl.DataFrame, chats: pl.DataFrame
 
 
 def measure(messages: pl.DataFrame, chats: pl.DataFrame, hits: pl.DataFrame, time_zone: str) -> pl.DataFrame:
-    """Signals of complete conversations: reply times by the platform's definition, hits, and the risk that needs no labels."""
+    """Signals of complete conversations: reply times by the platform's definition, hits, and the risk that needs no
+    labels."""
     counted = hits.group_by("conversation_key").agg(pl.len().cast(pl.Int32).alias("hit_count"))
     number = pl.when(pl.col("import_id") != NO_IMPORT).then("import_id").alias("import_id")
     joined = (

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 
 @dataclass(frozen=True)
-class Guard:
+class RowGuard:
     """Rows of `table` that fulfil `when` (a condition on OLD) keep `columns` and are never deleted."""
 
     table: str
@@ -21,12 +21,20 @@ class Guard:
 
 
 GUARDS = (
-    Guard("rubric_versions", ("rubric_id", "version", "content", "content_hash", "published_at"), "OLD.state <> 'draft'"),
-    Guard("rule_versions", ("rule_id", "version", "content", "content_hash"), "OLD.state <> 'draft'"),
-    Guard("inspections", ("assignment_id", "sample_id", "inspector_id", "rubric_version_id", "total", "nonce", "submitted_at")),
-    Guard("verdicts", ("sample_id", "version", "kind", "agent_id", "rubric_version_id", "total", "created_by", "created_at")),
-    Guard("violation_events", ("violation_id", "kind", "actor_id", "at")),
-    Guard("audit", ("at", "actor_id", "actor_name", "action", "entity", "entity_id", "facts")),
+    RowGuard(
+        "rubric_versions", ("rubric_id", "version", "content", "content_hash", "published_at"), "OLD.state <> 'draft'"
+    ),
+    RowGuard("rule_versions", ("rule_id", "version", "content", "content_hash"), "OLD.state <> 'draft'"),
+    RowGuard(
+        "inspections",
+        ("assignment_id", "sample_id", "inspector_id", "rubric_version_id", "total", "nonce", "submitted_at"),
+    ),
+    RowGuard(
+        "verdicts",
+        ("sample_id", "version", "kind", "agent_id", "rubric_version_id", "total", "created_by", "created_at"),
+    ),
+    RowGuard("violation_events", ("violation_id", "kind", "actor_id", "at")),
+    RowGuard("audit", ("at", "actor_id", "actor_name", "action", "entity", "entity_id", "facts")),
 )
 
 _FUNCTION = """
@@ -45,10 +53,19 @@ def install(connection: Connection) -> None:
         also = f" OR ({guard.when} AND NEW.state = 'draft')" if "state" in guard.when else ""
         update = f"({guard.when or '1 = 1'}) AND ({changed}){also}"
         for verb, when in (("UPDATE", update), ("DELETE", guard.when or "1 = 1")):
-            name, message = f"guard_{guard.table}_{verb.lower()}", f"{guard.table}: facts are appended, never changed or deleted"
+            name, message = (
+                f"guard_{guard.table}_{verb.lower()}",
+                f"{guard.table}: facts are appended, never changed or deleted",
+            )
             connection.execute(text(f"DROP TRIGGER IF EXISTS {name}" + (f" ON {guard.table}" if postgresql else "")))
-            action = f"EXECUTE FUNCTION spotcheck_refuse('{message}')" if postgresql else f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-            connection.execute(text(f"CREATE TRIGGER {name} BEFORE {verb} ON {guard.table} FOR EACH ROW WHEN ({when}) {action}"))
+            action = (
+                f"EXECUTE FUNCTION spotcheck_refuse('{message}')"
+                if postgresql
+                else f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+            )
+            connection.execute(
+                text(f"CREATE TRIGGER {name} BEFORE {verb} ON {guard.table} FOR EACH ROW WHEN ({when}) {action}")
+            )
 
 
 def lift(connection: Connection) -> None:
@@ -56,4 +73,8 @@ def lift(connection: Connection) -> None:
     postgresql = connection.dialect.name == "postgresql"
     for guard in GUARDS:
         for verb in ("update", "delete"):
-            connection.execute(text(f"DROP TRIGGER IF EXISTS guard_{guard.table}_{verb}" + (f" ON {guard.table}" if postgresql else "")))
+            connection.execute(
+                text(
+                    f"DROP TRIGGER IF EXISTS guard_{guard.table}_{verb}" + (f" ON {guard.table}" if postgresql else "")
+                )
+            )

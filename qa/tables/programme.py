@@ -148,8 +148,11 @@ class RiskModelVersion(Base):
     __table_args__ = (
         CheckConstraint("state IN ('trained', 'active', 'retired')", name="state"),
         Index(
-            "uq_risk_models_active", "state", unique=True,
-            sqlite_where=text("state = 'active'"), postgresql_where=text("state = 'active'"),
+            "uq_risk_models_active",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'active'"),
+            postgresql_where=text("state = 'active'"),
         ),
     )
 

@@ -1,7 +1,7 @@
 """The work: assignments, drafts, inspections, verdicts, violations, appeals, calibration and cases.
 
 Facts are appended, never edited: what can change is a lease, a draft, a `current` flag, and the cached `state` of a
-case file, which is always the result of `qa.lifecycle` over its events.
+case file, which is always the result of `qa.casefiles.lifecycle` over its events.
 """
 
 from __future__ import annotations
@@ -67,8 +67,11 @@ class Inspection(Base):
     __tablename__ = "inspections"
     __table_args__ = (
         Index(
-            "uq_inspections_live_assignment", "assignment_id", unique=True,
-            sqlite_where=text("undone_at IS NULL"), postgresql_where=text("undone_at IS NULL"),
+            "uq_inspections_live_assignment",
+            "assignment_id",
+            unique=True,
+            sqlite_where=text("undone_at IS NULL"),
+            postgresql_where=text("undone_at IS NULL"),
         ),
     )
 
@@ -96,8 +99,11 @@ class Verdict(Base):
     __table_args__ = (
         UniqueConstraint("sample_id", "version"),
         Index(
-            "uq_verdicts_current_sample", "sample_id", unique=True,
-            sqlite_where=text("is_current"), postgresql_where=text("is_current"),
+            "uq_verdicts_current_sample",
+            "sample_id",
+            unique=True,
+            sqlite_where=text("is_current"),
+            postgresql_where=text("is_current"),
         ),
     )
 
@@ -130,7 +136,8 @@ class Acknowledgement(Base):
 
 
 class Violation(Base):
-    """The case file of one rule in one conversation of one agent. `state` caches `qa.lifecycle` over its events."""
+    """The case file of one rule in one conversation of one agent. `state` caches `qa.casefiles.lifecycle` over its
+    events."""
 
     __tablename__ = "violations"
     __table_args__ = (
@@ -228,7 +235,7 @@ class Case(Base):
     violation_id: Mapped[int | None] = mapped_column(ForeignKey("violations.id"))
     language: Mapped[str] = mapped_column(String(10))
     search_text: Mapped[str] = mapped_column(Text)
-    """Title, lesson, tags and excerpt, folded for searching (`qa.search.fold`)."""
+    """Title, lesson, tags and excerpt, folded for searching (`qa.library.search.fold`)."""
     version: Mapped[int] = mapped_column(default=1)
     proposed_by: Mapped[int | None]
     proposed_at: Mapped[datetime]

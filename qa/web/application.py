@@ -16,16 +16,18 @@ from qa.errors import Conflict
 from qa.i18n import N_
 from qa.web import health, options
 from qa.web.middleware import Gate
-from qa.web.signin import SignIn
+from qa.web.signin import SignInRoutes
 from qa.workbench import shared
 
 
 def parts() -> dict[str, Any]:
     """Keyword arguments for `st.App`; also sets Streamlit's options for this process."""
     options.apply(load())
-    PagesManager.uses_pages_directory = False  # else, until somebody opened the menu, a page's address runs its file without it
+    PagesManager.uses_pages_directory = (
+        False  # else, until somebody opened the menu, a page's address runs its file without it
+    )
     return {
-        "routes": [*SignIn(shared).routes(), *health.routes(shared)],
+        "routes": [*SignInRoutes(shared).routes(), *health.routes(shared)],
         "middleware": [Middleware(Gate, bench=shared)],
         "lifespan": _lifespan,
     }
@@ -35,7 +37,9 @@ def parts() -> dict[str, Any]:
 async def _lifespan(app: object) -> AsyncIterator[dict[str, Any]]:
     bench = shared()
     if migrations.current(bench.db) != migrations.newest():
-        raise Conflict(N_("The database is not set up for this version of Spotcheck. Run “spotcheck init” or “spotcheck upgrade”."))
+        raise Conflict(
+            N_("The database is not set up for this version of Spotcheck. Run “spotcheck init” or “spotcheck upgrade”.")
+        )
     _warm_up()
     yield {}
 

@@ -29,7 +29,13 @@ def cookie_name(config: Config) -> str:
 def set_cookie(response: Response, config: Config, token: str) -> None:
     """Give the browser its token: never readable by scripts, never sent along from other sites' forms."""
     response.set_cookie(
-        cookie_name(config), token, max_age=config.session_hours * 3600, path="/", httponly=True, samesite="lax", secure=is_secure(config)
+        cookie_name(config),
+        token,
+        max_age=config.session_hours * 3600,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(config),
     )
 
 
@@ -52,13 +58,15 @@ def without(cookies: Mapping[str, str], config: Config) -> str:
     """The `Cookie` header that scripts may see: without anything that signs in."""
     hidden = cookie_name(config)
     return "; ".join(
-        f"{name}={value}" for name, value in cookies.items() if name != hidden and not name.startswith(STREAMLIT_IDENTITY)
+        f"{name}={value}"
+        for name, value in cookies.items()
+        if name != hidden and not name.startswith(STREAMLIT_IDENTITY)
     )
 
 
 def host_allowed(config: Config, host: str | None) -> bool:
-    """Whether a `Host` header names us. Served on loopback alone, only loopback names and the public address do, so that
-    no other site can reach us by pointing its name here."""
+    """Whether a `Host` header names us. Served on loopback alone, only loopback names and the public address do, so
+    that no other site can reach us by pointing its name here."""
     if config.host not in LOOPBACK:
         return host is not None
     name = (urlsplit(f"//{host}").hostname or "") if host else ""

@@ -1,4 +1,5 @@
-"""Health for load balancers: alive (`/healthz`), and ready to work (`/readyz`: the database answers, schema current)."""
+"""Health for load balancers: alive (`/healthz`), and ready to work (`/readyz`: the database answers, schema
+current)."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ def routes(bench: Callable[[], Workbench]) -> list[Route]:
 
     async def ready(request: Request) -> Response:
         problem = await to_thread.run_sync(lambda: _problem(bench()))
-        return JSONResponse({"ready": problem is None, "problem": problem}, 503 if problem else 200, {"Cache-Control": "no-store"})
+        return JSONResponse(
+            {"ready": problem is None, "problem": problem}, 503 if problem else 200, {"Cache-Control": "no-store"}
+        )
 
     return [Route("/healthz", alive), Route("/readyz", ready)]
 

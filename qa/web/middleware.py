@@ -1,7 +1,7 @@
 """The gate: every request and websocket passes it first; strangers get the sign-in page and nothing else.
 
 Pure ASGI, because websockets must pass it too. It resolves the cookie to a session mark, hands only that mark to the
-pages, and looks again while a websocket is open. What a mark means is the business of `qa.accounts`.
+pages, and looks again while a websocket is open. What a mark means is the business of `qa.people.accounts`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from qa import accounts
 from qa.config import Config
+from qa.people import accounts
 from qa.web import cookies
 from qa.workbench import Workbench
 
-OPEN = frozenset({"/login", "/login/link", "/auth/logout", "/healthz", "/readyz", "/_stcore/health", "/favicon.ico", "/robots.txt"})
+OPEN = frozenset(
+    {"/login", "/login/link", "/auth/logout", "/healthz", "/readyz", "/_stcore/health", "/favicon.ico", "/robots.txt"}
+)
 OPEN_WITH_PROVIDER = frozenset({"/login/oidc", "/auth/login", "/oauth2callback"})
 OPEN_FOLDER = "/static/"
 RECHECK_SECONDS = 1.0
@@ -30,17 +32,29 @@ RECHECK_OUTGOING_SECONDS = 30.0
 CLOSED_NOT_SIGNED_IN = 4401
 CLOSED_POLICY = 1008
 
-_INLINE_SCRIPT = "'sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA='"  # the one inline script of Streamlit's index.html
+_INLINE_SCRIPT = (  # the one inline script of Streamlit's index.html
+    "'sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA='"
+)
 
 
 def content_security_policy(host: str, secure: bool) -> str:
     """What a page may load: ourselves, inline styles, and scripts Streamlit builds from component code."""
     sockets = f"{'wss' if secure else 'ws'}://{host}"
-    return "; ".join((
-        "default-src 'self'", f"script-src 'self' blob: 'wasm-unsafe-eval' {_INLINE_SCRIPT}", "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:", "font-src 'self' data:", f"connect-src 'self' {sockets}", "worker-src 'self' blob:",
-        "object-src 'none'", "base-uri 'self'", "form-action 'self'", "frame-ancestors 'none'",
-    ))
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' blob: 'wasm-unsafe-eval' {_INLINE_SCRIPT}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            f"connect-src 'self' {sockets}",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    )
 
 
 class Gate:
@@ -84,7 +98,8 @@ class Gate:
 
 
 class _Watch:
-    """An open websocket whose sign-in is looked up again when frames pass; ended sign-ins are sent to the sign-in page."""
+    """An open websocket whose sign-in is looked up again when frames pass; ended sign-ins are sent to the sign-in
+    page."""
 
     def __init__(self, receive: Receive, send: Send, mark: Callable[[], Awaitable[str | None]]) -> None:
         self._receive, self._send, self._mark = receive, send, mark
@@ -129,7 +144,11 @@ def _is_ours(name: bytes) -> bool:
 
 
 def _is_open(path: str, config: Config) -> bool:
-    return path in OPEN or (config.oidc and path in OPEN_WITH_PROVIDER) or (path.startswith(OPEN_FOLDER) and ".." not in path)
+    return (
+        path in OPEN
+        or (config.oidc and path in OPEN_WITH_PROVIDER)
+        or (path.startswith(OPEN_FOLDER) and ".." not in path)
+    )
 
 
 def _foreign(scope: Scope, config: Config, headers: Headers) -> Response | None:
@@ -149,7 +168,9 @@ def _foreign(scope: Scope, config: Config, headers: Headers) -> Response | None:
 def _stranger(scope: Scope, config: Config, headers: Headers, jar: dict[str, str]) -> Response:
     path: str = scope["path"]
     is_page = (
-        scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", "")
+        scope["type"] == "http"
+        and scope["method"] in ("GET", "HEAD")
+        and "text/html" in headers.get("accept", "")
         and not path.startswith(("/_stcore/", "/media/", "/component/"))
     )
     if not is_page:
@@ -163,7 +184,9 @@ def _stranger(scope: Scope, config: Config, headers: Headers, jar: dict[str, str
 async def _answer(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
     if scope["type"] == "websocket":
         await receive()
-        await send({"type": "websocket.close", "code": CLOSED_POLICY if response.status_code != 401 else CLOSED_NOT_SIGNED_IN})
+        await send(
+            {"type": "websocket.close", "code": CLOSED_POLICY if response.status_code != 401 else CLOSED_NOT_SIGNED_IN}
+        )
         return
     await response(scope, receive, send)
 

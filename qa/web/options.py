@@ -16,8 +16,14 @@ from streamlit import config as streamlit_config
 from qa.config import Config
 
 SAFETY = (
-    "server.enableXsrfProtection", "server.enableCORS", "server.trustedUserHeaders", "server.enableStaticServing",
-    "server.enableAgentApi", "client.showErrorDetails", "runner.postScriptGC", "browser.gatherUsageStats",
+    "server.enableXsrfProtection",
+    "server.enableCORS",
+    "server.trustedUserHeaders",
+    "server.enableStaticServing",
+    "server.enableAgentApi",
+    "client.showErrorDetails",
+    "runner.postScriptGC",
+    "browser.gatherUsageStats",
 )
 """Options an operator's file cannot change: sign-in, privacy or the latency budget hang on them."""
 
@@ -42,7 +48,11 @@ def apply(config: Config) -> None:
 
 
 def _own(config: Config) -> dict[str, Any]:
-    own: dict[str, Any] = {"server.maxUploadSize": config.max_upload_mb, "server.address": config.host, "server.port": config.port}
+    own: dict[str, Any] = {
+        "server.maxUploadSize": config.max_upload_mb,
+        "server.address": config.host,
+        "server.port": config.port,
+    }
     if config.cookie_secret:
         own["server.cookieSecret"] = config.cookie_secret
     return own

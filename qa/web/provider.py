@@ -1,7 +1,7 @@
 """Sign-in with an identity provider (OpenID Connect), through Streamlit's own `st.login` machinery.
 
 The provider says who somebody is; this module only reads that from Streamlit's signed cookie. Whether they have an
-account, which role and whether it is active is decided by `qa.accounts`.
+account, which role and whether it is active is decided by `qa.people.accounts`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ def login_url() -> str:
         return generate_login_redirect_url("default")
     except (StreamlitError, ImportError) as problem:
         raise Unavailable(
-            N_("Signing in with an identity provider needs the package Authlib and an [auth] section in secrets.toml: {reason}"),
+            N_(
+                "Signing in with an identity provider needs the package Authlib and an [auth] section in secrets.toml:"
+                " {reason}"
+            ),
             reason=str(problem).splitlines()[0],
         ) from problem
 

@@ -37,9 +37,19 @@ def serve(bench: Workbench, *, started: Callable[[], None] | None = None) -> Non
     application = importlib.import_module("streamlit_app").app
     options.apply(config)  # again: importing applied the environment's settings, not those given to us
     settings = uvicorn.Config(
-        application, host=config.host, port=config.port, ws="websockets-sansio", lifespan="on", log_level="warning", access_log=False,
-        server_header=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, ws_ping_interval=30, ws_ping_timeout=30,
-        ws_max_size=config.max_upload_mb * 1024 * 1024, ws_per_message_deflate=False,
+        application,
+        host=config.host,
+        port=config.port,
+        ws="websockets-sansio",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ws_ping_interval=30,
+        ws_ping_timeout=30,
+        ws_max_size=config.max_upload_mb * 1024 * 1024,
+        ws_per_message_deflate=False,
     )
     server = _Server(settings)
     server.when_started = started
@@ -64,5 +74,7 @@ def _check_port(config: Config) -> None:
         except OSError as problem:
             raise Unavailable(
                 N_("{host}:{port} cannot be used: {reason}. Choose another port with --port."),
-                host=config.host, port=config.port, reason=problem.strerror or str(problem),
+                host=config.host,
+                port=config.port,
+                reason=problem.strerror or str(problem),
             ) from problem

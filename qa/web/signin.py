@@ -1,4 +1,4 @@
-"""The sign-in pages: plain HTML without script, in both languages. They speak HTTP; `qa.accounts` decides."""
+"""The sign-in pages: plain HTML without script, in both languages. They speak HTTP; `qa.people.accounts` decides."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from qa import accounts
 from qa.errors import SpotcheckError, Unavailable
 from qa.i18n import LANGUAGE_NAMES, LANGUAGES, Translator, pick_language
+from qa.people import accounts
 from qa.web import cookies, provider
 from qa.web.html import page
 from qa.workbench import Workbench
@@ -22,7 +22,7 @@ from qa.workbench import Workbench
 LARGEST_FORM = 8_192
 
 
-class SignIn:
+class SignInRoutes:
     """Routes of signing in and out on the workbench that `bench` gives."""
 
     def __init__(self, bench: Callable[[], Workbench]) -> None:
@@ -53,13 +53,16 @@ class SignIn:
         address = request.client.host if request.client else "-"
         bench, now = self.bench(), datetime.now(UTC)
         try:
-            signed_in = await to_thread.run_sync(lambda: accounts.sign_in(bench, login, password, address=address, now=now))
+            signed_in = await to_thread.run_sync(
+                lambda: accounts.sign_in(bench, login, password, address=address, now=now)
+            )
         except SpotcheckError as error:
             return self._form(request, error, login=login, wanted=wanted, status=403)
         return await self._welcome(request, signed_in, cookies.safe_path(wanted or "/"))
 
     async def link(self, request: Request) -> Response:
-        """A one-time link. Outside demo mode a button must be pressed, because chat programs open links to preview them."""
+        """A one-time link. Outside demo mode a button must be pressed, because chat programs open links to preview
+        them."""
         bench, now = self.bench(), datetime.now(UTC)
         token = request.query_params.get("token", "")
         if request.method == "GET" and not bench.config.demo:
@@ -103,7 +106,10 @@ class SignIn:
     async def _is_signed_in(self, request: Request) -> bool:
         bench, now = self.bench(), datetime.now(UTC)
         token = request.cookies.get(cookies.cookie_name(bench.config))
-        return bool(token) and await to_thread.run_sync(lambda: accounts.session_mark(bench, token or "", now=now)) is not None
+        return (
+            bool(token)
+            and await to_thread.run_sync(lambda: accounts.session_mark(bench, token or "", now=now)) is not None
+        )
 
     async def _welcome(self, request: Request, signed_in: accounts.SignedIn, path: str) -> Response:
         bench, now = self.bench(), datetime.now(UTC)
@@ -121,7 +127,13 @@ class SignIn:
         return Translator(pick_language(*wishes, default=config.language), config.time_zone)
 
     def _form(
-        self, request: Request, error: SpotcheckError | None = None, *, login: str = "", wanted: str | None = None, status: int = 200
+        self,
+        request: Request,
+        error: SpotcheckError | None = None,
+        *,
+        login: str = "",
+        wanted: str | None = None,
+        status: int = 200,
     ) -> Response:
         _ = self._translator(request)
         config = self.bench().config
@@ -132,20 +144,26 @@ class SignIn:
         else:
             lines += _password_form(_, login, wanted, request.query_params.get("lang", ""))
         if config.demo:
-            lines.append(f'<p class="note">{escape(_("Demo: all data here is generated. Sign in with the links printed at start."))}</p>')
+            lines.append(
+                f'<p class="note">{escape(_("Demo: all data here is generated. Sign in with the links printed at start."))}</p>'
+            )
         return HTMLResponse(page(_, _("Sign in"), "\n".join(lines), _languages(request, _, wanted)), status)
 
     def _provider_link(self, _: Translator) -> list[str]:
         try:
-            return [f'<a class="button" href="{escape(provider.login_url())}">{escape(_("Sign in with your organisation"))}</a>']
+            return [
+                '<a class="button"'
+                f' href="{escape(provider.login_url())}">{escape(_("Sign in with your organisation"))}</a>'
+            ]
         except Unavailable as error:
             return [f'<p class="error" role="alert">{escape(_.error(error))}</p>']
 
     def _ask_for_link(self, request: Request, token: str) -> Response:
         _ = self._translator(request)
         body = (
-            f'<p>{escape(_("This link signs you in once."))}</p><form method="post" action="/login/link">'
-            f'<input type="hidden" name="token" value="{escape(token)}"><button type="submit">{escape(_("Sign in"))}</button></form>'
+            f'<p>{escape(_("This link signs you in once."))}</p><form method="post" action="/login/link"><input'
+            f' type="hidden" name="token" value="{escape(token)}"><button'
+            f' type="submit">{escape(_("Sign in"))}</button></form>'
         )
         return HTMLResponse(page(_, _("Sign in"), body, ""))
 
@@ -157,9 +175,15 @@ def _password_form(_: Translator, login: str, wanted: str, lang: str) -> list[st
         f'<form method="post" action="{action}">',
         f'<input type="hidden" name="next" value="{escape(wanted)}">',
         f'<label for="login">{escape(_("Account"))}</label>',
-        f'<input id="login" name="login" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="100" required value="{escape(login[:100])}"{focus[0]}>',
+        (
+            '<input id="login" name="login" autocomplete="username" autocapitalize="none" spellcheck="false"'
+            f' maxlength="100" required value="{escape(login[:100])}"{focus[0]}>'
+        ),
         f'<label for="password">{escape(_("Password"))}</label>',
-        f'<input id="password" name="password" type="password" autocomplete="current-password" maxlength="1000" required{focus[1]}>',
+        (
+            '<input id="password" name="password" type="password" autocomplete="current-password" maxlength="1000"'
+            f" required{focus[1]}>"
+        ),
         f'<button type="submit">{escape(_("Sign in"))}</button></form>',
         f'<p class="note">{escape(_("No account or forgotten password? Ask your admin for a sign-in link."))}</p>',
     ]
@@ -167,8 +191,14 @@ def _password_form(_: Translator, login: str, wanted: str, lang: str) -> list[st
 
 def _languages(request: Request, _: Translator, wanted: str) -> str:
     links = [
-        f'<span aria-current="true">{escape(name)}</span>' if code == _.language
-        else f'<a href="/login?lang={code}&amp;next={escape(quote(wanted, safe=""))}" lang="{code.replace("_", "-")}">{escape(name)}</a>'
+        (
+            f'<span aria-current="true">{escape(name)}</span>'
+            if code == _.language
+            else (
+                f'<a href="/login?lang={code}&amp;next={escape(quote(wanted, safe=""))}"'
+                f' lang="{code.replace("_", "-")}">{escape(name)}</a>'
+            )
+        )
         for code, name in LANGUAGE_NAMES.items()
     ]
     return " · ".join(links)
@@ -186,5 +216,3 @@ async def _fields(request: Request) -> dict[str, str] | None:
     except ValueError:
         return None
     return {name: values[0] for name, values in fields.items()}
-
-

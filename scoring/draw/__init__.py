@@ -1,11 +1,11 @@
 """One draw: valid chances for every unit, more violations found per review, and a receipt anyone can recompute.
 
-An outside program needs no database. ``learn(reviews)`` reads past results, ``plan(frame, design, history)`` gives every
-unit its inclusion probability, ``select(plan, seed)`` draws, ``assign(...)`` deals the picks to inspectors,
-``make_receipt`` and ``verify`` put the draw on record. Tables may be polars or pandas frames, or columns as arrays or lists
-under the names stated; ids are read as strings. A unit is a row with unit_id and agent_id; predictions come in as columns
-p (probability of a violation, which the picks follow) and f (expected score, which the estimates lean on), both made
-without knowledge of the units drawn, for example by ``scoring.risk``.
+An outside program needs no database. ``learn(reviews)`` reads past results, ``plan(frame, design, history)`` gives
+every unit its inclusion probability, ``select(plan, seed)`` draws, ``assign(...)`` deals the picks to inspectors,
+``make_receipt`` and ``verify`` put the draw on record. Tables may be polars or pandas frames, or columns as arrays or
+lists under the names stated; ids are read as strings. A unit is a row with unit_id and agent_id; predictions come in as
+columns p (probability of a violation, which the picks follow) and f (expected score, which the estimates lean on), both
+made without knowledge of the units drawn, for example by ``scoring.risk``.
 
 The whole way, from features and past reviews to an estimate with its interval:
 
@@ -31,7 +31,7 @@ The whole way, from features and past reviews to an estimate with its interval:
 (40, 400)
 """
 
-from scoring.draw.assignment import Assignment, assign
+from scoring.draw.assignment import InspectorAssignment, assign
 from scoring.draw.design import (
     Design,
     DrawError,
@@ -54,28 +54,27 @@ from scoring.draw.large import (
     select_large,
     verify_large,
 )
-from scoring.draw.permanent import commit, frame_hash, permanent_numbers, probability_hash, uniforms
-from scoring.draw.planning import Plan, Preview, Shortage, plan, plan_sizes, preview, preview_sizes
-from scoring.draw.receipts import Count, Difference, Pick, Receipt, make_receipt, verify
+from scoring.draw.planning import PlannedDraw, Preview, Shortage, plan, plan_sizes, preview, preview_sizes
+from scoring.draw.receipts import Difference, Pick, Receipt, UnitCount, make_receipt, verify
 from scoring.draw.selection import ALGORITHM, ALGORITHM_VERSION, Replacement, picks, replace, select
 from scoring.draw.share import Trade, automatic_share, largest_allowed, trade_off
+from scoring.keyed import commit, frame_hash, permanent_numbers, probability_hash, uniforms
 
 __all__ = [
     "ALGORITHM",
     "ALGORITHM_VERSION",
     "SCREENED_ALGORITHM",
-    "Assignment",
-    "Count",
     "Design",
     "Difference",
     "DrawError",
     "FrameHash",
     "History",
+    "InspectorAssignment",
     "Intensity",
     "IntensityRules",
     "ModelRecord",
     "Pick",
-    "Plan",
+    "PlannedDraw",
     "Preview",
     "Quota",
     "Receipt",
@@ -83,6 +82,7 @@ __all__ = [
     "ResidualModel",
     "Shortage",
     "Trade",
+    "UnitCount",
     "agent_sizes",
     "assign",
     "automatic_share",

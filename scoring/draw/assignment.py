@@ -13,13 +13,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.draw.design import DrawError
-from scoring.draw.permanent import permanent_numbers
+from scoring.keyed import permanent_numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """``pairs``: unit_id, inspector_id, role ('first' | 'second'), sorted by unit id and role. ``unassigned``: units that
-    every inspector took part in. ``single``: units chosen for a second score for which no second inspector was free."""
+class InspectorAssignment:
+    """``pairs``: unit_id, inspector_id, role ('first' | 'second'), sorted by unit id and role. ``unassigned``: units
+    that every inspector took part in. ``single``: units chosen for a second score for which no second inspector was
+    free."""
 
     pairs: pl.DataFrame
     unassigned: tuple[str, ...]
@@ -34,13 +35,13 @@ def assign(
     excluded: Collection[tuple[str, str]] = (),
     double_share: float = 0.0,
     capacity: Sequence[float] | None = None,
-) -> Assignment:
+) -> InspectorAssignment:
     """Deal the units to the inspectors.
 
     ``units`` has unit_id and agent_id. Every agent's units go round the inspectors in turn, so that nobody's agents are
     judged by one person; loads differ by at most one unless ``excluded`` pairs (unit_id, inspector_id), the people who
-    took part, forbid it. ``capacity`` weights the inspectors (2 = twice the load). A share of the units receives a blind
-    second score from another inspector, in cyclic pairs i → i+1, i+2 …, so that every pair occurs equally often.
+    took part, forbid it. ``capacity`` weights the inspectors (2 = twice the load). A share of the units receives a
+    blind second score from another inspector, in cyclic pairs i → i+1, i+2 …, so that every pair occurs equally often.
     """
     names = list(dict.fromkeys(inspectors))
     if not names:
@@ -62,7 +63,7 @@ def assign(
     table = pl.DataFrame(
         pairs, schema={"unit_id": pl.String, "inspector_id": pl.String, "role": pl.String}, orient="row"
     )
-    return Assignment(table.sort("unit_id", "role"), unassigned, single)
+    return InspectorAssignment(table.sort("unit_id", "role"), unassigned, single)
 
 
 def _barred(excluded: Collection[tuple[str, str]], names: Sequence[str]) -> dict[str, set[int]]:
@@ -93,7 +94,8 @@ def _dealing_order(units: pl.DataFrame, seed: str, constrained: set[str]) -> lis
 def _deal(
     rows: Sequence[tuple[str, str]], inspectors: int, weights: NDArray[np.float64], barred: dict[str, set[int]]
 ) -> NDArray[np.int64]:
-    """To each unit the eligible inspector with the lightest load, then the fewest of this agent, then the next in turn."""
+    """To each unit the eligible inspector with the lightest load, then the fewest of this agent, then the next in
+    turn."""
     load = np.zeros(inspectors)
     of_agent: dict[str, NDArray[np.float64]] = {}
     turn = np.arange(inspectors)

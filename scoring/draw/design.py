@@ -93,8 +93,8 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Reviews wanted from one source: ``per_agent`` in the period (None = take all), ``pool_share`` of them by risk (None =
-    the largest share that costs the team's score no precision, see ``automatic_share``)."""
+    """Reviews wanted from one source: ``per_agent`` in the period (None = take all), ``pool_share`` of them by risk
+    (None = the largest share that costs the team's score no precision, see ``automatic_share``)."""
 
     source: str
     per_agent: float | None
@@ -148,8 +148,8 @@ def intensities(agents: pl.Series, design: Design, history: Table | None) -> dic
     """Return every agent's intensity: named in the design, else stated in history, else derived from history.
 
     ``history`` has a row per agent: ``agent_id`` and any of ``intensity`` (a level), ``tenure_weeks``, ``below_team``
-    (last period's statement) and ``clean_periods`` (consecutive periods without a violation); or it is a ``History``, to
-    which agents without any past review are newcomers.
+    (last period's statement) and ``clean_periods`` (consecutive periods without a violation); or it is a ``History``,
+    to which agents without any past review are newcomers.
     """
     people = agents.cast(pl.String).to_list()
     learned = isinstance(history, History)
@@ -157,7 +157,9 @@ def intensities(agents: pl.Series, design: Design, history: Table | None) -> dic
     if history is not None:
         rows = history.agents if isinstance(history, History) else table(history, "history")
         if "agent_id" not in rows.columns:
-            raise DrawError("columns", "expected history to have a row per agent with agent_id; see learn() for past reviews")
+            raise DrawError(
+                "columns", "expected history to have a row per agent with agent_id; see learn() for past reviews"
+            )
         if rows["agent_id"].n_unique() != rows.height:
             raise DrawError("history", "expected a row per agent in history; for past reviews, pass learn(reviews)")
         for row in rows.with_columns(pl.col("agent_id").cast(pl.String)).iter_rows(named=True):

@@ -1,7 +1,7 @@
 """From past reviews to what a plan may know of them: intensities, residual spread, how good the predictions proved.
 
-Owns the reading of past reviews alone. Refuses reviews of the period to be drawn: that they are past is the caller's word,
-and so is that p and f were predicted before those reviews were made.
+Owns the reading of past reviews alone. Refuses reviews of the period to be drawn: that they are past is the caller's
+word, and so is that p and f were predicted before those reviews were made.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def _lambda(rows: pl.DataFrame) -> float:
 
 
 def residual_model(rows: pl.DataFrame, lam: float = 0.0) -> ResidualModel | None:
-    """Variance a + b·p(1−p) of y − λf within agents (columns agent_id, pi, y, where known p; f when λ is not 0); None while
-    there are too few reviews to fit it to."""
+    """Variance a + b·p(1−p) of y − λf within agents (columns agent_id, pi, y, where known p; f when λ is not 0); None
+    while there are too few reviews to fit it to."""
     from scoring.estimate import weighting as w
 
     if rows.height < LEAST_REVIEWS:
@@ -116,8 +116,8 @@ def _agents(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def clean_periods(rows: pl.DataFrame) -> pl.DataFrame:
-    """agent_id and clean_periods: how many reviewed periods in a row, up to the last, had no violation (columns agent_id,
-    period, violation)."""
+    """agent_id and clean_periods: how many reviewed periods in a row, up to the last, had no violation (columns
+    agent_id, period, violation)."""
     spans = rows.group_by("agent_id", "period").agg(bad=pl.col("violation").cast(pl.Boolean).any())
     return (
         spans.sort("agent_id", "period", descending=[False, True])

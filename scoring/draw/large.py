@@ -16,9 +16,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.draw.design import DrawError
-from scoring.draw.permanent import commit, permanent_numbers
-from scoring.draw.receipts import Count, Difference, Pick, Receipt
+from scoring.draw.receipts import Difference, Pick, Receipt, UnitCount
 from scoring.draw.selection import Replacement
+from scoring.keyed import commit, permanent_numbers
 
 SCREENED_ALGORITHM = "hmac-sha256-pareto-screened"
 
@@ -31,8 +31,8 @@ _INLINE = 12
 def screen_numbers(seed: str, ids: pl.Series) -> Words:
     """Return the 64-bit screening number of every id, about 20 ns each.
 
-    key = first 8 bytes of HMAC-SHA256(seed, "screen"), big endian; h = key xor length in bytes; for every 8 bytes of the
-    UTF-8 id, little endian and padded with zeros: h = (h xor word)·0x9E3779B97F4A7C15, h = h xor h>>32; at the end
+    key = first 8 bytes of HMAC-SHA256(seed, "screen"), big endian; h = key xor length in bytes; for every 8 bytes of
+    the UTF-8 id, little endian and padded with zeros: h = (h xor word)·0x9E3779B97F4A7C15, h = h xor h>>32; at the end
     h = h·0xBF58476D1CE4E5B9, h = h xor h>>32, all modulo 2⁶⁴. Secret until the seed is opened, like the seed.
     """
     key = np.uint64(int.from_bytes(hmac.new(seed.encode(), b"screen", hashlib.sha256).digest()[:8], "big"))
@@ -85,7 +85,8 @@ def _mixed(h: Words, word: Words) -> Words:
 
 
 def screen_limit(size: int, count: int) -> int:
-    """Return the largest screening number that passes, so that about n + 8√n + 16 of ``count`` units do (2⁶⁴−1 = all)."""
+    """Return the largest screening number that passes, so that about n + 8√n + 16 of ``count`` units do (2⁶⁴−1 =
+    all)."""
     expected = size + 8 * math.isqrt(size) + 16
     return 2**64 - 1 if expected >= count else (expected << 64) // count
 
@@ -102,12 +103,13 @@ def select_large(
 ) -> pl.DataFrame:  # fmt: skip
     """Draw ``per_agent`` units of every agent from a lazy frame of any size with unit_id and agent_id.
 
-    Two passes: units per agent, then the screen; the n smallest permanent numbers among those that pass are picked. Equal
-    chances n/N by symmetry, exact sizes, no dependence on the order of rows or on batches. ``per_agent`` may be the result
-    of ``agent_sizes`` with a column take of its own: sizes of each agent, and one pass less. ``fingerprint`` takes in every
-    unit of the frame. Returns the units that passed, sorted
+    Two passes: units per agent, then the screen; the n smallest permanent numbers among those that pass are picked.
+    Equal chances n/N by symmetry, exact sizes, no dependence on the order of rows or on batches. ``per_agent`` may be
+    the result of ``agent_sizes`` with a column take of its own: sizes of each agent, and one pass less. ``fingerprint``
+    takes in every unit of the frame. Returns the units that passed, sorted
     by agent and rank: unit_id, agent_id, reason, pi, u, rank, count (units of the agent), picked, and the columns to
-    ``keep``; those not picked are the replacements in waiting. Agents with no more units than wanted are taken completely.
+    ``keep``; those not picked are the replacements in waiting. Agents with no more units than wanted are taken
+    completely.
     """
     sizes = agent_sizes(frame, per_agent) if isinstance(per_agent, int) else per_agent.sort("agent_id")
     if sizes["agent_id"].null_count():
@@ -155,15 +157,17 @@ def _rank(passed: pl.DataFrame, seed: str, keep: Sequence[str]) -> pl.DataFrame:
         rank=pl.int_range(1, pl.len() + 1).over("agent_id"),
         pi=pl.min_horizontal(pl.col("take") / pl.col("count"), 1.0),
         reason=pl.when(pl.col("count") <= pl.col("take")).then(pl.lit("take_all")).otherwise(pl.lit("base")),
-    ).select("unit_id", "agent_id", "reason", "pi", "u", "rank", "count", *keep, picked=pl.col("rank") <= pl.col("take"))
+    ).select(
+        "unit_id", "agent_id", "reason", "pi", "u", "rank", "count", *keep, picked=pl.col("rank") <= pl.col("take")
+    )
 
 
 class FrameHash:
     """The fingerprint of a screened frame, gathered while it streams past in any order.
 
-    SHA-256 over four 64-bit words, big endian: how many units there are, and the sums of the first, second and third powers
-    of their screening numbers, all modulo 2⁶⁴. It stands for the hash of the sorted ids, whose sorting would cost more than
-    the draw; a unit added, taken away or renamed changes it.
+    SHA-256 over four 64-bit words, big endian: how many units there are, and the sums of the first, second and third
+    powers of their screening numbers, all modulo 2⁶⁴. It stands for the hash of the sorted ids, whose sorting would
+    cost more than the draw; a unit added, taken away or renamed changes it.
     """
 
     def __init__(self) -> None:
@@ -173,7 +177,9 @@ class FrameHash:
         """Take in some more units by their screening numbers."""
         squares = numbers * numbers
         cubes = squares * numbers
-        self._words += np.array([len(numbers), *(part.sum(dtype=np.uint64) for part in (numbers, squares, cubes))], np.uint64)
+        self._words += np.array(
+            [len(numbers), *(part.sum(dtype=np.uint64) for part in (numbers, squares, cubes))], np.uint64
+        )
 
     def hexdigest(self) -> str:
         return hashlib.sha256(self._words.astype(">u8").tobytes()).hexdigest()
@@ -187,7 +193,9 @@ def large_receipt(
     ``frame_hash`` (see ``FrameHash``) the archive version alone pins the frame; π is n/N of the counts, not hashed."""
     rows = drawn if "source" in drawn.columns else drawn.with_columns(source=pl.lit(source))
     sizes = (
-        rows.group_by("source", "agent_id").agg(pl.col("count").first(), pl.col("pi").first()).sort("source", "agent_id")
+        rows.group_by("source", "agent_id")
+        .agg(pl.col("count").first(), pl.col("pi").first())
+        .sort("source", "agent_id")
     )
     chosen = rows.filter("picked").sort("unit_id").select("unit_id", "agent_id", "source", "reason", "pi", "u", "rank")
     return Receipt(
@@ -201,15 +209,15 @@ def large_receipt(
         commitment=commit(seed) if commitment is None else commitment,
         units=int(sizes["count"].sum()),
         reviews=chosen.height,
-        counts=tuple(Count(of, agent, count, 0, round(count * pi)) for of, agent, count, pi in sizes.iter_rows()),
+        counts=tuple(UnitCount(of, agent, count, 0, round(count * pi)) for of, agent, count, pi in sizes.iter_rows()),
         picks=tuple(Pick(**row) for row in chosen.iter_rows(named=True)),
         replacements=tuple(replacements),
     )
 
 
 def verify_large(receipt: Receipt, frame: pl.LazyFrame) -> tuple[Difference, ...]:
-    """Draw again from the frame (of one source) at the receipt's archive version and return every difference; empty means
-    equal."""
+    """Draw again from the frame (of one source) at the receipt's archive version and return every difference; empty
+    means equal."""
     per_agent = max((count.ranked for count in receipt.counts), default=0)
     drawn = select_large(frame, per_agent, receipt.seed)
     return differences(receipt, large_receipt(drawn, receipt.seed, archive_version=receipt.archive_version))

@@ -1,7 +1,7 @@
 """From a frame and a design to the inclusion probability of every unit, before any seed is known.
 
-Owns the certainty pool, the quotas per agent and the preview figures. Refuses to know the seed: what is planned here can
-be published before the draw, and nothing in it can be chosen after seeing who would be picked.
+Owns the certainty pool, the quotas per agent and the preview figures. Refuses to know the seed: what is planned here
+can be published before the draw, and nothing in it can be chosen after seeing who would be picked.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from scoring.draw.design import (
     informed,
     intensities,
 )
-from scoring.draw.permanent import frame_hash, salted_order
 from scoring.draw.probabilities import allocate, at_least_one, inclusion
 from scoring.draw.strata import codes, groups
 from scoring.frames import Table, table
+from scoring.keyed import frame_hash, salted_order
 
 #: Roles a unit can have in a plan; they become the reasons of its pick.
 POOL, BASE, TAKE_ALL = "pool", "base", "take_all"
@@ -46,9 +46,9 @@ class Shortage:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A planned draw. ``frame``: unit_id, agent_id, source, stratum, role, pi, p and, where given, f (sorted by unit id);
-    ``sizes``: one row per source and agent with frame, pool, base (picks by rank) and wanted. ``design`` has every
+class PlannedDraw:
+    """A planned draw. ``frame``: unit_id, agent_id, source, stratum, role, pi, p and, where given, f (sorted by unit
+    id); ``sizes``: one row per source and agent with frame, pool, base (picks by rank) and wanted. ``design`` has every
     automatic choice decided."""
 
     design: Design
@@ -77,15 +77,15 @@ class Preview:
     uncovered: tuple[str, ...]
 
 
-def plan(frame: Table, design: Design, history: Table | None = None) -> Plan:
+def plan(frame: Table, design: Design, history: Table | None = None) -> PlannedDraw:
     """Give every unit of the frame its inclusion probability.
 
     ``frame`` has ``unit_id`` and ``agent_id`` (read as strings), ``source`` ('chat' when absent) and, when a risk model
-    exists, ``p`` (predicted probability of a violation, 0…1), ``f`` (predicted score, kept for the estimates) and ``risk``
-    (what the certainty pool ranks by; ``p`` when absent). Without ``p`` every unit of an agent has the same chance.
-    ``history`` is ``learn(past reviews)``, which brings intensities, the residual model and what an automatic pool share
-    needs, or a table of intensities alone. Sources without a quota are left out. Raises ``DrawError`` for ids that are
-    missing or repeated and for p outside 0…1.
+    exists, ``p`` (predicted probability of a violation, 0…1), ``f`` (predicted score, kept for the estimates) and
+    ``risk`` (what the certainty pool ranks by; ``p`` when absent). Without ``p`` every unit of an agent has the same
+    chance. ``history`` is ``learn(past reviews)``, which brings intensities, the residual model and what an automatic
+    pool share needs, or a table of intensities alone. Sources without a quota are left out. Raises ``DrawError`` for
+    ids that are missing or repeated and for p outside 0…1.
     """
     given = table(frame, "the frame")
     units = _only(checked_frame(given), pl.col("source").is_in([q.source for q in design.quotas]))
@@ -101,7 +101,7 @@ def plan(frame: Table, design: Design, history: Table | None = None) -> Plan:
     if "f" in given.columns:
         scores = given.select(pl.col("unit_id").cast(pl.String), pl.col("f").cast(pl.Float64))
         planned = planned.join(scores, on="unit_id", how="left", maintain_order="left")
-    return Plan(design, planned, sizes, _shortages(sizes), frame_hash(planned["unit_id"]))
+    return PlannedDraw(design, planned, sizes, _shortages(sizes), frame_hash(planned["unit_id"]))
 
 
 def _only(units: pl.DataFrame, wanted: pl.Expr) -> pl.DataFrame:
@@ -141,7 +141,10 @@ def checked_frame(frame: pl.DataFrame) -> pl.DataFrame:
     risk = pl.col("risk") if "risk" in frame.columns else p.alias("risk")
     try:
         units = frame.select(
-            pl.col("unit_id", "agent_id").cast(pl.String), source.cast(pl.String), p.cast(pl.Float64), risk.cast(pl.Float64)
+            pl.col("unit_id", "agent_id").cast(pl.String),
+            source.cast(pl.String),
+            p.cast(pl.Float64),
+            risk.cast(pl.Float64),
         )
     except pl.exceptions.PolarsError as problem:
         raise DrawError("columns", "expected text or whole numbers as ids, and numbers in p and risk") from problem
@@ -153,8 +156,8 @@ def checked_frame(frame: pl.DataFrame) -> pl.DataFrame:
         worst = units.filter(~pl.col("p").is_between(0, 1))
         raise DrawError(
             "p_range",
-            f"expected predicted probabilities p between 0 and 1; found {worst['p'][0]} for unit {worst['unit_id'][0]!r}"
-            " (a score without a scale goes into the column risk)",
+            f"expected predicted probabilities p between 0 and 1; found {worst['p'][0]} for unit"
+            f" {worst['unit_id'][0]!r} (a score without a scale goes into the column risk)",
         )
     if 0 < len(p_known) < units.height:
         # A unit nobody could predict counts as the average one, so that it can still be drawn.
@@ -176,8 +179,9 @@ def sorted_by_id(units: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Strata:
-    """One source as arrays, whatever share goes to the pool: agents in the order nobody chose, the agent's number of every
-    unit, units per agent, reviews wished for, size measure and, where risks are known, the riskiest units first."""
+    """One source as arrays, whatever share goes to the pool: agents in the order nobody chose, the agent's number of
+    every unit, units per agent, reviews wished for, size measure and, where risks are known, the riskiest units
+    first."""
 
     order: list[str]
     stratum: NDArray[np.int32]
@@ -186,7 +190,9 @@ class Strata:
     size: NDArray[np.float64]
     riskiest: NDArray[np.int64] | None
 
-    def allot(self, share: float, weight_cap: float) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]:
+    def allot(
+        self, share: float, weight_cap: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]:
         """Return who is in the pool, the reviews each agent's base sample wants, and every unit's probability."""
         in_pool, base_wish = self._pool(share)
         left = self.count - np.bincount(self.stratum[in_pool], minlength=len(self.order))
@@ -196,7 +202,8 @@ class Strata:
         return in_pool, wanted, pi
 
     def by_agent(self) -> tuple[Strata, NDArray[np.int64]]:
-        """The same with the units of an agent side by side, and where each of them stood: many plans are made sooner so."""
+        """The same with the units of an agent side by side, and where each of them stood: many plans are made sooner
+        so."""
         rows = np.argsort(self.stratum.astype(np.min_scalar_type(len(self.order))), kind="stable")
         riskiest = self.riskiest
         if riskiest is not None:
@@ -219,9 +226,7 @@ class Strata:
         return in_pool, finite * (1.0 - in_pool.sum() / total)
 
 
-def strata(
-    units: pl.DataFrame, quota: Quota, design: Design, levels: dict[str, Intensity], *, pool: bool
-) -> Strata:
+def strata(units: pl.DataFrame, quota: Quota, design: Design, levels: dict[str, Intensity], *, pool: bool) -> Strata:
     """Arrange the units of one source (unit_id, agent_id, p, risk; sorted by unit id); with ``pool`` also by risk."""
     by_name, names = codes(units["agent_id"])
     order = salted_order(f"{design.period}|{quota.source}", names)
@@ -231,7 +236,9 @@ def strata(
     riskiest = None
     if pool and not units["risk"].null_count():
         # Units of agents who are reviewed completely anyway need no place in the pool.
-        riskiest = _riskiest(units["risk"].to_numpy(), np.flatnonzero(~np.isinf(wish)[stratum]), wish[~np.isinf(wish)].sum())
+        riskiest = _riskiest(
+            units["risk"].to_numpy(), np.flatnonzero(~np.isinf(wish)[stratum]), wish[~np.isinf(wish)].sum()
+        )
     count = np.bincount(stratum, minlength=len(order))
     return Strata(order, stratum, count, wish, _size(units, design.residual), riskiest)
 
@@ -287,7 +294,8 @@ def _sizes(
 
 
 def plan_sizes(counts: pl.DataFrame, design: Design, history: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Reviews of every agent from the number of units alone, where nothing is predicted: what ``plan`` gives as ``sizes``.
+    """Reviews of every agent from the number of units alone, where nothing is predicted: what ``plan`` gives as
+    ``sizes``.
 
     ``counts`` has source, agent_id and frame (units). For frames too large to hold; draw with ``select_large``.
     """
@@ -326,7 +334,7 @@ def _size(units: pl.DataFrame, model: ResidualModel) -> NDArray[np.float64]:
     return np.maximum(size, 1e-6 * size.max()) if size.max() > 0 else np.ones(units.height)
 
 
-def preview(planned: Plan) -> Preview:
+def preview(planned: PlannedDraw) -> Preview:
     """Return the figures shown before publishing: counts, violations to expect, interval widths to expect, shortages.
 
     Expected violations and widths need predictions (``p``); they are None or 0 without. The widths follow the design's
@@ -338,7 +346,9 @@ def preview(planned: Plan) -> Preview:
         noise = np.where(pi > 0, (1 - pi) / pi * planned.design.residual.variance(p), 0.0)
     found, total, noises = (np.bincount(group, weights, minlength=len(names)) for weights in (pi * p, p, noise))
     sums = pl.DataFrame(names, schema={"source": pl.String, "agent_id": pl.String}, orient="row").with_columns(
-        expected_found=pl.Series(found), mean_p=pl.Series(total / np.bincount(group, minlength=len(names))), noise=pl.Series(noises)
+        expected_found=pl.Series(found),
+        mean_p=pl.Series(total / np.bincount(group, minlength=len(names))),
+        noise=pl.Series(noises),
     )
     uncovered = tuple(sorted({names[k][1] for k in np.unique(group[pi == 0])}))
     return _promise(planned.sizes.join(sums, on=["source", "agent_id"]), planned.shortages, uncovered)

@@ -13,13 +13,13 @@ import numpy as np
 import polars as pl
 
 from scoring.draw.design import DrawError
-from scoring.draw.permanent import commit, frame_hash, probability_hash
 from scoring.draw.selection import ALGORITHM, ALGORITHM_VERSION, Replacement, replace, select
 from scoring.draw.strata import groups
+from scoring.keyed import commit, frame_hash, probability_hash
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class UnitCount:
     """One source and agent: units in the frame, units in the certainty pool, units drawn by rank (Σπ)."""
 
     source: str
@@ -66,7 +66,7 @@ class Receipt:
     commitment: str
     units: int
     reviews: int
-    counts: tuple[Count, ...]
+    counts: tuple[UnitCount, ...]
     picks: tuple[Pick, ...]
     replacements: tuple[Replacement, ...] = ()
 
@@ -78,7 +78,7 @@ class Receipt:
     def from_json(text: str) -> Receipt:
         """Read a receipt back; raises ``ValueError`` or ``TypeError`` for JSON of another form."""
         data = json.loads(text)
-        data["counts"] = tuple(Count(**row) for row in data["counts"])
+        data["counts"] = tuple(UnitCount(**row) for row in data["counts"])
         data["picks"] = tuple(Pick(**row) for row in data["picks"])
         data["replacements"] = tuple(Replacement(**row) for row in data["replacements"])
         return Receipt(**data)
@@ -93,11 +93,14 @@ def make_receipt(
     commitment: str | None = None,
     replacements: Sequence[Replacement] = (),
 ) -> Receipt:
-    """Write the receipt of ``drawn``, the result of ``select`` and of the ``replacements`` made since, in their order."""
+    """Write the receipt of ``drawn``, the result of ``select`` and of the ``replacements`` made since, in their
+    order."""
     group, names = groups(drawn)
     certain = (drawn["reason"] == "certainty").to_numpy()
     frame, pool = (np.bincount(group[rows], minlength=len(names)) for rows in (slice(None), certain))
-    ranked = np.rint(np.bincount(group, np.where(certain, 0.0, drawn["pi"].to_numpy()), minlength=len(names))).astype(np.int64)
+    ranked = np.rint(np.bincount(group, np.where(certain, 0.0, drawn["pi"].to_numpy()), minlength=len(names))).astype(
+        np.int64
+    )
     counts = zip(names, frame.tolist(), pool.tolist(), ranked.tolist(), strict=True)
     chosen = drawn.filter("picked").sort("unit_id").select("unit_id", "agent_id", "source", "reason", "pi", "u", "rank")
     return Receipt(
@@ -111,14 +114,15 @@ def make_receipt(
         commitment=commit(seed) if commitment is None else commitment,
         units=drawn.height,
         reviews=chosen.height,
-        counts=tuple(Count(*name, *figures) for name, *figures in counts),
+        counts=tuple(UnitCount(*name, *figures) for name, *figures in counts),
         picks=tuple(Pick(**row) for row in chosen.iter_rows(named=True)),
         replacements=tuple(replacements),
     )
 
 
 def verify(receipt: Receipt, frame: pl.DataFrame) -> tuple[Difference, ...]:
-    """Draw again from ``frame`` (unit_id, agent_id, source, pi, role) and return every difference; empty means equal."""
+    """Draw again from ``frame`` (unit_id, agent_id, source, pi, role) and return every difference; empty means
+    equal."""
     found: list[Difference] = []
 
     def compare(what: str, stated: object, actual: object, subject: str = "") -> None:

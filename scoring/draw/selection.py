@@ -14,10 +14,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.draw.design import DrawError
-from scoring.draw.permanent import permanent_numbers
-from scoring.draw.planning import Plan, sorted_by_id
+from scoring.draw.planning import PlannedDraw, sorted_by_id
 from scoring.draw.strata import blocks, groups
 from scoring.frames import Table, table
+from scoring.keyed import permanent_numbers
 
 ALGORITHM = "hmac-sha256-pareto"
 ALGORITHM_VERSION = 1
@@ -34,7 +34,7 @@ class Replacement:
     reason: str
 
 
-def select(frame: Table | Plan, seed: str, numbers: pl.Series | None = None) -> pl.DataFrame:
+def select(frame: Table | PlannedDraw, seed: str, numbers: pl.Series | None = None) -> pl.DataFrame:
     """Draw: within every source and agent pick the n = Σπ units with the smallest u(1−π)/((1−u)π).
 
     ``frame`` is a ``Plan`` or a frame with ``unit_id``, ``agent_id``, ``pi`` and optionally ``source``, ``stratum`` and
@@ -64,7 +64,8 @@ def select(frame: Table | Plan, seed: str, numbers: pl.Series | None = None) -> 
 def _ranked(
     group: NDArray[np.int32], names: Sequence[tuple[str, str]], pi: Floats, u: Floats, ranks: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the rank of every unit (0 outside the ranking), and for every group how many are picked and whether all are.
+    """Return the rank of every unit (0 outside the ranking), and for every group how many are picked and whether all
+    are.
 
     The units come sorted by id, and the sort is stable: exact ties fall to the smaller id without comparing text.
     """
@@ -76,7 +77,9 @@ def _ranked(
         rows = rows[ranks[rows]]
         chance, number = pi[rows], u[rows]
         with np.errstate(divide="ignore", over="ignore"):
-            order = np.where(chance > 0, number * (1 - chance) / ((1 - number) * chance), np.nan)  # no chance comes last
+            order = np.where(
+                chance > 0, number * (1 - chance) / ((1 - number) * chance), np.nan
+            )  # no chance comes last
         rows = rows[_in_order(group[rows], order, number)]
         of = group[rows]
         rank[rows] = np.arange(1, len(rows) + 1) - np.searchsorted(of, of)
@@ -84,7 +87,8 @@ def _ranked(
 
 
 def _in_order(group: NDArray[np.int32], order: Floats, number: Floats) -> NDArray[np.int64]:
-    """Sort by group, order, number; what is equal in all of them stays as it stands. Twice as fast where no order occurs twice."""
+    """Sort by group, order, number; what is equal in all of them stays as it stands. Twice as fast where no order
+    occurs twice."""
     rows = np.argsort(order)
     ranked = order[rows]
     if (ranked[1:] > ranked[:-1]).all():
@@ -103,7 +107,14 @@ def _normalised(frame: pl.DataFrame) -> pl.DataFrame:
     if "stratum" not in frame.columns:
         frame = frame.with_columns(stratum=pl.concat_str("source", pl.lit("|"), "agent_id"))
     numbers = ["u"] if "u" in frame.columns else []
-    units = frame.select(pl.col("unit_id", "agent_id").cast(pl.String), "source", "stratum", "role", pl.col("pi").cast(pl.Float64), *numbers)
+    units = frame.select(
+        pl.col("unit_id", "agent_id").cast(pl.String),
+        "source",
+        "stratum",
+        "role",
+        pl.col("pi").cast(pl.Float64),
+        *numbers,
+    )
     if units["unit_id"].null_count() or units["agent_id"].null_count():
         raise DrawError("missing_id", "expected every unit to have a unit_id and an agent_id; found empty ones")
     if not units["pi"].is_between(0.0, 1.0).fill_null(False).all():

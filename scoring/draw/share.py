@@ -1,7 +1,7 @@
 """How much of the reviews may go to the certainty pool without making the team's score less exact.
 
-Owns the automatic pool share and the trade-off behind its slider. Refuses to know how the predictions were made; it only
-asks how good they proved on reviews they were not trained on.
+Owns the automatic pool share and the trade-off behind its slider. Refuses to know how the predictions were made; it
+only asks how good they proved on reviews they were not trained on.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def trade_off(
 ) -> tuple[Trade, ...]:
     """Return violations expected and team width for every pool share, from the plan each share would give.
 
-    ``frame`` as for ``plan`` with ``p`` and, for the comparison with the plain mean, ``f`` (predicted score); without f the
-    comparison forgoes what the predictions explain and the shares come out smaller. The design's residual model must come
-    from out-of-fold residuals.
+    ``frame`` as for ``plan`` with ``p`` and, for the comparison with the plain mean, ``f`` (predicted score); without f
+    the comparison forgoes what the predictions explain and the shares come out smaller. The design's residual model
+    must come from out-of-fold residuals.
     """
     found = _Trader(frame, design, source, history)
     return tuple(found.at(share) for share in shares)
@@ -83,7 +83,9 @@ class _Trader:
             f = scores["f"]
         # What past reviews made of f counts, not what f claims: predictions on another scale explain no more for that.
         lam = history.lam if isinstance(history, History) else 1.0
-        self._reference = self._plain(None if f is None else lam * f.cast(pl.Float64).fill_null(f.mean()).to_numpy()[rows])
+        self._reference = self._plain(
+            None if f is None else lam * f.cast(pl.Float64).fill_null(f.mean()).to_numpy()[rows]
+        )
 
     def at(self, share: float) -> Trade:
         _, wanted, pi = self._strata.allot(share, self._cap)
@@ -94,7 +96,8 @@ class _Trader:
         return Trade(share, float((pi * self._p).sum()), ratio)
 
     def _plain(self, f: NDArray[np.float64] | None) -> float:
-        """Width under equal chances within agents and no predictions, from the variances N²(1/n − 1/N)S² of agents' totals."""
+        """Width under equal chances within agents and no predictions, from the variances N²(1/n − 1/N)S² of agents'
+        totals."""
         stratum, count = self._strata.stratum, self._strata.count.astype(np.float64)
         wanted = self._strata.allot(0.0, self._cap)[1]
         n = np.minimum(wanted, self._strata.count).astype(np.float64)
@@ -107,7 +110,8 @@ class _Trader:
 
 
 def _width(variances: NDArray[np.float64], reviews: NDArray[np.int64]) -> float:
-    """Half width of the interval of a sum over agents, up to a constant: fewer random reviews also cost degrees of freedom."""
+    """Half width of the interval of a sum over agents, up to a constant: fewer random reviews also cost degrees of
+    freedom."""
     total = float(variances.sum())
     if total <= 0:
         return 0.0
@@ -126,13 +130,15 @@ def automatic_share(
     """Return the largest pool share whose predicted team-mean variance stays within limit² × that of equal chances.
 
     At most 40 %, at most 10 % until 500 labels and 30 violations exist, 0 when the out-of-fold AUC is below 0.60.
-    ``limit`` is the slider: 1.00 = no loss of precision, at most 1.10; the predicted width must stay 2 % below it, since
-    predictions that are right on average are still wrong for single agents. ``record`` may come with a ``History``; 0
-    where no p is known, or where everything is reviewed anyway.
+    ``limit`` is the slider: 1.00 = no loss of precision, at most 1.10; the predicted width must stay 2 % below it,
+    since predictions that are right on average are still wrong for single agents. ``record`` may come with a
+    ``History``; 0 where no p is known, or where everything is reviewed anyway.
     """
     judged = record if record is not None or not isinstance(history, History) else history.record
     if judged is None:
-        raise DrawError("no_record", "expected a ModelRecord, or learn(reviews) as history, to decide a pool share from")
+        raise DrawError(
+            "no_record", "expected a ModelRecord, or learn(reviews) as history, to decide a pool share from"
+        )
     units = table(frame, "the frame")
     quota = next((q for q in design.quotas if q.source == source), None)
     if quota is None or quota.per_agent is None or "p" not in units.columns or units["p"].null_count() == units.height:
@@ -141,8 +147,9 @@ def automatic_share(
     if allowed == 0.0:
         return 0.0
     at, limit = _Trader(units, design, source, history).at, limit - RESERVE
-    # A handful of plans instead of forty-one: steps of five points, then halving the last one. The width has one valley in
-    # the share; where whole reviews of a tiny total make it wobble, a slightly smaller share comes out, never a larger.
+    # A handful of plans instead of forty-one: steps of five points, then halving the last one. The width has one valley
+    # in the share; where whole reviews of a tiny total make it wobble, a slightly smaller share comes out, never a
+    # larger.
     most = round(allowed * 100)
     kept = [percent for percent in range(0, most + 1, COARSE) if at(percent / 100).width_ratio <= limit]
     if not kept:

@@ -37,8 +37,8 @@ def groups(units: pl.DataFrame) -> tuple[NDArray[np.int32], list[tuple[str, str]
 
 
 def blocks(stratum: NDArray[np.integer], strata: int, size: int = _BLOCK) -> Iterator[tuple[slice, Ints]]:
-    """Yield whole strata, about ``size`` rows at a time: which strata, and the rows stratum by stratum, each stratum's in the
-    order given. A sum over a stratum therefore comes out the same to the last bit as one over all rows."""
+    """Yield whole strata, about ``size`` rows at a time: which strata, and the rows stratum by stratum, each stratum's
+    in the order given. A sum over a stratum therefore comes out the same to the last bit as one over all rows."""
     small = stratum.astype(np.min_scalar_type(max(strata, 1)))  # up to 65,535 strata are sorted by counting
     rows = np.arange(len(small)) if (small[1:] >= small[:-1]).all() else np.argsort(small, kind="stable")
     ends = np.cumsum(np.bincount(stratum, minlength=strata)) if strata else np.zeros(0, np.int64)

@@ -1,11 +1,12 @@
 """Estimates from one draw: every number with its interval, count and method, none from unweighted targeted picks.
 
-An outside program needs no database: ``team``, ``agents`` and ``rate`` take a sample and the population behind it. Simplest
-is a sample of unit_id and y with the plan of the draw as population, which knows π, agents and predictions (the example in
-``scoring.draw``). Without a plan the sample has agent_id, pi and y and, with a model, f and p, and the population agent_id
-and f of every unit (or ``totals`` of it). ``grouped`` does means for many cells in one columnar pass. Tables may be polars
-or pandas frames, or columns as arrays or lists. What cannot be said honestly comes back without an interval and with a
-reason; what is not a valid sample is refused with an ``EstimateError`` naming column and cure.
+An outside program needs no database: ``team``, ``agents`` and ``rate`` take a sample and the population behind it.
+Simplest is a sample of unit_id and y with the plan of the draw as population, which knows π, agents and predictions
+(the example in ``scoring.draw``). Without a plan the sample has agent_id, pi and y and, with a model, f and p, and the
+population agent_id and f of every unit (or ``totals`` of it). ``grouped`` does means for many cells in one columnar
+pass. Tables may be polars or pandas frames, or columns as arrays or lists. What cannot be said honestly comes back
+without an interval and with a reason; what is not a valid sample is refused with an ``EstimateError`` naming column and
+cure.
 
 >>> from scoring import estimate
 >>> sample = {"agent_id": ["A"] * 4 + ["B"] * 4, "pi": [0.1] * 8, "y": [90, 80, 85, 95, 60, 70, 75, 65]}

@@ -1,7 +1,7 @@
 """Many means at once: columnar estimates by week, agent, team, shop, channel … for trends and tables.
 
-Owns the single pass over a wide table of verdicts. Refuses unweighted averages like the rest of the package; predictions
-stay out of it (they need the whole frame, see ``means``).
+Owns the single pass over a wide table of verdicts. Refuses unweighted averages like the rest of the package;
+predictions stay out of it (they need the whole frame, see ``means``).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def grouped(
 ) -> pl.DataFrame:
     """Estimate the mean of every column in ``values`` for every combination of ``by``.
 
-    Hájek means with Deville's variance, nulls left out column by column. With ``pooled`` each cell's variance is blended
-    with that of all cells of the column, (8·v_pool + df·v)/(8 + df), which gives cells of one review an interval. For
-    cells that span several agents name their column as ``strata``: variances then add up by stratum. π null or 0 is an
-    error. Cells with certain reviews alone (π = 1) have figures only where a column ``reason`` says that not all of them
-    were picks of the certainty pool: a mean of targeted picks is refused ('only_targeted').
+    Hájek means with Deville's variance, nulls left out column by column. With ``pooled`` each cell's variance is
+    blended with that of all cells of the column, (8·v_pool + df·v)/(8 + df), which gives cells of one review an
+    interval. For cells that span several agents name their column as ``strata``: variances then add up by stratum. π
+    null or 0 is an error. Cells with certain reviews alone (π = 1) have figures only where a column ``reason`` says
+    that not all of them were picks of the certainty pool: a mean of targeted picks is refused ('only_targeted').
 
     Returns long rows sorted by ``by`` and in the order of ``values``: by…, measure, n, mean, low, high, se, df, method
     ('moderated' | 'pooled' | 'census' | 'range' | 'none'), reason ('' | 'no_reviews' | 'only_targeted' | 'one_review' |
@@ -46,10 +46,14 @@ def grouped(
     columns = lazy.collect_schema().names()
     missing = [name for name in (*by, *values, pi, *([strata] if strata else [])) if name not in columns]
     if missing:
-        raise EstimateError("columns", f"expected columns {', '.join([*by, *values, pi])}; missing {', '.join(missing)}")
+        raise EstimateError(
+            "columns", f"expected columns {', '.join([*by, *values, pi])}; missing {', '.join(missing)}"
+        )
     keys = [*by, strata] if strata else list(by)
     told = (pl.col("reason") != TARGETED).fill_null(False) if "reason" in columns else pl.lit(False)
-    rows = lazy.select(*keys, *(pl.col(v).cast(pl.Float64) for v in values), pl.col(pi).cast(pl.Float64).alias("__pi"), __told=told)
+    rows = lazy.select(
+        *keys, *(pl.col(v).cast(pl.Float64) for v in values), pl.col(pi).cast(pl.Float64).alias("__pi"), __told=told
+    )
     weighted = (
         rows.with_columns(__w=1 / pl.col("__pi"), __c=1 - pl.col("__pi"))
         .with_columns(__cw=pl.col("__c") * pl.col("__w"))
@@ -85,7 +89,9 @@ def _weight_sums(suffix: str, known: pl.Expr | None) -> list[pl.Expr]:
         return expr if known is None else pl.when(known).then(expr)
 
     weights = {"n": pl.lit(1.0) + 0 * pl.col("__w"), "m": (pl.col("__c") > 0).cast(pl.Float64)}
-    weights |= {name: pl.col(f"__{name}") for name in ("w", "c", "cw", "cww")} | {"told": pl.col("__told").cast(pl.Float64)}
+    weights |= {name: pl.col(f"__{name}") for name in ("w", "c", "cw", "cww")} | {
+        "told": pl.col("__told").cast(pl.Float64)
+    }
     return [masked(expr).sum().alias(f"{name}{suffix}") for name, expr in weights.items()]
 
 

@@ -16,7 +16,7 @@ from scipy import stats
 
 from scoring.estimate import weighting as w
 from scoring.estimate.result import ONLY_TARGETED, Estimate, EstimateError, checked, refusal, reviews_to_halve
-from scoring.estimate.sample import Sample, read
+from scoring.estimate.sample import CheckedSample, read
 from scoring.frames import Table
 from scoring.severity import Severities
 
@@ -30,7 +30,7 @@ def tune(sample: Table, *, value: str = "y", prediction: str = "f") -> float:
     return w.tuned_lambda(s.codes, s.y, s.f, s.pi, s.k) if s.f is not None and len(s.y) >= w.TUNING_REVIEWS else 0.0
 
 
-def _lambda(s: Sample, given: float | None) -> float:
+def _lambda(s: CheckedSample, given: float | None) -> float:
     if s.f is None:
         return 0.0
     if given is not None:
@@ -40,7 +40,7 @@ def _lambda(s: Sample, given: float | None) -> float:
     return w.tuned_lambda(s.codes, s.y, s.f, s.pi, s.k)
 
 
-def _prediction_total(s: Sample, lam: float) -> Floats | None:
+def _prediction_total(s: CheckedSample, lam: float) -> Floats | None:
     """λ times the mean prediction of each agent's units; None when λ is 0."""
     if lam == 0.0:
         return None
@@ -63,14 +63,15 @@ def team(
     """Estimate the mean score over all units of the population, with a t interval.
 
     ``sample`` has a row per reviewed unit: agent_id (the stratum), pi, the value and, where a model exists, the
-    prediction; rows without a value are units that were not reviewed. ``population`` has every unit of the frame: the plan
-    of the draw (then unit_id and the value suffice in the sample), a frame, or the result of ``totals``. Difference
-    estimator: mean of λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f must come from
-    earlier periods or be cross-fitted. λ is tuned from 200 reviews on, 0 below or without a population, unless given.
-    Variance by Deville within agents, degrees of freedom by Satterthwaite; with a plan, below 200 random reviews, the
-    interval is not narrower than the residual model lets expect. ``severities`` removes each inspector's severity and adds
-    its variance. ``bounds`` are the lowest and highest possible mean. Certain reviews alone (π = 1) are the mean of a
-    complete review where the population or a column reason says so, and refused otherwise ('only_targeted').
+    prediction; rows without a value are units that were not reviewed. ``population`` has every unit of the frame: the
+    plan of the draw (then unit_id and the value suffice in the sample), a frame, or the result of ``totals``.
+    Difference estimator: mean of λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f
+    must come from earlier periods or be cross-fitted. λ is tuned from 200 reviews on, 0 below or without a population,
+    unless given. Variance by Deville within agents, degrees of freedom by Satterthwaite; with a plan, below 200 random
+    reviews, the interval is not narrower than the residual model lets expect. ``severities`` removes each inspector's
+    severity and adds its variance. ``bounds`` are the lowest and highest possible mean. Certain reviews alone (π = 1)
+    are the mean of a complete review where the population or a column reason says so, and refused otherwise
+    ('only_targeted').
     """
     checked(level, bounds)
     s = read(sample, population, value, prediction, severities)
@@ -108,7 +109,7 @@ def team(
     return Estimate(value_, low, high, n, method, se, df, level, units, lam)
 
 
-def _expected(s: Sample) -> Floats | None:
+def _expected(s: CheckedSample) -> Floats | None:
     """The variance of each agent's total that the plan's residual model expects, 0 where it says nothing."""
     if s.prior is None or s.spread is None:
         return None
@@ -116,7 +117,7 @@ def _expected(s: Sample) -> Floats | None:
     return s.prior[0] * s.spread + s.prior[1] * by_p
 
 
-def _cautious(variance: float, s: Sample) -> float:
+def _cautious(variance: float, s: CheckedSample) -> float:
     """Few reviews may hold none of the rare −45s: below 200 random ones the plan's expectation fills up what they lack,
     and never narrows."""
     expected, random = _expected(s), int((s.pi < 1).sum())
@@ -160,10 +161,10 @@ def agents(
     """Estimate every agent's mean with moderated-t intervals; arguments as for ``team``.
 
     An agent's own Deville variance v (df = random picks − 1) is blended with the team's residual variance model
-    a + b·p(1−p), fitted by non-negative least squares: (8·v_pool + df·v)/(8 + df) with df + 8 degrees of freedom. λ is the
-    team's. Returns a row per agent, sorted: agent_id, n, units, value, low, high, se, df, method ('moderated' | 'pooled' |
-    'census' | 'none'), reason ('' | 'no_reviews' | 'only_targeted' | 'one_review' | 'no_spread'), best_guess (shrunk towards the team, for display only), more (reviews that would halve the
-    interval), lam, level.
+    a + b·p(1−p), fitted by non-negative least squares: (8·v_pool + df·v)/(8 + df) with df + 8 degrees of freedom. λ is
+    the team's. Returns a row per agent, sorted: agent_id, n, units, value, low, high, se, df, method ('moderated' |
+    'pooled' | 'census' | 'none'), reason ('' | 'no_reviews' | 'only_targeted' | 'one_review' | 'no_spread'), best_guess
+    (shrunk towards the team, for display only), more (reviews that would halve the interval), lam, level.
     """
     checked(level, bounds)
     s = read(sample, population, value, prediction, severities)
@@ -195,7 +196,7 @@ def agents(
     return _agent_rows(s, n, value_, variance, df, census, bounds, level, lam)
 
 
-def _pooled_variance(s: Sample, e: Floats, spread: Floats, size: Floats) -> Floats:
+def _pooled_variance(s: CheckedSample, e: Floats, spread: Floats, size: Floats) -> Floats:
     """The variance of each agent's mean that the team-wide residual model predicts; NaN when it cannot be fitted."""
     model = w.residual_model(s.codes, e, s.pi, s.p, s.k)
     if model is None:
@@ -210,7 +211,7 @@ def _pooled_variance(s: Sample, e: Floats, spread: Floats, size: Floats) -> Floa
 
 
 def _agent_rows(
-    s: Sample, n: Floats, value: Floats, variance: Floats, df: Floats, census: NDArray[np.bool_], bounds: Bounds | None,
+    s: CheckedSample, n: Floats, value: Floats, variance: Floats, df: Floats, census: NDArray[np.bool_], bounds: Bounds | None,
     level: float, lam: float,
 ) -> pl.DataFrame:  # fmt: skip
     reason = np.select(

@@ -31,14 +31,17 @@ def rate(
     """Estimate the share of units with a fact (0/1 in ``value``) in a team or site.
 
     ``sample`` has agent_id (the stratum; one stratum when absent), pi and the value, or unit_id and the value when
-    ``population`` is the plan of the draw. Units reviewed for certain (π = 1) are counted, not estimated; on the others the
-    Korn–Graubard (1998) interval is Clopper–Pearson at the effective size r(1−r)/v, v by Deville, adjusted for the degrees
-    of freedom and never above the number of reviews. ``population`` may also be its number of units; without it the weights
-    stand for the sizes. Certain reviews alone are refused ('only_targeted') unless they are known to be all there is.
+    ``population`` is the plan of the draw. Units reviewed for certain (π = 1) are counted, not estimated; on the others
+    the Korn–Graubard (1998) interval is Clopper–Pearson at the effective size r(1−r)/v, v by Deville, adjusted for the
+    degrees of freedom and never above the number of reviews. ``population`` may also be its number of units; without it
+    the weights stand for the sizes. Certain reviews alone are refused ('only_targeted') unless they are known to be all
+    there is.
     """
     checked(level, None)
     rows = _rows(sample, None if isinstance(population, int) else population, value)
-    units = population if isinstance(population, int) or population is None else _units(table(population, "the population"))
+    units = (
+        population if isinstance(population, int) or population is None else _units(table(population, "the population"))
+    )
     if rows.is_empty():
         return refusal("no_reviews", units=units, level=level)
     y, pi = rows[value].to_numpy(), rows["pi"].to_numpy()
@@ -103,8 +106,8 @@ def _effective(codes: w.Ints, y: w.Floats, pi: w.Floats) -> tuple[float, float, 
     variance, _ = w.total_variance(w.deville(codes, y - centre, pi, int(codes.max()) + 1))
     if math.isnan(variance):
         variance, _ = w.total_variance(w.deville(np.zeros_like(codes), y - centre, pi, 1))
-    # Korn and Graubard count degrees of freedom by the design. Satterthwaite's, near 1 for one event in one stratum, would
-    # throw away nine tenths of the reviews.
+    # Korn and Graubard count degrees of freedom by the design. Satterthwaite's, near 1 for one event in one stratum,
+    # would throw away nine tenths of the reviews.
     df = float(max(n - len(np.unique(codes)), 1))
     if math.isnan(variance) or variance <= 0 or not 0 < centre < 1:
         return centre, 0.0, float(n - 1), kish

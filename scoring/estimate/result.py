@@ -24,9 +24,9 @@ class EstimateError(ValueError):
 class Estimate:
     """A value with its interval at ``level``, from ``n`` reviews of ``units`` units, by ``method``.
 
-    ``value`` is None when nothing was reviewed; ``low`` and ``high`` are None when no honest interval exists. ``reason``
-    then says why ('no_reviews', 'one_review', 'no_spread', …) and is empty otherwise. ``lam`` is the weight given to the
-    predictions (0 = the reviews speak alone).
+    ``value`` is None when nothing was reviewed; ``low`` and ``high`` are None when no honest interval exists.
+    ``reason`` then says why ('no_reviews', 'one_review', 'no_spread', …) and is empty otherwise. ``lam`` is the weight
+    given to the predictions (0 = the reviews speak alone).
     """
 
     value: float | None

@@ -1,7 +1,7 @@
 """A sample and its population, read and checked: what is missing is named, what the plan knows is filled in.
 
-Owns columns, joins by unit and the question whether reviews with π = 1 are all there is or only what was targeted. Refuses
-to estimate anything.
+Owns columns, joins by unit and the question whether reviews with π = 1 are all there is or only what was targeted.
+Refuses to estimate anything.
 """
 
 from __future__ import annotations
@@ -59,9 +59,11 @@ def _sum_or_null(values: pl.Expr) -> pl.Expr:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A checked sample as arrays, agents numbered over the union of population and sample. ``complete`` says of each agent
-    with certain reviews only that they are all there is; of the others nothing. ``prior`` is the plan's residual variance a + b·p(1−p)."""
+class CheckedSample:
+    """A checked sample as arrays, agents numbered over the union of population and sample. ``complete`` says of each
+    agent with certain reviews only that they are all there is; of the others nothing. ``prior`` is the plan's residual
+    variance a + b·p(1−p).
+    """
 
     agents: list[str]
     codes: w.Ints
@@ -86,7 +88,7 @@ class Sample:
 
 def read(
     sample: Table, population: Table | None, value: str, prediction: str, severities: Severities | None
-) -> Sample:
+) -> CheckedSample:
     """Check a sample against its population and return both as arrays."""
     rows = reviewed(sample, population, value, (prediction, "p"))
     frame = None if population is None else totals(population, prediction)
@@ -103,7 +105,7 @@ def read(
             raise EstimateError("population", f"expected every reviewed agent in the population; {who!r} is not")
     y, shares = _adjusted(rows, value, severities)
     pi, complete = _completeness(rows, codes, frame, len(agents))
-    return Sample(
+    return CheckedSample(
         agents,
         codes,
         y,
@@ -127,7 +129,8 @@ def _prior(population: Table | None) -> tuple[float, float] | None:
 
 
 def reviewed(sample: Table, population: Table | None, value: str, extra: tuple[str, ...] = ()) -> pl.DataFrame:
-    """Return the rows with a value: agent_id, pi, the value and what else is known, filled in from the plan by unit_id."""
+    """Return the rows with a value: agent_id, pi, the value and what else is known, filled in from the plan by
+    unit_id."""
     rows = table(sample, "the sample")
     plan = _units_of(population)
     if plan is not None and "unit_id" in rows.columns:
@@ -188,14 +191,16 @@ def _refuse_undrawn(rows: pl.DataFrame, plan: pl.DataFrame) -> None:
         agent, n, wanted = over.sort("agent_id").row(0)
         raise EstimateError(
             "not_drawn",
-            f"expected only units that were drawn: {n} random reviews of agent {agent!r}, the plan draws {wanted or 0:.0f}",
+            f"expected only units that were drawn: {n} random reviews of agent {agent!r}, the plan draws"
+            f" {wanted or 0:.0f}",
         )
 
 
 def _completeness(
     rows: pl.DataFrame, codes: w.Ints, frame: pl.DataFrame | None, k: int
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Whose reviews are all there is, and π after gaps: n of N reviewed where all N were to be is a random part of them."""
+    """Whose reviews are all there is, and π after gaps: n of N reviewed where all N were to be is a random part of
+    them."""
     pi = rows["pi"].to_numpy().astype(np.float64)
     n, random = w.sums(codes, np.ones_like(pi), k), w.sums(codes, (pi < 1).astype(np.float64), k)
     told = np.zeros(k, dtype=bool)
@@ -204,7 +209,11 @@ def _completeness(
     if frame is None:
         return pi, told & (random == 0)
     units = frame["units"].to_numpy().astype(np.float64)
-    spread = frame["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy() if "spread" in frame.columns else np.full(k, np.nan)
+    spread = (
+        frame["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        if "spread" in frame.columns
+        else np.full(k, np.nan)
+    )
     short = (n < units) & (random == 0) & (spread == 0)
     pi = np.where(short[codes], (n / np.maximum(units, 1))[codes], pi)
     return pi, (random == 0) & ((n >= units) | (told & np.isnan(spread)))

@@ -1,4 +1,5 @@
-"""The uncertainty of severities on top of many estimates at once, for scores that were corrected before they were estimated.
+"""The uncertainty of severities on top of many estimates at once, for scores that were corrected before they were
+estimated.
 
 Owns the extra variance of ``grouped`` cells. Refuses to correct the scores themselves and to fit severities.
 """
@@ -46,7 +47,9 @@ def widened(
     variance = joined["se"].fill_null(0.0).to_numpy() ** 2
     total = variance + joined["extra"].fill_null(0.0).to_numpy()
     own = joined["df"].cast(pl.Float64).fill_null(np.inf).to_numpy()
-    df = np.where(variance > 0, own * np.divide(total, variance, out=np.ones_like(total), where=variance > 0) ** 2, np.inf)
+    df = np.where(
+        variance > 0, own * np.divide(total, variance, out=np.ones_like(total), where=variance > 0) ** 2, np.inf
+    )
     half = stats.t.ppf(0.5 + level / 2, df) * np.sqrt(total)
     known = pl.col("se").is_not_null()
     return (

@@ -91,8 +91,9 @@ def tuned_lambda(codes: Ints, y: Floats, f: Floats, pi: Floats, k: int) -> float
 def residual_model(codes: Ints, e: Floats, pi: Floats, p: Floats | None, k: int) -> tuple[float, float] | None:
     """Fit residual variance a + b·p(1−p) over all strata by non-negative least squares, weighted by 1/π.
 
-    ``e`` are residuals from their stratum's weighted mean; each is divided by 1 − 2w + Σw² (w its share of the stratum's
-    weight), which is (n−1)/n for equal weights and 0 for a pick whose mean is its own. None when nothing is left.
+    ``e`` are residuals from their stratum's weighted mean; each is divided by 1 − 2w + Σw² (w its share of the
+    stratum's weight), which is (n−1)/n for equal weights and 0 for a pick whose mean is its own. None when nothing is
+    left.
     """
     weight = 1.0 / pi
     share = weight / sums(codes, weight, k)[codes]

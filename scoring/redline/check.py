@@ -26,7 +26,7 @@ CONDITION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class RuleProblem:
     """One objection: ``code`` for translation and tests, ``subject`` the offending text."""
 
     rule_id: str
@@ -40,15 +40,15 @@ class Problem:
         return f"rule {self.rule_id}, field {self.field}{subject}: {self.message}"
 
 
-Complain = Callable[..., Problem]
+Complain = Callable[..., RuleProblem]
 
 
-def check_rule(rule: Rule) -> list[Problem]:
+def check_rule(rule: Rule) -> list[RuleProblem]:
     """All objections to a rule; empty when it may be used."""
     return [*written_problems(rule), *search_problems(rule)]
 
 
-def try_rule(rule: Rule) -> tuple[list[Problem], list[Failure]]:
+def try_rule(rule: Rule) -> tuple[list[RuleProblem], list[Failure]]:
     """Objections to a rule and, when there are none, the examples that it judges wrongly.
 
     The fast engine takes longest to compile a rule. It does so once, last, and to run the examples: an engine that runs
@@ -60,10 +60,10 @@ def try_rule(rule: Rule) -> tuple[list[Problem], list[Failure]]:
     try:
         return [], run_examples(rule)
     except PatternError as error:
-        return search_problems(rule) or [Problem(rule.id, "regex", "pattern", str(error))], []
+        return search_problems(rule) or [RuleProblem(rule.id, "regex", "pattern", str(error))], []
 
 
-def written_problems(rule: Rule) -> list[Problem]:
+def written_problems(rule: Rule) -> list[RuleProblem]:
     """What can be said against a rule without asking a search engine."""
     problem = complaining(rule)
     return [
@@ -77,13 +77,13 @@ def written_problems(rule: Rule) -> list[Problem]:
 
 
 def complaining(rule: Rule) -> Complain:
-    def problem(field: str, code: str, message: str, subject: str = "") -> Problem:
-        return Problem(rule.id, field, code, message, subject)
+    def problem(field: str, code: str, message: str, subject: str = "") -> RuleProblem:
+        return RuleProblem(rule.id, field, code, message, subject)
 
     return problem
 
 
-def identity_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+def identity_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     if not IDENTITY.fullmatch(rule.id):
         yield problem(
             "id", "id", "expected a letter and up to 39 letters, digits, dots, dashes or underscores", rule.id
@@ -96,7 +96,7 @@ def identity_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
         yield problem("in_force_to", "dates", f"{rule.in_force_to} lies before in_force_from {rule.in_force_from}")
 
 
-def effect_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+def effect_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     effect = rule.effect
     if effect.kind is EffectKind.CAP and (effect.cap is None or effect.cap < 0):
         yield problem("effect.cap", "cap", "a cap needs points in hundredths, 0 or more (60 points are 6000)")
@@ -108,7 +108,7 @@ def effect_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
         yield problem("effect.dimension", "dimension", f"has no meaning with the effect {effect.kind}; remove it")
 
 
-def clause_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+def clause_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     missing = rule.missing
     if not rule.terms and (missing is None or missing.anchor is Anchor.PHRASE):
         yield problem("phrases", "empty", "the rule looks for nothing; give phrases or regex")
@@ -139,7 +139,7 @@ def clause_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
             )
 
 
-def window_problems(part: object, field: str, problem: Complain) -> Iterator[Problem]:
+def window_problems(part: object, field: str, problem: Complain) -> Iterator[RuleProblem]:
     for name in ("within_messages", "within_seconds"):
         bound = getattr(part, name)
         if bound is not None and bound < 1:
@@ -157,7 +157,7 @@ def all_terms(rule: Rule) -> Iterator[tuple[str, Terms]]:
         yield "missing.expected.", rule.missing.expected
 
 
-def pattern_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+def pattern_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     for path, terms in all_terms(rule):
         if len(terms.phrases) + len(terms.regex) > MAX_TERMS:
             yield problem(f"{path}phrases", "too_many", f"more than {MAX_TERMS} terms; split the rule")
@@ -174,8 +174,9 @@ def kinds(terms: Terms) -> tuple[tuple[str, Callable[[str, Evasion], Piece], tup
     return ("phrases", phrase_piece, terms.phrases), ("regex", regex_piece, terms.regex)
 
 
-def search_problems(rule: Rule, engine: str | None = None) -> list[Problem]:
-    """What a search engine (None: every one) has against the terms that are searched for: the rule's own, and expected ones.
+def search_problems(rule: Rule, engine: str | None = None) -> list[RuleProblem]:
+    """What a search engine (None: every one) has against the terms that are searched for: the rule's own, and expected
+    ones.
 
     The others are looked at only in conversations where those were found.
     """
@@ -199,7 +200,7 @@ def search_problems(rule: Rule, engine: str | None = None) -> list[Problem]:
     ]
 
 
-def logic_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+def logic_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     declared = [c.name for c in rule.conditions]
     for name in declared:
         if not CONDITION_NAME.fullmatch(name):
@@ -219,7 +220,7 @@ def logic_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
         yield problem("logic", "logic", f"the condition {name} is never used", rule.logic)
 
 
-def example_problems(rule: Rule, problem: Complain) -> Iterator[Problem]:
+def example_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     if not rule.examples.positive or not rule.examples.negative:
         yield problem("examples", "examples", "a rule needs at least one positive and one negative example")
     for text in (*rule.examples.positive, *rule.examples.negative):

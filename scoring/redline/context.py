@@ -20,7 +20,7 @@ PARTIES = ("customer", "agent", "bot")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SpokenLine:
     """One message of a party to the conversation, in order."""
 
     seq: int
@@ -43,13 +43,13 @@ def terms_matcher(terms: Terms, evasion: Evasion, guards: tuple[Guard, ...] = ()
     return Matcher(pieces(terms, evasion), guards=guards)
 
 
-def seconds_between(a: Line, b: Line) -> float | None:
+def seconds_between(a: SpokenLine, b: SpokenLine) -> float | None:
     if a.sent_at is None or b.sent_at is None:
         return None
     return abs((b.sent_at - a.sent_at).total_seconds())
 
 
-def close(lines: Sequence[Line], a: int, b: int, messages: int | None, seconds: int | None) -> bool:
+def close(lines: Sequence[SpokenLine], a: int, b: int, messages: int | None, seconds: int | None) -> bool:
     """Are two lines within the given distances? Unknown times are never within a number of seconds."""
     if messages is not None and abs(a - b) > messages:
         return False
@@ -74,7 +74,7 @@ def stands(relation: Relation, anchor: int, other: int) -> bool:
             return True
 
 
-def condition_lines(condition: Condition, evasion: Evasion, lines: Sequence[Line]) -> list[int]:
+def condition_lines(condition: Condition, evasion: Evasion, lines: Sequence[SpokenLine]) -> list[int]:
     """Indices of the lines that satisfy a condition's terms (only the ``nth`` of them when it is given)."""
     matcher = terms_matcher(condition.terms, evasion)
     found = [n for n, line in enumerate(lines) if line.role in condition.speaker.roles and matcher.said_in(line.text)]
@@ -86,7 +86,7 @@ def expression(rule: Rule) -> Expression:
     return parse_logic(rule.logic) if rule.logic.strip() else And(tuple(Name(c.name) for c in rule.conditions))
 
 
-def with_conditions(rule: Rule, lines: Sequence[Line], hits: Sequence[LineHit]) -> list[LineHit]:
+def with_conditions(rule: Rule, lines: Sequence[SpokenLine], hits: Sequence[LineHit]) -> list[LineHit]:
     """The hits around which the rule's logic holds."""
     if not rule.conditions:
         return list(hits)
@@ -105,7 +105,7 @@ def with_conditions(rule: Rule, lines: Sequence[Line], hits: Sequence[LineHit]) 
     return [h for h in hits if anchors[h.at]]
 
 
-def with_repetition(wanted: Repetition, lines: Sequence[Line], hits: Sequence[LineHit]) -> list[LineHit]:
+def with_repetition(wanted: Repetition, lines: Sequence[SpokenLine], hits: Sequence[LineHit]) -> list[LineHit]:
     """The hits of every message that completes ``times`` hitting messages within the window."""
     at = sorted({h.at for h in hits})
     full = {
@@ -117,7 +117,7 @@ def with_repetition(wanted: Repetition, lines: Sequence[Line], hits: Sequence[Li
     return [h for h in hits if h.at in full]
 
 
-def without_echoes(lines: Sequence[Line], hits: Sequence[LineHit]) -> list[LineHit]:
+def without_echoes(lines: Sequence[SpokenLine], hits: Sequence[LineHit]) -> list[LineHit]:
     """The hits that say a number which the customer did not say before."""
 
     def said_before(at: int) -> str:
@@ -126,8 +126,9 @@ def without_echoes(lines: Sequence[Line], hits: Sequence[LineHit]) -> list[LineH
     return [h for h in hits if not echoed(lines[h.at].text[h.start : h.end], said_before(h.at))]
 
 
-def judged(rule: Rule, lines: Sequence[Line], hits: Sequence[LineHit]) -> list[LineHit]:
-    """The hits that remain once the guard against echoes, conditions, repetition and a missing follow-up are considered."""
+def judged(rule: Rule, lines: Sequence[SpokenLine], hits: Sequence[LineHit]) -> list[LineHit]:
+    """The hits that remain once the guard against echoes, conditions, repetition and a missing follow-up are
+    considered."""
     spoken = without_echoes(lines, hits) if Guard.ECHOED in rule.guards else hits
     kept = with_conditions(rule, lines, spoken)
     if rule.repetition is not None:
@@ -140,7 +141,7 @@ def judged(rule: Rule, lines: Sequence[Line], hits: Sequence[LineHit]) -> list[L
 # --- missing phrases -----------------------------------------------------------------------------------------------
 
 
-def followed_up(rule: Rule, missing: Missing, lines: Sequence[Line], at: int) -> bool:
+def followed_up(rule: Rule, missing: Missing, lines: Sequence[SpokenLine], at: int) -> bool:
     """Did the agent come back in time, with an expected phrase where there is one?
 
     A later reply of unknown time counts as in time: no accusation without a clock.
@@ -156,7 +157,7 @@ def followed_up(rule: Rule, missing: Missing, lines: Sequence[Line], at: int) ->
     return any(matcher.said_in(lines[n].text) for n in later)
 
 
-def late_replies(lines: Sequence[Line], wait_seconds: int) -> list[int]:
+def late_replies(lines: Sequence[SpokenLine], wait_seconds: int) -> list[int]:
     """Agent lines that answer a customer who had waited longer than ``wait_seconds`` since the first open question."""
     late, asked = [], None
     for n, line in enumerate(lines):
@@ -170,7 +171,7 @@ def late_replies(lines: Sequence[Line], wait_seconds: int) -> list[int]:
     return late
 
 
-def omissions(rule: Rule, lines: Sequence[Line], said: Container[int]) -> list[LineHit]:
+def omissions(rule: Rule, lines: Sequence[SpokenLine], said: Container[int]) -> list[LineHit]:
     """Hits of a missing-phrase rule with the anchors opening, closing and wait: empty spans at the message to look at.
 
     ``said`` holds the ``seq`` of every agent line with an expected phrase.

@@ -23,7 +23,7 @@ from scoring.redline.lookalikes import (
     soft,
 )
 from scoring.redline.rule import Evasion
-from scoring.redline.syntax import Alt, Chars, Look, Node, Repeat, Seq, chars, complement, merge, rewrite
+from scoring.redline.syntax import Alt, Chars, Lookaround, Node, Repeat, Seq, chars, complement, merge, rewrite
 
 APOSTROPHE = chars("'’‘`´＇")
 HIDDEN_GAP = Repeat(INVISIBLE, 0, 2)
@@ -46,7 +46,7 @@ def char_node(c: str, evasion: Evasion) -> Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class PhraseUnit:
     """A character of a phrase, or a word that has other spellings, with the marks the author wrote before it."""
 
     text: str
@@ -64,19 +64,19 @@ def vocabulary(evasion: Evasion) -> dict[str, tuple[str, ...]]:
     return merged
 
 
-def units(phrase: str, evasion: Evasion) -> tuple[Unit, ...]:
+def units(phrase: str, evasion: Evasion) -> tuple[PhraseUnit, ...]:
     """Cut a phrase into words with other spellings (longest first) and single characters."""
     text = plain(phrase, evasion)
     words = vocabulary(evasion)
     longest = max(map(len, words), default=0)
-    cut: list[Unit] = []
+    cut: list[PhraseUnit] = []
     marks, at = "", 0
     while at < len(text):
         if is_mark(text[at]):
             marks, at = marks + text[at], at + 1
             continue
         word = next((text[at : at + n] for n in range(longest, 0, -1) if stands(text, at, n, words)), text[at])
-        cut.append(Unit(word, words.get(word, ()), marks))
+        cut.append(PhraseUnit(word, words.get(word, ()), marks))
         marks, at = "", at + len(word)
     return tuple(cut)
 
@@ -134,7 +134,7 @@ def fence(c: str, evasion: Evasion, *, ahead: bool) -> Node:
     if not kind(c):
         return Seq(())
     run = chars(LETTERS + LETTERS.upper()) if kind(c) == "a" else chars(DIGITS)
-    return Look(ahead, True, widened(run, evasion) if evasion.width else run)
+    return Lookaround(ahead, True, widened(run, evasion) if evasion.width else run)
 
 
 def telling(spelling: str) -> bool:
@@ -142,7 +142,7 @@ def telling(spelling: str) -> bool:
     return len(spelling) > (2 if spelling.isascii() else 1)
 
 
-def tight(cut: tuple[Unit, ...], evasion: Evasion) -> Node:
+def tight(cut: tuple[PhraseUnit, ...], evasion: Evasion) -> Node:
     """The phrase with every spelling of its words, and soft marks tolerated between characters."""
     items: list[Node] = []
     for n, unit in enumerate(cut):
@@ -161,8 +161,9 @@ def tight(cut: tuple[Unit, ...], evasion: Evasion) -> Node:
     return sequence(items)
 
 
-def spread(cut: tuple[Unit, ...], evasion: Evasion) -> Node | None:
-    """The phrase with a mark in *every* gap (加，微，信; i-d-i-o-t); needs three characters, four when all are ASCII letters."""
+def spread(cut: tuple[PhraseUnit, ...], evasion: Evasion) -> Node | None:
+    """The phrase with a mark in *every* gap (加，微，信; i-d-i-o-t); needs three characters, four when all are ASCII
+    letters."""
     text = "".join(unit.text for unit in cut)
     if len(text) < (4 if text.isascii() else 3) or (text.isascii() and not text.isalpha()):
         return None
@@ -187,7 +188,7 @@ def edged(phrase: str, node: Node, evasion: Evasion) -> Node:
     return sequence([before, *(hidden,) * bool(first), node, *(hidden,) * (last < len(text)), after])
 
 
-def cut_phrase(phrase: str, evasion: Evasion) -> tuple[Unit, ...]:
+def cut_phrase(phrase: str, evasion: Evasion) -> tuple[PhraseUnit, ...]:
     """The units of a phrase that may be searched for. Raises ValueError with the reason when it may not."""
     if len(phrase) > MAX_PHRASE:
         raise ValueError(f"the phrase has {len(phrase)} characters; {MAX_PHRASE} are allowed")
@@ -220,7 +221,8 @@ def phrase_search(phrase: str, evasion: Evasion) -> Node:
 
 
 def visible(node: Node) -> Node:
-    """A phrase's tree without the gaps for invisible characters; other gaps may be empty, as in a copy without marks."""
+    """A phrase's tree without the gaps for invisible characters; other gaps may be empty, as in a copy without
+    marks."""
     match node:
         case Repeat(body, _, high, _):
             return Repeat(body, 0, high)
@@ -249,7 +251,8 @@ def members(ranges: tuple[tuple[int, int], ...]) -> Iterator[str]:
 
 @lru_cache(maxsize=2_000)
 def widened(node: Chars, evasion: Evasion) -> Chars:
-    """A character set with the look-alikes of its members (case, width, traditional, digits), complements kept exact."""
+    """A character set with the look-alikes of its members (case, width, traditional, digits), complements kept
+    exact."""
     inner = complement(node.ranges) if node.wide else node.ranges
     if sum(high - low for low, high in inner) > 5_000:  # 一-龥: a whole script needs no look-alikes
         return node

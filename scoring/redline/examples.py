@@ -48,7 +48,8 @@ class Failure:
 
 
 def transcript(example: str, key: str, speaker: Speaker) -> list[tuple[str, int, str, None, datetime, str]]:
-    """Message rows of an example: one line is one message of the speaker; ``客服+90: …`` comes 90 s after the line before."""
+    """Message rows of an example: one line is one message of the speaker; ``客服+90: …`` comes 90 s after the line
+    before."""
     written = [m for m in map(LINE.match, example.splitlines()) if m]
     if len(written) != len(example.splitlines()) or not written:
         role = "agent" if speaker is Speaker.ANY else speaker.value

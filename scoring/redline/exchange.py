@@ -1,7 +1,7 @@
 """Rules as TOML text: what managers exchange, and what the shipped defaults are written in.
 
-Owns reading and writing and the shape errors (unknown key, wrong type, missing field), each naming rule and field. Refuses
-to judge whether a well-formed rule is a good one: :mod:`scoring.redline.check` does that.
+Owns reading and writing and the shape errors (unknown key, wrong type, missing field), each naming rule and field.
+Refuses to judge whether a well-formed rule is a good one: :mod:`scoring.redline.check` does that.
 """
 
 from __future__ import annotations
@@ -278,7 +278,8 @@ def load_default_rules() -> tuple[model.Rule, ...]:
 
 
 def load_process_rules() -> tuple[model.Rule, ...]:
-    """The shipped process checks P01–P04 (greeting, apology after a wait, follow-up, invitation): flags, not red lines."""
+    """The shipped process checks P01–P04 (greeting, apology after a wait, follow-up, invitation): flags, not red
+    lines."""
     return shipped("process.toml")
 
 

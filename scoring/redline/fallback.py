@@ -1,8 +1,8 @@
 """The search where hyperscan has no wheel: the same candidates from Polars alone.
 
-Phrases become literals of a *squeezed* text (plain characters, lower case, homophones drawn together, no marks), found by
-Aho–Corasick; expressions, and phrases with too many spellings, become Rust regular expressions over folded text. Owns that
-translation. Refuses to decide, as every finder does.
+Phrases become literals of a *squeezed* text (plain characters, lower case, homophones drawn together, no marks), found
+by Aho–Corasick; expressions, and phrases with too many spellings, become Rust regular expressions over folded text.
+Owns that translation. Refuses to decide, as every finder does.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which message may match which piece: the fast, generous search before the exact look.
 
-Owns the contract, *every true (message, piece) pair is among the candidates*, and the engine that keeps it best: hyperscan
-over one joined buffer. Pieces are searched for in folded text (narrow, simplified); folding is cheap because it is rare:
-only messages that show a sign of disguise are copied and searched once more. Refuses to decide:
+Owns the contract, *every true (message, piece) pair is among the candidates*, and the engine that keeps it best:
+hyperscan over one joined buffer. Pieces are searched for in folded text (narrow, simplified); folding is cheap because
+it is rare: only messages that show a sign of disguise are copied and searched once more. Refuses to decide:
 :mod:`scoring.redline.matcher` does that on the original text.
 """
 
@@ -77,8 +77,8 @@ class Patterns:
 class HyperscanFinder:
     """Candidates of numbered pieces.
 
-    Up to three more patterns tell which messages must be searched again in a copy: characters to fold, invisible characters
-    (the copy has none), ASCII letters spelled out among marks (the copy has no marks).
+    Up to three more patterns tell which messages must be searched again in a copy: characters to fold, invisible
+    characters (the copy has none), ASCII letters spelled out among marks (the copy has no marks).
     """
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
@@ -122,7 +122,8 @@ def make_finder(pieces: Sequence[Piece], engine: str | None = None) -> Finder:
 
 
 def search_errors(pieces: Sequence[Piece], engine: str | None = None) -> dict[int, str]:
-    """Which of these pieces a searching engine refuses, and why. Without ``engine`` all that can be imported are asked."""
+    """Which of these pieces a searching engine refuses, and why. Without ``engine`` all that can be imported are
+    asked."""
     if not pieces:
         return {}
     refusals: tuple[type[Exception], ...] = (pl.exceptions.ComputeError,)

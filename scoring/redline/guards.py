@@ -34,17 +34,20 @@ PARTICLES = r"[的了呢哦噢喔呀哈啊嘛亲您～~ ]{0,6}"
 CLOSE = rf"{PARTICLES}(?=$|[，,。！？!?；;…\n])"
 REFUSED = r"不行|不可以|不能|不允许|不被允许|不支持|不提供|不让|做不到|做不了"
 REFUSAL_AFTER = re.compile(
-    rf"[^，,。！？!?；;：:\n]{{0,10}}?(?:(?:{REFUSED}){CLOSE}|不被允许|不合规|(?<!不)(?<!不会)(?<!不算)(?<!没有)违(?:规|反)|被禁止|是禁止|是不(?:允许|可以|行)的|不了{CLOSE}"
+    r"[^，,。"
+    rf"！？!?；;：:\n]{{0,10}}?(?:(?:{REFUSED}){CLOSE}|不被允许|不合规|(?<!不)(?<!不会)(?<!不算)(?<!没有)违(?:规|反)|被禁止|是禁止|是不(?:允许|可以|行)的|不了{CLOSE}"
     r"|是骗|是诈骗|都是骗|请不要|请勿|不要相信|别相信"
     r"|(?:\s(?:is|are))\s(?:not allowed|not permitted|forbidden|prohibited|against))"
     # a clause of its own that says no and nothing more
     r"|(?:的话|这种|这个|这块|好友|号|聊天|联系|付款|转账|交易|的|呢|哦|啊|哈|呀|亲){0,2}[，,]\s?"
-    r"(?:(?:我们?|咱们?|这边|这里|我这边|我们这边|本店|小店|店里|平台|官方|系统|公司|客服|目前|暂时|现在|是|都|也|真的|实在|规定|明确|一律|抱歉|不好意思|亲|呢|哦)[，,]?){0,5}"
+    r"(?:(?:我们?|咱们?|这边|这里|我这边|我们这边|本店|小店|店里|平台|官方|系统|公司|客服|目前|暂时|现在|是|都|也|真的|实在|规定|明确|一律|抱歉|不好意思|亲|呢|哦)[，"
+    r",]?){0,5}"
     rf"(?:不支持|不可以|不能|不允许|不被允许|不让|不提供|禁止|违规){CLOSE}",
     re.IGNORECASE,
 )
 CONDITION_BEFORE = re.compile(
-    r"(?:如果|如若|如有|如您|如未|如遇|如超|如因|如|若|假如|假设|要是|万一|一旦|倘若|只要|凡是|符合|满足|\b(?:if|should|unless|in case|once|provided|in the event)\b)",
+    r"(?:如果|如若|如有|如您|如未|如遇|如超|如因|如|若|假如|假设|要是|万一|一旦|倘若|只要|凡是|符合|满足|\b(?:if|should|unless|in"
+    r" case|once|provided|in the event)\b)",
     re.IGNORECASE,
 )
 
@@ -77,7 +80,8 @@ def conditional(text: str, span: Span) -> bool:
 
 
 def echoed(matched: str, said: str) -> bool:
-    """Does the match hold numbers (six digits or more), all of which the customer said before? Marks inside count not."""
+    """Does the match hold numbers (six digits or more), all of which the customer said before? Marks inside count
+    not."""
     numbers = NUMBER.findall(PARTED.sub("", matched))
     known = set(NUMBER.findall(PARTED.sub("", said)))
     return bool(numbers) and known.issuperset(numbers)

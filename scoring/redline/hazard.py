@@ -1,12 +1,12 @@
 """Proof obligations on an author's pattern: no runaway, no empty match, no monster.
 
-Owns the bounds and the reasons for refusing, computed from the tree alone, so that the same pattern is judged the same way
-on every machine. Refuses to time anything.
+Owns the bounds and the reasons for refusing, computed from the tree alone, so that the same pattern is judged the same
+way on every machine. Refuses to time anything.
 """
 
 from __future__ import annotations
 
-from scoring.redline.syntax import Alt, Chars, Edge, Look, Node, Repeat, Seq, broad
+from scoring.redline.syntax import Alt, Chars, Edge, Lookaround, Node, Repeat, Seq, broad
 
 MAX_PATHS = 20_000  # ways of matching from one start: the product of repetition choices along one path
 MAX_SIZE = 600  # characters of the pattern with its repetitions spelled out
@@ -17,7 +17,7 @@ def shortest(node: Node) -> int:
     match node:
         case Chars():
             return 1
-        case Edge() | Look():
+        case Edge() | Lookaround():
             return 0
         case Seq(items):
             return sum(map(shortest, items))
@@ -32,7 +32,7 @@ def size(node: Node) -> int:
     match node:
         case Chars():
             return 1
-        case Edge() | Look():
+        case Edge() | Lookaround():
             return 0
         case Seq(parts) | Alt(parts):
             return sum(map(size, parts))
@@ -70,7 +70,7 @@ def paths(node: Node) -> int:
         case Alt(branches):
             ways = [(branch, paths(branch)) for branch in branches]
             return max(sum(n for other, n in ways if not told_apart(branch, other)) for branch in branches)
-        case Look(_, _, body):
+        case Lookaround(_, _, body):
             return paths(body)
         case _:
             return 1
@@ -126,7 +126,7 @@ def runaway(node: Node) -> str | None:
             return next((r for r in map(runaway, items) if r), None)
         case Alt(branches):
             return next((r for r in map(runaway, branches) if r), None)
-        case Look(_, _, body):
+        case Lookaround(_, _, body):
             return runaway(body)
         case _:
             return None

@@ -50,7 +50,7 @@ def tokens(text: str) -> list[str]:
     return found
 
 
-class Reader:
+class LogicParser:
     """``!`` binds before ``&&``, which binds before ``||``."""
 
     def __init__(self, text: str) -> None:
@@ -89,7 +89,7 @@ class Reader:
 
 def parse_logic(text: str) -> Expression:
     """Raises LogicError with the place when the expression cannot be read."""
-    reader = Reader(text)
+    reader = LogicParser(text)
     expression = reader.either()
     if reader.left:
         raise LogicError(f"“{reader.left[0]}” is one too many")

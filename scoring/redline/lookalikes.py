@@ -1,8 +1,8 @@
 """What stands for what: the tables behind every disguise.
 
 Owns the marks that may part a word, width forms, traditional characters and the lexicon of homophones, pinyin, split
-characters, slang and digits, and the folding of a text into its plain form, by which the search engine looks behind width
-and script. Refuses to know phrases, patterns and rules beyond their switches.
+characters, slang and digits, and the folding of a text into its plain form, by which the search engine looks behind
+width and script. Refuses to know phrases, patterns and rules beyond their switches.
 """
 
 from __future__ import annotations
@@ -45,13 +45,40 @@ INVISIBLE = Chars(
 )  # fmt: skip
 # Marks that nobody writes between two characters of one word without a purpose (an opening bracket is one: 加【微信】) …
 SOFT_MARKS = (
-    *chars(" \t*_-~.|/\\^`#=@&$'([{<（【［｛＜「『《〈“‘").ranges, (0x00A0, 0x00A9), (0x00AB, 0x00B1), (0x00B4, 0x00B8),
-    (0x2000, 0x200A), (0x2010, 0x2013), (0x2016, 0x2017), (0x2020, 0x2025), (0x2027, 0x2029), (0x202F, 0x2038),
-    (0x203B, 0x205F), (0x2190, 0x245F), (0x2500, 0x2BFF), (0x3000, 0x3000), (0x3004, 0x3004),
-    (0x3012, 0x3013), (0x301C, 0x3020), (0x3030, 0x3030), (0x30FB, 0x30FB), (0xFF03, 0xFF04), (0xFF06, 0xFF07), (0xFF0A, 0xFF0A), (0xFF0D, 0xFF0F),
-    (0xFF1D, 0xFF1D), (0xFF20, 0xFF20), (0xFF3C, 0xFF3C), (0xFF3E, 0xFF40), (0xFF5C, 0xFF5C), (0xFF5E, 0xFF5E), (0x1F000, 0x1F12F), (0x1F14A, 0x1FAFF),
-)  # fmt: skip
-# … and those that end a clause or close a bracket or quotation, which count only when they stand in every gap of the phrase.
+    *chars(" \t*_-~.|/\\^`#=@&$'([{<（【［｛＜「『《〈“‘").ranges,
+    (0x00A0, 0x00A9),
+    (0x00AB, 0x00B1),
+    (0x00B4, 0x00B8),
+    (0x2000, 0x200A),
+    (0x2010, 0x2013),
+    (0x2016, 0x2017),
+    (0x2020, 0x2025),
+    (0x2027, 0x2029),
+    (0x202F, 0x2038),
+    (0x203B, 0x205F),
+    (0x2190, 0x245F),
+    (0x2500, 0x2BFF),
+    (0x3000, 0x3000),
+    (0x3004, 0x3004),
+    (0x3012, 0x3013),
+    (0x301C, 0x3020),
+    (0x3030, 0x3030),
+    (0x30FB, 0x30FB),
+    (0xFF03, 0xFF04),
+    (0xFF06, 0xFF07),
+    (0xFF0A, 0xFF0A),
+    (0xFF0D, 0xFF0F),
+    (0xFF1D, 0xFF1D),
+    (0xFF20, 0xFF20),
+    (0xFF3C, 0xFF3C),
+    (0xFF3E, 0xFF40),
+    (0xFF5C, 0xFF5C),
+    (0xFF5E, 0xFF5E),
+    (0x1F000, 0x1F12F),
+    (0x1F14A, 0x1FAFF),
+)
+# … and those that end a clause or close a bracket or quotation, which count only when they stand in every gap of the
+# phrase.
 CLAUSE_MARKS = (
     *chars(",!?;:()[]{}<>\"，。！？；：、…—‘’“”＂（）＜＞［］｛｝｟｠").ranges, (0x3001, 0x3003), (0x3008, 0x3011), (0x3014, 0x301B),
     (0xFF61, 0xFF65),
@@ -193,7 +220,8 @@ def is_mark(c: str) -> bool:
 
 
 def kind(c: str) -> str:
-    """``a`` for ASCII letters, ``0`` for digits, otherwise empty: what must not be cut out of a longer word or number."""
+    """``a`` for ASCII letters, ``0`` for digits, otherwise empty: what must not be cut out of a longer word or
+    number."""
     return "a" if c.isascii() and c.isalpha() else "0" if c.isascii() and c.isdigit() else ""
 
 

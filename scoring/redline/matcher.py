@@ -1,8 +1,8 @@
 """From a rule's terms to exact spans in one message.
 
-Owns the compiled form of phrases and regular expressions (the exact Python pattern and the broader pattern a fast engine
-searches with) and exclusions; :mod:`scoring.redline.guards` reads the sentence. Refuses to know frames, engines, conversations and dates: it
-judges one text at a time.
+Owns the compiled form of phrases and regular expressions (the exact Python pattern and the broader pattern a fast
+engine searches with) and exclusions; :mod:`scoring.redline.guards` reads the sentence. Refuses to know frames, engines,
+conversations and dates: it judges one text at a time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Disguises:
-    """Behind which signs of disguise a piece must be searched for: see :class:`scoring.redline.finder.HyperscanFinder`."""
+    """Behind which signs of disguise a piece must be searched for: see
+    :class:`scoring.redline.finder.HyperscanFinder`."""
 
     folds: bool = False
     invisible: bool = False
@@ -33,7 +34,8 @@ class Disguises:
 
 @dataclass(frozen=True)
 class Piece:
-    """One phrase or regular expression: ``pattern`` decides, ``search`` finds at least every message that it matches."""
+    """One phrase or regular expression: ``pattern`` decides, ``search`` finds at least every message that it
+    matches."""
 
     written: str
     pattern: str

@@ -1,7 +1,8 @@
 """What a red-line rule *is*: frozen types with no behaviour beyond identity.
 
 Owns the vocabulary (speaker, effect, severity, evasion switches, guards, conditions, missing-phrase clauses) and the
-content hash that names a rule's substance. Refuses to know how text is matched, how a rule is stored or who may edit it.
+content hash that names a rule's substance. Refuses to know how text is matched, how a rule is stored or who may edit
+it.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ class Anchor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Phrases (matched with the rule's evasion switches) and regular expressions (see :mod:`scoring.redline.syntax`)."""
+    """Phrases (matched with the rule's evasion switches) and regular expressions (see
+    :mod:`scoring.redline.syntax`)."""
 
     phrases: tuple[str, ...] = ()
     regex: tuple[str, ...] = ()
@@ -119,8 +121,8 @@ class Effect:
 class Condition:
     """A named neighbour of the hit: true when a message of ``speaker`` with ``terms`` stands in ``relation`` to it.
 
-    ``nth`` = 0 accepts any such message, n ≥ 1 only the n-th of the conversation. ``within_messages`` counts messages of
-    customer, agent and bot; ``within_seconds`` is false when either message has no time.
+    ``nth`` = 0 accepts any such message, n ≥ 1 only the n-th of the conversation. ``within_messages`` counts messages
+    of customer, agent and bot; ``within_seconds`` is false when either message has no time.
     """
 
     name: str
@@ -134,7 +136,8 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """The rule fires at the ``times``-th hitting message inside the window (whole conversation when no bound is given)."""
+    """The rule fires at the ``times``-th hitting message inside the window (whole conversation when no bound is
+    given)."""
 
     times: int = 1
     within_messages: int | None = None
@@ -167,7 +170,8 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """Where the rule comes from. Penalty figures are third-party readings unless ``verified``: shown with their date."""
+    """Where the rule comes from. Penalty figures are third-party readings unless ``verified``: shown with their
+    date."""
 
     text: Label = EMPTY
     gathered: date | None = None
@@ -209,7 +213,8 @@ class Rule:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def applies(self, day: date | None, platform: str | None) -> bool:
-        """Is this version in force on ``day`` for ``platform``? An unknown day is judged by every version still open."""
+        """Is this version in force on ``day`` for ``platform``? An unknown day is judged by every version still
+        open."""
         if self.platforms and platform is not None and platform not in self.platforms:
             return False
         if day is None:

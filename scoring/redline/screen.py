@@ -1,8 +1,8 @@
 """Screening: messages in, hits out.
 
-Owns the order of work (search all rules at once, look exactly at candidates, then ask the conversation), which version of
-a rule judges which chat, and the columns of a hit. Memory is bounded by the batch; a caller with more messages than fit
-passes them conversation-complete part by part. Refuses to know where messages come from and where hits are kept.
+Owns the order of work (search all rules at once, look exactly at candidates, then ask the conversation), which version
+of a rule judges which chat, and the columns of a hit. Memory is bounded by the batch; a caller with more messages than
+fit passes them conversation-complete part by part. Refuses to know where messages come from and where hits are kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from scoring.redline.context import PARTIES, Line, LineHit, expression, judged, omissions, terms_matcher
+from scoring.redline.context import PARTIES, LineHit, SpokenLine, expression, judged, omissions, terms_matcher
 from scoring.redline.finder import make_finder
 from scoring.redline.logic import LogicError, names
 from scoring.redline.matcher import Matcher, Piece
@@ -145,10 +145,10 @@ class Screener:
         """Hits (``HIT_SCHEMA``, sorted) in ``messages``: conversation_key, seq, role, sent_at (may be null), text.
 
         Conversations must be complete for rules that look at neighbours. ``conversations`` may give ``started_at`` and
-        ``platform``; without it a chat's date is that of its first message, and a chat without any date is judged by the
-        versions still open. Offsets are code points of the original text; an empty span marks the whole message.
-        Keys may be numbers; a time without zone is UTC. Raises ValueError naming a column that is missing or of a type that
-        cannot be read, or a conversation that holds two messages of one ``seq`` where their order matters.
+        ``platform``; without it a chat's date is that of its first message, and a chat without any date is judged by
+        the versions still open. Offsets are code points of the original text; an empty span marks the whole message.
+        Keys may be numbers; a time without zone is UTC. Raises ValueError naming a column that is missing or of a type
+        that cannot be read, or a conversation that holds two messages of one ``seq`` where their order matters.
         """
         messages = readable("messages", messages)
         conversations = None if conversations is None else readable("conversations", conversations)
@@ -278,14 +278,20 @@ class Screener:
 
 
 TYPES: dict[str, pl.DataType] = {
-    "conversation_key": pl.String(), "seq": pl.Int32(), "role": pl.String(), "sent_at": pl.Datetime("us", "UTC"), "text": pl.String(),
-    "started_at": pl.Datetime("us", "UTC"), "platform": pl.String(),
-}  # fmt: skip
+    "conversation_key": pl.String(),
+    "seq": pl.Int32(),
+    "role": pl.String(),
+    "sent_at": pl.Datetime("us", "UTC"),
+    "text": pl.String(),
+    "started_at": pl.Datetime("us", "UTC"),
+    "platform": pl.String(),
+}
 NEEDED = {"messages": MESSAGE_COLUMNS, "conversations": ("conversation_key",)}
 
 
 def readable(what: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """The columns that screening reads, in the types it reads. Raises ValueError naming the column that does not fit."""
+    """The columns that screening reads, in the types it reads. Raises ValueError naming the column that does not
+    fit."""
     missing = [c for c in NEEDED[what] if c not in frame.columns]
     if missing:
         raise ValueError(f"{what} lack the column {missing[0]!r}")
@@ -326,7 +332,7 @@ def needs_context(rule: Rule) -> bool:
     )
 
 
-def transcripts(messages: pl.DataFrame, keys: set[str]) -> Iterator[tuple[str, list[Line]]]:
+def transcripts(messages: pl.DataFrame, keys: set[str]) -> Iterator[tuple[str, list[SpokenLine]]]:
     """The lines of the parties, in order, of each conversation in ``keys``."""
     if not keys:
         return
@@ -337,12 +343,12 @@ def transcripts(messages: pl.DataFrame, keys: set[str]) -> Iterator[tuple[str, l
         .sort("conversation_key", "seq")
         .collect()
     )
-    current, lines = None, list[Line]()
+    current, lines = None, list[SpokenLine]()
     for key, *rest in chosen.iter_rows():
         if key != current:
             if current is not None:
                 yield current, lines
             current, lines = key, []
-        lines.append(Line(*rest))
+        lines.append(SpokenLine(*rest))
     if current is not None:
         yield current, lines

@@ -1,8 +1,9 @@
 """The regular expressions that rule authors may write: one small syntax that every engine reads alike.
 
-Owns parsing into a tree and printing it for Python ``re``, hyperscan and Rust. ``\\d \\w \\s \\b`` are ASCII everywhere. Anything the engines read differently (inline flags,
-back-references, ``\\A``, possessive quantifiers, POSIX classes, ``{,n}``) is refused here, with the reason, and never
-reaches an engine. Refuses to know about rules, phrases or disguises.
+Owns parsing into a tree and printing it for Python ``re``, hyperscan and Rust. ``\\d \\w \\s \\b`` are ASCII
+everywhere. Anything the engines read differently (inline flags, back-references, ``\\A``, possessive quantifiers, POSIX
+classes, ``{,n}``) is refused here, with the reason, and never reaches an engine. Refuses to know about rules, phrases
+or disguises.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Lookaround:
     """Look-ahead or look-behind, kept as written for the exact pass and dropped for the searching pass."""
 
     ahead: bool
@@ -66,7 +67,7 @@ class Repeat:
     lazy: bool = False
 
 
-Node = Chars | Edge | Look | Seq | Alt | Repeat
+Node = Chars | Edge | Lookaround | Seq | Alt | Repeat
 
 
 def chars(text: str) -> Chars:
@@ -104,7 +105,7 @@ CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
 SPECIAL = frozenset("\\.^$*+?{}[]()|")
 
 
-class Reader:
+class PatternParser:
     """Recursive descent over one pattern."""
 
     def __init__(self, pattern: str) -> None:
@@ -143,7 +144,7 @@ class Reader:
         bounds = self.bounds()
         if bounds is None:
             return atom
-        if isinstance(atom, Edge | Look):
+        if isinstance(atom, Edge | Lookaround):
             raise PatternError("a repetition must follow a character, a class or a group")
         if self.peek("+") or self.peek("*") or self.peek("{"):
             raise PatternError("possessive and stacked repetitions are read differently by the engines; use one bound")
@@ -202,7 +203,7 @@ class Reader:
         body = self.alternatives()
         if not self.take(")"):
             raise PatternError("a “(” is never closed")
-        return body if kind is None else Look(*kind, body)
+        return body if kind is None else Lookaround(*kind, body)
 
     def escape(self) -> Node:
         c = self.next()
@@ -273,7 +274,7 @@ def parse(pattern: str) -> Node:
     """The tree of an author's pattern. Raises PatternError with the reason when it is refused."""
     if len(pattern) > MAX_PATTERN:
         raise PatternError(f"the pattern has {len(pattern)} characters; {MAX_PATTERN} are allowed")
-    reader = Reader(pattern)
+    reader = PatternParser(pattern)
     node = reader.alternatives()
     if reader.at < len(pattern):
         raise PatternError("a “)” is never opened")
@@ -295,7 +296,8 @@ def escape(code: int) -> str:
 
 @lru_cache(maxsize=4_096)
 def show_set(ranges: tuple[tuple[int, int], ...]) -> str:
-    """Text of a character set. Kept: the marks allowed between two characters stand thousands of times in a rule set."""
+    """Text of a character set. Kept: the marks allowed between two characters stand thousands of times in a rule
+    set."""
     if not ranges:
         return "[^\\x00-\U0010ffff]"
     if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
@@ -310,7 +312,7 @@ def show(node: Node) -> str:
             return show_set(ranges)
         case Edge(kind):
             return kind if kind in "^$" else "\\" + kind
-        case Look(ahead, negative, body):
+        case Lookaround(ahead, negative, body):
             return f"(?{'' if ahead else '<'}{'!' if negative else '='}{show(body)})"
         case Seq(items):
             return "".join(f"(?:{show(i)})" if isinstance(i, Alt) else show(i) for i in items)
@@ -336,8 +338,8 @@ def rewrite(node: Node, change: Callable[[Chars], Node], behind: Callable[[Chars
             return change(node)
         case Edge():
             return node
-        case Look(ahead, negative, body):
-            return Look(ahead, negative, rewrite(body, change if ahead or behind is None else behind, behind))
+        case Lookaround(ahead, negative, body):
+            return Lookaround(ahead, negative, rewrite(body, change if ahead or behind is None else behind, behind))
         case Seq(items):
             return Seq(tuple(rewrite(i, change, behind) for i in items))
         case Alt(branches):
@@ -351,7 +353,7 @@ def sets(node: Node) -> Iterator[Chars]:
     match node:
         case Chars():
             yield node
-        case Look(_, _, body) | Repeat(body, _, _, _):
+        case Lookaround(_, _, body) | Repeat(body, _, _, _):
             yield from sets(body)
         case Seq(parts) | Alt(parts):
             for part in parts:
@@ -374,7 +376,7 @@ def broad(node: Node) -> Node:
     match node:
         case Chars():
             return node
-        case Look() | Edge():
+        case Lookaround() | Edge():
             return Seq(())
         case Seq(items):
             return Seq(tuple(i for i in map(broad, items) if i != Seq(())))

@@ -1,9 +1,10 @@
 """Prints a pattern tree over UTF-8 bytes, for the searching engine alone.
 
 Owns the split of code-point ranges into byte sequences and two trades: the marks that may stand between two characters
-become a run of bytes that no ideograph, ASCII letter or digit starts with, which is a superset that costs the engine one
-state instead of dozens (and neither knows nor counts which marks), and
-a bounded run of any characters becomes an unbounded one within the message. Refuses to be exact: the answer is a candidate.
+become a run of bytes that no ideograph, ASCII letter or digit starts with, which is a superset that costs the engine
+one state instead of dozens (and neither knows nor counts which marks), and
+a bounded run of any characters becomes an unbounded one within the message. Refuses to be exact: the answer is a
+candidate.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from scoring.redline.syntax import Alt, Chars, Edge, Look, Node, Repeat, Seq, quantifier
+from scoring.redline.syntax import Alt, Chars, Edge, Lookaround, Node, Repeat, Seq, quantifier
 
 ENDS = (0x7F, 0x7FF, 0xFFFF, 0x10FFFF)  # last code point of each UTF-8 length
 LEADS = {0xC2, 0xCD, 0xE1, 0xE2, 0xE3, 0xEF, 0xF0}  # first bytes of all marks outside ASCII
@@ -78,7 +79,8 @@ def mark_run(ranges: tuple[tuple[int, int], ...], low: int) -> str | None:
 
 @lru_cache(maxsize=1_000)
 def any_run(ranges: tuple[tuple[int, int], ...], low: int) -> str:
-    """The byte run for a repeated “.” or negated class: any bytes but the ASCII ones it excludes and the message border."""
+    """The byte run for a repeated “.” or negated class: any bytes but the ASCII ones it excludes and the message
+    border."""
     out = [c for c in range(1, 0x80) if not any(a <= c <= b for a, b in ranges)]
     return "[^" + "".join(byte(c, c) for c in (0, *out)) + "]" + quantifier(low, None)
 
@@ -88,7 +90,7 @@ def show_bytes(node: Node) -> str:
     match node:
         case Chars(ranges):
             return char_set(ranges)
-        case Edge() | Look():
+        case Edge() | Lookaround():
             raise ValueError("a broad tree holds no edges and looks")
         case Seq(items):
             return "".join(f"(?:{show_bytes(i)})" if isinstance(i, Alt) else show_bytes(i) for i in items)

@@ -1,8 +1,9 @@
 """How risky conversations look: a rule score before labels exist, a trained model of texts and signals after.
 
 ``rule_score(frame)`` needs no labels. ``train(labels)`` learns from reviewed conversations, ``predict(model, frame,
-period)`` gives every conversation p and f for ``draw.plan`` and the estimates, and refuses the period it learnt from. Texts
-and the known ``SIGNALS`` are read by their names, any further columns of numbers when they are named as ``features``.
+period)`` gives every conversation p and f for ``draw.plan`` and the estimates, and refuses the period it learnt from.
+Texts and the known ``SIGNALS`` are read by their names, any further columns of numbers when they are named as
+``features``.
 
 >>> from datetime import date
 >>> import numpy as np
@@ -10,7 +11,8 @@ and the known ``SIGNALS`` are read by their names, any further columns of number
 >>> rng = np.random.default_rng(1)
 >>> signal = rng.normal(size=1000)
 >>> bad = rng.random(1000) < 1 / (1 + np.exp(2.5 - 1.5 * signal))
->>> past = {"unit_id": np.arange(1000), "day": date(2025, 10, 1), "signal": signal, "violation": bad, "score": 90 - 45 * bad}
+>>> past = {"unit_id": np.arange(1000), "day": date(2025, 10, 1), "signal": signal, "violation": bad, "score": 90 - 45 *
+bad}
 >>> model = risk.train(past, features=["signal"])
 >>> bool(model.report.auc > 0.75), model.report.record.labels
 (True, 1000)

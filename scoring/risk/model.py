@@ -1,7 +1,7 @@
 """The risk model: from past reviews to the probability of a violation and the expected score of every conversation.
 
-Owns training, cross-fitting, the report of how good it is, and the refusal to weight the period it was trained on. Refuses
-to know where texts and labels are kept.
+Owns training, cross-fitting, the report of how good it is, and the refusal to weight the period it was trained on.
+Refuses to know where texts and labels are kept.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 
 from scoring.draw.design import ModelRecord, ResidualModel
-from scoring.draw.permanent import permanent_numbers
 from scoring.frames import Table, table
+from scoring.keyed import permanent_numbers
 from scoring.risk import grams
 from scoring.risk.rules import SIGNALS, rule_score
 
@@ -55,9 +55,9 @@ class CalibrationBin:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How the model did on reviews it was not trained on (out of fold, weighted by 1/π). ``auc`` is for violations, None
-    when there were fewer than two; ``curve`` holds (labels, AUC) for growing shares of the labels; ``explained`` is the
-    share of the score's variance that f explains."""
+    """How the model did on reviews it was not trained on (out of fold, weighted by 1/π). ``auc`` is for violations,
+    None when there were fewer than two; ``curve`` holds (labels, AUC) for growing shares of the labels; ``explained``
+    is the share of the score's variance that f explains."""
 
     labels: int
     violations: int
@@ -76,9 +76,9 @@ class Report:
 class RiskModel:
     """A trained model. ``version`` is the hash of everything in it; ``first`` and ``last`` are the days it learnt from.
 
-    ``text`` has a column of gram coefficients for the logistic and for the ridge model, ``signal`` likewise; ``centre`` and
-    ``spread`` standardise the signals, ``link`` turns the logistic score into the probability of a violation; ``features`` are
-    the columns of numbers it was given beside the known signals.
+    ``text`` has a column of gram coefficients for the logistic and for the ridge model, ``signal`` likewise; ``centre``
+    and ``spread`` standardise the signals, ``link`` turns the logistic score into the probability of a violation;
+    ``features`` are the columns of numbers it was given beside the known signals.
     """
 
     version: str
@@ -130,7 +130,15 @@ class RiskModel:
         if version != meta["version"]:
             raise RiskError("version", f"expected model {meta['version']}; the content is {version}")
         return RiskModel(
-            version, first, last, text=text, link=link, residual=residual, report=Report(**report), features=features, **arrays
+            version,
+            first,
+            last,
+            text=text,
+            link=link,
+            residual=residual,
+            report=Report(**report),
+            features=features,
+            **arrays,
         )
 
 
@@ -166,11 +174,11 @@ class _Data:
 def train(labels: Table, seed: str = "risk-model", *, features: Sequence[str] = ()) -> RiskModel:
     """Train on reviewed conversations and report how the model does out of fold.
 
-    ``labels`` has unit_id, day (of the conversation), the texts (``customer_text``, ``agent_text``, ``last_text``), any of
-    ``SIGNALS``, score (severity-adjusted where possible), violation (boolean) and pi (null = 1). ``features`` names further
-    columns of numbers to learn from, with or without texts. The logistic model learns
-    "violation or among the worst tenth of scores", the ridge model the score; folds go by the permanent number of the unit,
-    so a retrain with more labels keeps them. Raises ``RiskError`` below 40 labels or 8 bad conversations.
+    ``labels`` has unit_id, day (of the conversation), the texts (``customer_text``, ``agent_text``, ``last_text``), any
+    of ``SIGNALS``, score (severity-adjusted where possible), violation (boolean) and pi (null = 1). ``features`` names
+    further columns of numbers to learn from, with or without texts. The logistic model learns
+    "violation or among the worst tenth of scores", the ridge model the score; folds go by the permanent number of the
+    unit, so a retrain with more labels keeps them. Raises ``RiskError`` below 40 labels or 8 bad conversations.
     """
     extra = tuple(features)
     rows = _labelled(table(labels, "the labels"), extra)
@@ -196,9 +204,16 @@ def train(labels: Table, seed: str = "risk-model", *, features: Sequence[str] = 
     first, last = _days(rows)
     version = _version(text, arrays, link, residual, first, last, extra)
     return RiskModel(
-        version, first, last, text=text, link=link, residual=residual, report=_report(data, logit, f, p), features=extra,
+        version,
+        first,
+        last,
+        text=text,
+        link=link,
+        residual=residual,
+        report=_report(data, logit, f, p),
+        features=extra,
         **arrays,
-    )  # fmt: skip
+    )
 
 
 def _labelled(given: pl.DataFrame, features: tuple[str, ...]) -> pl.DataFrame:
@@ -211,9 +226,13 @@ def _labelled(given: pl.DataFrame, features: tuple[str, ...]) -> pl.DataFrame:
             pl.col("score").cast(pl.Float64).fill_nan(None), *(pl.col(name).cast(pl.Float64) for name in features),
         )  # fmt: skip
     except pl.exceptions.PolarsError as problem:
-        raise RiskError("columns", "expected dates in day, numbers in score and features, 0 or 1 in violation") from problem
+        raise RiskError(
+            "columns", "expected dates in day, numbers in score and features, 0 or 1 in violation"
+        ) from problem
     if "pi" in rows.columns and not rows["pi"].fill_null(1.0).is_between(0, 1, closed="right").all():
-        raise RiskError("pi", "expected the probability each labelled conversation was drawn with in pi, above 0 and at most 1")
+        raise RiskError(
+            "pi", "expected the probability each labelled conversation was drawn with in pi, above 0 and at most 1"
+        )
     return rows.drop_nulls(["unit_id", "score", "violation", "day"]).unique("unit_id").sort("unit_id")
 
 
@@ -231,8 +250,8 @@ def _days(rows: pl.DataFrame) -> tuple[date, date]:
 
 
 def _signals(frame: pl.DataFrame, features: tuple[str, ...]) -> Floats:
-    """Signals as columns, compressed where they are counts or durations, 0 where unknown; then the rule score, and further
-    features as they are, their gaps as NaN."""
+    """Signals as columns, compressed where they are counts or durations, 0 where unknown; then the rule score, and
+    further features as they are, their gaps as NaN."""
     columns = []
     for name in SIGNALS:
         known = frame[name].cast(pl.Float64).to_numpy() if name in frame.columns else np.full(frame.height, np.nan)
@@ -365,8 +384,8 @@ def _calibration(p: Floats, data: _Data) -> tuple[CalibrationBin, ...]:
 def predict(model: RiskModel, frame: Table, period: tuple[date, date]) -> pl.DataFrame:
     """Return unit_id, p (probability of a violation), f (expected score, 0…100) and risk (for ranking) of every row.
 
-    ``frame`` as for ``train`` without labels. ``period`` is the first and last day of what will be drawn and weighted with
-    these predictions: a model that learnt from any of its days is refused, since its errors there are not honest.
+    ``frame`` as for ``train`` without labels. ``period`` is the first and last day of what will be drawn and weighted
+    with these predictions: a model that learnt from any of its days is refused, since its errors there are not honest.
     """
     refuse_overlap(model, period)
     rows = table(frame, "the conversations")

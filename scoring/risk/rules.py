@@ -1,6 +1,7 @@
 """The rule score: how risky a conversation looks before any label exists.
 
-Owns the words and weights of the cold start. Refuses to learn; once enough conversations are scored, ``model`` takes over.
+Owns the words and weights of the cold start. Refuses to learn; once enough conversations are scored, ``model`` takes
+over.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ MOST_WORDS, MOST_MARKS, MOST_HITS, MOST_SLOW = 4, 6, 3, 4
 def rule_score(frame: pl.DataFrame) -> pl.DataFrame:
     """Return unit_id, risk (logit points, for ranking) and p (rough, uncalibrated probability of a violation).
 
-    ``frame`` has unit_id, customer_text and any of ``SIGNALS``: red-line hits, slow replies by the platform's definition,
-    rating (1–5), refund or dispute flag, whether the customer spoke last. What is missing counts as nothing seen.
+    ``frame`` has unit_id, customer_text and any of ``SIGNALS``: red-line hits, slow replies by the platform's
+    definition, rating (1–5), refund or dispute flag, whether the customer spoke last. What is missing counts as nothing
+    seen.
     """
     known = set(frame.columns)
 

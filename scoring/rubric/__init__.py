@@ -18,6 +18,22 @@ from scoring.rubric.types import (
 from scoring.rubric.writing import to_toml
 
 __all__ = [
-    "AGENT", "FULL", "Change", "Choice", "Criterion", "Dimension", "Kind", "Level", "Problem", "Rubric", "RubricError",
-    "check", "default", "diff", "from_dict", "from_toml", "points_text", "to_toml",
+    "AGENT",
+    "FULL",
+    "Change",
+    "Choice",
+    "Criterion",
+    "Dimension",
+    "Kind",
+    "Level",
+    "Problem",
+    "Rubric",
+    "RubricError",
+    "check",
+    "default",
+    "diff",
+    "from_dict",
+    "from_toml",
+    "points_text",
+    "to_toml",
 ]

@@ -1,4 +1,5 @@
-"""How two versions of a rubric differ, as a list people can read: what came, what went, what changed from what to what."""
+"""How two versions of a rubric differ, as a list people can read: what came, what went, what changed from what to
+what."""
 
 from __future__ import annotations
 
@@ -23,9 +24,12 @@ class Change:
 
 
 def diff(old: Rubric, new: Rubric) -> tuple[Change, ...]:
-    """Differences from `old` to `new`, by stable ids, in the order of the new form; version numbers are not compared."""
+    """Differences from `old` to `new`, by stable ids, in the order of the new form; version numbers are not
+    compared."""
     before, after = old.to_dict(), new.to_dict()
-    changes: list[Change] = list(_fields("rubric", new.id, before, after, ("id", "name", "pass_line", "tolerance", "note")))
+    changes: list[Change] = list(
+        _fields("rubric", new.id, before, after, ("id", "name", "pass_line", "tolerance", "note"))
+    )
     changes += _rows("dimension", before["dimensions"], after["dimensions"], skip=("criteria",))
     changes += _rows("criterion", _criteria(before), _criteria(after))
     changes += _rows("owner", before["owners"], after["owners"])
@@ -35,7 +39,9 @@ def diff(old: Rubric, new: Rubric) -> tuple[Change, ...]:
 
 def _criteria(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
-        {**criterion, "dimension": dimension["id"]} for dimension in data["dimensions"] for criterion in dimension["criteria"]
+        {**criterion, "dimension": dimension["id"]}
+        for dimension in data["dimensions"]
+        for criterion in dimension["criteria"]
     ]
 
 

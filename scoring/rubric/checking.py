@@ -48,7 +48,9 @@ def _dimension_problems(dimension: Dimension) -> Iterator[Problem]:
     if not judged:
         yield Problem(path, "no_criteria", {})
     elif (total := sum(criterion.points for criterion in judged)) != dimension.points:
-        yield Problem(f"{path}.points", "dimension_sum", {"sum": points_text(total), "expected": points_text(dimension.points)})
+        yield Problem(
+            f"{path}.points", "dimension_sum", {"sum": points_text(total), "expected": points_text(dimension.points)}
+        )
     for criterion in dimension.criteria:
         yield from _criterion_problems(f"criteria.{criterion.id}", criterion)
 
@@ -83,7 +85,9 @@ def _scale_problems(path: str, criterion: Criterion) -> Iterator[Problem]:
         yield Problem(f"{path}.levels", "levels_order", {})
     if earned[-1] != criterion.points:
         yield Problem(
-            f"{path}.levels", "levels_top", {"value": points_text(earned[-1]), "expected": points_text(criterion.points)}
+            f"{path}.levels",
+            "levels_top",
+            {"value": points_text(earned[-1]), "expected": points_text(criterion.points)},
         )
     for number, level in enumerate(criterion.levels):
         yield from _texts(f"{path}.levels.{number}", level.label)

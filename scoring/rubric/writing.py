@@ -45,7 +45,14 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
     if criterion.allow_na:
         yield "allow_na = true"
     if criterion.levels:
-        yield from ("levels = [", *(f"  {{ points = {points_text(level.points)}, label = {_label(level.label)} }}," for level in criterion.levels), "]")
+        yield from (
+            "levels = [",
+            *(
+                f"  {{ points = {points_text(level.points)}, label = {_label(level.label)} }},"
+                for level in criterion.levels
+            ),
+            "]",
+        )
     if criterion.help:
         yield f"help = {_label(criterion.help)}"
     if criterion.anchors:

@@ -1,9 +1,9 @@
 """Fixtures that drive the real application in Debian's Chromium: a server of its own process, a page per person.
 
-    def test_something(open_as, shoot):
-        page = open_as("lead", "/trends", language="zh-CN")
-        settle(page)
-        shoot(page, "trends-zh")
+def test_something(open_as, shoot):
+    page = open_as("lead", "/trends", language="zh-CN")
+    settle(page)
+    shoot(page, "trends-zh")
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from qa import accounts, migrations
+from qa import migrations
 from qa.config import Config
+from qa.people import accounts
 from qa.policy import SYSTEM, Role
 from qa.workbench import Workbench
 
@@ -34,8 +35,15 @@ ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "screenshots"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
 ]
 ROLES = {"admin": "admin", "lead": "lead", "inspector": "inspector", "agent": "agent"}
 PASSWORD = "correct-horse-1"
@@ -58,7 +66,13 @@ def cli(home: Path, *arguments: str, stdin: str = "") -> dict[str, object]:
     """Run `spotcheck --json …` on `home`."""
     done = subprocess.run(
         [sys.executable, "-m", "qa.cli.main", "--home", str(home), "--json", *arguments],
-        input=stdin, capture_output=True, text=True, cwd=ROOT, env=environment(), check=False, timeout=300,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
+        check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if done.stdout.strip() else {}
@@ -83,7 +97,10 @@ def serving(home: Path, accounts: dict[str, str], **settings: str) -> Iterator[S
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "qa.cli.main", "--home", str(home), "serve", "--port", str(port)],
-            stdout=log, stderr=subprocess.STDOUT, cwd=home, env={**environment(), **settings},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=home,
+            env={**environment(), **settings},
         )
         try:
             _wait_until_ready(f"http://127.0.0.1:{port}/readyz", process, home / "server.log")
@@ -131,7 +148,13 @@ def people(home: Path) -> None:
     migrations.upgrade(bench.db)
     for login, role in ROLES.items():
         accounts.create_user(
-            bench, SYSTEM, now=now, login=login, role=Role(role), password=PASSWORD, agent_id="a-1" if role == "agent" else None
+            bench,
+            SYSTEM,
+            now=now,
+            login=login,
+            role=Role(role),
+            password=PASSWORD,
+            agent_id="a-1" if role == "agent" else None,
         )
     bench.close()
 
@@ -146,8 +169,11 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def open_it(language: str = "zh-CN", dark: bool = False, size: tuple[int, int] = (1440, 900)) -> BrowserContext:
         context = browser.new_context(
-            locale=language, timezone_id="Asia/Shanghai", color_scheme="dark" if dark else "light",
-            viewport={"width": size[0], "height": size[1]}, accept_downloads=True,
+            locale=language,
+            timezone_id="Asia/Shanghai",
+            color_scheme="dark" if dark else "light",
+            viewport={"width": size[0], "height": size[1]},
+            accept_downloads=True,
         )
         context.set_default_timeout(20_000)
         opened.append(context)
@@ -160,7 +186,8 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
 @pytest.fixture
 def open_as(site: Site, open_context: Callable[..., BrowserContext]) -> OpenAs:
-    """`open_as("lead", "/trends", language="en", dark=True, size=(1440, 900))`: a page of that person, signed in, settled."""
+    """`open_as("lead", "/trends", language="en", dark=True, size=(1440, 900))`: a page of that person, signed in,
+    settled."""
 
     def open_it(login: str, path: str = "/", at: Site | None = None, **options: object) -> Page:
         page = open_context(**options).new_page()
@@ -185,7 +212,9 @@ def sign_in(page: Page, site: Site, login: str, password: str = PASSWORD) -> Non
 def settle(page: Page) -> None:
     """Wait until the script has run and every part of the page is drawn (they load after the script ended)."""
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', state="attached")
-    page.wait_for_function("() => !document.querySelector('[data-testid=\"stSkeleton\"], [data-testid=\"stAppSkeleton\"]')")
+    page.wait_for_function(
+        '() => !document.querySelector(\'[data-testid="stSkeleton"], [data-testid="stAppSkeleton"]\')'
+    )
     page.wait_for_timeout(150)
 
 

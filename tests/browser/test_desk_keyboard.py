@@ -1,4 +1,5 @@
-"""The desk by keyboard alone, in both languages: score, evidence, red lines, submit, undo, skip, find; nothing is lost."""
+"""The desk by keyboard alone, in both languages: score, evidence, red lines, submit, undo, skip, find; nothing is
+lost."""
 
 from __future__ import annotations
 
@@ -82,7 +83,9 @@ def decide_redlines(page: Page) -> None:
 
 
 @pytest.mark.parametrize("language, saved, undo", [("zh-CN", "草稿已保存", "撤回"), ("en-GB", "Draft saved", "Undo")])
-def test_a_sample_from_first_key_to_undo(desk_site: Site, open_as: OpenAs, shoot: Callable[[Page, str], Path], language: str, saved: str, undo: str) -> None:
+def test_a_sample_from_first_key_to_undo(
+    desk_site: Site, open_as: OpenAs, shoot: Callable[[Page, str], Path], language: str, saved: str, undo: str
+) -> None:
     page = open_as("inspector", "/inspect", at=desk_site, language=language)
     assert page.url.endswith("/inspect")  # looking takes nothing
     assert {place.lease_by for place in rows(desk_site, Assignment)} == {None}
@@ -167,19 +170,40 @@ def test_skip_needs_a_reason_and_help_lists_every_key(desk_site: Site, open_as: 
     assert rows(desk_site, Assignment)[0].skip_reason == "duplicate of another"
 
 
-NAMELESS = re.compile(r"^\s*- (?:button|radio|radiogroup|combobox|textbox|searchbox|region|group|dialog)(?: \\[.*\\])?:?$", re.M)
+NAMELESS = re.compile(
+    r"^\s*- (?:button|radio|radiogroup|combobox|textbox|searchbox|region|group|dialog)(?: \\[.*\\])?:?$", re.M
+)
 
 
-@pytest.mark.parametrize("language, words", [("zh-CN", ("会话", "评分表", "红线", "开场问候", "提交，下一条")), ("en-GB", ("Conversation", "Scorecard", "Red lines", "Greeting", "Submit and next"))])
-def test_a_screen_reader_finds_everything_by_name(desk_site: Site, open_as: OpenAs, language: str, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "language, words",
+    [
+        ("zh-CN", ("会话", "评分表", "红线", "开场问候", "提交，下一条")),
+        ("en-GB", ("Conversation", "Scorecard", "Red lines", "Greeting", "Submit and next")),
+    ],
+)
+def test_a_screen_reader_finds_everything_by_name(
+    desk_site: Site, open_as: OpenAs, language: str, words: tuple[str, ...]
+) -> None:
     page = open_as("inspector", "/inspect?assignment=1", at=desk_site, language=language)
     take(page)
     press(page, "ArrowDown", "ArrowDown", "ArrowDown", "0")
     tree = page.locator(".desk").aria_snapshot()
     talk, card, red, greeting, submit = words
-    for wanted in (f'region "{talk}"', f'list "{talk}"', f'region "{card}"', f'group "{red}"', f'radiogroup "{greeting}"', f'button "{submit}"', "status", "timer"):
+    for wanted in (
+        f'region "{talk}"',
+        f'list "{talk}"',
+        f'region "{card}"',
+        f'group "{red}"',
+        f'radiogroup "{greeting}"',
+        f'button "{submit}"',
+        "status",
+        "timer",
+    ):
         assert wanted in tree, tree
-    inner = re.sub(r"(?m)^ {6,}.*\n?", "", tree[: tree.index(f'region "{card}"')]) + tree[tree.index(f'region "{card}"') :]
+    inner = (
+        re.sub(r"(?m)^ {6,}.*\n?", "", tree[: tree.index(f'region "{card}"')]) + tree[tree.index(f'region "{card}"') :]
+    )
     assert NAMELESS.findall(inner) == []
     press(page, "s")
     assert NAMELESS.findall(page.locator("dialog").aria_snapshot()) == []
@@ -239,15 +263,13 @@ def test_keys_are_seen_within_fifty_milliseconds(desk_site: Site, open_as: OpenA
     take(page)
     expect(page.locator(".msg")).to_have_count(1_000)
     page.wait_for_timeout(1000)
-    times = page.evaluate(
-        """async () => { const out = [];
+    times = page.evaluate("""async () => { const out = [];
         for (let i = 0; i < 20; i++) {
           await new Promise((done) => requestAnimationFrame(done));
           const start = performance.now();
           document.dispatchEvent(new KeyboardEvent("keydown", { key: i % 2 ? "0" : "1", bubbles: true }));
           await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
           out.push(performance.now() - start);
-        } return out.sort((a, b) => a - b); }"""
-    )
+        } return out.sort((a, b) => a - b); }""")
     print(json.dumps(times))
     assert times[len(times) // 4] <= 50  # not the median: a busy machine is slow, not wrong

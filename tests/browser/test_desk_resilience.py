@@ -16,7 +16,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from qa import config, queue
+from qa import config
+from qa.desk import queue
 from qa.tables import Draft, Inspection
 from qa.workbench import Workbench
 from tests.browser import desk_world
@@ -79,7 +80,9 @@ def rows(server: Server, model: Any) -> list[Any]:
 def marked(server: Server) -> dict[str, Any]:
     """The draft in the database: criterion → value and note."""
     drafts = rows(server, Draft)
-    return {mark["criterion_id"]: (mark["value"], mark["note"]) for mark in drafts[0].content["marks"]} if drafts else {}
+    return (
+        {mark["criterion_id"]: (mark["value"], mark["note"]) for mark in drafts[0].content["marks"]} if drafts else {}
+    )
 
 
 def until(check: Callable[[], bool], seconds: float = 20) -> None:
@@ -205,15 +208,21 @@ def faint(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en-GB"])
-def test_a_small_laptop_and_a_change_to_dark(server: Server, open_as: OpenAs, shoot: Callable[[Page, str], Path], language: str) -> None:
+def test_a_small_laptop_and_a_change_to_dark(
+    server: Server, open_as: OpenAs, shoot: Callable[[Page, str], Path], language: str
+) -> None:
     page = open_as("inspector", "/inspect?assignment=1", at=server.site, language=language, size=(1280, 800))
     take(page)
     page.keyboard.press("1")
     page.keyboard.type("reason")
     page.keyboard.press("Escape")
     assert faint(page) == []
-    expect(page.locator(".left .wait").first).to_have_attribute("title", "淘宝 3 分钟响应率，时限 3 分钟" if language == "zh-CN" else "Taobao 3-minute response, limit 3 min")
-    assert page.evaluate("(m => m.scrollHeight - m.clientHeight)(document.querySelector('[data-testid=\"stMain\"]'))") <= 0
+    expect(page.locator(".left .wait").first).to_have_attribute(
+        "title", "淘宝 3 分钟响应率，时限 3 分钟" if language == "zh-CN" else "Taobao 3-minute response, limit 3 min"
+    )
+    assert (
+        page.evaluate("(m => m.scrollHeight - m.clientHeight)(document.querySelector('[data-testid=\"stMain\"]'))") <= 0
+    )
     for part in (".left", ".right", "footer .submit", ".row.current"):
         box = page.locator(part).first.bounding_box()
         assert box is not None

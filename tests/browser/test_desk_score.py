@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from pages.kit.desk import scorecard
 from pages.kit.desk.component import ASSETS
+from pages.screens.desk import scorecard
 from qa.i18n import Translator
 from scoring.label import Label
 from scoring.redline.rule import Effect, EffectKind
@@ -37,7 +37,15 @@ def random_rubric(chance: random.Random) -> Rubric:
             steps = sorted(chance.sample(range(points), min(points, 2)))
             levels = tuple(Level(step, L) for step in [*steps, points]) if kind is Kind.SCALE else ()
             criteria.append(
-                Criterion(f"c{d}{c}", L, kind, points, each=chance.choice([0, max(1, points // 3)]), levels=levels, allow_na=True)
+                Criterion(
+                    f"c{d}{c}",
+                    L,
+                    kind,
+                    points,
+                    each=chance.choice([0, max(1, points // 3)]),
+                    levels=levels,
+                    allow_na=True,
+                )
             )
         dimensions.append(Dimension(f"d{d}", L, chance.randint(1, 5_000), tuple(criteria)))
     return Rubric("r", 1, L, tuple(dimensions), (Choice(AGENT, L), Choice("policy", L)))
@@ -51,7 +59,9 @@ def random_sheet(chance: random.Random, rubric: Rubric, rules: dict[str, Effect]
                 na = criterion.allow_na and chance.random() < 0.25
                 value = None if na or chance.random() < 0.1 else chance.randint(0, criterion.max_count)
                 marks.append(Mark(criterion.id, value, na, chance.choice([AGENT, AGENT, "policy"])))
-    hits = [HitDecision(rule, 1, chance.choice(["confirmed", "cleared"]), "why") for rule in rules if chance.random() < 0.5]
+    hits = [
+        HitDecision(rule, 1, chance.choice(["confirmed", "cleared"]), "why") for rule in rules if chance.random() < 0.5
+    ]
     return Sheet(tuple(marks), tuple(hits))
 
 
@@ -62,11 +72,19 @@ def expected(rubric: Rubric, sheet: Sheet, rules: dict[str, Effect]) -> dict[str
         return None
     lines = {line.id: line.points for line in outcome.lines if line.kind in ("loss", "bonus")}
     return {
-        "total": outcome.total, "total_without_redlines": outcome.total_without_redlines, "lines": lines,
+        "total": outcome.total,
+        "total_without_redlines": outcome.total_without_redlines,
+        "lines": lines,
         "dimensions": [
-            {"id": d.id, "earned": d.earned, "possible": d.possible, "earned_without_redlines": d.earned_without_redlines} for d in outcome.dimensions
+            {
+                "id": d.id,
+                "earned": d.earned,
+                "possible": d.possible,
+                "earned_without_redlines": d.earned_without_redlines,
+            }
+            for d in outcome.dimensions
         ],
-    }  # fmt: skip
+    }
 
 
 def test_the_browser_adds_up_like_the_server(browser: Browser) -> None:
@@ -74,16 +92,25 @@ def test_the_browser_adds_up_like_the_server(browser: Browser) -> None:
     for number in range(2_000):
         rubric = default() if number % 4 == 0 else random_rubric(chance)
         rules = {
-            "R1": Effect(EffectKind.CAP, cap=chance.randint(0, 10_000)), "R2": Effect(EffectKind.ZERO_DIMENSION, dimension=rubric.dimensions[0].id),
-            "R3": Effect(EffectKind.FLAG), "R4": Effect(EffectKind.ZERO_FORM) if chance.random() < 0.2 else Effect(EffectKind.CAP, cap=6_000),
+            "R1": Effect(EffectKind.CAP, cap=chance.randint(0, 10_000)),
+            "R2": Effect(EffectKind.ZERO_DIMENSION, dimension=rubric.dimensions[0].id),
+            "R3": Effect(EffectKind.FLAG),
+            "R4": Effect(EffectKind.ZERO_FORM) if chance.random() < 0.2 else Effect(EffectKind.CAP, cap=6_000),
             "R5": Effect(EffectKind.ZERO_DIMENSION, dimension="elsewhere"),
-        }  # fmt: skip
+        }
         sheet = random_sheet(chance, rubric, rules)
         plain = sheet.to_dict()
-        cases.append({
-            "rubric": scorecard.rubric(Translator("en"), rubric), "marks": {mark["criterion_id"]: mark for mark in plain["marks"]}, "hits": plain["hits"],
-            "rules": {rule: {"effect": {"kind": e.kind.value, "cap": e.cap, "dimension": e.dimension}} for rule, e in rules.items()},
-        })  # fmt: skip
+        cases.append(
+            {
+                "rubric": scorecard.rubric(Translator("en"), rubric),
+                "marks": {mark["criterion_id"]: mark for mark in plain["marks"]},
+                "hits": plain["hits"],
+                "rules": {
+                    rule: {"effect": {"kind": e.kind.value, "cap": e.cap, "dimension": e.dimension}}
+                    for rule, e in rules.items()
+                },
+            }
+        )
         wanted.append(expected(rubric, sheet, rules))
     page = browser.new_page()
     got = json.loads(page.evaluate(SCRIPT, [(ASSETS / "score.js").read_text(), json.dumps(cases)]))

@@ -18,7 +18,15 @@ pytestmark = pytest.mark.browser
 SLOW = 20_000
 """Milliseconds that a step of the server may take on a busy machine."""
 
-SINS = ["你是傻逼吧，滚", "加我微信 wx12345 私下转账便宜点", "亲，五星好评返现5元哦", "我们不开发票", "你等着，我知道你家地址", "不删差评就不退款", "把验证码发我一下"]
+SINS = [
+    "你是傻逼吧，滚",
+    "加我微信 wx12345 私下转账便宜点",
+    "亲，五星好评返现5元哦",
+    "我们不开发票",
+    "你等着，我知道你家地址",
+    "不删差评就不退款",
+    "把验证码发我一下",
+]
 
 
 def write_chats(path: Path) -> None:
@@ -33,7 +41,20 @@ def write_chats(path: Path) -> None:
                 {"seq": seq, "sender": role, "text": text, "ts": f"2026-02-{number % 27 + 1:02d}T10:{seq:02d}:00+08:00"}
                 for seq, (role, text) in enumerate(said)
             ]
-            file.write(json.dumps({"conversation_id": f"c{number:03d}", "agent_id": f"a-{number % 4 + 1}", "customer_id": f"u{number}", "channel": "wangwang", "started_at": messages[0]["ts"], "messages": messages}, ensure_ascii=False) + "\n")
+            file.write(
+                json.dumps(
+                    {
+                        "conversation_id": f"c{number:03d}",
+                        "agent_id": f"a-{number % 4 + 1}",
+                        "customer_id": f"u{number}",
+                        "channel": "wangwang",
+                        "started_at": messages[0]["ts"],
+                        "messages": messages,
+                    },
+                    ensure_ascii=False,
+                )
+                + "\n"
+            )
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +98,9 @@ def test_the_board_by_keyboard_two_people_and_many_files_at_once(
     page = open_as("inspector", "/redlines", at=shop, language=language)
     expect(said(page).first).to_be_in_viewport(timeout=SLOW)
     expect(page.locator(".rl-keys")).to_contain_text(t("choose the reason"))
-    assert "<b>什么态度</b> **投诉**" in page.locator(".st-key-red_transcript .talk").inner_text(), "what a customer wrote is text"
+    assert "<b>什么态度</b> **投诉**" in page.locator(".st-key-red_transcript .talk").inner_text(), (
+        "what a customer wrote is text"
+    )
     first = open_file(page)
     pressed(page, "j")
     assert open_file(page) != first
@@ -124,7 +147,9 @@ def test_the_board_by_keyboard_two_people_and_many_files_at_once(
 
 
 @BOTH
-def test_the_rule_bench(shop: Site, open_as: Callable[..., Page], shoot: Callable[..., Path], language: str, short: str) -> None:
+def test_the_rule_bench(
+    shop: Site, open_as: Callable[..., Page], shoot: Callable[..., Path], language: str, short: str
+) -> None:
     t = Translator(pick_language(language))
     page = open_as("lead", "/rules?rule=R07", at=shop, language=language)
     expressions = page.locator(".st-key-rule_regex textarea")
@@ -133,7 +158,10 @@ def test_the_rule_bench(shop: Site, open_as: Callable[..., Page], shoot: Callabl
     shoot(page, f"rules-edit-{short}")
     expressions.fill("(a+)+b")
     expressions.blur()
-    expect(page.get_by_test_id("stAlert")).to_contain_text(t("an unbounded repetition of a group can run away; give an upper bound such as {bound}", bound="{1,20}"), timeout=SLOW)
+    expect(page.get_by_test_id("stAlert")).to_contain_text(
+        t("an unbounded repetition of a group can run away; give an upper bound such as {bound}", bound="{1,20}"),
+        timeout=SLOW,
+    )
     expressions.fill(held)
     expressions.blur()
     expect(page.locator(".st-key-rules_save button").first).to_be_disabled(timeout=SLOW)
@@ -152,7 +180,9 @@ def test_the_rule_bench(shop: Site, open_as: Callable[..., Page], shoot: Callabl
     innocent = page.locator(".st-key-rule_negative textarea")
     innocent.fill("请问还有什么可以帮您")
     innocent.blur()
-    expect(page.get_by_text(t("should not hit, hits at “{matched}”", matched="还有什么可以帮您")).first).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(t("should not hit, hits at “{matched}”", matched="还有什么可以帮您")).first).to_be_visible(
+        timeout=SLOW
+    )
     page.locator(".st-key-rules_save button").first.click()
     expect(page.locator(".st-key-rules_discard button").first).to_be_visible(timeout=SLOW)
     expect(page.locator(".st-key-rules_publish button").first).to_be_disabled()

@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select, update
 
-from qa import accounts, migrations
+from qa import migrations
 from qa.config import Config
+from qa.people import accounts
 from qa.policy import SYSTEM, Actor, Role
 from qa.tables import Acknowledgement, User, Verdict
 from qa.workbench import Workbench
@@ -66,7 +67,9 @@ def test_a_link_to_a_trend_means_the_same_in_both_languages(
     shoot(page, f"trends-{language}", full=True)
 
 
-def test_an_agent_reads_and_acknowledges(judged_site: Site, open_as: Callable[..., Page], shoot: Callable[..., Path]) -> None:
+def test_an_agent_reads_and_acknowledges(
+    judged_site: Site, open_as: Callable[..., Page], shoot: Callable[..., Path]
+) -> None:
     bench = Workbench.open(Config(home=judged_site.home))
     with bench.db.write() as session:
         session.execute(update(User).values(language=None))

@@ -13,16 +13,29 @@ from tests.browser.conftest import Site, settle, sign_in
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("language, sign_in_text, sign_out_text", [("zh-CN", "登录", "退出登录"), ("en-GB", "Sign in", "Sign out")])
+@pytest.mark.parametrize(
+    "language, sign_in_text, sign_out_text", [("zh-CN", "登录", "退出登录"), ("en-GB", "Sign in", "Sign out")]
+)
 def test_sign_in_reload_sign_out(
-    site: Site, open_context: Callable[..., BrowserContext], shoot: Callable[[Page, str], Path],
-    language: str, sign_in_text: str, sign_out_text: str,
+    site: Site,
+    open_context: Callable[..., BrowserContext],
+    shoot: Callable[[Page, str], Path],
+    language: str,
+    sign_in_text: str,
+    sign_out_text: str,
 ) -> None:
     context = open_context(language=language)
     page = context.new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("request", lambda request: problems.append(request.url) if not request.url.startswith((site.url, "blob:", "data:", site.url.replace("http", "ws"))) else None)
+    page.on(
+        "request",
+        lambda request: (
+            problems.append(request.url)
+            if not request.url.startswith((site.url, "blob:", "data:", site.url.replace("http", "ws")))
+            else None
+        ),
+    )
     page.goto(site.url + "/inspect")  # a stranger who follows a shared link …
     expect(page.locator("h1")).to_have_text(sign_in_text)
     shoot(page, f"login-{language}")

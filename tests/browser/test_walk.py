@@ -20,10 +20,13 @@ import pytest
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Locator, Page, expect
 
-from qa import accounts, migrations, rubrics, rules
+from qa import migrations
 from qa.config import Config
 from qa.i18n import Translator
+from qa.people import accounts
 from qa.policy import SYSTEM, Role
+from qa.rubrics import versions as rubric_versions
+from qa.rules import versions as rule_versions
 from qa.workbench import Workbench
 from tests.browser.conftest import PASSWORD, Site, serving, settle
 from tests.qa.ingest.files import HEADERS, write_csv, write_jsonl
@@ -66,16 +69,31 @@ def empty_site(tmp_path_factory: pytest.TempPathFactory, language: tuple[str, st
     bench, now = Workbench.open(Config(home=home)), datetime.now(UTC)
     migrations.upgrade(bench.db)
     for login, role in PEOPLE.items():
-        accounts.create_user(bench, SYSTEM, now=now, login=login, role=role, password=PASSWORD, display_name=login, agent_id=AGENT if role is Role.AGENT else None)
-    rubrics.load_default(bench, SYSTEM, now=now)
-    rules.load_defaults(bench, SYSTEM, now=now)
+        accounts.create_user(
+            bench,
+            SYSTEM,
+            now=now,
+            login=login,
+            role=role,
+            password=PASSWORD,
+            display_name=login,
+            agent_id=AGENT if role is Role.AGENT else None,
+        )
+    rubric_versions.load_default(bench, SYSTEM, now=now)
+    rule_versions.load_defaults(bench, SYSTEM, now=now)
     bench.close()
     with serving(home, {login: login for login in PEOPLE}) as site:
         yield site
 
 
 @pytest.fixture
-def walk(empty_site: Site, language: tuple[str, str], open_as: Callable[..., Page], shoot: Callable[..., Path], tmp_path: Path) -> Walk:
+def walk(
+    empty_site: Site,
+    language: tuple[str, str],
+    open_as: Callable[..., Page],
+    shoot: Callable[..., Path],
+    tmp_path: Path,
+) -> Walk:
     expect.set_options(timeout=PATIENCE)
     browser, code = language
     steps = iter(range(1, 100))
@@ -122,16 +140,30 @@ def chats() -> tuple[list[dict[str, str]], list[dict[str, object]]]:
         ]  # fmt: skip
         for minute, (who, text) in enumerate(said):
             at = (began + timedelta(minutes=minute, hours=8)).strftime("%Y-%m-%d %H:%M:%S")
-            rows.append(dict(zip(HEADERS, (f"C{number}", at, who, agent, f"tb{number}", "云栖旗舰店", "", text), strict=True)))
+            rows.append(
+                dict(zip(HEADERS, (f"C{number}", at, who, agent, f"tb{number}", "云栖旗舰店", "", text), strict=True))
+            )
     rows.append(dict(zip(HEADERS, ("C99", "昨天", "客服", AGENT, "tb99", "云栖旗舰店", "", "坏时间"), strict=True)))
     for number in range(4):
         at = start + timedelta(days=3 + number)
-        nested.append({
-            "conversation_id": f"E{number}", "agent_id": "Amy", "customer_id": f"u{number}", "shop": "Harbor", "messages": [
-                {"seq": seq, "sender": who, "text": text, "ts": (at + timedelta(minutes=seq)).isoformat()}
-                for seq, (who, text) in enumerate([("customer", "Where is my parcel?"), ("agent", "It left our warehouse today."), ("customer", "Thanks")])
-            ],
-        })
+        nested.append(
+            {
+                "conversation_id": f"E{number}",
+                "agent_id": "Amy",
+                "customer_id": f"u{number}",
+                "shop": "Harbor",
+                "messages": [
+                    {"seq": seq, "sender": who, "text": text, "ts": (at + timedelta(minutes=seq)).isoformat()}
+                    for seq, (who, text) in enumerate(
+                        [
+                            ("customer", "Where is my parcel?"),
+                            ("agent", "It left our warehouse today."),
+                            ("customer", "Thanks"),
+                        ]
+                    )
+                ],
+            }
+        )
     return rows, nested
 
 
@@ -140,7 +172,8 @@ def imports(walk: Walk, page: Page) -> None:
     rows, nested = chats()
     go(page, walk, "/import")
     for path, new, bad in (
-        (write_csv(walk.files / "wangwang.csv", rows, "gb18030"), "12", "1"), (write_jsonl(walk.files / "harbor.jsonl", nested), "4", "0"),
+        (write_csv(walk.files / "wangwang.csv", rows, "gb18030"), "12", "1"),
+        (write_jsonl(walk.files / "harbor.jsonl", nested), "4", "0"),
     ):
         page.set_input_files("input[type=file]", path)
         walk.button(page, "Preview").click()
@@ -183,7 +216,13 @@ def draws(walk: Walk, page: Page) -> None:
     walk.button(page, "Draw again and compare").wait_for()
     walk.shoot(page, "receipt")
     walk.button(page, "Draw again and compare").click()
-    expect(page.get_by_test_id("stAlert").filter(has_text=walk.t("Equal: {reviews} of {units} units, drawn again from archive and seed.", reviews=6, units=16))).to_be_visible()
+    expect(
+        page.get_by_test_id("stAlert").filter(
+            has_text=walk.t(
+                "Equal: {reviews} of {units} units, drawn again from archive and seed.", reviews=6, units=16
+            )
+        )
+    ).to_be_visible()
     with page.expect_download() as file:
         walk.button(page, "Receipt, frame and script").click()
     assert file.value.suggested_filename.endswith(".zip")
@@ -258,7 +297,8 @@ def reads_trends(walk: Walk, page: Page) -> None:
     go(page, walk, "/trends?by=agent&span=all&metric=total")
     expect(page.locator(".js-plotly-plot .point").first).to_be_visible()
     drawn = page.evaluate(
-        "() => document.querySelector('.js-plotly-plot').data.filter((t) => t.name && t.y).flatMap((t) => Array.from(t.y).filter((y) => y !== null).map((y) => [t.name, y]))"
+        "() => document.querySelector('.js-plotly-plot').data.filter((t) => t.name && t.y).flatMap((t) =>"
+        " Array.from(t.y).filter((y) => y !== null).map((y) => [t.name, y]))"
     )
     walk.button(page, "Download").click()
     files = {}
@@ -270,7 +310,11 @@ def reads_trends(walk: Walk, page: Page) -> None:
     name, value = walk.t("Name"), walk.t("Value")
     table = list(csv.reader(io.StringIO(files["csv"].decode("utf-8-sig"))))
     head = next(k for k, row in enumerate(table) if name in row and value in row)
-    told = [(row[table[head].index(name)], float(row[table[head].index(value)])) for row in table[head + 1 :] if len(row) == len(table[head]) and row[table[head].index(value)]]
+    told = [
+        (row[table[head].index(name)], float(row[table[head].index(value)]))
+        for row in table[head + 1 :]
+        if len(row) == len(table[head]) and row[table[head].index(value)]
+    ]
     assert {name for name, _v in told} == {AGENT, COLLEAGUE, "Amy"}
     assert sorted((n, round(y, 6)) for n, y in drawn) == sorted((n, round(y, 6)) for n, y in told)
     book = fastexcel.read_excel(files["xlsx"])
@@ -348,7 +392,8 @@ def go(page: Page, walk: Walk, path: str) -> None:
 
 
 def click_point(page: Page) -> None:
-    """Click the first point of the chart. It listens a moment after it is drawn, and nothing shows when: so ask again."""
+    """Click the first point of the chart. It listens a moment after it is drawn, and nothing shows when: so ask
+    again."""
     box = page.locator(".js-plotly-plot .point").first.bounding_box()
     assert box
     at = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

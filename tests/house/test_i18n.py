@@ -39,7 +39,13 @@ def marked(source: str) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call) or not node.args:
             continue
-        called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        called = (
+            node.func.id
+            if isinstance(node.func, ast.Name)
+            else node.func.attr
+            if isinstance(node.func, ast.Attribute)
+            else ""
+        )
         text = node.args[0]
         if called in MARKERS and isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value:
             yield text.value, node.lineno
@@ -72,7 +78,11 @@ def test_there_is_something_to_check() -> None:
 
 
 def test_nothing_is_untranslated() -> None:
-    missing = [f"{place}: {msgid}" for msgid, place in used().items() if not any(m.string for _f, m in translations().get(msgid, []))]
+    missing = [
+        f"{place}: {msgid}"
+        for msgid, place in used().items()
+        if not any(m.string for _f, m in translations().get(msgid, []))
+    ]
     assert not missing, f"{len(missing)} without Chinese:\n" + "\n".join(sorted(missing))
 
 
@@ -81,18 +91,27 @@ def test_nothing_is_fuzzy() -> None:
 
 
 def test_one_english_sentence_has_one_chinese_sentence() -> None:
-    differing = {msgid: [(f, m.string) for f, m in entries] for msgid, entries in translations().items() if len({m.string for _f, m in entries}) > 1}
+    differing = {
+        msgid: [(f, m.string) for f, m in entries]
+        for msgid, entries in translations().items()
+        if len({m.string for _f, m in entries}) > 1
+    }
     assert differing == {}
 
 
 def test_nothing_is_left_over() -> None:
-    unused = [f"{file}: {msgid}" for msgid, entries in translations().items() for file, _m in entries if msgid not in used()]
+    unused = [
+        f"{file}: {msgid}" for msgid, entries in translations().items() for file, _m in entries if msgid not in used()
+    ]
     assert not unused, f"{len(unused)} entries no code uses:\n" + "\n".join(unused)
 
 
 def test_places_agree() -> None:
     differing = [
-        f"{file}: {msgid}" for msgid, entries in translations().items() for file, m in entries if m.string and places(msgid) != places(str(m.string))
+        f"{file}: {msgid}"
+        for msgid, entries in translations().items()
+        for file, m in entries
+        if m.string and places(msgid) != places(str(m.string))
     ]
     assert differing == []
 

@@ -11,12 +11,50 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BASE = {
-    "config", "errors", "i18n", "masking", "policy", "lifecycle", "tables", "db", "migrations", "audit", "archive", "workbench",
-    "transcripts", "folding", "casefile", "rulebook", "scorecards", "leases", "blinding", "rule_reasons", "verdict_ledger", "sanctions",
-    "inspections", "comparing", "workspace", "facts", "severities", "windows", "texts", "restore_journal",
+    "config",
+    "errors",
+    "i18n",
+    "masking",
+    "policy",
+    "lifecycle",
+    "tables",
+    "db",
+    "migrations",
+    "audit",
+    "archive",
+    "workbench",
+    "transcripts",
+    "folding",
+    "casefile",
+    "rulebook",
+    "scorecards",
+    "leases",
+    "blinding",
+    "rule_reasons",
+    "verdict_ledger",
+    "sanctions",
+    "inspections",
+    "comparing",
+    "workspace",
+    "facts",
+    "severities",
+    "windows",
+    "texts",
+    "restore_journal",
 }
 """Modules of `qa` that services share: what two services need goes down to here."""
-READ_SIDE = {"reports", "search", "exporting", "overview", "auditlog", "health", "redline_board", "redline_files", "redline_repeats", "redline_quality"}
+READ_SIDE = {
+    "reports",
+    "search",
+    "exporting",
+    "overview",
+    "auditlog",
+    "health",
+    "redline_board",
+    "redline_files",
+    "redline_repeats",
+    "redline_quality",
+}
 FAMILY = {"rule_bench": "screening", "risk_models": "screening"}
 """A service in several modules: the parts of one may import each other."""
 EDGE = {"web", "cli", "demo"}
@@ -24,7 +62,18 @@ EDGE = {"web", "cli", "demo"}
 OUTSIDE = {
     "scoring": {"polars", "numpy", "scipy", "sklearn", "hyperscan", "opencc"},
     "base": {"polars", "numpy", "sqlalchemy", "alembic", "deltalake", "pyarrow", "babel", "opencc"},
-    "services": {"polars", "numpy", "sqlalchemy", "deltalake", "pyarrow", "argon2", "fastexcel", "xlsxwriter", "distributed", "tantivy"},
+    "services": {
+        "polars",
+        "numpy",
+        "sqlalchemy",
+        "deltalake",
+        "pyarrow",
+        "argon2",
+        "fastexcel",
+        "xlsxwriter",
+        "distributed",
+        "tantivy",
+    },
     "read side": {"polars", "numpy", "sqlalchemy", "xlsxwriter", "tantivy"},
     "edge": {"polars", "numpy", "sqlalchemy", "starlette", "anyio", "uvicorn", "streamlit", "plotly"},
     "kit": {"polars", "numpy", "streamlit", "plotly", "opencc"},
@@ -44,7 +93,14 @@ def imported(path: Path) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             for alias in node.names:
-                yield (f"{node.module}.{alias.name}" if node.module in ("qa", "pages", "pages.kit", "scoring") else str(node.module)), node.lineno
+                yield (
+                    (
+                        f"{node.module}.{alias.name}"
+                        if node.module in ("qa", "pages", "pages.kit", "scoring")
+                        else str(node.module)
+                    ),
+                    node.lineno,
+                )
 
 
 def floor(path: Path) -> str:
@@ -55,7 +111,15 @@ def floor(path: Path) -> str:
     if parts[0] == "pages":
         return "kit" if parts[1] == "kit" else "pages"
     name = parts[1]
-    return "base" if name in BASE or name == "__init__" else "read side" if name in READ_SIDE else "edge" if name in EDGE else "services"
+    return (
+        "base"
+        if name in BASE or name == "__init__"
+        else "read side"
+        if name in READ_SIDE
+        else "edge"
+        if name in EDGE
+        else "services"
+    )
 
 
 ALL = [path for folder in ("scoring", "qa", "pages") for path in sources(folder)]
@@ -94,12 +158,18 @@ def _within_qa(here: str, name: str) -> str | None:
     return None if name in BASE else name
 
 
-@pytest.mark.parametrize("path", [p for p in ALL if floor(p) == "scoring"], ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [p for p in ALL if floor(p) == "scoring"], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_scoring_has_no_clock_and_no_dice(path: Path) -> None:
     forbidden = {"random", "secrets", "time", "socket", "urllib", "os", "sqlite3", "uuid"}
     assert {module.split(".")[0] for module, _line in imported(path)} & forbidden == set()
-    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)}
-    assert {call for call in calls if call.endswith((".now", ".today", ".utcnow", "default_rng", "random.seed"))} == set()
+    calls = {
+        ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
+    }
+    assert {
+        call for call in calls if call.endswith((".now", ".today", ".utcnow", "default_rng", "random.seed"))
+    } == set()
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(ROOT)))

@@ -20,8 +20,17 @@ def locked() -> list[str]:
 def licence(name: str) -> str:
     """What a package says of its licence; of choices (`A OR B`) the first that is not the GPL."""
     meta = distribution(name).metadata
-    stated = meta.get("License-Expression") or " ".join(c for c in meta.get_all("Classifier") or [] if c.startswith("License")) or meta.get("License") or ""
-    choices = [choice for choice in re.split(r"\s+OR\s+", stated.splitlines()[0] if stated else "") if not GPL.search(LESSER.sub("", choice))]
+    stated = (
+        meta.get("License-Expression")
+        or " ".join(c for c in meta.get_all("Classifier") or [] if c.startswith("License"))
+        or meta.get("License")
+        or ""
+    )
+    choices = [
+        choice
+        for choice in re.split(r"\s+OR\s+", stated.splitlines()[0] if stated else "")
+        if not GPL.search(LESSER.sub("", choice))
+    ]
     return choices[0] if choices else stated
 
 

@@ -14,9 +14,22 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_demo_from_the_wheel(tmp_path: Path) -> None:
     def run(*command: str | Path, cwd: Path = tmp_path) -> str:
-        return subprocess.run([str(part) for part in command], cwd=cwd, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(
+            [str(part) for part in command], cwd=cwd, check=True, capture_output=True, text=True
+        ).stdout
 
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path / "dist", ROOT)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        tmp_path / "dist",
+        ROOT,
+    )
     wheel = next((tmp_path / "dist").glob("*.whl"))
     run(sys.executable, "-m", "venv", tmp_path / "clean")
     python = tmp_path / "clean" / "bin" / "python"

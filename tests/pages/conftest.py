@@ -1,8 +1,8 @@
 """Pages run by AppTest on a real workbench, as a person who is really signed in.
 
-    def test_something(open_page):
-        at = open_page("lead", "trends.py")
-        assert not at.exception
+def test_something(open_page):
+    at = open_page("lead", "trends.py")
+    assert not at.exception
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from streamlit.testing.v1 import AppTest
 
 from pages.kit.nav import ENTRIES
-from qa import accounts
+from qa.people import accounts
 from qa.policy import SYSTEM, Actor, Role
 from qa.workbench import Workbench, share
 
@@ -49,12 +49,21 @@ SignInAs = Callable[..., dict[str, Any]]
 def signed_in_as(page_bench: Workbench) -> SignInAs:
     """`signed_in_as("lead")`: what `AppTest.user` must be; the account is created when first named."""
 
-    def sign_in(login: str, role: Role | None = None, language: str | None = "en", agent_id: str | None = None) -> dict[str, Any]:
+    def sign_in(
+        login: str, role: Role | None = None, language: str | None = "en", agent_id: str | None = None
+    ) -> dict[str, Any]:
         now = datetime.now(UTC)
         if not any(account.login == login for account in accounts.users(page_bench, SYSTEM)):
             kind = role or Role(login)
             accounts.create_user(
-                page_bench, SYSTEM, now=now, login=login, role=kind, password=PASSWORD, language=language, display_name=login.title(),
+                page_bench,
+                SYSTEM,
+                now=now,
+                login=login,
+                role=kind,
+                password=PASSWORD,
+                language=language,
+                display_name=login.title(),
                 agent_id=agent_id or ("a-1" if kind is Role.AGENT else None),
             )
         opened = accounts.sign_in(page_bench, login, PASSWORD, address="1", now=now)
@@ -65,14 +74,22 @@ def signed_in_as(page_bench: Workbench) -> SignInAs:
 
 @pytest.fixture
 def open_page(page_bench: Workbench, signed_in_as: SignInAs) -> Callable[..., AppTest]:
-    """`open_page("lead", "trends.py", language="zh_CN", query={"week": "3"})`: the page after its first run, chosen from the
-    menu by those who have it there, run without the menu by those who have not. `None` is a stranger."""
+    """`open_page("lead", "trends.py", language="zh_CN", query={"week": "3"})`: the page after its first run, chosen
+    from the menu by those who have it there, run without the menu by those who have not. `None` is a stranger."""
 
-    def open_it(login: str | None, file: str, language: str | None = "en", query: dict[str, str] | None = None, role: Role | None = None) -> AppTest:
+    def open_it(
+        login: str | None,
+        file: str,
+        language: str | None = "en",
+        query: dict[str, str] | None = None,
+        role: Role | None = None,
+    ) -> AppTest:
         entry = next((entry for entry in ENTRIES if entry.file == file), None)
         who = signed_in_as(login, role, language) if login else {}
         through_menu = entry is not None and login is not None and entry.open_to(_actor(page_bench, login))
-        at = AppTest.from_file(str(ROOT / ("pages/" + file if entry and not through_menu else "streamlit_app.py")), default_timeout=60)
+        at = AppTest.from_file(
+            str(ROOT / ("pages/" + file if entry and not through_menu else "streamlit_app.py")), default_timeout=60
+        )
         at.user = who
         if through_menu and entry is not None and entry.url:
             at.run()

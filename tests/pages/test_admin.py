@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from qa import accounts, backup
+from qa.people import accounts
 from qa.policy import SYSTEM, Role
+from qa.upkeep import backup
 from qa.workbench import Workbench
 
 OpenPage = Callable[..., AppTest]
@@ -28,7 +29,12 @@ def test_a_new_account_gets_a_link_that_works(open_page: OpenPage, page_bench: W
     assert not at.exception
     token = at.code[0].value.split("token=")[1]
     account = accounts.sign_in_by_link(page_bench, token, now=datetime.now(UTC)).account
-    assert (account.login, account.display_name, account.role, account.agent_id) == ("wang.fang", "王芳 <b>", Role.AGENT, "a-7")
+    assert (account.login, account.display_name, account.role, account.agent_id) == (
+        "wang.fang",
+        "王芳 <b>",
+        Role.AGENT,
+        "a-7",
+    )
 
 
 def test_a_mistake_is_explained_and_nothing_is_created(open_page: OpenPage, page_bench: Workbench) -> None:

@@ -1,4 +1,5 @@
-"""The form of a plan: what nobody touches stays exactly as it is, and what is touched is recorded with its old value."""
+"""The form of a plan: what nobody touches stays exactly as it is, and what is touched is recorded with its old
+value."""
 
 from __future__ import annotations
 
@@ -11,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from pages.kit.sampling.planning import ALL, EACH, NONE, Wish, designed, shown
-from qa import auditlog, draws
+from pages.screens.draws.planning import ALL, EACH, NONE, Wish, designed, shown
+from qa import draws
 from qa.draws import PlanDesign, SourceQuota
 from qa.errors import Stale
 from qa.policy import SYSTEM, Actor, Role
+from qa.upkeep import trail
 from qa.workbench import Workbench
 from tests.qa.draws.world import fill
 
@@ -29,10 +31,16 @@ designs = st.builds(
     quotas=st.lists(st.sampled_from(["chat", "dispute", "rating"]), unique=True).flatmap(
         lambda sources: st.tuples(*(st.builds(SourceQuota, st.just(source), per_agent) for source in sources))
     ),
-    teams=st.sampled_from([(), ("presale",), ("long gone", "presale")]), shops=st.sampled_from([(), ("B", "A")]), channels=st.sampled_from([(), ("phone",)]),
-    rating_max=st.integers(1, 5), pool_share=st.one_of(st.none(), st.floats(0, 0.4)), double_share=st.floats(0, 1),
-    inspectors=st.sampled_from([(), (3, 2), (99,)]), adapt=st.booleans(), intensity=st.sampled_from([(), (("amy", "all"),)]),
-)  # fmt: skip
+    teams=st.sampled_from([(), ("presale",), ("long gone", "presale")]),
+    shops=st.sampled_from([(), ("B", "A")]),
+    channels=st.sampled_from([(), ("phone",)]),
+    rating_max=st.integers(1, 5),
+    pool_share=st.one_of(st.none(), st.floats(0, 0.4)),
+    double_share=st.floats(0, 1),
+    inspectors=st.sampled_from([(), (3, 2), (99,)]),
+    adapt=st.booleans(),
+    intensity=st.sampled_from([(), (("amy", "all"),)]),
+)
 
 
 @given(designs)
@@ -66,8 +74,8 @@ def _plan(bench: Workbench, name: str, design: PlanDesign) -> draws.PlanView:
     return draws.create_plan(bench, SYSTEM, now=NOW, name=name, design=design, seed="a-seed-of-sixteen-characters")
 
 
-def _entries(bench: Workbench) -> list[auditlog.Entry]:
-    return list(auditlog.entries(bench, Actor(0, Role.ADMIN, "a"), action="plan.changed").entries)
+def _entries(bench: Workbench) -> list[trail.TrailEntry]:
+    return list(trail.entries(bench, Actor(0, Role.ADMIN, "a"), action="plan.changed").entries)
 
 
 def _save(at: AppTest) -> AppTest:
@@ -93,10 +101,14 @@ def test_a_changed_number_is_stored_and_told_with_the_old_one(open_page: OpenPag
     at.button(key="open_edit_plan").click().run()
     at.number_input(key=f"edit{plan.id}_rating_number").set_value(1.5)
     _save(at)
-    assert draws.get_plan(shop, SYSTEM, plan.id).design == replace(HALF, quotas=(SourceQuota("dispute", 1.0), SourceQuota("rating", 1.5)))
+    assert draws.get_plan(shop, SYSTEM, plan.id).design == replace(
+        HALF, quotas=(SourceQuota("dispute", 1.0), SourceQuota("rating", 1.5))
+    )
     [entry] = _entries(shop)
     assert entry.facts["changes"] == {"quota_rating": [0.5, 1.5]}
-    told = open_page("root", "admin.py", role=Role.ADMIN, language="zh_CN", query={"section": "audit"}).dataframe[0].value
+    told = (
+        open_page("root", "admin.py", role=Role.ADMIN, language="zh_CN", query={"section": "audit"}).dataframe[0].value
+    )
     assert any("每人低分评价数：0.5 → 1.5" in facts for facts in told.iloc[:, -1])
 
 

@@ -12,15 +12,29 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from pages.kit.redlines import editor
-from qa import accounts, appeals, rules, violations
+from pages.screens.rules import editor
+from qa.casefiles.lifecycle import FileState
 from qa.config import Config
-from qa.lifecycle import State
+from qa.people import accounts
 from qa.policy import SYSTEM, Actor
+from qa.redlines import deciding
+from qa.rules import versions
 from qa.tables import RuleVersion, User, Violation, ViolationEvent
+from qa.verdicts import appeals
 from qa.workbench import Workbench, share
 from scoring.redline import load_default_rules, load_process_rules
-from tests.qa.redline_world import ADMIN, AGENT, INSPECTOR, LEAD, OTHER_LEAD, people, publish, put_chats, put_hits, rule
+from tests.qa.redlines.world import (
+    ADMIN,
+    AGENT,
+    INSPECTOR,
+    LEAD,
+    OTHER_LEAD,
+    people,
+    publish,
+    put_chats,
+    put_hits,
+    rule,
+)
 
 PAGES = Path(__file__).parents[2] / "pages"
 HOSTILE = "<img src=x onerror=alert(1)> **滚** [x](javascript:1)"
@@ -40,7 +54,7 @@ def shop(bench: Workbench) -> Iterator[Workbench]:
     publish(bench, rule("R01", "滚"), rule("R07", "不开发票"))
     put_chats(bench, CHATS)
     put_hits(bench, HITS)
-    violations.open_suspected(bench, SYSTEM, now=datetime.now(UTC))
+    deciding.open_suspected(bench, SYSTEM, now=datetime.now(UTC))
     share(bench)
     yield bench
     share(None)
@@ -108,14 +122,14 @@ def test_two_people_settle_a_file(shop: Workbench, open_page: Open, language: st
     assert word in text_of(page)
     assert len(page.dataframe[0].value) == 3
     page = press(page, "red_confirm")
-    confirmed = next(key for key, state in states(shop).items() if state == State.CONFIRMED)
+    confirmed = next(key for key, state in states(shop).items() if state == FileState.CONFIRMED)
     page = press(page, "red_clear")
     assert sorted(states(shop).values()) == ["cleared", "confirmed", "suspected"]
     manager = open_page("redlines.py", LEAD, language)
     manager.session_state["red_state"] = "confirmed"
     manager.run()
     press(manager, "red_uphold")
-    assert states(shop)[confirmed] == State.UPHELD
+    assert states(shop)[confirmed] == FileState.UPHELD
 
 
 def test_the_same_person_cannot_rule(shop: Workbench, open_page: Open) -> None:
@@ -136,7 +150,7 @@ def test_the_same_person_cannot_rule(shop: Workbench, open_page: Open) -> None:
 def test_somebody_was_faster(shop: Workbench, open_page: Open) -> None:
     page = open_page("redlines.py", INSPECTOR)
     shown = page.session_state["red_file"]
-    violations.clear(shop, LEAD, now=datetime.now(UTC), violation_id=shown, reason="x")
+    deciding.clear(shop, LEAD, now=datetime.now(UTC), violation_id=shown, reason="x")
     page = press(page, "red_confirm")
     assert any("Somebody else has decided" in warning.value for warning in page.warning)
     assert list(states(shop).values()).count("cleared") == 1
@@ -151,7 +165,9 @@ def test_hostile_text_stays_text(open_page: Open) -> None:
     assert not page.exception
     assert "<img" not in text_of(page)
     (reader,) = [json.loads(node.proto.json) for node in page.get("bidi_component")]
-    assert HOSTILE in [item["text"] for item in reader["items"]], "the reader gets it as it was said, and shows it as text"
+    assert HOSTILE in [item["text"] for item in reader["items"]], (
+        "the reader gets it as it was said, and shows it as text"
+    )
     (hit,) = [item for item in reader["items"] if item.get("spans")]
     assert (hit["text"], hit["spans"][0]["rule"], reader["focus"]) == (HOSTILE, "R01", 1)
 
@@ -177,12 +193,17 @@ def test_a_digit_chooses_the_reason(shop: Workbench, open_page: Open) -> None:
     page = press(open_page("redlines.py", INSPECTOR), "red_reason_key_2")
     page = press(page, "red_clear")
     with shop.db.read() as session:
-        assert session.scalars(select(ViolationEvent.reason).where(ViolationEvent.kind == "cleared")).one() == "Quoted, or not meant that way."
+        assert (
+            session.scalars(select(ViolationEvent.reason).where(ViolationEvent.kind == "cleared")).one()
+            == "Quoted, or not meant that way."
+        )
 
 
 def test_what_is_overdue_names_the_step_that_is_waited_for(shop: Workbench, open_page: Open) -> None:
     with shop.db.write() as session:
-        session.scalars(select(Violation).order_by(Violation.id)).first().changed_at = datetime.now(UTC) - timedelta(days=9)  # type: ignore[union-attr]
+        session.scalars(select(Violation).order_by(Violation.id)).first().changed_at = datetime.now(UTC) - timedelta(
+            days=9
+        )  # type: ignore[union-attr]
     page = open_page("redlines.py", LEAD)
     page.session_state["red_state"] = "overdue"
     page.run()
@@ -194,26 +215,28 @@ def test_a_new_rule_never_covers_one_that_is_there(shop: Workbench, open_page: O
     page = open_page("rules.py", LEAD)
     page.text_input(key="rules_new_id").set_value("R07").run()
     page = press(page, "rules_new")
-    assert [version.state for version in rules.history(shop, LEAD, "R07")] == ["published"]
+    assert [version.state for version in versions.history(shop, LEAD, "R07")] == ["published"]
     assert page.session_state["rule"] == "R07"
     page.text_input(key="rules_new_id").set_value("R99").run()
     page = press(page, "rules_new")
-    assert [version.state for version in rules.history(shop, LEAD, "R99")] == ["draft"]
+    assert [version.state for version in versions.history(shop, LEAD, "R99")] == ["draft"]
     assert page.session_state["rule"] == "R99"
 
 
 def test_the_other_views_open(shop: Workbench, open_page: Open) -> None:
     with shop.db.read() as session:
         file = session.scalars(select(Violation.id)).first()
-    violations.confirm(shop, INSPECTOR, now=datetime.now(UTC), violation_id=file, reason="骂人")
-    violations.rule(shop, LEAD, now=datetime.now(UTC), violation_id=file, uphold=True, reason="属实")
+    deciding.confirm(shop, INSPECTOR, now=datetime.now(UTC), violation_id=file, reason="骂人")
+    deciding.rule(shop, LEAD, now=datetime.now(UTC), violation_id=file, uphold=True, reason="属实")
     page = open_page("redlines.py", LEAD)
     for view in ("changes", "repeats", "quality", "programme"):
         page.session_state["red_view"] = view
         page.run()
         assert not page.exception, view
         assert view == "programme" or page.dataframe, view
-    page = press(page, "FormSubmitter:red_programme") if any("red_programme" in str(b.key) for b in page.button) else page
+    page = (
+        press(page, "FormSubmitter:red_programme") if any("red_programme" in str(b.key) for b in page.button) else page
+    )
     assert not page.exception
 
 
@@ -234,11 +257,13 @@ def test_editing_and_publishing_a_rule(shop: Workbench, open_page: Open, languag
     page.text_area(key="rule_negative").set_value("您好")
     page.run()
     page = press(page, "rules_save")
-    assert rules.get(shop, LEAD, "R01").terms.phrases == ("滚", "傻瓜")
+    assert versions.get(shop, LEAD, "R01").terms.phrases == ("滚", "傻瓜")
     page.selectbox(key="rules_since").set_value("always").run()
     page = press(page, "rules_publish")
     with shop.db.read() as session:
-        found = {row.version: row.state for row in session.scalars(select(RuleVersion).where(RuleVersion.rule_id == "R01"))}
+        found = {
+            row.version: row.state for row in session.scalars(select(RuleVersion).where(RuleVersion.rule_id == "R01"))
+        }
     assert found == {1: "retired", 2: "published"}
 
 
@@ -265,7 +290,7 @@ def test_the_difference_on_past_chats(shop: Workbench, open_page: Open) -> None:
 
 
 def test_versions_and_toml(shop: Workbench, open_page: Open) -> None:
-    rules.save_draft(shop, LEAD, now=datetime.now(UTC), rule=rule("R01", "滚蛋"))
+    versions.save_draft(shop, LEAD, now=datetime.now(UTC), rule=rule("R01", "滚蛋"))
     page = open_page("rules.py", LEAD)
     page.session_state["rules_view"] = "versions"
     page.run()
@@ -277,17 +302,25 @@ def test_versions_and_toml(shop: Workbench, open_page: Open) -> None:
     assert not page.exception
 
 
-def test_no_rules_yet(bench: Workbench, open_page: Open, shop: Workbench, tmp_path: Path, sqlite_template: Path) -> None:
+def test_no_rules_yet(
+    bench: Workbench, open_page: Open, shop: Workbench, tmp_path: Path, sqlite_template: Path
+) -> None:
     shutil.copy(sqlite_template, tmp_path / "fresh.db")
     fresh = Workbench.open(Config(home=tmp_path / "fresh", database_url=f"sqlite:///{tmp_path / 'fresh.db'}"))
     people(fresh)
     share(fresh)
-    mark = accounts.session_mark(fresh, accounts.sign_in_by_link(fresh, accounts.new_link(fresh, SYSTEM, LEAD.user_id, now=datetime.now(UTC)), now=datetime.now(UTC)).token, now=datetime.now(UTC))
+    mark = accounts.session_mark(
+        fresh,
+        accounts.sign_in_by_link(
+            fresh, accounts.new_link(fresh, SYSTEM, LEAD.user_id, now=datetime.now(UTC)), now=datetime.now(UTC)
+        ).token,
+        now=datetime.now(UTC),
+    )
     page = AppTest.from_file(str(PAGES / "rules.py"), default_timeout=30)
     page.user = {"session": mark}
     page.run()
     page = press(page, "rules_defaults")
-    assert len(rules.listing(fresh, LEAD, today=datetime.now(UTC).date())) == 12
+    assert len(versions.listing(fresh, LEAD, today=datetime.now(UTC).date())) == 12
     fresh.close()
 
 
@@ -312,7 +345,7 @@ def test_fields_of_another_effect_come_and_go(shop: Workbench, open_page: Open) 
         assert not page.exception
     page.number_input(key="rule_cap").set_value(60.0).run()
     page = press(page, "rules_save")
-    assert rules.get(shop, LEAD, "R01").effect.cap == 6_000
+    assert versions.get(shop, LEAD, "R01").effect.cap == 6_000
 
 
 @pytest.mark.parametrize("actor", [OTHER_LEAD, AGENT], ids=["lead", "agent"])
@@ -320,8 +353,8 @@ def test_an_appeal_against_a_violation_shows_what_it_is_about(shop: Workbench, o
     with shop.db.read() as session:
         file = session.scalars(select(Violation.id).where(Violation.rule_id == "R07")).one()
     now = datetime.now(UTC)
-    violations.confirm(shop, INSPECTOR, now=now, violation_id=file, reason="原话")
-    violations.rule(shop, LEAD, now=now, violation_id=file, uphold=True, reason="属实")
+    deciding.confirm(shop, INSPECTOR, now=now, violation_id=file, reason="原话")
+    deciding.rule(shop, LEAD, now=now, violation_id=file, uphold=True, reason="属实")
     appeals.file_against_violation(shop, AGENT, now=now, violation_id=file, body="我是在转述 <b>规定</b>")
     page = open_page("appeals.py", actor)
     assert not page.exception

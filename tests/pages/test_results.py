@@ -1,4 +1,5 @@
-"""Draws, trends, agent and ranking pages as people use them, with real services, database and archive, in both languages."""
+"""Draws, trends, agent and ranking pages as people use them, with real services, database and archive, in both
+languages."""
 
 from __future__ import annotations
 
@@ -13,8 +14,10 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from qa import accounts, draws, measures
+from qa import draws
+from qa.people import accounts
 from qa.policy import SYSTEM, Actor, Role
+from qa.reports import measures
 from qa.tables import Agent, Draw, User, Verdict, Violation
 from qa.workbench import Workbench, share
 from tests.qa.draws.world import fill
@@ -70,11 +73,19 @@ def test_the_lead_sees_every_page(shop: Workbench, file: str, language: str) -> 
         assert " n = " in text_of(page)
 
 
-@pytest.mark.parametrize("query", [
-    {"metric": "redline", "by": "agent"}, {"metric": "redline", "by": "all", "bucket": "month"}, {"metric": "dim:attitude", "by": "shop"},
-    {"by": "agent", "span": "all"}, {"source": "dispute", "by": "channel"}, {"source": "rating"},
-    {"by": "team", "point": "2026-02-02~presale"}, {"point": "nonsense~'"},
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"metric": "redline", "by": "agent"},
+        {"metric": "redline", "by": "all", "bucket": "month"},
+        {"metric": "dim:attitude", "by": "shop"},
+        {"by": "agent", "span": "all"},
+        {"source": "dispute", "by": "channel"},
+        {"source": "rating"},
+        {"by": "team", "point": "2026-02-02~presale"},
+        {"point": "nonsense~'"},
+    ],
+)
 def test_trends_for_every_choice(shop: Workbench, query: dict[str, str]) -> None:
     page = open_page(shop, "trends.py", "lead", "zh_CN", **query)
     assert not page.exception
@@ -137,10 +148,20 @@ def test_an_agent_answers_a_red_line_while_there_is_time(shop: Workbench) -> Non
     now = datetime.now(UTC)
     with shop.db.write() as session:
         for days, rule in ((1, "R03"), (9, "R04")):
-            session.add(Violation(
-                conversation_key=f"shop:amy-{rule}", agent_id="amy", rule_id=rule, rule_version=1, severity="major", state="upheld",
-                occurred_at=now - timedelta(days=days), opened_at=now, changed_at=now - timedelta(days=days), evidence=[],
-            ))  # fmt: skip
+            session.add(
+                Violation(
+                    conversation_key=f"shop:amy-{rule}",
+                    agent_id="amy",
+                    rule_id=rule,
+                    rule_version=1,
+                    severity="major",
+                    state="upheld",
+                    occurred_at=now - timedelta(days=days),
+                    opened_at=now,
+                    changed_at=now - timedelta(days=days),
+                    evidence=[],
+                )
+            )
     page = open_page(shop, "agent.py", "agent", span="all")
     assert "Choose a red line" in text_of(page)
     page.session_state["agent_ledger"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
@@ -156,7 +177,9 @@ def test_publishing_from_the_page(bench: Workbench) -> None:
     fill(bench)
     share(bench)
     try:
-        plan = draws.create_plan(bench, LEAD, now=NOW, name="February", design=draws.PlanDesign(), seed="a-seed-for-the-page")
+        plan = draws.create_plan(
+            bench, LEAD, now=NOW, name="February", design=draws.PlanDesign(), seed="a-seed-for-the-page"
+        )
         page = open_page(bench, "draws.py", "lead", plan=str(plan.id), since="2026-02-01", until="2026-02-28")
         assert not page.exception
         assert not page.warning

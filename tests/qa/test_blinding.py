@@ -9,31 +9,26 @@ import polars as pl
 import pytest
 from sqlalchemy import func, select
 
-from qa import (
-    calibrating,
-    cases,
-    inspecting,
-    overview,
-    queue,
-    redline_board,
-    redline_files,
-    redline_quality,
-    search,
-    violations,
-)
-from qa.cases import CaseText
+from qa import home
+from qa.calibration import rounds
+from qa.desk import inspecting, queue
+from qa.desk.queue import Claim
 from qa.draws import receipts
 from qa.errors import Conflict, NotFound
+from qa.library import cases, search
+from qa.library.cases import CaseText
+from qa.library.search import CaseFilter
 from qa.policy import Actor
-from qa.queue import Claim
-from qa.redline_board import Filter
-from qa.search import CaseFilter
+from qa.redlines import board, deciding, detail, quality
+from qa.redlines.board import Filter
 from qa.tables import Violation
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.qa.desk_kit import NOW, Kit, build
+from tests.qa.desk.kit import NOW, Kit, build
 
-FIRST = Sheet((Mark("tone", 2),), (HitDecision("R01", 1, "confirmed", "辱骂"), HitDecision("R02", 2, "confirmed", "敷衍")))
+FIRST = Sheet(
+    (Mark("tone", 2),), (HitDecision("R01", 1, "confirmed", "辱骂"), HitDecision("R02", 2, "confirmed", "敷衍"))
+)
 """R01 was found by screening; R02 was missed and is added by hand."""
 SECOND = Sheet((Mark("tone", 1),), (HitDecision("R01", 1, "cleared", "转述"),))
 LATER = NOW + timedelta(minutes=1)
@@ -58,7 +53,15 @@ def kit(any_bench: Workbench) -> Kit:
 def submit(kit: Kit, who: int, sheet: Sheet) -> inspecting.Submitted:
     place = queue.claim_next(kit.bench, kit.inspectors[who], now=NOW)
     assert isinstance(place, Claim)
-    return inspecting.submit(kit.bench, kit.inspectors[who], now=NOW, assignment_id=place.assignment_id, version=place.version, nonce=f"nonce-{who}-{place.assignment_id}", sheet=sheet)
+    return inspecting.submit(
+        kit.bench,
+        kit.inspectors[who],
+        now=NOW,
+        assignment_id=place.assignment_id,
+        version=place.version,
+        nonce=f"nonce-{who}-{place.assignment_id}",
+        sheet=sheet,
+    )
 
 
 def files(kit: Kit) -> dict[str, int]:
@@ -71,19 +74,26 @@ def told(kit: Kit, reader: Actor) -> dict[str, object]:
     """All that the workbench answers a reader of this role about red lines, cases and samples."""
     bench, wanted = kit.bench, Filter()
     return {
-        "list": [(row.id, row.state.value) for row in redline_board.listing(bench, reader, wanted, now=LATER).rows],
-        "since": [row.id for row in redline_board.listing(bench, reader, replace(wanted, changed_since=NOW), now=LATER).rows],
-        "total": redline_board.listing(bench, reader, wanted, now=LATER).total.n,
-        "states": {state.value: count.n for state, count in redline_board.counts_by_state(bench, reader, wanted, now=LATER).items() if count.n},
-        "overdue": redline_board.added(redline_board.overdue_by_state(bench, reader, wanted, now=NOW + timedelta(days=30)).values()).n,
-        "choices": redline_board.choices(bench, reader).rule_ids,
-        "phrases": [redline_board.phrases(bench, reader, rule) for rule in ("R01", "R02")],
-        "changes": [change.violation_id for change in redline_board.changes(bench, reader, since=NOW)],
-        "opened": redline_board.count_opened(bench, reader, since=NOW).n,
-        "alarms": [(one.rule_id, one.reviewed, one.waiting) for one in redline_quality.false_alarms(bench, reader)],
-        "misses": [(one.rule_id, one.reviewed, one.found) for one in redline_quality.misses(bench, reader)],
-        "bulk": [[id_ for id_, _agent, _said in violations.bulk_preview(bench, reader, rule_id=rule).examples] for rule in ("R01", "R02")],
-        "home": overview.overview(bench, reader, now=LATER).todo["hits"],
+        "list": [(row.id, row.state.value) for row in board.listing(bench, reader, wanted, now=LATER).rows],
+        "since": [row.id for row in board.listing(bench, reader, replace(wanted, changed_since=NOW), now=LATER).rows],
+        "total": board.listing(bench, reader, wanted, now=LATER).total.n,
+        "states": {
+            state.value: count.n
+            for state, count in board.counts_by_state(bench, reader, wanted, now=LATER).items()
+            if count.n
+        },
+        "overdue": board.added(board.overdue_by_state(bench, reader, wanted, now=NOW + timedelta(days=30)).values()).n,
+        "choices": board.choices(bench, reader).rule_ids,
+        "phrases": [board.phrases(bench, reader, rule) for rule in ("R01", "R02")],
+        "changes": [change.violation_id for change in board.changes(bench, reader, since=NOW)],
+        "opened": board.count_opened(bench, reader, since=NOW).n,
+        "alarms": [(one.rule_id, one.reviewed, one.waiting) for one in quality.false_alarms(bench, reader)],
+        "misses": [(one.rule_id, one.reviewed, one.found) for one in quality.misses(bench, reader)],
+        "bulk": [
+            [id_ for id_, _agent, _said in deciding.bulk_preview(bench, reader, rule_id=rule).examples]
+            for rule in ("R01", "R02")
+        ],
+        "home": home.overview(bench, reader, now=LATER).todo["hits"],
         "cases": [hit.title for hit in search.find_cases(bench, reader, CaseFilter()).hits],
         "found": search.find_cases(bench, reader, CaseFilter("骂人")).total,
         "drawn": receipts.samples(bench, reader, kit.draw_id).filter(pl.col("finished")).height,
@@ -94,16 +104,29 @@ def test_nothing_tells_a_second_reader_what_the_first_one_found(kit: Kit) -> Non
     mine, other = files(kit)["t:0 R01"], files(kit)["t:1 R01"]
     blind, sighted = told(kit, kit.inspectors[1]), told(kit, kit.inspectors[2])
     assert blind == {
-        "list": [(other, "suspected")], "since": [other], "total": 1, "states": {"suspected": 1}, "overdue": 1, "choices": ("R01",),
-        "phrases": [(("滚开", 1),), ()], "changes": [], "opened": 1, "alarms": [("R01", 0, 1), (None, 0, 1)], "misses": [(None, 0, 0)],
-        "bulk": [[other], []], "home": 1, "cases": ["另一段"], "found": 0, "drawn": 0,
-    }  # fmt: skip
+        "list": [(other, "suspected")],
+        "since": [other],
+        "total": 1,
+        "states": {"suspected": 1},
+        "overdue": 1,
+        "choices": ("R01",),
+        "phrases": [(("滚开", 1),), ()],
+        "changes": [],
+        "opened": 1,
+        "alarms": [("R01", 0, 1), (None, 0, 1)],
+        "misses": [(None, 0, 0)],
+        "bulk": [[other], []],
+        "home": 1,
+        "cases": ["另一段"],
+        "found": 0,
+        "drawn": 0,
+    }
     assert {key for key, value in sighted.items() if value != blind[key]} == set(blind) - {"phrases", "bulk", "home"}
-    for step in (violations.confirm, violations.clear):
+    for step in (deciding.confirm, deciding.clear):
         with pytest.raises(Conflict, match="your own queue"):
             step(kit.bench, kit.inspectors[1], now=LATER, violation_id=mine, reason="看过")
     with pytest.raises(Conflict, match="your own queue"):
-        redline_files.case_file(kit.bench, kit.inspectors[1], mine, now=LATER)
+        detail.case_file(kit.bench, kit.inspectors[1], mine, now=LATER)
     for case_id, hidden in ((1, True), (2, False)):
         if hidden:
             with pytest.raises(Conflict, match="your own queue"):
@@ -125,7 +148,9 @@ def test_everything_shows_once_the_own_marks_are_in(kit: Kit) -> None:
     with kit.bench.db.read() as session:
         assert session.scalar(select(func.count()).select_from(Violation)) == 3
     assert told(kit, kit.inspectors[1]) == told(kit, kit.inspectors[2])
-    assert redline_files.case_file(kit.bench, kit.inspectors[1], files(kit)["t:0 R02"], now=LATER).row.state.value == "confirmed"
+    assert (
+        detail.case_file(kit.bench, kit.inspectors[1], files(kit)["t:0 R02"], now=LATER).row.state.value == "confirmed"
+    )
 
 
 def test_an_undone_inspector_decides_again_on_what_they_added(kit: Kit) -> None:
@@ -139,12 +164,17 @@ def test_an_undone_inspector_decides_again_on_what_they_added(kit: Kit) -> None:
 
 def test_a_closed_round_keeps_back_what_the_reader_still_has_to_score(kit: Kit) -> None:
     people = [actor.user_id for actor in kit.inspectors]
-    round_id = calibrating.open_round(kit.bench, kit.lead, now=NOW, name="x", sample_ids=kit.samples[:2], inspector_ids=people).round_id
+    round_id = rounds.open_round(
+        kit.bench, kit.lead, now=NOW, name="x", sample_ids=kit.samples[:2], inspector_ids=people
+    ).round_id
     for sheet in (FIRST, SECOND):
         submit(kit, 0, sheet)
-    calibrating.close_round(kit.bench, kit.lead, now=NOW, round_id=round_id)
-    found = [calibrating.results(kit.bench, kit.inspectors[who], round_id=round_id) for who in (0, 1)]
-    assert [([c.sample_id for c in one.conversations], one.kept_back) for one in found] == [(kit.samples[:2], 0), (kit.samples[1:2], 1)]
+    rounds.close_round(kit.bench, kit.lead, now=NOW, round_id=round_id)
+    found = [rounds.results(kit.bench, kit.inspectors[who], round_id=round_id) for who in (0, 1)]
+    assert [([c.sample_id for c in one.conversations], one.kept_back) for one in found] == [
+        (kit.samples[:2], 0),
+        (kit.samples[1:2], 1),
+    ]
 
 
 def test_a_gold_conversation_looks_like_any_other(kit: Kit) -> None:
@@ -153,18 +183,36 @@ def test_a_gold_conversation_looks_like_any_other(kit: Kit) -> None:
     reader = kit.inspectors[2]
     for sample in kit.samples[1:]:
         kit.place(sample, reader)
-    before = overview.overview(kit.bench, reader, now=NOW).todo
-    assert calibrating.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[0], inspector_ids=[reader.user_id]).places == 1
-    assert overview.overview(kit.bench, reader, now=NOW).todo["samples"] == before["samples"] + 1
+    before = home.overview(kit.bench, reader, now=NOW).todo
+    assert (
+        rounds.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[0], inspector_ids=[reader.user_id]).places
+        == 1
+    )
+    assert home.overview(kit.bench, reader, now=NOW).todo["samples"] == before["samples"] + 1
     assert queue.progress(kit.bench, reader, now=NOW).open == 3
-    assert calibrating.rounds(kit.bench, reader) == ()
+    assert rounds.rounds(kit.bench, reader) == ()
     seen, shapes = [], []
     while isinstance(place := queue.claim_next(kit.bench, reader, now=NOW), Claim):
         shown = inspecting.workspace(kit.bench, reader, now=NOW, assignment_id=place.assignment_id)
-        assert (shown.calibration, shown.version, shown.rubric_version_id, shown.draft) == ("", 2, kit.rubric_version_id, None)
-        assert ("骂人" in [case.title for case in shown.precedents]) is (place.sample_id != kit.samples[0])  # no case made of the very conversation
+        assert (shown.calibration, shown.version, shown.rubric_version_id, shown.draft) == (
+            "",
+            2,
+            kit.rubric_version_id,
+            None,
+        )
+        assert ("骂人" in [case.title for case in shown.precedents]) is (
+            place.sample_id != kit.samples[0]
+        )  # no case made of the very conversation
         hits = tuple(HitDecision(hit.rule_id, hit.seq, "cleared", "转述") for hit in shown.hits)
-        done = inspecting.submit(kit.bench, reader, now=NOW, assignment_id=place.assignment_id, version=place.version, nonce=f"nonce-2-{place.assignment_id}", sheet=Sheet((), hits))
+        done = inspecting.submit(
+            kit.bench,
+            reader,
+            now=NOW,
+            assignment_id=place.assignment_id,
+            version=place.version,
+            nonce=f"nonce-2-{place.assignment_id}",
+            sheet=Sheet((), hits),
+        )
         seen.append(place.sample_id)
         shapes.append((done.outcome.total, done.repeated))
     assert seen[0] != kit.samples[0]
@@ -172,6 +220,6 @@ def test_a_gold_conversation_looks_like_any_other(kit: Kit) -> None:
     assert set(shapes) == {(10_000, False)}
     for round_id in range(1, 4):
         with pytest.raises(NotFound):
-            calibrating.results(kit.bench, reader, round_id=round_id)
-    gold = calibrating.gold_results(kit.bench, kit.lead)
+            rounds.results(kit.bench, reader, round_id=round_id)
+    gold = rounds.gold_results(kit.bench, kit.lead)
     assert [(row.inspector, row.redlines_agree, row.within) for row in gold.rows] == [("inspector-2", False, False)]

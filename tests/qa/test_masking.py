@@ -44,8 +44,17 @@ def test_hidden(text: str, secrets: list[str]) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "好的,这款1.2米的389元,48小时内发货", "订单202603021234567812请查收", "最近3天内到货", "满199减20,限2026-03-01当天",
-        "ABC-12345 型号", "12:30到15:45", "the price is $1,299.00 for 2 pieces", "单号 GD123456", "我在路上了", "先生您好", "",
+        "好的,这款1.2米的389元,48小时内发货",
+        "订单202603021234567812请查收",
+        "最近3天内到货",
+        "满199减20,限2026-03-01当天",
+        "ABC-12345 型号",
+        "12:30到15:45",
+        "the price is $1,299.00 for 2 pieces",
+        "单号 GD123456",
+        "我在路上了",
+        "先生您好",
+        "",
     ],
 )
 def test_left_alone(text: str) -> None:
@@ -58,8 +67,14 @@ def test_names_are_hidden_wherever_they_stand() -> None:
 
 def test_transcript() -> None:
     content = {
-        "customer_id": "tb99887", "messages": [{"seq": 0, "role": "customer", "text": "我是tb99887,13812345678", "sent_at": None}],
-        "dispute": {"description": "电话13812345678", "refund_fee": 100, "messages": [{"role": "customer", "text": "加13812345678"}]}, "rating": None,
+        "customer_id": "tb99887",
+        "messages": [{"seq": 0, "role": "customer", "text": "我是tb99887,13812345678", "sent_at": None}],
+        "dispute": {
+            "description": "电话13812345678",
+            "refund_fee": 100,
+            "messages": [{"role": "customer", "text": "加13812345678"}],
+        },
+        "rating": None,
     }
     masked = mask_transcript(content)
     assert "13812345678" not in str(masked)
@@ -86,7 +101,8 @@ def test_column_equals_text() -> None:
 
 
 def test_no_message_holds_up_everybody_else() -> None:
-    """Twenty thousand characters of whatever a pattern begins with, in a process of its own that may take a minute for all of them."""
+    """Twenty thousand characters of whatever a pattern begins with, in a process of its own that may take a minute for
+    all of them."""
     work = (
         "import benchmarks.masking as b, qa.masking as m\n"
         "for text in b.texts(7, 30).values(): m.mask_text(text[:20_000])\n"
@@ -101,7 +117,11 @@ def test_a_message_with_hundreds_of_numbers_is_hidden_whole() -> None:
     assert "12345" not in masked
 
 
-@given(st.text(alphabet=st.sampled_from("一三八1３8零路号栋室市区镇a@. -－+王明先生收件人：姓名微信vx号qq=*Dd"), max_size=120))
+@given(
+    st.text(
+        alphabet=st.sampled_from("一三八1３8零路号栋室市区镇a@. -－+王明先生收件人：姓名微信vx号qq=*Dd"), max_size=120
+    )
+)
 def test_masking_twice_is_masking_once_for_every_form(text: str) -> None:
     once = mask_text(text)
     assert mask_text(once) == once

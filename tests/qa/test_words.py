@@ -1,4 +1,5 @@
-"""Codes never reach a person: every action of the audit trail, every role and every right has words in both languages."""
+"""Codes never reach a person: every action of the audit trail, every role and every right has words in both
+languages."""
 
 from __future__ import annotations
 
@@ -8,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from qa import auditlog, verdict_ledger
-from qa.appeals import STATES
+from qa.casefiles.lifecycle import Step
 from qa.errors import Denied, Words
 from qa.i18n import Translator
-from qa.lifecycle import Step
 from qa.policy import RIGHT_NAMES, Actor, Right, Role, require
+from qa.upkeep import trail
+from qa.verdicts import ledger
+from qa.verdicts.appeals import STATES
 
 QA = Path(__file__).parents[2] / "qa"
 ZH = Translator("zh_CN")
 MADE = {
-    "f'verdict.{kind}'": [f"verdict.{kind}" for kind in verdict_ledger.KINDS],
+    "f'verdict.{kind}'": [f"verdict.{kind}" for kind in ledger.KINDS],
     "f'appeal.{state}'": [f"appeal.{state}" for state in STATES if state != "open"],
     "f'violation.{step.value}'": [f"violation.{step.value}" for step in Step],
     "f'violations.{step.value}'": ["violations.opened", "violations.withdrawn"],
@@ -45,10 +47,10 @@ def test_every_action_and_subject_has_words() -> None:
     found = set(recorded())
     assert len(found) > 60
     for action, subject in found:
-        words = auditlog.action_words(action)
+        words = trail.action_words(action)
         assert words != action, action
         assert chinese(ZH(words.msgid, **words.facts)), action
-        assert chinese(ZH(auditlog.SUBJECTS[subject])), subject
+        assert chinese(ZH(trail.SUBJECTS[subject])), subject
 
 
 @pytest.mark.parametrize("right", Right)

@@ -20,16 +20,13 @@ def table(text: str) -> np.ndarray:
 
 
 #: The example of Krippendorff's "Computing Krippendorff's Alpha-Reliability", three observers (rows), 15 units.
-KRIPPENDORFF = table(
-    """
+KRIPPENDORFF = table("""
     * * * * * 3 4 1 2 1 1 3 3 * 3
     1 * 2 1 3 3 4 3 * * * * * * *
     * * 2 1 3 4 4 * 2 1 1 3 3 * 4
-    """
-).T
+    """).T
 #: Gwet's four raters, twelve subjects.
-GWET = table(
-    """
+GWET = table("""
     1 1 * 1
     2 2 3 2
     3 3 3 3
@@ -42,8 +39,7 @@ GWET = table(
     * 5 5 5
     * * 1 1
     * * 3 *
-    """
-)
+    """)
 #: Shrout & Fleiss 1979, table 2: six targets, four judges.
 SHROUT_FLEISS = table("9 2 5 8\n6 1 3 2\n8 4 6 8\n7 1 2 6\n10 5 6 9\n6 2 4 7")
 #: Fleiss 1971: psychiatric diagnoses of 30 patients by six raters.
@@ -86,8 +82,7 @@ DIAGNOSES = np.array(
     dtype=float,
 )
 #: Gwet: 15 subjects, six raters, counts by diagnosis.
-SIX_RATERS = table(
-    """
+SIX_RATERS = table("""
     0 0 0 6 0
     0 3 0 0 3
     0 1 4 0 1
@@ -103,8 +98,7 @@ SIX_RATERS = table(
     0 3 3 0 0
     1 0 0 5 0
     0 2 0 3 1
-    """
-)
+    """)
 #: Two abstractors, 100 records: counts of first × second.
 ABSTRACTORS = table("13 0 0\n0 20 7\n0 4 56")
 #: irr::anxiety, 20 subjects, three raters.
@@ -179,7 +173,9 @@ def test_published_coefficients(data: np.ndarray, alpha: float, ac1: float, flei
     ],
     ids=["four raters", "six raters", "abstractors"],
 )
-def test_published_quadratic_weights(data: np.ndarray, alpha: float, ac2: float, fleiss: float, tolerance: float) -> None:
+def test_published_quadratic_weights(
+    data: np.ndarray, alpha: float, ac2: float, fleiss: float, tolerance: float
+) -> None:
     """The vignette “weighting” of the R package irrCAC; its α with quadratic weights is the interval α."""
     assert ag.alpha(data, "interval").value == pytest.approx(alpha, abs=tolerance)
     assert ag.gwet(data, "quadratic").value == pytest.approx(ac2, abs=tolerance)
@@ -211,7 +207,8 @@ def test_weighted_kappa_is_its_definition(kind: ag.Weights, power: int) -> None:
 
 
 def test_intraclass_correlations_of_shrout_and_fleiss() -> None:
-    """.29, .71 and .62 in the paper; further digits from its mean squares: 56.2083 targets, 32.4861 judges, 1.0194 rest."""
+    """.29, .71 and .62 in the paper; further digits from its mean squares: 56.2083 targets, 32.4861 judges, 1.0194
+    rest."""
     result = ag.icc(SHROUT_FLEISS)
     assert result is not None
     assert result.icc_2_1 == pytest.approx(0.2897637795, abs=1e-9)
@@ -254,14 +251,19 @@ def test_weights_count_items_as_often_as_they_stand_for() -> None:
     assert ag.fleiss(GWET, "quadratic", weight=weight).value == pytest.approx(ag.fleiss(doubled, "quadratic").value)
     # α corrects for few ratings: what stands for two units was still read once
     many = [np.tile(data, (500, 1)) for data in (GWET, doubled)]
-    assert ag.alpha(many[0], "interval", weight=np.tile(weight, 500)).value == pytest.approx(ag.alpha(many[1], "interval").value, abs=1e-4)
+    assert ag.alpha(many[0], "interval", weight=np.tile(weight, 500)).value == pytest.approx(
+        ag.alpha(many[1], "interval").value, abs=1e-4
+    )
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 40.0])
 def test_equal_weights_change_nothing(scale: float) -> None:
     weight = np.full(12, scale)
     for function in (ag.alpha, ag.gwet, ag.fleiss):
-        plain, weighted = function(GWET, seed="s", replicates=50), function(GWET, weight=weight, seed="s", replicates=50)
+        plain, weighted = (
+            function(GWET, seed="s", replicates=50),
+            function(GWET, weight=weight, seed="s", replicates=50),
+        )
         assert (weighted.value, weighted.low, weighted.high) == pytest.approx((plain.value, plain.low, plain.high))
 
 
@@ -311,7 +313,9 @@ def test_distance_to_known_answers() -> None:
     assert ag.distance(np.array([0.0, 0.0])) == ag.Distance(0.0, None, None, 2)  # two equal ones are no certainty
     found = ag.distance(np.array([-4.0, -2.0, -3.0]))
     assert found is not None
-    assert (found.mean, found.low, found.high) == pytest.approx((-3, -3 - 4.302653 / 3**0.5, -3 + 4.302653 / 3**0.5), abs=1e-6)
+    assert (found.mean, found.low, found.high) == pytest.approx(
+        (-3, -3 - 4.302653 / 3**0.5, -3 + 4.302653 / 3**0.5), abs=1e-6
+    )
 
 
 @settings(max_examples=40, deadline=None)

@@ -194,11 +194,21 @@ def test_ranks_follow_their_definition_in_ties_too(units: int, agents: int, shuf
         halves = np.flatnonzero((who == agent) & (pi == 0.5))
         pi[halves[: len(halves) % 2]] = 1.0
     u = pl.Series(rng.choice([0.2, 0.4, 0.6], units))
-    frame = pl.DataFrame({"unit_id": [f"C{k:02d}" for k in rng.permutation(units)], "agent_id": [f"A{k}" for k in who], "pi": pi})
+    frame = pl.DataFrame(
+        {"unit_id": [f"C{k:02d}" for k in rng.permutation(units)], "agent_id": [f"A{k}" for k in who], "pi": pi}
+    )
     found = {row["unit_id"]: row for row in draw.select(frame, "s", numbers=u).iter_rows(named=True)}
     for agent in frame["agent_id"].unique():
         rows = frame.with_columns(u=u).filter(pl.col("agent_id") == agent).rows(named=True)
-        order = sorted(rows, key=lambda r: (r["pi"] == 0, r["u"] * (1 - r["pi"]) / (1 - r["u"]) / r["pi"] if r["pi"] else 0, r["u"], r["unit_id"]))
+        order = sorted(
+            rows,
+            key=lambda r: (
+                r["pi"] == 0,
+                r["u"] * (1 - r["pi"]) / (1 - r["u"]) / r["pi"] if r["pi"] else 0,
+                r["u"],
+                r["unit_id"],
+            ),
+        )
         assert [found[r["unit_id"]]["rank"] for r in order] == list(range(1, len(rows) + 1))
         take = round(sum(r["pi"] for r in rows))
         assert [found[r["unit_id"]]["picked"] for r in order] == [k < take and r["pi"] > 0 for k, r in enumerate(order)]

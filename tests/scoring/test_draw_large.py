@@ -1,4 +1,5 @@
-"""Draws from very large frames: the screen's definition, exact sizes, equal chances, no dependence on order or batches."""
+"""Draws from very large frames: the screen's definition, exact sizes, equal chances, no dependence on order or
+batches."""
 
 from __future__ import annotations
 

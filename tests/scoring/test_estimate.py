@@ -18,20 +18,35 @@ from scoring.severity import Severities
 
 #: api00 of R survey's ``apistrat``: schools by type, and the number of schools of each type in the population.
 APISTRAT = {
-    ("E", 4421): """
+    (
+        "E",
+        4421,
+    ): (
+        """
         840 516 531 501 720 805 778 731 592 669 497 638 534 705 761 771 751 474 832 559 765 744 865 782 745 892
         619 616 703 509 806 759 740 642 565 726 863 765 893 398 539 776 580 503 724 476 529 870 746 836 756 423
         588 606 632 651 553 676 861 588 597 884 819 542 509 493 893 709 596 609 671 720 669 650 836 542 578 814
         777 719 617 856 723 609 676 668 421 667 631 845 631 696 714 788 667 568 847 679 477 521
-    """,
-    ("M", 1018): """
+    """
+    ),
+    (
+        "M",
+        1018,
+    ): (
+        """
         496 505 409 609 867 685 647 745 694 676 870 500 679 552 559 650 565 443 774 668 581 878 753 528 678 535
         667 534 648 551 485 765 743 403 695 551 467 669 773 780 693 635 660 733 657 606 522 601 819 627
-    """,
-    ("H", 755): """
+    """
+    ),
+    (
+        "H",
+        755,
+    ): (
+        """
         467 522 455 509 681 666 582 641 510 527 681 724 525 712 680 784 743 593 518 770 721 713 816 641 667 610
         618 717 610 868 678 418 712 784 472 764 646 585 556 600 599 706 409 635 477 710 453 546 646 624
-    """,
+    """
+    ),
 }
 #: Efron & Morris 1975: batting averages of 18 players after 45 at bats, and over the rest of the season.
 BATTING = {
@@ -73,7 +88,8 @@ def test_columnar_estimate_equals_r_survey_too() -> None:
     assert row["se"] == pytest.approx(9.4089, abs=5e-5)
 
 
-#: R survey's ``election_pps``: 40 counties drawn with probability p in proportion to their voters, and the votes for Bush.
+#: R survey's ``election_pps``: 40 counties drawn with probability p in proportion to their voters, and the votes for
+#: Bush.
 ELECTION = """
 954764 0.903657562594824
 439242 0.287091367872412
@@ -117,7 +133,23 @@ ELECTION = """
 10638 0.00553119578674896
 """
 #: Its ``apiclus1``: 15 of 757 school districts drawn, all their schools taken: number of schools and sum of api00.
-APICLUS1 = [(13, 9372), (34, 22508), (4, 2077), (13, 8593), (16, 11369), (2, 1116), (1, 551), (4, 1888), (12, 9111), (21, 13761), (9, 6386), (11, 7359), (37, 20394), (2, 905), (4, 2493)]
+APICLUS1 = [
+    (13, 9372),
+    (34, 22508),
+    (4, 2077),
+    (13, 8593),
+    (16, 11369),
+    (2, 1116),
+    (1, 551),
+    (4, 1888),
+    (12, 9111),
+    (21, 13761),
+    (9, 6386),
+    (11, 7359),
+    (37, 20394),
+    (2, 905),
+    (4, 2493),
+]
 
 
 def test_unequal_probabilities_give_the_total_and_error_of_r_survey() -> None:
@@ -270,8 +302,18 @@ def test_targeted_picks_alone_have_no_mean_anywhere(reason: str | None) -> None:
         whole, table = estimate.team(rows, population), estimate.agents(rows, population)
         assert (whole.reason, whole.value, whole.low) == ("only_targeted", None, None)
         assert table.select("reason", "value", "low", "best_guess").row(0) == ("only_targeted", None, None, None)
-        assert (estimate.rate(rows, population).reason, estimate.rate(rows, population).value) == ("only_targeted", None)
-    beside = pl.concat([rows, sample(4, 1).with_columns(violation=pl.lit(0), agent_id=pl.lit("B"), **({"reason": pl.lit("base")} if reason else {}))])
+        assert (estimate.rate(rows, population).reason, estimate.rate(rows, population).value) == (
+            "only_targeted",
+            None,
+        )
+    beside = pl.concat(
+        [
+            rows,
+            sample(4, 1).with_columns(
+                violation=pl.lit(0), agent_id=pl.lit("B"), **({"reason": pl.lit("base")} if reason else {})
+            ),
+        ]
+    )
     cells = estimate.grouped(beside, ["agent_id"], ["y"])
     assert cells.select("reason", "mean", "low", "se").row(0) == ("only_targeted", None, None, None)
     assert cells["mean"][1] is not None

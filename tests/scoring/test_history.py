@@ -77,7 +77,9 @@ def test_an_automatic_share_comes_from_history_and_costs_no_precision() -> None:
     assert 0.02 <= share <= 0.4
     assert share == draw.automatic_share(now, AUTOMATIC, history=history)
     unscaled = draw.learn(past(f=30 + 2.5 * np.asarray(past()["f"])))
-    assert draw.automatic_share(now | {"f": 30 + 2.5 * now["f"]}, AUTOMATIC, history=unscaled) == pytest.approx(share, abs=0.02)
+    assert draw.automatic_share(now | {"f": 30 + 2.5 * now["f"]}, AUTOMATIC, history=unscaled) == pytest.approx(
+        share, abs=0.02
+    )
     assert draw.plan({k: now[k] for k in ("unit_id", "agent_id")}, AUTOMATIC).design.quotas[0].pool_share == 0.0
     with pytest.raises(draw.DrawError, match="learn"):
         draw.automatic_share(now, AUTOMATIC)
@@ -88,7 +90,9 @@ def test_unit_ids_and_scores_suffice_beside_the_plan() -> None:
     planned = draw.plan(now, AUTOMATIC, draw.learn(past()))
     chosen = draw.picks(draw.select(planned, "种子"))["unit_id"].cast(pl.Int64).to_numpy()
     short = {"unit_id": chosen, "y": now["y"][chosen]}
-    full = pl.DataFrame({name: values[chosen] for name, values in now.items()}).with_columns(pl.col("unit_id").cast(pl.String))
+    full = pl.DataFrame({name: values[chosen] for name, values in now.items()}).with_columns(
+        pl.col("unit_id").cast(pl.String)
+    )
     full = full.join(planned.frame.select("unit_id", "pi"), on="unit_id", maintain_order="left")
     assert estimate.team(short, planned) == estimate.team(full, planned)
     assert estimate.team(short, planned).value == pytest.approx(estimate.team(full, now).value)
@@ -115,7 +119,11 @@ def test_few_reviews_are_never_narrower_than_the_plan_expects() -> None:
     planned = draw.plan(now, design)
     chosen = draw.picks(draw.select(planned, "s"))["unit_id"].cast(pl.Int64).to_numpy()
     sample = {"unit_id": chosen, "y": 92 + np.arange(len(chosen)) % 3}
-    alone = {"agent_id": ["0"] * len(chosen), "pi": planned.frame["pi"].to_numpy()[[planned.frame["unit_id"].to_list().index(str(c)) for c in chosen]], "y": sample["y"]}
+    alone = {
+        "agent_id": ["0"] * len(chosen),
+        "pi": planned.frame["pi"].to_numpy()[[planned.frame["unit_id"].to_list().index(str(c)) for c in chosen]],
+        "y": sample["y"],
+    }
     assert estimate.team(sample, planned).width > 2 * estimate.team(alone).width
     agent = estimate.agents(sample, planned)
     assert (agent["high"] - agent["low"])[0] > 2 * (lambda t: (t["high"] - t["low"])[0])(estimate.agents(alone))
@@ -166,7 +174,13 @@ def test_what_is_no_table_is_named(data: object) -> None:
 def test_a_model_learns_from_named_features_alone() -> None:
     now = world(1200, "features")
     signal = np.log(now["p"])
-    labels = {"unit_id": now["unit_id"], "day": date(2025, 1, 1), "score": now["y"], "violation": now["violation"], "x": signal}
+    labels = {
+        "unit_id": now["unit_id"],
+        "day": date(2025, 1, 1),
+        "score": now["y"],
+        "violation": now["violation"],
+        "x": signal,
+    }
     model = risk.train(labels, features=["x"])
     assert model.report.auc > 0.8
     again = risk.RiskModel.from_bytes(model.to_bytes())
@@ -177,6 +191,10 @@ def test_a_model_learns_from_named_features_alone() -> None:
     assert low < unknown < high
     with pytest.raises(risk.RiskError, match="missing x"):
         risk.predict(model, {"unit_id": [1]}, period)
-    for changed, match in (({"pi": 0.0}, "above 0"), ({"score": "good"}, "numbers in score"), ({"violation": True}, "good ones")):
+    for changed, match in (
+        ({"pi": 0.0}, "above 0"),
+        ({"score": "good"}, "numbers in score"),
+        ({"violation": True}, "good ones"),
+    ):
         with pytest.raises(risk.RiskError, match=match):
             risk.train(labels | changed, features=["x"])

@@ -31,13 +31,28 @@ BOTH = Label("中", "en")
 def small(**changes: object) -> Rubric:
     """A sound rubric of two dimensions."""
     rubric = Rubric(
-        id="small", version=1, name=BOTH,
+        id="small",
+        version=1,
+        name=BOTH,
         dimensions=(
-            Dimension("one", BOTH, 4_000, (Criterion("a", BOTH, Kind.DEDUCTION, 3_000, 1_000), Criterion("b", BOTH, Kind.YES_NO, 1_000))),
-            Dimension("two", BOTH, 6_000, (Criterion("c", BOTH, Kind.SCALE, 6_000, levels=(Level(0, BOTH), Level(6_000, BOTH))), Criterion("d", BOTH, Kind.BONUS, 500))),
+            Dimension(
+                "one",
+                BOTH,
+                4_000,
+                (Criterion("a", BOTH, Kind.DEDUCTION, 3_000, 1_000), Criterion("b", BOTH, Kind.YES_NO, 1_000)),
+            ),
+            Dimension(
+                "two",
+                BOTH,
+                6_000,
+                (
+                    Criterion("c", BOTH, Kind.SCALE, 6_000, levels=(Level(0, BOTH), Level(6_000, BOTH))),
+                    Criterion("d", BOTH, Kind.BONUS, 500),
+                ),
+            ),
         ),
         owners=(Choice("agent", BOTH), Choice("policy", BOTH)),
-    )  # fmt: skip
+    )
     return replace(rubric, **changes)  # type: ignore[arg-type]
 
 
@@ -83,7 +98,11 @@ DEFECTS = [
     ("pass", lambda r: replace(r, pass_line=10_001), ("pass_line", "out_of_range")),
     ("no agent", lambda r: replace(r, owners=r.owners[1:]), ("owners", "no_agent")),
     ("owner twice", lambda r: replace(r, owners=r.owners + r.owners[:1]), ("owners", "same_id")),
-    ("cause", lambda r: replace(r, root_causes=(Choice("x", BOTH, "nobody"),)), ("root_causes.x.owner", "unknown_owner")),
+    (
+        "cause",
+        lambda r: replace(r, root_causes=(Choice("x", BOTH, "nobody"),)),
+        ("root_causes.x.owner", "unknown_owner"),
+    ),
     ("sum", lambda r: alter(r, "a", points=2_999), ("dimensions.one.points", "dimension_sum")),
     ("zero", lambda r: alter(r, "d", points=0), ("criteria.d.points", "not_positive")),
     ("each", lambda r: alter(r, "a", each=3_001), ("criteria.a.each", "each_range")),
@@ -92,7 +111,11 @@ DEFECTS = [
     ("label", lambda r: alter(r, "b", label=Label("中", " ")), ("criteria.b.label.en", "missing_text")),
     ("half help", lambda r: alter(r, "b", help=Label("中", "")), ("criteria.b.help.en", "missing_text")),
     ("levels", lambda r: alter(r, "c", levels=(Level(6_000, BOTH),)), ("criteria.c.levels", "few_levels")),
-    ("order", lambda r: alter(r, "c", levels=(Level(6_000, BOTH), Level(0, BOTH))), ("criteria.c.levels", "levels_order")),
+    (
+        "order",
+        lambda r: alter(r, "c", levels=(Level(6_000, BOTH), Level(0, BOTH))),
+        ("criteria.c.levels", "levels_order"),
+    ),
     ("top", lambda r: alter(r, "c", levels=(Level(0, BOTH), Level(1, BOTH))), ("criteria.c.levels", "levels_top")),
     ("unused", lambda r: alter(r, "a", levels=(Level(0, BOTH),)), ("criteria.a.levels", "levels_unused")),
 ]
@@ -115,7 +138,7 @@ def test_every_defect_is_named_with_its_field(break_it, expected) -> None:  # ty
 
 
 BAD_DATA = [
-    ('id = 3', "id", "not_text"),
+    ("id = 3", "id", "not_text"),
     ('id = "x"\npass_line = 80.001', "pass_line", "too_fine"),
     ('id = "x"\npass_line = nan', "pass_line", "not_points"),
     ('id = "x"\npass_line = true', "pass_line", "not_points"),
@@ -124,8 +147,12 @@ BAD_DATA = [
     ('id = "x"\ncolour = 1', "file", "unknown_field"),
     ('id = "x"\ndimensions = 1', "dimensions", "not_list"),
     ('id = "x"\n[[dimensions]]\nid = "d"', "dimensions.d.points", "not_points"),
-    ('id = "x"\n[[dimensions]]\nid = "d"\npoints = 3\n[[dimensions.criteria]]\nid = "c"\nkind = "magic"\npoints = 1', "criteria.c.kind", "unknown_kind"),
-    ('id = = 1', "file", "unreadable"),
+    (
+        'id = "x"\n[[dimensions]]\nid = "d"\npoints = 3\n[[dimensions.criteria]]\nid = "c"\nkind = "magic"\npoints = 1',
+        "criteria.c.kind",
+        "unknown_kind",
+    ),
+    ("id = = 1", "file", "unreadable"),
 ]
 
 
@@ -138,7 +165,16 @@ def test_what_is_not_a_rubric_is_refused_by_field(text: str, path: str, code: st
 
 json_data = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "label", "points", "criteria", "kind", "zh", "en", "levels", "dimensions", "owners", "name"]), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["id", "label", "points", "criteria", "kind", "zh", "en", "levels", "dimensions", "owners", "name"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
     max_leaves=12,
 )
 
@@ -156,7 +192,11 @@ def test_no_plain_data_crashes_the_reader(data: dict[str, object]) -> None:
 def test_differences_name_what_changed() -> None:
     old = small()
     new = alter(old, "a", each=1_500)
-    new = replace(new, pass_line=9_000, dimensions=(new.dimensions[0], replace(new.dimensions[1], criteria=new.dimensions[1].criteria[:1])))
+    new = replace(
+        new,
+        pass_line=9_000,
+        dimensions=(new.dimensions[0], replace(new.dimensions[1], criteria=new.dimensions[1].criteria[:1])),
+    )
     found = {(c.what, c.subject, c.id, c.field): (c.before, c.after) for c in diff(old, new)}
     assert found == {
         ("changed", "rubric", "small", "pass_line"): (8_000, 9_000),
@@ -169,4 +209,9 @@ def test_differences_name_what_changed() -> None:
 
 
 def test_labels_fall_back_to_the_other_language() -> None:
-    assert (BOTH.pick("zh_CN"), BOTH.pick("en"), Label("中", "").pick("en"), EMPTY.pick("zh_CN")) == ("中", "en", "中", "")
+    assert (BOTH.pick("zh_CN"), BOTH.pick("en"), Label("中", "").pick("en"), EMPTY.pick("zh_CN")) == (
+        "中",
+        "en",
+        "中",
+        "",
+    )

@@ -160,7 +160,8 @@ def test_refusals_say_why() -> None:
 
 
 def shared(inspectors: int = 4, units: int = 40, partners: int = 3) -> tuple[np.ndarray, ...]:
-    """Conversations that the inspectors k, k + 1, … (``partners`` of them) have all scored, and noise for each score."""
+    """Conversations that the inspectors k, k + 1, … (``partners`` of them) have all scored, and noise for each
+    score."""
     unit = np.repeat(np.arange(units), partners)
     inspector = (unit + np.tile(np.arange(partners), units)) % inspectors
     z = stats.norm.ppf(np.clip(draw.uniforms("consistency", units + len(unit)), 1e-9, 1 - 1e-9))
@@ -182,7 +183,9 @@ def test_consistency_tells_severe_from_unreliable() -> None:
 def test_partners_of_somebody_who_agrees_with_nobody_are_not_blamed() -> None:
     """In cyclic pairs half of what I1 and I3 share is shared with I2, who scores at random."""
     unit, inspector, truth, noise = shared(inspectors=6, units=240, partners=2)
-    found = severity.consistency(scores(unit % 8, inspector, unit, np.where(inspector == 2, 80 + 5 * noise, truth + 2 * noise)))
+    found = severity.consistency(
+        scores(unit % 8, inspector, unit, np.where(inspector == 2, 80 + 5 * noise, truth + 2 * noise))
+    )
     assert [one.inspector for one in found if one.alone] == ["I2"]
 
 
@@ -190,7 +193,12 @@ def test_consistency_without_figures() -> None:
     unit, inspector, truth, noise = shared()
     few = severity.consistency(scores(unit, inspector, unit, truth).filter(pl.col("unit_id") < "U005"))
     assert {one.correlation for one in few} == {None}
-    assert {one.correlation for one in severity.consistency(scores(unit, inspector, unit, np.full(len(unit), 90.0)))} == {None}
-    same = {one.inspector: one for one in severity.consistency(scores(unit, inspector, unit, np.where(inspector == 0, 100.0, truth + noise)))}
+    assert {
+        one.correlation for one in severity.consistency(scores(unit, inspector, unit, np.full(len(unit), 90.0)))
+    } == {None}
+    same = {
+        one.inspector: one
+        for one in severity.consistency(scores(unit, inspector, unit, np.where(inspector == 0, 100.0, truth + noise)))
+    }
     assert (same["I0"].correlation, same["I0"].alone) == (0.0, True)
     assert severity.consistency(scores(unit, inspector, unit, truth).clear()) == ()

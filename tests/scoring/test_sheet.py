@@ -66,7 +66,11 @@ def scored(draw: st.DrawFn) -> tuple[Rubric, Sheet, dict[str, Effect]]:
             value = None if na else draw(st.none() | st.integers(0, criterion.max_count))
             marks.append(Mark(criterion.id, value, na, draw(st.sampled_from([AGENT, AGENT, "policy"]))))
     rules = draw(st.lists(st.sampled_from(["R01", "R02", "R03", "R04"]), unique=True))
-    hits = [HitDecision(rule, seq, draw(st.sampled_from(["confirmed", "cleared"])), "why") for rule in rules for seq in range(2)]
+    hits = [
+        HitDecision(rule, seq, draw(st.sampled_from(["confirmed", "cleared"])), "why")
+        for rule in rules
+        for seq in range(2)
+    ]
     effects = {rule: draw(effect(rubric)) for rule in rules}
     sheet = Sheet(tuple(marks), tuple(hits))
     if any(problem.code == "nothing_applies" for problem in check(rubric, sheet)):
@@ -76,10 +80,16 @@ def scored(draw: st.DrawFn) -> tuple[Rubric, Sheet, dict[str, Effect]]:
 
 def effect(rubric: Rubric) -> st.SearchStrategy[Effect]:
     return st.one_of(
-        st.just(Effect(EffectKind.FLAG)), st.just(Effect(EffectKind.ZERO_FORM)),
+        st.just(Effect(EffectKind.FLAG)),
+        st.just(Effect(EffectKind.ZERO_FORM)),
         st.builds(Effect, st.just(EffectKind.CAP), st.integers(0, FULL)),
-        st.builds(Effect, st.just(EffectKind.ZERO_DIMENSION), st.none(), st.sampled_from([d.id for d in rubric.dimensions] + ["nowhere"])),
-    )  # fmt: skip
+        st.builds(
+            Effect,
+            st.just(EffectKind.ZERO_DIMENSION),
+            st.none(),
+            st.sampled_from([d.id for d in rubric.dimensions] + ["nowhere"]),
+        ),
+    )
 
 
 @exact
@@ -142,7 +152,11 @@ def test_na_is_neutral(rubric: Rubric, data: st.DataObject) -> None:
     out = data.draw(st.lists(st.sampled_from(judged), unique=True, max_size=len(judged) - 1))
     fine = score(rubric, Sheet(tuple(Mark(id_, na=True) for id_ in out)), {})
     assert fine.total == FULL
-    worst = tuple(Mark(c.id, c.max_count if c.kind is Kind.DEDUCTION else 0) for c in rubric.criteria if c.id in judged and c.id not in out)
+    worst = tuple(
+        Mark(c.id, c.max_count if c.kind is Kind.DEDUCTION else 0)
+        for c in rubric.criteria
+        if c.id in judged and c.id not in out
+    )
     assert score(rubric, Sheet((*worst, *(Mark(id_, na=True) for id_ in out))), {}).total == 0
 
 
@@ -179,7 +193,12 @@ EFFECTS = [
     ("form", {"R1": ZERO}, 0, [("R1", -10_000)]),
     ("dimension before cap", {"R1": CAP, "R2": ZERO_A}, 6_000, [("R2", -3_000), ("R1", -1_000)]),
     ("the lowest cap first", {"R1": CAP, "R2": Effect(EffectKind.CAP, 5_000)}, 5_000, [("R2", -5_000), ("R1", 0)]),
-    ("everything", {"R1": ZERO, "R2": CAP, "R3": ZERO_A, "R4": Effect()}, 0, [("R4", 0), ("R3", -3_000), ("R2", -1_000), ("R1", -6_000)]),
+    (
+        "everything",
+        {"R1": ZERO, "R2": CAP, "R3": ZERO_A, "R4": Effect()},
+        0,
+        [("R4", 0), ("R3", -3_000), ("R2", -1_000), ("R1", -6_000)],
+    ),
     ("a dimension this rubric has not", {"R1": Effect(EffectKind.ZERO_DIMENSION, dimension="x")}, 10_000, [("R1", 0)]),
 ]
 
@@ -193,23 +212,46 @@ def test_red_lines_act_in_one_order(effects: dict[str, Effect], total: int, line
 
 
 def test_a_worked_example() -> None:
-    """Attitude: 10 of 30 does not apply; two cold sentences (10 of 20) cost 15 of 30; the bonus gives 5 back. Process: a
-    late follow-up that the warehouse owns costs nothing but is remembered."""
-    sheet = Sheet((Mark("wait_apology", na=True), Mark("tone", 2), Mark("warm_closing", 1), Mark("follow_up", 1, owner="warehouse", root_cause="stock_delivery")))
+    """Attitude: 10 of 30 does not apply; two cold sentences (10 of 20) cost 15 of 30; the bonus gives 5 back. Process:
+    a late follow-up that the warehouse owns costs nothing but is remembered."""
+    sheet = Sheet(
+        (
+            Mark("wait_apology", na=True),
+            Mark("tone", 2),
+            Mark("warm_closing", 1),
+            Mark("follow_up", 1, owner="warehouse", root_cause="stock_delivery"),
+        )
+    )
     outcome = score(RUBRIC, sheet, {})
     assert outcome.total == 9_000
     assert {d.id: d.earned for d in outcome.dimensions} == {"attitude": 2_000, "accuracy": 4_000, "process": 3_000}
     followed = next(line for line in outcome.lines if line.id == "follow_up")
-    assert (followed.points, followed.nominal, followed.counts, followed.root_cause) == (0, -1_000, False, "stock_delivery")
+    assert (followed.points, followed.nominal, followed.counts, followed.root_cause) == (
+        0,
+        -1_000,
+        False,
+        "stock_delivery",
+    )
 
 
 def test_a_whole_dimension_that_does_not_apply_leaves_and_the_rest_is_scaled() -> None:
     criteria = (Criterion("a", BOTH, Kind.YES_NO, 3_000, allow_na=True),)
     rest = (Criterion("b", BOTH, Kind.DEDUCTION, 7_000, 1_000),)
-    rubric = Rubric("r", 1, BOTH, (Dimension("x", BOTH, 3_000, criteria), Dimension("y", BOTH, 7_000, rest)), (Choice("agent", BOTH),))
+    rubric = Rubric(
+        "r",
+        1,
+        BOTH,
+        (Dimension("x", BOTH, 3_000, criteria), Dimension("y", BOTH, 7_000, rest)),
+        (Choice("agent", BOTH),),
+    )
     outcome = score(rubric, Sheet((Mark("a", na=True), Mark("b", 1))), {})
     assert outcome.total == round(Fraction(6_000 * 10_000, 7_000)) == 8_571
-    assert [(line.kind, line.points) for line in outcome.lines] == [("na", 0), ("dimension", 7_000), ("loss", -1_000), ("scaled", 2_571)]
+    assert [(line.kind, line.points) for line in outcome.lines] == [
+        ("na", 0),
+        ("dimension", 7_000),
+        ("loss", -1_000),
+        ("scaled", 2_571),
+    ]
     assert (outcome.dimensions[0].earned, outcome.dimensions[0].possible) == (0, 0)
 
 
@@ -227,7 +269,11 @@ REFUSED = [
     (Sheet(hits=(HitDecision("R9", 0, "confirmed", "x"),)), "hits.R9", "unknown_rule"),
     (Sheet(hits=(HitDecision("R1", 0, "perhaps", "x"),)), "hits.R1", "unknown_decision"),
     (Sheet(hits=(HitDecision("R1", 0, "cleared", " "),)), "hits.R1.reason", "reason_missing"),
-    (Sheet(hits=(HitDecision("R1", 0, "cleared", "x"), HitDecision("R1", 0, "confirmed", "x"))), "hits.R1", "decided_twice"),
+    (
+        Sheet(hits=(HitDecision("R1", 0, "cleared", "x"), HitDecision("R1", 0, "confirmed", "x"))),
+        "hits.R1",
+        "decided_twice",
+    ),
 ]
 
 
@@ -238,7 +284,13 @@ def test_what_a_rubric_forbids_is_named(sheet: Sheet, path: str, code: str) -> N
 
 
 def test_a_sheet_where_nothing_applies_has_no_score() -> None:
-    rubric = Rubric("r", 1, BOTH, (Dimension("x", BOTH, FULL, (Criterion("a", BOTH, Kind.YES_NO, FULL, allow_na=True),)),), (Choice("agent", BOTH),))
+    rubric = Rubric(
+        "r",
+        1,
+        BOTH,
+        (Dimension("x", BOTH, FULL, (Criterion("a", BOTH, Kind.YES_NO, FULL, allow_na=True),)),),
+        (Choice("agent", BOTH),),
+    )
     with pytest.raises(SheetError) as caught:
         score(rubric, Sheet((Mark("a", na=True),)), {})
     assert [problem.code for problem in caught.value.problems] == ["nothing_applies"]

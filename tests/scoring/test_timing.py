@@ -15,8 +15,12 @@ from scoring.timing import DEFINITIONS, Definition, Unit, conversation_metrics, 
 TZ = "Asia/Shanghai"
 NOON = datetime(2026, 3, 1, 12, tzinfo=ZoneInfo(TZ)).astimezone(UTC)
 SCHEMA = {
-    "conversation_key": pl.String, "seq": pl.Int32, "role": pl.String, "sent_at": pl.Datetime("us", "UTC"), "text": pl.String,
-}  # fmt: skip
+    "conversation_key": pl.String,
+    "seq": pl.Int32,
+    "role": pl.String,
+    "sent_at": pl.Datetime("us", "UTC"),
+    "text": pl.String,
+}
 HOUSE = DEFINITIONS["house"]
 
 

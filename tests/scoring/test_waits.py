@@ -12,19 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.timing import DEFINITIONS, conversation_metrics, definition_of
-from scoring.waits import Line, Wait, waits
+from scoring.waits import TimedLine, Wait, waits
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=ZONE).astimezone(UTC)
 SCHEMA = {"conversation_key": pl.String, "seq": pl.Int32, "role": pl.String, "sent_at": pl.Datetime("us", "UTC")}
 NIGHT = replace(DEFINITIONS["house"], id="night", opens=22 * 60, closes=6 * 60)
 LINES = st.lists(
-    st.tuples(st.sampled_from(["customer", "agent", "bot", "system"]), st.none() | st.floats(0, 100_000, allow_nan=False)), max_size=14
+    st.tuples(
+        st.sampled_from(["customer", "agent", "bot", "system"]), st.none() | st.floats(0, 100_000, allow_nan=False)
+    ),
+    max_size=14,
 )
 
 
-def talk(*said: tuple[str, float | None]) -> list[Line]:
-    return [Line(seq, role, None if at is None else MIDNIGHT + timedelta(seconds=at)) for seq, (role, at) in enumerate(said)]
+def talk(*said: tuple[str, float | None]) -> list[TimedLine]:
+    return [
+        TimedLine(seq, role, None if at is None else MIDNIGHT + timedelta(seconds=at))
+        for seq, (role, at) in enumerate(said)
+    ]
 
 
 @given(LINES, st.sampled_from([*DEFINITIONS.values(), NIGHT]))
@@ -46,12 +52,21 @@ def test_counts_what_the_archive_counts(said: list[tuple[str, float | None]], de
 
 
 def test_a_late_reply_is_shown_at_the_reply_and_silence_at_the_last_question() -> None:
-    chat = talk(("customer", 36_000), ("customer", 36_050), ("bot", 36_060), ("agent", 36_181), ("customer", 36_190), ("customer", 36_200))
+    chat = talk(
+        ("customer", 36_000),
+        ("customer", 36_050),
+        ("bot", 36_060),
+        ("agent", 36_181),
+        ("customer", 36_190),
+        ("customer", 36_200),
+    )
     assert waits(chat, DEFINITIONS["house"], ZONE) == (Wait(3, 181, True, True), Wait(5, None, False, True))
     assert waits(chat, DEFINITIONS["jd_first_30s"], ZONE) == (Wait(3, 181, True, True),)
     assert waits(chat, DEFINITIONS["pdd_5min"], ZONE)[0].late is False
 
 
-@pytest.mark.parametrize("channel, id_", [("wangwang", "taobao_3min"), ("JD", "jd_first_30s"), ("mail", "house"), (None, "house")])
+@pytest.mark.parametrize(
+    "channel, id_", [("wangwang", "taobao_3min"), ("JD", "jd_first_30s"), ("mail", "house"), (None, "house")]
+)
 def test_the_channel_chooses_the_definition(channel: str | None, id_: str) -> None:
     assert definition_of(channel).id == id_

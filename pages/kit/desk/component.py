@@ -34,8 +34,11 @@ DESK, COURIER = f"spotcheck-qa.{_SHORT}", f"spotcheck-qa.{_SHORT}-courier"
 _mounts: dict[int, tuple[object, dict[str, Callable[..., Any]]]] = {}
 
 
-def mount(name: str, *, key: str, data: Mapping[str, Any], height: Any = "content", **callbacks: Callable[[], None]) -> Any:
-    """Put the component `name` (`DESK` or `COURIER`) on the page. `key` must stay the same for the life of a session."""
+def mount(
+    name: str, *, key: str, data: Mapping[str, Any], height: Any = "content", **callbacks: Callable[[], None]
+) -> Any:
+    """Put the component `name` (`DESK` or `COURIER`) on the page. `key` must stay the same for the life of a
+    session."""
     return _registered()[name](key=key, data=data, height=height, **callbacks)
 
 

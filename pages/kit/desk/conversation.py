@@ -14,19 +14,40 @@ from qa.i18n import N_, Translator
 from scoring.timing import Definition
 from scoring.waits import Wait
 
-ROLES = {"customer": N_("Customer"), "agent": N_("Agent"), "bot": N_("Bot"), "system": N_("System"), "platform": N_("Platform")}
+ROLES = {
+    "customer": N_("Customer"),
+    "agent": N_("Agent"),
+    "bot": N_("Bot"),
+    "system": N_("System"),
+    "platform": N_("Platform"),
+}
 KINDS = {
-    "image": N_("Picture"), "card": N_("Card"), "video": N_("Video"), "audio": N_("Voice message"), "file": N_("Attached file"),
-    "emoji": N_("Sticker"), "location": N_("Location"), "order": N_("Order card"), "product": N_("Product card"),
-}  # fmt: skip
+    "image": N_("Picture"),
+    "card": N_("Card"),
+    "video": N_("Video"),
+    "audio": N_("Voice message"),
+    "file": N_("Attached file"),
+    "emoji": N_("Sticker"),
+    "location": N_("Location"),
+    "order": N_("Order card"),
+    "product": N_("Product card"),
+}
 
 DISPUTES = {
-    "REFUND": N_("Refund without return"), "REFUND_AND_RETURN": N_("Return and refund"), "TMALL_EXCHANGE": N_("Exchange"),
-    "TAOBAO_EXCHANGE": N_("Exchange"), "REPAIR": N_("Repair"), "RESHIPPING": N_("Sent again"), "OTHERS": N_("Other"),
-    "WAIT_SELLER_AGREE": N_("Waiting for the shop"), "WAIT_BUYER_RETURN_GOODS": N_("Waiting for the return"),
-    "WAIT_SELLER_CONFIRM_GOODS": N_("Waiting for the shop to confirm the return"), "SELLER_REFUSE_BUYER": N_("Refused by the shop"),
-    "SUCCESS": N_("Settled"), "CLOSED": N_("Withdrawn or closed"),
-}  # fmt: skip
+    "REFUND": N_("Refund without return"),
+    "REFUND_AND_RETURN": N_("Return and refund"),
+    "TMALL_EXCHANGE": N_("Exchange"),
+    "TAOBAO_EXCHANGE": N_("Exchange"),
+    "REPAIR": N_("Repair"),
+    "RESHIPPING": N_("Sent again"),
+    "OTHERS": N_("Other"),
+    "WAIT_SELLER_AGREE": N_("Waiting for the shop"),
+    "WAIT_BUYER_RETURN_GOODS": N_("Waiting for the return"),
+    "WAIT_SELLER_CONFIRM_GOODS": N_("Waiting for the shop to confirm the return"),
+    "SELLER_REFUSE_BUYER": N_("Refused by the shop"),
+    "SUCCESS": N_("Settled"),
+    "CLOSED": N_("Withdrawn or closed"),
+}
 """Types and states of disputes as shops export them; what is not listed is shown as it came."""
 
 
@@ -52,7 +73,8 @@ def items(
     for span in spans:
         marked.setdefault(span.seq, []).append(span)
     rows = [
-        _message(t, message, marked.get(message["seq"], ()), late.get(message["seq"]), measure) for message in content.get("messages") or ()
+        _message(t, message, marked.get(message["seq"], ()), late.get(message["seq"]), measure)
+        for message in content.get("messages") or ()
     ]
     _number_agents(rows)
     return _with_days(t, _merged(rows, _events(t, content)))
@@ -83,14 +105,26 @@ def duration(t: Translator, seconds: int) -> str:
     if seconds < 60:
         return t("{n} s", n=seconds)
     if seconds < 3600:
-        return t("{n} min {s} s", n=seconds // 60, s=seconds % 60) if seconds < 600 and seconds % 60 else t("{n} min", n=seconds // 60)
+        return (
+            t("{n} min {s} s", n=seconds // 60, s=seconds % 60)
+            if seconds < 600 and seconds % 60
+            else t("{n} min", n=seconds // 60)
+        )
     return t("{h} h {n} min", h=seconds // 3600, n=seconds % 3600 // 60)
 
 
-def _message(t: Translator, message: Mapping[str, Any], spans: Sequence[Span], wait: Wait | None, measure: str) -> dict[str, Any]:
+def _message(
+    t: Translator, message: Mapping[str, Any], spans: Sequence[Span], wait: Wait | None, measure: str
+) -> dict[str, Any]:
     role = str(message.get("role") or "system")
     kind = str(message.get("kind") or "text")
-    row: dict[str, Any] = {"k": "m", "seq": message["seq"], "role": role if role in ROLES else "system", "text": message.get("text") or "", "_at": _when(message.get("sent_at"))}
+    row: dict[str, Any] = {
+        "k": "m",
+        "seq": message["seq"],
+        "role": role if role in ROLES else "system",
+        "text": message.get("text") or "",
+        "_at": _when(message.get("sent_at")),
+    }
     who = message.get("agent_name") or message.get("agent_id") if role == "agent" else None
     row["who"] = str(who) if who else t(ROLES.get(role, ROLES["system"]))
     row["agent"] = str(message.get("agent_id") or "") if role == "agent" else ""
@@ -99,7 +133,9 @@ def _message(t: Translator, message: Mapping[str, Any], spans: Sequence[Span], w
     if message.get("part"):
         row["part"] = str(message["part"])
     if wait is not None:
-        row["wait"] = t("replied after {time}", time=duration(t, wait.seconds)) if wait.seconds is not None else t("no reply")
+        row["wait"] = (
+            t("replied after {time}", time=duration(t, wait.seconds)) if wait.seconds is not None else t("no reply")
+        )
         row["measure"] = measure
     if spans:
         row["spans"] = [
@@ -128,7 +164,15 @@ def _events(t: Translator, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         fee = dispute.get("refund_fee")
         amount = t("refund of {amount}", amount=t.number(fee / 100, 2)) if isinstance(fee, int) else ""
         detail = (dispute.get("title"), dispute.get("reason"), amount, dispute.get("description"))
-        found.append(_event(dispute.get("opened_at"), "dispute", t("Dispute opened"), _known(t, dispute.get("dispute_type")), *detail))
+        found.append(
+            _event(
+                dispute.get("opened_at"),
+                "dispute",
+                t("Dispute opened"),
+                _known(t, dispute.get("dispute_type")),
+                *detail,
+            )
+        )
         if dispute.get("closed_at"):
             found.append(_event(dispute["closed_at"], "dispute", t("Dispute closed"), _known(t, dispute.get("status"))))
     return found
@@ -139,7 +183,13 @@ def _known(t: Translator, code: Any) -> Any:
 
 
 def _event(at: Any, kind: str, title: str, *details: Any) -> dict[str, Any]:
-    return {"k": "e", "kind": kind, "title": title, "text": " · ".join(str(detail) for detail in details if detail), "_at": _when(at)}
+    return {
+        "k": "e",
+        "kind": kind,
+        "title": title,
+        "text": " · ".join(str(detail) for detail in details if detail),
+        "_at": _when(at),
+    }
 
 
 def _merged(rows: list[dict[str, Any]], events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -51,7 +51,9 @@ TEXTS: Mapping[str, str] = {
     "skip": N_("Skip…"),
     "skip_title": N_("Why can this sample not be inspected?"),
     "skip_hint": N_("Another one stands in. The reason is recorded and counted."),
-    "skip_reasons": N_("Not a real conversation|Wrong agent or shop|Text missing or unreadable|Duplicate of another sample"),
+    "skip_reasons": N_(
+        "Not a real conversation|Wrong agent or shop|Text missing or unreadable|Duplicate of another sample"
+    ),
     "skip_confirm": N_("Skip this sample"),
     "cancel": N_("Cancel"),
     "undo": N_("Undo ({n} s)"),
@@ -66,9 +68,14 @@ TEXTS: Mapping[str, str] = {
     "full_stop": N_(". "),
     "in_focus": N_("In focus"),
     "go_to": N_("Go to message {n}"),
-    "offline": N_("No connection to the server. Go on reading and marking: everything is kept in this browser and saved as soon as the server is back."),
+    "offline": N_(
+        "No connection to the server. Go on reading and marking: everything is kept in this browser and saved as soon"
+        " as the server is back."
+    ),
     "offline_ask": N_("No connection to the server. Your marks are kept in this browser; submit when it is back."),
-    "signed_out": N_("Your sign-in has ended. Sign in again in another tab; what you marked stays here and is saved then."),
+    "signed_out": N_(
+        "Your sign-in has ended. Sign in again in another tab; what you marked stays here and is saved then."
+    ),
     "unsaved_offline": N_("Not saved: no connection; kept in this browser"),
     "no_connection": N_("No connection"),
     "back": N_("Connected again"),

@@ -4,4 +4,18 @@ from pages.kit.figures.charts import MAX_SERIES, dots, heat, metric_text, pareto
 from pages.kit.figures.model import calibration, learning
 from pages.kit.figures.template import Look, look, show
 
-__all__ = ["MAX_SERIES", "Look", "calibration", "dots", "heat", "learning", "look", "metric_text", "pareto", "scaled", "show", "trade", "trend"]
+__all__ = [
+    "MAX_SERIES",
+    "Look",
+    "calibration",
+    "dots",
+    "heat",
+    "learning",
+    "look",
+    "metric_text",
+    "pareto",
+    "scaled",
+    "show",
+    "trade",
+    "trend",
+]

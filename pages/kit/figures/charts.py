@@ -26,15 +26,25 @@ def scaled(metric: Metric) -> float:
     return 100.0 if metric.unit == "rate" else 1.0
 
 
-def metric_text(t: Translator, metric: Metric, value: float | None, low: float | None, high: float | None, n: int) -> str:
+def metric_text(
+    t: Translator, metric: Metric, value: float | None, low: float | None, high: float | None, n: int
+) -> str:
     """A figure of a metric in the unit it is shown in: `86.4 [82.1, 89.9] n = 12`, `2.1% [0.9%, 4.6%] n = 166`."""
     factor = scaled(metric)
     shown = [None if x is None else x * factor for x in (value, low, high)]
-    return score_text(t, shown[0], shown[1], shown[2], n, metric.digits, "%" if metric.unit in ("rate", "percent") else "")
+    return score_text(
+        t, shown[0], shown[1], shown[2], n, metric.digits, "%" if metric.unit in ("rate", "percent") else ""
+    )
 
 
 def trend(
-    look: Look, data: Trend, groups: Sequence[str], title: str, signals: pl.DataFrame | None = None, *, height: int = 400
+    look: Look,
+    data: Trend,
+    groups: Sequence[str],
+    title: str,
+    signals: pl.DataFrame | None = None,
+    *,
+    height: int = 400,
 ) -> go.Figure:
     """Points with whiskers by week or month, one series for each of `groups` (at most eight)."""
     figure = look.figure(height)
@@ -50,19 +60,29 @@ def trend(
         values = rows["value"] * factor
         figure.add_trace(
             go.Scatter(
-                x=(rows["period"].cast(pl.Datetime) + rows.select(offset).to_series()).to_list(), y=values.to_list(),
-                name=plain(rows["name"][0]) or (look.t("Everybody") if data.by == "all" else look.t("none given")), mode="lines+markers",
+                x=(rows["period"].cast(pl.Datetime) + rows.select(offset).to_series()).to_list(),
+                y=values.to_list(),
+                name=plain(rows["name"][0]) or (look.t("Everybody") if data.by == "all" else look.t("none given")),
+                mode="lines+markers",
                 line={"color": colour, "width": 1.6, "dash": DASHES[k]},
                 marker={
-                    "symbol": [SYMBOLS[k] + ("-open" if n < SMALL_N else "") for n in rows["n"]], "size": 8, "color": colour,
+                    "symbol": [SYMBOLS[k] + ("-open" if n < SMALL_N else "") for n in rows["n"]],
+                    "size": 8,
+                    "color": colour,
                     "line": {"width": 1.6, "color": colour},
                 },
                 error_y={
-                    "type": "data", "symmetric": False, "array": ((rows["high"] * factor) - values).fill_null(0).to_list(),
-                    "arrayminus": (values - rows["low"] * factor).fill_null(0).to_list(), "thickness": 1.1, "width": 3, "color": colour,
+                    "type": "data",
+                    "symmetric": False,
+                    "array": ((rows["high"] * factor) - values).fill_null(0).to_list(),
+                    "arrayminus": (values - rows["low"] * factor).fill_null(0).to_list(),
+                    "thickness": 1.1,
+                    "width": 3,
+                    "color": colour,
                 },
                 text=[
-                    metric_text(look.t, data.metric, row["value"], row["low"], row["high"], row["n"]) for row in rows.iter_rows(named=True)
+                    metric_text(look.t, data.metric, row["value"], row["low"], row["high"], row["n"])
+                    for row in rows.iter_rows(named=True)
                 ],
                 customdata=[[group, str(day), axis_day(look, day, data.bucket)] for day in rows["period"]],
                 hovertemplate="%{fullData.name} · %{customdata[2]}<br>%{text}<extra></extra>",
@@ -74,7 +94,11 @@ def trend(
     figure.update_yaxes(title_text=title)
     days = data.frame["period"].unique().sort().to_list()
     marked = days[:: 1 + len(days) // 12]
-    figure.update_xaxes(type="date", tickvals=[str(day) for day in marked], ticktext=[axis_day(look, day, data.bucket) for day in marked])
+    figure.update_xaxes(
+        type="date",
+        tickvals=[str(day) for day in marked],
+        ticktext=[axis_day(look, day, data.bucket) for day in marked],
+    )
     figure.update_layout(showlegend=len(shown) > 1, hovermode="closest", clickmode="event+select")
     return figure
 
@@ -90,8 +114,13 @@ def _dated(figure: go.Figure, look: Look, data: Trend) -> None:
     for measure in data.measures:
         figure.add_vline(x=str(measure.on_day), line={"color": look.colours.MUTED, "width": 1, "dash": "dot"})
         figure.add_annotation(
-            x=str(measure.on_day), y=1, yref="paper", yanchor="bottom", showarrow=False,
-            text=plain(measure.name) + (f" · {plain(measure.team)}" if measure.team and data.by in ("all", "team") else ""),
+            x=str(measure.on_day),
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            showarrow=False,
+            text=plain(measure.name)
+            + (f" · {plain(measure.team)}" if measure.team and data.by in ("all", "team") else ""),
             font={"color": look.colours.MUTED, "size": 11},
         )
 
@@ -101,19 +130,25 @@ def _signalled(figure: go.Figure, look: Look, signals: pl.DataFrame, factor: flo
         return
     figure.add_trace(
         go.Scatter(
-            x=signals["period"].to_list(), y=(signals["value"] * factor).to_list(), mode="markers", name=look.t("Signal"),
-            marker={"symbol": "circle-open", "size": 18, "color": look.colours.OCHRE, "line": {"width": 2}}, hoverinfo="skip",
+            x=signals["period"].to_list(),
+            y=(signals["value"] * factor).to_list(),
+            mode="markers",
+            name=look.t("Signal"),
+            marker={"symbol": "circle-open", "size": 18, "color": look.colours.OCHRE, "line": {"width": 2}},
+            hoverinfo="skip",
         )
     )
 
 
 def dots(look: Look, rows: pl.DataFrame, title: str, *, middle: tuple[float, float, float] | None = None) -> go.Figure:
-    """One dot with whiskers a row (label, value, low, high, n and perhaps colour), in the order given; `middle` is a band
-    to compare with."""
+    """One dot with whiskers a row (label, value, low, high, n and perhaps colour), in the order given; `middle` is a
+    band to compare with."""
     rows = rows.filter(pl.col("value").is_not_null())
     figure = look.figure(max(150, 64 + 22 * rows.height))
     if middle is not None:
-        figure.add_vrect(x0=middle[1], x1=middle[2], fillcolor=look.colours.LINE, opacity=0.45, line_width=0, layer="below")
+        figure.add_vrect(
+            x0=middle[1], x1=middle[2], fillcolor=look.colours.LINE, opacity=0.45, line_width=0, layer="below"
+        )
         figure.add_vline(x=middle[0], line={"color": look.colours.MUTED, "width": 1, "dash": "dot"})
     values = rows["value"]
     paint = rows["colour"].to_list() if "colour" in rows.columns else [look.colours.INDIGO] * rows.height
@@ -121,13 +156,28 @@ def dots(look: Look, rows: pl.DataFrame, title: str, *, middle: tuple[float, flo
     for k in range(rows.height):  # whiskers take their dot's colour, which Plotly allows only per trace
         figure.add_trace(
             go.Scatter(
-                x=[values[k]], y=[labels[k]], mode="markers", showlegend=False,
-                marker={"color": paint[k], "size": 9, "symbol": "circle-open" if rows["n"][k] < SMALL_N else "circle", "line": {"width": 1.8, "color": paint[k]}},
-                error_x={
-                    "type": "data", "symmetric": False, "array": [0 if rows["high"][k] is None else rows["high"][k] - values[k]],
-                    "arrayminus": [0 if rows["low"][k] is None else values[k] - rows["low"][k]], "thickness": 1.2, "width": 3, "color": paint[k],
+                x=[values[k]],
+                y=[labels[k]],
+                mode="markers",
+                showlegend=False,
+                marker={
+                    "color": paint[k],
+                    "size": 9,
+                    "symbol": "circle-open" if rows["n"][k] < SMALL_N else "circle",
+                    "line": {"width": 1.8, "color": paint[k]},
                 },
-                hovertemplate=f"{labels[k]}<br>{score_text(look.t, values[k], rows['low'][k], rows['high'][k], rows['n'][k])}<extra></extra>",
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [0 if rows["high"][k] is None else rows["high"][k] - values[k]],
+                    "arrayminus": [0 if rows["low"][k] is None else values[k] - rows["low"][k]],
+                    "thickness": 1.2,
+                    "width": 3,
+                    "color": paint[k],
+                },
+                hovertemplate=(
+                    f"{labels[k]}<br>{score_text(look.t, values[k], rows['low'][k], rows['high'][k], rows['n'][k])}<extra></extra>"
+                ),
             )
         )
     figure.update_yaxes(range=[rows.height - 0.4, -0.6], type="category", showgrid=False)
@@ -136,22 +186,33 @@ def dots(look: Look, rows: pl.DataFrame, title: str, *, middle: tuple[float, flo
 
 
 def heat(look: Look, rows: pl.DataFrame, columns: Sequence[tuple[str, str]], title: str) -> go.Figure:
-    """Agents down, criteria across; darker = more points lost per review. `rows`: name, criterion, n, value, low, high."""
+    """Agents down, criteria across; darker = more points lost per review. `rows`: name, criterion, n, value, low,
+    high."""
     people = rows["name"].unique(maintain_order=True).to_list()
     cells = {(r["name"], r["criterion"]): r for r in rows.iter_rows(named=True)}
     z, text = [], []
     for person in people:
         found = [cells.get((person, key)) for key, _ in columns]
         z.append([None if cell is None else cell["value"] for cell in found])
-        text.append(["" if c is None else score_text(look.t, c["value"], c["low"], c["high"], c["n"], 2) for c in found])
+        text.append(
+            ["" if c is None else score_text(look.t, c["value"], c["low"], c["high"], c["n"], 2) for c in found]
+        )
     figure = look.figure(140 + 22 * len(people))
     figure.add_trace(
         go.Heatmap(
-            z=z, x=[plain(label) for _, label in columns], y=[plain(person) for person in people], text=text, xgap=2, ygap=2,
-            colorscale=[[0, look.colours.CARD], [1, look.colours.INDIGO]], zmin=0,
+            z=z,
+            x=[plain(label) for _, label in columns],
+            y=[plain(person) for person in people],
+            text=text,
+            xgap=2,
+            ygap=2,
+            colorscale=[[0, look.colours.CARD], [1, look.colours.INDIGO]],
+            zmin=0,
             colorbar={
-                "title": {"text": title, "side": "right", "font": {"color": look.colours.MUTED, "size": 12}}, "thickness": 10,
-                "outlinewidth": 0, "tickfont": {"color": look.colours.MUTED, "size": 12},
+                "title": {"text": title, "side": "right", "font": {"color": look.colours.MUTED, "size": 12}},
+                "thickness": 10,
+                "outlinewidth": 0,
+                "tickfont": {"color": look.colours.MUTED, "size": 12},
             },
             hovertemplate="%{y} · %{x}<br>%{text}<extra></extra>",
         )
@@ -162,27 +223,44 @@ def heat(look: Look, rows: pl.DataFrame, columns: Sequence[tuple[str, str]], tit
 
 
 def pareto(look: Look, rows: pl.DataFrame, title: str) -> go.Figure:
-    """Bars of mean points lost per review (label, value, low, high, n, share, occurrences, red, and perhaps `ours`: whether
-    they count against the agent), most costly first, with whiskers."""
+    """Bars of mean points lost per review (label, value, low, high, n, share, occurrences, red, and perhaps `ours`:
+    whether they count against the agent), most costly first, with whiskers."""
     rows = rows.filter(pl.col("value").is_not_null())
     figure = look.figure(max(150, 64 + 24 * rows.height))
     ours = rows["ours"] if "ours" in rows.columns else pl.repeat(True, rows.height, eager=True)
-    colours = [look.colours.VERMILION if red else look.colours.INDIGO if own else look.colours.MUTED for red, own in zip(rows["red"], ours, strict=True)]
+    colours = [
+        look.colours.VERMILION if red else look.colours.INDIGO if own else look.colours.MUTED
+        for red, own in zip(rows["red"], ours, strict=True)
+    ]
     text = [
-        look.t("{score} · {share} of these points · found {count}×", score=score_text(look.t, r["value"], r["low"], r["high"], r["n"], 2), share=look.t.percent(r["share"], 0), count=look.t.number(r["occurrences"]))
+        look.t(
+            "{score} · {share} of these points · found {count}×",
+            score=score_text(look.t, r["value"], r["low"], r["high"], r["n"], 2),
+            share=look.t.percent(r["share"], 0),
+            count=look.t.number(r["occurrences"]),
+        )
         for r in rows.iter_rows(named=True)
     ]
     figure.add_trace(
         go.Bar(
-            x=rows["value"].to_list(), y=[plain(label) for label in rows["label"]], orientation="h",
+            x=rows["value"].to_list(),
+            y=[plain(label) for label in rows["label"]],
+            orientation="h",
             marker={"color": colours, "opacity": 0.72},
             error_x={
-                "type": "data", "symmetric": False, "array": (rows["high"] - rows["value"]).fill_null(0).to_list(),
-                "arrayminus": (rows["value"] - rows["low"]).fill_null(0).to_list(), "thickness": 1.2, "width": 3, "color": look.colours.INK,
+                "type": "data",
+                "symmetric": False,
+                "array": (rows["high"] - rows["value"]).fill_null(0).to_list(),
+                "arrayminus": (rows["value"] - rows["low"]).fill_null(0).to_list(),
+                "thickness": 1.2,
+                "width": 3,
+                "color": look.colours.INK,
             },
-            text=text, textposition="none", hovertemplate="%{y}<br>%{text}<extra></extra>",
+            text=text,
+            textposition="none",
+            hovertemplate="%{y}<br>%{text}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_yaxes(range=[rows.height - 0.4, -0.6], type="category", showgrid=False)
     figure.update_xaxes(title_text=title, rangemode="tozero")
     figure.update_layout(bargap=0.35, showlegend=False)
@@ -194,14 +272,21 @@ def trade(look: Look, points: pl.DataFrame, chosen: float, found: str, width: st
     figure = look.figure(300)
     figure.add_trace(
         go.Scatter(
-            x=points["team_width"].to_list(), y=points["expected_found"].to_list(), mode="lines+markers+text",
-            text=[f"{share * 100:.0f}%" for share in points["pool_share"]], textposition="top center",
-            textfont={"color": look.colours.MUTED, "size": 11}, line={"color": look.colours.INDIGO, "width": 1.6},
+            x=points["team_width"].to_list(),
+            y=points["expected_found"].to_list(),
+            mode="lines+markers+text",
+            text=[f"{share * 100:.0f}%" for share in points["pool_share"]],
+            textposition="top center",
+            textfont={"color": look.colours.MUTED, "size": 11},
+            line={"color": look.colours.INDIGO, "width": 1.6},
             marker={
-                "size": [14 if abs(share - chosen) < 1e-9 else 7 for share in points["pool_share"]], "color": look.colours.INDIGO,
-                "symbol": ["circle-open" if abs(share - chosen) < 1e-9 else "circle" for share in points["pool_share"]], "line": {"width": 2.5},
+                "size": [14 if abs(share - chosen) < 1e-9 else 7 for share in points["pool_share"]],
+                "color": look.colours.INDIGO,
+                "symbol": ["circle-open" if abs(share - chosen) < 1e-9 else "circle" for share in points["pool_share"]],
+                "line": {"width": 2.5},
             },
-            hovertemplate="%{text}<br>%{y:.1f} · ± %{x:.2f}<extra></extra>", showlegend=False,
+            hovertemplate="%{text}<br>%{y:.1f} · ± %{x:.2f}<extra></extra>",
+            showlegend=False,
         )
     )
     figure.update_xaxes(title_text=width)

@@ -34,16 +34,28 @@ class Look:
         """An empty figure in the house style."""
         c = self.colours
         axis = {
-            "gridcolor": c.LINE, "zerolinecolor": c.LINE, "linecolor": c.LINE, "tickcolor": c.LINE, "automargin": True,
-            "tickfont": {"color": c.MUTED, "size": 12}, "title": {"font": {"color": c.MUTED, "size": 12}},
+            "gridcolor": c.LINE,
+            "zerolinecolor": c.LINE,
+            "linecolor": c.LINE,
+            "tickcolor": c.LINE,
+            "automargin": True,
+            "tickfont": {"color": c.MUTED, "size": 12},
+            "title": {"font": {"color": c.MUTED, "size": 12}},
         }
         return go.Figure(
             layout={
-                "height": height, "font": {"family": FONT, "size": 13, "color": c.INK}, "paper_bgcolor": c.PAPER,
-                "plot_bgcolor": c.PAPER, "margin": {"l": 10, "r": 16, "t": 28, "b": 10}, "xaxis": axis, "yaxis": axis,
+                "height": height,
+                "font": {"family": FONT, "size": 13, "color": c.INK},
+                "paper_bgcolor": c.PAPER,
+                "plot_bgcolor": c.PAPER,
+                "margin": {"l": 10, "r": 16, "t": 28, "b": 10},
+                "xaxis": axis,
+                "yaxis": axis,
                 "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"color": c.INK}},
                 "hoverlabel": {"bgcolor": c.CARD, "bordercolor": c.LINE, "font": {"family": FONT, "color": c.INK}},
-                "colorway": list(self.series), "dragmode": False, "separators": ".,",
+                "colorway": list(self.series),
+                "dragmode": False,
+                "separators": ".,",
             }
         )
 
@@ -54,15 +66,35 @@ def look(page: Page) -> Look:
     return Look(colours, _SERIES_DARK if colours is DARK else _SERIES_LIGHT, page.t)
 
 
-def show(page: Page, figure: go.Figure, *, key: str, name: str, alt: str, on_point: Callable[[list[object]], None] | None = None) -> None:
+def show(
+    page: Page,
+    figure: go.Figure,
+    *,
+    key: str,
+    name: str,
+    alt: str,
+    on_point: Callable[[list[object]], None] | None = None,
+) -> None:
     """Draw `figure` with a button that saves it as an image (SVG or PNG by the page's choice).
 
     `on_point` is called with the custom data of a point the reader clicks.
     """
     form = st.session_state.get("image", "svg")
     config = {
-        "displaylogo": False, "displayModeBar": True, "scrollZoom": False, "locale": "zh-CN" if page.t.language == "zh_CN" else "en",
-        "modeBarButtonsToRemove": ["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"],
+        "displaylogo": False,
+        "displayModeBar": True,
+        "scrollZoom": False,
+        "locale": "zh-CN" if page.t.language == "zh_CN" else "en",
+        "modeBarButtonsToRemove": [
+            "zoom2d",
+            "pan2d",
+            "select2d",
+            "lasso2d",
+            "zoomIn2d",
+            "zoomOut2d",
+            "autoScale2d",
+            "resetScale2d",
+        ],
         "toImageButtonOptions": {"format": form, "filename": f"spotcheck-{name}", "scale": 3 if form == "png" else 1},
     }
     if on_point is None:
@@ -74,4 +106,6 @@ def show(page: Page, figure: go.Figure, *, key: str, name: str, alt: str, on_poi
         if points and isinstance(data := points[0].get("customdata"), list | tuple):
             on_point(list(data))
 
-    st.plotly_chart(figure, width="stretch", theme=None, key=key, config=config, alt=alt, on_select=clicked, selection_mode="points")
+    st.plotly_chart(
+        figure, width="stretch", theme=None, key=key, config=config, alt=alt, on_select=clicked, selection_mode="points"
+    )

@@ -18,7 +18,15 @@ NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def messages(*keys: str) -> pl.DataFrame:
-    return pl.DataFrame({"conversation_key": list(keys), "seq": [0] * len(keys), "role": "agent", "text": "好的 👌", "sent_at": [NOW] * len(keys)})
+    return pl.DataFrame(
+        {
+            "conversation_key": list(keys),
+            "seq": [0] * len(keys),
+            "role": "agent",
+            "text": "好的 👌",
+            "sent_at": [NOW] * len(keys),
+        }
+    )
 
 
 def keys(archive: Archive, version: int | None = None) -> list[str]:
@@ -50,7 +58,13 @@ def test_every_version_stays_readable(archive: Archive) -> None:
 
 def test_staged_files_are_adopted_with_their_content(archive: Archive) -> None:
     with archive.change("one", NOW) as change:
-        change.adopt("messages", [stage("messages", messages("a"), change.staging()), stage("messages", messages("b", "c"), change.staging())])
+        change.adopt(
+            "messages",
+            [
+                stage("messages", messages("a"), change.staging()),
+                stage("messages", messages("b", "c"), change.staging()),
+            ],
+        )
     with archive.change("two", NOW) as change:
         change.append("messages", messages("d"))
     assert keys(archive) == ["a", "b", "c", "d"]

@@ -47,9 +47,14 @@ def test_rows_fit_the_archive(data: DemoData) -> None:
     assert len(data.agents) == 40
     known = {agent.agent_id for agent in data.agents}
     assert set(conversations["agent_id"]) == known
-    counted = data.tables["messages"].group_by("conversation_id").agg(
-        pl.len().cast(pl.Int64).alias("n"), pl.col("sent_at").is_sorted().alias("ordered"),
-        (pl.col("seq") == pl.int_range(pl.len())).all().alias("dense"),
+    counted = (
+        data.tables["messages"]
+        .group_by("conversation_id")
+        .agg(
+            pl.len().cast(pl.Int64).alias("n"),
+            pl.col("sent_at").is_sorted().alias("ordered"),
+            (pl.col("seq") == pl.int_range(pl.len())).all().alias("dense"),
+        )
     )
     joined = conversations.join(counted, on="conversation_id", how="full")
     assert joined.filter(pl.col("n") != pl.col("message_count")).is_empty()
@@ -63,7 +68,9 @@ def test_rows_fit_the_archive(data: DemoData) -> None:
 def test_planted_red_lines_are_said_by_the_agent(data: DemoData) -> None:
     lines = {
         (phrases.language, red.rule_id): red.lines
-        for phrases in (scenes_zh.PHRASES, scenes_en.PHRASES) for red in phrases.red_lines for _ in (0,)
+        for phrases in (scenes_zh.PHRASES, scenes_en.PHRASES)
+        for red in phrases.red_lines
+        for _ in (0,)
     }
     language = {agent.agent_id: agent.language for agent in data.agents}
     said = data.tables["messages"].filter(pl.col("role") == "agent").group_by("conversation_id").agg("text")

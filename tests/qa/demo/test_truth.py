@@ -17,7 +17,9 @@ def test_planted_violations_are_found_and_little_else() -> None:
     )
     hits = Screener(load_default_rules()).screen(messages)
     found = set(hits.select("conversation_key", "rule_id").unique().iter_rows())
-    planted = set(data.truth.explode("red_lines").drop_nulls("red_lines").select("conversation_key", "red_lines").iter_rows())
+    planted = set(
+        data.truth.explode("red_lines").drop_nulls("red_lines").select("conversation_key", "red_lines").iter_rows()
+    )
     assert len(planted) > 30
     recall = len(found & planted) / len(planted)
     assert recall >= 0.95, sorted(planted - found)[:10]

@@ -25,14 +25,18 @@ from tests.qa.draws.world import fill
 
 FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
 SEED, NEXT = "first-seed-of-the-test", "second-seed-of-the-test"
-DESIGN = PlanDesign(quotas=(SourceQuota("chat", 5), SourceQuota("dispute", None), SourceQuota("rating", 1)), pool_share=0.2)
+DESIGN = PlanDesign(
+    quotas=(SourceQuota("chat", 5), SourceQuota("dispute", None), SourceQuota("rating", 1)), pool_share=0.2
+)
 
 
 def make_plan(bench: Workbench, lead: Actor, now: datetime, design: PlanDesign = DESIGN) -> int:
     return draws.create_plan(bench, lead, now=now, name="February", design=design, seed=SEED).id
 
 
-def publish(bench: Workbench, lead: Actor, now: datetime, plan_id: int, nonce: str = "nonce-0001", period: Period = FEBRUARY) -> draws.Published:
+def publish(
+    bench: Workbench, lead: Actor, now: datetime, plan_id: int, nonce: str = "nonce-0001", period: Period = FEBRUARY
+) -> draws.PublishedDraw:
     return draws.publish(bench, lead, now=now, plan_id=plan_id, period=period, nonce=nonce, next_seed=NEXT)
 
 
@@ -62,9 +66,15 @@ def test_plan_to_receipt(any_bench: Workbench, lead: Actor, now: datetime) -> No
 
 def test_the_queue_mixes_pool_and_base(bench: Workbench, lead: Actor, now: datetime) -> None:
     fill(bench, chats=60)
-    publish(bench, lead, now, make_plan(bench, lead, now, PlanDesign(quotas=(SourceQuota("chat", 15),), pool_share=0.4)))
+    publish(
+        bench, lead, now, make_plan(bench, lead, now, PlanDesign(quotas=(SourceQuota("chat", 15),), pool_share=0.4))
+    )
     with bench.db.read() as session:
-        queue = select(Sample.reason, Sample.u).join(Assignment, Assignment.sample_id == Sample.id).where(Assignment.kind == "primary")
+        queue = (
+            select(Sample.reason, Sample.u)
+            .join(Assignment, Assignment.sample_id == Sample.id)
+            .where(Assignment.kind == "primary")
+        )
         rows = session.execute(queue.order_by(Assignment.position)).all()
     pool = [reason == "certainty" for reason, _u in rows]
     early = sum(pool[: len(pool) // 2]) / sum(pool)
@@ -78,7 +88,11 @@ def test_publishing_twice_is_publishing_once(any_bench: Workbench, lead: Actor, 
     first = publish(any_bench, lead, now, plan_id)
     again = publish(any_bench, lead, now + timedelta(minutes=1), plan_id)
     assert (again.draw_id, again.samples, again.assignments, again.receipt_hash) == (
-        first.draw_id, first.samples, first.assignments, first.receipt_hash)
+        first.draw_id,
+        first.samples,
+        first.assignments,
+        first.receipt_hash,
+    )
     assert again.repeated
     with pytest.raises(Conflict, match="already drawn"):
         publish(any_bench, lead, now, plan_id, nonce="another-one", period=Period(date(2026, 2, 20), date(2026, 3, 1)))
@@ -86,7 +100,9 @@ def test_publishing_twice_is_publishing_once(any_bench: Workbench, lead: Actor, 
         publish(any_bench, lead, now, plan_id, period=Period(date(2026, 3, 1), date(2026, 3, 1)))
 
 
-def test_an_interrupted_publication_leaves_nothing(any_bench: Workbench, lead: Actor, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_publication_leaves_nothing(
+    any_bench: Workbench, lead: Actor, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(any_bench)
     plan_id = make_plan(any_bench, lead, now)
 
@@ -110,7 +126,8 @@ def test_nobody_receives_a_chat_of_their_own(bench: Workbench, lead: Actor, now:
     with bench.db.read() as session:
         given = session.execute(
             select(Assignment.inspector_id, Assignment.kind, Transcript.content)
-            .join(Sample, Sample.id == Assignment.sample_id).join(Transcript, Transcript.id == Sample.transcript_id)
+            .join(Sample, Sample.id == Assignment.sample_id)
+            .join(Transcript, Transcript.id == Sample.transcript_id)
         ).all()
     with_ivo = [row for row in given if "inspector-agent" in row.content["participants"]]
     assert with_ivo
@@ -140,9 +157,13 @@ def test_the_draw_ignores_rows_that_arrive_later(bench: Workbench, lead: Actor, 
     assert draws.verify(bench, lead, draw_id=done.draw_id).equal
 
 
-def test_newcomers_are_looked_at_twice_as_closely_and_shortages_are_shown(bench: Workbench, lead: Actor, now: datetime) -> None:
+def test_newcomers_are_looked_at_twice_as_closely_and_shortages_are_shown(
+    bench: Workbench, lead: Actor, now: datetime
+) -> None:
     fill(bench, chats=8)
-    look = draws.preview(bench, lead, period=FEBRUARY, design=PlanDesign(quotas=(SourceQuota("chat", 5),), pool_share=0.0))
+    look = draws.preview(
+        bench, lead, period=FEBRUARY, design=PlanDesign(quotas=(SourceQuota("chat", 5),), pool_share=0.0)
+    )
     agents = {row["agent_id"]: row for row in look.figures.agents.iter_rows(named=True)}
     assert agents["dan"]["intensity"] == "newcomer"
     assert agents["dan"]["reviews"] == 8
@@ -153,8 +174,12 @@ def test_newcomers_are_looked_at_twice_as_closely_and_shortages_are_shown(bench:
 def test_filters_limit_the_frame(bench: Workbench, lead: Actor) -> None:
     fill(bench)
     whole = draws.preview(bench, lead, period=FEBRUARY, design=PlanDesign(quotas=(SourceQuota("chat", 2),)))
-    team = draws.preview(bench, lead, period=FEBRUARY, design=PlanDesign(quotas=(SourceQuota("chat", 2),), teams=("presale",)))
-    shop = draws.preview(bench, lead, period=FEBRUARY, design=PlanDesign(quotas=(SourceQuota("chat", 2),), shops=("B",)))
+    team = draws.preview(
+        bench, lead, period=FEBRUARY, design=PlanDesign(quotas=(SourceQuota("chat", 2),), teams=("presale",))
+    )
+    shop = draws.preview(
+        bench, lead, period=FEBRUARY, design=PlanDesign(quotas=(SourceQuota("chat", 2),), shops=("B",))
+    )
     assert set(team.figures.agents["agent_id"]) == {"amy", "bob"}
     assert set(shop.figures.agents["agent_id"]) == {"cui", "dan"}
     assert whole.figures.units == 120
@@ -167,14 +192,20 @@ def test_days_are_those_of_the_business_time_zone(bench: Workbench, lead: Actor,
     with bench.archive.change("late evening", now) as change:
         row = bench.archive.at().scan("conversations").head(1).collect()
         from polars import lit
-        change.append("conversations", row.with_columns(conversation_key=lit("shop:night"), started_at=datetime(2026, 2, 1, 16, 30, tzinfo=UTC)))
+
+        change.append(
+            "conversations",
+            row.with_columns(conversation_key=lit("shop:night"), started_at=datetime(2026, 2, 1, 16, 30, tzinfo=UTC)),
+        )
     design = PlanDesign(quotas=(SourceQuota("chat", None),))
     first = draws.preview(bench, lead, period=Period(date(2026, 2, 1), date(2026, 2, 1)), design=design)
     second = draws.preview(bench, lead, period=Period(date(2026, 2, 2), date(2026, 2, 2)), design=design)
     assert (first.figures.units, second.figures.units) == (4, 1)
 
 
-def test_the_exported_script_draws_again_without_the_product(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_the_exported_script_draws_again_without_the_product(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     fill(bench)
     done = publish(bench, lead, now, make_plan(bench, lead, now))
     bundle = draws.export_receipt(bench, lead, now=now, draw_id=done.draw_id)
@@ -208,7 +239,9 @@ def test_tampering_with_what_is_stored_is_found(bench: Workbench, lead: Actor, n
         receipt = dict(session.get_one(Draw, done.draw_id).receipt)
         receipt["picks"] = receipt["picks"][1:]
         session.execute(update(Draw).values(receipt=receipt))
-    assert {"receipt_hash", "sample", "pick"} == {d.what for d in draws.verify(bench, lead, draw_id=done.draw_id).differences}
+    assert {"receipt_hash", "sample", "pick"} == {
+        d.what for d in draws.verify(bench, lead, draw_id=done.draw_id).differences
+    }
 
 
 def test_a_replacement_is_the_next_rank_and_stays_on_record(any_bench: Workbench, lead: Actor, now: datetime) -> None:
@@ -218,7 +251,9 @@ def test_a_replacement_is_the_next_rank_and_stays_on_record(any_bench: Workbench
         base = session.scalars(select(Sample).where(Sample.reason == "base").order_by(Sample.id).limit(2)).all()
         certain = session.scalars(select(Sample).where(Sample.reason == "certainty").limit(1)).one()
     for k, sample in enumerate((*base, certain)):
-        made = draws.replace(any_bench, lead, now=now + timedelta(seconds=k), sample_id=sample.id, reason="only a test message")
+        made = draws.replace(
+            any_bench, lead, now=now + timedelta(seconds=k), sample_id=sample.id, reason="only a test message"
+        )
         assert (made.substitute_id is None) == (sample is certain)
     assert draws.verify(any_bench, lead, draw_id=done.draw_id).differences == ()
     receipt = draws.receipt_of(any_bench, lead, done.draw_id)
@@ -226,7 +261,9 @@ def test_a_replacement_is_the_next_rank_and_stays_on_record(any_bench: Workbench
     assert receipt["reviews"] == done.samples - 1
     with any_bench.db.read() as session:
         open_places = session.scalars(select(Assignment).join(Sample).where(Assignment.finished_at.is_(None))).all()
-        assert {s.reason for s in session.scalars(select(Sample).where(Sample.replaces_id.is_not(None)))} == {"replacement"}
+        assert {s.reason for s in session.scalars(select(Sample).where(Sample.replaces_id.is_not(None)))} == {
+            "replacement"
+        }
         assert len({p.sample_id for p in open_places}) == done.samples - 1
     with pytest.raises(Conflict, match="already replaced"):
         draws.replace(any_bench, lead, now=now, sample_id=base[0].id, reason="once more")

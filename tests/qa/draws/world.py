@@ -24,32 +24,90 @@ def fill(bench: Workbench, *, chats: int = 30, screened: bool = True) -> None:
         for k in range(chats):
             key, at = f"shop:{agent}-{k:03d}", START + timedelta(hours=20 * k + number)
             others = ["inspector-agent"] if k % 5 == 0 else []
-            conversations.append({
-                "conversation_key": key, "source": "shop", "conversation_id": key[5:], "agent_id": agent,
-                "agent_ids": [agent, *others], "customer_id": f"c{k}", "shop": "A" if number < 2 else "B",
-                "channel": "wangwang", "order_id": f"o{k}", "started_at": at, "ended_at": at + timedelta(minutes=5),
-                "message_count": 2, "agent_message_count": 1, "satisfaction": 1 + k % 5, "content_hash": key,
-            })
+            conversations.append(
+                {
+                    "conversation_key": key,
+                    "source": "shop",
+                    "conversation_id": key[5:],
+                    "agent_id": agent,
+                    "agent_ids": [agent, *others],
+                    "customer_id": f"c{k}",
+                    "shop": "A" if number < 2 else "B",
+                    "channel": "wangwang",
+                    "order_id": f"o{k}",
+                    "started_at": at,
+                    "ended_at": at + timedelta(minutes=5),
+                    "message_count": 2,
+                    "agent_message_count": 1,
+                    "satisfaction": 1 + k % 5,
+                    "content_hash": key,
+                }
+            )
             messages += [
-                {"conversation_key": key, "seq": 0, "role": "customer", "sent_at": at, "kind": "text", "text": f"你好 {k}"},
-                {"conversation_key": key, "seq": 1, "role": "agent", "agent_id": agent, "sent_at": at, "kind": "text",
-                 "text": "在的，亲"},
+                {
+                    "conversation_key": key,
+                    "seq": 0,
+                    "role": "customer",
+                    "sent_at": at,
+                    "kind": "text",
+                    "text": f"你好 {k}",
+                },
+                {
+                    "conversation_key": key,
+                    "seq": 1,
+                    "role": "agent",
+                    "agent_id": agent,
+                    "sent_at": at,
+                    "kind": "text",
+                    "text": "在的，亲",
+                },
             ]
-            signals.append({"conversation_key": key, "risk": ((k * 7 + number) % 30) / 40, "predicted_loss": 100.0 * (k % 9),
-                            "model_version": "rules-1"})
+            signals.append(
+                {
+                    "conversation_key": key,
+                    "risk": ((k * 7 + number) % 30) / 40,
+                    "predicted_loss": 100.0 * (k % 9),
+                    "model_version": "rules-1",
+                }
+            )
             if k % 10 == 0:
-                disputes.append({
-                    "dispute_key": f"shop:d-{agent}-{k}", "source": "shop", "dispute_id": f"d{k}", "conversation_key": key,
-                    "agent_id": agent if k else None, "opened_at": at + timedelta(hours=1), "shop": "A", "content_hash": key,
-                    "messages": [{"role": "customer", "text": "退款", "sent_at": at}, {"role": "agent", "text": "好", "sent_at": None}],
-                })
+                disputes.append(
+                    {
+                        "dispute_key": f"shop:d-{agent}-{k}",
+                        "source": "shop",
+                        "dispute_id": f"d{k}",
+                        "conversation_key": key,
+                        "agent_id": agent if k else None,
+                        "opened_at": at + timedelta(hours=1),
+                        "shop": "A",
+                        "content_hash": key,
+                        "messages": [
+                            {"role": "customer", "text": "退款", "sent_at": at},
+                            {"role": "agent", "text": "好", "sent_at": None},
+                        ],
+                    }
+                )
             if k % 6 == 0:
-                ratings.append({
-                    "rating_key": f"shop:r-{agent}-{k}", "source": "shop", "rating_id": f"r{k}", "conversation_key": None,
-                    "agent_id": agent, "rated_at": at, "score": 1 + k % 4, "shop": "A", "content_hash": key,
-                })
+                ratings.append(
+                    {
+                        "rating_key": f"shop:r-{agent}-{k}",
+                        "source": "shop",
+                        "rating_id": f"r{k}",
+                        "conversation_key": None,
+                        "agent_id": agent,
+                        "rated_at": at,
+                        "score": 1 + k % 4,
+                        "shop": "A",
+                        "content_hash": key,
+                    }
+                )
     with bench.archive.change("test", START) as change:
-        for table, rows in (("conversations", conversations), ("messages", messages), ("disputes", disputes), ("ratings", ratings)):
+        for table, rows in (
+            ("conversations", conversations),
+            ("messages", messages),
+            ("disputes", disputes),
+            ("ratings", ratings),
+        ):
             change.append(table, _frame(rows))
         if screened:
             change.append("signals", _frame(signals))
@@ -57,20 +115,57 @@ def fill(bench: Workbench, *, chats: int = 30, screened: bool = True) -> None:
 
 def people(bench: Workbench) -> None:
     with bench.db.write() as session:
-        session.execute(insert(Agent), [
-            {"agent_id": a, "name": a.title(), "team": "presale" if k < 2 else "aftersale", "shop": "A", "stage": "presale",
-             "grade": "P1", "hired_on": date(2020, 1, 1) if a != "dan" else date(2026, 1, 25), "updated_at": START}
-            for k, a in enumerate(AGENTS)
-        ])
-        session.execute(insert(User), [
-            {"id": k, "login": login, "display_name": login.title(), "role": role, "agent_id": agent, "active": True, "created_at": START}
-            for k, (login, role, agent) in enumerate(
-                [("lead", "lead", None), ("ida", "inspector", None), ("ivo", "inspector", "inspector-agent"),
-                 ("ian", "inspector", None), ("amy", "agent", "amy")], start=1)
-        ])
-        session.execute(insert(RubricVersion).values(
-            rubric_id="default", version=1, state="published", content=default().to_dict(), content_hash=default().content_hash, created_at=START, published_at=START,
-        ))
+        session.execute(
+            insert(Agent),
+            [
+                {
+                    "agent_id": a,
+                    "name": a.title(),
+                    "team": "presale" if k < 2 else "aftersale",
+                    "shop": "A",
+                    "stage": "presale",
+                    "grade": "P1",
+                    "hired_on": date(2020, 1, 1) if a != "dan" else date(2026, 1, 25),
+                    "updated_at": START,
+                }
+                for k, a in enumerate(AGENTS)
+            ],
+        )
+        session.execute(
+            insert(User),
+            [
+                {
+                    "id": k,
+                    "login": login,
+                    "display_name": login.title(),
+                    "role": role,
+                    "agent_id": agent,
+                    "active": True,
+                    "created_at": START,
+                }
+                for k, (login, role, agent) in enumerate(
+                    [
+                        ("lead", "lead", None),
+                        ("ida", "inspector", None),
+                        ("ivo", "inspector", "inspector-agent"),
+                        ("ian", "inspector", None),
+                        ("amy", "agent", "amy"),
+                    ],
+                    start=1,
+                )
+            ],
+        )
+        session.execute(
+            insert(RubricVersion).values(
+                rubric_id="default",
+                version=1,
+                state="published",
+                content=default().to_dict(),
+                content_hash=default().content_hash,
+                created_at=START,
+                published_at=START,
+            )
+        )
 
 
 def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:

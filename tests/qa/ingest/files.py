@@ -14,14 +14,16 @@ import xlsxwriter
 HEADERS = ("会话ID", "消息时间", "发送方", "客服账号", "买家昵称", "店铺", "订单号", "消息内容")
 
 
-def row(conversation: str, at: str, who: str, text: str, agent: str = "小青", customer: str = "tb1001", order: str = "") -> dict[str, str]:
+def row(
+    conversation: str, at: str, who: str, text: str, agent: str = "小青", customer: str = "tb1001", order: str = ""
+) -> dict[str, str]:
     return dict(zip(HEADERS, (conversation, at, who, agent, customer, "示例店", order, text), strict=True))
 
 
 CHATS = [
     row("C1", "2026-03-01 10:00:00", "客户", "在吗？这款有货吗", order="2600000000000000001"),
     row("C1", "2026-03-01 10:00:20", "客服", "亲，有的，\n今天发货 😊", order="2600000000000000001"),
-    row("C2", "2026-03-01 11:00:00", "客户", "𠮷野家\"联名\"款，多少钱", agent="小红", customer="tb1002"),
+    row("C2", "2026-03-01 11:00:00", "客户", '𠮷野家"联名"款，多少钱', agent="小红", customer="tb1002"),
     row("C2", "2026-03-01 11:01:00", "客服", "=1+1 <script>alert(1)</script> **199**", agent="小红", customer="tb1002"),
 ]
 
@@ -53,10 +55,19 @@ def nested(rows: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     """The rows as the product's own nested shape."""
     found: dict[str, dict[str, Any]] = {}
     for r in rows:
-        conversation = found.setdefault(r["会话ID"], {
-            "conversation_id": r["会话ID"], "agent_id": r["客服账号"], "customer_id": r["买家昵称"], "shop": r["店铺"], "order_id": r["订单号"] or None,
-            "messages": [],
-        })
+        conversation = found.setdefault(
+            r["会话ID"],
+            {
+                "conversation_id": r["会话ID"],
+                "agent_id": r["客服账号"],
+                "customer_id": r["买家昵称"],
+                "shop": r["店铺"],
+                "order_id": r["订单号"] or None,
+                "messages": [],
+            },
+        )
         who = {"客户": "customer", "客服": "agent"}[r["发送方"]]
-        conversation["messages"].append({"seq": len(conversation["messages"]), "sender": who, "text": r["消息内容"], "ts": r["消息时间"]})
+        conversation["messages"].append(
+            {"seq": len(conversation["messages"]), "sender": who, "text": r["消息内容"], "ts": r["消息时间"]}
+        )
     return list(found.values())

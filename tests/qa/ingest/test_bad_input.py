@@ -1,4 +1,5 @@
-"""Bad input: each kind is named with row, field and cure; good rows of the same file come in; nothing stored is harmed."""
+"""Bad input: each kind is named with row, field and cure; good rows of the same file come in; nothing stored is
+harmed."""
 
 from __future__ import annotations
 
@@ -40,7 +41,9 @@ ROWS = {  # the row after two good ones → code, field, severity
 
 
 @pytest.mark.parametrize("case", ROWS)
-def test_a_bad_row_is_named_and_the_good_ones_come_in(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, case: str) -> None:
+def test_a_bad_row_is_named_and_the_good_ones_come_in(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, case: str
+) -> None:
     wrong, code, field, severity = ROWS[case]
     result = load(bench, lead, now, write_csv(tmp_path / "a.csv", [*GOOD, wrong]))
     found = [p for p in result.problems if p.code == code and p.row == 3]
@@ -55,7 +58,7 @@ def test_a_bad_row_is_named_and_the_good_ones_come_in(bench: Workbench, lead: Ac
 
 def test_every_problem_text_can_be_filled() -> None:
     for code in KINDS:
-        problem = ingest.Problem(3, "field", code, "{value} <b>")
+        problem = ingest.RowProblem(3, "field", code, "{value} <b>")
         assert "{" not in problem.reason(Translator("en")).replace("{value} <b>", "")
         assert problem.cure(Translator("en"))
 
@@ -83,17 +86,30 @@ def test_files_that_cannot_be_read(tmp_path: Path, case: str) -> None:
     assert name in caught.value.english()
 
 
-def test_a_missing_column_is_named_with_the_columns_there_are(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_a_missing_column_is_named_with_the_columns_there_are(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     path = write_csv(tmp_path / "a.csv", [{"会话ID": "1", "消息时间": "2026-03-01 10:00:00", "备注": "x"}])
     with pytest.raises(Invalid, match=r"“text”.*会话ID, 消息时间, 备注"):
         load(bench, lead, now, path, kind="conversations")
     with pytest.raises(Invalid, match="内容"):
-        ingest.commit(bench, lead, now=now, path=path, mapping=Mapping(columns={"text": "内容"}), kind="conversations", source="shop")
+        ingest.commit(
+            bench,
+            lead,
+            now=now,
+            path=path,
+            mapping=Mapping(columns={"text": "内容"}),
+            kind="conversations",
+            source="shop",
+        )
     assert bench.archive.version() == 0
 
 
 def test_dates_in_three_formats_in_one_file(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
-    rows = [row("C1", at, "客户", at) for at in ("2026-03-01 10:00:00", "2026/3/1 10:01", "2026年3月1日 10:02:00", "1772330580")]
+    rows = [
+        row("C1", at, "客户", at)
+        for at in ("2026-03-01 10:00:00", "2026/3/1 10:01", "2026年3月1日 10:02:00", "1772330580")
+    ]
     result = load(bench, lead, now, write_csv(tmp_path / "a.csv", rows))
     assert result.counts.bad == 0
     seen = bench.archive.at().scan("messages").sort("seq").collect()["sent_at"]
@@ -110,7 +126,11 @@ def test_wrong_bytes_in_one_row(bench: Workbench, lead: Actor, now: datetime, tm
 
 def test_a_row_with_too_many_cells(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", [*GOOD, CHATS[2]])
-    lines = path.read_text("utf-8") + "C3,2026-03-01 13:00:00,客服,小青,tb1,店,,你好,再见\n" + "C3,2026-03-01 13:00:00,客服,小青,tb1,店,,你好\n"
+    lines = (
+        path.read_text("utf-8")
+        + "C3,2026-03-01 13:00:00,客服,小青,tb1,店,,你好,再见\n"
+        + "C3,2026-03-01 13:00:00,客服,小青,tb1,店,,你好\n"
+    )
     path.write_text(lines, "utf-8")
     result = load(bench, lead, now, path)
     assert [(p.code, p.row) for p in result.problems if p.severity == "bad"] == [("too_many_cells", 4)]
@@ -124,7 +144,10 @@ def test_a_broken_line_of_json(bench: Workbench, lead: Actor, now: datetime, tmp
     result = load(bench, lead, now, path)
     assert [(p.code, p.row) for p in result.problems if p.severity == "bad"] == [("unreadable", 2)]
     assert result.counts.new == 2
-    assert bench.archive.at().scan("messages").filter(conversation_key="shop:C2").collect()["file_row"].to_list() == [4, 4]
+    assert bench.archive.at().scan("messages").filter(conversation_key="shop:C2").collect()["file_row"].to_list() == [
+        4,
+        4,
+    ]
 
 
 def test_the_same_id_twice(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
@@ -132,7 +155,11 @@ def test_the_same_id_twice(bench: Workbench, lead: Actor, now: datetime, tmp_pat
     other = {**one, "messages": [{**one["messages"][0], "text": "别的内容"}]}
     result = load(bench, lead, now, write_jsonl(tmp_path / "a.jsonl", [one, two, one, other]))
     assert [p.code for p in result.problems if p.severity == "bad"] == []
-    assert (result.counts.new, result.counts.duplicates, bench.archive.at().count("messages")) == (2, 1, 5)  # another page of C1, not another C1
+    assert (result.counts.new, result.counts.duplicates, bench.archive.at().count("messages")) == (
+        2,
+        1,
+        5,
+    )  # another page of C1, not another C1
 
 
 def test_the_same_message_id_twice(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
@@ -145,8 +172,19 @@ def test_the_same_message_id_twice(bench: Workbench, lead: Actor, now: datetime,
     assert seen["seq"].to_list() == [0, 1, 0, 1]
 
 
-def test_hostile_and_long_texts_are_kept_as_they_are(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
-    texts = ["=HYPERLINK(\"x\")", "<img src=x onerror=alert(1)>", "**粗** [a](javascript:b)", "👩‍👩‍👧‍👦𠮷", "长" * 8000, "a\tb\r\nc", "' OR 1=1 --", "{value} {0}"]
+def test_hostile_and_long_texts_are_kept_as_they_are(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    texts = [
+        '=HYPERLINK("x")',
+        "<img src=x onerror=alert(1)>",
+        "**粗** [a](javascript:b)",
+        "👩‍👩‍👧‍👦𠮷",
+        "长" * 8000,
+        "a\tb\r\nc",
+        "' OR 1=1 --",
+        "{value} {0}",
+    ]
     rows = [row("C1", f"2026-03-01 10:00:{i:02d}", "客户", text) for i, text in enumerate(texts)]
     load(bench, lead, now, write_csv(tmp_path / "a.csv", rows, "gb18030"))
     assert bench.archive.at().scan("messages").sort("seq").collect()["text"].to_list() == texts
@@ -169,7 +207,9 @@ def test_cancelling_and_strangers_change_nothing(bench: Workbench, lead: Actor, 
     path = write_csv(tmp_path / "a.csv", CHATS)
     d = ingest.detect(path)
     with pytest.raises(Cancelled):
-        ingest.commit(bench, lead, now=now, path=path, mapping=d.mapping, kind=d.kind, source="shop", cancel=lambda: True)
+        ingest.commit(
+            bench, lead, now=now, path=path, mapping=d.mapping, kind=d.kind, source="shop", cancel=lambda: True
+        )
     agent = Actor(user_id=5, role=Role.AGENT, name="小青", agent_id="小青")
     with pytest.raises(Denied):
         ingest.commit(bench, agent, now=now, path=path, mapping=d.mapping, kind=d.kind, source="shop")
@@ -178,8 +218,8 @@ def test_cancelling_and_strangers_change_nothing(bench: Workbench, lead: Actor, 
 
 
 @pytest.mark.parametrize("source", ["", "a:b", " x", "x" * 61])
-def test_sources_that_would_spoil_keys(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, source: str) -> None:
+def test_sources_that_would_spoil_keys(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, source: str
+) -> None:
     with pytest.raises(Invalid, match="source"):
         load(bench, lead, now, write_csv(tmp_path / "a.csv", CHATS), source)
-
-

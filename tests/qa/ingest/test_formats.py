@@ -1,4 +1,5 @@
-"""The same chats arrive the same from every format, shape and encoding; presets are recognised; a round trip is exact."""
+"""The same chats arrive the same from every format, shape and encoding; presets are recognised; a round trip is
+exact."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ def _json(path: Path) -> Path:
     return path
 
 
-def load(bench: Workbench, actor: Actor, now: datetime, path: Path, source: str = "shop", **rest: str) -> ingest.ImportResult:
+def load(
+    bench: Workbench, actor: Actor, now: datetime, path: Path, source: str = "shop", **rest: str
+) -> ingest.ImportResult:
     d = ingest.detect(path, **rest)
     return ingest.commit(bench, actor, now=now, path=path, mapping=d.mapping, kind=d.kind, source=source)
 
@@ -58,7 +61,9 @@ def test_every_format_gives_the_same_chats(bench: Workbench, lead: Actor, now: d
     assert chats["started_at"][1] == datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 
 
-def test_twice_adds_nothing_and_formats_agree_on_that(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_twice_adds_nothing_and_formats_agree_on_that(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     first = load(bench, lead, now, MAKERS["csv gb18030"](tmp_path))
     for make in MAKERS.values():
         again = load(bench, lead, now, make(tmp_path))
@@ -77,17 +82,25 @@ def test_changed_content_replaces(bench: Workbench, lead: Actor, now: datetime, 
     assert bench.archive.at(1).count("messages") == 4
 
 
-def test_preview_writes_nothing_and_counts_like_commit(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_preview_writes_nothing_and_counts_like_commit(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     path = write_csv(tmp_path / "a.csv", CHATS)
     d = ingest.detect(path)
     seen = ingest.preview(bench, lead, path, d.mapping, d.kind, "shop")
     assert bench.archive.version() == 0
     assert ingest.history(bench, lead) == ()
     done = load(bench, lead, now, path)
-    assert (seen.counts.new, seen.counts.warnings, seen.counts.messages) == (done.counts.new, done.counts.warnings, done.counts.messages)
+    assert (seen.counts.new, seen.counts.warnings, seen.counts.messages) == (
+        done.counts.new,
+        done.counts.warnings,
+        done.counts.messages,
+    )
 
 
-def test_interleaved_and_backward_files_are_put_in_order(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interleaved_and_backward_files_are_put_in_order(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reading, "PIECE", 700)  # several pieces, conversations spread over them
     rows = [row(f"C{i % 7}", f"2026-03-01 10:{i:02d}:00", "客户" if i % 2 else "客服", f"第{i}句") for i in range(60)]
     load(bench, lead, now, write_csv(tmp_path / "a.csv", rows[::-1], "gb18030"))
@@ -101,19 +114,78 @@ def test_interleaved_and_backward_files_are_put_in_order(bench: Workbench, lead:
 
 
 PRESET_FILES = {
-    "qiyu-messages": [{"sessionId": "9", "from": "1", "content": "你好", "time": "1772330400000", "staffId": "s1", "userId": "u1"},
-                      {"sessionId": "9", "from": "0", "content": "您好", "time": "1772330405000", "staffId": "s1", "userId": "u1"}],
-    "jd-chatlog-rows": [{"sessionId": "9", "isFromWaiter": "false", "content": "你好", "timestamp": "1772330400", "waiterName": "s1", "userId": "u1"},
-                        {"sessionId": "9", "isFromWaiter": "true", "content": "您好", "timestamp": "1772330405", "waiterName": "s1", "userId": "u1"}],
-    "taobao-chatlog-rows": [{"from_id": "s1", "to_id": "u1", "direction": "1", "time": "2026-03-01 10:00:00", "content": "你好"},
-                            {"from_id": "s1", "to_id": "u1", "direction": "0", "time": "2026-03-01 10:00:05", "content": "您好"}],
-    "jd-chatlog": [{"sessionId": "9", "waiterName": "s1", "userId": "u1", "chatMessages": [
-        {"isFromWaiter": False, "content": "你好", "timestamp": 1772330400}, {"isFromWaiter": True, "content": "您好", "timestamp": 1772330405}]}],
-    "taobao-chatlog": [{"from_id": "s1", "to_id": "u1", "msgs": [
-        {"direction": 1, "time": "2026-03-01 10:00:00", "content": "你好"}, {"direction": 0, "time": "2026-03-01 10:00:05", "content": "您好"}]}],
-    "klaus": [{"id": "9", "assigneeEmail": "s1", "customerEmail": "u1", "created": "2026-03-01T02:00:00Z", "satisfactionScore": 100, "comments": [
-        {"id": "1", "authorIsNotClient": False, "comment": "你好", "created": "2026-03-01T02:00:00Z", "authorEmail": "u1"},
-        {"id": "2", "authorIsNotClient": True, "comment": "您好", "created": "2026-03-01T02:00:05Z", "authorEmail": "s1"}]}],
+    "qiyu-messages": [
+        {"sessionId": "9", "from": "1", "content": "你好", "time": "1772330400000", "staffId": "s1", "userId": "u1"},
+        {"sessionId": "9", "from": "0", "content": "您好", "time": "1772330405000", "staffId": "s1", "userId": "u1"},
+    ],
+    "jd-chatlog-rows": [
+        {
+            "sessionId": "9",
+            "isFromWaiter": "false",
+            "content": "你好",
+            "timestamp": "1772330400",
+            "waiterName": "s1",
+            "userId": "u1",
+        },
+        {
+            "sessionId": "9",
+            "isFromWaiter": "true",
+            "content": "您好",
+            "timestamp": "1772330405",
+            "waiterName": "s1",
+            "userId": "u1",
+        },
+    ],
+    "taobao-chatlog-rows": [
+        {"from_id": "s1", "to_id": "u1", "direction": "1", "time": "2026-03-01 10:00:00", "content": "你好"},
+        {"from_id": "s1", "to_id": "u1", "direction": "0", "time": "2026-03-01 10:00:05", "content": "您好"},
+    ],
+    "jd-chatlog": [
+        {
+            "sessionId": "9",
+            "waiterName": "s1",
+            "userId": "u1",
+            "chatMessages": [
+                {"isFromWaiter": False, "content": "你好", "timestamp": 1772330400},
+                {"isFromWaiter": True, "content": "您好", "timestamp": 1772330405},
+            ],
+        }
+    ],
+    "taobao-chatlog": [
+        {
+            "from_id": "s1",
+            "to_id": "u1",
+            "msgs": [
+                {"direction": 1, "time": "2026-03-01 10:00:00", "content": "你好"},
+                {"direction": 0, "time": "2026-03-01 10:00:05", "content": "您好"},
+            ],
+        }
+    ],
+    "klaus": [
+        {
+            "id": "9",
+            "assigneeEmail": "s1",
+            "customerEmail": "u1",
+            "created": "2026-03-01T02:00:00Z",
+            "satisfactionScore": 100,
+            "comments": [
+                {
+                    "id": "1",
+                    "authorIsNotClient": False,
+                    "comment": "你好",
+                    "created": "2026-03-01T02:00:00Z",
+                    "authorEmail": "u1",
+                },
+                {
+                    "id": "2",
+                    "authorIsNotClient": True,
+                    "comment": "您好",
+                    "created": "2026-03-01T02:00:05Z",
+                    "authorEmail": "s1",
+                },
+            ],
+        }
+    ],
 }
 
 
@@ -125,16 +197,29 @@ def test_presets(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, p
     seen = bench.archive.at().scan("messages").sort("seq").collect()
     assert seen["role"].to_list() == ["customer", "agent"]
     assert seen["agent_id"].to_list() == [None, "s1"]
-    assert seen["sent_at"].to_list() == [datetime(2026, 3, 1, 2, 0, tzinfo=UTC), datetime(2026, 3, 1, 2, 0, 5, tzinfo=UTC)]
+    assert seen["sent_at"].to_list() == [
+        datetime(2026, 3, 1, 2, 0, tzinfo=UTC),
+        datetime(2026, 3, 1, 2, 0, 5, tzinfo=UTC),
+    ]
     chat = bench.archive.at().scan("conversations").collect().row(0, named=True)
-    assert (chat["customer_id"], chat["agent_ids"], chat["satisfaction"]) == ("u1", ["s1"], 5 if preset == "klaus" else None)
+    assert (chat["customer_id"], chat["agent_ids"], chat["satisfaction"]) == (
+        "u1",
+        ["s1"],
+        5 if preset == "klaus" else None,
+    )
 
 
-TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0\r�"), min_size=1, max_size=60).filter(lambda t: t.strip() != "")
+TEXT = st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="\0\r�"), min_size=1, max_size=60
+).filter(lambda t: t.strip() != "")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(texts=st.lists(TEXT, min_size=1, max_size=12), encoding=st.sampled_from(["utf-8", "gb18030", "utf-8-sig"]), shape=st.sampled_from(["csv", "jsonl", "nested"]))
+@given(
+    texts=st.lists(TEXT, min_size=1, max_size=12),
+    encoding=st.sampled_from(["utf-8", "gb18030", "utf-8-sig"]),
+    shape=st.sampled_from(["csv", "jsonl", "nested"]),
+)
 def test_text_comes_back_exactly(tmp_path: Path, texts: list[str], encoding: str, shape: str) -> None:
     from qa.ingest import chats
     from qa.ingest.problems import ProblemLog
@@ -149,6 +234,9 @@ def test_text_comes_back_exactly(tmp_path: Path, texts: list[str], encoding: str
     d = ingest.detect(path, encoding="gb18030" if encoding == "gb18030" else "utf-8")
     log = ProblemLog({})
     zone = d.mapping.zone(__import__("zoneinfo").ZoneInfo("Asia/Shanghai"))
-    found = [chats.read(p.frame, d.mapping, d.shape.nested, zone, zone, log) for p in reading.pieces(d.shape, d.mapping.columns.values(), log)]
+    found = [
+        chats.read(p.frame, d.mapping, d.shape.nested, zone, zone, log)
+        for p in reading.pieces(d.shape, d.mapping.columns.values(), log)
+    ]
     assert pl.concat(found)["text"].to_list() == texts
     assert log.frame().is_empty()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from pages.kit.importing import uploads
+from pages.screens.ingest import uploads
 from qa import ingest
 from qa.ingest.service import LONGEST
 from qa.policy import Actor
@@ -22,9 +22,20 @@ from tests.qa.ingest.test_formats import load
 
 def started(bench: Workbench, kind: str, at: datetime) -> None:
     with bench.db.write() as session:
-        session.execute(insert(ImportRun).values(
-            file_name="a.csv", sha256="", kind=kind, source="shop", mapping={}, state="started", counts={}, problems=[], started_by=None, started_at=at
-        ))
+        session.execute(
+            insert(ImportRun).values(
+                file_name="a.csv",
+                sha256="",
+                kind=kind,
+                source="shop",
+                mapping={},
+                state="started",
+                counts={},
+                problems=[],
+                started_by=None,
+                started_at=at,
+            )
+        )
 
 
 @pytest.mark.parametrize("kind", ["agents", "conversations"])
@@ -38,7 +49,9 @@ def test_a_killed_run_is_shown_as_interrupted_and_closed_by_the_next(
     assert [ingest.state_of(run, now) for run in ingest.history(bench, lead)] == ["done", "failed"]
 
 
-def test_a_roster_that_may_still_be_running_is_left_alone(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_a_roster_that_may_still_be_running_is_left_alone(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     started(bench, "agents", now - timedelta(seconds=20))
     load(bench, lead, now, write_csv(tmp_path / "a.csv", CHATS))
     assert [ingest.state_of(run, now) for run in ingest.history(bench, lead)] == ["done", "started"]
@@ -75,7 +88,11 @@ def test_the_next_upload_removes_old_ones_only(tmp_path: Path, now: datetime) ->
     old, young = uploads.keep(tmp_path, Upload("1"), now), uploads.keep(tmp_path, Upload("2"), now)
     preview = tmp_path / "tmp" / "spotcheck-preview-x"
     preview.mkdir()
-    for folder, age in ((old.parent, timedelta(days=2)), (preview, timedelta(days=2)), (young.parent, timedelta(hours=2))):
+    for folder, age in (
+        (old.parent, timedelta(days=2)),
+        (preview, timedelta(days=2)),
+        (young.parent, timedelta(hours=2)),
+    ):
         os.utime(folder, ((now - age).timestamp(),) * 2)
     uploads.keep(tmp_path, Upload("3"), now)
     assert (old.parent.exists(), preview.exists(), young.exists()) == (False, False, True)

@@ -20,14 +20,35 @@ from tests.qa.ingest.files import CHATS, write_csv, write_jsonl
 from tests.qa.ingest.test_formats import load
 
 REFUND = {
-    "RefundId": "R1", "Tid": "2600000000000000001", "BuyerNick": "tb1001", "SellerNick": "示例店", "Created": "2026-03-01 15:00:00",
-    "Modified": "2026-03-03 09:00:00", "Status": "WAIT_SELLER_AGREE", "RefundFee": "1,234.50", "TotalFee": "1300", "Reason": "尺码不合适", "Desc": "太大",
-    "Title": "外套", "CsStatus": "2", "DisputeType": "REFUND_AND_RETURN", "RefundPhase": "aftersale",
+    "RefundId": "R1",
+    "Tid": "2600000000000000001",
+    "BuyerNick": "tb1001",
+    "SellerNick": "示例店",
+    "Created": "2026-03-01 15:00:00",
+    "Modified": "2026-03-03 09:00:00",
+    "Status": "WAIT_SELLER_AGREE",
+    "RefundFee": "1,234.50",
+    "TotalFee": "1300",
+    "Reason": "尺码不合适",
+    "Desc": "太大",
+    "Title": "外套",
+    "CsStatus": "2",
+    "DisputeType": "REFUND_AND_RETURN",
+    "RefundPhase": "aftersale",
 }
-RATING = {"EvalSender": "小红", "EvalRecer": "tb1002", "EvalTime": "2026-03-01 12:00:00", "EvalCode": "4", "LabelName": "态度差", "Source": "1"}
+RATING = {
+    "EvalSender": "小红",
+    "EvalRecer": "tb1002",
+    "EvalTime": "2026-03-01 12:00:00",
+    "EvalCode": "4",
+    "LabelName": "态度差",
+    "Source": "1",
+}
 
 
-def test_disputes_are_joined_by_order_then_by_customer(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_disputes_are_joined_by_order_then_by_customer(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     load(bench, lead, now, write_csv(tmp_path / "chats.csv", CHATS))
     by_customer = {**REFUND, "RefundId": "R2", "Tid": "", "BuyerNick": "tb1002"}
     too_early = {**REFUND, "RefundId": "R3", "Tid": "", "BuyerNick": "tb1002", "Created": "2026-03-01 09:00:00"}
@@ -36,12 +57,20 @@ def test_disputes_are_joined_by_order_then_by_customer(bench: Workbench, lead: A
     seen = {r["dispute_id"]: r for r in bench.archive.at().scan("disputes").collect().to_dicts()}
     assert [seen[i]["conversation_key"] for i in ("R1", "R2", "R3")] == ["shop:C1", "shop:C2", None]
     one = seen["R1"]
-    assert (one["agent_id"], one["refund_fee"], one["total_fee"], one["cs_status"], one["phase"]) == ("小青", 123450, 130000, 2, "aftersale")
+    assert (one["agent_id"], one["refund_fee"], one["total_fee"], one["cs_status"], one["phase"]) == (
+        "小青",
+        123450,
+        130000,
+        2,
+        "aftersale",
+    )
     assert one["opened_at"] == datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
     assert load(bench, lead, now, tmp_path / "refunds.csv").counts.unchanged == 3
 
 
-def test_disputes_before_their_chats_find_them_later(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_disputes_before_their_chats_find_them_later(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     load(bench, lead, now, write_csv(tmp_path / "refunds.csv", [REFUND]))
     load(bench, lead, now, write_csv(tmp_path / "ratings.csv", [RATING]))
     load(bench, lead, now, write_csv(tmp_path / "chats.csv", CHATS))
@@ -52,8 +81,20 @@ def test_disputes_before_their_chats_find_them_later(bench: Workbench, lead: Act
 def test_refund_messages_join_their_dispute(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
     load(bench, lead, now, write_csv(tmp_path / "refunds.csv", [REFUND]))
     said = [
-        {"RefundId": "R1", "OwnerRole": "2", "OwnerNick": "示例店", "Content": "请寄回", "Created": "2026-03-01 16:00:00"},
-        {"RefundId": "R1", "OwnerRole": "1", "OwnerNick": "tb", "Content": "不想要了", "Created": "2026-03-01 15:00:01"},
+        {
+            "RefundId": "R1",
+            "OwnerRole": "2",
+            "OwnerNick": "示例店",
+            "Content": "请寄回",
+            "Created": "2026-03-01 16:00:00",
+        },
+        {
+            "RefundId": "R1",
+            "OwnerRole": "1",
+            "OwnerNick": "tb",
+            "Content": "不想要了",
+            "Created": "2026-03-01 15:00:01",
+        },
         {"RefundId": "R7", "OwnerRole": "3", "OwnerNick": "小二", "Content": "介入", "Created": "2026-03-01 16:00:00"},
     ]
     path = write_csv(tmp_path / "said.csv", said)
@@ -62,8 +103,13 @@ def test_refund_messages_join_their_dispute(bench: Workbench, lead: Actor, now: 
     messages = bench.archive.at().scan("disputes").collect()["messages"][0].to_list()
     assert [(m["role"], m["text"]) for m in messages] == [("customer", "不想要了"), ("agent", "请寄回")]
     assert load(bench, lead, now, path).counts.unchanged == 1
-    assert load(bench, lead, now, write_csv(tmp_path / "refunds.csv", [{**REFUND, "Status": "SUCCESS"}])).counts.changed == 1
-    assert len(bench.archive.at().scan("disputes").collect()["messages"][0]) == 2  # the list of refunds does not erase the talk
+    assert (
+        load(bench, lead, now, write_csv(tmp_path / "refunds.csv", [{**REFUND, "Status": "SUCCESS"}])).counts.changed
+        == 1
+    )
+    assert (
+        len(bench.archive.at().scan("disputes").collect()["messages"][0]) == 2
+    )  # the list of refunds does not erase the talk
 
 
 def test_ratings_by_agent_and_customer(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
@@ -75,11 +121,29 @@ def test_ratings_by_agent_and_customer(bench: Workbench, lead: Actor, now: datet
     assert (seen["score"], seen["origin"], seen["conversation_key"], seen["label"]) == (1, "buyer", "shop:C2", "态度差")
 
 
-def test_sessions_describe_messages_imported_before(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_sessions_describe_messages_imported_before(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     load(bench, lead, now, write_csv(tmp_path / "chats.csv", CHATS))
     sessions = [
-        {"id": "C1", "staffId": "小青", "userId": "tb1001", "startTime": "1772330390000", "endTime": "1772330500000", "evaluation": "100", "fromType": "app"},
-        {"id": "C8", "staffId": "小青", "userId": "tb1001", "startTime": "1772330390000", "endTime": "1772330500000", "evaluation": "", "fromType": ""},
+        {
+            "id": "C1",
+            "staffId": "小青",
+            "userId": "tb1001",
+            "startTime": "1772330390000",
+            "endTime": "1772330500000",
+            "evaluation": "100",
+            "fromType": "app",
+        },
+        {
+            "id": "C8",
+            "staffId": "小青",
+            "userId": "tb1001",
+            "startTime": "1772330390000",
+            "endTime": "1772330500000",
+            "evaluation": "",
+            "fromType": "",
+        },
     ]
     path = write_csv(tmp_path / "sessions.csv", sessions)
     result = load(bench, lead, now, path)
@@ -93,7 +157,10 @@ def test_sessions_describe_messages_imported_before(bench: Workbench, lead: Acto
 
 
 def test_roster(any_bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
-    roster = [{"工号": "小青", "姓名": "青", "组别": "", "小组": "售前一组", "岗位": "售前", "入职日期": "2025/3/1"}, {"工号": "小兰", "姓名": "", "组别": "", "小组": "", "岗位": "", "入职日期": "不详"}]
+    roster = [
+        {"工号": "小青", "姓名": "青", "组别": "", "小组": "售前一组", "岗位": "售前", "入职日期": "2025/3/1"},
+        {"工号": "小兰", "姓名": "", "组别": "", "小组": "", "岗位": "", "入职日期": "不详"},
+    ]
     path = write_csv(tmp_path / "agents.csv", roster, "gb18030")
     result = load(any_bench, lead, now, path, kind="agents")
     assert (result.counts.new, [(p.code, p.row) for p in result.problems]) == (2, [("bad_date", 2)])
@@ -102,7 +169,11 @@ def test_roster(any_bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
         agents = {a.agent_id: a for a in session.execute(select(Agent)).scalars()}
         runs = session.execute(select(ImportRun).order_by(ImportRun.id)).scalars().all()
         actions = session.execute(select(AuditEntry.action)).scalars().all()
-    assert (agents["小青"].team, agents["小青"].stage, agents["小青"].hired_on) == ("售前一组", "presale", date(2025, 3, 1))
+    assert (agents["小青"].team, agents["小青"].stage, agents["小青"].hired_on) == (
+        "售前一组",
+        "presale",
+        date(2025, 3, 1),
+    )
     assert (agents["小兰"].name, agents["小红"].team) == ("小兰", "")  # 小红 came with a chat
     assert [(r.kind, r.state) for r in runs] == [("agents", "done"), ("conversations", "done")]
     assert actions == ["import.done"] * 2
@@ -121,20 +192,44 @@ def test_saved_mappings(any_bench: Workbench, lead: Actor, now: datetime, tmp_pa
 
 def frames(chats: int) -> dict[str, pl.DataFrame]:
     start = datetime(2026, 3, 1, tzinfo=UTC)
-    messages = pl.DataFrame({
-        "conversation_id": [f"C{i}" for i in range(chats) for _ in range(3)], "seq": [0, 1, 2] * chats, "role": ["customer", "agent", "customer"] * chats,
-        "agent_id": [None, "小青", None] * chats, "sent_at": [start + timedelta(hours=i, seconds=j) for i in range(chats) for j in range(3)],
-        "kind": ["text"] * 3 * chats, "text": ["问", "答", "谢谢"] * chats,
-    })
-    conversations = pl.DataFrame({
-        "conversation_id": [f"C{i}" for i in range(chats)], "agent_id": "小青", "customer_id": [f"tb{i}" for i in range(chats)], "shop": "店",
-        "satisfaction": [i % 5 + 1 for i in range(chats)],
-    })
-    disputes = pl.DataFrame({
-        "dispute_id": ["R1"], "customer_id": ["tb1"], "opened_at": [start + timedelta(days=9)], "refund_fee": [1250],
-        "messages": [[{"role": "customer", "text": "退", "sent_at": start}]],
-    })
-    ratings = pl.DataFrame({"rating_id": ["E1"], "score": [1], "agent_id": ["小青"], "customer_id": ["tb2"], "rated_at": [start + timedelta(days=9)]})
+    messages = pl.DataFrame(
+        {
+            "conversation_id": [f"C{i}" for i in range(chats) for _ in range(3)],
+            "seq": [0, 1, 2] * chats,
+            "role": ["customer", "agent", "customer"] * chats,
+            "agent_id": [None, "小青", None] * chats,
+            "sent_at": [start + timedelta(hours=i, seconds=j) for i in range(chats) for j in range(3)],
+            "kind": ["text"] * 3 * chats,
+            "text": ["问", "答", "谢谢"] * chats,
+        }
+    )
+    conversations = pl.DataFrame(
+        {
+            "conversation_id": [f"C{i}" for i in range(chats)],
+            "agent_id": "小青",
+            "customer_id": [f"tb{i}" for i in range(chats)],
+            "shop": "店",
+            "satisfaction": [i % 5 + 1 for i in range(chats)],
+        }
+    )
+    disputes = pl.DataFrame(
+        {
+            "dispute_id": ["R1"],
+            "customer_id": ["tb1"],
+            "opened_at": [start + timedelta(days=9)],
+            "refund_fee": [1250],
+            "messages": [[{"role": "customer", "text": "退", "sent_at": start}]],
+        }
+    )
+    ratings = pl.DataFrame(
+        {
+            "rating_id": ["E1"],
+            "score": [1],
+            "agent_id": ["小青"],
+            "customer_id": ["tb2"],
+            "rated_at": [start + timedelta(days=9)],
+        }
+    )
     return {"conversations": conversations, "messages": messages, "disputes": disputes, "ratings": ratings}
 
 
@@ -178,7 +273,9 @@ KILLED = """
 """
 
 
-@pytest.mark.parametrize(("where", "visible"), [("reading", False), ("adopting", False), ("publishing", False), ("recording", True)])
+@pytest.mark.parametrize(
+    ("where", "visible"), [("reading", False), ("adopting", False), ("publishing", False), ("recording", True)]
+)
 def test_a_killed_import_leaves_all_or_nothing_and_a_retry_adds_each_row_once(
     bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, where: str, visible: bool
 ) -> None:
@@ -186,7 +283,9 @@ def test_a_killed_import_leaves_all_or_nothing_and_a_retry_adds_each_row_once(
     load(bench, lead, now, before)
     path = write_jsonl(tmp_path / "a.jsonl", [dict(c, 会话ID=f"{c['会话ID']}-{i}") for i in range(10) for c in CHATS])
     url = bench.db.url.render_as_string(hide_password=False)
-    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), url, str(path), where], check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), url, str(path), where], check=False
+    )
     assert ended.returncode == 9
     assert bench.archive.at().count("messages") == (42 if visible else 2)
     retry = load(bench, lead, now, path)
@@ -197,7 +296,9 @@ def test_a_killed_import_leaves_all_or_nothing_and_a_retry_adds_each_row_once(
     assert states == ["done", "done" if visible else "failed", "done"]
 
 
-def test_hashes_of_another_library_version_are_computed_again(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hashes_of_another_library_version_are_computed_again(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from qa.ingest import merging
 
     path = write_csv(tmp_path / "a.csv", CHATS)

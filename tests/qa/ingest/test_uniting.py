@@ -1,4 +1,5 @@
-"""Parts of one conversation in several files: nothing is lost, nothing is there twice, and the order of the files does not matter."""
+"""Parts of one conversation in several files: nothing is lost, nothing is there twice, and the order of the files does
+not matter."""
 
 from __future__ import annotations
 
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa import ingest, screening, violations
+from qa import ingest, screening
 from qa.ingest.uniting import merge, unite
 from qa.policy import Actor
+from qa.redlines import deciding
 from qa.tables import AuditEntry, ImportRun, Violation
 from qa.workbench import Workbench
 from tests.qa.ingest.files import row, write_csv, write_jsonl
@@ -41,13 +43,20 @@ def texts(bench: Workbench, key: str = "shop:C1") -> list[str]:
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_parts_of_a_chat_add_up_in_any_order_of_files(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, order: tuple[int, ...]) -> None:
+def test_parts_of_a_chat_add_up_in_any_order_of_files(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, order: tuple[int, ...]
+) -> None:
     parts = [write_csv(tmp_path / f"{i}.csv", rows) for i, rows in enumerate((EVENING, NIGHT, MORNING))]
     results = [load(bench, lead, now, parts[i]) for i in order]
     assert texts(bench) == WHOLE
     assert sum(r.counts.messages for r in results) == 9
     chat = bench.archive.at().scan("conversations").filter(conversation_id="C1").collect().row(0, named=True)
-    assert (chat["message_count"], chat["agent_message_count"], chat["agent_id"], chat["agent_ids"]) == (8, 4, "小青", ["小青"])
+    assert (chat["message_count"], chat["agent_message_count"], chat["agent_id"], chat["agent_ids"]) == (
+        8,
+        4,
+        "小青",
+        ["小青"],
+    )
     assert chat["started_at"] == datetime(2026, 3, 1, 15, 50, tzinfo=UTC)
     assert chat["ended_at"] == datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
     for path in parts:
@@ -56,11 +65,20 @@ def test_parts_of_a_chat_add_up_in_any_order_of_files(bench: Workbench, lead: Ac
     assert bench.archive.at().count("messages") == 9
 
 
-def test_messages_name_the_import_and_row_that_brought_them(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_messages_name_the_import_and_row_that_brought_them(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     first = load(bench, lead, now, write_csv(tmp_path / "b.csv", NIGHT))
     second = load(bench, lead, now, write_csv(tmp_path / "a.csv", [*EVENING, NIGHT[0]]))
     said = bench.archive.at().scan("messages").filter(conversation_key="shop:C1").sort("seq").collect()
-    assert said.select("import_id", "file_row").rows() == [(second.run_id, 1), (second.run_id, 2), (second.run_id, 3), (first.run_id, 1), (first.run_id, 2), (first.run_id, 3)]
+    assert said.select("import_id", "file_row").rows() == [
+        (second.run_id, 1),
+        (second.run_id, 2),
+        (second.run_id, 3),
+        (first.run_id, 1),
+        (first.run_id, 2),
+        (first.run_id, 3),
+    ]
 
 
 def test_the_preview_says_what_would_be_added(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
@@ -74,44 +92,66 @@ def test_the_preview_says_what_would_be_added(bench: Workbench, lead: Actor, now
     assert (done.counts.new, done.counts.changed, done.counts.messages) == (1, 1, 4)
 
 
-def test_a_later_part_keeps_hits_and_open_case_files(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_a_later_part_keeps_hits_and_open_case_files(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     load(bench, lead, now, write_csv(tmp_path / "b.csv", NIGHT))
     screening.screen(bench, lead, now=now)
     load(bench, lead, now, write_csv(tmp_path / "c.csv", MORNING))
     load(bench, lead, now, write_csv(tmp_path / "a.csv", EVENING))
     screening.screen(bench, lead, now=now)
-    opened = violations.open_suspected(bench, lead, now=now).opened
+    opened = deciding.open_suspected(bench, lead, now=now).opened
     assert opened
     load(bench, lead, now, write_csv(tmp_path / "d.csv", [row("C1", "2026-03-02 08:05", "客服", "改到后天")]))
-    assert violations.open_suspected(bench, lead, now=now).withdrawn == 0  # not screened yet
+    assert deciding.open_suspected(bench, lead, now=now).withdrawn == 0  # not screened yet
     screening.screen(bench, lead, now=now)
     load(bench, lead, now, write_csv(tmp_path / "e.csv", [row("C1", "2026-03-01 23:49", "客户", "喂")]))
     screening.screen(bench, lead, now=now)
-    after = violations.open_suspected(bench, lead, now=now)
+    after = deciding.open_suspected(bench, lead, now=now)
     assert (after.opened, after.withdrawn) == (0, 0)
     with bench.db.read() as session:
         files = session.query(Violation).all()
         assert {v.state for v in files} == {"suspected"}
-        assert all(texts(bench)[hit["seq"]][hit["start"] : hit["end"]] == hit["matched"] for v in files for hit in v.evidence)
+        assert all(
+            texts(bench)[hit["seq"]][hit["start"] : hit["end"]] == hit["matched"] for v in files for hit in v.evidence
+        )
         assert {run.state for run in session.query(ImportRun)} == {"done"}
 
 
-def test_a_session_list_does_not_hide_messages_from_the_screening(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_a_session_list_does_not_hide_messages_from_the_screening(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     other = [row("C2", "2026-03-01 10:00", "客户", "在吗", customer="tb2")]
     load(bench, lead, now, write_csv(tmp_path / "a.csv", [*EVENING, *other]))
-    load(bench, lead, now, write_csv(tmp_path / "b.csv", [row("C2", "2026-03-01 10:01", "客服", "在的", customer="tb2")]))  # rewrites the file
-    sessions = [{"id": "C1", "staffId": "小青", "userId": "tb1001", "startTime": "1772330390000", "endTime": "1772330500000", "evaluation": "100", "fromType": "app"}]
+    load(
+        bench, lead, now, write_csv(tmp_path / "b.csv", [row("C2", "2026-03-01 10:01", "客服", "在的", customer="tb2")])
+    )  # rewrites the file
+    sessions = [
+        {
+            "id": "C1",
+            "staffId": "小青",
+            "userId": "tb1001",
+            "startTime": "1772330390000",
+            "endTime": "1772330500000",
+            "evaluation": "100",
+            "fromType": "app",
+        }
+    ]
     assert load(bench, lead, now, write_csv(tmp_path / "sessions.csv", sessions)).counts.changed == 1
     screening.screen(bench, lead, now=now)
     assert bench.archive.at().scan("hits").filter(conversation_key="shop:C1").collect().height
 
 
-def test_what_a_file_changes_in_known_records_is_shown_and_recorded(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_what_a_file_changes_in_known_records_is_shown_and_recorded(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     load(bench, lead, now, write_csv(tmp_path / "a.csv", EVENING))
     path = write_csv(tmp_path / "b.csv", [{**r, "买家昵称": "tb9"} for r in [*EVENING, *NIGHT[:1]]])
     d = ingest.detect(path)
     seen = ingest.preview(bench, lead, path, d.mapping, d.kind, "shop")
-    assert [(c.field, c.n, c.key, c.old, c.new) for c in seen.changes if c.field == "customer_id"] == [("customer_id", 1, "shop:C1", "tb1001", "tb9")]
+    assert [(c.field, c.n, c.key, c.old, c.new) for c in seen.changes if c.field == "customer_id"] == [
+        ("customer_id", 1, "shop:C1", "tb1001", "tb9")
+    ]
     assert seen.counts.extended == 1
     done = load(bench, lead, now, path)
     assert done.changes == seen.changes
@@ -123,8 +163,16 @@ def test_what_a_file_changes_in_known_records_is_shown_and_recorded(bench: Workb
     assert kept.filter(field="customer_id").rows() == [("customer_id", "shop:C1", "tb1001", "tb9")]
 
 
-def test_an_empty_cell_of_a_later_refund_list_erases_nothing(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
-    first = {"退款编号": "R1", "申请时间": "2026-03-01 15:00:00", "退款原因": "尺码不合适", "退款状态": "处理中", "退款说明": "太大"}
+def test_an_empty_cell_of_a_later_refund_list_erases_nothing(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    first = {
+        "退款编号": "R1",
+        "申请时间": "2026-03-01 15:00:00",
+        "退款原因": "尺码不合适",
+        "退款状态": "处理中",
+        "退款说明": "太大",
+    }
     load(bench, lead, now, write_csv(tmp_path / "a.csv", [first]), kind="disputes")
     path = write_csv(tmp_path / "b.csv", [{**first, "退款原因": "", "退款状态": "成功"}])
     result = load(bench, lead, now, path, kind="disputes")
@@ -134,9 +182,16 @@ def test_an_empty_cell_of_a_later_refund_list_erases_nothing(bench: Workbench, l
     assert load(bench, lead, now, path, kind="disputes").counts.unchanged == 1
 
 
-def test_pages_of_one_chat_in_a_nested_file_are_united(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_pages_of_one_chat_in_a_nested_file_are_united(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     def page(number: int, *said: tuple[str, str, str]) -> dict[str, object]:
-        return {"conversation_id": "C1", "agent_id": "小青", "page": number, "messages": [{"sender": who, "text": text, "ts": at} for who, text, at in said]}
+        return {
+            "conversation_id": "C1",
+            "agent_id": "小青",
+            "page": number,
+            "messages": [{"sender": who, "text": text, "ts": at} for who, text, at in said],
+        }
 
     one = page(1, ("customer", "在吗", "2026-03-01 10:00:00"), ("agent", "在的", "2026-03-01 10:00:12"))
     two = page(2, ("agent", "在的", "2026-03-01 10:00:12"), ("customer", "你骗人", "2026-03-01 10:05:00"))
@@ -145,10 +200,16 @@ def test_pages_of_one_chat_in_a_nested_file_are_united(bench: Workbench, lead: A
     assert (result.counts.new, result.counts.bad, result.counts.duplicates) == (1, 0, 1)
 
 
-def test_a_file_with_the_newest_first_keeps_the_order_of_equal_times(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+def test_a_file_with_the_newest_first_keeps_the_order_of_equal_times(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
     rows = [
-        row("C1", "2026-03-01 10:00", "客户", "一"), row("C1", "2026-03-01 10:00", "客服", "二"), row("C1", "2026-03-01 10:01", "客户", "三"),
-        row("C1", "2026-03-01 10:01", "客服", "四"), row("C2", "2026-03-01 10:02", "客户", "五"), row("C2", "2026-03-01 10:02", "客服", "六"),
+        row("C1", "2026-03-01 10:00", "客户", "一"),
+        row("C1", "2026-03-01 10:00", "客服", "二"),
+        row("C1", "2026-03-01 10:01", "客户", "三"),
+        row("C1", "2026-03-01 10:01", "客服", "四"),
+        row("C2", "2026-03-01 10:02", "客户", "五"),
+        row("C2", "2026-03-01 10:02", "客服", "六"),
     ]
     load(bench, lead, now, write_csv(tmp_path / "a.csv", rows[::-1]))
     assert (texts(bench), texts(bench, "shop:C2")) == (list("一二三四"), list("五六"))
@@ -159,8 +220,18 @@ def test_a_file_with_the_newest_first_keeps_the_order_of_equal_times(bench: Work
 def frame(parts: list[list[tuple[int, str]]], numbers: list[int]) -> pl.DataFrame:
     begin = datetime(2026, 3, 1, tzinfo=UTC)
     rows = [
-        {"conversation_key": "s:1", "part": number, "place": place, "role": "agent", "agent_id": "a", "sent_at": begin + timedelta(minutes=at), "kind": "text", "text": text}
-        for number, part in zip(numbers, parts, strict=True) for place, (at, text) in enumerate(part)
+        {
+            "conversation_key": "s:1",
+            "part": number,
+            "place": place,
+            "role": "agent",
+            "agent_id": "a",
+            "sent_at": begin + timedelta(minutes=at),
+            "kind": "text",
+            "text": text,
+        }
+        for number, part in zip(numbers, parts, strict=True)
+        for place, (at, text) in enumerate(part)
     ]
     return pl.DataFrame(rows)
 
@@ -176,7 +247,12 @@ def test_overlapping_slices_give_the_whole_in_any_order(data: st.DataObject) -> 
     assert unite(frame(slices, numbers))["text"].to_list() == [text for _, text in whole]
 
 
-@given(st.lists(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abc")), min_size=1, max_size=6), min_size=1, max_size=4), st.randoms())
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abc")), min_size=1, max_size=6), min_size=1, max_size=4
+    ),
+    st.randoms(),
+)
 def test_parts_of_any_kind_lose_nothing_and_need_no_order(parts: list[list[tuple[int, str]]], chance: object) -> None:
     parts = [sorted(part, key=lambda m: m[0]) for part in parts]
     numbers = list(range(len(parts)))

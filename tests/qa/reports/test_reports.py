@@ -8,11 +8,12 @@ import polars as pl
 import pytest
 from sqlalchemy import select, update
 
-from qa import facts, measures, reports, verdicts
+from qa import reports
 from qa.errors import Denied, Invalid, NotFound
 from qa.policy import Actor, Role
-from qa.reports import Scope, trends
+from qa.reports import Scope, measures, trends
 from qa.tables import Agent, Assignment, Draw, Inspection, Sample, Verdict
+from qa.verdicts import facts, reading
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring.rubric import default
@@ -40,14 +41,28 @@ def test_the_copy_and_the_database_say_the_same(any_bench: Workbench, lead: Acto
     assert facts.compact(any_bench, now) == 0
 
 
-def supersede(bench: Workbench, now: datetime, *, sample_id: int, version: int, kind: str = "inspection", at: datetime | None = None) -> None:
+def supersede(
+    bench: Workbench,
+    now: datetime,
+    *,
+    sample_id: int,
+    version: int,
+    kind: str = "inspection",
+    at: datetime | None = None,
+) -> None:
     """Append a perfect result as the new current version of a sample, as an undone and repeated inspection would."""
     with bench.db.write() as session:
         place, sample = session.execute(
             select(Assignment, Sample).join(Sample).where(Assignment.kind == "primary", Sample.id == sample_id)
         ).one()
-        session.execute(update(Verdict).where(Verdict.sample_id == sample_id, Verdict.is_current).values(is_current=False))
-        session.execute(update(Inspection).where(Inspection.assignment_id == place.id, Inspection.undone_at.is_(None)).values(undone_at=now))
+        session.execute(
+            update(Verdict).where(Verdict.sample_id == sample_id, Verdict.is_current).values(is_current=False)
+        )
+        session.execute(
+            update(Inspection)
+            .where(Inspection.assignment_id == place.id, Inspection.undone_at.is_(None))
+            .values(undone_at=now)
+        )
         verdict(session, place, sample, Sheet(), score(default(), Sheet(), {}), now, version, kind, at)
 
 
@@ -88,7 +103,9 @@ def test_targeted_picks_do_not_pull_the_average_down(bench: Workbench, lead: Act
     assert whole["n"] == rows.height
 
 
-def test_targeted_picks_alone_give_no_figure_however_thin_the_slice(bench: Workbench, lead: Actor, now: datetime) -> None:
+def test_targeted_picks_alone_give_no_figure_however_thin_the_slice(
+    bench: Workbench, lead: Actor, now: datetime
+) -> None:
     judge(bench, lead, now, pool=0.4)
     rows = all_facts(bench).filter(pl.col("source") == "chat").with_columns(
         day=pl.col("occurred_at").dt.convert_time_zone("Asia/Shanghai").dt.date(), pool=pl.col("reason") == "certainty"
@@ -101,7 +118,10 @@ def test_targeted_picks_alone_give_no_figure_however_thin_the_slice(bench: Workb
         if seen[only] > 6:
             continue
         thin = Scope(day, day, agents=(agent,))  # type: ignore[arg-type]
-        figures = [*reports.trend(bench, lead, scope=thin).overall["value"], reports.standings(bench, lead, scope=thin).team.value]
+        figures = [
+            *reports.trend(bench, lead, scope=thin).overall["value"],
+            reports.standings(bench, lead, scope=thin).team.value,
+        ]
         figures += reports.trend(bench, lead, scope=thin, by="shop", metric="clean").frame["value"].to_list()
         figures += reports.standings(bench, lead, scope=thin).agents["value"].to_list()
         figures += reports.standings(bench, lead, scope=thin).agents["best_guess"].to_list()
@@ -111,7 +131,12 @@ def test_targeted_picks_alone_give_no_figure_however_thin_the_slice(bench: Workb
             boards = reports.losses(bench, lead, scope=thin).frame, reports.heat_map(bench, lead, scope=thin).frame
             assert all(board["value"].null_count() == board.height for board in boards)
             for criterion in criteria[:2]:
-                assert reports.trend(bench, lead, scope=thin, metric=f"cri:{criterion}").frame["value"].drop_nulls().is_empty()
+                assert (
+                    reports.trend(bench, lead, scope=thin, metric=f"cri:{criterion}")
+                    .frame["value"]
+                    .drop_nulls()
+                    .is_empty()
+                )
     assert seen[True] > 3
     assert seen[False] > 3
 
@@ -127,21 +152,29 @@ def test_one_agent_gets_no_rate_whatever_it_is_called(bench: Workbench, lead: Ac
 
 @pytest.mark.parametrize("by", ["all", "team", "shop", "channel", "agent"])
 @pytest.mark.parametrize("metric", ["total", "clean", "redline", "dim:attitude", "cri"])
-def test_every_trend_has_counts_and_intervals(bench: Workbench, lead: Actor, now: datetime, by: str, metric: str) -> None:
+def test_every_trend_has_counts_and_intervals(
+    bench: Workbench, lead: Actor, now: datetime, by: str, metric: str
+) -> None:
     judge(bench, lead, now)
     chosen = f"cri:{default().criteria[0].id}" if metric == "cri" else metric
     trend = reports.trend(bench, lead, scope=CHATS, metric=chosen, by=by)
     assert trend.frame.height
     assert (trend.frame["n"] > 0).all()
-    assert trend.frame["n"].sum() == trend.overall["n"].sum() == all_facts(bench).filter(pl.col("source") == "chat").height
+    assert (
+        trend.frame["n"].sum() == trend.overall["n"].sum() == all_facts(bench).filter(pl.col("source") == "chat").height
+    )
     if metric == "redline" and by == "agent":
-        assert trend.frame["value"].null_count() == trend.frame.height  # an agent's rate is refused, the count is a fact
+        assert (
+            trend.frame["value"].null_count() == trend.frame.height
+        )  # an agent's rate is refused, the count is a fact
         assert set(trend.frame["reason"]) == {"agent_rate"}
         assert trend.frame["found"].sum() > 0
     else:
         known = trend.frame.filter(pl.col("method") != "none")
         assert known.height
-        assert known.select(((pl.col("low") <= pl.col("value") + 1e-9) & (pl.col("value") <= pl.col("high") + 1e-9)).all()).item()
+        assert known.select(
+            ((pl.col("low") <= pl.col("value") + 1e-9) & (pl.col("value") <= pl.col("high") + 1e-9)).all()
+        ).item()
 
 
 def test_weeks_begin_on_monday_of_the_business_time_zone(bench: Workbench, lead: Actor, now: datetime) -> None:
@@ -152,7 +185,9 @@ def test_weeks_begin_on_monday_of_the_business_time_zone(bench: Workbench, lead:
     assert months.frame["period"].to_list() == [date(2026, 2, 1)]
 
 
-def test_standings_use_the_whole_frame_when_whole_draws_are_looked_at(bench: Workbench, lead: Actor, now: datetime) -> None:
+def test_standings_use_the_whole_frame_when_whole_draws_are_looked_at(
+    bench: Workbench, lead: Actor, now: datetime
+) -> None:
     done = judge(bench, lead, now)
     table = reports.standings(bench, lead, scope=CHATS)
     assert table.agents["units"].to_list() == [30, 30, 30, 30]
@@ -220,7 +255,15 @@ def test_the_inspections_behind_a_point(bench: Workbench, lead: Actor, now: date
     judge(bench, lead, now)
     trend = reports.trend(bench, lead, scope=CHATS, by="agent")
     for row in trend.frame.iter_rows(named=True):
-        found = reports.behind(bench, lead, scope=CHATS, by="agent", group=row["group"], first=row["period"], last=row["period"] + timedelta(days=6))
+        found = reports.behind(
+            bench,
+            lead,
+            scope=CHATS,
+            by="agent",
+            group=row["group"],
+            first=row["period"],
+            last=row["period"] + timedelta(days=6),
+        )
         assert found.height == row["n"]
 
 
@@ -252,7 +295,9 @@ def test_a_measure_concerns_its_team_and_nobody_else(bench: Workbench, lead: Act
     assert not reports.trend(bench, lead, scope=Scope(CHATS.first, CHATS.last, teams=("aftersale",))).measures
 
 
-def test_root_causes_are_those_outside_the_agents_hands_with_intervals(bench: Workbench, lead: Actor, now: datetime) -> None:
+def test_root_causes_are_those_outside_the_agents_hands_with_intervals(
+    bench: Workbench, lead: Actor, now: datetime
+) -> None:
     judge(bench, lead, now)
     report = reports.agent_report(bench, lead, agent_id="amy", scope=CHATS)
     assert set(report.elsewhere.frame["owner"]) == {"policy"}
@@ -271,7 +316,7 @@ def test_what_is_still_unread_comes_oldest_first(bench: Workbench, lead: Actor, 
     order = []
     while (verdict_id := reports.next_unread(bench, AMY)) is not None:
         order.append(verdict_id)
-        verdicts.acknowledge(bench, AMY, now=now, verdict_id=verdict_id)
+        reading.acknowledge(bench, AMY, now=now, verdict_id=verdict_id)
     mine = reports.results(bench, AMY, scope=Scope(agents=("amy",)))
     assert mine["read"].all()
     disputes = reports.results(bench, AMY, scope=Scope(agents=("amy",), source="dispute"))
@@ -290,14 +335,21 @@ def test_an_empty_workbench_is_not_an_error(bench: Workbench, lead: Actor) -> No
 
 def test_a_lasting_drop_is_a_signal_and_only_a_measure_of_its_own_team_starts_afresh() -> None:
     weeks = [date(2026, 1, 5) + timedelta(weeks=k) for k in range(16)]
-    frame = pl.DataFrame({
-        "group": ["care"] * 16, "name": ["care"] * 16, "period": weeks, "se": [1.0] * 16,
-        "value": [90.0 + (-1) ** k * 0.4 - (4.0 if k >= 9 else 0.0) for k in range(16)],
-    })
+    frame = pl.DataFrame(
+        {
+            "group": ["care"] * 16,
+            "name": ["care"] * 16,
+            "period": weeks,
+            "se": [1.0] * 16,
+            "value": [90.0 + (-1) ** k * 0.4 - (4.0 if k >= 9 else 0.0) for k in range(16)],
+        }
+    )
     metric = reports.Metric("total", "points", (0.0, 100.0), "Score")
 
     def found(*measures_: reports.DatedMeasure) -> list[date]:
-        return [s.period for s in trends._signals(frame, metric, "team", measures_, {}) if s.worse and s.direction == "down"]
+        return [
+            s.period for s in trends._signals(frame, metric, "team", measures_, {}) if s.worse and s.direction == "down"
+        ]
 
     plain = found()
     assert plain

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from qa import accounts
 from qa.config import Config
+from qa.people import accounts
 from qa.policy import SYSTEM, Role
 from qa.workbench import Workbench, share
 
@@ -55,7 +55,13 @@ def people(bench: Workbench) -> dict[str, accounts.Account]:
     now = datetime.now(UTC)
     return {
         role.value: accounts.create_user(
-            bench, SYSTEM, now=now, login=role.value, role=role, display_name=f"{role.value} *星*", password=PASSWORD,
+            bench,
+            SYSTEM,
+            now=now,
+            login=role.value,
+            role=role,
+            display_name=f"{role.value} *星*",
+            password=PASSWORD,
             agent_id="a-1" if role is Role.AGENT else None,
         )
         for role in Role
@@ -84,10 +90,16 @@ def reconfigure(shared_bench: Workbench) -> Callable[..., Workbench]:
 
 @pytest.fixture
 def browser(application: Any, shared_bench: Workbench) -> Callable[..., TestClient]:
-    """`browser("lead")`: a browser of its own that is signed in, `browser()`: a stranger's. Redirects are not followed."""
+    """`browser("lead")`: a browser of its own that is signed in, `browser()`: a stranger's. Redirects are not
+    followed."""
 
     def make(login: str | None = None, base_url: str = ORIGIN) -> TestClient:
-        client = TestClient(application.app, base_url=base_url, follow_redirects=False, headers={"accept": "text/html", "accept-language": "en"})
+        client = TestClient(
+            application.app,
+            base_url=base_url,
+            follow_redirects=False,
+            headers={"accept": "text/html", "accept-language": "en"},
+        )
         client.portal = application.portal
         if login:
             answer = client.post("/login", data={"login": login, "password": PASSWORD}, headers={"origin": base_url})

@@ -15,11 +15,15 @@ STREAM = "/_stcore/stream"
 
 
 @contextmanager
-def connected(client: TestClient, *, origin: str | None = ORIGIN, resume: str = "", headers: dict[str, str] | None = None) -> Iterator[Any]:
+def connected(
+    client: TestClient, *, origin: str | None = ORIGIN, resume: str = "", headers: dict[str, str] | None = None
+) -> Iterator[Any]:
     """An open websocket of `client`'s browser; `resume` is the session id to continue."""
     protocols = ["streamlit", "x", *([resume] if resume else [])]
     given = {**({"origin": origin} if origin else {}), **(headers or {})}
-    with client.websocket_connect(str(client.base_url).replace("http", "ws", 1).rstrip("/") + STREAM, subprotocols=protocols, headers=given) as socket:
+    with client.websocket_connect(
+        str(client.base_url).replace("http", "ws", 1).rstrip("/") + STREAM, subprotocols=protocols, headers=given
+    ) as socket:
         yield socket
 
 

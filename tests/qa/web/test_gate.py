@@ -12,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from pages.kit.nav import ENTRIES
-from qa import accounts
+from qa.people import accounts
 from qa.policy import SYSTEM
 from qa.web import middleware
 from qa.web.middleware import OPEN, Gate
@@ -23,8 +23,15 @@ from tests.qa.web.sockets import connected, navigation, read_run, rerun, session
 Browser = Callable[..., TestClient]
 PAGES = ["/" + entry.url for entry in ENTRIES]
 ELSEWHERE = [
-    "/media/0123456789abcdef.csv", "/_stcore/metrics", "/_stcore/host-config", "/_stcore/upload_file/a/b", "/_stcore/script-health-check",
-    "/_stcore/bidi-components/x/y.js", "/component/x/index.html", "/_stcore/agent/sessions", "/_stcore/nothing",
+    "/media/0123456789abcdef.csv",
+    "/_stcore/metrics",
+    "/_stcore/host-config",
+    "/_stcore/upload_file/a/b",
+    "/_stcore/script-health-check",
+    "/_stcore/bidi-components/x/y.js",
+    "/component/x/index.html",
+    "/_stcore/agent/sessions",
+    "/_stcore/nothing",
 ]
 
 
@@ -52,7 +59,10 @@ def test_every_route_of_the_application_is_closed_unless_named_open(application:
         if path in OPEN or path.startswith("/static") or path == "/login/oidc":
             continue
         if isinstance(route, WebSocketRoute):
-            with pytest.raises(WebSocketDisconnect), browser().websocket_connect(ORIGIN.replace("http", "ws") + path, headers={"origin": ORIGIN}):
+            with (
+                pytest.raises(WebSocketDisconnect),
+                browser().websocket_connect(ORIGIN.replace("http", "ws") + path, headers={"origin": ORIGIN}),
+            ):
                 pass
             continue
         for method in (route.methods or {"GET"}) if isinstance(route, Route) else {"GET"}:
@@ -87,7 +97,11 @@ def test_a_signed_in_person_sees_the_menu_of_their_role(browser: Browser) -> Non
             messages = read_run(socket)
             assert login in shown(messages)
             menus[login] = set(navigation(messages))
-    assert menus["admin"] == {entry.url for entry in ENTRIES if entry.path.exists() and (not entry.rights or any(SYSTEM.may(r) for r in entry.rights))}
+    assert menus["admin"] == {
+        entry.url
+        for entry in ENTRIES
+        if entry.path.exists() and (not entry.rights or any(SYSTEM.may(r) for r in entry.rights))
+    }
     assert "admin" not in menus["lead"] | menus["inspector"] | menus["agent"]
 
 
@@ -104,7 +118,9 @@ def test_a_page_outside_the_menu_cannot_be_asked_for(browser: Browser) -> None:
     assert "New account" not in text
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:9999", "https://localhost:8501.evil.example", "file://"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost:9999", "https://localhost:8501.evil.example", "file://"]
+)
 def test_other_sites_cannot_use_our_websocket_or_forms(browser: Browser, origin: str) -> None:
     client = browser("lead")
     with pytest.raises(WebSocketDisconnect), connected(client, origin=origin):
@@ -117,7 +133,9 @@ def test_a_cross_site_form_without_origin_is_refused(browser: Browser) -> None:
     assert browser().post("/login", data={}, headers={"sec-fetch-site": "cross-site"}).status_code == 403
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8501", "localhost.evil.example", "", "localhost@evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8501", "localhost.evil.example", "", "localhost@evil.example"]
+)
 def test_another_name_pointed_at_us_gets_nothing(browser: Browser, host: str) -> None:
     assert browser("lead").get("/", headers={"host": host}).status_code == 400
 
@@ -131,7 +149,9 @@ FORGED = [{"x-spotcheck-session": "1.x"}, {"X-Spotcheck-Session": "1.x"}, {"x_sp
 
 
 @pytest.mark.parametrize("headers", FORGED)
-def test_a_forged_identity_opens_nothing(browser: Browser, headers: dict[str, str], people: dict[str, accounts.Account]) -> None:
+def test_a_forged_identity_opens_nothing(
+    browser: Browser, headers: dict[str, str], people: dict[str, accounts.Account]
+) -> None:
     assert browser().get("/", headers=headers).status_code == 303
     with pytest.raises(WebSocketDisconnect), connected(browser(), headers=headers):
         pass
@@ -147,7 +167,13 @@ def _through_gate(bench: Workbench, headers: list[tuple[bytes, bytes]]) -> dict[
     async def send(message: Any) -> None:
         pass
 
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [(b"host", b"localhost:8501"), *headers]}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost:8501"), *headers],
+    }
     asyncio.run(Gate(app, lambda: bench)(scope, lambda: None, send))  # type: ignore[arg-type, return-value]
     return seen
 
@@ -156,7 +182,9 @@ def test_scripts_see_the_mark_but_neither_the_token_nor_what_a_client_claimed(sh
     now = datetime.now(UTC)
     signed_in = accounts.sign_in(shared_bench, "lead", "correct-horse-1", address="1", now=now)
     cookie = f"theme=dark; spotcheck={signed_in.token}; _streamlit_user=x; _streamlit_xsrf=y".encode()
-    seen = _through_gate(shared_bench, [(b"cookie", cookie), (b"x-spotcheck-session", b"1.forged"), (b"x_spotcheck_role", b"admin")])
+    seen = _through_gate(
+        shared_bench, [(b"cookie", cookie), (b"x-spotcheck-session", b"1.forged"), (b"x_spotcheck_role", b"admin")]
+    )
     headers = dict(seen["headers"])
     assert headers[b"cookie"] == b"theme=dark; _streamlit_xsrf=y"
     assert headers[b"x-spotcheck-session"].decode() == accounts.session_mark(shared_bench, signed_in.token, now=now)
@@ -184,7 +212,11 @@ def test_another_person_cannot_continue_my_session(browser: Browser) -> None:
 
 @pytest.mark.parametrize("ending", ["revoked", "disabled", "signed out"])
 def test_an_ended_sign_in_is_over_at_the_next_frame(
-    browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account], monkeypatch: pytest.MonkeyPatch, ending: str
+    browser: Browser,
+    shared_bench: Workbench,
+    people: dict[str, accounts.Account],
+    monkeypatch: pytest.MonkeyPatch,
+    ending: str,
 ) -> None:
     monkeypatch.setattr(middleware, "RECHECK_SECONDS", 0.0)
     client, now = browser("lead"), datetime.now(UTC)
@@ -207,7 +239,9 @@ def test_an_ended_sign_in_is_over_at_the_next_frame(
     assert client.get("/").status_code == 303
 
 
-def test_a_revoked_idle_tab_gets_nothing_more(browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_revoked_idle_tab_gets_nothing_more(
+    browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(middleware, "RECHECK_SECONDS", 1e9)
     monkeypatch.setattr(middleware, "RECHECK_OUTGOING_SECONDS", 0.0)
     with connected(browser("lead")) as socket:

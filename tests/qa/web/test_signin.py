@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from qa import accounts
+from qa.people import accounts
 from qa.policy import SYSTEM
 from qa.tables import AuditEntry, SignIn
 from qa.web import cookies, provider
@@ -31,7 +31,9 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(browser: Browser)
     assert "Secure" not in cookie
 
 
-def test_under_https_the_cookie_is_secure_and_bound_to_the_host(browser: Browser, reconfigure: Callable[..., Workbench]) -> None:
+def test_under_https_the_cookie_is_secure_and_bound_to_the_host(
+    browser: Browser, reconfigure: Callable[..., Workbench]
+) -> None:
     reconfigure(public_url="https://qa.example.com")
     client = browser(base_url="https://qa.example.com")
     cookie = _try(client, "lead", PASSWORD, origin="https://qa.example.com").headers["set-cookie"]
@@ -48,7 +50,10 @@ def test_only_the_hash_of_the_token_is_stored(browser: Browser, shared_bench: Wo
     assert token not in stored
 
 
-@pytest.mark.parametrize("login, password", [("lead", "wrong"), ("nobody", PASSWORD), ("lead", ""), ("", ""), ("lead' OR 1=1 --", "x"), ("x" * 500, "y")])
+@pytest.mark.parametrize(
+    "login, password",
+    [("lead", "wrong"), ("nobody", PASSWORD), ("lead", ""), ("", ""), ("lead' OR 1=1 --", "x"), ("x" * 500, "y")],
+)
 def test_every_failure_reads_the_same(browser: Browser, login: str, password: str) -> None:
     answer = _try(browser(), login, password)
     assert answer.status_code == 403
@@ -56,7 +61,9 @@ def test_every_failure_reads_the_same(browser: Browser, login: str, password: st
     assert "set-cookie" not in answer.headers
 
 
-def test_a_disabled_account_cannot_sign_in(browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account]) -> None:
+def test_a_disabled_account_cannot_sign_in(
+    browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account]
+) -> None:
     accounts.disable_user(shared_bench, SYSTEM, people["lead"].id, now=datetime.now(UTC))
     assert _try(browser(), "lead", PASSWORD).status_code == 403
 
@@ -78,11 +85,16 @@ def test_what_was_typed_is_never_markup(browser: Browser) -> None:
 
 @pytest.mark.parametrize("body", [b"\xff\xfe=1", b"login=" + b"x" * 20_000, b"", b"a=1&" * 100])
 def test_malformed_forms_are_refused_calmly(browser: Browser, body: bytes) -> None:
-    answer = browser().post("/login", content=body, headers={"origin": ORIGIN, "content-type": "application/x-www-form-urlencoded"})
+    answer = browser().post(
+        "/login", content=body, headers={"origin": ORIGIN, "content-type": "application/x-www-form-urlencoded"}
+    )
     assert answer.status_code in (403, 413)
 
 
-@pytest.mark.parametrize("wanted", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\nb", "\\evil", ""])
+@pytest.mark.parametrize(
+    "wanted",
+    ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\nb", "\\evil", ""],
+)
 def test_nobody_is_sent_to_another_site(browser: Browser, wanted: str) -> None:
     assert _try(browser(), "lead", PASSWORD, next=wanted).headers["location"] == "/"
 
@@ -118,7 +130,9 @@ def test_a_sign_in_expires(browser: Browser, shared_bench: Workbench) -> None:
     assert client.get("/").status_code == 303
 
 
-def test_a_link_signs_in_once_and_only_when_the_button_is_pressed(browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account]) -> None:
+def test_a_link_signs_in_once_and_only_when_the_button_is_pressed(
+    browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account]
+) -> None:
     token = accounts.new_link(shared_bench, SYSTEM, people["agent"].id, now=datetime.now(UTC))
     preview = browser().get(f"/login/link?token={token}")  # what a chat program does with a link
     assert (preview.status_code, "set-cookie" in preview.headers) == (200, False)
@@ -128,22 +142,33 @@ def test_a_link_signs_in_once_and_only_when_the_button_is_pressed(browser: Brows
     assert browser().post("/login/link", data={"token": token}, headers={"origin": ORIGIN}).status_code == 403
 
 
-def test_in_demo_mode_a_link_signs_in_directly(browser: Browser, reconfigure: Callable[..., Workbench], people: dict[str, accounts.Account]) -> None:
+def test_in_demo_mode_a_link_signs_in_directly(
+    browser: Browser, reconfigure: Callable[..., Workbench], people: dict[str, accounts.Account]
+) -> None:
     bench = reconfigure(demo=True)
     token = accounts.new_link(bench, SYSTEM, people["agent"].id, now=datetime.now(UTC))
     assert browser().get(f"/login/link?token={token}").status_code == 303
     assert browser().get(f"/login/link?token={token}").status_code == 403
 
 
-def test_an_expired_link_is_refused(browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account]) -> None:
+def test_an_expired_link_is_refused(
+    browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account]
+) -> None:
     token = accounts.new_link(shared_bench, SYSTEM, people["agent"].id, now=datetime.now(UTC) - timedelta(hours=100))
     assert browser().post("/login/link", data={"token": token}, headers={"origin": ORIGIN}).status_code == 403
 
 
-@pytest.mark.parametrize("accepts, path, text", [
-    ("zh-CN,zh;q=0.9,en;q=0.8", "/login", "登录"), ("en-GB", "/login", "Sign in"), ("fr-FR", "/login", "登录"),
-    ("en", "/login?lang=zh_CN", "登录"), ("zh", "/login?lang=en", "Sign in"), ("en", "/login?lang=<x>", "Sign in"),
-])
+@pytest.mark.parametrize(
+    "accepts, path, text",
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "/login", "登录"),
+        ("en-GB", "/login", "Sign in"),
+        ("fr-FR", "/login", "登录"),
+        ("en", "/login?lang=zh_CN", "登录"),
+        ("zh", "/login?lang=en", "Sign in"),
+        ("en", "/login?lang=<x>", "Sign in"),
+    ],
+)
 def test_the_page_speaks_the_browsers_language(browser: Browser, accepts: str, path: str, text: str) -> None:
     page = browser().get(path, headers={"accept-language": accepts}).text
     assert f"<h1>{text}</h1>" in page
@@ -168,11 +193,20 @@ class _Request:
 GOOD = {"is_logged_in": True, "origin": ORIGIN, "email": "Lead", "email_verified": True}
 
 
-@pytest.mark.parametrize("change, expected", [
-    ({}, "Lead"), ({"email_verified": False}, None), ({"is_logged_in": False}, None), ({"origin": "http://evil.example"}, None),
-    ({"email": None, "preferred_username": "lead"}, "lead"), ({"email": None}, None),
-])
-def test_only_verified_claims_of_our_own_origin_count(monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], expected: str | None) -> None:
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({}, "Lead"),
+        ({"email_verified": False}, None),
+        ({"is_logged_in": False}, None),
+        ({"origin": "http://evil.example"}, None),
+        ({"email": None, "preferred_username": "lead"}, "lead"),
+        ({"email": None}, None),
+    ],
+)
+def test_only_verified_claims_of_our_own_origin_count(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], expected: str | None
+) -> None:
     monkeypatch.setattr(provider, "_get_signed_cookie_with_chunks", lambda jar, name: jar.get(name))
     assert provider.identity(_Request({**GOOD, **change})) == expected  # type: ignore[arg-type]
 
@@ -200,7 +234,9 @@ def test_a_vouched_person_gets_the_role_of_our_database_or_nothing(
     assert browser().get("/login/oidc").status_code == 403
 
 
-def test_without_a_configured_provider_the_page_says_so(browser: Browser, reconfigure: Callable[..., Workbench]) -> None:
+def test_without_a_configured_provider_the_page_says_so(
+    browser: Browser, reconfigure: Callable[..., Workbench]
+) -> None:
     reconfigure(oidc=True)
     page = browser().get("/login").text
     assert "identity provider" in page

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from scoring.redline.context import Line, LineHit, judged, omissions, terms_matcher
+from scoring.redline.context import LineHit, SpokenLine, judged, omissions, terms_matcher
 from scoring.redline.evasion import units
 from scoring.redline.lookalikes import INVISIBLE, any_mark, is_mark, kind, lexicon, simplified, soft
 from scoring.redline.matcher import Matcher, disjoint
@@ -155,7 +155,7 @@ def reference_hits(rules: list[Rule], messages: pl.DataFrame) -> set[tuple[str, 
     for key in messages["conversation_key"].unique(maintain_order=True):
         rows = messages.filter(pl.col("conversation_key") == key).sort("seq")
         lines = [
-            Line(seq, role, at, text or "")
+            SpokenLine(seq, role, at, text or "")
             for seq, role, at, text in rows.select("seq", "role", "sent_at", "text").iter_rows()
             if role in ("customer", "agent", "bot")
         ]

@@ -91,18 +91,57 @@ def test_exclusions_cover_and_unless_clears_the_message() -> None:
 
 
 GUARDED = [
-    (Guard.QUOTED, "他说“加微信”", False), (Guard.QUOTED, "「加微信」", False), (Guard.QUOTED, "《加微信》有货", False), (Guard.QUOTED, 'he said "加微信" ok', False),
-    (Guard.QUOTED, "加“微信”", True), (Guard.QUOTED, "“好的”加微信", True), (Guard.QUOTED, "“好”加微信“好”", True), (Guard.QUOTED, "“加微信", True),
-    (Guard.DECLINED, "不能加微信哦", False), (Guard.DECLINED, "请勿私下加微信", False), (Guard.DECLINED, "加微信是不可以的", False), (Guard.DECLINED, "we never 加微信", False),
-    (Guard.DECLINED, "不好意思，加微信", True), (Guard.DECLINED, "要不加微信", True), (Guard.DECLINED, "能不能加微信", True), (Guard.DECLINED, "可不可以加微信", True),
-    (Guard.DECLINED, "是不是加微信", True), (Guard.DECLINED, "要不要加微信", True), (Guard.DECLINED, "加微信，不行就算了", True),
-    *((Guard.DECLINED, text, False) for text in ("加微信，这边不支持", "加微信的话，平台是不允许的", "我们不可以加微信的", "平台规定不让加微信", "加微信，我们不能哦", "paying? we never ask to 加微信")),
-    *((Guard.DECLINED, text, True) for text in (
-        "不支持平台的话加微信", "平台不方便就加微信", "不能开票可以加微信", "没货了加微信", "不用走平台加微信", "加微信，平台不支持改价", "加微信聊，这边不方便", "加微信不违规",
-        "加微信下单不支持退款", "don't worry, 加微信", "if you can't pay here then 加微信",
-    )),
-    (Guard.CONDITIONAL, "如未发货可以加微信", False), (Guard.CONDITIONAL, "if it broke, 加微信", False), (Guard.CONDITIONAL, "如未发货。加微信", True), (Guard.CONDITIONAL, "加微信，如果您愿意", True),
-]  # fmt: skip
+    (Guard.QUOTED, "他说“加微信”", False),
+    (Guard.QUOTED, "「加微信」", False),
+    (Guard.QUOTED, "《加微信》有货", False),
+    (Guard.QUOTED, 'he said "加微信" ok', False),
+    (Guard.QUOTED, "加“微信”", True),
+    (Guard.QUOTED, "“好的”加微信", True),
+    (Guard.QUOTED, "“好”加微信“好”", True),
+    (Guard.QUOTED, "“加微信", True),
+    (Guard.DECLINED, "不能加微信哦", False),
+    (Guard.DECLINED, "请勿私下加微信", False),
+    (Guard.DECLINED, "加微信是不可以的", False),
+    (Guard.DECLINED, "we never 加微信", False),
+    (Guard.DECLINED, "不好意思，加微信", True),
+    (Guard.DECLINED, "要不加微信", True),
+    (Guard.DECLINED, "能不能加微信", True),
+    (Guard.DECLINED, "可不可以加微信", True),
+    (Guard.DECLINED, "是不是加微信", True),
+    (Guard.DECLINED, "要不要加微信", True),
+    (Guard.DECLINED, "加微信，不行就算了", True),
+    *(
+        (Guard.DECLINED, text, False)
+        for text in (
+            "加微信，这边不支持",
+            "加微信的话，平台是不允许的",
+            "我们不可以加微信的",
+            "平台规定不让加微信",
+            "加微信，我们不能哦",
+            "paying? we never ask to 加微信",
+        )
+    ),
+    *(
+        (Guard.DECLINED, text, True)
+        for text in (
+            "不支持平台的话加微信",
+            "平台不方便就加微信",
+            "不能开票可以加微信",
+            "没货了加微信",
+            "不用走平台加微信",
+            "加微信，平台不支持改价",
+            "加微信聊，这边不方便",
+            "加微信不违规",
+            "加微信下单不支持退款",
+            "don't worry, 加微信",
+            "if you can't pay here then 加微信",
+        )
+    ),
+    (Guard.CONDITIONAL, "如未发货可以加微信", False),
+    (Guard.CONDITIONAL, "if it broke, 加微信", False),
+    (Guard.CONDITIONAL, "如未发货。加微信", True),
+    (Guard.CONDITIONAL, "加微信，如果您愿意", True),
+]
 
 
 @pytest.mark.parametrize(("guard", "text", "hit"), GUARDED, ids=[f"{g}-{t}" for g, t, _ in GUARDED])
@@ -303,22 +342,64 @@ CONDITIONS = st.builds(
 )  # fmt: skip
 RULES = st.builds(
     rule,
-    terms=TERMS, evasion=SWITCHES, speaker=st.sampled_from(Speaker), exclusions=st.just(Terms()) | TERMS, unless=st.just(Terms()) | TERMS,
-    guards=st.sets(st.sampled_from(Guard)).map(tuple), conditions=st.just(()) | st.tuples(CONDITIONS), logic=st.just(""),
+    terms=TERMS,
+    evasion=SWITCHES,
+    speaker=st.sampled_from(Speaker),
+    exclusions=st.just(Terms()) | TERMS,
+    unless=st.just(Terms()) | TERMS,
+    guards=st.sets(st.sampled_from(Guard)).map(tuple),
+    conditions=st.just(()) | st.tuples(CONDITIONS),
+    logic=st.just(""),
     repetition=st.none() | st.builds(Repetition, st.integers(2, 3), st.none() | st.integers(1, 4), st.none()),
-    missing=st.none() | st.builds(Missing, st.just(Anchor.PHRASE), st.just(Terms()) | TERMS, within_seconds=st.integers(1, 60)),
-)  # fmt: skip
+    missing=st.none()
+    | st.builds(Missing, st.just(Anchor.PHRASE), st.just(Terms()) | TERMS, within_seconds=st.integers(1, 60)),
+)
 OMISSIONS = st.builds(
     rule,
     evasion=SWITCHES,
     missing=st.builds(
-        Missing, st.sampled_from([Anchor.OPENING, Anchor.CLOSING, Anchor.WAIT]), TERMS, st.integers(1, 3), st.integers(1, 60)
+        Missing,
+        st.sampled_from([Anchor.OPENING, Anchor.CLOSING, Anchor.WAIT]),
+        TERMS,
+        st.integers(1, 3),
+        st.integers(1, 60),
     ),
 )
 TEXTS = st.lists(
-    st.sampled_from(["加", "微", "信", "薇", "V", "好评", "返现", "返線", "a", "b", "ｂ", " ", "*", "，", "“", "”", "滚", "100%", "１", "不能", "如", "轉賬", "\u200b", "😊", "🐧", "女子评", "\n", "亲"]),
+    st.sampled_from(
+        [
+            "加",
+            "微",
+            "信",
+            "薇",
+            "V",
+            "好评",
+            "返现",
+            "返線",
+            "a",
+            "b",
+            "ｂ",
+            " ",
+            "*",
+            "，",
+            "“",
+            "”",
+            "滚",
+            "100%",
+            "１",
+            "不能",
+            "如",
+            "轉賬",
+            "\u200b",
+            "😊",
+            "🐧",
+            "女子评",
+            "\n",
+            "亲",
+        ]
+    ),
     max_size=9,
-).map("".join)  # fmt: skip
+).map("".join)
 LINES = st.lists(
     st.tuples(st.sampled_from(["customer", "agent", "agent", "bot", "system"]), TEXTS, st.none() | st.integers(0, 100)),
     max_size=6,

@@ -21,15 +21,49 @@ from scoring.redline.syntax import PatternError, parse, show
 ALL, PLAIN = Evasion(), Evasion.none()
 
 REFUSED = [
-    ("(a+)+b", "run away"), ("(a*)*", "nothing at all"), ("(?:a|ab)+c", "group"), ("(.{0,9}a)+", "run away"),
-    ("(?:ab)+c", "group"), ("(?:(?:[a-c]{200}){200}){3}", "spells out"), ("a.*b", "upper bound"), ("[^a]+b", "upper bound"), ("\\d+\\d+x", "bound one"), ("(?:.{0,9}a){0,9}x", "run away"),
-    ("a{0,50}b?c{0,50}d{0,50}x", "too many"), ("x{201}", "too large"), ("a" * 501, "500 are allowed"),
-    ("(?i)abc", "groups"), ("(?P<n>a)", "groups"), ("(?>a)", "groups"), ("(a)\\1", "unknown"), ("\\Aabc", "unknown"), ("\\p{Han}", "unknown"),
-    ("a{,3}", "brace"), ("a{3", "brace"), ("a++", "possessive"), ("a**", "possessive"), ("a{2}{3}", "possessive"), ("*a", "nothing to repeat"),
-    ("[[:alpha:]]", "inside"), ("[\\D]", "spell"), ("[]", "empty"), ("[b-a]", "backwards"), ("a{3,2}", "backwards"), ("(a", "never closed"),
-    ("a)", "never opened"), ("[a", "too early"), ("a\\", "too early"), ("a?", "nothing at all"), ("(?=a)", "nothing at all"), ("", "nothing at all"),
-    ("^+a", "must follow"), ("\\x0", "hexadecimal"), ("\\x00a", "not all zero"), ("a]", "alone"), ("(?<=a{1,2})b", "Python cannot"),
-]  # fmt: skip
+    ("(a+)+b", "run away"),
+    ("(a*)*", "nothing at all"),
+    ("(?:a|ab)+c", "group"),
+    ("(.{0,9}a)+", "run away"),
+    ("(?:ab)+c", "group"),
+    ("(?:(?:[a-c]{200}){200}){3}", "spells out"),
+    ("a.*b", "upper bound"),
+    ("[^a]+b", "upper bound"),
+    ("\\d+\\d+x", "bound one"),
+    ("(?:.{0,9}a){0,9}x", "run away"),
+    ("a{0,50}b?c{0,50}d{0,50}x", "too many"),
+    ("x{201}", "too large"),
+    ("a" * 501, "500 are allowed"),
+    ("(?i)abc", "groups"),
+    ("(?P<n>a)", "groups"),
+    ("(?>a)", "groups"),
+    ("(a)\\1", "unknown"),
+    ("\\Aabc", "unknown"),
+    ("\\p{Han}", "unknown"),
+    ("a{,3}", "brace"),
+    ("a{3", "brace"),
+    ("a++", "possessive"),
+    ("a**", "possessive"),
+    ("a{2}{3}", "possessive"),
+    ("*a", "nothing to repeat"),
+    ("[[:alpha:]]", "inside"),
+    ("[\\D]", "spell"),
+    ("[]", "empty"),
+    ("[b-a]", "backwards"),
+    ("a{3,2}", "backwards"),
+    ("(a", "never closed"),
+    ("a)", "never opened"),
+    ("[a", "too early"),
+    ("a\\", "too early"),
+    ("a?", "nothing at all"),
+    ("(?=a)", "nothing at all"),
+    ("", "nothing at all"),
+    ("^+a", "must follow"),
+    ("\\x0", "hexadecimal"),
+    ("\\x00a", "not all zero"),
+    ("a]", "alone"),
+    ("(?<=a{1,2})b", "Python cannot"),
+]
 
 
 @pytest.mark.parametrize(("pattern", "reason"), REFUSED, ids=[p[:20] for p, _ in REFUSED])
@@ -39,10 +73,25 @@ def test_refused_with_the_reason(pattern: str, reason: str) -> None:
 
 
 READ = [
-    ("a.c", "abc a\nc a好c"), ("\\d{2,}", "12 ３４ 7"), ("[^，。]{1,3}x", "好的x，x"), ("a|bc|", "zz"), ("(?:ab){2}", "ababab"), ("^滚$", "滚"), ("^滚$", "别\n滚"),
-    ("\\bab\\b", "ab cab ab好"), ("(?<!不)加(?!了)", "不加 加了 加"), ("[a\\-\\]\\\\^]+?", "-]^\\"), ("\\u52a0V?", "加V"), ("\\$\\{\\}\\#", "${}#"), ("[&~|-]", "&~|-"), ("\\s\\S", " a\tb"),
-    ("a+?b", "aab"), ("\\W\\w", "，a"), ("[0-9一-龥]{2}", "3好"), ("x{0,3}y{2}", "xxyy"),
-]  # fmt: skip
+    ("a.c", "abc a\nc a好c"),
+    ("\\d{2,}", "12 ３４ 7"),
+    ("[^，。]{1,3}x", "好的x，x"),
+    ("a|bc|", "zz"),
+    ("(?:ab){2}", "ababab"),
+    ("^滚$", "滚"),
+    ("^滚$", "别\n滚"),
+    ("\\bab\\b", "ab cab ab好"),
+    ("(?<!不)加(?!了)", "不加 加了 加"),
+    ("[a\\-\\]\\\\^]+?", "-]^\\"),
+    ("\\u52a0V?", "加V"),
+    ("\\$\\{\\}\\#", "${}#"),
+    ("[&~|-]", "&~|-"),
+    ("\\s\\S", " a\tb"),
+    ("a+?b", "aab"),
+    ("\\W\\w", "，a"),
+    ("[0-9一-龥]{2}", "3好"),
+    ("x{0,3}y{2}", "xxyy"),
+]
 
 
 @pytest.mark.parametrize(("pattern", "text"), READ, ids=[p for p, _ in READ])
@@ -64,12 +113,14 @@ PATTERN = st.recursive(
     lambda inner: st.one_of(
         st.tuples(inner, inner).map("".join),
         st.tuples(inner, inner).map(lambda p: f"(?:{p[0]}|{p[1]})"),
-        st.tuples(inner, st.sampled_from(["?", "{0,2}", "{2}", "{1,3}", "+", "*", "{1,2}?"])).map(lambda p: f"(?:{p[0]}){p[1]}"),
+        st.tuples(inner, st.sampled_from(["?", "{0,2}", "{2}", "{1,3}", "+", "*", "{1,2}?"])).map(
+            lambda p: f"(?:{p[0]}){p[1]}"
+        ),
         st.tuples(st.sampled_from(["(?=", "(?!", "\\b(?:", "^(?:", "(?:"]), inner).map(lambda p: f"{p[0]}{p[1]})"),
         inner.map(lambda p: f"{p}$"),
     ),
     max_leaves=6,
-).filter(lambda p: not str(refusal(p)).startswith("unreadable"))  # fmt: skip
+).filter(lambda p: not str(refusal(p)).startswith("unreadable"))
 TEXT = st.text(alphabet="abxAB加好，1３ａ \n\0\x1eé😊轉", max_size=12)
 
 

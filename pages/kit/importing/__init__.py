@@ -1,5 +1,0 @@
-"""The import page: one column from the file to the result, and the list of past imports."""
-
-from pages.kit.importing.screen import draw
-
-__all__ = ["draw"]

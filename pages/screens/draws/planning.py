@@ -1,0 +1,182 @@
+"""The form of a plan, and the words for what plans are made of.
+
+What is not touched in the form stays exactly as the plan has it: a figure that the form shows rounded, and names it no
+longer offers, come back unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import streamlit as st
+
+from pages.kit.guard import Page
+from qa.draws import PlanChoices, PlanDesign, SourceQuota
+from qa.i18n import N_
+
+INTENSITIES = {
+    "newcomer": N_("newcomer"),
+    "tightened": N_("tightened"),
+    "normal": N_("normal"),
+    "reduced": N_("reduced"),
+    "all": N_("everything"),
+}
+SOURCES = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
+EACH, ALL, NONE = "each", "all", "none"
+WAYS = {EACH: N_("so many per agent"), ALL: N_("take all"), NONE: N_("leave out")}
+USUAL: Mapping[str, float] = {"chat": 5.0, "dispute": 2.0, "rating": 2.0}
+"""The number offered where a source is not drawn by number yet."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the form says of one source: how it is drawn, and how many per agent where that is by number."""
+
+    way: str
+    per_agent: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the form holds. Shares are whole percents; a pool of None is automatic."""
+
+    wishes: Mapping[str, Wish]
+    teams: tuple[str, ...]
+    shops: tuple[str, ...]
+    inspectors: tuple[int, ...]
+    double: int
+    pool: int | None
+    adapt: bool
+
+
+def shown(design: PlanDesign) -> Answers:
+    """The form as `design` fills it."""
+    quotas = {quota.source: quota.per_agent for quota in design.quotas}
+    return Answers(
+        {source: _wish(quotas, source) for source in SOURCES},
+        design.teams,
+        design.shops,
+        design.inspectors,
+        round(design.double_share * 100),
+        None if design.pool_share is None else round(design.pool_share * 100),
+        design.adapt,
+    )
+
+
+def designed(design: PlanDesign, answers: Answers) -> PlanDesign:
+    """`design` with what `answers` says otherwise, and nothing else changed."""
+    before = shown(design)
+    kept = {quota.source: quota for quota in design.quotas}
+    quotas = [
+        (
+            kept[source]
+            if source in kept and wish == before.wishes[source]
+            else SourceQuota(source, None if wish.way == ALL else wish.per_agent)
+        )
+        for source, wish in answers.wishes.items()
+        if _drawn(wish) or (source in kept and wish == before.wishes[source])
+    ]
+    place = {quota.source: number for number, quota in enumerate(design.quotas)}
+    return replace(
+        design,
+        quotas=tuple(sorted(quotas, key=lambda quota: place.get(quota.source, len(place)))),
+        teams=answers.teams,
+        shops=answers.shops,
+        inspectors=answers.inspectors,
+        double_share=design.double_share if answers.double == before.double else answers.double / 100,
+        pool_share=(
+            design.pool_share if answers.pool == before.pool else None if answers.pool is None else answers.pool / 100
+        ),
+        adapt=answers.adapt,
+    )
+
+
+def form(page: Page, offered: PlanChoices, key: str, name: str, design: PlanDesign) -> tuple[str, PlanDesign] | None:
+    """The form of a plan; returns name and design in the run in which it was sent. `key` must differ from plan to
+    plan."""
+    _ = page.t
+    now = shown(design)
+    with st.form(f"plan_{key}", border=False):
+        title = st.text_input(_("Plan name"), name, max_chars=200, key=f"{key}_name")
+        wishes = {source: _source(page, f"{key}_{source}", source, wish) for source, wish in now.wishes.items()}
+        teams = st.multiselect(
+            _("Teams"), _all(offered.teams, design.teams), design.teams, key=f"{key}_teams", placeholder=_("All")
+        )
+        shops = st.multiselect(
+            _("Shops"), _all(offered.shops, design.shops), design.shops, key=f"{key}_shops", placeholder=_("All")
+        )
+        double = st.slider(
+            _("Scored twice, blind"),
+            0,
+            max(50, now.double),
+            now.double,
+            _step(now.double),
+            format="%d%%",
+            key=f"{key}_double",
+        )
+        automatic = st.checkbox(_("Share for the riskiest chats: automatic"), now.pool is None, key=f"{key}_auto")
+        share = st.slider(
+            _("… or fixed"), 0, 40, now.pool or 0, _step(now.pool or 0), format="%d%%", key=f"{key}_share"
+        )
+        names = dict(offered.inspectors)
+        people = st.multiselect(
+            _("Inspectors"),
+            _all(names, design.inspectors),
+            design.inspectors,
+            key=f"{key}_people",
+            placeholder=_("Everybody"),
+            format_func=lambda user: names.get(user) or _("#{number} (no longer inspecting)", number=user),
+        )
+        adapt = st.checkbox(
+            _("Look closer at newcomers and agents below the team, less at agents long without a red line"),
+            design.adapt,
+            key=f"{key}_adapt",
+        )
+        if not st.form_submit_button(_("Save"), type="primary"):
+            return None
+    return title, designed(
+        design, Answers(wishes, tuple(teams), tuple(shops), tuple(people), double, None if automatic else share, adapt)
+    )
+
+
+def _source(page: Page, key: str, source: str, wish: Wish) -> Wish:
+    """One source: how it is drawn, and the number beside it."""
+    _ = page.t
+    left, right = st.columns(2, vertical_alignment="bottom")
+    way = left.selectbox(
+        _(SOURCES[source]), list(WAYS), list(WAYS).index(wish.way), key=f"{key}_way", format_func=lambda x: _(WAYS[x])
+    )
+    number = right.number_input(
+        _("{source} per agent", source=_(SOURCES[source])),
+        0.0,
+        max(500.0, wish.per_agent),
+        wish.per_agent,
+        0.5,
+        key=f"{key}_number",
+        format="%g",
+        label_visibility="collapsed",
+    )
+    return Wish(str(way), float(number if number is not None else wish.per_agent))
+
+
+def _wish(quotas: Mapping[str, float | None], source: str) -> Wish:
+    if source not in quotas:
+        return Wish(NONE, USUAL[source])
+    wanted = quotas[source]
+    return Wish(ALL, USUAL[source]) if wanted is None else Wish(EACH, float(wanted))
+
+
+def _drawn(wish: Wish) -> bool:
+    return wish.way == ALL or (wish.way == EACH and wish.per_agent > 0)
+
+
+def _all(offered: Iterable[T], chosen: Iterable[T]) -> list[T]:
+    """What can be chosen: what is offered now, and what the plan has although it is offered no more."""
+    return list(dict.fromkeys((*offered, *chosen)))
+
+
+def _step(percent: int) -> int:
+    return 1 if percent % 5 else 5

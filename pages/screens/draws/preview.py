@@ -1,0 +1,369 @@
+"""What a plan would draw in a period: figures, the trade between finding and knowing, who is looked at how closely and
+why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date, timedelta
+
+import polars as pl
+import streamlit as st
+
+from pages.kit import figures
+from pages.kit.escaping import escape
+from pages.kit.guard import Page
+from pages.kit.widgets import show_error, showing_errors
+from pages.screens.draws import publishing
+from pages.screens.draws.planning import INTENSITIES, SOURCES
+from qa import draws
+from qa.draws import Closeness, Load, Period, PlanChoices, PlanPreview, PlanView, TradePoint
+from qa.errors import SpotcheckError
+from qa.i18n import N_, Translator
+
+AUTOMATIC = "automatic"
+
+
+def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
+    """Preview the plan for a period and publish it."""
+    _ = page.t
+    st.subheader(escape(plan.name))
+    if publishing.running(page):
+        return
+    standard = _standard(page, plan, offered)
+    columns = st.columns([3, 3, 5])
+    first = columns[0].date_input(_("From"), standard[0], key="since", bind="query-params", format="YYYY-MM-DD")
+    last = columns[1].date_input(_("To"), standard[1], key="until", bind="query-params", format="YYYY-MM-DD")
+    if not (isinstance(first, date) and isinstance(last, date)):
+        return
+    try:
+        look = draws.preview(page.bench, page.actor, period=Period(first, last), plan_id=plan.id)
+        share = _share(page, plan, look)
+        if share is not None:
+            tried = replace(plan.design, pool_share=share)
+            look = draws.preview(page.bench, page.actor, period=look.resolved.period, plan_id=plan.id, design=tried)
+    except SpotcheckError as error:
+        show_error(page, error)
+        return
+    _figures(page, look)
+    points = _points(page, look)
+    _trade(page, look, points)
+    _notes(page, look)
+    _agents(page, plan, look, offered)
+    publishing.offer(page, plan, look, tried=share is not None)
+
+
+def _standard(page: Page, plan: PlanView, offered: PlanChoices) -> tuple[date, date]:
+    """The days after the plan's last draw, as many as it had, when there is something to draw; else the last full
+    month."""
+    today = page.t.local(page.now).date()
+    newest = page.t.local(offered.newest).date() if offered.newest else None
+    if plan.drawn_to is not None and newest is not None:
+        first, last = plan.drawn_to
+        after = last + timedelta(days=1)
+        until = after + (last - first)
+        if first.day == 1 and after.day == 1:  # whole months stay whole months
+            until = (until.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        if after <= newest and until <= today:
+            return after, until
+    end = today.replace(day=1) - timedelta(days=1)
+    if newest is not None and newest < end:
+        end = (newest.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    return end.replace(day=1), end
+
+
+def _share(page: Page, plan: PlanView, look: PlanPreview) -> float | None:
+    """The slider: trying other shares than the plan's; None while it stands where the plan has it."""
+    _ = page.t
+    if look.unscreened == look.figures.units:
+        st.caption(
+            _("No risk scores yet: run the screening first, and the draw can look for violations as well as measure.")
+        )
+        return None
+    stands = round(look.resolved.pool_share * 100)
+    percent = st.slider(
+        _("Share of the reviews for the riskiest chats"),
+        0,
+        40,
+        stands,
+        5 if stands % 5 == 0 else 1,
+        format="%d%%",
+        key=f"try_share_{plan.id}_{stands}",
+        help=_(
+            "More violations found against wider intervals. These picks have probability 1, so they cannot bias an"
+            " average."
+        ),
+    )
+    if plan.design.pool_share is None:
+        auc = look.evidence.auc
+        st.caption(
+            _(
+                "Automatic choice: {share}. Predictions told violations from the rest with AUC {auc} in {labels}"
+                " earlier reviews.",
+                share=f"{stands}%",
+                auc=_.number(auc, 2),
+                labels=look.evidence.labels,
+            )
+            if auc is not None
+            else _(
+                "Automatic choice: 0%, until earlier reviews show how good the predictions are ({labels} reviews,"
+                " {violations} violations so far).",
+                labels=look.evidence.labels,
+                violations=look.evidence.violations,
+            )
+        )
+    return percent / 100 if percent != stands else None
+
+
+def _figures(page: Page, look: PlanPreview) -> None:
+    _, f = page.t, look.figures
+    cells = st.columns(5)
+    cells[0].metric(
+        _("Frame"),
+        _.number(f.units),
+        help=" · ".join(f"{_(SOURCES[s])} {_.number(n)}" for s, n in look.frame_by_source.items()),
+    )
+    cells[1].metric(
+        _("Reviews"),
+        _.number(f.reviews),
+        help=_("{pool} of them certain, {double} scored twice", pool=f.pool, double=look.doubles),
+    )
+    cells[2].metric(
+        _("Violations to expect"),
+        _.number(f.expected_found, 1),
+        help=_("{n} if drawn at random", n=_.number(f.expected_found_random, 1)),
+    )
+    cells[3].metric(
+        _("Team interval"),
+        "–" if f.team_width is None else f"± {_.number(f.team_width / 2, 1)}",
+        help=_("Expected half width of the 95% interval, in points"),
+    )
+    cells[4].metric(
+        _("Agent interval"),
+        "–" if f.agent_width is None else f"± {_.number(f.agent_width / 2, 1)}",
+        help=_("Expected half width of the 95% interval, in points"),
+    )
+
+
+def _points(page: Page, look: PlanPreview) -> tuple[TradePoint, ...]:
+    """The trade, computed once for what it depends on."""
+    if look.unscreened == look.figures.units:
+        return ()
+    key = (look.resolved, page.bench.archive.version())
+    if st.session_state.get("trade_points", (None,))[0] != key:
+        st.session_state["trade_points"] = (key, draws.trade(page.bench, page.actor, preview=look))
+    return tuple(st.session_state["trade_points"][1])
+
+
+def _trade(page: Page, look: PlanPreview, points: tuple[TradePoint, ...]) -> None:
+    """In one sentence what the share buys and costs, and the whole trade as a chart."""
+    _, f = page.t, look.figures
+    if not points or f.team_width is None or points[0].team_width is None:
+        return
+    if look.resolved.pool_share:
+        said = _(
+            "{share} for the riskiest finds {found} violations instead of {without}; the team's interval is ± {width}"
+            " instead of ± {narrow}.",
+            share=_.percent(look.resolved.pool_share, 0),
+            found=_.number(f.expected_found, 1),
+            without=_.number(points[0].expected_found, 1),
+            width=_.number(f.team_width / 2, 2),
+            narrow=_.number(points[0].team_width / 2, 2),
+        )
+    else:
+        most = points[-1]
+        said = _(
+            "{share} for the riskiest would find {found} violations instead of {without}, with a team interval of ±"
+            " {width} instead of ± {narrow}.",
+            share=_.percent(most.pool_share, 0),
+            found=_.number(most.expected_found, 1),
+            without=_.number(f.expected_found, 1),
+            width=_.number((most.team_width or 0.0) / 2, 2),
+            narrow=_.number(f.team_width / 2, 2),
+        )
+    st.markdown(escape(said))
+    with st.expander(_("The trade: violations found against width of the interval")):
+        rows = pl.DataFrame(
+            [
+                {
+                    "pool_share": p.pool_share,
+                    "expected_found": p.expected_found,
+                    "team_width": (p.team_width or 0.0) / 2,
+                }
+                for p in points
+            ]
+        )
+        chart = figures.trade(
+            figures.look(page),
+            rows,
+            look.resolved.pool_share,
+            _("violations to expect"),
+            _("half width of the team interval, points"),
+        )
+        figures.show(
+            page,
+            chart,
+            key="trade_chart",
+            name="trade",
+            alt=_("The trade: violations found against width of the interval"),
+        )
+
+
+def _notes(page: Page, look: PlanPreview) -> None:
+    _, f = page.t, look.figures
+    st.caption(
+        _("Widths follow the spread of {n} past reviews.", n=_.number(look.evidence.reviews))
+        if look.evidence.reviews
+        else _("Widths assume an ordinary spread until 200 reviews show the real one.")
+    )
+    if look.resolved.barred:
+        st.caption(
+            _(
+                "Predictions of model {model} are set aside: it learnt from days of this period.",
+                model=", ".join(look.resolved.barred),
+            )
+        )
+    if look.resolved.screened:
+        st.caption(
+            _(
+                "So many conversations without predictions are drawn behind a keyed screen, with equal chances for each"
+                " agent."
+            )
+        )
+    for short in f.shortages[:5]:
+        st.caption(
+            escape(
+                _(
+                    "Shortage: {agent} has {available} of {wanted} ({source}); all are taken.",
+                    agent=short.agent_id,
+                    available=short.available,
+                    wanted=short.wanted,
+                    source=_(SOURCES[short.source]),
+                )
+            )
+        )
+    if len(f.shortages) > 5:
+        st.caption(_("… and {n} more shortages.", n=len(f.shortages) - 5))
+    for (source,), part in f.agents.filter((pl.col("reviews") == 0) & (pl.col("frame") > 0)).group_by(
+        "source", maintain_order=True
+    ):
+        st.caption(
+            escape(
+                _(
+                    "{source}: the reviews do not reach {n} agents; no figure will speak for theirs.",
+                    source=_(SOURCES[str(source)]),
+                    n=part.height,
+                )
+            )
+        )
+    if not look.loads:
+        st.warning(_("There is no active inspector: samples will wait in the common queue."), icon=":material/info:")
+        return
+    st.caption(
+        escape(
+            _(
+                "Load: {list}",
+                list=" · ".join(
+                    _("{name} +{new} ({open} open)", name=x.name, new=_dealt(x), open=x.open) for x in look.loads[:12]
+                ),
+            )
+        )
+    )
+    if look.common:
+        st.caption(
+            _(
+                "About {n} samples will wait in the common queue: everybody who inspects took part in them.",
+                n=look.common,
+            )
+        )
+    if len(look.loads) == 1 and look.resolved.design.double_share:
+        st.caption(_("Nothing is scored twice: that takes a second inspector."))
+
+
+def _dealt(load: Load) -> str:
+    """An even deal comes to one of two whole numbers."""
+    low, high = int(load.new), -int(-load.new // 1)
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _agents(page: Page, plan: PlanView, look: PlanPreview, offered: PlanChoices) -> None:
+    _ = page.t
+    people = {one.agent_id: one for one in look.resolved.closeness}
+    special = Counter(one.level for one in people.values() if one.level != "normal")
+    if special:
+        st.caption(
+            _(
+                "Looked at differently: {list}.",
+                list=_(", ").join(f"{_(INTENSITIES[level])} {n}" for level, n in sorted(special.items())),
+            )
+        )
+    with st.expander(_("Agent by agent: reviews, closeness and its reason")):
+        table = look.figures.agents
+        event = st.dataframe(
+            {
+                _("Source"): [_(SOURCES[s]) for s in table["source"]],
+                _("Agent"): [_named(a, offered) for a in table["agent_id"]],
+                _("Closeness"): [_(INTENSITIES[x]) for x in table["intensity"]],
+                _("Because"): [reason(_, people.get(a)) for a in table["agent_id"]],
+                _("Frame"): table["frame"],
+                _("Certain"): table["pool"],
+                _("Random"): table["base"],
+                _("Violations to expect"): table["expected_found"].round(2),
+                _("Interval ±"): (table["width"] / 2).round(1),
+            },
+            hide_index=True,
+            width="stretch",
+            key="preview_agents",
+            height=360,
+            on_select="rerun",
+            selection_mode="multi-row",
+        )
+        chosen = list(dict.fromkeys(table["agent_id"][row] for row in event["selection"]["rows"]))
+        if not chosen:
+            st.caption(_("Select agents to decide by hand how closely they are looked at."))
+            return
+        with st.form("closeness_form", border=False):
+            levels = {AUTOMATIC: N_("as the past says"), **INTENSITIES}
+            level = st.selectbox(
+                escape(_("Look at {list}", list=_(", ").join(_named(a, offered) for a in chosen))),
+                list(levels),
+                format_func=lambda x: _(levels[x]),
+                key="closeness_level",
+            )
+            if st.form_submit_button(_("Save")):
+                kept = tuple(pair for pair in plan.design.intensity if pair[0] not in chosen)
+                named = () if level == AUTOMATIC else tuple((agent, str(level)) for agent in chosen)
+                with showing_errors(page):
+                    design = replace(plan.design, intensity=tuple(sorted(kept + named)))
+                    draws.edit_plan(
+                        page.bench, page.actor, now=page.now, plan_id=plan.id, name=plan.name, design=design
+                    )
+                    st.rerun()
+
+
+def _named(agent: str, offered: PlanChoices) -> str:
+    name = offered.agents.get(agent, "")
+    return f"{name} ({agent})" if name and name != agent else agent
+
+
+def reason(_: Translator, one: Closeness | None) -> str:
+    """Why an agent is looked at as closely as they are."""
+    if one is None:
+        return ""
+    said = {
+        "tenure": lambda: _("{weeks} weeks in the job", weeks=_.number(one.weeks or 0.0, 1)),
+        "below": lambda: _(
+            "below the team's mean in the last quarter: {value} against {team}, {n} reviews",
+            value=_.number(one.value or 0.0, 1),
+            team=_.number(one.team or 0.0, 1),
+            n=one.reviews or 0,
+        ),
+        "clean": lambda: _("{months} reviewed months in a row without a red line", months=one.months or 0),
+    }.get(one.why, lambda: "")()
+    if not one.by_hand:
+        return said
+    return (
+        _("by hand; proposed: {level}, {reason}", level=_(INTENSITIES[one.proposed]), reason=said)
+        if said
+        else _("by hand")
+    )

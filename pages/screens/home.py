@@ -1,0 +1,132 @@
+"""The content of the home page: open work first, then how far the draws are, or how to begin."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from pages.kit import nav
+from pages.kit.guard import Page
+from pages.kit.widgets import empty, heading
+from qa import reports
+from qa.home import DrawProgress, Overview, overview
+from qa.i18n import N_
+from qa.policy import Role
+
+TODO: Sequence[tuple[str, str, str, str]] = (
+    # kind, what it is, page, what to do there
+    ("samples", N_("samples wait to be inspected"), "desk.py", N_("Inspect the next")),
+    ("calibration", N_("conversations of an open calibration round wait for your marks"), "desk.py", N_("Score them")),
+    ("hits", N_("suspected violations wait for a first look"), "redlines.py", N_("Look at them")),
+    ("rulings", N_("confirmed violations wait for a ruling"), "redlines.py", N_("Rule on them")),
+    ("appeals", N_("appeals are open"), "appeals.py", N_("Answer them")),
+    ("cases", N_("proposed cases wait to be published"), "library.py", N_("Read them")),
+    ("verdicts", N_("of your results you have not read yet"), "agent.py", N_("Read them")),
+    ("own_violations", N_("violations wait for your answer"), "agent.py", N_("Answer")),
+    ("own_appeals", N_("of your appeals are being decided"), "appeals.py", N_("See them")),
+    ("accounts_without_sign_in", N_("accounts have never been used"), "admin.py", N_("Send them a link")),
+)
+WHERE: Mapping[str, Mapping[str, str]] = {
+    "rulings": {"red_state": "confirmed"},
+    "cases": {"state": "proposed"},
+    "own_violations": {"span": "all"},
+    "appeals": {"state": "open"},
+}
+VIOLATIONS = {"hits", "rulings", "own_violations"}
+"""The only counts that may be drawn in vermilion."""
+
+SETUP: Sequence[tuple[str, str, str]] = (
+    ("lead", N_("Give the quality lead an account"), "admin.py"),
+    ("inspectors", N_("Give the inspectors accounts"), "admin.py"),
+    ("import", N_("Import the agent roster, then chats, disputes and ratings"), "ingest.py"),
+    ("rubric", N_("Read the scorecard and publish it as it is or as you need it"), "rubrics.py"),
+    ("draw", N_("Plan a draw, look at its preview, publish it"), "draws.py"),
+)
+
+
+def draw(page: Page) -> None:
+    """Draw the page."""
+    _ = page.t
+    found = overview(page.bench, page.actor, now=page.now)
+    heading(page, _("To do"), f"{_.day(_.local(page.now).date(), 'full')} · {page.user.display_name}")
+    left, right = st.columns([3, 2], gap="large")
+    with left, st.container(gap="xxsmall"):
+        _todo(page, found)
+    with right, st.container(gap="xxsmall"):
+        if found.setup and not all(found.setup.values()):
+            _setup(page, found)
+        if found.draws:
+            _draws(page, found.draws)
+
+
+def _todo(page: Page, found: Overview) -> None:
+    _ = page.t
+    shown = 0
+    for kind, text, file, action in TODO:
+        count = found.todo.get(kind, 0)
+        if count:
+            shown += 1
+            _row(page, kind, count, _(text), file, _(action), _where(page, kind))
+    if not shown:
+        empty(_("Nothing waits for you."), _(_advice(page, found)))
+    if found.done_today:
+        st.caption(_("Inspected today: {count}", count=_.number(found.done_today)))
+    if page.actor.role is Role.AGENT and not found.todo.get("verdicts"):
+        nav.link(page, "agent.py", _("See all my results"))
+
+
+def _advice(page: Page, found: Overview) -> str:
+    if found.setup and not all(found.setup.values()):
+        return N_("The steps on the right bring the workbench to life.")
+    if page.actor.role is Role.AGENT:
+        return N_("New results appear here when your conversations were inspected.")
+    if page.actor.role is Role.INSPECTOR:
+        return N_("New samples appear here when the next draw is published.")
+    return N_("Publish a draw, or look at the trends meanwhile.")
+
+
+def _where(page: Page, kind: str) -> Mapping[str, str]:
+    """What the address must say so that the page opens on this work and not beside it."""
+    if kind == "verdicts" and (verdict := reports.next_unread(page.bench, page.actor)) is not None:
+        return {"span": "all", "verdict": str(verdict)}
+    return WHERE.get(kind, {})
+
+
+def _row(page: Page, kind: str, count: int, text: str, file: str, action: str, query: Mapping[str, str]) -> None:
+    mark = " sc-vermilion" if kind in VIOLATIONS else ""
+    with st.container(key=f"todo_{kind}", horizontal=True, vertical_alignment="center"):
+        st.html(
+            '<div class="sc-todo"><b'
+            f' class="sc-number{mark}">{html.escape(page.t.number(count))}</b><span>{html.escape(text)}</span></div>'
+        )
+        nav.link(page, file, action, **query)
+
+
+def _setup(page: Page, found: Overview) -> None:
+    _ = page.t
+    st.html(f"<h2>{html.escape(_('First steps'))}</h2>")
+    for kind, text, file in SETUP:
+        if kind in found.setup:
+            done = found.setup[kind]
+            with st.container(key=f"setup_{kind}", horizontal=True, vertical_alignment="center"):
+                st.html(
+                    "<div"
+                    f' class="sc-step{" sc-done" if done else ""}"><i>{"✓" if done else "○"}</i><span>{html.escape(_(text))}</span></div>'
+                )
+                if not done:
+                    nav.link(page, file)
+
+
+def _draws(page: Page, draws: Sequence[DrawProgress]) -> None:
+    _ = page.t
+    rows = "".join(
+        f'<div class="sc-draw"><span>{html.escape(draw.name)}</span>'
+        f"<small>{html.escape(_.day(draw.period_from))} – {html.escape(_.day(draw.period_to))}</small>"
+        f'<span class="sc-bar"><i style="width:{100 * draw.inspected / max(draw.samples, 1):.1f}%"></i></span>'
+        f"<small>{html.escape(_('{done} of {all} inspected', done=_.number(draw.inspected), all=_.number(draw.samples)))}</small></div>"
+        for draw in draws
+    )
+    st.html(f"<h2>{html.escape(_('Draws'))}</h2>{rows}")
+    nav.link(page, "draws.py", _("All draws"))

@@ -1,0 +1,409 @@
+"""What the import page shows, step by step. State is the chosen file and at most one piece of running work a
+session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from pages.kit.escaping import escape
+from pages.kit.guard import Page
+from pages.kit.widgets import download, empty, heading, show_error
+from pages.kit.work import Work
+from pages.screens.ingest import editor, screening, uploads
+from qa import ingest
+from qa.errors import Invalid, SpotcheckError
+from qa.i18n import N_
+from qa.ingest import Detected, ImportCounts, ImportPreview, ImportResult, Mapping, RowProblem
+from qa.masking import mask_text
+from qa.policy import Right, Role
+
+TYPES = ["csv", "txt", "tsv", "xlsx", "jsonl", "ndjson", "json"]
+PAST = 30
+STATES: MappingOf[str, str] = {
+    "started": N_("running"),
+    "done": N_("done"),
+    "failed": N_("failed"),
+    "cancelled": N_("cancelled"),
+    "interrupted": N_("interrupted"),
+}
+
+
+def draw(page: Page) -> None:
+    """The whole page."""
+    _ = page.t
+    heading(page, _("Import"), _("Bring in chats, disputes, ratings and the roster"))
+    work: Work[Any] | None = st.session_state.get("import_work")
+    if work is not None and isinstance(work.answer, ImportResult):
+        _result(page, work.answer)
+    elif (path := _choose(page)) is not None:
+        _prepare(page, path)
+    if work is None or not work.running:
+        screening.draw(page)
+    st.subheader(_("Past imports"))
+    _past(page)
+
+
+def _choose(page: Page) -> Path | None:
+    _ = page.t
+    st.write(
+        _(
+            "Chats, refunds and disputes, service ratings, or the agent roster, as CSV, XLSX or JSON lines. You see"
+            " what would happen before anything is written."
+        )
+    )
+    _speak(page)
+    uploaded = st.file_uploader(
+        _("File to import"), type=TYPES, key=f"import_file_{st.session_state.get('import_round', 0) % 2}"
+    )
+    on_server = ""
+    if page.actor.role is Role.ADMIN:
+        on_server = st.text_input(
+            _("Or the path of a file on the server"), key="import_path", placeholder="/data/exports/chats.csv"
+        )
+    if uploaded is not None:
+        return _keep(page, uploaded)
+    if on_server.strip():
+        return Path(on_server.strip()).expanduser()
+    return None
+
+
+def _speak(page: Page) -> None:
+    """Streamlit's own words in the upload box, in the page's language."""
+    _ = page.t
+    words = {
+        "button p": _("Choose a file"),
+        "[data-testid=stFileUploaderDropzoneInstructions] span": _(
+            "or drop it here · up to {n} MB · {types}",
+            n=page.bench.config.max_upload_mb,
+            types=", ".join(TYPES).upper(),
+        ),
+    }
+    box = ".stMainBlockContainer [data-testid=stFileUploaderDropzone]"
+    st.html(
+        "<style>"
+        + "".join(
+            f'{box} {part}{{font-size:0}}{box} {part}::after{{content:"{text}";font-size:.9rem}}'
+            for part, text in words.items()
+        )
+        + "</style>"
+    )
+
+
+def _keep(page: Page, uploaded: Any) -> Path:
+    """The upload as a file that outlives reruns; the one chosen before it is removed."""
+    path = uploads.keep(page.bench.config.home, uploaded, page.now)
+    earlier, work = st.session_state.get("import_upload"), st.session_state.get("import_work")
+    if earlier not in (None, path) and (work is None or not work.running):
+        uploads.discard(page.bench.config.home, earlier)
+    st.session_state["import_upload"] = path
+    return path
+
+
+def _prepare(page: Page, path: Path) -> None:
+    _ = page.t
+    try:
+        detected = _detect(page, path)
+    except SpotcheckError as error:
+        show_error(page, error)
+        return
+    left, middle, right = st.columns(3)
+    kinds = list(ingest.KINDS)
+    kind = left.selectbox(
+        _("What it holds"),
+        kinds,
+        index=kinds.index(detected.kind),
+        format_func=lambda k: _(ingest.KINDS[k]),
+        key=f"import_kind_{path.name}",
+    )
+    source = middle.text_input(
+        _("Source"),
+        value=ingest.suggest_source(path),
+        key=f"import_source_{path.name}",
+        help=_("A short name of where the data comes from. The same id of the same source is the same conversation."),
+    )
+    saved = ingest.profiles(page.bench, page.actor, kind)
+    name = right.selectbox(
+        _("Saved mapping"),
+        ["", *(p.name for p in saved)],
+        key="import_profile",
+        format_func=lambda n: n or _("as detected"),
+    )
+    if kind != detected.kind:
+        detected = ingest.detect(path, kind=kind)
+    mapping = next((p.mapping for p in saved if p.name == name), detected.mapping)
+    st.caption(escape(_described(page, detected)))
+    above = st.container()  # what can be done stands above the mapping, which most files need not be touched
+    with st.expander(_("First rows of the file"), expanded=st.session_state.get("import_work") is None):
+        st.dataframe(_first_rows(page, detected), hide_index=True, width="stretch", height=210)
+    mapping = editor.edit(page, detected, mapping, kind, f"{detected.kind}_{name}")
+    _save_mapping(page, kind, mapping)
+    with above:
+        _actions(page, path, detected, mapping, kind, source)
+
+
+def _detect(page: Page, path: Path) -> Detected:
+    cached = st.session_state.get("import_detected")
+    if cached is None or cached.path != path:
+        cached = ingest.detect(path)
+        st.session_state["import_detected"] = cached
+    return cached  # type: ignore[no-any-return]
+
+
+def _described(page: Page, detected: Detected) -> str:
+    _ = page.t
+    shape = detected.shape
+    preset = next((p for p in ingest.PRESETS if p.id == detected.preset), None)
+    size = (
+        f"{page.t.number(shape.size / 1_000_000, 1)} MB"
+        if shape.size >= 100_000
+        else f"{page.t.number(shape.size / 1_000, 1)} KB"
+    )
+    parts = [shape.format.upper(), shape.encoding.upper(), size]
+    parts.append(_("recognised as: {name}", name=_(preset.name)) if preset else _("columns matched by their names"))
+    return " · ".join(part for part in parts if part)
+
+
+def _first_rows(page: Page, detected: Detected) -> pl.DataFrame:
+    rows = [{h: row.get(h) or "" for h in detected.headers} for row in detected.rows[:8]]
+    if not page.actor.may(Right.UNMASK):
+        rows = [{h: mask_text(v) if v else v for h, v in row.items()} for row in rows]
+    return pl.DataFrame(rows, schema=dict.fromkeys(detected.headers, pl.String))
+
+
+def _save_mapping(page: Page, kind: str, mapping: Mapping) -> None:
+    _ = page.t
+    with st.popover(_("Save this mapping")):
+        name = st.text_input(_("Name of the mapping"), key="import_profile_name")
+        if st.button(_("Save"), key="import_profile_save"):
+            try:
+                ingest.save_profile(page.bench, page.actor, now=page.now, name=name, kind=kind, mapping=mapping)
+                st.toast(_("Saved."))
+            except SpotcheckError as error:
+                show_error(page, error)
+
+
+def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind: str, source: str) -> None:
+    _ = page.t
+    try:
+        mapping.check(kind, detected.headers)
+    except Invalid as error:
+        show_error(page, error)
+        return
+    work: Work[Any] | None = st.session_state.get("import_work")
+    if work is not None and work.running:
+        _poll(page, work)
+        return
+    if work is not None and work.error is not None:
+        show_error(page, work.error)
+    bench, actor, now = page.bench, page.actor, page.now
+    look, do, _rest = st.columns([1, 1, 3])
+    if look.button(_("Preview"), key="import_preview", width="stretch"):
+        _start(
+            Work(
+                lambda progress, cancel: ingest.preview(
+                    bench, actor, path, mapping, kind, source, progress=progress, cancel=cancel
+                )
+            ),
+            _mark(path, mapping),
+        )
+    if do.button(_("Import now"), key="import_commit", type="primary", width="stretch"):
+
+        def commit(progress: ingest.Progress, cancel: ingest.Cancel) -> ImportResult:
+            try:
+                return ingest.commit(
+                    bench,
+                    actor,
+                    now=now,
+                    path=path,
+                    mapping=mapping,
+                    kind=kind,
+                    source=source,
+                    progress=progress,
+                    cancel=cancel,
+                )
+            finally:
+                uploads.discard(bench.config.home, path)  # a cancelled one is written again if its file is still chosen
+
+        _start(Work(commit))
+    seen = work.answer if work is not None else None
+    if isinstance(seen, ImportPreview) and (seen.kind, seen.source, st.session_state.get("import_preview_of")) == (
+        kind,
+        source,
+        _mark(path, mapping),
+    ):
+        st.info(_("Nothing is written yet. This is what the import would do:"))
+        _counts(page, seen.counts)
+        _changes(page, seen)
+        _problems(page, seen.summary, seen.problems)
+        if seen.rows:
+            st.caption(_("First records as they would be stored"))
+            st.dataframe(_records(page, seen.rows), hide_index=True, width="stretch", height=210)
+
+
+def _mark(path: Path, mapping: Mapping) -> str:
+    """A preview belongs to this file and this mapping only."""
+    return f"{path} {mapping.to_dict()}"
+
+
+def _records(page: Page, rows: tuple[dict[str, object], ...]) -> pl.DataFrame:
+    labels = {field.name: page.t(field.label) for fields in ingest.FIELDS.values() for field in fields}
+    labels["message_count"] = page.t(N_("Messages"))
+    shown = [{labels[k]: _cell(page, v) for k, v in row.items() if k in labels and k != "messages"} for row in rows]
+    return pl.DataFrame(shown, infer_schema_length=None)
+
+
+def _cell(page: Page, value: object) -> str:
+    text = page.t.when(value) if hasattr(value, "tzinfo") else "" if value is None else str(value)  # type: ignore[arg-type]
+    return text if page.actor.may(Right.UNMASK) else mask_text(text)
+
+
+def _start(work: Work[Any], of: str = "") -> None:
+    st.session_state["import_work"] = work.start()
+    st.session_state["import_preview_of"] = of
+    st.rerun()
+
+
+@st.fragment(run_every=0.7)
+def _poll(page: Page, work: Work[Any]) -> None:
+    _ = page.t
+    if not work.running:
+        st.rerun(scope="app")
+    st.progress(
+        min(work.share, 1.0), text=_("Reading and checking the rows … {share}", share=page.t.percent(work.share, 0))
+    )
+    if st.button(_("Cancel"), key="import_cancel"):
+        work.cancel()
+
+
+def _result(page: Page, result: ImportResult) -> None:
+    _ = page.t
+    nothing = not result.counts.new and not result.counts.changed
+    st.success(
+        _("Nothing new: all of it was in the archive already.")
+        if nothing
+        else _("Imported as version {version} of the archive.", version=result.archive_version)
+    )
+    _counts(page, result.counts)
+    _changes(page, result)
+    _problems(page, result.summary, result.problems)
+    if result.problem_file is not None:
+        download(
+            _("All problems (CSV)"),
+            lambda: _problem_csv(page, result.run_id),
+            f"problems-{result.run_id}.csv",
+            key="import_problems",
+        )
+    if st.button(_("Import another file"), key="import_again"):
+        del st.session_state["import_work"]
+        st.session_state["import_round"] = st.session_state.get("import_round", 0) + 1
+        st.rerun()
+
+
+def _problem_csv(page: Page, run_id: int) -> bytes:
+    path = page.bench.config.home / "tmp" / f"problems-{run_id}-{page.actor.user_id}.csv"
+    try:
+        ingest.problem_list(page.bench, page.actor, run_id, path, page.t)
+        return path.read_bytes()
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _counts(page: Page, counts: ImportCounts) -> None:
+    _ = page.t
+    shown = [
+        (_("New"), counts.new),
+        (_("Changed"), counts.changed),
+        (_("Unchanged"), counts.unchanged),
+        (_("Messages"), counts.messages),
+        (_("Rows left out"), counts.bad),
+        (_("Warnings"), counts.warnings),
+    ]
+    for column, (label, value) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(label, page.t.number(value))
+
+
+def _changes(page: Page, seen: ImportPreview | ImportResult) -> None:
+    """What the file changes in records that were there: field by field, before and after."""
+    _ = page.t
+    if seen.counts.extended:
+        st.caption(_("{n} known conversations get more messages; none loses any.", n=_.number(seen.counts.extended)))
+    if not seen.changes:
+        return
+    labels = {field.name: _(field.label) for field in ingest.FIELDS[seen.kind]}
+    rows = [
+        {
+            _("Changes in what is there"): labels.get(c.field, c.field),
+            _("Count"): c.n,
+            _("Example"): _cell(page, c.key),
+            _("Before"): _cell(page, c.old),
+            _("After"): _cell(page, c.new),
+        }
+        for c in seen.changes
+    ]
+    st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, width="stretch")
+
+
+def _problems(page: Page, summary: tuple[tuple[RowProblem, int], ...], problems: tuple[RowProblem, ...]) -> None:
+    if not summary:
+        return
+    _ = page.t
+    words = {"bad": _("left out"), "warning": _("warning")}
+    table = pl.DataFrame(
+        [
+            {
+                _("Count"): n,
+                _("Severity"): words[p.severity],
+                _("First row"): p.row,
+                _("Field"): p.field,
+                _("Reason"): p.reason(page.t),
+                _("Cure"): p.cure(page.t),
+            }
+            for p, n in summary
+        ],
+        infer_schema_length=None,
+    )
+    st.dataframe(table, hide_index=True, width="stretch")
+    with st.expander(_("Row by row (the first {n})", n=len(problems))):
+        rows = [
+            {
+                _("Row"): p.row,
+                _("Severity"): words[p.severity],
+                _("Field"): p.field,
+                _("Reason"): p.reason(page.t),
+                _("Cure"): p.cure(page.t),
+            }
+            for p in problems
+        ]
+        st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, width="stretch", height=320)
+
+
+def _past(page: Page) -> None:
+    _ = page.t
+    runs = ingest.history(page.bench, page.actor, PAST)
+    if not runs:
+        empty(
+            _("Nothing was imported yet."),
+            _("Choose a file above, or run “spotcheck demo” for generated example data."),
+        )
+        return
+    rows = [
+        {
+            _("When"): page.t.when(run.started_at),
+            _("File name"): run.file_name,
+            _("What it holds"): _(ingest.KINDS.get(run.kind, run.kind)),
+            _("Source"): run.source,
+            _("State"): _(STATES[ingest.state_of(run, page.now)]),
+            _("New"): run.counts.get("new"),
+            _("Changed"): run.counts.get("changed"),
+            _("Unchanged"): run.counts.get("unchanged"),
+            _("Rows left out"): run.counts.get("bad"),
+            _("Archive version"): run.archive_version,
+        }
+        for run in runs
+    ]
+    st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, width="stretch")

@@ -1,0 +1,350 @@
+"""The screens of the case library: list with filters on the left, the case on the right, the form for a new one."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.kit.choices import number_in_address, pick
+from pages.kit.escaping import escape
+from pages.kit.guard import Page
+from pages.kit.widgets import empty, heading, showing_errors
+from qa import reports
+from qa.i18n import LANGUAGE_NAMES, N_
+from qa.library import cases, search
+from qa.library.cases import CaseText, CaseView
+from qa.library.search import CaseFilter, CaseHit, CasePage
+from qa.policy import Right
+
+PER_PAGE = 12
+KINDS: Mapping[str, str] = {"exemplary": N_("Exemplary"), "counter": N_("Counter-example"), "edge": N_("Hard case")}
+STATES: Mapping[str, str] = {"published": N_("Published"), "proposed": N_("Proposed"), "withdrawn": N_("Withdrawn")}
+ROLES: Mapping[str, str] = {
+    "customer": N_("Customer"),
+    "agent": N_("Agent"),
+    "bot": N_("Bot"),
+    "system": N_("System"),
+    "platform": N_("Platform"),
+}
+_FIELDS = (
+    "case_title",
+    "case_lesson",
+    "case_kind",
+    "case_criterion",
+    "case_rule",
+    "case_tags",
+    "case_language",
+    "case_withdraw_reason",
+)
+STYLE = """
+<style>
+[class*="st-key-case_line_"] { border-bottom: 1px solid var(--sc-line); padding: .15rem 0 .45rem; }
+[class*="st-key-case_slot_"] button { padding: 0; min-height: 0; text-align: start; }
+[class*="st-key-case_slot_"] button p { font-size: .95rem; line-height: 1.5; }
+.sc-case-meta { font-size: .8rem; opacity: .72; }
+.sc-lesson { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.7; border-inline-start: 3px solid var(--sc-indigo);
+  padding: .1rem 0 .1rem .8rem; margin: .2rem 0 .6rem; max-width: 46rem; }
+.sc-excerpt { display: flex; flex-direction: column; gap: .3rem; max-width: 46rem; }
+.sc-line { display: grid; grid-template-columns: 5.2rem 1fr; gap: .6rem; line-height: 1.65; }
+.sc-line b { font-weight: 400; opacity: .72; font-size: .85rem; padding-top: .12rem; font-variant-numeric: tabular-nums; }
+.sc-line span { justify-self: start; white-space: pre-wrap; overflow-wrap: anywhere; padding: .15rem .6rem; border-radius: 6px; }
+.sc-line.agent span { background: var(--sc-card); }
+.sc-line.system span, .sc-line.bot span, .sc-line.platform span { opacity: .7; }
+</style>
+"""
+
+
+def show(page: Page) -> None:
+    """The whole page: the form when the address asks for a new case, else the library."""
+    st.html(STYLE)
+    labels = _Labels(page)
+    sample, violation = number_in_address("sample"), number_in_address("violation")
+    if (sample is not None or violation is not None) and page.actor.may(Right.PROPOSE_CASE):
+        _propose(page, labels, sample, violation)
+    else:
+        _library(page, labels)
+
+
+class _Labels:
+    """Names of criteria and rules in the page's language."""
+
+    def __init__(self, page: Page) -> None:
+        t = page.t
+        self.criteria = {id_: label.pick(t.language) for id_, label in reports.criterion_labels(page.bench).items()}
+        self.rules = {id_: label.pick(t.language) for id_, label in reports.rule_names(page.bench).items()}
+
+    def criterion(self, criterion_id: str) -> str:
+        return self.criteria.get(criterion_id, criterion_id)
+
+    def rule(self, rule_id: str) -> str:
+        name = self.rules.get(rule_id)
+        return f"{rule_id} {name}" if name else rule_id
+
+
+# the library
+
+
+def _library(page: Page, labels: _Labels) -> None:
+    _ = page.t
+    heading(page, _("Cases"), _("What good and bad conversations teach"))
+    wanted, number = _filters(page, labels)
+    found = search.find_cases(page.bench, page.actor, wanted, page=number, size=PER_PAGE)
+    if not found.total and number_in_address("case") is None:
+        _nothing(page, wanted)
+        return
+    left, right = st.columns([4, 8], gap="large")
+    with left:
+        _list(page, labels, found, number)
+    with right:
+        shown = number_in_address("case") or found.hits[0].id if found.hits else number_in_address("case")
+        if shown is not None:
+            with showing_errors(page):
+                _detail(page, labels, cases.get(page.bench, page.actor, shown))
+
+
+def _filters(page: Page, labels: _Labels) -> tuple[CaseFilter, int]:
+    _ = page.t
+    columns = st.columns([4, 2, 3, 3, 2])
+    anything = _("Any")
+    with columns[0]:
+        query = st.text_input(
+            _("Search"), key="q", bind="query-params", placeholder=_("Words in title, lesson or chat")
+        )
+    kind = _choice(columns[1], _("Kind"), "kind", list(KINDS), lambda k: _(KINDS[k]), anything)
+    criterion = _choice(columns[2], _("Criterion"), "criterion", list(labels.criteria), labels.criterion, anything)
+    rule = _choice(columns[3], _("Red line"), "rule", list(labels.rules), labels.rule, anything)
+    state = "published"
+    if page.actor.may(Right.PROPOSE_CASE):
+        state = _choice(columns[4], _("State"), "state", list(STATES), lambda s: _(STATES[s]), None) or "published"
+    tags = search.all_tags(page.bench, page.actor)[:12]
+    tag = st.pills(_("Tags"), tags, key="tag", bind="query-params", label_visibility="collapsed") if tags else None
+    wanted = CaseFilter(query or "", kind, state, criterion, rule, tag or "", reader=_.language)
+    if st.session_state.get("case_filter") not in (None, wanted):
+        _first_page()  # another question: its first page, and no case chosen yet
+    st.session_state["case_filter"] = wanted
+    return wanted, max(number_in_address("page") or 1, 1)
+
+
+def _choice(
+    place: DeltaGenerator, label: str, name: str, options: list[str], show: Callable[[str], str], anything: str | None
+) -> str:
+    choices = ["", *options] if anything is not None else options
+    return pick(place, label, name, choices, lambda o: show(o) if o else str(anything))
+
+
+def _nothing(page: Page, wanted: CaseFilter) -> None:
+    _ = page.t
+    if wanted == CaseFilter(reader=_.language):
+        empty(
+            _("The case library is still empty"),
+            _("Promote a scored sample: open an agent's result and choose “Propose as a case”."),
+        )
+    else:
+        empty(_("No case matches"), _("Try a shorter word, or remove a filter."))
+
+
+def _list(page: Page, labels: _Labels, found: CasePage, number: int) -> None:
+    _ = page.t
+    total = f"{page.t.number(found.total)}+" if found.bounded else page.t.number(found.total)
+    st.caption(_("{total} cases", total=total))
+    for slot, hit in enumerate(found.hits):
+        with st.container(key=f"case_line_{slot}", gap=None):
+            st.button(escape(hit.title), key=f"case_slot_{slot}", type="tertiary", on_click=_open, args=(hit.id,))
+            st.html(f'<span class="sc-case-meta">{html.escape(_meta(page, labels, hit))}</span>')
+    if found.total > PER_PAGE:
+        pages = -(-found.total // PER_PAGE)
+        st.pagination(pages, default=min(number, pages), key="case_pages", on_change=_turn)
+
+
+def _meta(page: Page, labels: _Labels, hit: CaseHit) -> str:
+    _ = page.t
+    about = labels.criterion(hit.criterion_id) if hit.criterion_id else labels.rule(hit.rule_id) if hit.rule_id else ""
+    parts = [_(KINDS[hit.kind]), about, *(f"#{tag}" for tag in hit.tags[:3]), page.t.day(hit.changed_at)]
+    if hit.state != "published":
+        parts.insert(0, _(STATES[hit.state]))
+    return " · ".join(part for part in parts if part)
+
+
+def _open(case_id: int) -> None:
+    st.query_params["case"] = str(case_id)
+    for key in _FIELDS:  # the form keeps its keys, so it must forget the case it showed before
+        st.session_state.pop(key, None)
+
+
+def _first_page() -> None:
+    for name in ("page", "case"):
+        if name in st.query_params:
+            del st.query_params[name]
+
+
+def _turn() -> None:
+    st.query_params["page"] = str(st.session_state["case_pages"])
+    if "case" in st.query_params:
+        del st.query_params["case"]
+
+
+# one case
+
+
+def _detail(page: Page, labels: _Labels, case: CaseView) -> None:
+    _ = page.t
+    st.subheader(escape(case.text.title))
+    about = [_(KINDS[case.text.kind]), _(STATES[case.state])]
+    if case.text.criterion_id:
+        about.append(labels.criterion(case.text.criterion_id))
+    if case.text.rule_id:
+        about.append(labels.rule(case.text.rule_id))
+    about += [f"#{tag}" for tag in case.text.tags]
+    st.caption(escape(" · ".join(about)))
+    st.html(f'<div class="sc-lesson">{html.escape(case.text.lesson)}</div>')
+    _excerpt(page, case.excerpt)
+    if page.actor.may(Right.PUBLISH_CASE):
+        _actions(page, labels, case)
+
+
+def _excerpt(page: Page, lines: tuple[dict[str, object], ...]) -> None:
+    _ = page.t
+    rows = []
+    for line in lines:
+        role = str(line["role"])
+        offset = line.get("offset")
+        clock = f" {int(offset) // 60}:{int(offset) % 60:02d}" if isinstance(offset, int) and offset >= 0 else ""
+        rows.append(
+            f'<div class="sc-line {html.escape(role)}"><b>{html.escape(_(ROLES.get(role, role)))}{clock}</b>'
+            f"<span>{html.escape(str(line['text']))}</span></div>"
+        )
+    st.html(f'<div class="sc-excerpt">{"".join(rows)}</div>')
+
+
+def _actions(page: Page, labels: _Labels, case: CaseView) -> None:
+    _ = page.t
+    with st.container(horizontal=True), showing_errors(page):
+        if case.state != "published" and st.button(_("Publish"), key="case_publish", type="primary"):
+            cases.publish(page.bench, page.actor, now=page.now, case_id=case.id, version=case.version)
+            st.rerun()
+        with st.popover(_("Edit"), key="case_edit"):
+            _edit(page, labels, case)
+        if case.state == "published":
+            _withdraw(page, case)
+
+
+def _withdraw(page: Page, case: CaseView) -> None:
+    _ = page.t
+    with st.popover(_("Withdraw"), key="case_withdraw"):
+        reason = st.text_input(_("Reason"), key="case_withdraw_reason")
+        with showing_errors(page):
+            if st.button(_("Withdraw from the library"), key="case_withdraw_yes"):
+                cases.withdraw(
+                    page.bench, page.actor, now=page.now, case_id=case.id, version=case.version, reason=reason
+                )
+                st.rerun()
+
+
+def _edit(page: Page, labels: _Labels, case: CaseView) -> None:
+    _ = page.t
+    with st.form("case_edit_form", border=False):
+        text = _fields(page, labels, case.text)
+        if st.form_submit_button(_("Save"), type="primary"):
+            with showing_errors(page):
+                cases.edit(page.bench, page.actor, now=page.now, case_id=case.id, version=case.version, text=text)
+                st.rerun()
+
+
+# a new case
+
+
+def _propose(page: Page, labels: _Labels, sample: int | None, violation: int | None) -> None:
+    _ = page.t
+    heading(page, _("Propose a case"))
+    with showing_errors(page):
+        lines = cases.evidence_of(page.bench, page.actor, sample_id=sample, violation_id=violation)
+        start = CaseText(
+            "",
+            "",
+            "exemplary",
+            (),
+            st.query_params.get("criterion") or None,
+            st.query_params.get("rule") or None,
+            page.t.language,
+        )
+        left, right = st.columns([5, 6], gap="large")
+        with left, st.form("case_new", border=False):
+            text = _fields(page, labels, start)
+            options = [int(str(line["seq"])) for line in lines]
+            chosen = st.multiselect(
+                _("Messages to show"),
+                options,
+                default=options[:40],
+                key="case_seqs",
+                format_func=lambda s: f"#{s + 1}",
+                placeholder=_("Choose messages"),
+                help=_("The numbers stand beside the messages."),
+            )
+            if st.form_submit_button(_("Propose"), type="primary"):
+                made = cases.propose(
+                    page.bench,
+                    page.actor,
+                    now=page.now,
+                    text=text,
+                    sample_id=sample,
+                    violation_id=violation if sample is None else None,
+                    seqs=chosen,
+                )
+                st.query_params.from_dict({"case": str(made), "state": "proposed"})
+                st.rerun()
+        with right:
+            st.caption(_("Masked already: this is what readers will see."))
+            _excerpt(
+                page,
+                tuple(
+                    {**line, "role": line["role"], "text": f"#{int(str(line['seq'])) + 1}  {line['text']}"}
+                    for line in lines
+                ),
+            )
+
+
+def _fields(page: Page, labels: _Labels, text: CaseText) -> CaseText:
+    _ = page.t
+    title = st.text_input(_("Title"), text.title, key="case_title", max_chars=200)
+    lesson = st.text_area(_("What it teaches"), text.lesson, key="case_lesson", max_chars=4000, height=150)
+    kinds = list(KINDS)
+    kind = st.segmented_control(
+        _("Kind"), kinds, format_func=lambda k: _(KINDS[k]), default=text.kind, key="case_kind", required=True
+    )
+    none = _("None")
+    criteria, rule_ids = ["", *labels.criteria], ["", *labels.rules]
+    criterion = st.selectbox(
+        _("Criterion"),
+        criteria,
+        criteria.index(text.criterion_id) if text.criterion_id in criteria else 0,
+        key="case_criterion",
+        format_func=lambda c: labels.criterion(c) if c else none,
+    )
+    rule = st.selectbox(
+        _("Red line"),
+        rule_ids,
+        rule_ids.index(text.rule_id) if text.rule_id in rule_ids else 0,
+        key="case_rule",
+        format_func=lambda r: labels.rule(r) if r else none,
+    )
+    tags = st.multiselect(
+        _("Tags"),
+        sorted({*search.all_tags(page.bench, page.actor), *text.tags}),
+        default=list(text.tags),
+        key="case_tags",
+        accept_new_options=True,
+        placeholder=_("Choose or type"),
+    )
+    languages = list(LANGUAGE_NAMES)
+    language = st.segmented_control(
+        _("Language"),
+        languages,
+        format_func=LANGUAGE_NAMES.__getitem__,
+        default=text.language,
+        key="case_language",
+        required=True,
+    )
+    return CaseText(title, lesson, kind or "edge", tuple(tags), criterion or None, rule or None, language or "zh_CN")

@@ -1,0 +1,187 @@
+"""The users section of the admin page: the list, a new account, and what can be done to the selected one."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from pages.kit.escaping import escape
+from pages.kit.guard import Page
+from pages.kit.widgets import confirm, show_error
+from qa.errors import SpotcheckError
+from qa.people import accounts
+from qa.policy import ROLE_NAMES, Role
+
+
+def users(page: Page) -> None:
+    """Draw the section."""
+    _ = page.t
+    found = accounts.users(page.bench, page.actor)
+    _show_outcome(page)
+    with st.popover(_("New account"), icon=":material/person_add:", key="new_account"):
+        _new_form(page)
+    frame = pl.DataFrame(
+        {
+            _("Account"): [a.login for a in found],
+            _("Name"): [a.display_name for a in found],
+            _("Role"): [_(ROLE_NAMES[a.role]) for a in found],
+            _("Agent id"): [a.agent_id or "" for a in found],
+            _("Team"): [a.home_team or "" for a in found],
+            _("Password"): [_("set") if a.has_password else _("none yet") for a in found],
+            _("State"): [_("active") if a.active else _("disabled") for a in found],
+            _("Since"): [_.day(a.created_at) for a in found],
+        }
+    )
+    picked = st.dataframe(
+        frame,
+        key="users",
+        on_select="rerun",
+        selection_mode="single-row",
+        hide_index=True,
+        height="content" if len(found) < 14 else 480,
+    )
+    rows = [row for row in picked["selection"]["rows"] if row < len(found)]
+    if rows:
+        _selected(page, found[rows[0]])
+    else:
+        st.caption(_("Select an account to change it."))
+
+
+def address(page: Page, token: str) -> str:
+    """The full address of a one-time link, as this browser reaches us."""
+    base = page.bench.config.public_url.rstrip("/") or (st.context.url or "").split("/admin")[0].rstrip("/")
+    return f"{base}/login/link?token={token}"
+
+
+def _new_form(page: Page) -> None:
+    _ = page.t
+    with st.form("new_account_form", border=False, clear_on_submit=True):
+        st.text_input(_("Account name"), key="new_login", max_chars=100, placeholder="wang.fang")
+        st.text_input(_("Name"), key="new_name", max_chars=100)
+        st.selectbox(_("Role"), list(Role), format_func=lambda role: _(ROLE_NAMES[role]), key="new_role")
+        st.text_input(
+            _("Agent id"),
+            key="new_agent",
+            help=_("From the roster. Needed for agents; for others only if they also serve customers."),
+        )
+        st.text_input(_("Team"), key="new_team")
+        st.form_submit_button(_("Create and make a sign-in link"), type="primary", on_click=_create, args=(page,))
+
+
+def _create(page: Page) -> None:
+    given = st.session_state
+    try:
+        account = accounts.create_user(
+            page.bench,
+            page.actor,
+            now=page.now,
+            login=given["new_login"],
+            role=given["new_role"],
+            display_name=given["new_name"],
+            agent_id=given["new_agent"],
+            home_team=given["new_team"],
+        )
+        token = accounts.new_link(page.bench, page.actor, account.id, now=page.now)
+    except SpotcheckError as error:
+        st.session_state["users_outcome"] = (page.t.error(error), None)
+    else:
+        st.session_state["users_outcome"] = (
+            page.t("Account “{login}” created.", login=account.login),
+            address(page, token),
+        )
+
+
+def _show_outcome(page: Page) -> None:
+    text, link = st.session_state.pop("users_outcome", (None, None))
+    if text:
+        st.info(escape(text), icon=":material/info:")
+    if link:
+        st.caption(
+            page.t("Give this link to its owner; it works once, within {hours} hours.", hours=accounts.LINK_HOURS)
+        )
+        st.code(link, language=None)
+
+
+def _selected(page: Page, account: accounts.Account) -> None:
+    _ = page.t
+    with st.container(horizontal=True, vertical_alignment="center", key="account_actions"):
+        st.markdown(f"{escape(account.display_name)} · {escape(account.login)}", width="content")
+        with st.popover(_("Change"), icon=":material/edit:", key="change_account"):
+            _change_form(page, account)
+        st.button(
+            _("Sign-in link"),
+            key="make_link",
+            icon=":material/link:",
+            disabled=not account.active,
+            on_click=_make_link,
+            args=(page, account.id),
+        )
+        if confirm(page, _("End all sign-ins"), _("The person must sign in again everywhere."), key="revoke_account"):
+            _do(page, lambda: accounts.revoke_sign_ins(page.bench, page.actor, account.id, now=page.now))
+        if account.active:
+            if confirm(
+                page,
+                _("Disable"),
+                _("The account is locked and its sign-ins end. Nothing it did is removed."),
+                key="disable_account",
+            ):
+                _do(page, lambda: accounts.disable_user(page.bench, page.actor, account.id, now=page.now))
+        elif st.button(_("Enable"), key="enable_account"):
+            _do(page, lambda: accounts.enable_user(page.bench, page.actor, account.id, now=page.now))
+
+
+def _do(page: Page, action: object) -> None:
+    try:
+        action()  # type: ignore[operator]
+    except SpotcheckError as error:
+        show_error(page, error)
+    else:
+        st.rerun()
+
+
+def _make_link(page: Page, user_id: int) -> None:
+    try:
+        token = accounts.new_link(page.bench, page.actor, user_id, now=page.now)
+    except SpotcheckError as error:
+        st.session_state["users_outcome"] = (page.t.error(error), None)
+    else:
+        st.session_state["users_outcome"] = (page.t("The link is ready."), address(page, token))
+
+
+def _change_form(page: Page, account: accounts.Account) -> None:
+    _ = page.t
+    with st.form("change_account_form", border=False):
+        st.text_input(_("Name"), account.display_name, key="change_name", max_chars=100)
+        st.selectbox(
+            _("Role"),
+            list(Role),
+            index=list(Role).index(account.role),
+            format_func=lambda role: _(ROLE_NAMES[role]),
+            key="change_role",
+        )
+        st.text_input(_("Agent id"), account.agent_id or "", key="change_agent")
+        st.text_input(_("Team"), account.home_team or "", key="change_team")
+        st.text_input(
+            _("New password"),
+            key="change_new_password",
+            type="password",
+            help=_("Empty keeps the present one. A new one ends all sign-ins."),
+        )
+        st.form_submit_button(_("Save"), type="primary", on_click=_change, args=(page, account.id))
+
+
+def _change(page: Page, user_id: int) -> None:
+    given = st.session_state
+    name, role, agent, team, password = (
+        given[f"change_{field}"] for field in ("name", "role", "agent", "team", "new_password")
+    )
+    try:
+        accounts.change_user(
+            page.bench, page.actor, user_id, now=page.now, display_name=name, role=role, agent_id=agent, home_team=team
+        )
+        if password:
+            accounts.set_password(page.bench, page.actor, user_id, password, now=page.now)
+    except SpotcheckError as error:
+        st.session_state["users_outcome"] = (page.t.error(error), None)
+    else:
+        st.session_state["users_outcome"] = (page.t("Saved."), None)

@@ -1,0 +1,96 @@
+"""Clearing many false alarms of one rule with one reason: what it would clear, to read first, and taking it back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from pages.kit.guard import Page
+from pages.kit.widgets import plain_text
+from pages.screens.redlines.words import FILE, MESSAGE, rule_name
+from qa.errors import SpotcheckError
+from qa.redlines import board, deciding
+from qa.redlines.deciding import BULK_LIMIT
+
+
+def draw(page: Page, rule_id: str, agent_id: str | None, names: board.Names) -> None:
+    """The button and what opens under it; counted only while it is open."""
+    _ = page.t
+    popover = st.popover(_("Clear all …"), key="red_bulk", width="stretch", on_change="rerun")
+    if not popover.open:
+        return
+    with popover:
+        phrases = dict(board.phrases(page.bench, page.actor, rule_id, agent_id))
+        said = st.selectbox(
+            _("Only where this was said"), list(phrases), index=None, key="red_bulk_phrase", placeholder=_("Anything"),
+            format_func=lambda p: f"{p} ({phrases.get(p, 0)})",
+        )  # fmt: skip
+        found = deciding.bulk_preview(page.bench, page.actor, rule_id=rule_id, agent_id=agent_id, phrase=said)
+        st.write(
+            _(
+                "This clears {n} suspected files of {rule} as false alarms.",
+                n=_.number(found.n),
+                rule=rule_name(page, rule_id, names),
+            )
+        )
+        if found.n:
+            plain_text("\n".join(f"{agent}　{text}" for _id, agent, text in found.examples))
+        if found.n > BULK_LIMIT:
+            st.caption(
+                _("At most {limit} at once: narrow it by what was said or by agent.", limit=_.number(BULK_LIMIT))
+            )
+        st.text_input(_("One reason for all of them"), key="red_bulk_reason")
+        st.button(
+            _("Clear {n} files", n=_.number(found.n)),
+            key="red_bulk_go",
+            type="primary",
+            disabled=not 0 < found.n <= BULK_LIMIT,
+            on_click=_clear,
+            args=(page, rule_id, agent_id, said, found.n),
+        )
+
+
+def undo(page: Page, rule_id: str) -> None:
+    """Beside the cleared files of a rule: take back one's own last clearing."""
+    _ = page.t
+    last = deciding.last_bulk(page.bench, page.actor, rule_id=rule_id)
+    if last is not None and last.at is not None:
+        st.button(
+            _("Take {n} back", n=_.number(last.n)),
+            key="red_bulk_undo",
+            on_click=_take_back,
+            args=(page, rule_id, last.at),
+            width="stretch",
+            help=_("You cleared {n} files of this rule at {when}.", n=_.number(last.n), when=_.when(last.at)),
+        )
+
+
+def _clear(page: Page, rule_id: str, agent_id: str | None, phrase: str | None, expected: int) -> None:
+    reason = str(st.session_state.get("red_bulk_reason") or "")
+    try:
+        n = deciding.clear_rule(
+            page.bench,
+            page.actor,
+            now=datetime.now(UTC),
+            rule_id=rule_id,
+            reason=reason,
+            expected=expected,
+            agent_id=agent_id,
+            phrase=phrase,
+        )
+        st.session_state[MESSAGE] = page.t("{n} files are cleared.", n=page.t.number(n))
+        st.session_state[FILE], st.session_state["red_bulk_phrase"] = None, None
+    except SpotcheckError as error:
+        st.session_state[MESSAGE] = error
+
+
+def _take_back(page: Page, rule_id: str, cleared_at: datetime) -> None:
+    try:
+        n = deciding.take_back_bulk(
+            page.bench, page.actor, now=datetime.now(UTC), rule_id=rule_id, cleared_at=cleared_at
+        )
+        st.session_state[MESSAGE] = page.t("{n} files are suspected again.", n=page.t.number(n))
+        st.session_state[FILE] = None
+    except SpotcheckError as error:
+        st.session_state[MESSAGE] = error

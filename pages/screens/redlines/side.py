@@ -1,0 +1,209 @@
+"""The other views of the board: what changed since yesterday, repeats, how well the rules work, the programme."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import polars as pl
+import streamlit as st
+
+from pages.kit.guard import Page
+from pages.kit.widgets import empty, show_error
+from pages.screens.redlines.words import CURSORS, FILE, rule_name, share
+from qa.casefiles.lifecycle import STEP_NAMES, Clocks
+from qa.casefiles.sanctions import Rung, SanctionTerms
+from qa.errors import SpotcheckError
+from qa.i18n import N_
+from qa.policy import Right
+from qa.redlines import board, deciding
+from qa.redlines import quality as redline_quality
+from qa.redlines import repeats as redline_repeats
+from qa.redlines.quality import RuleQuality
+
+CLOCK_NAMES = {
+    "confirm_days": N_("Days to confirm or clear"),
+    "rule_days": N_("Days to rule"),
+    "answer_days": N_("Days for the agent to answer"),
+    "appeal_days": N_("Days to decide an appeal"),
+    "close_days": N_("Days to close"),
+    "record_days": N_("Days a violation counts as a repeat"),
+}
+
+
+def changes(page: Page) -> None:
+    """Steps that people took since yesterday, and how many files screening opened."""
+    _ = page.t
+    since = board.start_of_yesterday(page.now, page.bench.config.zone)
+    names = board.rule_names(page.bench, page.actor)
+    opened = board.count_opened(page.bench, page.actor, since=since)
+    st.caption(
+        _(
+            "Since {when}: {n} files opened by screening.",
+            when=_.when(since),
+            n=f"{_.number(opened.n)}{'+' if opened.more else ''}",
+        )
+    )
+    found = board.changes(page.bench, page.actor, since=since)
+    if not found:
+        empty(
+            _("Nobody has decided anything since yesterday"),
+            _("Decisions of inspectors, managers and agents appear here."),
+        )
+        return
+    frame = {
+        _("When"): [_.when(one.at) for one in found], _("File"): [one.violation_id for one in found],
+        _("Rule"): [rule_name(page, one.rule_id, names) for one in found], _("Agent"): [one.agent_id for one in found],
+        _("Step"): [_(STEP_NAMES[one.step]) for one in found], _("By"): [one.actor_name for one in found],
+    }  # fmt: skip
+    _open_on_click("red_changes", pl.DataFrame(frame), [{FILE: one.violation_id, "red_state": "all"} for one in found])
+
+
+def _open_on_click(key: str, frame: pl.DataFrame, targets: Sequence[Mapping[str, object]]) -> None:
+    """A list whose rows open the board: on what the n-th of `targets` says."""
+
+    def go() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        if not rows:
+            return
+        for name in ("red_rule", "red_agent", "red_team", "red_severity", "red_age", CURSORS, FILE):
+            st.session_state.pop(name, None)
+            st.query_params.pop(name, None)
+        st.session_state.update(targets[rows[0]])
+        st.session_state["red_view"] = "files"
+
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=min(36 * (frame.height + 1) + 2, 560),
+        key=key,
+        on_select=go,
+        selection_mode="single-row",
+    )
+
+
+def repeats(page: Page) -> None:
+    """Agents with standing violations in the record period, with the configured consequence."""
+    _ = page.t
+    found = redline_repeats.repeats(page.bench, page.actor, now=page.now)
+    if not found:
+        empty(
+            _("No standing violations in the record period"),
+            _("An upheld violation counts here until it is expunged or its time is over."),
+        )
+        return
+    frame = {
+        _("Agent"): [f"{one.agent_name} ({one.agent_id})" if one.agent_name else one.agent_id for one in found],
+        _("Team"): [one.team for one in found], _("Violations"): [one.count for one in found],
+        _("By rule"): ["  ".join(f"{rule_id} × {n}" for rule_id, n in sorted(one.by_rule.items())) for one in found],
+        _("Configured consequence"): [_.label(*one.sanction) if one.sanction else "" for one in found],
+    }  # fmt: skip
+    _open_on_click(
+        "red_repeats", pl.DataFrame(frame), [{"red_agent": one.agent_id, "red_state": "all"} for one in found]
+    )
+    st.caption(
+        _("The consequence is the configured text, a starting point for people to decide; nothing happens by itself.")
+    )
+
+
+def quality(page: Page) -> None:
+    """False alarms and misses, each with its interval and what it would take to halve it."""
+    _ = page.t
+    names = board.rule_names(page.bench, page.actor)
+    st.subheader(_("False alarms, from rulings"))
+    _rates(
+        page, redline_quality.false_alarms(page.bench, page.actor), names, _("Decided files"), _("Cleared or dismissed")
+    )
+    st.caption(
+        _(
+            "Share of decided files that were no violation. Fair as long as nobody picks which files to decide by how"
+            " they look."
+        )
+    )
+    st.subheader(_("Misses, from inspected samples"))
+    _rates(
+        page,
+        redline_quality.misses(page.bench, page.actor),
+        names,
+        _("Inspected without a hit"),
+        _("Breaches found by inspectors"),
+    )
+    st.caption(
+        _(
+            "Share of conversations in which the rule found nothing and an inspector confirmed a breach, weighted by"
+            " inclusion probability."
+        )
+    )
+
+
+def _rates(page: Page, rates: tuple[RuleQuality, ...], names: board.Names, reviewed: str, found: str) -> None:
+    _ = page.t
+    if rates[-1].reviewed == 0:
+        empty(_("No figures yet"), _("They appear when case files are decided and samples are inspected."))
+        return
+    rows = [
+        (
+            rule_name(page, one.rule_id, names) if one.rule_id else _("All rules"),
+            one.reviewed,
+            one.found,
+            share(page, one) or _("no figure yet"),
+            one.more_reviews if one.reviewed else None,
+        )
+        for one in rates
+    ]
+    headers = [_("Rule"), reviewed, found, _("Share with 95 % interval"), _("Further reviews to halve it")]
+    st.dataframe(
+        pl.DataFrame(rows, schema=headers, orient="row"),
+        hide_index=True,
+        placeholder="",
+        height=36 * (len(rows) + 1) + 2 if len(rows) < 30 else 560,
+    )
+
+
+def programme(page: Page) -> None:
+    """Clocks of every step and the texts of the sanction ladder."""
+    _ = page.t
+    held = redline_repeats.programme_in_force(page.bench, page.actor)
+    locked = not page.actor.may(Right.EDIT_RULES)
+    with st.form("red_programme", border=False):
+        columns = st.columns(3)
+        days = {
+            name: (
+                columns[n % 3].number_input(
+                    _(label), 1, 3650, value=getattr(held.clocks, name), key=f"red_clock_{name}", disabled=locked
+                )
+            )
+            for n, (name, label) in enumerate(CLOCK_NAMES.items())
+        }
+        st.caption(
+            _("What follows from the n-th standing violation of the period; shown on the case file, decided by people.")
+        )
+        table = st.data_editor(
+            [asdict(rung) for rung in held.ladder],
+            key="red_ladder",
+            num_rows="dynamic",
+            disabled=locked,
+            hide_index=True,
+            column_config={
+                "count": st.column_config.NumberColumn(_("From violation no."), min_value=1, step=1, required=True),
+                "zh": st.column_config.TextColumn(_("Text in Chinese"), required=True),
+                "en": st.column_config.TextColumn(_("Text in English"), required=True),
+            },
+        )
+        if not st.form_submit_button(_("Save"), type="primary", disabled=locked):
+            return
+    ladder = tuple(
+        Rung(int(row["count"]), str(row["zh"] or ""), str(row["en"] or "")) for row in table if row.get("count")
+    )
+    try:
+        deciding.set_programme(
+            page.bench,
+            page.actor,
+            now=datetime.now(UTC),
+            wanted=SanctionTerms(Clocks(**{k: int(v) for k, v in days.items()}), ladder),
+        )
+    except SpotcheckError as error:
+        show_error(page, error)
+    else:
+        st.toast(_("Saved."))

@@ -1,0 +1,325 @@
+"""The agent page: score with interval and best guess, what cost the points, red lines, replies, cases, single results.
+
+The same page serves the lead (any agent) and the agent (their own only); the read side decides what each may see.
+"""
+
+from __future__ import annotations
+
+import html
+
+import polars as pl
+import streamlit as st
+
+from pages.kit import figures, nav
+from pages.kit.choices import number_in_address, pick
+from pages.kit.desk import TranscriptView, transcript
+from pages.kit.escaping import escape
+from pages.kit.guard import Page
+from pages.kit.widgets import empty, heading, plain_text, score_text, showing_errors
+from pages.screens.reports import filters, printing
+from pages.screens.reports.lines import lines_table, proofs
+from pages.screens.reports.trends import result_list
+from qa import reports
+from qa.casefiles.lifecycle import STATE_NAMES, FileState
+from qa.policy import Right, Role
+from qa.redlines import deciding
+from qa.reports import OWNERS, AgentReport, LedgerEntry, Result
+from qa.verdicts import appeals, reading
+
+
+def show(page: Page) -> None:
+    """The whole page."""
+    _ = page.t
+    mine = page.actor.role is Role.AGENT
+    heading(
+        page, _("My results") if mine else _("Agent results"), "" if mine else _("One agent's scores and the reasons")
+    )
+    people = reports.roster(page.bench, page.actor)
+    if not people:
+        empty(_("No agent to show"), _("Import the roster, or ask an admin to join your account to your name on it."))
+        return
+    names = {person.agent_id: f"{person.name} · {person.team}" if person.team else person.name for person in people}
+    everybody = page.actor.may(Right.VIEW_RESULTS)
+    row = list(st.columns([8, 5, 4, 4, 4]))
+    agent_id = (
+        pick(row.pop(0), _("Agent"), "agent", list(names), names.__getitem__) if everybody else people[0].agent_id
+    )
+    if not agent_id:
+        return
+    about = reports.own_overview(page.bench, page.actor, agent_id)
+    scope = filters.scope(page, about, row, people=False)
+    if (verdict := number_in_address("verdict")) is not None:
+        with showing_errors(page):
+            _result(page, reports.result(page.bench, page.actor, verdict, _.language))
+    with showing_errors(page):
+        report = reports.agent_report(page.bench, page.actor, agent_id=agent_id, scope=scope)
+        _report(page, report, filters.describe(_, report.scope, about))
+
+
+def _report(page: Page, report: AgentReport, period: str) -> None:
+    _ = page.t
+    if not report.score.n:
+        empty(_("No results in this period"), _("Choose a longer period, or wait for the next draw."))
+        return
+    _headline(page, report, period)
+    left, right = st.columns([5, 4], gap="large")
+    with left:
+        _trend(page, report)
+        _results(page, report)
+        _ledger(page, report)
+    with right:
+        _parts(page, report)
+        _losses(page, report)
+        _replies(page, report)
+        _cases(page, report)
+    printing.offer(page, printing.agent_sheet(page, report, period), f"agent-{report.person.agent_id}")
+
+
+def _headline(page: Page, report: AgentReport, period: str) -> None:
+    _ = page.t
+    score, team = report.score, report.team
+    facts = [
+        period,
+        filters.method_names(_).get(score.method, "") if score.known else _(filters.NO_FIGURE.get(score.reason, "")),
+    ]
+    if score.units:
+        facts.append(_("{n} of {units} conversations reviewed", n=score.n, units=_.number(score.units)))
+    facts.append(_("team {score}", score=score_text(_, team.value, team.low, team.high, team.n)))
+    notes = []
+    if report.best_guess is not None and page.actor.may(Right.VIEW_RESULTS):
+        notes.append(
+            _(
+                "Best guess {value}: the score drawn towards the team as far as its uncertainty asks. For orientation,"
+                " not for decisions.",
+                value=_.number(report.best_guess, 1),
+            )
+        )
+    if report.more:
+        notes.append(_("{n} more inspections would halve the interval.", n=_.number(report.more)))
+    small = "".join(
+        f"<p>{html.escape(text)}</p>" for text in (" · ".join(filter(None, facts)), " ".join(notes)) if text
+    )
+    st.html(
+        f'<div class="sc-score"><b>{html.escape(report.person.name)}</b>'
+        f"<strong>{html.escape(score_text(_, score.value, score.low, score.high, score.n))}</strong>{small}</div>"
+    )
+    filters.basis(page, report.adjustment, predicted=report.predicted, pending=report.pending)
+
+
+def _trend(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('Over time')}**")
+    chart = figures.trend(figures.look(page), report.trend, [report.person.agent_id], _("points"), height=270)
+    figures.show(page, chart, key="agent_trend", name="agent-trend", alt=_("Score over time"))
+
+
+def _parts(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('Dimensions')}**")
+    rows = [
+        {
+            "label": filters.metric_name(_, p.metric),
+            "value": p.estimate.value,
+            "low": p.estimate.low,
+            "high": p.estimate.high,
+            "n": p.estimate.n,
+        }
+        for p in report.parts
+        if p.estimate.value is not None
+    ]
+    schema = {"label": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.Int64}
+    chart = figures.dots(figures.look(page), pl.DataFrame(rows, schema=schema), _("% earned"))
+    figures.show(page, chart, key="agent_parts", name="agent-dimensions", alt=_("Dimensions"))
+
+
+def _losses(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('What cost the points')}**")
+    own, other = report.losses.frame.head(8), report.elsewhere.frame.head(4)
+    if own.is_empty() and other.is_empty():
+        st.caption(_("Nothing: no points were lost in the reviewed conversations."))
+        return
+    frame = pl.concat([own.with_columns(ours=pl.lit(True)), other.with_columns(ours=pl.lit(False))])
+    named = labelled(page, frame).with_columns(
+        label=pl.when("ours")
+        .then("label")
+        .otherwise(
+            pl.col("label")
+            + " · "
+            + pl.col("owner").replace_strict({k: _(v) for k, v in OWNERS.items()}, default=pl.col("owner"))
+        )
+    )
+    chart = figures.pareto(figures.look(page), named, _("points lost per review"))
+    figures.show(page, chart, key="agent_losses", name="agent-losses", alt=_("What cost the points"))
+    if other.height:
+        st.caption(_("Grey: owned by policy, warehouse, system or the customer. It does not count against the agent."))
+
+
+def labelled(page: Page, frame: pl.DataFrame) -> pl.DataFrame:
+    """Losses with a label in the page's language and whether they are red lines."""
+    rules = reports.rule_names(page.bench)
+    criteria = reports.criterion_labels(page.bench)
+    labels = []
+    for row in frame.iter_rows(named=True):
+        found = rules.get(row["id"]) if row["kind"] == "redline" else criteria.get(row["id"])
+        text = found.pick(page.t.language) if found else row["id"]
+        labels.append(f"{row['id']} {text}" if row["kind"] == "redline" and found else text)
+    return frame.with_columns(label=pl.Series(labels, dtype=pl.String), red=pl.col("kind") == "redline")
+
+
+def _results(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('Single results')}**")
+    rows = reports.results(page.bench, page.actor, scope=report.scope)
+    result_list(page, rows, key="agent_results", names=False)
+
+
+def _ledger(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('Red lines on record')}**")
+    if not report.ledger:
+        st.caption(_("None in this period."))
+        return
+    mine = page.actor.may(Right.ANSWER) and page.actor.agent_id == report.person.agent_id
+    event = st.dataframe(
+        {
+            _("When"): [page.t.when(e.occurred_at) for e in report.ledger],
+            _("Red line"): [f"{e.rule_id} {e.rule.pick(_.language)}" for e in report.ledger],
+            _("State"): [_(STATE_NAMES[FileState(e.state)]) for e in report.ledger],
+        },
+        hide_index=True,
+        width="stretch",
+        key="agent_ledger",
+        height="content" if len(report.ledger) < 9 else 320,
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    st.caption(_("Case files from screening and inspection; a verified red line is a fact, not an estimate."))
+    picked = event["selection"]["rows"]
+    if mine and picked and picked[0] < len(report.ledger):
+        _answer(page, report.ledger[picked[0]])
+    elif mine and any(e.state == FileState.UPHELD for e in report.ledger):
+        st.caption(_("Choose a red line to read the ruling and to answer it."))
+
+
+def _answer(page: Page, entry: LedgerEntry) -> None:
+    """The ruling on a red line of one's own, and what can still be done about it."""
+    _ = page.t
+    with showing_errors(page):
+        ruling = appeals.ruling_on(page.bench, page.actor, violation_id=entry.violation_id)
+        for quote in ruling.quotes:
+            plain_text(f"“{quote}”")
+        if ruling.reason:
+            plain_text(_("Reason of the ruling: {reason}", reason=ruling.reason))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if entry.state == FileState.UPHELD and st.button(_("I accept this ruling"), key="accept_ruling"):
+                deciding.acknowledge(
+                    page.bench, page.actor, now=page.now, violation_id=entry.violation_id, seen=FileState.UPHELD
+                )
+                st.rerun()
+            if entry.appeal_until is not None and page.now <= entry.appeal_until:
+                text = _("Read the conversation and object, until {until}", until=page.t.when(entry.appeal_until))
+                nav.link(page, "appeals.py", text, violation=str(entry.violation_id))
+            elif entry.appeal_until is not None:
+                st.caption(_("The time to object ended on {until}.", until=page.t.when(entry.appeal_until)))
+
+
+def _replies(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    st.markdown(f"**{_('Reply times')}**")
+    r = report.replies
+    if r is None:
+        st.caption(_("No reply times: run the screening to compute them."))
+        return
+    first, gap = st.columns(2)
+    first.metric(
+        _("First reply, median"),
+        _seconds(page, r.first_reply),
+        help=_("Team: {value}", value=_seconds(page, r.team_first_reply)),
+    )
+    gap.metric(
+        _("Answered in time"),
+        "–" if r.in_time is None else _.percent(r.in_time),
+        help=_("Team: {value}", value="–" if r.team_in_time is None else _.percent(r.team_in_time)),
+    )
+    st.caption(
+        escape(
+            _(
+                "All {n} conversations of the period, by each platform's definition; {unanswered} questions were left"
+                " unanswered.",
+                n=_.number(r.conversations),
+                unanswered=_.number(r.unanswered),
+            )
+        )
+    )
+
+
+def _seconds(page: Page, value: float | None) -> str:
+    return "–" if value is None else page.t("{n} s", n=page.t.number(value))
+
+
+def _cases(page: Page, report: AgentReport) -> None:
+    _ = page.t
+    if report.cases:
+        st.markdown(f"**{_('Cases that teach this')}**")
+        for case in report.cases:
+            nav.link(page, "library.py", escape(case.title), case=str(case.id))
+
+
+def _result(page: Page, result: Result) -> None:
+    """One result line by line, beside the conversation it judges."""
+    _ = page.t
+    with st.container(border=True, key="one_result"):
+        st.markdown(
+            f"**{escape(_('Result of {when}', when=page.t.when(result.occurred_at)))}** · {_.points(result.total)}"
+        )
+        left, right = st.columns([5, 6], gap="large")
+        with left:
+            lines_table(page, result.lines, result.total)
+            if result.comment:
+                plain_text(result.comment)
+            st.caption(escape(" · ".join(_facts(page, result))))
+            _answers(page, result)
+        with right:
+            content = reading.view(page.bench, page.actor, verdict_id=result.verdict_id, language=_.language).transcript
+            transcript(
+                page, TranscriptView(content, evidence=proofs(result.lines)), key="result_transcript", height=440
+            )
+
+
+def _facts(page: Page, result: Result) -> list[str]:
+    _ = page.t
+    facts = [_("Unit {unit}", unit=result.unit_id), _("decided {when}", when=page.t.when(result.decided_at))]
+    if result.inspector:
+        facts.append(_("inspected by {name}", name=result.inspector))
+    if result.acknowledged_at:
+        facts.append(_("acknowledged {when}", when=page.t.when(result.acknowledged_at)))
+    return facts
+
+
+def _answers(page: Page, result: Result) -> None:
+    """What the reader can do with the result: the agent answers it, others may teach with it."""
+    _ = page.t
+    own = page.actor.may(Right.ANSWER) and page.actor.agent_id == result.agent_id
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if own and not result.acknowledged_at and st.button(_("I have read this"), key="acknowledge", type="primary"):
+            reading.acknowledge(page.bench, page.actor, now=page.now, verdict_id=result.verdict_id)
+            st.rerun()
+        following = reports.next_unread(page.bench, page.actor) if own and result.acknowledged_at else None
+        if following is not None and st.button(_("Next unread result"), key="next_unread", type="primary"):
+            st.query_params["verdict"] = str(following)
+            st.rerun()
+        if st.button(_("Hide"), key="close_result"):
+            del st.query_params["verdict"]
+            st.rerun()
+        if own and page.now <= result.appeal_until:
+            nav.link(
+                page,
+                "appeals.py",
+                _("Object to this result, until {until}", until=page.t.when(result.appeal_until)),
+                verdict=str(result.verdict_id),
+            )
+        elif own:
+            st.caption(_("The time to object ended on {until}.", until=page.t.when(result.appeal_until)))
+        elif page.actor.may(Right.PROPOSE_CASE):
+            nav.link(page, "library.py", _("Propose as a case"), sample=str(result.sample_id))

@@ -1,0 +1,244 @@
+"""The filters every results page shares, kept in the address, and the download of exactly the rows that are shown."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import polars as pl
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.kit.choices import pick
+from pages.kit.escaping import escape
+from pages.kit.guard import Page
+from pages.kit.widgets import showing_errors
+from qa.i18n import N_, Translator
+from qa.policy import Right
+from qa.reports import Adjustment, Metric, Scope, VerdictsOverview, exporting
+
+SPANS: Mapping[str, str] = {
+    "4w": N_("Last 4 weeks"),
+    "8w": N_("Last 8 weeks"),
+    "13w": N_("Last 13 weeks"),
+    "all": N_("Everything"),
+    "days": N_("From … to"),
+}
+SOURCES: Mapping[str, str] = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
+METHODS: Mapping[str, str] = {
+    "moderated": N_("moderated t"),
+    "pooled": N_("pooled variance"),
+    "census": N_("all reviewed"),
+    "range": N_("range"),
+    "korn_graubard": N_("Korn–Graubard"),
+    "hajek": N_("weighted mean"),
+    "difference": N_("difference estimator"),
+    "none": N_("no interval"),
+}
+NO_FIGURE: Mapping[str, str] = {
+    "agent_rate": N_("count only: no rate for one agent"),
+    "only_targeted": N_("only risky picks: no mean"),
+    "only_in_pool": N_("only found in risky picks: no interval"),
+    "one_review": N_("one review: no interval"),
+    "no_spread": N_("all equal: no interval"),
+    "no_reviews": N_("nothing reviewed"),
+}
+"""Why a cell has no figure, or no interval."""
+REFUSALS: Mapping[str, str] = {
+    "few_inspectors": N_("at least two inspectors with a few inspections each are needed."),
+    "not_connected": N_(
+        "these inspectors share no agents, even indirectly, so they cannot be compared. Rotate assignments."
+    ),
+    "imprecise": N_("severity is not known to within 2 points yet (standard error of inspector {detail})."),
+    "unknown_inspector": N_("the severity of an inspector is not known ({detail})."),
+}
+"""Why scores could not be corrected for severity."""
+COLUMNS: Mapping[str, str] = {
+    "name": N_("Name"),
+    "group": N_("Group"),
+    "period": N_("Period"),
+    "n": N_("n"),
+    "found": N_("Red lines"),
+    "value": N_("Value"),
+    "low": N_("Low"),
+    "high": N_("High"),
+    "method": N_("Method"),
+    "agent_id": N_("Agent id"),
+    "team": N_("Team"),
+    "statement": N_("Statement"),
+    "criterion": N_("Criterion"),
+    "occurrences": N_("Times"),
+    "label": N_("Criterion"),
+    "share": N_("Share"),
+    "cumulative": N_("Cumulative"),
+    "owner": N_("Owner"),
+    "root_cause": N_("Root cause"),
+    "reason": N_("Remark"),
+}
+
+
+def names(t: Translator, columns: Sequence[str]) -> dict[str, str]:
+    """Column titles in the page's language."""
+    return {name: t(COLUMNS[name]) if name in COLUMNS else name for name in columns}
+
+
+def metric_name(t: Translator, metric: Metric) -> str:
+    """The name of a metric in the page's language."""
+    return metric.label.pick(t.language) if metric.label else t(metric.name)
+
+
+def unit_name(t: Translator, metric: Metric) -> str:
+    """What the axis of a metric counts."""
+    names_ = {
+        "points": N_("points"),
+        "percent": N_("% earned"),
+        "loss": N_("points lost per review"),
+        "rate": N_("% of conversations"),
+    }
+    return t(names_[metric.unit])
+
+
+def scope(page: Page, about: VerdictsOverview, row: Sequence[DeltaGenerator], *, people: bool = True) -> Scope:
+    """Period and source in the first two places of `row`, the rarer filters behind a button in the third. Without
+    `people` there are none by team, shop and channel."""
+    _ = page.t
+    span = pick(row[0], _("Period"), "span", list(SPANS), lambda s: _(SPANS[s]), default="8w")
+    source = pick(row[1], _("Source"), "source", list(SOURCES), lambda s: _(SOURCES[s]))
+    first, last = _days(page, about, span)
+    if not page.actor.may(Right.VIEW_RESULTS):
+        return Scope(first, last, source)
+    offered = (
+        (N_("Team"), about.teams, "team"),
+        (N_("Shop"), about.shops, "shop"),
+        (N_("Channel"), about.channels, "channel"),
+    )
+    used = sum(bool(st.query_params.get(name)) for name in ("team", "shop", "channel", "adjusted"))
+    with row[2], st.container(key="more_filters"):
+        st.html(f'<span class="sc-label">{html.escape(_("Filter"))}</span>')
+        with st.popover(_("{count} chosen", count=used) if used else _("All"), key="filters", width="stretch"):
+            chosen = [
+                tuple(st.multiselect(_(label), values, key=key, bind="query-params", placeholder=_("All")))
+                for label, values, key in offered
+                if people
+            ] or [(), (), ()]
+            adjusted = _adjusted(page)
+    return Scope(first, last, source, *chosen, adjusted=adjusted)
+
+
+def _adjusted(page: Page) -> bool:
+    """The wish for scores corrected for severity."""
+    _ = page.t
+    return st.checkbox(
+        _("Correct for inspectors' severity"),
+        key="adjusted",
+        bind="query-params",
+        help=_(
+            "Each score less its inspector's severity of the last quarter; intervals grow by what is not known of it."
+            " Rotating inspectors is better."
+        ),
+    )
+
+
+def method_names(t: Translator) -> dict[str, str]:
+    """Every method a figure can carry, in the page's language."""
+    plain = {key: t(text) for key, text in METHODS.items()}
+    return plain | {f"{key}+severity": t("{method}, severity corrected", method=name) for key, name in plain.items()}
+
+
+def said_methods(t: Translator) -> pl.Expr:
+    """How each figure of a table with `method` and `reason` came about, or why there is none, in words."""
+    found = pl.col("method").replace_strict(method_names(t), default=pl.col("method"))
+    why = pl.col("reason").replace_strict({key: t(text) for key, text in NO_FIGURE.items()}, default=found)
+    return pl.when(pl.col("method") == "none").then(why).otherwise(found)
+
+
+def basis(
+    page: Page, adjustment: Adjustment | None, *, predicted: bool, before: Sequence[str] = (), pending: int = 0
+) -> None:
+    """Say what stands behind the figures: scope (`before`), predictions, correction for severity, or why that was
+    refused."""
+    _ = page.t
+    said = list(before)
+    if pending:
+        said.append(_("{n} drawn samples are not scored yet: this is an estimate in progress.", n=_.number(pending)))
+    if predicted:
+        said.append(
+            _(
+                "Difference estimator where whole draws were predicted: predictions of all conversations, corrected by"
+                " the reviewed ones."
+            )
+        )
+    if adjustment is not None and adjustment.done:
+        said.append(_("Scores are corrected for inspectors' severity; its uncertainty is in the intervals."))
+    if said:
+        st.caption(escape(" ".join(said)))
+    if adjustment is not None and not adjustment.done:
+        reason = _(REFUSALS.get(adjustment.reason, REFUSALS["few_inspectors"]), detail=adjustment.detail)
+        st.info(escape(_("Not corrected for severity: {reason}", reason=reason)), icon=":material/info:")
+
+
+def _days(page: Page, about: VerdictsOverview, span: str) -> tuple[date | None, date | None]:
+    if span == "all" or about.last is None:
+        return None, None
+    if span == "days":
+        left, right = st.columns(2)
+        first = left.date_input(
+            page.t("From"), value=about.first, key="since", bind="query-params", format="YYYY-MM-DD"
+        )
+        last = right.date_input(page.t("To"), value=about.last, key="until", bind="query-params", format="YYYY-MM-DD")
+        return (first, last) if isinstance(first, date) and isinstance(last, date) and first <= last else (first, None)
+    # Whole weeks counted back from the last week that has results: a half week would look like a change.
+    monday = about.last - timedelta(days=about.last.weekday())
+    return monday - timedelta(weeks=int(span[:-1]) - 1), monday + timedelta(days=6)
+
+
+def describe(t: Translator, chosen: Scope, about: VerdictsOverview) -> str:
+    """The scope as one sentence, for captions and the notes of a file."""
+    first, last = chosen.first or about.first, chosen.last or about.last
+    parts = [
+        t(SOURCES[chosen.source]),
+        f"{t.day(first)} – {t.day(last)}",
+        *chosen.teams,
+        *chosen.shops,
+        *chosen.channels,
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def downloads(
+    page: Page, what: str, frame: pl.DataFrame, notes: Sequence[str], *, key: str, image: bool = True
+) -> None:
+    """CSV, XLSX and JSONL of `frame`; made when asked for, with the form of the chart's `image` button beside them.
+    Nothing for people without the right to export."""
+    if not page.actor.may(Right.EXPORT):
+        return
+    _ = page.t
+    labels = names(_, frame.columns)
+    with st.popover(_("Download"), icon=":material/download:", key=f"{key}_download"):
+        st.caption(_("The same figures as on the screen."))
+        for form, title in (("csv", "CSV"), ("xlsx", "Excel"), ("jsonl", "JSONL")):
+            st.download_button(
+                title,
+                _maker(page, what, form, frame, notes, labels),
+                f"spotcheck-{what}.{form}",
+                exporting.FORMATS[form],
+                key=f"{key}_{form}",
+                on_click="ignore",
+                width="stretch",
+            )
+        if image:
+            st.segmented_control(
+                _("Image button saves as"), ["svg", "png"], key="image", default="svg", format_func=str.upper
+            )
+
+
+def _maker(page: Page, what: str, form: str, frame: pl.DataFrame, notes: Sequence[str], labels: Mapping[str, str]):  # type: ignore[no-untyped-def]
+    def make() -> bytes:
+        with showing_errors(page):
+            return exporting.export(
+                page.bench, page.actor, now=page.now, what=what, frame=frame, form=form, notes=notes, labels=labels
+            ).content
+        return b""
+
+    return make

@@ -1,0 +1,235 @@
+"""The ranking page: statements instead of a list, agents against criteria, what costs most, what is not agents'
+fault."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from pages.kit import figures, nav
+from pages.kit.choices import pick
+from pages.kit.escaping import escape
+from pages.kit.guard import Page
+from pages.kit.widgets import empty, heading, score_text, showing_errors
+from pages.screens.reports import filters, printing
+from pages.screens.reports.agent import labelled
+from qa import reports
+from qa.i18n import N_
+from qa.reports import OWNERS, Ranking, Scope
+
+STATEMENTS = {
+    "bottom_k": N_("in the bottom {k}"),
+    "below_team": N_("below the team mean"),
+    "not_distinguishable": N_("not distinguishable"),
+    "too_few_reviews": N_("too few reviews"),
+}
+
+
+def show(page: Page) -> None:
+    """The whole page."""
+    _ = page.t
+    heading(page, _("Ranking"), _("Ranks, as far as the numbers support them"))
+    about = reports.overview(page.bench, page.actor)
+    if not about.reviews:
+        empty(_("No results yet"), _("Publish a draw and score its samples: trends appear with the first verdict."))
+        nav.link(page, "draws.py")
+        return
+    views = {
+        "statements": N_("Statements"),
+        "heat": N_("Agents × criteria"),
+        "losses": N_("Lost points"),
+        "process": N_("Process board"),
+    }
+    row = st.columns([11, 4, 3, 3])
+    view = pick(row[0], _("View"), "view", list(views), lambda v: _(views[v]), kind="segmented_control", required=True)
+    scope = filters.scope(page, about, row[1:])
+    period = filters.describe(_, scope, about)
+    with showing_errors(page):
+        if view == "heat":
+            _heat(page, scope, period)
+        elif view == "losses":
+            _losses(page, scope, "agent", period)
+        elif view == "process":
+            _process(page, scope, period)
+        else:
+            _statements(page, scope, period)
+
+
+def _statements(page: Page, scope: Scope, period: str) -> None:
+    _ = page.t
+    head, side = st.columns([5, 1], vertical_alignment="bottom")
+    bottom = side.number_input(_("“In the bottom k” with k ="), 1, 20, 3, key="k", bind="query-params")
+    found = reports.ranking(page.bench, page.actor, scope=scope, bottom=int(bottom))
+    if found.statements.is_empty():
+        empty(_("Nothing in this selection"), _("Choose a longer period or remove a filter."))
+        return
+    team = found.standings.team
+    with head, st.container(gap="xxsmall"):
+        st.markdown(f"**{escape(_('Everybody'))}** {escape(score_text(_, team.value, team.low, team.high, team.n))}")
+        filters.basis(
+            page,
+            found.standings.adjustment,
+            predicted=found.standings.predicted,
+            pending=found.standings.pending,
+            before=[_("{scope}.", scope=period)],
+        )
+    st.info(
+        escape(
+            _(
+                "There is no ranked list here, on purpose: {unclear} of {total} agents cannot be told apart from the"
+                " team with these reviews. An agent named by rank alone would often be the wrong one. Statements keep"
+                " false accusations below 10% and need {least} reviews.",
+                unclear=found.unclear,
+                total=found.statements.height,
+                least=found.least,
+            )
+        ),
+        icon=":material/balance:",
+    )
+    _dots(page, found)
+    words = {key: _(text, k=found.bottom) for key, text in STATEMENTS.items()}
+    table = found.statements.with_columns(statement=pl.col("statement").replace_strict(words))
+    columns = ["name", "team", "statement", "n", "value", "low", "high", "method"]
+    titles = filters.names(_, columns)
+    number = st.column_config.NumberColumn(format="%.1f")
+    st.dataframe(
+        table.select(columns).with_columns(_methods(page)).rename(titles),
+        hide_index=True,
+        width="stretch",
+        key="ranking_table",
+        placeholder="–",
+        column_config={titles[k]: number for k in ("value", "low", "high")},
+    )
+    filters.downloads(page, "statements", table.select("agent_id", *columns), [period], key="ranking")
+    losses = reports.losses(page.bench, page.actor, scope=scope).frame
+    title = " · ".join(scope.teams) or _("Everybody")
+    printing.offer(page, printing.team_sheet(page, found, losses, period, title, words), "team")
+
+
+def _dots(page: Page, found: Ranking) -> None:
+    _ = page.t
+    look = figures.look(page)
+    paint = {
+        "bottom_k": look.colours.OCHRE,
+        "below_team": look.colours.OCHRE,
+        "not_distinguishable": look.colours.INDIGO,
+    }
+    rows = found.statements.with_columns(
+        label=_distinct(), colour=pl.col("statement").replace_strict(paint, default=look.colours.MUTED)
+    )
+    team = found.standings.team
+    band = (
+        (team.value, team.low, team.high)
+        if team.value is not None and team.low is not None and team.high is not None
+        else None
+    )
+    chart = figures.dots(look, rows, _("points"), middle=band)
+    figures.show(page, chart, key="ranking_dots", name="agents", alt=_("Scores of all agents with intervals"))
+    st.caption(
+        _("Sorted by statement, then name. Ochre: below the team mean. Grey: too few reviews. The band is the team.")
+    )
+
+
+def _distinct(*within: str) -> pl.Expr:
+    """Names for an axis: people who share theirs are told apart by their id."""
+    shared = pl.col("agent_id").n_unique().over("name", *within) > 1
+    return pl.when(shared).then(pl.format("{} ({})", "name", "agent_id")).otherwise("name")
+
+
+def _heat(page: Page, scope: Scope, period: str) -> None:
+    _ = page.t
+    found = reports.heat_map(page.bench, page.actor, scope=scope)
+    if found.frame.is_empty():
+        empty(_("Nothing in this selection"), _("Choose a longer period or remove a filter."))
+        return
+    columns = [(item.id, item.label.pick(_.language)) for item in found.criteria]
+    frame = found.frame.sort("name", "agent_id")
+    chart = figures.heat(
+        figures.look(page), frame.with_columns(name=_distinct("criterion")), columns, _("points lost per review")
+    )
+    figures.show(page, chart, key="heat_chart", name="agents-criteria", alt=_("Agents × criteria"))
+    about = _(
+        "Mean points lost per review, weighted by 1/π. Single cells rest on few reviews: hover for interval and count."
+    )
+    st.caption(escape(_("{scope}. {text}", scope=period, text=about)))
+    labels = frame.with_columns(label=pl.col("criterion").replace(dict(columns)))
+    filters.downloads(
+        page,
+        "agents-criteria",
+        labels.select("agent_id", "name", "criterion", "label", "n", "value", "low", "high", "method"),
+        [period, about],
+        key="heat",
+    )
+
+
+def _losses(page: Page, scope: Scope, owners: str, period: str) -> None:
+    _ = page.t
+    board = reports.losses(page.bench, page.actor, scope=scope, owners=owners)
+    if board.frame.is_empty():
+        empty(_("No lost points"), _("Nothing was deducted here in this selection."))
+        return
+    frame = labelled(page, board.frame)
+    if owners != "agent":
+        frame = frame.with_columns(label=pl.col("label") + " · " + _owner(page))
+    chart = figures.pareto(figures.look(page), frame, _("points lost per review"))
+    figures.show(page, chart, key=f"losses_{owners}", name=f"losses-{owners}", alt=_("Lost points"))
+    about = _(
+        "Means weight every review by 1/π; times counts what was found, in risky picks too: divided by n it is no rate."
+    )
+    st.caption(escape(_("{scope}. {text}", scope=period, text=about)))
+    columns = ["label", "value", "low", "high", "n", "method", "share", "cumulative", "occurrences"]
+    titles = filters.names(_, columns)
+    two, percent = st.column_config.NumberColumn(format="%.2f"), st.column_config.NumberColumn(format="%.1f%%")
+    shown = frame.select(columns).with_columns(_methods(page), pl.col("share", "cumulative") * 100)
+    st.dataframe(
+        shown.rename(titles),
+        hide_index=True,
+        width="stretch",
+        key=f"loss_table_{owners}",
+        placeholder="–",
+        height="content" if shown.height < 12 else 420,
+        column_config={
+            **{titles[k]: two for k in ("value", "low", "high")},
+            **{titles[k]: percent for k in ("share", "cumulative")},
+        },
+    )
+    filters.downloads(page, f"losses-{owners}", frame.drop("red"), [period, about], key=f"loss_{owners}")
+
+
+def _owner(page: Page) -> pl.Expr:
+    return pl.col("owner").replace_strict({k: page.t(v) for k, v in OWNERS.items()}, default=pl.col("owner"))
+
+
+def _methods(page: Page) -> pl.Expr:
+    return pl.col("method").replace_strict(filters.method_names(page.t), default=pl.col("method"))
+
+
+def _process(page: Page, scope: Scope, period: str) -> None:
+    _ = page.t
+    st.caption(
+        _(
+            "Points that policy, warehouse, system or customers cost. They count against nobody; they say where the"
+            " shop can mend itself."
+        )
+    )
+    _losses(page, scope, "process", period)
+    causes = reports.root_causes(page.bench, page.actor, scope=scope)
+    if causes.is_empty():
+        return
+    st.subheader(_("Root causes, share of conversations"))
+    labels = {key: label.pick(_.language) for key, label in reports.root_cause_labels(page.bench).items()}
+    columns = ["owner", "root_cause", "value", "low", "high", "n", "method", "occurrences"]
+    titles = filters.names(_, columns)
+    percent = st.column_config.NumberColumn(format="%.1f%%")
+    shown = causes.select(columns).with_columns(
+        pl.col("value", "low", "high") * 100, _owner(page), pl.col("root_cause").replace(labels), _methods(page)
+    )
+    st.dataframe(
+        shown.rename(titles),
+        hide_index=True,
+        width="stretch",
+        key="cause_table",
+        placeholder="–",
+        column_config={titles[k]: percent for k in ("value", "low", "high")},
+    )
+    filters.downloads(page, "root-causes", causes, [period], key="causes", image=False)

@@ -1,0 +1,126 @@
+"""The rubric page itself: choose a version, read it, compare it, open a draft from it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.kit.escaping import escape
+from pages.kit.guard import Page
+from pages.kit.widgets import confirm, empty, heading, show_error, showing_errors
+from pages.screens.rubrics import card, editor
+from qa.errors import SpotcheckError
+from qa.i18n import N_
+from qa.policy import Right
+from qa.rubrics import versions as rubric_versions
+from scoring.rubric import to_toml
+
+_STATES = {"draft": N_("draft"), "published": N_("published"), "retired": N_("retired")}
+
+
+def show(page: Page) -> None:
+    """Everything below the guard."""
+    _ = page.t
+    heading(page, _("Rubric"), _("The scorecard and its versions"))
+    versions = rubric_versions.history(page.bench, page.actor)
+    if not versions:
+        _nothing(page)
+        return
+    by_id = {view.id: view for view in versions}
+    current = rubric_versions.current(page.bench, page.actor)
+    names = {view.id: _name(view) for view in versions}
+    start = list(by_id).index(current.id) if current else 0
+    chosen = st.selectbox(
+        _("Version"),
+        list(by_id),
+        index=start,
+        format_func=names.__getitem__,
+        key="version",
+        bind="query-params",
+        width=320,
+    )
+    view = by_id[chosen]
+    state = _("in use for new plans") if current and view.id == current.id else _(_STATES[view.state])
+    st.markdown(f"**{escape(view.rubric.name.pick(_.language))}** · {state}")
+    st.caption(escape(f"{card.facts(page, view.rubric)} {_provenance(page, view)}"))
+    if view.state == "draft":
+        editor.edit(page, view, current.rubric if current else None)
+        return
+    _actions(page, view, any(v.state == "draft" and v.rubric_id == view.rubric_id for v in versions))
+    if view.rubric.note:
+        st.caption(escape(view.rubric.note.pick(_.language)))
+    card.show(page, view.rubric)
+    others = [v.id for v in versions if v.id != view.id and v.rubric_id == view.rubric_id]
+    if others:
+        with st.expander(_("Compare with another version")):
+            old = st.selectbox(
+                _("Compare with"), others, format_func=names.__getitem__, key="compare", bind="query-params"
+            )
+            card.show_changes(page, rubric_versions.changes(page.bench, page.actor, old_id=old, new_id=view.id))
+
+
+def _nothing(page: Page) -> None:
+    _ = page.t
+    empty(
+        _("No rubric yet."),
+        _("A rubric says what is judged and what it costs. Start from the one that ships with the product."),
+    )
+    if page.actor.may(Right.EDIT_RUBRIC) and st.button(
+        _("Load the default rubric"), type="primary", key="load_default"
+    ):
+        with showing_errors(page):
+            rubric_versions.load_default(page.bench, page.actor, now=page.now)
+            st.rerun()
+
+
+def _name(view: rubric_versions.VersionView) -> str:
+    """The same in every language and state: it is what the address of the page holds."""
+    return f"{view.rubric_id} v{view.version}"
+
+
+def _provenance(page: Page, view: rubric_versions.VersionView) -> str:
+    return page.t(
+        "Hash {hash}; {draws} draws score on it; published {when}.",
+        hash=view.content_hash[:12], draws=view.draws, when=page.t.when(view.published_at) or page.t("not yet"),
+    )  # fmt: skip
+
+
+def _actions(page: Page, view: rubric_versions.VersionView, has_draft: bool) -> None:
+    _ = page.t
+    row = st.container(horizontal=True)
+    start, file, retire = row.container(width="content"), row.container(width="content"), row.container(width="content")
+    file.download_button(
+        _("Download as TOML"),
+        to_toml(view.rubric),
+        f"{view.rubric_id}-v{view.version}.toml",
+        "application/toml",
+        on_click="ignore",
+        key="rubric_toml",
+    )
+    if not page.actor.may(Right.EDIT_RUBRIC):
+        return
+    hint = _("There is a draft already; choose it above.") if has_draft else None
+    start.button(
+        _("Start a draft from this"),
+        disabled=has_draft,
+        help=hint,
+        type="primary",
+        key="start_draft",
+        on_click=_start,
+        args=(page, view),
+    )
+    with retire, showing_errors(page):
+        if view.state == "published" and confirm(
+            page, _("Retire"), _("New plans cannot use it any more; what was scored on it stays."), key="retire"
+        ):
+            rubric_versions.retire(page.bench, page.actor, now=page.now, version_id=view.id)
+            st.rerun()
+
+
+def _start(page: Page, view: rubric_versions.VersionView) -> None:
+    """Open a draft and show it: a bound widget may only be moved before it is drawn."""
+    try:
+        st.session_state["version"] = rubric_versions.start_draft(
+            page.bench, page.actor, now=page.now, rubric=view.rubric
+        )
+    except SpotcheckError as error:
+        show_error(page, error)

@@ -1,0 +1,243 @@
+"""The content of the admin page: one section at a time, chosen in the address."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable
+
+import polars as pl
+import streamlit as st
+
+from pages.kit.choices import pick
+from pages.kit.escaping import escape
+from pages.kit.guard import Page
+from pages.kit.widgets import confirm, empty, heading, show_error
+from pages.screens.people import users
+from qa.casefiles.lifecycle import STATE_NAMES, FileState
+from qa.errors import SpotcheckError
+from qa.i18n import N_
+from qa.people import accounts
+from qa.policy import ROLE_NAMES, Role
+from qa.upkeep import backup, health, trail
+
+MARKS = {
+    health.Condition.OK: '<b class="sc-celadon">✓</b>',
+    health.Condition.WARNING: '<b class="sc-ochre">!</b>',
+    health.Condition.FAILED: '<b class="sc-ochre">✗</b>',
+}
+
+
+def draw(page: Page) -> None:
+    """Draw the page."""
+    _ = page.t
+    heading(page, _("Admin"))
+    chosen = pick(
+        st.container(),
+        _("Section"),
+        "section",
+        list(SECTIONS),
+        lambda name: _(SECTIONS[name][0]),
+        kind="segmented_control",
+        label_visibility="collapsed",
+        required=True,
+    )
+    SECTIONS[chosen][1](page)
+
+
+def sign_ins(page: Page) -> None:
+    """Browsers that are signed in, with a way to end each."""
+    _ = page.t
+    found = accounts.open_sign_ins(page.bench, page.actor, now=page.now)
+    if not found:
+        empty(_("Nobody is signed in."))
+        return
+    frame = pl.DataFrame(
+        {
+            _("Account"): [s.login for s in found],
+            _("Name"): [s.display_name for s in found],
+            _("Since"): [_.when(s.created_at) for s in found],
+            _("Until"): [_.when(s.expires_at) for s in found],
+        }
+    )
+    picked = st.dataframe(
+        frame,
+        key="sign_ins",
+        on_select="rerun",
+        selection_mode="multi-row",
+        hide_index=True,
+        height="content" if len(found) < 16 else 560,
+    )
+    rows = [found[row] for row in picked["selection"]["rows"] if row < len(found)]
+    st.button(
+        _("End the selected sign-ins"),
+        disabled=not rows,
+        key="end_sign_ins",
+        on_click=_end_sign_ins,
+        args=(page, rows),
+        icon=":material/logout:",
+    )
+
+
+def _end_sign_ins(page: Page, rows: list[accounts.OpenSignIn]) -> None:
+    try:
+        for row in rows:
+            accounts.revoke_sign_ins(page.bench, page.actor, row.user_id, now=page.now, sign_in_id=row.id)
+    except SpotcheckError as error:
+        show_error(page, error)
+
+
+def audit(page: Page) -> None:
+    """The audit trail: search, newest first, older pages on request."""
+    _ = page.t
+    text = st.text_input(
+        _("Search"),
+        key="q",
+        type="search",
+        bind="query-params",
+        placeholder=_("Person, action, subject or fact"),
+        label_visibility="collapsed",
+        on_change=_back_to_newest,
+    )
+    try:
+        spoken = {code: _(words.msgid, **words.facts) for code, words in trail.all_actions().items()}
+        found = trail.entries(
+            page.bench, page.actor, text=text or "", before=st.session_state.get("audit_before"), words=spoken
+        )
+    except SpotcheckError as error:
+        show_error(page, error)
+        return
+    if not found.entries:
+        empty(_("No entries."), _("Try fewer words.") if text else "")
+        return
+    st.dataframe(
+        pl.DataFrame(
+            {
+                _("When"): [_.when(e.at, "yyyy-MM-dd HH:mm:ss") for e in found.entries],
+                _("Who"): [e.actor_name for e in found.entries],
+                _("Action"): [spoken.get(e.action, e.action) for e in found.entries],
+                _("Subject"): [f"{_(trail.SUBJECTS.get(e.entity, e.entity))} {e.entity_id}" for e in found.entries],
+                _("Facts"): [_facts(page, e.facts) for e in found.entries],
+            }
+        ),
+        hide_index=True,
+        height="content" if len(found.entries) < 18 else 620,
+        column_config={_("Facts"): st.column_config.TextColumn(width="large")},
+    )
+    with st.container(horizontal=True):
+        if st.session_state.get("audit_before"):
+            st.button(_("Newest"), key="audit_newest", on_click=_back_to_newest, icon=":material/first_page:")
+        if found.before is not None:
+            st.button(
+                _("Older"), key="audit_older", on_click=_older, args=(found.before,), icon=":material/chevron_right:"
+            )
+
+
+def _older(before: int) -> None:
+    st.session_state["audit_before"] = before
+
+
+def _back_to_newest() -> None:
+    st.session_state.pop("audit_before", None)
+
+
+def _facts(page: Page, facts: dict[str, object]) -> str:
+    """What an entry says, in words: empty facts are left out, checksums are shown by their beginning."""
+    _ = page.t
+    changes = facts.get("changes")
+    told = [
+        (key, _fact(page, key, value))
+        for key, value in facts.items()
+        if key != "changes" and value not in (None, "", [], {})
+    ]
+    if isinstance(changes, dict):
+        told += [(key, f"{_fact(page, key, old)} → {_fact(page, key, new)}") for key, (old, new) in changes.items()]
+    return " · ".join(_("{name}: {value}", name=_(trail.FACTS.get(key, key)), value=value) for key, value in told)
+
+
+def _fact(page: Page, key: str, value: object) -> str:
+    _ = page.t
+    if value is None or value in ("", [], {}):
+        return "–"
+    if key == "total" and isinstance(value, int):
+        return _.points(value)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, float):
+        return f"{value:.6g}".replace("-", "−")
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if key == "role" and value in set(Role):
+        return _(ROLE_NAMES[Role(value)])
+    if key in trail.CHOICES and value in trail.CHOICES[key]:
+        return _(trail.CHOICES[key][value])
+    if key == "state" and value in set(FileState):
+        return _(STATE_NAMES[FileState(value)])
+    return f"{value[:12]}…" if len(value) >= 32 and set(value) <= set("0123456789abcdef") else value
+
+
+def condition(page: Page) -> None:
+    """What `spotcheck doctor` finds."""
+    _ = page.t
+    rows = "".join(
+        "<div"
+        f' class="sc-finding">{MARKS[f.state]}<span>{html.escape(_(f.name))}</span><span>{html.escape(_(f.detail, **f.facts))}</span></div>'
+        for f in health.examine(page.bench, page.actor)
+    )
+    st.html(rows)
+
+
+def backups(page: Page) -> None:
+    """Make a backup, see those made, check one."""
+    _ = page.t
+    st.caption(
+        _(
+            "A backup copies database and archive into the installation's folder {place}. Copy it to another machine"
+            " from there.",
+            place=escape(str(backup.own_folder(page.bench))),
+        )
+    )
+    if confirm(page, _("Make a backup now"), _("Imports must wait until it is made."), key="make_backup"):
+        with st.spinner(_("Copying and verifying …")):
+            try:
+                manifest = backup.backup(
+                    page.bench, page.actor, backup.own_folder(page.bench) / backup.fresh_name(page.now), now=page.now
+                )
+            except SpotcheckError as error:
+                show_error(page, error)
+            else:
+                st.success(
+                    _("Backup made and verified: {files} files.", files=_.number(len(manifest.files))),
+                    icon=":material/check:",
+                )
+    found = backup.listing(page.bench, page.actor)
+    if not found:
+        empty(_("No backup yet."), _("Make one now, and one before every upgrade."))
+        return
+    frame = pl.DataFrame(
+        {
+            _("Backup"): [name for name, _m in found],
+            _("Size, MB"): [_.number(m.bytes / 1e6, 1) for _n, m in found],
+            _("Files"): [len(m.files) for _n, m in found],
+            _("Accounts"): [m.users for _n, m in found],
+            _("Archive version"): [m.archive_version for _n, m in found],
+        }
+    )
+    picked = st.dataframe(frame, key="backups", on_select="rerun", selection_mode="single-row", hide_index=True)
+    rows = [row for row in picked["selection"]["rows"] if row < len(found)]
+    if st.button(_("Check the selected backup"), disabled=not rows, key="check_backup", icon=":material/fact_check:"):
+        try:
+            backup.verify(backup.own_folder(page.bench) / found[rows[0]][0])
+        except SpotcheckError as error:
+            show_error(page, error)
+        else:
+            st.success(_("Every file is as it was when the backup was made."), icon=":material/check:")
+
+
+SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "users": (N_("Users"), users),
+    "signins": (N_("Signed in"), sign_ins),
+    "audit": (N_("Audit trail"), audit),
+    "health": (N_("Health"), condition),
+    "backup": (N_("Backup"), backups),
+}

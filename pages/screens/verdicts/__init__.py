@@ -1,0 +1,1 @@
+"""Screens of results that are objected to."""

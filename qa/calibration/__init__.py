@@ -1,0 +1,1 @@
+"""Inspectors compared: rounds and gold, blind doubles, agreement and severity."""

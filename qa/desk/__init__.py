@@ -1,0 +1,1 @@
+"""The inspector's desk: queue, leases, drafts, submitting, and everything one sample shows."""

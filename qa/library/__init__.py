@@ -1,0 +1,1 @@
+"""The case library: cases and how they are found."""

@@ -1,0 +1,310 @@
+"""The case library: propose an excerpt with what it teaches, publish it, correct it, withdraw it.
+
+An excerpt is copied from frozen evidence and masked when it is proposed; it never holds a name, and it does not change
+when the evidence is redacted later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from qa import audit
+from qa.blinding import STILL_TO_SCORE, shown_cases
+from qa.errors import Conflict, Denied, Invalid, NotFound, Stale
+from qa.i18n import N_
+from qa.library.folding import searchable
+from qa.masking import mask_text
+from qa.policy import SYSTEM, Actor, Right, Role, require
+from qa.tables import Case, Sample, Transcript, Violation
+from qa.texts import written
+from qa.workbench import Workbench
+
+KINDS = ("exemplary", "counter", "edge")
+MAX_MESSAGES = 60
+MAX_TAGS = 12
+
+
+@dataclass(frozen=True)
+class CaseText:
+    """What a person writes about a case."""
+
+    title: str
+    lesson: str
+    kind: str
+    tags: tuple[str, ...] = ()
+    criterion_id: str | None = None
+    rule_id: str | None = None
+    language: str = "zh_CN"
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """A whole case."""
+
+    id: int
+    text: CaseText
+    state: str
+    version: int
+    excerpt: tuple[dict[str, Any], ...]
+    """Masked messages: `role`, `text`, `offset` in seconds from the first one or None."""
+    sample_id: int | None
+    violation_id: int | None
+    proposed_by: int | None
+    proposed_at: datetime
+    published_at: datetime | None
+
+
+def propose(
+    bench: Workbench,
+    actor: Actor,
+    *,
+    now: datetime,
+    text: CaseText,
+    sample_id: int | None = None,
+    violation_id: int | None = None,
+    seqs: Sequence[int] | None = None,
+) -> int:
+    """Propose a case from a sample or a violation and return its id.
+
+    `seqs` are the messages to show (all when None). Agents may propose only from their own conversations. The same
+    subject, title and proposer again returns the case that is there.
+    """
+    require(actor, Right.PROPOSE_CASE)
+    text = _checked(text)
+    with bench.db.read() as session:  # frozen evidence: what is masked here is what would be masked while writing
+        evidence, agent_id = _evidence(session, sample_id, violation_id)
+    if actor.role is Role.AGENT and actor is not SYSTEM and agent_id != actor.agent_id:
+        raise Denied(N_("You can only propose cases from your own conversations."))
+    excerpt = _excerpt(evidence, seqs)  # before the transaction: masking takes as long as the text is
+    search_text = searchable(text.title, text.lesson, text.tags, excerpt)
+    with bench.db.write() as session:
+        same = select(Case.id).where(
+            Case.sample_id.is_(sample_id) if sample_id is None else Case.sample_id == sample_id,
+            Case.violation_id.is_(violation_id) if violation_id is None else Case.violation_id == violation_id,
+            Case.title == text.title,
+            Case.proposed_by == (actor.user_id or None),
+        )
+        if (known := session.scalar(same)) is not None:
+            return known
+        case = Case(
+            title=text.title,
+            lesson=text.lesson,
+            kind=text.kind,
+            tags=list(text.tags),
+            criterion_id=text.criterion_id,
+            rule_id=text.rule_id,
+            language=text.language,
+            state="proposed",
+            excerpt=excerpt,
+            sample_id=sample_id,
+            violation_id=violation_id,
+            search_text=search_text,
+            proposed_by=actor.user_id or None,
+            proposed_at=now,
+            changed_at=now,
+            version=1,
+        )
+        session.add(case)
+        session.flush()
+        audit.record(session, actor, now, "case.proposed", "case", case.id, title=text.title)
+        audit.bump(session, "cases")
+        return case.id
+
+
+def edit(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, version: int, text: CaseText) -> int:
+    """Change what is written about a case; returns the new version. Raises `Stale` when somebody else changed it."""
+    text = _checked(text)
+    with bench.db.write() as session:
+        case = _load(session, case_id)
+        _require_editor(actor, case)
+        values = {
+            "title": text.title,
+            "lesson": text.lesson,
+            "kind": text.kind,
+            "tags": list(text.tags),
+            "criterion_id": text.criterion_id,
+            "rule_id": text.rule_id,
+            "language": text.language,
+            "search_text": searchable(text.title, text.lesson, text.tags, case.excerpt),
+        }
+        _step(session, case, version, now, values)
+        audit.record(session, actor, now, "case.edited", "case", case_id, version=version + 1)
+        return version + 1
+
+
+def publish(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, version: int) -> int:
+    """Show the case to everybody. Publishing a published case changes nothing."""
+    require(actor, Right.PUBLISH_CASE)
+    with bench.db.write() as session:
+        case = _load(session, case_id)
+        if case.state == "published":
+            return case.version
+        _step(
+            session,
+            case,
+            version,
+            now,
+            {"state": "published", "published_by": actor.user_id or None, "published_at": now},
+        )
+        audit.record(session, actor, now, "case.published", "case", case_id, version=version + 1)
+        return version + 1
+
+
+def withdraw(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, version: int, reason: str) -> int:
+    """Take the case out of the library; it stays on record and can be published again."""
+    require(actor, Right.PUBLISH_CASE)
+    if not reason.strip():
+        raise Invalid(N_("Field {field}: give a reason."), field="reason")
+    with bench.db.write() as session:
+        case = _load(session, case_id)
+        if case.state == "withdrawn":
+            return case.version
+        _step(session, case, version, now, {"state": "withdrawn"})
+        audit.record(session, actor, now, "case.withdrawn", "case", case_id, reason=reason.strip())
+        return version + 1
+
+
+def get(bench: Workbench, actor: Actor, case_id: int) -> CaseView:
+    """One case. A proposal is shown to its proposer and to those who may publish."""
+    require(actor, Right.VIEW_CASES)
+    with bench.db.read() as session:
+        case = _load(session, case_id)
+        if case.state != "published" and not actor.may(Right.PUBLISH_CASE) and case.proposed_by != actor.user_id:
+            raise NotFound(N_("There is no case {case}."), case=case_id)
+        if session.scalar(select(Case.id).where(Case.id == case_id, shown_cases(actor))) is None:
+            raise Conflict(STILL_TO_SCORE)
+        text = CaseText(
+            case.title, case.lesson, case.kind, tuple(case.tags), case.criterion_id, case.rule_id, case.language
+        )
+        return CaseView(
+            case.id,
+            text,
+            case.state,
+            case.version,
+            tuple(case.excerpt),
+            case.sample_id,
+            case.violation_id,
+            case.proposed_by,
+            case.proposed_at,
+            case.published_at,
+        )
+
+
+def evidence_of(
+    bench: Workbench, actor: Actor, *, sample_id: int | None, violation_id: int | None
+) -> list[dict[str, Any]]:
+    """The masked messages a case could be made of, for choosing an excerpt."""
+    require(actor, Right.PROPOSE_CASE)
+    with bench.db.read() as session:
+        evidence, agent_id = _evidence(session, sample_id, violation_id)
+        if actor.role is Role.AGENT and agent_id != actor.agent_id:
+            raise Denied(N_("You can only propose cases from your own conversations."))
+        return [
+            {"seq": m["seq"], **e}
+            for m, e in zip(evidence["messages"], _excerpt(evidence, None, limit=None), strict=True)
+        ]
+
+
+def _checked(text: CaseText) -> CaseText:
+    title, lesson = written(text.title, "title", 200), written(text.lesson, "lesson", 4_000)
+    if text.kind not in KINDS:
+        raise Invalid(
+            N_("Field {field}: expected {expected}, found “{value}”."),
+            field="kind",
+            expected=" / ".join(KINDS),
+            value=text.kind,
+        )
+    tags = tuple(dict.fromkeys(tag.strip().strip("#") for tag in text.tags if tag.strip().strip("#")))
+    if len(tags) > MAX_TAGS:
+        raise Invalid(N_("Field {field}: at most {most} entries."), field="tags", most=MAX_TAGS)
+    return CaseText(title, lesson, text.kind, tags, text.criterion_id or None, text.rule_id or None, text.language)
+
+
+def _evidence(session: Session, sample_id: int | None, violation_id: int | None) -> tuple[dict[str, Any], str]:
+    if sample_id is not None:
+        found = session.execute(
+            select(Transcript.content, Sample.agent_id)
+            .join(Sample, Sample.transcript_id == Transcript.id)
+            .where(Sample.id == sample_id)
+        ).first()
+    elif violation_id is not None:
+        found = session.execute(
+            select(Transcript.content, Violation.agent_id)
+            .join(Violation, Violation.transcript_id == Transcript.id)
+            .where(Violation.id == violation_id)
+        ).first()
+    else:
+        raise Invalid(N_("A case needs a sample or a violation to show."))
+    if found is None:
+        raise NotFound(
+            N_("There is no evidence for sample {sample} or violation {violation}."),
+            sample=sample_id,
+            violation=violation_id,
+        )
+    if not found[0].get("messages"):
+        raise NotFound(N_("The text of this conversation was removed by the retention policy."))
+    return found[0], found[1]
+
+
+def _excerpt(
+    content: dict[str, Any], seqs: Sequence[int] | None, limit: int | None = MAX_MESSAGES
+) -> list[dict[str, Any]]:
+    chosen = [m for m in content["messages"] if seqs is None or m["seq"] in set(seqs)]
+    if not chosen:
+        raise Invalid(N_("Field {field}: choose at least one message."), field="messages")
+    if limit is not None and len(chosen) > limit:
+        raise Invalid(
+            N_("Field {field}: at most {most} messages, found {found}."),
+            field="messages",
+            most=limit,
+            found=len(chosen),
+        )
+    names = tuple(str(name) for name in (content.get("customer_id"), *(m.get("agent_name") for m in chosen)) if name)
+    start = next((datetime.fromisoformat(m["sent_at"]) for m in chosen if m.get("sent_at")), None)
+    return [
+        {"role": m["role"], "text": _without(mask_text(m["text"]), names), "offset": _offset(m.get("sent_at"), start)}
+        for m in chosen
+    ]
+
+
+def _without(text: str, names: tuple[str, ...]) -> str:
+    for name in names:
+        text = text.replace(name, "＊＊")
+    return text
+
+
+def _offset(sent_at: str | None, start: datetime | None) -> int | None:
+    if not sent_at or start is None:
+        return None
+    return int((datetime.fromisoformat(sent_at) - start).total_seconds())
+
+
+def _load(session: Session, case_id: int) -> Case:
+    case = session.get(Case, case_id)
+    if case is None:
+        raise NotFound(N_("There is no case {case}."), case=case_id)
+    return case
+
+
+def _require_editor(actor: Actor, case: Case) -> None:
+    if actor.may(Right.PUBLISH_CASE) or actor is SYSTEM:
+        return
+    if case.state != "proposed" or case.proposed_by != actor.user_id:
+        raise Denied(N_("Only its proposer, before publication, or a lead can change this case."))
+
+
+def _step(session: Session, case: Case, version: int, now: datetime, values: dict[str, Any]) -> None:
+    changed = session.execute(
+        update(Case)
+        .where(Case.id == case.id, Case.version == version)
+        .values(version=version + 1, changed_at=now, **values)
+    )
+    if not changed.rowcount:  # type: ignore[attr-defined]
+        raise Stale(N_("Somebody else changed this case meanwhile; reload it to see their version."))
+    audit.bump(session, "cases")

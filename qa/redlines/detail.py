@@ -1,0 +1,180 @@
+"""One red-line case file in full: its transcript, history and effect, and what may be done with it now.
+
+The read side: it never writes and never decides. Agents read their own upheld files here, masked and without the names
+of others. Refuses to know how files are listed (`qa.redlines.board`) and who repeats (`qa.redlines.repeats`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from qa import masking
+from qa.blinding import refuse_early
+from qa.casefiles.lifecycle import STANDING, Clocks, Event, FileState, Refusal, Step, options
+from qa.casefiles.record import Evidence, transcript_now
+from qa.casefiles.sanctions import programme
+from qa.errors import NotFound
+from qa.i18n import N_
+from qa.policy import RIGHTS, Actor, Right, require, require_own
+from qa.redlines import board
+from qa.redlines.board import Row
+from qa.redlines.repeats import count_repeats
+from qa.tables import Sample, Transcript, User, Verdict, Violation, ViolationEvent
+from qa.verdicts.ledger import SAME_CASE
+from qa.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class HistoryStep:
+    """One step in the history of a file."""
+
+    step: Step
+    actor_id: int | None
+    actor_name: str
+    at: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class ScoreEffect:
+    """What the red line does to the score of the inspected sample, in centi-points; `verdict_id` names the source."""
+
+    verdict_id: int
+    total: int
+    total_without_redlines: int
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """One file in full. `transcript` is unmasked; `frozen` says whether it is the evidence or the archive as it is
+    now."""
+
+    row: Row
+    conversation_key: str
+    rule_version: int
+    evidence: tuple[Evidence, ...]
+    history: tuple[HistoryStep, ...]
+    transcript: Mapping[str, Any]
+    frozen: bool
+    options: Mapping[Step, Refusal | None]
+    repeats: int
+    repeats_same_rule: int
+    sanction: tuple[str, str] | None
+    effect: ScoreEffect | None
+    clocks: Clocks
+
+
+def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetime) -> CaseFile:
+    """One file with its transcript, history and what `actor` can do with it. Changes nothing."""
+    require(actor, Right.VIEW_VIOLATIONS)
+    with bench.db.read() as session:
+        rules = programme(session)
+        found = session.execute(board.rows().where(Violation.id == violation_id)).one_or_none()
+        violation = session.get(Violation, violation_id)
+        if found is None or violation is None:
+            raise NotFound(N_("There is no case file {id}."), id=violation_id)
+        refuse_early(session, actor, violation_id)
+        history = _history(session, violation_id)
+        frozen = session.get(Transcript, violation.transcript_id) if violation.transcript_id else None
+        repeats, same = count_repeats(
+            session, actor, violation.agent_id, violation.rule_id, now, rules.clocks, excluding=violation_id
+        )
+        effect = _effect(session, violation_id)
+        content = (
+            frozen.content
+            if frozen
+            else transcript_now(session, bench.archive, violation.conversation_key, violation.agent_id)
+        )
+    evidence = tuple(Evidence(**hit) for hit in violation.evidence)
+    row = board.row_of(found, rules.clocks)
+    if not actor.may(Right.UNMASK):
+        # masking changes the length of a text: marks go by whole messages then
+        content = masking.mask_transcript(content)
+        evidence = tuple(Evidence(hit.seq, 0, 0, masking.mask_text(hit.matched)) for hit in evidence)
+        row = replace(row, excerpt=masking.mask_text(row.excerpt))
+    events = [Event(entry.step, entry.actor_id, entry.at) for entry in history]
+    counted = repeats + (
+        1 if violation.state in STANDING or violation.state in (FileState.SUSPECTED, FileState.CONFIRMED) else 0
+    )
+    rung = rules.rung(counted)
+    return CaseFile(
+        row=row, conversation_key=violation.conversation_key, rule_version=violation.rule_version,
+        evidence=evidence, history=tuple(history), transcript=content,
+        frozen=frozen is not None,
+        options=options(events, actor.user_id or None, RIGHTS[actor.role], at=now, clocks=rules.clocks),
+        repeats=repeats, repeats_same_rule=same, sanction=(rung.zh, rung.en) if rung else None, effect=effect,
+        clocks=rules.clocks,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Own:
+    """A violation as the agent concerned sees it."""
+
+    row: Row
+    evidence: tuple[Evidence, ...]
+    reason: str | None
+    may_answer: bool
+
+
+def own(bench: Workbench, actor: Actor, agent_id: str, *, now: datetime, limit: int = 100) -> tuple[Own, ...]:
+    """Upheld violations of one agent with the ruling's reason: what the agent concerned (or a reader of all) may
+    see."""
+    require_own(actor, agent_id)
+    visible = [state.value for state in STANDING]
+    with bench.db.read() as session:
+        clocks = programme(session).clocks
+        query = (
+            board.rows()
+            .where(Violation.agent_id == agent_id, Violation.state.in_(visible))
+            .order_by(Violation.id.desc())
+        )
+        found = []
+        for row in session.execute(query.limit(limit)):
+            reason = session.scalar(
+                select(ViolationEvent.reason)
+                .where(ViolationEvent.violation_id == row.id, ViolationEvent.kind == Step.UPHOLD.value)
+                .order_by(ViolationEvent.id.desc())
+                .limit(1)
+            )
+            evidence = tuple(
+                Evidence(hit["seq"], hit["start"], hit["end"], masking.mask_text(hit["matched"]))
+                for hit in row.evidence
+            )
+            answerable = row.state == FileState.UPHELD and actor.agent_id == agent_id
+            line = board.row_of(row, clocks)
+            found.append(Own(replace(line, excerpt=masking.mask_text(line.excerpt)), evidence, reason, answerable))
+    return tuple(found)
+
+
+def _history(session: Session, violation_id: int) -> list[HistoryStep]:
+    rows = session.execute(
+        select(ViolationEvent, User.display_name)
+        .outerjoin(User, User.id == ViolationEvent.actor_id)
+        .where(ViolationEvent.violation_id == violation_id)
+        .order_by(ViolationEvent.id)
+    )
+    return [HistoryStep(Step(event.kind), event.actor_id, name or "", event.at, event.reason) for event, name in rows]
+
+
+def _effect(session: Session, violation_id: int) -> ScoreEffect | None:
+    """On the latest result of the conversation, wherever the file was decided; None when it was not drawn or has no
+    result."""
+    query = (
+        select(Verdict)
+        .join(Sample, Sample.id == Verdict.sample_id)
+        .join(Violation, SAME_CASE)
+        .where(Violation.id == violation_id, Verdict.is_current, Verdict.kind != "withdrawn")
+        .order_by(Verdict.id.desc())
+        .limit(1)
+    )
+    verdict = session.scalar(query)
+    if verdict is None:
+        return None
+    return ScoreEffect(verdict.id, verdict.total, int(verdict.outcome["total_without_redlines"]))

@@ -1,0 +1,204 @@
+"""Figures as files: CSV, XLSX and JSONL with the same rows a screen shows, safe to open, and every export on record.
+
+Text that would start a formula is made harmless; large tables are written in slices. Refuses to compute figures: a
+frame comes in, bytes go out. Results carry no customer text; what does is masked where it is read.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import polars as pl
+import xlsxwriter
+
+from qa import audit
+from qa.errors import Invalid
+from qa.i18n import N_
+from qa.policy import Actor, Right, require
+from qa.reports.scope import FactsReader, Scope
+from qa.verdicts import facts
+from qa.workbench import Workbench
+
+FORMATS: Mapping[str, str] = {
+    "csv": "text/csv",
+    "jsonl": "application/x-ndjson",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+WEIGHTS = N_(
+    "Targeted and random picks stand in one table: every mean of these rows must weight them by the column weight"
+    " (1/pi). A plain mean is biased."
+)
+"""What anybody who averages single results must know."""
+_SLICE = 50_000
+_MAX_SHEET = 1_048_575
+_FORMULA = ("=", "+", "-", "@")
+_NUMBER = re.compile(r"[+-]?\d[\d.,]*(?:[eE][+-]?\d+)?%?")
+
+
+@dataclass(frozen=True)
+class ExportFile:
+    """A file ready to hand out."""
+
+    name: str
+    mime: str
+    content: bytes
+
+
+def export(
+    bench: Workbench,
+    actor: Actor,
+    *,
+    now: datetime,
+    what: str,
+    frame: pl.DataFrame,
+    form: str = "csv",
+    notes: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+) -> ExportFile:
+    """Write a report's frame as a file and record who took it. `labels` are column titles, `notes` lines about method
+    and scope (a second sheet in XLSX, left out of CSV and JSONL so that programs can read them)."""
+    require(actor, Right.EXPORT)
+    _check(form)
+    buffer = io.BytesIO()
+    write(frame, form, buffer, notes=notes, labels=labels)
+    _record(bench, actor, now, what, form, frame.height)
+    return ExportFile(f"spotcheck-{what}.{form}", FORMATS[form], buffer.getvalue())
+
+
+def export_verdicts(
+    bench: Workbench, actor: Actor, *, now: datetime, path: Path, form: str = "csv", scope: Scope | None = None
+) -> int:
+    """Write every current verdict (of a scope) to `path`, one row a sample; returns the number of rows.
+
+    Each row has its inclusion probability `pi` and its `weight` 1/π, without which no average of them is valid: picks
+    made because they looked bad stand among the random ones.
+    """
+    require(actor, Right.EXPORT)
+    _check(form)
+    facts.compact(bench, now)
+    with FactsReader(bench) as reader:
+        rows = reader.rows(scope) if scope else facts.scan(bench, reader.session)
+        frame = rows.select(pl.exclude("^[cd]\\d+$")).sort("sample_id").with_columns(weight=1 / pl.col("pi")).collect()
+    front = ["verdict_id", "sample_id", "unit_id", "source", "agent_id", "reason", "pi", "weight", "total"]
+    try:
+        with path.open("wb") as file:
+            write(frame.select(*front, pl.exclude(front)), form, file, notes=(WEIGHTS,))
+    except OSError as problem:
+        raise Invalid(
+            N_("The file {file} cannot be written: {reason}"), file=str(path), reason=str(problem)
+        ) from problem
+    _record(bench, actor, now, "verdicts", form, frame.height)
+    return frame.height
+
+
+def write(
+    frame: pl.DataFrame,
+    form: str,
+    target: IO[bytes],
+    *,
+    notes: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """Write `frame` to an open binary file in one of `FORMATS`."""
+    titles = [(labels or {}).get(name, name) for name in frame.columns]
+    if form == "jsonl":
+        for row in _rows(frame, plain=True):
+            line = dict(zip(frame.columns, row, strict=True))
+            target.write((json.dumps(line, ensure_ascii=False) + "\n").encode())
+    elif form == "csv":
+        text = io.TextIOWrapper(target, encoding="utf-8-sig", newline="", write_through=True)
+        writer = csv.writer(text)
+        writer.writerow([neutral(title) for title in titles])
+        for row in _rows(frame):
+            writer.writerow([neutral(cell) for cell in row])
+        text.flush()
+        text.detach()
+    else:
+        _write_xlsx(frame, titles, notes, target)
+
+
+def neutral(cell: object) -> object:
+    """A cell no spreadsheet will run: text that would start a formula gets a leading apostrophe, numbers stay
+    numbers."""
+    if not isinstance(cell, str):
+        return cell
+    first = cell.lstrip()[:1]
+    if cell[:1] in ("\t", "\r", "\n") or (first in _FORMULA and not _NUMBER.fullmatch(cell)):
+        return "'" + cell
+    return cell
+
+
+def _write_xlsx(frame: pl.DataFrame, titles: Sequence[str], notes: Sequence[str], target: IO[bytes]) -> None:
+    if frame.height > _MAX_SHEET:
+        raise Invalid(N_("{count} rows do not fit into one Excel sheet; choose CSV or JSONL."), count=frame.height)
+    book = xlsxwriter.Workbook(
+        target,
+        {
+            "constant_memory": True,
+            "in_memory": False,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+            "nan_inf_to_errors": True,
+        },
+    )
+    head = book.add_format({"bold": True, "bottom": 1})
+    sheet = book.add_worksheet("data")
+    sheet.freeze_panes(1, 0)
+    for column, title in enumerate(titles):
+        sheet.set_column(column, column, min(max(len(title) * 1.6, 10), 40))
+        sheet.write_string(0, column, title, head)
+    for number, row in enumerate(_rows(frame), start=1):
+        for column, cell in enumerate(row):
+            if cell is None:
+                continue
+            if isinstance(cell, bool):
+                sheet.write_boolean(number, column, cell)
+            elif isinstance(cell, int | float):
+                sheet.write_number(number, column, cell)
+            else:
+                sheet.write_string(number, column, str(cell)[:32_767])
+    if notes:
+        about = book.add_worksheet("about")
+        about.set_column(0, 0, 100)
+        for number, note in enumerate(notes):
+            about.write_string(number, 0, note)
+    book.close()
+
+
+def _rows(frame: pl.DataFrame, *, plain: bool = False) -> Iterator[list[Any]]:
+    for part in frame.iter_slices(_SLICE):
+        for row in part.iter_rows():
+            yield [_cell(value, plain) for value in row]
+
+
+def _cell(value: object, plain: bool) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | dict):
+        return value if plain else json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def _check(form: str) -> None:
+    if form not in FORMATS:
+        raise Invalid(
+            N_("Form of the file: expected one of {expected}, found “{value}”."),
+            expected=", ".join(FORMATS),
+            value=form,
+        )
+
+
+def _record(bench: Workbench, actor: Actor, now: datetime, what: str, form: str, rows: int) -> None:
+    with bench.db.write() as session:
+        audit.record(session, actor, now, "export.taken", "export", what, form=form, rows=rows)

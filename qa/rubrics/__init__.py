@@ -1,0 +1,1 @@
+"""Scorecards: versions and the stored form."""

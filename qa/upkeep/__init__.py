@@ -1,0 +1,1 @@
+"""Keeping the installation safe: audit trail, backup and health."""

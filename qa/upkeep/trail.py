@@ -1,0 +1,283 @@
+"""Reading the audit trail: what happened in words, search and page by key, newest first. Writing is `qa.audit`.
+
+The trail keeps codes (`draw.published`), which never change; here stands what they mean. Search finds both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String, cast, or_, select
+
+from qa.casefiles.lifecycle import STEP_NAMES, Step
+from qa.errors import Words
+from qa.i18n import N_
+from qa.policy import Actor, Right, require
+from qa.tables import AuditEntry
+from qa.workbench import Workbench
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class TrailEntry:
+    """One entry of the trail."""
+
+    id: int
+    at: datetime
+    actor_name: str
+    action: str
+    entity: str
+    entity_id: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """A page of entries, newest first. `before` continues with older ones; None when there are none."""
+
+    entries: tuple[TrailEntry, ...]
+    before: int | None
+
+
+_STEP = N_("Case file: {step}")
+
+ACTIONS: Mapping[str, str] = {
+    "appeal.filed": N_("Appeal filed"),
+    "appeal.upheld": N_("Appeal upheld"),
+    "appeal.rejected": N_("Appeal rejected"),
+    "appeal.withdrawn": N_("Appeal taken back"),
+    "appeals.window_changed": N_("Time for appeals changed"),
+    "archive.screened": N_("Archive screened"),
+    "assignment.claimed": N_("Sample taken"),
+    "assignment.released": N_("Sample given back"),
+    "assignment.skipped": N_("Sample skipped"),
+    "backup.made": N_("Backup made"),
+    "backup.restore_completed": N_("Interrupted restore completed"),
+    "backup.restore_undone": N_("Interrupted restore taken back"),
+    "backup.restored": N_("Backup restored"),
+    "calibration.closed": N_("Calibration round closed"),
+    "calibration.opened": N_("Calibration round opened"),
+    "calibration.reference": N_("Reference of a calibration set"),
+    "case.edited": N_("Case edited"),
+    "case.proposed": N_("Case proposed"),
+    "case.published": N_("Case published"),
+    "case.withdrawn": N_("Case withdrawn"),
+    "double.resolved": N_("Double resolved"),
+    "draw.exported": N_("Receipt exported"),
+    "draw.published": N_("Draw published"),
+    "export.taken": N_("Export taken"),
+    "gold.seeded": N_("Gold samples placed"),
+    "import.cancelled": N_("Import cancelled"),
+    "import.done": N_("Import done"),
+    "import.failed": N_("Import failed"),
+    "inspection.submitted": N_("Inspection submitted"),
+    "inspection.undone": N_("Inspection taken back"),
+    "mapping.saved": N_("Column mapping saved"),
+    "measure.created": N_("Measure recorded"),
+    "plan.archived": N_("Plan archived"),
+    "plan.changed": N_("Plan changed"),
+    "plan.created": N_("Plan made"),
+    "risk_model.activated": N_("Risk model taken into use"),
+    "risk_model.retired": N_("Risk model retired"),
+    "risk_model.scored": N_("Risk scored anew"),
+    "risk_model.trained": N_("Risk model trained"),
+    "rubric.discarded": N_("Rubric draft discarded"),
+    "rubric.drafted": N_("Rubric draft made"),
+    "rubric.edited": N_("Rubric draft edited"),
+    "rubric.published": N_("Rubric published"),
+    "rubric.retired": N_("Rubric retired"),
+    "rule.draft_discarded": N_("Rule draft discarded"),
+    "rule.draft_saved": N_("Rule draft saved"),
+    "rule.published": N_("Rule published"),
+    "rule.retired": N_("Rule retired"),
+    "sample.replaced": N_("Sample replaced"),
+    "user.changed": N_("User changed"),
+    "user.created": N_("User created"),
+    "user.disabled": N_("User disabled"),
+    "user.enabled": N_("User enabled"),
+    "user.language_chosen": N_("Language chosen"),
+    "user.link_made": N_("Sign-in link made"),
+    "user.password_changed": N_("Password changed"),
+    "user.password_set": N_("Password set"),
+    "user.sign_ins_revoked": N_("Sign-ins ended"),
+    "user.signed_in": N_("Sign-in"),
+    "user.signed_out": N_("Sign-out"),
+    "verdict.acknowledged": N_("Result acknowledged"),
+    "verdict.appeal": N_("Result after an appeal"),
+    "verdict.inspection": N_("Result of an inspection"),
+    "verdict.resolution": N_("Result of a resolved double"),
+    "verdict.ruling": N_("Result after a ruling"),
+    "verdict.withdrawn": N_("Result withdrawn"),
+    "violations.cleared_in_bulk": N_("Case files cleared together"),
+    "violations.programme_changed": N_("Red-line programme changed"),
+    "violations.opened": N_("Case files opened by screening"),
+    "violations.followed": N_("Evidence of case files renewed from the chat"),
+    "violations.withdrawn": N_("Case files no longer found"),
+}
+"""What was done, as people say it. Steps of case files have their words in `qa.casefiles.lifecycle`."""
+
+SUBJECTS: Mapping[str, str] = {
+    "appeal": N_("appeal"),
+    "setting": N_("setting"),
+    "archive": N_("archive"),
+    "assignment": N_("place in the queue"),
+    "backup": N_("backup"),
+    "calibration_round": N_("calibration round"),
+    "case": N_("case"),
+    "sample": N_("sample"),
+    "draw": N_("draw"),
+    "export": N_("export"),
+    "import": N_("import"),
+    "inspection": N_("inspection"),
+    "mapping_profile": N_("column mapping"),
+    "measure": N_("measure"),
+    "plan": N_("plan"),
+    "risk_model": N_("risk model"),
+    "rubric_version": N_("rubric"),
+    "rule": N_("rule"),
+    "user": N_("user"),
+    "violation": N_("case file"),
+}
+"""What it was done to."""
+
+
+FACTS: Mapping[str, str] = {
+    "name": N_("name"),
+    "title": N_("title"),
+    "login": N_("account"),
+    "display_name": N_("name"),
+    "role": N_("role"),
+    "agent_id": N_("agent"),
+    "home_team": N_("team"),
+    "team": N_("team"),
+    "language": N_("language"),
+    "how": N_("by"),
+    "sign_in": N_("sign-in no."),
+    "sign_ins_ended": N_("sign-ins ended"),
+    "hours": N_("hours"),
+    "days": N_("days"),
+    "reason": N_("reason"),
+    "state": N_("state"),
+    "version": N_("version"),
+    "rule": N_("red line"),
+    "rules": N_("rules"),
+    "verdict": N_("result"),
+    "violation": N_("case file"),
+    "violations": N_("violations"),
+    "sample": N_("sample"),
+    "sample_id": N_("sample"),
+    "samples": N_("samples"),
+    "total": N_("score"),
+    "assignment": N_("place in the queue"),
+    "inspectors": N_("inspectors"),
+    "first": N_("from"),
+    "last": N_("to"),
+    "on_day": N_("day"),
+    "since": N_("since"),
+    "units": N_("units"),
+    "unit": N_("unit"),
+    "substitute": N_("substitute"),
+    "plan": N_("plan"),
+    "file": N_("file"),
+    "form": N_("format"),
+    "kind": N_("kind"),
+    "source": N_("source"),
+    "rows": N_("rows"),
+    "new": N_("new"),
+    "changed": N_("changed"),
+    "unchanged": N_("unchanged"),
+    "bad": N_("left out"),
+    "warnings": N_("warnings"),
+    "duplicates": N_("duplicates"),
+    "messages": N_("messages"),
+    "conversations": N_("conversations"),
+    "hits": N_("hits"),
+    "new_agents": N_("new agents"),
+    "labels": N_("reviews"),
+    "auc": N_("AUC"),
+    "model": N_("model"),
+    "files": N_("files"),
+    "bytes": N_("bytes"),
+    "n": N_("number"),
+    "archive_version": N_("archive version"),
+    "hash": N_("checksum"),
+    "receipt": N_("receipt"),
+    "commitment": N_("commitment"),
+    "next_commitment": N_("next commitment"),
+    "rubric_version": N_("rubric version no."),
+    "quota_chat": N_("chats per agent"),
+    "quota_dispute": N_("disputes per agent"),
+    "quota_rating": N_("low ratings per agent"),
+    "teams": N_("teams"),
+    "shops": N_("shops"),
+    "channels": N_("channels"),
+    "rating_max": N_("low rating up to"),
+    "pool_share": N_("share for the riskiest"),
+    "double_share": N_("share scored twice"),
+    "newcomer_weeks": N_("weeks as a newcomer"),
+    "reduced_after_clean_periods": N_("clean months before fewer reviews"),
+    "adapt": N_("closeness from the past"),
+    "intensity": N_("closeness by hand"),
+}
+"""Names of what an entry says beside its action; a fact without a name keeps its code."""
+
+_QUOTA: Mapping[str, str] = {"all": N_("take all"), "none": N_("leave out")}
+CHOICES: Mapping[str, Mapping[str, str]] = {"quota_chat": _QUOTA, "quota_dispute": _QUOTA, "quota_rating": _QUOTA}
+"""Words for facts that are one of a few codes."""
+
+
+def action_words(action: str) -> Words:
+    """The words of one action, for a page to translate; the code itself where there are none."""
+    area, _, step = action.partition(".")
+    if area == "violation" and step in set(Step):
+        return Words(_STEP, step=Words(STEP_NAMES[Step(step)]))
+    return Words(ACTIONS.get(action, action))
+
+
+def all_actions() -> Mapping[str, Words]:
+    """Every action there is with its words: what a search in words looks through."""
+    codes = (*ACTIONS, *(f"violation.{step.value}" for step in Step))
+    return {code: action_words(code) for code in codes}
+
+
+def entries(
+    bench: Workbench,
+    actor: Actor,
+    *,
+    text: str = "",
+    action: str = "",
+    before: int | None = None,
+    size: int = PAGE,
+    words: Mapping[str, str] | None = None,
+) -> AuditPage:
+    """Entries that contain `text` in actor, action, subject or facts, older than entry `before`.
+
+    `action` restricts to one kind (`user.created`) or one area (`user.`). `words` is how the reader sees each action,
+    so that what is read can be searched for.
+    """
+    require(actor, Right.VIEW_AUDIT)
+    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(size + 1)
+    if before is not None:
+        query = query.where(AuditEntry.id < before)
+    if action:
+        query = query.where(AuditEntry.action.startswith(action, autoescape=True))
+    for word in text.split()[:8]:
+        meant = [code for code, shown in (words or {}).items() if word.lower() in shown.lower()]
+        query = query.where(
+            or_(
+                AuditEntry.action.in_(meant),
+                AuditEntry.actor_name.icontains(word, autoescape=True),
+                AuditEntry.action.icontains(word, autoescape=True),
+                AuditEntry.entity.icontains(word, autoescape=True),
+                AuditEntry.entity_id.icontains(word, autoescape=True),
+                cast(AuditEntry.facts, String).icontains(word, autoescape=True),
+            )
+        )
+    with bench.db.read() as session:
+        rows = session.scalars(query).all()
+    found = tuple(TrailEntry(r.id, r.at, r.actor_name, r.action, r.entity, r.entity_id, r.facts) for r in rows[:size])
+    return AuditPage(found, found[-1].id if len(rows) > size else None)

@@ -1,0 +1,306 @@
+"""The ledger of results: append-only verdict versions of a sample, one of them current.
+
+What inspecting, resolving, ruling and appealing share, one floor below them. Scores are always computed here from a
+sheet, the rubric version it was marked on, and the rulings on its red lines; nobody writes a number. Refuses to decide
+who may change a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from qa import audit
+from qa.casefiles.lifecycle import FileState
+from qa.errors import Fact, Invalid, NotFound
+from qa.i18n import N_
+from qa.policy import Actor
+from qa.rubrics.stored import rubric_of
+from qa.tables import Assignment, Inspection, RuleVersion, Sample, Verdict, Violation
+from scoring.label import Label
+from scoring.redline.rule import Effect, EffectKind
+from scoring.rubric import Problem
+from scoring.sheet import CLEARED, CONFIRMED, Outcome, Sheet, SheetError, score
+
+KINDS = ("inspection", "resolution", "ruling", "appeal", "withdrawn")
+
+CASE_KEY = func.coalesce(Sample.conversation_key, Sample.unit_id)
+"""What a case file of a sample is filed under: its chat, or the unit itself where no chat is joined."""
+SAME_CASE = and_(Violation.conversation_key == CASE_KEY, Violation.agent_id == Sample.agent_id)
+
+_UPHELD = {FileState.UPHELD.value, FileState.ACKNOWLEDGED.value, FileState.APPEALED.value, FileState.CLOSED.value}
+_STRUCK = {FileState.DISMISSED.value, FileState.EXPUNGED.value}
+
+
+def current(session: Session, sample_id: int) -> Verdict | None:
+    """The current verdict; None when there is none or it was withdrawn."""
+    query = select(Verdict).where(Verdict.sample_id == sample_id, Verdict.is_current, Verdict.kind != "withdrawn")
+    return session.scalars(query).one_or_none()
+
+
+_LOCK = select(Sample.agent_id).where(Sample.id == bindparam("sample")).with_for_update(key_share=True)
+_LAST = select(func.max(Verdict.version)).where(Verdict.sample_id == bindparam("sample"))
+_RETIRE = (
+    update(Verdict)
+    .where(Verdict.sample_id == bindparam("sample"), Verdict.is_current)
+    .values(is_current=False)
+    .execution_options(synchronize_session=False)
+)
+_APPEND = insert(cast(Table, Verdict.__table__)).returning(Verdict.id)
+
+
+def append(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    *,
+    sample_id: int,
+    kind: str,
+    rubric_version_id: int,
+    sheet: Sheet,
+    outcome: Outcome,
+    inspection_id: int | None = None,
+    reason: str | None = None,
+) -> int:
+    """Write the next version and make it current; returns its id. Audited and announced to caches."""  # fmt: skip
+    named = {"sample": sample_id}
+    agent_id = session.execute(_LOCK, named).scalar_one()
+    last = session.execute(_LAST, named).scalar() or 0
+    if last:
+        session.execute(_RETIRE, named)
+    verdict_id: int = session.execute(
+        _APPEND,
+        {
+            "sample_id": sample_id,
+            "version": last + 1,
+            "is_current": True,
+            "kind": kind,
+            "inspection_id": inspection_id,
+            "agent_id": agent_id,
+            "rubric_version_id": rubric_version_id,
+            "outcome": outcome.to_dict(),
+            "total": outcome.total,
+            "sheet": sheet.to_dict(),
+            "reason": reason,
+            "created_by": actor.user_id or None,
+            "created_at": now,
+        },
+    ).scalar_one()
+    audit.record(
+        session,
+        actor,
+        now,
+        f"verdict.{kind}",
+        "sample",
+        sample_id,
+        verdict=verdict_id,
+        version=last + 1,
+        total=outcome.total,
+    )
+    audit.bump(session, "verdicts")
+    return verdict_id
+
+
+def speaks(session: Session, sample_id: int, kind: str) -> bool:
+    """Whether a submission in a place of this kind makes the sample's result: the first inspection does; a second,
+    blind one only where the first was skipped; calibration and gold never."""
+    if kind == "double":
+        first = select(Assignment.id).where(
+            Assignment.sample_id == sample_id, Assignment.kind == "primary",
+            or_(Assignment.finished_as.is_(None), Assignment.finished_as != "skipped"),
+        )  # fmt: skip
+        return session.scalar(first.limit(1)) is None
+    return kind == "primary"
+
+
+_ISSUED = select(Inspection.sample_id, Inspection.rubric_version_id, Inspection.sheet).where(
+    Inspection.id == bindparam("inspection")
+)
+
+
+def issue(session: Session, actor: Actor, now: datetime, inspection_id: int) -> int:
+    """Make an inspection the sample's result, with the rulings there already are; returns the verdict's id."""
+    row = session.execute(_ISSUED, {"inspection": inspection_id}).one()
+    sheet, outcome = settle(session, row.sample_id, row.rubric_version_id, Sheet.from_dict(row.sheet))
+    return append(
+        session, actor, now, sample_id=row.sample_id, kind="inspection", rubric_version_id=row.rubric_version_id,
+        sheet=sheet, outcome=outcome, inspection_id=inspection_id,
+    )  # fmt: skip
+
+
+def withdraw(session: Session, actor: Actor, now: datetime, *, sample_id: int, inspection_id: int, reason: str) -> None:
+    """Take back the verdict of an inspection that was undone: the sample has no result until the next one."""
+    verdict = current(session, sample_id)
+    if verdict is None or verdict.inspection_id != inspection_id:
+        return
+    append(
+        session, actor, now, sample_id=sample_id, kind="withdrawn", rubric_version_id=verdict.rubric_version_id,
+        sheet=Sheet.from_dict(verdict.sheet or {}), outcome=Outcome.from_dict(verdict.outcome),
+        inspection_id=inspection_id, reason=reason,
+    )  # fmt: skip
+
+
+def reissue(
+    session: Session, actor: Actor, now: datetime, *, sample_id: int, kind: str, reason: str, sheet: Sheet | None = None
+) -> int | None:
+    """A new version of the current verdict after a ruling or an appeal, with `sheet` if the marks themselves change.
+
+    Red-line decisions follow the rulings on their case files. Returns the new verdict's id, or None when there is no
+    result yet or nothing would change.
+    """
+    session.scalars(select(Sample.id).where(Sample.id == sample_id).with_for_update(key_share=True)).one()
+    verdict = current(session, sample_id)
+    if verdict is None or (verdict.sheet is None and sheet is None):
+        return None
+    marks = sheet or Sheet.from_dict(verdict.sheet or {})
+    marks, outcome = settle(session, sample_id, verdict.rubric_version_id, marks)
+    if outcome.to_dict() == verdict.outcome and sheet is None:
+        return None
+    return append(
+        session, actor, now, sample_id=sample_id, kind=kind, rubric_version_id=verdict.rubric_version_id, sheet=marks,
+        outcome=outcome, inspection_id=verdict.inspection_id, reason=reason,
+    )  # fmt: skip
+
+
+def reissue_for(
+    session: Session, actor: Actor, now: datetime, violation: Violation, *, kind: str, reason: str
+) -> tuple[int, ...]:
+    """Bring every result that a ruling on `violation` touches in line with it; returns the new verdicts' ids."""
+    samples = session.scalars(
+        select(Sample.id)
+        .join(Verdict, Verdict.sample_id == Sample.id)
+        .where(
+            CASE_KEY == violation.conversation_key,  # noqa: SIM300 - a column, not a constant
+            Sample.agent_id == violation.agent_id,
+            Verdict.is_current, Verdict.kind != "withdrawn",
+        )
+        .order_by(Sample.id)
+    ).all()  # fmt: skip
+    issued = (reissue(session, actor, now, sample_id=sample, kind=kind, reason=reason) for sample in samples)
+    return tuple(verdict for verdict in issued if verdict is not None)
+
+
+def settle(session: Session, sample_id: int, rubric_version_id: int, sheet: Sheet) -> tuple[Sheet, Outcome]:
+    """The sheet with its red-line decisions overridden by the rulings there are, and the outcome of it."""
+    sheet = _ruled(sheet, _rulings(session, sample_id))
+    return sheet, compute(session, sample_id, rubric_version_id, sheet)
+
+
+def compute(session: Session, sample_id: int, rubric_version_id: int, sheet: Sheet) -> Outcome:
+    """The outcome of a sheet as it stands. Raises `Invalid` naming the first field that the rubric forbids."""
+    try:
+        return score(rubric_of(session, rubric_version_id), sheet, effects(session, sample_id, sheet.confirmed))
+    except SheetError as problem:
+        raise refused(problem.problems[0]) from problem
+
+
+def read(sheet: Sheet | Mapping[str, Any]) -> Sheet:
+    """A sheet from plain data that may come from a browser. Raises `Invalid` naming the field."""
+    try:
+        return sheet if isinstance(sheet, Sheet) else Sheet.from_dict(sheet)
+    except SheetError as problem:
+        raise refused(problem.problems[0]) from problem
+
+
+_RULED_ON = (
+    select(Violation.rule_id, Violation.state)
+    .join(Sample, SAME_CASE)
+    .where(Sample.id == bindparam("sample"), Violation.state.in_(sorted(_UPHELD | _STRUCK)))
+)
+
+
+def _rulings(session: Session, sample_id: int) -> Mapping[str, bool]:
+    """What managers have ruled on the red lines of this sample: rule → it was one."""
+    rows = session.execute(_RULED_ON, {"sample": sample_id})
+    return {rule: state in _UPHELD for rule, state in rows}
+
+
+def _ruled(sheet: Sheet, rulings: Mapping[str, bool]) -> Sheet:
+    hits = [replace(hit, decision=CLEARED) if rulings.get(hit.rule_id) is False else hit for hit in sheet.hits]
+    for rule, upheld in rulings.items():
+        mine = [number for number, hit in enumerate(hits) if hit.rule_id == rule]
+        if upheld and mine and not any(hits[number].decision == CONFIRMED for number in mine):
+            hits[mine[0]] = replace(hits[mine[0]], decision=CONFIRMED)
+    return replace(sheet, hits=tuple(hits))
+
+
+def effects(session: Session, sample_id: int, rule_ids: Iterable[str]) -> dict[str, Effect]:
+    """The effect of each rule: of the version that found the violation, else of the newest one published."""
+    wanted = sorted(set(rule_ids))
+    if not wanted:
+        return {}
+    rows = session.execute(
+        select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.content)
+        .where(RuleVersion.rule_id.in_(wanted), RuleVersion.state != "draft")
+        .order_by(RuleVersion.rule_id, RuleVersion.version)
+    ).all()
+    found_by: dict[str, int] = dict(
+        session.execute(
+            select(Violation.rule_id, Violation.rule_version)
+            .join(Sample, SAME_CASE)
+            .where(Sample.id == sample_id, Violation.rule_id.in_(wanted))
+        ).all()
+    )
+    result: dict[str, Effect] = {}
+    for rule_id, version, content in rows:
+        if rule_id not in result or version <= found_by.get(rule_id, version):
+            result[rule_id] = effect_of(content)
+    return result
+
+
+def effect_of(content: Mapping[str, Any]) -> Effect:
+    """The effect in the stored content of a rule version; only a flag where it names none."""
+    effect = content.get("effect") or {}
+    return Effect(EffectKind(effect.get("kind", EffectKind.FLAG)), effect.get("cap"), effect.get("dimension"))
+
+
+def rule_labels(session: Session, rule_ids: Iterable[str]) -> dict[str, Label]:
+    """Names of rules for explanations, newest version first."""
+    wanted = sorted(set(rule_ids))
+    if not wanted:
+        return {}
+    query = (
+        select(RuleVersion.rule_id, RuleVersion.content)
+        .where(RuleVersion.rule_id.in_(wanted))
+        .order_by(RuleVersion.version)
+    )
+    return {rule: Label.from_dict(content.get("label") or {}) for rule, content in session.execute(query)}
+
+
+def find(session: Session, verdict_id: int) -> Verdict:
+    """A verdict by id. Raises `NotFound`."""
+    verdict = session.get(Verdict, verdict_id)
+    if verdict is None:
+        raise NotFound(N_("There is no verdict {id}."), id=verdict_id)
+    return verdict
+
+
+SHEET_PROBLEMS: Mapping[str, str] = {
+    "unknown_criterion": N_("{path}: this rubric has no criterion “{id}”. Reload the page."),
+    "marked_twice": N_("{path}: criterion “{id}” is marked twice; keep one mark."),
+    "na_not_allowed": N_("{path}: criterion “{id}” always applies; choose a value."),
+    "na_with_value": N_("{path}: criterion “{id}” is marked not applicable and {value} at once; keep one."),
+    "value_range": N_("{path}: expected a value from 0 to {limit}, found {value}."),
+    "unknown_owner": N_("{path}: “{owner}” is not an owner of this rubric."),
+    "unknown_cause": N_("{path}: “{cause}” is not a root cause of this rubric."),
+    "long_note": N_("{path}: {length} characters; {limit} are allowed."),
+    "no_message": N_("{path}: this transcript has no message {seq}."),
+    "nothing_applies": N_("No criterion applies, so there is nothing to score. Skip the sample with a reason instead."),
+    "decided_twice": N_("{path}: red line {rule} in message {seq} is decided twice; keep one decision."),
+    "unknown_decision": N_("{path}: expected “confirmed” or “cleared”, found “{decision}”."),
+    "reason_missing": N_("Red line {rule}: give a reason for your decision."),
+    "unknown_rule": N_("{path}: there is no red line “{rule}” in force."),
+    "wrong_type": N_("{path}: the value “{value}” has the wrong type."),
+}
+"""Message of every problem a sheet can have."""
+
+
+def refused(problem: Problem) -> Invalid:
+    """A problem of a sheet as an error for people; `facts` name the field."""
+    facts: dict[str, Fact] = {**problem.facts, "path": problem.path}
+    return Invalid(SHEET_PROBLEMS[problem.code], **facts)

@@ -1,0 +1,152 @@
+"""Results people read: an agent's verdicts with their reasons and history, and the agent's acknowledgement.
+
+Refuses to compute scores (`qa.verdicts.ledger`) and to decide between two inspections (`qa.calibration.doubles`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from qa import audit
+from qa.errors import Conflict, Denied, NotFound
+from qa.i18n import N_
+from qa.masking import mask_transcript
+from qa.policy import Actor, Right, require, require_own
+from qa.rubrics.stored import rubric_of
+from qa.tables import Acknowledgement, Sample, Transcript, User, Verdict
+from qa.verdicts import ledger
+from qa.workbench import Workbench
+from scoring.explain import Explanation, explain
+from scoring.sheet import Outcome, Sheet
+
+
+@dataclass(frozen=True)
+class VerdictRow:
+    """One current verdict in an agent's list."""
+
+    verdict_id: int
+    sample_id: int
+    agent_id: str
+    unit_id: str
+    source: str
+    occurred_at: datetime | None
+    created_at: datetime
+    kind: str
+    total: int
+    total_without_redlines: int
+    passed: bool
+    acknowledged_at: datetime | None
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """One version of a verdict, for its history."""
+
+    verdict_id: int
+    version: int
+    kind: str
+    total: int
+    reason: str
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """A verdict with everything that explains it. The transcript is masked for those who may not see it plain."""
+
+    row: VerdictRow
+    is_current: bool
+    outcome: Outcome
+    lines: tuple[Explanation, ...]
+    comment: str
+    transcript: dict[str, Any]
+    history: tuple[VersionRow, ...]
+
+
+# --- an agent's results -----------------------------------------------------------------------------------------------
+
+
+def own(bench: Workbench, actor: Actor, *, agent_id: str, limit: int = 200) -> tuple[VerdictRow, ...]:
+    """Current verdicts of one agent, newest first: their own, or any for those who read all results."""
+    require_own(actor, agent_id)
+    with bench.db.read() as session:
+        rows = session.execute(
+            _rows()
+            .where(Verdict.agent_id == agent_id)
+            .order_by(Verdict.created_at.desc(), Verdict.id.desc())
+            .limit(limit)
+        ).all()
+        return tuple(_row(session, verdict, sample, at) for verdict, sample, at in rows)
+
+
+def view(bench: Workbench, actor: Actor, *, verdict_id: int, language: str) -> VerdictView:
+    """One verdict with its explanation in `language`, its transcript and its history."""
+    with bench.db.read() as session:
+        verdict = ledger.find(session, verdict_id)
+        require_own(actor, verdict.agent_id)
+        sample = session.get_one(Sample, verdict.sample_id)
+        at = session.scalar(select(Acknowledgement.at).where(Acknowledgement.verdict_id == verdict_id))
+        outcome = Outcome.from_dict(verdict.outcome)
+        content = session.get_one(Transcript, sample.transcript_id).content
+        labels = ledger.rule_labels(session, outcome.redlines)
+        return VerdictView(
+            row=_row(session, verdict, sample, at), is_current=verdict.is_current and verdict.kind != "withdrawn",
+            outcome=outcome, lines=explain(outcome, rubric_of(session, verdict.rubric_version_id), language, labels),
+            comment=Sheet.from_dict(verdict.sheet or {}).comment,
+            transcript=content if actor.may(Right.UNMASK) else mask_transcript(content),
+            history=_history(session, sample.id),
+        )  # fmt: skip
+
+
+def acknowledge(bench: Workbench, actor: Actor, *, now: datetime, verdict_id: int) -> None:
+    """The agent has read a current verdict of their own. Twice is once."""
+    require(actor, Right.ANSWER)
+    with bench.db.write() as session:
+        verdict = session.get(Verdict, verdict_id, with_for_update={"key_share": True})
+        if verdict is None:
+            raise NotFound(N_("There is no verdict {id}."), id=verdict_id)
+        if actor.agent_id is None or verdict.agent_id != actor.agent_id:
+            raise Denied(N_("You can only acknowledge your own results."))
+        if session.get(Acknowledgement, verdict_id) is not None:
+            return
+        if not verdict.is_current or verdict.kind == "withdrawn":
+            raise Conflict(N_("This result has been replaced meanwhile; look at the current one."))
+        session.execute(insert(Acknowledgement).values(verdict_id=verdict_id, user_id=actor.user_id, at=now))
+        audit.record(session, actor, now, "verdict.acknowledged", "sample", verdict.sample_id, verdict=verdict_id)
+        audit.bump(session, "verdicts")
+
+
+def _rows() -> Any:
+    return (
+        select(Verdict, Sample, Acknowledgement.at)
+        .join(Sample, Sample.id == Verdict.sample_id)
+        .join(Acknowledgement, Acknowledgement.verdict_id == Verdict.id, isouter=True)
+        .where(Verdict.is_current, Verdict.kind != "withdrawn")
+    )
+
+
+def _row(session: Session, verdict: Verdict, sample: Sample, acknowledged_at: datetime | None) -> VerdictRow:
+    return VerdictRow(
+        verdict.id, sample.id, verdict.agent_id, sample.unit_id, sample.source, sample.occurred_at, verdict.created_at,
+        verdict.kind, verdict.total, verdict.outcome["total_without_redlines"],
+        verdict.total >= rubric_of(session, verdict.rubric_version_id).pass_line, acknowledged_at,
+    )  # fmt: skip
+
+
+def _history(session: Session, sample_id: int) -> tuple[VersionRow, ...]:
+    query = (
+        select(Verdict, User.display_name)
+        .join(User, User.id == Verdict.created_by, isouter=True)
+        .where(Verdict.sample_id == sample_id)
+        .order_by(Verdict.version)
+    )
+    return tuple(
+        VersionRow(row.id, row.version, row.kind, row.total, row.reason or "", row.created_at, name or "")
+        for row, name in session.execute(query)
+    )

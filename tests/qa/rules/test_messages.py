@@ -1,0 +1,122 @@
+"""Reasons why a rule is refused: every one the engine can give is known in both languages, and twenty bad rules get
+theirs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from qa.i18n import Translator
+from qa.rules import messages, versions
+from scoring.redline import Effect, EffectKind, Examples, Label, Rule, RuleFormatError, Terms, parse_rules
+
+ENGINE = Path(__file__).parents[3] / "scoring" / "redline"
+ZH = Translator("zh_CN")
+FIT = Rule("T1", 1, Label("甲", "A"), Terms(("转账",)), examples=Examples(("转账",), ("您好",)))
+GIVERS = {"PatternError": 0, "LogicError": 0, "RuleFormatError": 2, "fail": 1, "problem": 2}
+"""Who gives a reason, and the place of its text among the arguments."""
+
+
+def reasons() -> Iterator[tuple[str, str]]:
+    """Every reason written in the engine, with a figure for each of its places."""
+    for path in sorted(ENGINE.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                place = GIVERS.get(name, 0 if name == "ValueError" and path.name == "evasion.py" else None)
+                given = node.args[place] if place is not None and place < len(node.args) else None
+            elif isinstance(node, ast.Return) and path.name == "hazard.py":
+                given = node.value
+            else:
+                continue
+            if isinstance(given, ast.Constant) and isinstance(given.value, str):
+                yield path.name, given.value
+            elif isinstance(given, ast.JoinedStr):
+                yield (
+                    path.name,
+                    "".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in given.values),
+                )
+
+
+def test_every_reason_of_the_engine_is_known() -> None:
+    found = list(reasons())
+    assert len(found) > 50
+    unknown = [(file, reason) for file, reason in found if messages.words(reason).msgid not in messages.REASONS]
+    assert not unknown
+    assert all(messages.words(reason) == reason for _file, reason in found), "English stays what the engine said"
+
+
+BAD: dict[str, Rule] = {
+    **{
+        pattern: replace(FIT, terms=Terms(regex=(pattern,)))
+        for pattern in (
+            "(a+)+b",
+            r"(a)\1",
+            "(ab",
+            "ab)",
+            "[ab",
+            "a*",
+            "(?P<x>a)",
+            "(?i)abc",
+            "a++",
+            "a{2}{3}",
+            "a{1,99999}",
+            "a{5,2}",
+            "a{x}",
+            "[z-a]",
+            "[[:alpha:]]",
+            r"\Q",
+            r"\p{Han}",
+            ".*x.*y",
+            "a" * 5_000,
+            "*a",
+            "ab\\",
+            "a||b",
+            "[]",
+            "^$",
+        )
+    },
+    "marks": replace(FIT, terms=Terms(("！！！",))),
+    "long phrase": replace(FIT, terms=Terms(("啊" * 3_000,))),
+    "nothing": replace(FIT, terms=Terms()),
+    "no name": replace(FIT, label=Label("甲", " ")),
+    "id": replace(FIT, id="1 x"),
+    "no examples": replace(FIT, examples=Examples()),
+    "cap": replace(FIT, effect=Effect(EffectKind.CAP, None)),
+    "dimension": replace(FIT, effect=Effect(EffectKind.ZERO_DIMENSION)),
+    "logic": replace(FIT, logic="a && ("),
+}
+
+
+@pytest.mark.parametrize(
+    "bad", BAD.values(), ids=lambda rule: (rule.terms.regex or rule.terms.phrases or ("",))[0][:12]
+)
+def test_a_bad_rule_is_refused_with_a_reason_in_both_languages(bad: Rule) -> None:
+    checked = versions.check(bad)
+    assert not checked.fit
+    for problem in checked.problems:
+        said = messages.words(problem.message)
+        assert said == problem.message
+        assert any("\u4e00" <= c <= "\u9fff" for c in ZH(said.msgid, **said.facts))
+        assert len(messages.objection(problem)) < 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense = 1",
+        "[[rule]]\nid = 3",
+        "[[rule]",
+        '[[rule]]\nid = "T"\nseverity = "bad"',
+        '[[rule]]\nid = "T"\nfoo = 1',
+    ],
+)
+def test_a_text_that_cannot_be_read_says_where_in_chinese(text: str) -> None:
+    with pytest.raises(RuleFormatError) as caught:
+        parse_rules(text)
+    said = messages.unreadable(caught.value)
+    assert any("\u4e00" <= c <= "\u9fff" for c in ZH(said.msgid, **said.facts))

@@ -1,0 +1,161 @@
+"""Backup and restore: complete, verified, from and to both databases, and never over existing work by accident."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import polars as pl
+import pytest
+from sqlalchemy import select
+
+from qa import migrations
+from qa.config import Config
+from qa.db import Database
+from qa.errors import Conflict, Denied, Invalid, NotFound
+from qa.people import accounts
+from qa.policy import SYSTEM, Actor, Role
+from qa.tables import AuditEntry, Setting, User
+from qa.upkeep import backup
+from qa.workbench import Workbench
+from tests.conftest import _pg8000
+
+
+def fill(bench: Workbench, now: datetime) -> None:
+    """Something in every corner: rows, JSON, times, archive versions, an open sign-in."""
+    accounts.create_user(
+        bench, SYSTEM, now=now, login="root", role=Role.ADMIN, display_name="根·管理员 😀", password="correct-horse-1"
+    )
+    accounts.sign_in(bench, "root", "correct-horse-1", address="1", now=now)
+    with bench.db.write() as session:
+        session.add(Setting(key="window", value={"days": [1, 2.5, None, "七"]}, updated_at=now))
+    with bench.archive.change("seed", now) as change:
+        change.append("signals", _signals(1))
+    with bench.archive.change("more", now) as change:
+        change.append("signals", _signals(2))
+
+
+def _signals(number: int) -> pl.DataFrame:
+    from qa.archive.schema import KEYS, empty
+
+    return empty("signals").clear(1).with_columns(pl.lit(f"k{number}").alias(KEYS["signals"]))
+
+
+@pytest.fixture
+def target(tmp_path: Path, request: pytest.FixtureRequest) -> Workbench:
+    """A new, empty installation without a schema; on the database named by the parameter."""
+    url = ""
+    if request.param == "postgresql":
+        server = str(request.getfixturevalue("postgres_server"))
+        admin = Database(_pg8000(server, "postgres"))
+        name = f"restored_{uuid4().hex[:12]}"
+        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        admin.close()
+        url = _pg8000(server, name)
+    return Workbench.open(Config(home=tmp_path / "new", database_url=url))
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgresql"], indirect=True)
+def test_a_backup_of_either_database_comes_back_in_either(
+    any_bench: Workbench, target: Workbench, tmp_path: Path, now: datetime
+) -> None:
+    fill(any_bench, now)
+    made = backup.backup(any_bench, SYSTEM, tmp_path / "copy", now=now)
+    assert made == backup.verify(tmp_path / "copy")
+    assert made.archive_version == 2
+    backup.restore(target, SYSTEM, tmp_path / "copy", now=now)
+    with any_bench.db.read() as before, target.db.read() as after:
+        for model in (User, Setting):
+            rows = [
+                [
+                    {c.name: getattr(row, c.key) for c in model.__table__.columns}
+                    for row in session.scalars(select(model))
+                ]
+                for session in (before, after)
+            ]
+            assert rows[0] == rows[1]
+        assert list(after.scalars(select(AuditEntry.action).order_by(AuditEntry.id)))[-1] == "backup.restored"
+    assert target.archive.version() == 2
+    assert target.archive.at(1).scan("signals").collect().equals(any_bench.archive.at(1).scan("signals").collect())
+    assert accounts.open_sign_ins(target, SYSTEM, now=now) == []  # nobody stays signed in on a copy
+    assert len(accounts.open_sign_ins(any_bench, SYSTEM, now=now)) == 1
+    accounts.create_user(target, SYSTEM, now=now, login="next", role=Role.LEAD)  # numbering goes on
+    target.close()
+
+
+def test_work_is_never_overwritten_without_force(bench: Workbench, tmp_path: Path, now: datetime) -> None:
+    fill(bench, now)
+    backup.backup(bench, SYSTEM, tmp_path / "copy", now=now)
+    accounts.create_user(bench, SYSTEM, now=now, login="later", role=Role.LEAD)
+    with pytest.raises(Conflict):
+        backup.restore(bench, SYSTEM, tmp_path / "copy", now=now)
+    assert len(accounts.users(bench, SYSTEM)) == 2
+    backup.restore(bench, SYSTEM, tmp_path / "copy", now=now, force=True)
+    assert [user.login for user in accounts.users(bench, SYSTEM)] == ["root"]
+
+
+def _change(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("harm", ["changed", "missing", "manifest"])
+def test_a_damaged_backup_is_found_before_anything_is_touched(
+    bench: Workbench, tmp_path: Path, now: datetime, harm: str
+) -> None:
+    fill(bench, now)
+    made = backup.backup(bench, SYSTEM, tmp_path / "copy", now=now)
+    victim = tmp_path / "copy" / next(name for name in made.files if name.endswith(".parquet"))
+    if harm == "changed":
+        _change(victim)
+    elif harm == "missing":
+        victim.unlink()
+    else:
+        (tmp_path / "copy" / backup.MANIFEST).write_text("{}")
+    with pytest.raises(Invalid):
+        backup.restore(bench, SYSTEM, tmp_path / "copy", now=now, force=True)
+    assert len(accounts.users(bench, SYSTEM)) == 1
+    assert bench.archive.version() == 2
+
+
+def test_a_failed_backup_leaves_nothing(bench: Workbench, tmp_path: Path, now: datetime) -> None:
+    fill(bench, now)
+    with bench.archive.hold(), pytest.raises(Conflict):  # somebody is importing
+        backup.backup(bench, SYSTEM, tmp_path / "copies" / "copy", now=now)
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
+def test_a_backup_of_a_newer_version_is_refused(bench: Workbench, tmp_path: Path, now: datetime) -> None:
+    fill(bench, now)
+    with bench.db.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    backup.backup(bench, SYSTEM, tmp_path / "copy", now=now)
+    new = Workbench.open(Config(home=tmp_path / "new"))
+    with pytest.raises(Conflict):
+        backup.restore(new, SYSTEM, tmp_path / "copy", now=now)
+    assert migrations.current(new.db) is None
+    new.close()
+
+
+def test_refusals(bench: Workbench, tmp_path: Path, now: datetime) -> None:
+    with pytest.raises(NotFound):
+        backup.verify(tmp_path / "nowhere")
+    (tmp_path / "there").mkdir()
+    with pytest.raises(Conflict):
+        backup.backup(bench, SYSTEM, tmp_path / "there", now=now)
+    with pytest.raises(Denied):
+        backup.backup(bench, Actor(1, Role.LEAD, "x"), tmp_path / "x", now=now)
+    with pytest.raises(Denied):
+        backup.restore(bench, Actor(1, Role.LEAD, "x"), tmp_path / "x", now=now)
+
+
+def test_the_copy_is_one_plain_file(bench: Workbench, tmp_path: Path, now: datetime) -> None:
+    fill(bench, now)
+    backup.backup(bench, SYSTEM, tmp_path / "copy", now=now)
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == ["archive", "manifest.json", "workbench.db"]
+    copy = Database(f"sqlite:///{tmp_path / 'copy' / 'workbench.db'}")
+    assert migrations.current(copy) == migrations.newest()
+    copy.close()
