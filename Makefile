@@ -23,8 +23,10 @@ run: $(STAMP)  ## set everything up, load demo data, open the guarded workbench
 
 test: lint types unit browser  ## everything that must pass before a change goes in
 
-lint: $(STAMP)  ## style and imports
+lint: $(STAMP)  ## style, format and the contracts between layers
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "run: ruff format ."; exit 1; }
+	@$(BIN)/lint-imports --no-cache --no-logo 2>/dev/null || $(BIN)/lint-imports --no-cache
 
 types: $(STAMP)  ## strict types in qa and scoring
 	@$(BIN)/mypy

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.demo import scenes_en, scenes_zh
+from qa.demo import phrases_zh, scenes_en
 from qa.demo.script import Phrases, RedLineLine, Scene, Turn
 from qa.demo.world import TRAINED_TEAM, TRAINING_WEEK, DemoAgent, agents
 
@@ -61,7 +61,7 @@ _SPOKEN = frozenset(
     {"cold", "no_empathy", "wrong_info", "wrong_policy", "no_check", "off_point", "ask_again", "no_follow_up"}
 )
 _HOUR_WEIGHTS = (0, 0, 0, 0, 0, 0, 0, 0, 3, 6, 9, 9, 6, 7, 8, 8, 7, 6, 6, 8, 10, 10, 7, 3)
-_PHRASES: dict[str, Phrases] = {"zh_CN": scenes_zh.PHRASES, "en": scenes_en.PHRASES}
+_PHRASES: dict[str, Phrases] = {"zh_CN": phrases_zh.PHRASES, "en": scenes_en.PHRASES}
 
 
 @dataclass(frozen=True)

@@ -291,7 +291,7 @@ def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
         teams = sorted({team for team in reader.roster()["team"] if team})
     return VerdictsOverview(
         lists.height,
-        lists["day"].min(),
+        lists["day"].min(),  # type: ignore[arg-type]
         lists["day"].max(),  # type: ignore[arg-type]
         tuple(sorted({s for s in lists["shop"] if s})),
         tuple(sorted({c for c in lists["channel"] if c})),

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from qa.archive import TABLES, conform
-from qa.demo import scenes_en, scenes_zh
+from qa.demo import phrases_zh, scenes_en
 from qa.demo.generate import WEEKS, DemoData, generate, generate_parts
 from qa.demo.inspectors import CRITERIA, judge
 from qa.demo.script import FAULTS
@@ -68,7 +68,7 @@ def test_rows_fit_the_archive(data: DemoData) -> None:
 def test_planted_red_lines_are_said_by_the_agent(data: DemoData) -> None:
     lines = {
         (phrases.language, red.rule_id): red.lines
-        for phrases in (scenes_zh.PHRASES, scenes_en.PHRASES)
+        for phrases in (phrases_zh.PHRASES, scenes_en.PHRASES)
         for red in phrases.red_lines
         for _ in (0,)
     }
