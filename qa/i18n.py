@@ -1,14 +1,15 @@
 """Languages: gettext catalogues, and numbers and dates as each language writes them.
 
-English text is the msgid. Chinese lives in `qa/locale/zh_CN/*.po`, one file per area of the product, all merged into
-one catalogue when first used; a test finds missing, fuzzy and unused entries. This module knows no widgets: a page or
-the command line asks for a `Translator` and passes it around.
+English text is the msgid. Chinese lives in `qa/locale/zh_CN/*.po`, one file per subject of the product, all merged into
+one catalogue when first used; a test finds missing, fuzzy and unused entries. A word that means two things carries its
+context (`C_`). What counts something has its singular in `qa/locale/en/plurals.po`. This module knows no widgets: a
+page or the command line asks for a `Translator` and passes it around.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
+from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
@@ -25,11 +27,20 @@ from qa.errors import SpotcheckError, Words
 LANGUAGES: tuple[str, ...] = ("zh_CN", "en")
 LANGUAGE_NAMES: Mapping[str, str] = {"zh_CN": "简体中文", "en": "English"}
 LOCALE_DIR = Path(__file__).parent / "locale"
+_CONTEXT = "\x04"
 
 
 def N_(msgid: str) -> str:
     """Mark `msgid` for translation without translating it now."""
     return msgid
+
+
+def C_(context: str, msgid: str) -> str:
+    """Mark `msgid` for translation in the sense of `context`, for a word that Chinese says in several ways.
+
+    The two travel as one string in gettext's own form, context and msgid joined by U+0004.
+    """
+    return f"{context}{_CONTEXT}{msgid}"
 
 
 def pick_language(*wishes: str | None, default: str = "zh_CN") -> str:
@@ -44,15 +55,50 @@ def pick_language(*wishes: str | None, default: str = "zh_CN") -> str:
     return default
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Both forms of a text that counts the fact named `by`."""
+
+    by: str
+    one: str
+    other: str
+
+
 @lru_cache(maxsize=len(LANGUAGES))
 def _catalogue(language: str) -> Mapping[str, str]:
     texts: dict[str, str] = {}
+    for message in _messages(language):
+        if isinstance(message.id, str) and message.id and message.string and not message.fuzzy:
+            key = C_(message.context, message.id) if message.context else message.id
+            texts[key] = str(message.string)
+    return texts
+
+
+@lru_cache(maxsize=1)
+def _plurals() -> Mapping[str, Counted]:
+    """English msgids that count something, with their singular. `#. counts NAME` says which fact is counted."""
+    found: dict[str, Counted] = {}
+    for message in _messages("en"):
+        if isinstance(message.id, tuple):
+            by = next(note.removeprefix("counts ") for note in message.auto_comments if note.startswith("counts "))
+            found[message.id[1]] = Counted(by, *message.string)
+    return found
+
+
+def _messages(language: str) -> Iterator[Message]:
     for path in sorted((LOCALE_DIR / language).glob("*.po")):
         with path.open("rb") as file:
-            for message in read_po(file, locale=language):
-                if message.id and isinstance(message.id, str) and message.string and not message.fuzzy:
-                    texts[message.id] = str(message.string)
-    return texts
+            yield from read_po(file, locale=language)
+
+
+def _english(msgid: str, facts: Mapping[str, object]) -> str:
+    text = msgid.rpartition(_CONTEXT)[2]
+    counted = _plurals().get(text)
+    if counted is None or counted.by not in facts:
+        return text
+    number = str(facts[counted.by]).replace(",", "")
+    one = number.isdecimal() and Locale("en").plural_form(int(number)) == "one"
+    return counted.one if one else counted.other
 
 
 @dataclass(frozen=True)
@@ -67,11 +113,15 @@ class Translator:
 
         Facts are inserted as they are (`Words` in this language): braces inside them are never read as places.
         """
-        text = msgid if self.language == "en" else _catalogue(self.language).get(msgid, msgid)
+        text = _english(msgid, facts) if self.language == "en" else self._chinese(msgid)
         told = {
             name: self(fact.msgid, **fact.facts) if isinstance(fact, Words) else fact for name, fact in facts.items()
         }
         return text.format(**told) if told else text
+
+    def _chinese(self, msgid: str) -> str:
+        texts, plain = _catalogue(self.language), msgid.rpartition(_CONTEXT)[2]
+        return texts.get(msgid) or texts.get(plain, plain)
 
     def error(self, error: SpotcheckError) -> str:
         """An expected error as a sentence of this language."""

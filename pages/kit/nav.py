@@ -42,7 +42,7 @@ class PageEntry:
 _ALL = ""
 _WORK = N_("Inspection")
 _SEE = N_("Results")
-_PLAN = N_("Programme")
+_PLAN = N_("Plans and rules")
 _HOUSE = N_("System")
 
 ENTRIES: Sequence[PageEntry] = (

@@ -68,7 +68,7 @@ def _todo(page: Page, found: Overview) -> None:
         count = found.todo.get(kind, 0)
         if count:
             shown += 1
-            _row(page, kind, count, _(text), file, _(action), _where(page, kind))
+            _row(page, kind, count, _(text, n=count), file, _(action), _where(page, kind))
     if not shown:
         empty(_("Nothing waits for you."), _(_advice(page, found)))
     if found.done_today:

@@ -11,7 +11,7 @@ from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid, Unavailable
-from qa.i18n import N_
+from qa.i18n import C_, N_
 from qa.policy import SYSTEM
 from qa.rubrics import versions
 from scoring.rubric import Rubric, check, points_text, to_toml
@@ -48,7 +48,7 @@ def _action(
 def _list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     found = versions.history(opener(), SYSTEM)
     out.table(
-        [_("Number"), _("Rubric"), _("Version"), _("State"), _("Name"), _("Draws")],
+        [_("Number"), _("Rubric"), _("Version"), _("State"), _(C_("rubric", "Name")), _("Draws")],
         [(v.id, v.rubric_id, v.version, v.state, v.rubric.name.pick(out.t.language), v.draws) for v in found],
     )
     out.json(

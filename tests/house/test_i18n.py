@@ -13,14 +13,29 @@ from pathlib import Path
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
-from qa.i18n import LOCALE_DIR
+from qa.i18n import C_, LOCALE_DIR, Translator
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("qa", "pages", "scoring")
 MARKERS = {"_", "N_", "t", "_t"}
-CHINESE = re.compile(r"[\u3400-\u9fff]")
+CONTEXT_MARKER = "C_"
 HALF_WIDTH = re.compile(r"[\u3400-\u9fff][,;:!?]|[\u3400-\u9fff]\.(?=\s|$)|[,;!?][\u3400-\u9fff]")
 SAME_IN_BOTH = {"Spotcheck"}
+COUNTS = re.compile(r"\{(n|count)\} [a-z]+s\b")
+"""A count of things, by the names that counts have."""
+NEVER_ONE = {
+    "The reason has {n} characters; {limit} are allowed.",
+    "The seed needs at least {count} characters.",
+    "{n} files at once are too many to answer for; {limit} are allowed. Narrow it by what was said or by agent.",
+    "{count} rows do not fit into one Excel sheet; choose CSV or JSONL.",
+    "{path}: the id “{id}” is used {count} times; every id must be unique.",
+    "the phrase has {n} characters; {limit} are allowed",
+    "the pattern has {n} characters; {limit} are allowed",
+    "the pattern spells out to {n} characters; {limit} are allowed, make the bounds smaller",
+    "{scope}. Every review weighs 1/π, so targeted picks do not pull the mean; whiskers are 95% intervals, hollow points"
+    " rest on fewer than {n} reviews.",
+}
+"""Texts of limits and of too many: their number is never one."""
 
 
 @lru_cache(maxsize=1)
@@ -46,14 +61,16 @@ def marked(source: str) -> Iterator[tuple[str, int]]:
             if isinstance(node.func, ast.Attribute)
             else ""
         )
-        text = node.args[0]
-        if called in MARKERS and isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value:
-            yield text.value, node.lineno
+        texts = [arg.value if isinstance(arg, ast.Constant) and isinstance(arg.value, str) else "" for arg in node.args]
+        if called in MARKERS and texts[0]:
+            yield texts[0], node.lineno
+        elif called == CONTEXT_MARKER and all(texts[:2]):
+            yield C_(texts[0], texts[1]), node.lineno
 
 
 def test_texts_are_found_wherever_they_are_written() -> None:
-    source = """f"<b>{_('inside')}</b>"; page.t("method", n=1); N_("two " "parts"); other("not"); _(variable)"""
-    assert {msgid for msgid, _line in marked(source)} == {"inside", "method", "two parts"}
+    source = """f"<b>{_('inside')}</b>"; page.t("method", n=1); N_("two " "parts"); other("not"); _(variable); C_("a", "b")"""
+    assert {msgid for msgid, _line in marked(source)} == {"inside", "method", "two parts", C_("a", "b")}
 
 
 @lru_cache(maxsize=1)
@@ -64,7 +81,8 @@ def translations() -> Mapping[str, list[tuple[str, Message]]]:
         with path.open("rb") as file:
             for message in read_po(file, locale="zh_CN", abort_invalid=True):
                 if message.id:
-                    found[str(message.id)].append((path.name, message))
+                    msgid = str(message.id)
+                    found[C_(message.context, msgid) if message.context else msgid].append((path.name, message))
     return found
 
 
@@ -127,3 +145,47 @@ def test_chinese_is_chinese_and_punctuated_as_such() -> None:
             if HALF_WIDTH.search(re.sub(r"https?://\S+|\{[^}]*\}", "", text)):
                 problems.append(f"{file}: half-width punctuation: {text}")
     assert not problems, "\n".join(problems)
+
+
+@lru_cache(maxsize=1)
+def counted() -> Mapping[str, Message]:
+    """English texts that have a singular, by their plural."""
+    with (LOCALE_DIR / "en" / "plurals.po").open("rb") as file:
+        return {message.id[1]: message for message in read_po(file, locale="en") if isinstance(message.id, tuple)}
+
+
+def test_what_counts_has_a_singular() -> None:
+    """A text with one count and one thing counted reads right for one, too; texts with several counts say “n: …”."""
+    wanting = []
+    for msgid in used():
+        found = COUNTS.findall(msgid)
+        if len(found) == 1 and msgid not in counted() and msgid not in NEVER_ONE:
+            wanting.append(msgid)
+    assert wanting == []
+
+
+def test_singulars_are_of_texts_in_use_and_keep_their_places() -> None:
+    assert set(counted()) <= set(used())
+    for plural, message in counted().items():
+        by = [note.removeprefix("counts ") for note in message.auto_comments]
+        assert len(by) == 1, plural
+        assert places(str(message.string[0])) <= places(plural) | set(by)
+        assert message.string[1] == plural
+
+
+def test_one_is_not_said_like_many() -> None:
+    english, chinese = Translator("en"), Translator("zh_CN")
+    assert [english("appeals are open", n=n) for n in (1, 2, 0)] == [
+        "appeal is open",
+        "appeals are open",
+        "appeals are open",
+    ]
+    assert [english("{n} files", n=n) for n in ("1", "1,001")] == ["1 file", "1,001 files"]
+    assert chinese("{n} files", n=1) == "共 1 件"
+
+
+def test_a_word_with_context_is_said_in_its_sense() -> None:
+    chinese = Translator("zh_CN")
+    assert chinese(C_("calibration round", "Name")) != chinese("Name") == "姓名"
+    assert Translator("en")(C_("calibration round", "Name")) == "Name"
+    assert chinese(C_("nowhere", "Name")) == "姓名", "an unknown context falls back to the plain word"

@@ -14,7 +14,7 @@ from pages.screens.calibration import comparison, doubles, reference
 from qa.calibration import rounds
 from qa.calibration.comparing import RoundResults
 from qa.calibration.rounds import RoundView
-from qa.i18n import N_
+from qa.i18n import C_, N_
 from qa.policy import Right
 
 _SECTIONS = {
@@ -110,7 +110,7 @@ def _new_round(page: Page) -> None:
         units = {id_: f"{unit} · {agent}" for id_, unit, agent in choices.samples}
         people = dict(choices.inspectors)
         with st.form("new_round", border=False):
-            name = st.text_input(_("Name"), key="round_name")
+            name = st.text_input(_(C_("calibration round", "Name")), key="round_name")
             samples = st.multiselect(
                 _("Conversations"), list(units), format_func=units.__getitem__, key="round_samples"
             )

@@ -30,7 +30,7 @@ VIEWS = {
     "changes": N_("Since yesterday"),
     "repeats": N_("Repeats"),
     "quality": N_("How well"),
-    "programme": N_("Programme"),
+    "programme": N_("Deadlines and sanctions"),
 }
 SHOWN_STATES = (
     FileState.SUSPECTED,

@@ -15,7 +15,7 @@ from pages.screens.redlines.words import CURSORS, FILE, rule_name, share
 from qa.casefiles.lifecycle import STEP_NAMES, Clocks
 from qa.casefiles.sanctions import Rung, SanctionTerms
 from qa.errors import SpotcheckError
-from qa.i18n import N_
+from qa.i18n import C_, N_
 from qa.policy import Right
 from qa.redlines import board, deciding
 from qa.redlines import quality as redline_quality
@@ -53,7 +53,7 @@ def changes(page: Page) -> None:
         )
         return
     frame = {
-        _("When"): [_.when(one.at) for one in found], _("File"): [one.violation_id for one in found],
+        _("When"): [_.when(one.at) for one in found], _(C_("red line", "File")): [one.violation_id for one in found],
         _("Rule"): [rule_name(page, one.rule_id, names) for one in found], _("Agent"): [one.agent_id for one in found],
         _("Step"): [_(STEP_NAMES[one.step]) for one in found], _("By"): [one.actor_name for one in found],
     }  # fmt: skip

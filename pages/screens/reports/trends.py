@@ -14,7 +14,7 @@ from pages.kit.guard import Page
 from pages.kit.widgets import empty, heading, showing_errors
 from pages.screens.reports import filters
 from qa import reports
-from qa.i18n import N_
+from qa.i18n import C_, N_
 from qa.policy import Right
 from qa.reports import BUCKETS, GROUPS, MeasureEffect, Trend, VerdictsOverview, measures
 
@@ -228,7 +228,7 @@ def _effect(page: Page, found: MeasureEffect) -> None:
 def _new_measure(page: Page, about: VerdictsOverview) -> None:
     _ = page.t
     with st.form("measure_form", clear_on_submit=True, border=False):
-        name = st.text_input(_("Name"), key="measure_name", max_chars=200)
+        name = st.text_input(_(C_("measure", "Name")), key="measure_name", max_chars=200)
         kind = st.selectbox(
             _("Kind"), list(measures.KINDS), key="measure_kind", format_func=lambda k: _(measures.KINDS[k])
         )

@@ -15,7 +15,7 @@ from pages.kit.guard import Page
 from pages.kit.widgets import confirm, showing_errors
 from pages.screens.rubrics import card
 from qa.errors import Invalid
-from qa.i18n import N_
+from qa.i18n import C_, N_
 from qa.rubrics import versions
 from scoring.label import EMPTY, Label
 from scoring.rubric import Criterion, Dimension, Kind, Level, Rubric, check, diff, points_text, to_toml
@@ -32,7 +32,7 @@ def edit(page: Page, view: versions.VersionView, base: Rubric | None) -> None:
     with showing_errors(page):
         rubric = _form(page, view)
         _judge(page, view, rubric)
-        look, compare, file = st.tabs([_("Preview"), _("Changes"), _("File")])
+        look, compare, file = st.tabs([_("Preview"), _("Changes"), _(C_("rubric", "File"))])
         with look:
             card.show(page, rubric)
         with compare:
