@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help run test lint types unit browser slow bench bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk soak lock wheel clean
+.PHONY: help run test lint types unit browser slow bench bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk soak pictures lock wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench-draw: $(STAMP)
 
 soak: $(STAMP)  ## thirty simulated inspectors with random kills
 	@$(BIN)/python -m benchmarks.soak
+
+pictures: $(STAMP)  ## take the pictures of the README anew, from the demo in the real browser
+	@$(BIN)/python docs/pictures/take.py
 
 wheel: $(STAMP)  ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
