@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -58,13 +58,15 @@ def put(session: Session, loaded: LoadedFile, now: datetime) -> ImportCounts:
     return replace(loaded.counts, new=new, changed=changed, unchanged=unchanged)
 
 
-def add_unknown(session: Session, agents: pl.DataFrame, now: datetime, log: ProblemLog) -> int:
-    """Agents the roster does not know join it without a team, and are noted."""
-    if agents.is_empty():
-        return 0
-    known = set(session.execute(select(Agent.agent_id)).scalars())
-    unknown = agents.select(list(AGENTS)).filter(~pl.col("agent_id").is_in(list(known)))
-    log.add("unknown_agent", "agent_id", unknown, "agent_id")
+def unknown(session: Session, agents: pl.DataFrame) -> pl.DataFrame:
+    """Those of `agents` that the roster does not know."""
+    known = set(session.execute(select(Agent.agent_id)).scalars()) if agents.height else set()
+    return agents.select(list(AGENTS)).filter(~pl.col("agent_id").is_in(list(known)))
+
+
+def add_unknown(session: Session, agents: Sequence[tuple[str, str]], now: datetime) -> int:
+    """Agents (id, name) the roster does not know join it without a team; returns how many."""
+    known = set(session.execute(select(Agent.agent_id)).scalars()) if agents else set()
     rows = [
         {
             "agent_id": agent[:200],
@@ -75,7 +77,8 @@ def add_unknown(session: Session, agents: pl.DataFrame, now: datetime, log: Prob
             "grade": "",
             "updated_at": now,
         }
-        for agent, name, _ in unknown.iter_rows()
+        for agent, name in agents
+        if agent not in known
     ]
     if rows:
         session.execute(insert(Agent), rows)

@@ -14,21 +14,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
 
 from qa import audit
 from qa.archive import Snapshot
 from qa.errors import Cancelled, Invalid
 from qa.i18n import N_, Translator
 from qa.ingest import fields, presets, problems, reading, roster, values
-from qa.ingest.loading import ImportCounts, LoadedFile, LoadRequest, load
+from qa.ingest.loading import AGENTS, ImportCounts, LoadedFile, LoadRequest, load
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog, RowProblem
 from qa.ingest.reading import Shape
 from qa.policy import Actor, Right, require
-from qa.tables import Agent, ImportRun
+from qa.tables import ImportRun
 from qa.workbench import Workbench
 
 STORED_PROBLEMS = 200
@@ -270,7 +272,7 @@ def execute(
     with ExitStack() as held:
         try:
             _close_dead_rosters(bench, now)
-            loaded, version = _change(bench, held, now, job, run)
+            loaded, seen, version = _change(bench, actor, held, now, job, run, log, sha256)
         except BaseException as problem:
             _fail(
                 bench,
@@ -280,24 +282,35 @@ def execute(
                 "cancelled" if isinstance(problem, Cancelled | KeyboardInterrupt) else "failed",
             )
             raise
-        result = _finish(bench, actor, now, job, log, loaded, version, file_name, sha256())
+        result = _finish(bench, actor, now, job, loaded, seen, version, sha256())
     job.progress(1.0, "done")
     return result
 
 
 def _change(
-    bench: Workbench, held: ExitStack, now: datetime, job: LoadRequest, run: Callable[..., LoadedFile]
-) -> tuple[LoadedFile, int]:
-    """Run the import on the archive, which stays held; returns what was loaded and the version that shows it."""
+    bench: Workbench,
+    actor: Actor,
+    held: ExitStack,
+    now: datetime,
+    job: LoadRequest,
+    run: Callable[..., LoadedFile],
+    log: ProblemLog,
+    sha256: Callable[[], str],
+) -> tuple[LoadedFile, _Seen, int]:
+    """Run the import on the archive, which stays held; returns what was loaded, what came of it, and the version that
+    shows it."""
     if job.kind == "agents":
-        return run(job, None), bench.archive.version()
+        loaded = run(job, None)
+        return loaded, _look_back(bench, job, loaded, log), bench.archive.version()
     writer = held.enter_context(bench.archive.hold())
     with writer.change(f"import {job.import_id}", now) as change:
-        _close_dead_runs(bench, job.import_id)
+        complete_dead_runs(bench, actor, now, job.import_id)
         loaded = run(job, change)
         if job.cancel():
             raise Cancelled(N_("The import was cancelled; nothing was written."))
-    return loaded, bench.archive.version()
+        seen = _look_back(bench, job, loaded, log)
+        _note_outcome(bench, job, seen, sha256())
+    return loaded, seen, bench.archive.version()
 
 
 def _prepare(
@@ -355,60 +368,107 @@ def _load(shape: Shape, job: LoadRequest, sink: object, log: ProblemLog, tap: re
     return load(job, pieces, sink, log)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What a load came to: its counts, every problem, what it changes, and the agents the roster does not know (id,
+    name)."""
+
+    counts: ImportCounts
+    frame: pl.DataFrame
+    changes: tuple[Changed, ...]
+    unknown: tuple[tuple[str, str], ...]
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            **self.counts.to_dict(),
+            **({"fields": {each.field: each.n for each in self.changes}} if self.changes else {}),
+        }
+
+
+def _look_back(bench: Workbench, job: LoadRequest, loaded: LoadedFile, log: ProblemLog) -> _Seen:
+    unknown = pl.DataFrame(schema=AGENTS)
+    if job.kind != "agents":
+        with bench.db.read() as session:
+            unknown = roster.unknown(session, loaded.agents)
+        log.add("unknown_agent", "agent_id", unknown, "agent_id")
+    frame = log.frame()
+    counts = replace(_recount(loaded.counts, frame), new_agents=unknown.height)
+    _write_list(problem_path(bench, job.import_id), frame)
+    _write_list(changes_path(bench, job.import_id), loaded.changes)
+    return _Seen(
+        counts, frame, changed_fields(loaded.changes), tuple((id_, name or "") for id_, name, _ in unknown.iter_rows())
+    )
+
+
+def _note_outcome(bench: Workbench, job: LoadRequest, seen: _Seen, sha256: str) -> None:
+    """Write down what the import comes to before its rows become visible: whoever finds it unfinished can complete
+    it."""
+    stored = [problem.to_dict() for problem in problems.first(seen.frame, STORED_PROBLEMS)]
+    outcome = {"counts": seen.facts(), "agents": [list(agent) for agent in seen.unknown]}
+    with bench.db.write() as session:
+        session.execute(
+            update(ImportRun)
+            .where(ImportRun.id == job.import_id)
+            .values(outcome=outcome, sha256=sha256, problems=stored)
+        )
+
+
 def _finish(
     bench: Workbench,
     actor: Actor,
     now: datetime,
     job: LoadRequest,
-    log: ProblemLog,
     loaded: LoadedFile,
+    seen: _Seen,
     version: int,
-    file_name: str,
     sha256: str,
 ) -> ImportResult:
     with bench.db.write() as session:
         if job.kind == "agents":
             counts = roster.put(session, loaded, now)
-            added = 0
-        else:
-            added = roster.add_unknown(session, loaded.agents, now, log)
-            counts = loaded.counts
-        frame = log.frame()
-        counts = replace(_recount(counts, frame), new_agents=added)
-        stored = [problem.to_dict() for problem in problems.first(frame, STORED_PROBLEMS)]
-        changes = changed_fields(loaded.changes)
-        facts = {**counts.to_dict(), **({"fields": {each.field: each.n for each in changes}} if changes else {})}
-        session.execute(
-            update(ImportRun)
-            .where(ImportRun.id == job.import_id)
-            .values(state="done", sha256=sha256, counts=facts, problems=stored, archive_version=version, ended_at=now)
-        )
-        audit.record(
-            session,
-            actor,
-            now,
-            "import.done",
-            "import",
-            job.import_id,
-            file=file_name,
-            kind=job.kind,
-            source=job.source,
-            **facts,
-        )
-        audit.bump(session, "archive", *(("roster",) if added or job.kind == "agents" else ()))
-    file = _write_list(problem_path(bench, job.import_id), frame)
-    _write_list(changes_path(bench, job.import_id), loaded.changes)
+            seen = replace(seen, counts=_recount(counts, seen.frame))
+            stored = [problem.to_dict() for problem in problems.first(seen.frame, STORED_PROBLEMS)]
+            session.execute(
+                update(ImportRun)
+                .where(ImportRun.id == job.import_id)
+                .values(outcome={"counts": seen.facts(), "agents": []}, sha256=sha256, problems=stored)
+            )
+        _complete(session, actor, now, job.import_id, version)
     return ImportResult(
         job.import_id,
         job.kind,
         job.source,
-        counts,
-        problems.first(frame, SHOWN_PROBLEMS),
-        problems.summary(frame),
-        file,
+        seen.counts,
+        problems.first(seen.frame, SHOWN_PROBLEMS),
+        problems.summary(seen.frame),
+        None if seen.frame.is_empty() else problem_path(bench, job.import_id),
         version,
-        changes,
+        seen.changes,
     )
+
+
+def _complete(session: Session, actor: Actor, now: datetime, run_id: int, version: int, **facts: object) -> None:
+    """Record an import whose rows are visible as done: its counts, the agents it brought, the audit entry. Once."""
+    run = session.get_one(ImportRun, run_id, with_for_update=True)
+    if run.state != "started":
+        return
+    outcome = run.outcome or {"counts": {}, "agents": []}
+    added = roster.add_unknown(session, [(id_, name) for id_, name in outcome["agents"]], now)
+    run.state, run.counts, run.archive_version, run.ended_at = "done", outcome["counts"], version, now
+    audit.record(
+        session,
+        actor,
+        now,
+        "import.done",
+        "import",
+        run_id,
+        file=run.file_name,
+        kind=run.kind,
+        source=run.source,
+        **outcome["counts"],
+        **facts,
+    )
+    audit.bump(session, "archive", *(("roster",) if added or run.kind == "agents" else ()))
 
 
 def _recount(counts: ImportCounts, frame: pl.DataFrame) -> ImportCounts:
@@ -422,20 +482,19 @@ def _fail(bench: Workbench, actor: Actor, now: datetime, run_id: int, state: str
         audit.record(session, actor, now, f"import.{state}", "import", run_id)
 
 
-def _close_dead_runs(bench: Workbench, run_id: int) -> None:
-    """Runs that were killed: done when the archive shows their version, failed when not. We hold the writer's lock."""
+def complete_dead_runs(bench: Workbench, actor: Actor, now: datetime, run_id: int) -> None:
+    """Runs that were killed: completed when the archive shows their version, failed when not. We hold the writer's
+    lock."""
     visible = {what: version for version, what in bench.archive.history().select("version", "what").iter_rows()}
     with bench.db.write() as session:
         dead = session.execute(
             select(ImportRun.id).where(ImportRun.state == "started", ImportRun.id != run_id, ImportRun.kind != "agents")
         )
         for other in dead.scalars().all():
-            version = visible.get(f"import {other}")
-            session.execute(
-                update(ImportRun)
-                .where(ImportRun.id == other)
-                .values(state="done" if version else "failed", archive_version=version)
-            )
+            if version := visible.get(f"import {other}"):
+                _complete(session, actor, now, other, version, interrupted=True)
+            else:
+                session.execute(update(ImportRun).where(ImportRun.id == other).values(state="failed", ended_at=now))
 
 
 def _close_dead_rosters(bench: Workbench, now: datetime) -> None:
@@ -455,11 +514,8 @@ def state_of(run: ImportRun, now: datetime) -> str:
 
 
 def _note_unknown_agents(bench: Workbench, loaded: LoadedFile, log: ProblemLog) -> None:
-    if loaded.agents.is_empty():
-        return
     with bench.db.read() as session:
-        known = set(session.execute(select(Agent.agent_id)).scalars())
-    log.add("unknown_agent", "agent_id", loaded.agents.filter(~pl.col("agent_id").is_in(list(known))), "agent_id")
+        log.add("unknown_agent", "agent_id", roster.unknown(session, loaded.agents), "agent_id")
 
 
 def _write_list(path: Path, frame: pl.DataFrame) -> Path | None:

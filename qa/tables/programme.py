@@ -209,6 +209,8 @@ class ImportRun(Base):
     counts: Mapped[dict[str, Any]]
     problems: Mapped[list[Any]]
     """First problems, each with row, field, code and text; the full list is a file in the home folder."""
+    outcome: Mapped[dict[str, Any] | None]
+    """What it came to (counts, agents to add), written down before the rows become visible."""
     archive_version: Mapped[int | None]
     started_by: Mapped[int | None]
     started_at: Mapped[datetime]

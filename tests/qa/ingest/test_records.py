@@ -292,8 +292,39 @@ def test_a_killed_import_leaves_all_or_nothing_and_a_retry_adds_each_row_once(
     assert (retry.counts.new, retry.counts.unchanged) == ((0, 20) if visible else (20, 0))
     messages = bench.archive.at().scan("messages").collect()
     assert (messages.height, messages.unique(["conversation_key", "seq"]).height) == (42, 42)
-    states = [run.state for run in ingest.history(bench, lead)]
-    assert states == ["done", "done" if visible else "failed", "done"]
+    runs = ingest.history(bench, lead)
+    assert [run.state for run in runs] == ["done", "done" if visible else "failed", "done"]
+    with bench.db.read() as session:
+        done = [entry.entity_id for entry in session.query(AuditEntry).filter_by(action="import.done")]
+        assert {agent.agent_id for agent in session.query(Agent)} >= {"小青", "小红"}
+    assert done == [str(run.id) for run in reversed(runs) if run.state == "done"]
+    if visible:
+        assert (runs[1].counts["new"], runs[1].counts["messages"], len(runs[1].sha256)) == (20, 40, 64)
+
+
+def test_an_import_killed_before_its_record_is_completed_when_another_file_comes(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "a.csv", CHATS)
+    url = bench.db.url.render_as_string(hide_password=False)
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), url, str(path), "recording"], check=False
+    )
+    load(
+        bench,
+        lead,
+        now,
+        write_csv(
+            tmp_path / "b.csv",
+            [dict(CHATS[0], 会话ID="D1", 客服账号="小兰"), dict(CHATS[1], 会话ID="D1", 客服账号="小兰")],
+        ),
+    )
+    other = ingest.history(bench, lead)[1]
+    assert (other.state, other.counts["new"], other.counts["new_agents"]) == ("done", 2, 2)
+    with bench.db.read() as session:
+        entry = session.query(AuditEntry).filter_by(action="import.done", entity_id=str(other.id)).one()
+        assert {agent.agent_id for agent in session.query(Agent)} == {"小青", "小红", "小兰"}
+    assert (entry.facts["new"], entry.facts["interrupted"]) == (2, True)
 
 
 def test_hashes_of_another_library_version_are_computed_again(
