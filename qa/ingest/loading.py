@@ -296,6 +296,7 @@ def put_records(job: LoadRequest, found: pl.DataFrame, sink: Sink, log: ProblemL
     """Disputes or ratings, compared with the archive, linked to their chat and written."""
     table, key, field_, moment = RECORDS[job.kind]
     found, duplicates = records.without_repeats(found, key, field_, log)
+    found = merging.with_earlier_keys(found, sink.before, job.source, key)
     merged = merging.records(table, found, sink.before, job.source, key)
     fresh = merged.filter(pl.col("state") != "unchanged")
     if fresh.height:

@@ -135,6 +135,40 @@ def records(table: str, found: pl.DataFrame, before: Snapshot, source: str, key:
     )
 
 
+def with_earlier_keys(found: pl.DataFrame, before: Snapshot, source: str, key: str) -> pl.DataFrame:
+    """`found` with the keys under which the archive already has the same records: those that release 0.1.0 gave
+    (`earlier_key`)."""
+    if "earlier_key" not in found.columns or found["earlier_key"].null_count() == found.height:
+        return found
+    names = [name for name in content_of("ratings") if name in found.columns and name != "rating_id"]
+    known = existing(before, "ratings", key, found["earlier_key"].drop_nulls(), source).select(
+        pl.col(key).alias("earlier_key"), "conversation_key", *names
+    )
+    both = found.join(
+        known.rename({name: f"old_{name}" for name in known.columns if name != "earlier_key"}),
+        on="earlier_key",
+        how="left",
+        maintain_order="left",
+    )
+    same = (
+        pl.all_horizontal(pl.coalesce(name, f"old_{name}").eq_missing(pl.col(f"old_{name}")) for name in names)
+        & pl.col("old_rated_at").is_not_null()
+    )
+    if "conversation_id" in found.columns:
+        same &= (
+            pl.col("conversation_id").is_null()
+            | pl.col("old_conversation_key").is_null()
+            | pl.col("old_conversation_key").str.ends_with(pl.concat_str(pl.lit(":"), "conversation_id"))
+        )
+    same &= pl.int_range(pl.len()).over("earlier_key", same) == 0
+    id_ = pl.col("earlier_key").str.slice(len(source) + 1)
+    return both.select(
+        *[name for name in found.columns if name not in (key, "rating_id")],
+        pl.when(same).then("earlier_key").otherwise(key).alias(key),
+        pl.when(same).then(id_).otherwise("rating_id").alias("rating_id"),
+    )
+
+
 def content_of(table: str) -> list[str]:
     """The columns of a dispute or rating that a file can fill."""
     return [

@@ -3,6 +3,9 @@ roster."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import polars as pl
 
 from qa.ingest.cells import Cells
@@ -65,7 +68,10 @@ def dispute_messages(cells: Cells, source: str) -> pl.DataFrame:
 
 
 def ratings(cells: Cells, source: str) -> pl.DataFrame:
-    """Columns of the ratings table known from the file. Without ids, a rating is its agent, customer and time."""
+    """Columns of the ratings table known from the file. Without ids, a rating is all that its row says.
+
+    `earlier_key` is the key that release 0.1.0 gave it, of agent, customer and time alone.
+    """
     columns = {
         "score": cells.need("score", cells.score("score", "bad_rating")),
         "rated_at": cells.need("rated_at", cells.time("rated_at")),
@@ -82,7 +88,33 @@ def ratings(cells: Cells, source: str) -> pl.DataFrame:
         pl.col("rated_at").dt.epoch("s").cast(pl.String),
         separator="|",
     )
-    return _keyed(frame.with_columns(rating_id=pl.coalesce("rating_id", named)), source, "rating_key", "rating_id")
+    frame = frame.with_columns(short=pl.when(pl.col("rating_id").is_null()).then(named))
+    rest = [
+        name
+        for name in ("conversation_id", "order_id", "shop", "score", "label", "comment", "origin")
+        if cells.has(name)
+    ]
+    marks = pl.Series(
+        "mark",
+        (
+            [_mark(row) for row in frame.select(rest).iter_rows()]
+            if frame["short"].null_count() < frame.height
+            else [None] * frame.height
+        ),
+        dtype=pl.String,
+    )
+    frame = frame.with_columns(marks).with_columns(
+        rating_id=pl.coalesce("rating_id", pl.concat_str("short", "mark", separator="|")),
+        earlier_key=pl.concat_str(pl.lit(source + ":"), "short"),
+    )
+    return _keyed(frame.drop("short", "mark"), source, "rating_key", "rating_id")
+
+
+def _mark(cells: tuple[object, ...]) -> str:
+    """Twelve digits that stand for some cells; the same on every machine."""
+    return hashlib.blake2b(
+        json.dumps(cells, ensure_ascii=False, default=str).encode(errors="surrogatepass"), digest_size=6
+    ).hexdigest()
 
 
 def agents(cells: Cells) -> pl.DataFrame:
@@ -109,7 +141,7 @@ def _keyed(frame: pl.DataFrame, source: str, key: str, of: str) -> pl.DataFrame:
 
 def without_repeats(frame: pl.DataFrame, key: str, field: str, log: ProblemLog) -> tuple[pl.DataFrame, int]:
     """The first record of each key, and how many were left out; with other content that is a problem."""
-    content = [name for name in frame.columns if name not in ("file_row", "messages")]
+    content = [name for name in frame.columns if name not in ("file_row", "messages", "earlier_key")]
     marked = frame.with_columns(h=pl.struct(content).hash(9)).with_columns(
         h0=pl.col("h").first().over(key), nth=pl.int_range(pl.len()).over(key)
     )

@@ -121,6 +121,41 @@ def test_ratings_by_agent_and_customer(bench: Workbench, lead: Actor, now: datet
     assert (seen["score"], seen["origin"], seen["conversation_key"], seen["label"]) == (1, "buyer", "shop:C2", "态度差")
 
 
+def test_ratings_without_an_id_are_told_apart_by_every_column(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    rows = [
+        {"会话ID": f"c{i}", "客服工号": agent, "满意度": score, "评价时间": "2024/3/5 10:00", "评价标签": ""}
+        for i, (agent, score) in enumerate(
+            [("小美", "非常满意"), ("小美", "不满意"), ("小美", "非常不满意"), ("小强", "满意")]
+        )
+    ]
+    path = write_csv(tmp_path / "a.csv", rows)
+    assert load(bench, lead, now, path, kind="ratings").counts.new == 4
+    assert load(bench, lead, now, path, kind="ratings").counts.unchanged == 4
+    one = [{**rows[0], "会话ID": "", "满意度": s} for s in ("满意", "不满意", "满意")]
+    result = load(bench, lead, now, write_csv(tmp_path / "b.csv", one), kind="ratings")
+    assert (result.counts.new, result.counts.duplicates) == (2, 1)
+
+
+def test_ratings_that_an_earlier_release_keyed_are_not_doubled(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    rows = [
+        {"会话ID": "c1", "客服工号": "小美", "满意度": "不满意", "评价时间": "2024/3/5 10:00"},
+        {"会话ID": "c2", "客服工号": "小美", "满意度": "满意", "评价时间": "2024/3/5 10:00"},
+    ]
+    path = write_csv(tmp_path / "a.csv", rows[:1])
+    load(bench, lead, now, path, kind="ratings")
+    with bench.archive.change("as 0.1.0 wrote it", now) as change:
+        old = change.before.scan("ratings").collect()
+        id_ = f"小美||{int(datetime(2024, 3, 5, 2, tzinfo=UTC).timestamp())}"
+        change.replace("ratings", old.with_columns(rating_key=pl.lit(f"shop:{id_}"), rating_id=pl.lit(id_)))
+    assert load(bench, lead, now, path, kind="ratings").counts.unchanged == 1
+    both = load(bench, lead, now, write_csv(tmp_path / "b.csv", rows), kind="ratings")
+    assert (both.counts.new, both.counts.unchanged, bench.archive.at().count("ratings")) == (1, 1, 2)
+
+
 def test_sessions_describe_messages_imported_before(
     bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
 ) -> None:
