@@ -115,6 +115,13 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "model_version": pl.String,
         "import_id": pl.Int64,  # the import whose content was screened: equal to the conversation's when up to date
     },
+    "refused": {  # rows of an import that were refused, of conversations that were let in: these are incomplete
+        "conversation_key": pl.String,
+        "field": pl.String,  # the file's own column
+        "code": pl.String,  # a problem of `qa.ingest.problems`
+        "value": pl.String,
+        **PROVENANCE,
+    },
     "screened_rules": {  # what `hits` reflects, one row a rule
         "rule_id": pl.String,
         "rules_hash": pl.String,  # substance of all its versions in force
@@ -164,6 +171,7 @@ KEYS: Mapping[str, str] = {
     "ratings": "rating_key",
     "hits": "conversation_key",
     "signals": "conversation_key",
+    "refused": "conversation_key",
     "screened_rules": "rule_id",
     "facts": "sample_id",
 }

@@ -137,6 +137,14 @@ def _tell(out: Output, seen: ImportPreview | ImportResult) -> None:
     )
     if counts.extended:
         out.say(t("{n} known conversations get more messages; none loses any.", n=t.number(counts.extended)))
+    if counts.incomplete or counts.left_out:
+        out.say(
+            t(
+                "{incomplete} conversations are incomplete, {left_out} were left out whole.",
+                incomplete=t.number(counts.incomplete),
+                left_out=t.number(counts.left_out),
+            )
+        )
     if seen.changes:
         labels = {field.name: field.label for field in ingest.FIELDS[seen.kind]}
         out.table(

@@ -44,6 +44,8 @@ class PlanDesign:
     intensity: tuple[tuple[str, str], ...] = ()
     """Agents named by hand: (agent_id, newcomer | tightened | normal | reduced | all)."""
     inspectors: tuple[int, ...] = ()
+    complete_only: bool = False
+    """Whether conversations of which an import refused a row are left out."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""

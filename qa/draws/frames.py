@@ -165,6 +165,10 @@ def _units(snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[da
             occurred_at=moment,
         )
     units = units.filter(_within("occurred_at", bounds))
+    if design.complete_only:
+        units = units.join(
+            snapshot.scan("refused").select("conversation_key").unique(), on="conversation_key", how="anti"
+        )
     for column, wanted in (("shop", design.shops), ("channel", design.channels)):
         if wanted:
             units = units.filter(pl.col(column).is_in(list(wanted)))

@@ -80,7 +80,10 @@ def read(
     if sent_at.null_count():
         cells.warn("no_time", "sent_at", sent_at.is_null())
     result = pl.DataFrame(columns)
-    return result.filter(~cells.bad) if cells.bad.any() else result
+    if not cells.bad.any():
+        return result
+    log.refuse(result.filter(cells.bad))
+    return result.filter(~cells.bad)
 
 
 def attributes(

@@ -45,8 +45,7 @@ class Sink(Protocol):
 class ImportCounts:
     """`rows` of the file; records (conversations, disputes, …) `new`, `changed`, `unchanged`; rows left out (`bad`);
     `warnings`; `duplicates` inside the file; `messages` written or to be written; known conversations that get more
-    messages (`extended`).
-    """
+    messages (`extended`); conversations of which rows were refused (`incomplete`), or all of them (`left_out`)."""
 
     rows: int = 0
     new: int = 0
@@ -58,6 +57,8 @@ class ImportCounts:
     messages: int = 0
     new_agents: int = 0
     extended: int = 0
+    incomplete: int = 0
+    left_out: int = 0
 
     def to_dict(self) -> dict[str, int]:
         return dict(self.__dict__)
@@ -140,7 +141,8 @@ def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, 
     sink.remove("conversations", pl.concat([pl.Series(dtype=pl.String), *found.changed]))
     sink.adopt("messages", files)
     sink.adopt("conversations", found.files)
-    counts = replace(found.counts, rows=rows, duplicates=stage_.duplicates)
+    incomplete, left_out = _mark_incomplete(job, sink, log, found)
+    counts = replace(found.counts, rows=rows, duplicates=stage_.duplicates, incomplete=incomplete, left_out=left_out)
     agents = (
         pl.concat([pl.DataFrame(schema=AGENTS), *found.agents])
         .group_by("agent_id")
@@ -171,14 +173,24 @@ class LoadTotals:
     changed: list[pl.Series] = field(default_factory=list)
     agents: list[pl.DataFrame] = field(default_factory=list)
     differences: list[pl.DataFrame] = field(default_factory=list)
+    let_in: list[pl.Series] = field(default_factory=list)
+    whole: list[pl.Series] = field(default_factory=list)
+    timeless: int = 0
 
 
 def _take(job: LoadRequest, merged: pl.DataFrame, sink: Sink, log: ProblemLog, found: LoadTotals) -> None:
     """Judge some conversations, write what is new of them and remember the rest."""
     timeless = merged.filter(pl.col("started_at").is_null())
-    log.add("no_start", "started_at", timeless.select(file_row="first_row"))
+    log.add(
+        "no_start",
+        "started_at",
+        timeless.select(file_row="first_row", rows=pl.lit(1) if job.nested else "message_count"),
+    )
+    found.timeless += timeless.height
     good = merged.filter(pl.col("started_at").is_not_null()) if timeless.height else merged
     log.add("no_agent", "agent_id", good.filter(pl.col("agent_id").is_null()).select(file_row="first_row"))
+    found.let_in.append(good["conversation_key"])
+    found.whole.append(good.filter(~pl.col("part"))["conversation_key"])
     fresh = good.filter(pl.col("state") != "unchanged")
     written = fresh.filter(~pl.col("same_messages"))
     found.leave.append(merged.join(written, on="conversation_key", how="anti").select("conversation_key"))
@@ -197,6 +209,49 @@ def _take(job: LoadRequest, merged: pl.DataFrame, sink: Sink, log: ProblemLog, f
     found.differences.append(merging.changes(good, "conversation_key", merging.ATTRIBUTES))
     found.counts = ImportCounts(**{name: value + getattr(part, name) for name, value in found.counts.to_dict().items()})
     found.agents.append(_agents_of(good))
+
+
+def _mark_incomplete(job: LoadRequest, sink: Sink, log: ProblemLog, found: LoadTotals) -> tuple[int, int]:
+    """Keep which rows of which conversation were refused, until a file repeats the conversation without. Returns how
+    many conversations are incomplete by this file, and how many it leaves out whole."""
+    refused = log.refused().select(
+        pl.concat_str(pl.lit(job.source + ":"), "conversation_id").alias("conversation_key"),
+        "field",
+        "code",
+        "value",
+        "file_row",
+    )
+    whole = pl.concat([pl.Series(dtype=pl.String), *found.whole])
+    held = sink.before.scan("refused").collect()
+    if refused.is_empty() and held.is_empty():
+        return 0, found.timeless
+    let_in = pl.concat([pl.Series(dtype=pl.String), *found.let_in])
+    there = (
+        sink.before.scan("conversations")
+        .filter(pl.col("source") == job.source)
+        .select("conversation_key")
+        .collect()
+        .to_series()
+    )
+    known = refused.filter(
+        pl.col("conversation_key").is_in(let_in.implode()) | pl.col("conversation_key").is_in(there.implode())
+    )
+    lost = refused.filter(~pl.col("conversation_key").is_in(known["conversation_key"].implode()))[
+        "conversation_key"
+    ].n_unique()
+    same = ["conversation_key", "field", "code", "value", "file_row"]
+    repeated = held.filter(pl.col("conversation_key").is_in(whole.implode())).join(
+        known, on=same, how="anti", nulls_equal=True
+    )
+    more = known.join(held.join(repeated, on=same, how="anti", nulls_equal=True), on=same, how="anti", nulls_equal=True)
+    if repeated.height:
+        again = held.filter(pl.col("conversation_key").is_in(repeated["conversation_key"].implode())).join(
+            repeated, on=same, how="anti", nulls_equal=True
+        )
+        sink.remove("refused", repeated["conversation_key"])
+        sink.append("refused", again)
+    sink.append("refused", more.with_columns(import_id=pl.lit(job.import_id, dtype=pl.Int64)))
+    return known["conversation_key"].n_unique(), found.timeless + lost
 
 
 def _link_waiting(sink: Sink, files: list[Path]) -> None:

@@ -16,7 +16,9 @@ import polars as pl
 from qa.i18n import N_, Translator
 
 VALUE_LENGTH = 80
-SCHEMA = {"row": pl.Int64, "field": pl.String, "code": pl.String, "value": pl.String}
+SCHEMA = {"row": pl.Int64, "field": pl.String, "code": pl.String, "value": pl.String, "rows": pl.Int64}
+SHOWN = ("row", "field", "code", "value")
+REFUSED = {"conversation_id": pl.String, "file_row": pl.Int64}
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,24 @@ class ProblemLog:
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
         self._frames: list[pl.DataFrame] = []
+        self._refused: list[pl.DataFrame] = []
+
+    def refuse(self, rows: pl.DataFrame) -> None:
+        """Rows that stay out of a known conversation: `conversation_id`, `file_row`."""
+        if rows.height:
+            self._refused.append(rows.select(pl.col(name).cast(kind) for name, kind in REFUSED.items()).drop_nulls())
+
+    def refused(self) -> pl.DataFrame:
+        """What `refuse` was told, with the first problem that kept each row out: REFUSED, `field`, `code`, `value`."""
+        told = pl.concat([pl.DataFrame(schema=REFUSED), *self._refused]).unique(maintain_order=True)
+        why = self.frame().filter(pl.col("code").is_in(bad_codes())).unique("row", keep="first", maintain_order=True)
+        return told.join(
+            why.select("field", "code", "value", file_row="row"), on="file_row", how="inner", maintain_order="left"
+        )
 
     def add(self, code: str, field: str, rows: pl.DataFrame, value: str | None = None) -> None:
-        """Every row of `rows` (column `file_row`) has problem `code`; column `value` holds what the cell said."""
+        """Every row of `rows` (column `file_row`) has problem `code`; column `value` holds what the cell said, `rows`
+        for how many it stands."""
         if rows.is_empty():
             return
         said = pl.col(value).cast(pl.String).fill_null("").str.slice(0, VALUE_LENGTH) if value else pl.lit("")
@@ -165,6 +182,7 @@ class ProblemLog:
                 field=pl.lit(self._names.get(field, field)),
                 code=pl.lit(code),
                 value=said,
+                rows=pl.col("rows").cast(pl.Int64) if "rows" in rows.columns else pl.lit(1, dtype=pl.Int64),
             )
         )
 
@@ -172,7 +190,7 @@ class ProblemLog:
         """One row has problem `code`."""
         self._frames.append(
             pl.DataFrame(
-                [[row, self._names.get(field, field), code, value[:VALUE_LENGTH]]], schema=SCHEMA, orient="row"
+                [[row, self._names.get(field, field), code, value[:VALUE_LENGTH], 1]], schema=SCHEMA, orient="row"
             )
         )
 
@@ -187,8 +205,8 @@ def bad_codes() -> list[str]:
 
 
 def bad_rows(frame: pl.DataFrame) -> int:
-    """Number of different rows that stayed out."""
-    return int(frame.filter(pl.col("code").is_in(bad_codes()))["row"].n_unique())
+    """Number of rows that stayed out: of a conversation that did, all of its rows."""
+    return int(frame.filter(pl.col("code").is_in(bad_codes())).group_by("row").agg(pl.col("rows").max())["rows"].sum())
 
 
 def first(frame: pl.DataFrame, limit: int) -> tuple[RowProblem, ...]:
@@ -200,14 +218,16 @@ def first(frame: pl.DataFrame, limit: int) -> tuple[RowProblem, ...]:
         nth=pl.int_range(pl.len()).over("code", "field"), light=(~pl.col("code").is_in(codes)).cast(pl.Int8)
     )
     head = ranked.sort("light", "nth", "row", maintain_order=True).head(limit).sort("light", "row", maintain_order=True)
-    return tuple(RowProblem(*row) for row in head.select("row", "field", "code", "value").iter_rows())
+    return tuple(RowProblem(*row) for row in head.select(SHOWN).iter_rows())
 
 
 def summary(frame: pl.DataFrame) -> tuple[tuple[RowProblem, int], ...]:
     """One example of every kind of problem with how often it occurs, the most frequent first."""
     if frame.is_empty():
         return ()
-    groups = frame.group_by("code", "field").agg(pl.len().alias("n"), pl.col("row").first(), pl.col("value").first())
+    groups = frame.group_by("code", "field").agg(
+        pl.col("rows").sum().alias("n"), pl.col("row").first(), pl.col("value").first()
+    )
     ordered = groups.sort(["n", "code", "field"], descending=[True, False, False])
     return tuple(
         (RowProblem(row["row"], row["field"], row["code"], row["value"]), row["n"])
@@ -226,7 +246,7 @@ def write_csv(frame: pl.DataFrame, path: Path, t: Translator) -> None:
 
 def _lines(frame: pl.DataFrame, t: Translator) -> Iterable[list[str]]:
     words = {"bad": t(N_("left out")), "warning": t(N_("warning"))}
-    for row in frame.iter_rows():
+    for row in frame.select(SHOWN).iter_rows():
         problem = RowProblem(*row)
         cells = [str(problem.row or ""), problem.field, words[problem.severity], problem.reason(t), problem.cure(t)]
         yield [harmless(cell) for cell in cells]

@@ -48,6 +48,7 @@ class Tally:
     untidy: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     paged: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     united: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    part: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def grow(self, size: int) -> None:
         """Make room for codes below `size`."""
@@ -68,8 +69,10 @@ class Tally:
             ("untidy", False),
             ("paged", False),
             ("united", False),
+            ("part", False),
             ("paged", False),
             ("united", False),
+            ("part", False),
         ):
             old = getattr(self, name)
             new = np.full(room, start, old.dtype)
@@ -336,12 +339,16 @@ class ChatStage:
             ]
             return uniting.unite(pl.concat(parts))
 
-        self.tally.united[chosen["c"].to_numpy()] = True
+        codes, tally = chosen["c"].to_numpy(), self.tally
+        alone = tally.hashes[codes].copy()
         self._again(chosen.select("c", "conversation_key"), united)
+        tally.united[codes] = True
+        tally.part[codes] = tally.hashes[codes] != alone
 
     def conversations(self) -> Iterator[pl.DataFrame]:
         """All conversations, a bounded number at a time, one row each: `c`, `conversation_key`, counts, times, agents,
-        attributes, `m` (hash of its messages), `first_row`, `united` (whether earlier messages are among them).
+        attributes, `m` (hash of its messages), `first_row`, `united` (with what was known of them), `part` (some of it
+        is not in the file).
         """
         attributes = {
             name: _by_code(self._attributes.pop(name), name, self.tally.size)
@@ -369,6 +376,7 @@ class ChatStage:
                 "agent_message_count": pl.Series(tally.agent_count[part], dtype=pl.Int32),
                 "m": pl.Series(tally.hashes[part], dtype=pl.UInt64),
                 "united": pl.Series(tally.united[part]),
+                "part": pl.Series(tally.part[part]),
                 "first_row": pl.Series(tally.first_row[part], dtype=pl.Int64),
                 "first_at": _moments(tally.first_at[part]),
                 "last_at": _moments(tally.last_at[part]),

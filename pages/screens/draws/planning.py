@@ -50,6 +50,7 @@ class Answers:
     double: int
     pool: int | None
     adapt: bool
+    complete_only: bool
 
 
 def shown(design: PlanDesign) -> Answers:
@@ -63,6 +64,7 @@ def shown(design: PlanDesign) -> Answers:
         round(design.double_share * 100),
         None if design.pool_share is None else round(design.pool_share * 100),
         design.adapt,
+        design.complete_only,
     )
 
 
@@ -91,6 +93,7 @@ def designed(design: PlanDesign, answers: Answers) -> PlanDesign:
             design.pool_share if answers.pool == before.pool else None if answers.pool is None else answers.pool / 100
         ),
         adapt=answers.adapt,
+        complete_only=answers.complete_only,
     )
 
 
@@ -135,10 +138,16 @@ def form(page: Page, offered: PlanChoices, key: str, name: str, design: PlanDesi
             design.adapt,
             key=f"{key}_adapt",
         )
+        complete = st.checkbox(
+            _("Leave out conversations of which an import refused rows"), design.complete_only, key=f"{key}_complete"
+        )
         if not st.form_submit_button(_("Save"), type="primary"):
             return None
     return title, designed(
-        design, Answers(wishes, tuple(teams), tuple(shops), tuple(people), double, None if automatic else share, adapt)
+        design,
+        Answers(
+            wishes, tuple(teams), tuple(shops), tuple(people), double, None if automatic else share, adapt, complete
+        ),
     )
 
 

@@ -332,6 +332,14 @@ def _changes(page: Page, seen: ImportPreview | ImportResult) -> None:
     _ = page.t
     if seen.counts.extended:
         st.caption(_("{n} known conversations get more messages; none loses any.", n=_.number(seen.counts.extended)))
+    if seen.counts.incomplete or seen.counts.left_out:
+        st.caption(
+            _(
+                "{incomplete} conversations are incomplete, {left_out} were left out whole.",
+                incomplete=_.number(seen.counts.incomplete),
+                left_out=_.number(seen.counts.left_out),
+            )
+        )
     if not seen.changes:
         return
     labels = {field.name: _(field.label) for field in ingest.FIELDS[seen.kind]}

@@ -3,7 +3,7 @@ not matter."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import ingest, screening
+from qa.draws.design import PlanDesign, SourceQuota
+from qa.draws.frames import Period, build
 from qa.ingest.uniting import merge, unite
 from qa.policy import Actor
 from qa.redlines import deciding
@@ -180,6 +182,46 @@ def test_an_empty_cell_of_a_later_refund_list_erases_nothing(
     seen = bench.archive.at().scan("disputes").collect().row(0, named=True)
     assert (seen["reason"], seen["status"], seen["description"]) == ("尺码不合适", "成功", "太大")
     assert load(bench, lead, now, path, kind="disputes").counts.unchanged == 1
+
+
+def refused(bench: Workbench) -> list[tuple[str, str, int]]:
+    return (
+        bench.archive.at()
+        .scan("refused")
+        .select("conversation_key", "code", "file_row")
+        .sort("conversation_key", "file_row")
+        .collect()
+        .rows()
+    )
+
+
+def test_a_conversation_of_which_rows_were_refused_is_incomplete_until_it_is_repeated_whole(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    broken = [dict(EVENING[0]), {**EVENING[1], "消息时间": "昨天"}, EVENING[2], {**NIGHT[3], "消息时间": "不详"}]
+    timeless = [{**row("C3", "", "客户", text, customer="tb3")} for text in ("一", "二", "三")]
+    path = write_csv(tmp_path / "a.csv", [*broken, *timeless])
+    result = load(bench, lead, now, path)
+    assert (result.counts.new, result.counts.bad, result.counts.incomplete, result.counts.left_out) == (1, 5, 1, 2)
+    assert refused(bench) == [("shop:C1", "bad_time", 2)]
+    load(bench, lead, now, path)
+    assert refused(bench) == [("shop:C1", "bad_time", 2)]
+    load(bench, lead, now, write_csv(tmp_path / "b.csv", NIGHT[:3]))  # another part does not mend it
+    assert len(refused(bench)) == 1
+    load(bench, lead, now, write_csv(tmp_path / "c.csv", [*EVENING, *NIGHT[:3]]))
+    assert refused(bench) == []
+
+
+def test_a_draw_can_leave_incomplete_conversations_out(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    load(bench, lead, now, write_csv(tmp_path / "a.csv", [EVENING[0], {**EVENING[1], "消息时间": "昨天"}, *NIGHT]))
+    period, zone = Period(date(2026, 3, 1), date(2026, 3, 2)), bench.config.zone
+    quotas = (SourceQuota("chat", 1.0),)
+    everything = build(bench.archive.at(), PlanDesign(quotas), period, zone, None)
+    complete = build(bench.archive.at(), PlanDesign(quotas, complete_only=True), period, zone, None)
+    assert (set(everything["unit_id"]), set(complete["unit_id"])) == ({"shop:C1", "shop:C2"}, {"shop:C2"})
+    assert PlanDesign.from_dict(PlanDesign(complete_only=True).to_dict()).complete_only
 
 
 def test_pages_of_one_chat_in_a_nested_file_are_united(
