@@ -119,6 +119,14 @@ class Database:
         with self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
 
+    def damage(self) -> str:
+        """What SQLite finds wrong with its own file, in its words; empty when all is well. PostgreSQL looks itself."""
+        if not self.is_sqlite:
+            return ""
+        with self.engine.connect() as connection:
+            found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
+        return "" if found == "ok" else found
+
     def close(self) -> None:
         self.engine.dispose()
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from sqlalchemy import func, select
+
 from qa import restore_journal
 from qa.archive import Archive
 from qa.config import Config, load
 from qa.db import Database
+from qa.tables import Draw, ImportRun
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,14 @@ class Workbench:
                 bench.close()
                 raise
         return bench
+
+    def known_archive_version(self) -> int:
+        """The newest version of the archive that the database speaks of."""
+        with self.db.read() as session:
+            return max(
+                session.scalar(select(func.max(column))) or 0
+                for column in (ImportRun.archive_version, Draw.archive_version)
+            )
 
     def close(self) -> None:
         self.db.close()

@@ -28,6 +28,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from qa.archive.arrival import Arrival
+from qa.archive.checksums import Checked, Checksums
 from qa.archive.schema import KEYS, TABLES, conform, empty
 from qa.errors import Conflict, NotFound, Unavailable
 from qa.i18n import N_
@@ -58,6 +59,11 @@ class Snapshot:
         if version < 0:
             return empty(table).lazy()
         return pl.scan_delta(f"{self.root}/{table}", version=version)
+
+    def files(self, table: str) -> list[str]:
+        """Addresses of the files that hold the rows of `table` at this version."""
+        version = self.tables[table]
+        return [] if version < 0 else list(DeltaTable(f"{self.root}/{table}", version=version).file_uris())
 
     def count(self, table: str) -> int:
         """Number of rows of `table`."""
@@ -117,6 +123,22 @@ class Archive:
             yield self.arrival
 
     @property
+    def checksums(self) -> Checksums:
+        """What every file held when it became part of the archive."""
+        return Checksums(self.root)
+
+    def check(self, *, deep: bool = True) -> Checked:
+        """Compare every file with its checksum; its size alone unless `deep`."""
+        return self.checksums.check((*TABLES, "catalogue"), deep=deep)
+
+    def list_old_files(self) -> int:
+        """Take up files that were written before checksums were kept; returns how many. Raises `Conflict`."""
+        if not self.checksums.kept:
+            return 0
+        with self.hold():
+            return self.checksums.note_all((*TABLES, "catalogue"))
+
+    @property
     def arrival(self) -> Arrival:
         """The archive that waits to take the place of this one, if any."""
         return Arrival(self.root)
@@ -171,8 +193,13 @@ class Archive:
                 delta.restore(wanted)
 
     def _publish(self, before: Snapshot, what: str, now: datetime) -> None:
-        row = {"version": before.version + 1, "at": now, "what": what, **self._versions_now()}
+        versions = self._versions_now()
+        row = {"version": before.version + 1, "at": now, "what": what, **versions}
         frame = pl.DataFrame([row], schema=dict(CATALOGUE_SCHEMA))
+        listed = self.checksums.note(
+            before.version + 1, {t: (before.tables[t], v) for t, v in versions.items() if v > before.tables[t]}
+        )
+        catalogued = DeltaTable(self._path("catalogue")).version() if self._exists("catalogue") else -1
         try:
             write_deltalake(
                 self._path("catalogue"),
@@ -185,6 +212,7 @@ class Archive:
             raise Conflict(
                 N_("Somebody else changed the archive at the same moment; nothing was written. Try again.")
             ) from problem
+        self.checksums.note_more(listed, "catalogue", catalogued, DeltaTable(self._path("catalogue")).version())
 
     @contextlib.contextmanager
     def _writer_lock(self) -> Iterator[None]:

@@ -22,6 +22,9 @@ def add(subparsers: Any) -> None:
         "folder", nargs="?", type=Path, help=_("new folder (default: a dated one in the installation's backups)")
     )
     make.add_argument("--check", action="store_true", help=_("only verify the backup in this folder"))
+    make.add_argument(
+        "--damaged", action="store_true", help=_("copy what is left although files of the archive are damaged")
+    )
     make.set_defaults(run=run_backup)
     back = subparsers.add_parser("restore", help=_("put a backup into an empty installation"))
     back.add_argument("folder", type=Path, help=_("folder of the backup"))
@@ -41,7 +44,7 @@ def run_backup(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         )
     else:
         folder = args.folder or backup.own_folder(opener()) / backup.fresh_name(now)
-        manifest = backup.backup(opener(), SYSTEM, folder, now=now, progress=out.progress)
+        manifest = backup.backup(opener(), SYSTEM, folder, now=now, damaged=args.damaged, progress=out.progress)
         out.say(
             out.t(
                 "Backup made and verified: {place} ({files} files, {size} MB).",

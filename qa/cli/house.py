@@ -67,6 +67,7 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         before = migrations.current(bench.db)
         migrations.upgrade(bench.db)
         after = migrations.current(bench.db)
+        bench.archive.list_old_files()
     finally:
         bench.close()
     out.say(
@@ -87,7 +88,7 @@ def run_doctor(opener: Opener, args: argparse.Namespace, out: Output) -> int:
             N_("{place} cannot be written: {reason}"), place=str(opener.config.home), reason=str(problem)
         ) from problem
     try:
-        findings = health.examine(bench, SYSTEM)
+        findings = health.examine(bench, SYSTEM, deep=True)
     finally:
         bench.close()
     t = out.t

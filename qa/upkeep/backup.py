@@ -13,54 +13,42 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Table, func, insert, select, text, update
 
-from qa import audit, migrations, restore_journal
+from qa import audit, manifests, migrations, restore_journal
 from qa.archive.arrival import Arrival, sync_folder
+from qa.archive.checksums import digest
 from qa.db import Database
-from qa.errors import Conflict, Invalid, NotFound, SpotcheckError, Unavailable
+from qa.errors import Conflict, Invalid, Unavailable
 from qa.i18n import N_
+from qa.manifests import ARCHIVE, DATABASE, MANIFEST, Manifest
 from qa.policy import Actor, Right, require
 from qa.restore_journal import Journal
 from qa.tables import Base, LoginLink, SignIn, User, guards
 from qa.workbench import Workbench
 
-MANIFEST = "manifest.json"
-DATABASE = "workbench.db"
-ARCHIVE = "archive"
 _BATCH = 2_000
-_CHANGED = N_("The backup is damaged: {file} was changed after it was made.")
+_CHANGED = manifests.CHANGED
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a backup holds. `files` maps paths to (bytes, SHA-256)."""
-
-    made_at: str
-    revision: str
-    archive_version: int | None
-    """None when the archive is in an object store, which is not copied."""
-    users: int
-    files: dict[str, tuple[int, str]]
-
-    @property
-    def bytes(self) -> int:
-        return sum(size for size, _ in self.files.values())
 
 
 def _silent(share: float, what: str) -> None:
     """Progress nobody watches."""
 
 
-def backup(bench: Workbench, actor: Actor, folder: Path, *, now: datetime, progress: Progress = _silent) -> Manifest:
+def backup(
+    bench: Workbench, actor: Actor, folder: Path, *, now: datetime, damaged: bool = False, progress: Progress = _silent
+) -> Manifest:
     """Write a consistent backup into the new folder `folder` and verify it.
+
+    The source is verified as well: when a file of the archive or the database is not what it was, the backup is
+    refused, so that nobody throws the last whole one away; `damaged` makes it all the same, of what is left.
 
     Database and archive are copied under the archive's writer's lock, which imports and screenings hold until the
     database knows of them: both copies show the same moment. Nothing is left behind when it fails. Raises `Conflict`
@@ -76,7 +64,9 @@ def backup(bench: Workbench, actor: Actor, folder: Path, *, now: datetime, progr
         partial.mkdir(parents=True)
         try:
             progress(0.05, "database")
-            with _one_moment(bench):
+            with bench.archive.hold():
+                if not damaged:
+                    _refuse_damage(bench)
                 _database_to_file(bench.db, partial / DATABASE)
                 progress(0.4, "archive")
                 version = _copy_archive(bench, partial / ARCHIVE)
@@ -102,13 +92,13 @@ def verify(folder: Path) -> Manifest:
     Raises `NotFound` when there is no backup there, `Invalid` naming the first file that is missing, changed, or does
     not belong to it: a link, or a file that the manifest does not name.
     """
-    manifest = _read_manifest(folder)
+    manifest = manifests.read(folder)
     _refuse_strangers(folder, manifest)
-    for name, (size, digest) in manifest.files.items():
+    for name, (size, wanted) in manifest.files.items():
         path = folder / name
         if not path.is_file():
             raise Invalid(N_("The backup is incomplete: {file} is missing."), file=name)
-        if path.stat().st_size != size or _sha256(path) != digest:
+        if path.stat().st_size != size or digest(path) != wanted:
             raise Invalid(_CHANGED, file=name)
     connection = sqlite3.connect(f"file:{folder / DATABASE}?mode=ro&immutable=1", uri=True)
     try:
@@ -197,16 +187,12 @@ def _replace(
 def listing(bench: Workbench, actor: Actor) -> list[tuple[str, Manifest]]:
     """The backups in this installation's own folder, newest first: name and manifest. Unreadable ones are left out."""
     require(actor, Right.MAINTAIN)
-    found = []
-    for folder in sorted(own_folder(bench).glob("*/"), reverse=True):
-        with suppress(SpotcheckError):
-            found.append((folder.name, _read_manifest(folder)))
-    return found
+    return manifests.found(bench.config.home)
 
 
 def own_folder(bench: Workbench) -> Path:
     """Where backups go when no place is named."""
-    return bench.config.home / "backups"
+    return manifests.own_folder(bench.config.home)
 
 
 def scratch(bench: Workbench) -> Path:
@@ -315,10 +301,35 @@ def _is_empty(bench: Workbench) -> bool:
 # The archive
 
 
-@contextmanager
-def _one_moment(bench: Workbench) -> Iterator[None]:
-    with bench.archive.hold():
-        yield
+def _refuse_damage(bench: Workbench) -> None:
+    version, known = bench.archive.version(), bench.known_archive_version()
+    if known > version:
+        raise Invalid(
+            N_(
+                "The archive has version {version}, but the database knows of version {known}: rows are missing."
+                " Restore the last backup, or copy what is left with “spotcheck backup --damaged”."
+            ),
+            version=version,
+            known=known,
+        )
+    harmed = bench.archive.check().damaged
+    if harmed:
+        raise Invalid(
+            N_(
+                "The archive is damaged ({count} files, first {file}). “spotcheck doctor” says what can still be saved;"
+                " “spotcheck backup --damaged” copies what is left."
+            ),
+            count=len(harmed),
+            file=harmed[0].path,
+        )
+    if bench.db.is_sqlite and (problem := bench.db.damage()):
+        raise Invalid(
+            N_(
+                "The database is damaged: {reason}. Restore the last backup, or copy what is left with “spotcheck"
+                " backup --damaged”."
+            ),
+            reason=problem,
+        )
 
 
 def _copy_archive(bench: Workbench, target: Path) -> int | None:
@@ -359,7 +370,7 @@ def _copy_checked(folder: Path, name: str, manifest: Manifest, target: Path) -> 
 
 def _describe(folder: Path, now: datetime, archive_version: int | None) -> Manifest:
     files = {
-        path.relative_to(folder).as_posix(): (path.stat().st_size, _sha256(path))
+        path.relative_to(folder).as_posix(): (path.stat().st_size, digest(path))
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
@@ -370,17 +381,6 @@ def _describe(folder: Path, now: datetime, archive_version: int | None) -> Manif
     finally:
         connection.close()
     return Manifest(now.isoformat(), revision, archive_version, users, files)
-
-
-def _read_manifest(folder: Path) -> Manifest:
-    try:
-        data = json.loads((folder / MANIFEST).read_text("utf-8"))
-        files = {str(name): (int(size), str(digest)) for name, (size, digest) in data["files"].items()}
-        return Manifest(data["made_at"], data["revision"], data["archive_version"], data["users"], files)
-    except OSError as problem:
-        raise NotFound(N_("There is no backup in {place}."), place=str(folder)) from problem
-    except (ValueError, KeyError, TypeError) as problem:
-        raise Invalid(_CHANGED, file=MANIFEST) from problem
 
 
 def _refuse_strangers(folder: Path, manifest: Manifest) -> None:
@@ -398,11 +398,6 @@ def _refuse_strangers(folder: Path, manifest: Manifest) -> None:
     for name in manifest.files:
         if not (name == DATABASE or name.startswith(f"{ARCHIVE}/")) or ".." in name.split("/"):
             raise Invalid(_CHANGED, file=MANIFEST)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

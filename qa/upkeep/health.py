@@ -13,16 +13,18 @@ from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 
-from qa import migrations, restore_journal
+from qa import manifests, migrations, restore_journal
+from qa.archive.checksums import Damage, digest
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.tables import AuditEntry, User
+from qa.tables import AuditEntry, Base, User
 from qa.workbench import Workbench
 
 LOW_DISK_BYTES = 2 * 1024**3
+SHOWN_DAMAGES = 20
 
 
 class Condition(StrEnum):
@@ -43,13 +45,16 @@ class HealthFinding:
     facts: dict[str, str | int]
 
 
-def examine(bench: Workbench, actor: Actor) -> list[HealthFinding]:
-    """Look at everything. One failing look never hides the others."""
+def examine(bench: Workbench, actor: Actor, *, deep: bool = False) -> list[HealthFinding]:
+    """Look at everything. One failing look never hides the others.
+
+    `deep` reads every byte of the archive and of an SQLite database; without it only the sizes of files are compared.
+    """
     require(actor, Right.MAINTAIN)
     findings: list[HealthFinding] = []
-    for look in (_program, _home, _restore, _database, _archive, _accounts, _backups, _parts):
+    for look in (_program, _home, _restore, _database, _archive, _files, _accounts, _backups, _parts):
         try:
-            findings += look(bench)
+            findings += _files(bench, deep) if look is _files else look(bench)
         except SpotcheckError as problem:
             findings.append(
                 HealthFinding(
@@ -130,12 +135,35 @@ def _database(bench: Workbench) -> Iterator[HealthFinding]:
             N_("{kind} has schema {found}, needed is {wanted}: run “spotcheck upgrade”"),
             {"kind": kind, "found": current, "wanted": str(newest)},
         )
+    elif missing := sorted(set(Base.metadata.tables) - set(inspect(bench.db.engine).get_table_names())):
+        yield HealthFinding(
+            name,
+            Condition.FAILED,
+            N_("the table {table} is missing: restore the last backup"),
+            {"table": ", ".join(missing)},
+        )
+    elif problem := bench.db.damage():
+        yield HealthFinding(
+            name, Condition.FAILED, N_("the file is damaged: {reason}. Restore the last backup"), {"reason": problem}
+        )
     else:
         yield HealthFinding(name, Condition.OK, N_("{kind}, schema {found}"), {"kind": kind, "found": current})
 
 
 def _archive(bench: Workbench) -> Iterator[HealthFinding]:
     snapshot = bench.archive.at()
+    known = bench.known_archive_version()
+    if known > snapshot.version:
+        yield HealthFinding(
+            N_("Archive"),
+            Condition.FAILED,
+            N_(
+                "version {version}, but the database knows of version {known}: rows are missing. Restore the last"
+                " backup"
+            ),
+            {"version": snapshot.version, "known": known},
+        )
+        return
     if snapshot.version == 0:
         yield HealthFinding(N_("Archive"), Condition.WARNING, N_("empty: nothing has been imported yet"), {})
         return
@@ -147,6 +175,77 @@ def _archive(bench: Workbench) -> Iterator[HealthFinding]:
     yield HealthFinding(
         N_("Archive"), Condition.OK, N_("version {version}, {conversations} conversations, {messages} messages"), facts
     )
+
+
+def _files(bench: Workbench, deep: bool = False) -> Iterator[HealthFinding]:
+    """Files of the archive against their checksums; for each damaged one, what is lost and where it can be had."""
+    name = N_("Archive files")
+    checked = bench.archive.check(deep=deep)
+    for damage in checked.damaged[:SHOWN_DAMAGES]:
+        facts: dict[str, str | int] = {"file": damage.path, "backup": _whole_in(bench, damage)}
+        yield HealthFinding(name, Condition.FAILED, _loss(bench, damage, bool(facts["backup"])), facts)
+    if len(checked.damaged) > SHOWN_DAMAGES:
+        yield HealthFinding(
+            name,
+            Condition.FAILED,
+            N_("{count} more files are damaged"),
+            {"count": len(checked.damaged) - SHOWN_DAMAGES},
+        )
+    if checked.unlisted:
+        yield HealthFinding(
+            name,
+            Condition.WARNING,
+            N_("{count} files are older than checksums: “spotcheck upgrade” takes them up"),
+            {"count": checked.unlisted},
+        )
+    if not checked.damaged and checked.files:
+        detail = (
+            N_("{files} files, every byte as it was written")
+            if deep
+            else N_("{files} files, sizes as they were written")
+        )
+        yield HealthFinding(name, Condition.OK, detail, {"files": checked.files})
+
+
+def _loss(bench: Workbench, damage: Damage, saved: bool) -> str:
+    if damage.is_log or damage.table == "catalogue":
+        return (
+            N_("{file} is damaged: without it versions of the archive cannot be found. Backup {backup} holds it whole")
+            if saved
+            else N_("{file} is damaged: without it versions of the archive cannot be found, and no backup holds it")
+        )
+    if _in_newest(bench, damage):
+        return (
+            N_("{file} is damaged: the newest version needs its rows. Backup {backup} holds it whole")
+            if saved
+            else N_(
+                "{file} is damaged: the newest version needs its rows, and no backup holds them; import the files again"
+                " that they came from"
+            )
+        )
+    return (
+        N_("{file} is damaged: only older versions need its rows. Backup {backup} holds it whole")
+        if saved
+        else N_("{file} is damaged: only older versions need its rows; new work goes on")
+    )
+
+
+def _in_newest(bench: Workbench, damage: Damage) -> bool:
+    try:
+        return any(file.endswith(damage.path) for file in bench.archive.at().files(damage.table))
+    except Exception:  # a history that cannot be read cannot rule it out
+        return True
+
+
+def _whole_in(bench: Workbench, damage: Damage) -> str:
+    """The newest backup here that holds the file as it was, or nothing."""
+    home = bench.config.home
+    for name, manifest in manifests.found(home):
+        path = f"{manifests.ARCHIVE}/{damage.path}"
+        copy = manifests.own_folder(home) / name / path
+        if manifest.files.get(path, (0, ""))[1] == damage.sha256 and copy.is_file() and digest(copy) == damage.sha256:
+            return name
+    return ""
 
 
 def _accounts(bench: Workbench) -> Iterator[HealthFinding]:
@@ -185,6 +284,7 @@ _NAMES: dict[Callable[[Workbench], Iterator[HealthFinding]], str] = {
     _restore: N_("Restore"),
     _database: N_("Database"),
     _archive: N_("Archive"),
+    _files: N_("Archive files"),
     _accounts: N_("Accounts"),
     _backups: N_("Backup"),
     _parts: N_("Parts"),

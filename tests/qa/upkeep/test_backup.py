@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -16,8 +17,8 @@ from qa.db import Database
 from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.people import accounts
 from qa.policy import SYSTEM, Actor, Role
-from qa.tables import AuditEntry, Setting, User
-from qa.upkeep import backup
+from qa.tables import AuditEntry, ImportRun, Setting, User
+from qa.upkeep import backup, health
 from qa.workbench import Workbench
 from tests.conftest import _pg8000
 
@@ -159,3 +160,70 @@ def test_the_copy_is_one_plain_file(bench: Workbench, tmp_path: Path, now: datet
     copy = Database(f"sqlite:///{tmp_path / 'copy' / 'workbench.db'}")
     assert migrations.current(copy) == migrations.newest()
     copy.close()
+
+
+def _broken(bench: Workbench) -> list[str]:
+    return [
+        finding.detail.format(**finding.facts)
+        for finding in health.examine(bench, SYSTEM, deep=True)
+        if finding.state is health.Condition.FAILED
+    ]
+
+
+@pytest.mark.parametrize(
+    "harm", ["flipped byte", "deleted file", "deleted table", "deleted log", "deleted archive", "flipped catalogue"]
+)
+def test_damage_to_the_source_is_found_before_a_backup_is_called_whole(
+    bench: Workbench, tmp_path: Path, now: datetime, harm: str
+) -> None:
+    fill(bench, now)
+    with bench.db.write() as session:
+        session.add(
+            ImportRun(
+                file_name="x",
+                sha256="",
+                kind="messages",
+                source="s",
+                mapping={},
+                state="done",
+                counts={},
+                problems=[],
+                archive_version=2,
+                started_at=now,
+            )
+        )
+    assert _broken(bench) == []
+    name = backup.fresh_name(now)
+    backup.backup(bench, SYSTEM, backup.own_folder(bench) / name, now=now)
+    root = Path(bench.archive.root)
+    if harm == "flipped byte":
+        _change(next((root / "signals").glob("*.parquet")))
+    elif harm == "deleted file":
+        next((root / "signals").glob("*.parquet")).unlink()
+    elif harm == "deleted table":
+        shutil.rmtree(root / "signals")
+    elif harm == "deleted log":
+        next((root / "signals" / "_delta_log").glob("*0.json")).unlink()
+    elif harm == "deleted archive":
+        shutil.rmtree(root)
+    else:
+        _change(next((root / "catalogue").glob("*.parquet")))
+    found = _broken(bench)
+    assert found
+    if harm != "deleted archive":
+        assert any(name in line for line in found), found  # where it can still be had
+    with pytest.raises(Invalid):
+        backup.backup(bench, SYSTEM, tmp_path / "second", now=now)
+    backup.restore(bench, SYSTEM, backup.own_folder(bench) / name, now=now, force=True)
+    assert _broken(bench) == []
+
+
+def test_an_archive_from_before_checksums_is_taken_up(bench: Workbench, now: datetime) -> None:
+    fill(bench, now)
+    shutil.rmtree(Path(bench.archive.root) / "checksums")
+    assert bench.archive.check().unlisted > 0
+    bench.archive.list_old_files()
+    checked = bench.archive.check()
+    assert (checked.unlisted, checked.damaged) == (0, ())
+    _change(next(Path(bench.archive.root).glob("signals/*.parquet")))
+    assert [damage.table for damage in bench.archive.check().damaged] == ["signals"]
