@@ -7,15 +7,20 @@ knows what is stored.
 
 from __future__ import annotations
 
+import os
+import shutil
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import JSON, DateTime, Engine, create_engine, event, make_url, text
+from sqlalchemy import JSON, URL, DateTime, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
@@ -90,10 +95,15 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: Engine = create_engine(self.url, pool_pre_ping=not self.is_sqlite, pool_size=20, max_overflow=40)
+        self._copy: TemporaryDirectory[str] | None = None
+        self.read_only = self.is_sqlite and bool(self.url.database) and _cannot_write(Path(str(self.url.database)))
+        """An SQLite file in a place that cannot be written is opened for reading: `doctor` and `verify-draw` work
+        there."""
+        address = self._reading_address(Path(str(self.url.database))) if self.read_only else self.url
+        self.engine: Engine = create_engine(address, pool_pre_ping=not self.is_sqlite, pool_size=20, max_overflow=40)
         self._writers = _FairLock()
         if self.is_sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", _prepare_reading if self.read_only else _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @contextmanager
@@ -129,6 +139,23 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def _reading_address(self, file: Path) -> URL:
+        """SQLite reads a file beside its log only where it can write; elsewhere it needs a copy of both."""
+        log = file.with_name(file.name + "-wal")
+        if not log.exists() or not log.stat().st_size:
+            return _uri(file, mode="ro", immutable="1")
+        try:
+            with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return _uri(file, mode="ro")
+        except sqlite3.Error:
+            self._copy = TemporaryDirectory(prefix="spotcheck-reading-")
+            for each in (file, log):
+                shutil.copyfile(each, Path(self._copy.name) / each.name)
+            return _uri(Path(self._copy.name) / file.name, mode="rw")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -142,6 +169,21 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _prepare_reading(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only = ON")
+
+
+def _cannot_write(file: Path) -> bool:
+    return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+
+def _uri(file: Path, **how: str) -> URL:
+    return URL.create("sqlite", database=f"file:{quote(str(file))}", query={**how, "uri": "true"})
+
+
 def _begin_sqlite(connection: Any) -> None:
-    writer = connection.get_execution_options().get("spotcheck_writer")
+    writer = connection.get_execution_options().get(
+        "spotcheck_writer"
+    )  # on a file for reading, its first statement is refused
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")

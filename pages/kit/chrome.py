@@ -13,6 +13,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.theme import style
 from pages.kit.widgets import show_error
+from qa import outage
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import LANGUAGE_NAMES, N_, Translator, pick_language
 from qa.people import accounts
@@ -99,8 +100,11 @@ def _password_form(page: Page) -> None:
 def report_error(error: Exception) -> bool:
     """What a person sees when a page fails: expected errors as a sentence, others with a number that is in the log."""
     t = Translator(pick_language(st.context.locale), "UTC")
-    if isinstance(error, SpotcheckError):
-        st.warning(escape(t.error(error)), icon=":material/info:")
+    expected = outage.explain(error)
+    if expected is not None:
+        if expected is not error:
+            logging.getLogger("spotcheck").error("outside trouble", exc_info=error)
+        st.warning(escape(t.error(expected)), icon=":material/info:")
         return True
     number = secrets.token_hex(4)
     logging.getLogger("spotcheck").error("page failed, number %s", number, exc_info=error)

@@ -16,6 +16,7 @@ import streamlit as st
 
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from qa import outage
 from qa.errors import SpotcheckError
 from qa.i18n import Translator
 
@@ -53,10 +54,14 @@ def score_text(
 
 @contextmanager
 def showing_errors(page: Page) -> Iterator[None]:
-    """Show an expected error as a sentence in place; anything unexpected goes on to the server's log."""
+    """Show an expected error as a sentence in place, trouble outside (disk, database) as well; anything unexpected goes
+    on to the server's log."""
     try:
         yield
-    except SpotcheckError as error:
+    except Exception as problem:
+        error = outage.explain(problem)
+        if error is None:
+            raise
         show_error(page, error)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from qa import outage
 from qa.errors import SpotcheckError, Unavailable
 from qa.i18n import N_
 
@@ -50,7 +51,7 @@ class Work(Generic[T]):
             self.error = error
         except Exception as problem:
             logging.getLogger("spotcheck.work").exception("long work failed")
-            self.error = Unavailable(
+            self.error = outage.explain(problem) or Unavailable(
                 N_("The work stopped because of an unexpected problem: {reason}"), reason=type(problem).__name__
             )
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import qa.cli
 from qa import config as configuration
-from qa import migrations
+from qa import migrations, outage
 from qa.cli.output import Output, terminal_language
 from qa.cli.output import t as _
 from qa.config import Config
@@ -166,6 +166,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has had enough
         sys.stderr.close()
         return Cancelled.exit_code
+    except Exception as problem:
+        trouble = outage.explain(problem)
+        if trouble is None:
+            raise
+        out.error(trouble)
+        return trouble.exit_code
     finally:
         if opener is not None:
             opener.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib import resources
@@ -212,7 +212,16 @@ def export_receipt(bench: Workbench, actor: Actor, *, now: datetime, draw_id: in
 
 def _csv(ready: Planned) -> Iterator[str]:
     for number, part in enumerate(ready.rows()):
-        yield part.write_csv(include_header=number == 0)
+        text = [
+            pl.when(pl.col(name).str.contains(_FORMULA)).then("'" + pl.col(name)).otherwise(name).alias(name)
+            for name in part.select(pl.col(pl.String)).columns
+        ]
+        yield part.with_columns(text).write_csv(include_header=number == 0)
+
+
+_FORMULA = r"^'*(\s*[=+\-@]|[\t\r])"
+"""What a spreadsheet would run, and what already looks neutralised; `verify_receipt.py` takes one apostrophe away
+again."""
 
 
 def redraw(bench: Workbench, data: dict[str, Any]) -> tuple[pl.DataFrame, Planned, list[Replacement]]:
@@ -255,16 +264,31 @@ def _stored_differences(session: Session, draw_id: int, data: dict[str, Any]) ->
     actual = document_hash(draw.receipt)
     if actual != draw.receipt_hash:
         found.append(Difference("receipt_hash", "", draw.receipt_hash, actual))
-    stated = {pick["unit_id"]: pick["pi"] for pick in data["picks"]}
-    kept = dict(
-        session.execute(
-            select(Sample.unit_id, Sample.pi).where(Sample.draw_id == draw_id, Sample.withdrawn_at.is_(None))
-        ).all()
+    stated = {pick["unit_id"]: {name: pick[name] for name in _KEPT} for pick in data["picks"]}
+    columns = [getattr(Sample, name) for name in _KEPT]
+    rows = session.execute(
+        select(Sample.unit_id, *columns).where(Sample.draw_id == draw_id, Sample.withdrawn_at.is_(None))
     )
+    kept = {unit: dict(zip(_KEPT, values, strict=True)) for unit, *values in rows}
     for unit in sorted(stated.keys() | kept.keys()):
-        if stated.get(unit) != kept.get(unit):
-            found.append(Difference("sample", unit, str(stated.get(unit, "absent")), str(kept.get(unit, "absent"))))
+        there, here = stated.get(unit), kept.get(unit)
+        if there is None or here is None:
+            found.append(Difference("sample", unit, _presence(there), _presence(here)))
+        else:
+            found += [
+                Difference(f"sample.{name}", unit, str(there[name]), str(here[name]))
+                for name in _KEPT
+                if there[name] != here[name]
+            ]
     return found
+
+
+_KEPT = ("agent_id", "source", "reason", "pi", "u", "rank")
+"""What a stored sample repeats from the receipt's pick."""
+
+
+def _presence(pick: Mapping[str, Any] | None) -> str:
+    return "absent" if pick is None else f"{pick['agent_id']} π={pick['pi']}"
 
 
 def _views(session: Session, draw_id: int | None, plan_id: int | None) -> list[DrawView]:

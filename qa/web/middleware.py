@@ -6,6 +6,7 @@ pages, and looks again while a websocket is open. What a mark means is the busin
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -17,7 +18,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from qa import outage
 from qa.config import Config
+from qa.i18n import Translator, pick_language
 from qa.people import accounts
 from qa.web import cookies
 from qa.workbench import Workbench
@@ -82,7 +85,11 @@ class Gate:
         if scope["type"] == "http" and _is_open(scope["path"], config):
             await self.app(scope, receive, send)
             return
-        mark = await self._mark(token) if token else None
+        try:
+            mark = await self._mark(token) if token else None
+        except Exception as problem:
+            await _answer(scope, receive, send, _trouble(problem, config, headers))
+            return
         if mark is None:
             await _answer(scope, receive, send, _stranger(scope, config, headers, jar))
             return
@@ -137,6 +144,16 @@ class _Watch:
         goodbye.auth_redirect.url = "/auth/logout"
         await self._send({"type": "websocket.send", "bytes": goodbye.SerializeToString()})
         await self._send({"type": "websocket.close", "code": CLOSED_NOT_SIGNED_IN})
+
+
+def _trouble(problem: Exception, config: Config, headers: Headers) -> Response:
+    """What somebody reads while the database is away; whatever else went wrong is for the log."""
+    error = outage.explain(problem)
+    if error is None:
+        raise problem
+    logging.getLogger("spotcheck").error("outside trouble", exc_info=problem)
+    t = Translator(pick_language(headers.get("accept-language"), default=config.language), config.time_zone)
+    return PlainTextResponse(t.error(error), 503, {"Cache-Control": "no-store", "Retry-After": "5"})
 
 
 def _is_ours(name: bytes) -> bool:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from qa import outage
 from qa.errors import SpotcheckError, Unavailable
 from qa.i18n import LANGUAGE_NAMES, LANGUAGES, Translator, pick_language
 from qa.people import accounts
@@ -56,8 +57,13 @@ class SignInRoutes:
             signed_in = await to_thread.run_sync(
                 lambda: accounts.sign_in(bench, login, password, address=address, now=now)
             )
-        except SpotcheckError as error:
-            return self._form(request, error, login=login, wanted=wanted, status=403)
+        except Exception as problem:
+            error = outage.explain(problem)
+            if error is None:
+                raise
+            return self._form(
+                request, error, login=login, wanted=wanted, status=503 if isinstance(error, Unavailable) else 403
+            )
         return await self._welcome(request, signed_in, cookies.safe_path(wanted or "/"))
 
     async def link(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import hmac
 import json
+import re
 import sys
 from struct import pack
 
@@ -18,11 +19,15 @@ def screen(h: int, unit: bytes) -> int:  # decides which few units of a very lar
     return (h := (h * 0xBF58476D1CE4E5B9) & (2**64 - 1)) ^ (h >> 32)
 
 
+def plain(cell: str) -> str:  # an apostrophe before what a spreadsheet would run is not part of the cell
+    return cell[1:] if cell[:1] == "'" and re.match(r"'+(\s*[=+\-@]|[\t\r])", cell) else cell
+
+
 def redraw(receipt: dict, rows: csv.DictReader, key: int) -> tuple:  # type: ignore[type-arg]
     out = {step["unit_id"]: step["substitute"] for step in receipt["replacements"]}
     size = {(c["source"], c["agent_id"]): [c["ranked"], c["frame"] - c["pool"], c["frame"]] for c in receipt["counts"]}
     certain, picked, frame, strata = {p["unit_id"] for p in receipt["picks"] if p["reason"] == "certainty"}, {}, [], {}  # type: ignore
-    for unit, group, row in ((row["unit_id"], (row.get("source") or "chat", row["agent_id"]), row) for row in rows):
+    for unit, group, row in ((plain(row["unit_id"]), (plain(row.get("source") or "chat"), plain(row["agent_id"])), row) for row in rows):
         pool, (take, among) = row["role"] == "pool" if row.get("role") else unit in certain, size.setdefault(group, [0, 1, 0])[:2]
         size[group][2] -= 1
         pi = float(row["pi"]) if row.get("pi") else 1.0 if pool else min(take / among, 1.0)
