@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -37,6 +38,9 @@ class Config:
     port: int = 8501
     public_url: str = ""
     """Address users type when behind a proxy, e.g. `https://qa.example.com`; turns on Secure cookies when https."""
+    trusted_proxies: str = ""
+    """Addresses or networks of reverse proxies, e.g. `127.0.0.1, 10.0.0.0/8`: only they may say whom a request is
+    from."""
     demo: bool = False
     """Demo sign-in links and the demo banner. Never on by itself."""
     session_hours: int = 12
@@ -161,6 +165,16 @@ def _check(config: Config) -> None:
             expected="1–65535",
             value=config.port,
         )
+    try:
+        for part in config.trusted_proxies.split(","):
+            if part.strip():
+                ip_network(part.strip(), strict=False)
+    except ValueError as problem:
+        raise Invalid(
+            N_("Setting {key}: “{value}” is not an address or a network."),
+            key="trusted_proxies",
+            value=config.trusted_proxies,
+        ) from problem
     if config.session_hours < 1:
         raise Invalid(
             N_("Setting {key}: expected {expected}, found “{value}”."),

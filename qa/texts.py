@@ -9,7 +9,7 @@ from qa.i18n import N_
 def written(value: str, field: str, most: int) -> str:
     """`value` without surrounding space. Raises `Invalid` naming `field` when nothing is left or it is longer than
     `most`."""
-    text = value.strip()
+    text = value.replace("\0", "").strip()
     if not text:
         raise Invalid(N_("Field {field}: must not be empty."), field=field)
     if len(text) > most:
@@ -17,3 +17,11 @@ def written(value: str, field: str, most: int) -> str:
             N_("Field {field}: at most {most} characters, found {found}."), field=field, most=most, found=len(text)
         )
     return text
+
+
+MOST_SOUGHT = 200
+
+
+def sought(text: str) -> str:
+    """What somebody searches for, cut to a length that can be searched for, without NUL, which PostgreSQL refuses."""
+    return text.replace("\0", "")[:MOST_SOUGHT]

@@ -24,6 +24,7 @@ from qa.blinding import shown_cases
 from qa.library.folding import fold
 from qa.policy import Actor, Right, require
 from qa.tables import Case
+from qa.texts import sought
 from qa.workbench import Workbench
 
 try:
@@ -83,7 +84,7 @@ def find_cases(bench: Workbench, actor: Actor, wanted: CaseFilter, *, page: int 
     Only those who may publish see cases that are not published; others see their own proposals.
     """
     require(actor, Right.VIEW_CASES)
-    terms = fold(wanted.query).split()
+    terms = fold(sought(wanted.query)).split()
     with bench.db.read() as session:
         rows = select(Case).where(*_conditions(actor, wanted))
         ranked = _candidates(bench, session, terms) if terms else None
@@ -119,10 +120,10 @@ def _conditions(actor: Actor, wanted: CaseFilter) -> list[Any]:
         (Case.language, wanted.language),
     ):
         if value:
-            conditions.append(column == value)
+            conditions.append(column == sought(value))
     if wanted.tag:
         # tags take part in the folded text with a mark before and after, so that one tag is never part of another
-        conditions.append(Case.search_text.contains(f"#{fold(wanted.tag)}#", autoescape=True))
+        conditions.append(Case.search_text.contains(f"#{fold(sought(wanted.tag))}#", autoescape=True))
     return conditions
 
 

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -37,6 +41,9 @@ FAILURES_PER_ACCOUNT = 200
 _LOGIN = re.compile(r"[^\s/\\<>\"'`]{1,100}")
 
 _hasher = PasswordHasher()
+_places = threading.BoundedSemaphore(max(1, min(4, os.cpu_count() or 1)))
+_COUNTING = 0x5150_0001
+"""The key under which PostgreSQL lets one sign-in at a time be counted."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +98,14 @@ def sign_in(bench: Workbench, login: str, password: str, *, address: str, now: d
     a wrong password and a disabled account, after the same work.
     """
     login = login.strip().lower()
-    _limit(bench, login, address, now)
-    with bench.db.read() as session:
-        user = session.scalar(select(User).where(User.login == login))
-    known = user.password_hash if user is not None and user.active and user.password_hash else None
-    if not _matches(known or _dummy_hash(), password) or known is None or user is None:
-        _remember_failure(bench, login, address, now)
-        raise Denied(N_("The account name or the password is wrong."))
+    with _hashing():
+        _count_attempt(bench, login, address, now)
+        with bench.db.read() as session:
+            user = session.scalar(select(User).where(User.login == login))
+        known = user.password_hash if user is not None and user.active and user.password_hash else None
+        if not _matches(known or _dummy_hash(), password) or known is None or user is None:
+            _remember_failure(bench, address, now)
+            raise Denied(N_("The account name or the password is wrong."))
     with bench.db.write() as session:
         row = session.get_one(User, user.id)
         if row.password_hash != known or not row.active:  # changed while we were computing
@@ -218,15 +226,42 @@ def _matches(password_hash: str, password: str) -> bool:
 def _subjects(login: str, address: str) -> dict[str, int]:
     """What failures are counted for, and how many are too many."""
     return {
-        f"browser:{address}:{login}"[:200]: FAILURES_PER_BROWSER,
-        f"address:{address}"[:200]: FAILURES_PER_ADDRESS,
-        f"account:{login}"[:200]: FAILURES_PER_ACCOUNT,
+        _browser(login, address): FAILURES_PER_BROWSER,
+        _address_subject(address): FAILURES_PER_ADDRESS,
+        _account_subject(login): FAILURES_PER_ACCOUNT,
     }
 
 
-def _limit(bench: Workbench, login: str, address: str, now: datetime) -> None:
+def _browser(login: str, address: str) -> str:
+    return f"browser:{address}:{login}"[:200]
+
+
+def _address_subject(address: str) -> str:
+    return f"address:{address}"[:200]
+
+
+def _account_subject(login: str) -> str:
+    return f"account:{login}"[:200]
+
+
+@contextmanager
+def _hashing() -> Iterator[None]:
+    """Wait for one of the few places where passwords are computed: each takes 64 MB and a processor for a tenth of a
+    second."""
+    with _places:
+        yield
+
+
+def _count_attempt(bench: Workbench, login: str, address: str, now: datetime) -> None:
+    """Refuse an attempt beyond a limit, or count it as failed before anything is computed: a good one is forgotten
+    later.
+
+    So a burst of attempts at the same moment gets no more answers than the same attempts one after the other.
+    """
     subjects = _subjects(login, address)
-    with bench.db.read() as session:
+    with bench.db.write() as session:
+        if not bench.db.is_sqlite:  # writers of SQLite stand in line anyway
+            session.execute(select(func.pg_advisory_xact_lock(_COUNTING)))
         failures = session.execute(
             select(LoginFailure.subject, func.count())
             .where(LoginFailure.subject.in_(subjects), LoginFailure.at > now - FAILURE_WINDOW)
@@ -237,19 +272,29 @@ def _limit(bench: Workbench, login: str, address: str, now: datetime) -> None:
                 N_("Too many failed attempts. Try again in {minutes} minutes."),
                 minutes=int(FAILURE_WINDOW.total_seconds() // 60),
             )
-
-
-def _remember_failure(bench: Workbench, login: str, address: str, now: datetime) -> None:
-    with bench.db.write() as session:
         session.execute(delete(LoginFailure).where(LoginFailure.at < now - 4 * FAILURE_WINDOW))
-        session.add_all(LoginFailure(subject=subject, at=now) for subject in _subjects(login, address))
+        session.add_all(
+            LoginFailure(subject=subject, at=now) for subject in (_browser(login, address), _account_subject(login))
+        )
+
+
+def _remember_failure(bench: Workbench, address: str, now: datetime) -> None:
+    """Count a failure for the address; for browser and account it was counted before. Many people may share an address,
+    so attempts that are still being computed do not count against it."""
+    with bench.db.write() as session:
+        session.add(LoginFailure(subject=_address_subject(address), at=now))
 
 
 def _forget_failures(session: Session, login: str, address: str | None = None) -> None:
     """After a good sign-in from `address`; or, without one, after an admin set a new password."""
-    forgotten = list(_subjects(login, address or "-"))
-    forgotten = [forgotten[0]] if address else [forgotten[0], forgotten[2]]
-    session.execute(delete(LoginFailure).where(LoginFailure.subject.in_(forgotten)))
+    if address is None:
+        session.execute(
+            delete(LoginFailure).where(LoginFailure.subject.in_((_browser(login, "-"), _account_subject(login))))
+        )
+        return
+    session.execute(delete(LoginFailure).where(LoginFailure.subject == _browser(login, address)))
+    own = select(func.max(LoginFailure.id)).where(LoginFailure.subject == _account_subject(login)).scalar_subquery()
+    session.execute(delete(LoginFailure).where(LoginFailure.id == own))  # this very attempt was none
 
 
 # Managing accounts
@@ -394,14 +439,16 @@ def change_password(bench: Workbench, actor: Actor, *, old: str, new: str, mark:
     """Change one's own password; every other sign-in of the account ends, the one named by `mark` stays."""
     with bench.db.read() as session:
         user = _get(session, actor.user_id)
-    _limit(bench, user.login, "-", now)
-    if user.password_hash is not None and not _matches(user.password_hash, old):
-        _remember_failure(bench, user.login, "-", now)
-        raise Denied(N_("The present password is wrong."))
+    with _hashing():
+        _count_attempt(bench, user.login, "-", now)
+        if user.password_hash is not None and not _matches(user.password_hash, old):
+            _remember_failure(bench, "-", now)
+            raise Denied(N_("The present password is wrong."))
     password_hash = _hash_password(new, user.login)
     with bench.db.write() as session:
         row = _get(session, actor.user_id)
         row.password_hash = password_hash
+        _forget_failures(session, row.login, "-")
         ended = _revoke(session, row.id, now, except_for=int(mark.partition(".")[0] or 0))
         audit.record(session, actor, now, "user.password_changed", "user", row.id, sign_ins_ended=ended)
 
@@ -540,4 +587,5 @@ def _hash_password(password: str, login: str) -> str:
         raise Invalid(N_("The password is too long."))
     if password.strip().lower() == login:
         raise Invalid(N_("The password must not be the account name."))
-    return _hasher.hash(password)
+    with _hashing():
+        return _hasher.hash(password)

@@ -17,6 +17,7 @@ from qa.errors import Words
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.tables import AuditEntry
+from qa.texts import sought
 from qa.workbench import Workbench
 
 PAGE = 50
@@ -264,8 +265,8 @@ def entries(
     if before is not None:
         query = query.where(AuditEntry.id < before)
     if action:
-        query = query.where(AuditEntry.action.startswith(action, autoescape=True))
-    for word in text.split()[:8]:
+        query = query.where(AuditEntry.action.startswith(sought(action), autoescape=True))
+    for word in sought(text).split()[:8]:
         meant = [code for code, shown in (words or {}).items() if word.lower() in shown.lower()]
         query = query.where(
             or_(

@@ -49,8 +49,9 @@ def read_cookies(headers: Headers) -> dict[str, str]:
     """All cookies of a request; of several with one name the first counts."""
     found: dict[str, str] = {}
     for line in headers.getlist("cookie"):
-        for name, value in cookie_parser(line).items():
-            found.setdefault(name, value)
+        for part in line.split(";"):  # the parser by itself lets the last one count
+            for name, value in cookie_parser(part).items():
+                found.setdefault(name, value)
     return found
 
 

@@ -23,6 +23,7 @@ from qa.config import Config
 from qa.i18n import Translator, pick_language
 from qa.people import accounts
 from qa.web import cookies
+from qa.web.media import MediaOwners
 from qa.workbench import Workbench
 
 OPEN = frozenset(
@@ -30,6 +31,7 @@ OPEN = frozenset(
 )
 OPEN_WITH_PROVIDER = frozenset({"/login/oidc", "/auth/login", "/oauth2callback"})
 OPEN_FOLDER = "/static/"
+MEDIA = "/media/"
 RECHECK_SECONDS = 1.0
 RECHECK_OUTGOING_SECONDS = 30.0
 CLOSED_NOT_SIGNED_IN = 4401
@@ -66,6 +68,7 @@ class Gate:
     def __init__(self, app: ASGIApp, bench: Callable[[], Workbench]) -> None:
         self.app = app
         self.bench = bench
+        self._media = MediaOwners()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -94,8 +97,11 @@ class Gate:
             await _answer(scope, receive, send, _stranger(scope, config, headers, jar))
             return
         _identify(scope, mark, cookies.without(jar, config))
+        if scope["type"] == "http" and scope["path"].startswith(MEDIA) and not self._media.belongs(scope["path"], mark):
+            await _answer(scope, receive, send, PlainTextResponse("Not found", 404))
+            return
         if scope["type"] == "websocket":
-            watch = _Watch(receive, send, lambda: self._mark(token))
+            watch = _Watch(receive, self._media.noting(send, mark), lambda: self._mark(token))
             receive, send = watch.receive, watch.send
         await self.app(scope, receive, send)
 

@@ -45,6 +45,7 @@ def serve(bench: Workbench, *, started: Callable[[], None] | None = None) -> Non
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whose word counts is decided in `qa.web.clients`
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         ws_ping_interval=30,
         ws_ping_timeout=30,

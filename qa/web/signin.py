@@ -7,20 +7,24 @@ from datetime import UTC, datetime
 from html import escape
 from urllib.parse import parse_qs, quote
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from qa import outage
 from qa.errors import SpotcheckError, Unavailable
-from qa.i18n import LANGUAGE_NAMES, LANGUAGES, Translator, pick_language
+from qa.i18n import LANGUAGE_NAMES, LANGUAGES, N_, Translator, pick_language
 from qa.people import accounts
 from qa.web import cookies, provider
+from qa.web.clients import client_address
 from qa.web.html import page
 from qa.workbench import Workbench
 
 LARGEST_FORM = 8_192
+SIGNING_IN = 4
+"""So many passwords are checked at a time."""
+MOST_WAITING = 100
 
 
 class SignInRoutes:
@@ -28,6 +32,7 @@ class SignInRoutes:
 
     def __init__(self, bench: Callable[[], Workbench]) -> None:
         self.bench = bench
+        self._computing = CapacityLimiter(SIGNING_IN)
 
     def routes(self) -> list[Route]:
         """The routes, for `st.App`. `/auth/logout` stands before Streamlit's own."""
@@ -51,11 +56,14 @@ class SignInRoutes:
         if fields is None:
             return self._form(request, status=413)
         login, password, wanted = (fields.get(name, "") for name in ("login", "password", "next"))
-        address = request.client.host if request.client else "-"
         bench, now = self.bench(), datetime.now(UTC)
+        address = client_address(request.scope, bench.config)
         try:
+            if self._computing.statistics().tasks_waiting >= MOST_WAITING:
+                raise Unavailable(N_("Too many people are signing in at this moment. Try again in a few seconds."))
+            # Threads of their own: whoever is signed in already never waits for passwords to be computed.
             signed_in = await to_thread.run_sync(
-                lambda: accounts.sign_in(bench, login, password, address=address, now=now)
+                lambda: accounts.sign_in(bench, login, password, address=address, now=now), limiter=self._computing
             )
         except Exception as problem:
             error = outage.explain(problem)
@@ -101,7 +109,7 @@ class SignInRoutes:
         response = RedirectResponse("/login", 303)
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return response
-        token = request.cookies.get(cookies.cookie_name(bench.config))
+        token = cookies.read_cookies(request.headers).get(cookies.cookie_name(bench.config))
         if token:
             await to_thread.run_sync(lambda: accounts.sign_out(bench, token, now=now))
         cookies.clear_cookies(response, bench.config, request.cookies)
@@ -111,7 +119,7 @@ class SignInRoutes:
 
     async def _is_signed_in(self, request: Request) -> bool:
         bench, now = self.bench(), datetime.now(UTC)
-        token = request.cookies.get(cookies.cookie_name(bench.config))
+        token = cookies.read_cookies(request.headers).get(cookies.cookie_name(bench.config))
         return (
             bool(token)
             and await to_thread.run_sync(lambda: accounts.session_mark(bench, token or "", now=now)) is not None
@@ -119,7 +127,7 @@ class SignInRoutes:
 
     async def _welcome(self, request: Request, signed_in: accounts.SignedIn, path: str) -> Response:
         bench, now = self.bench(), datetime.now(UTC)
-        before = request.cookies.get(cookies.cookie_name(bench.config))
+        before = cookies.read_cookies(request.headers).get(cookies.cookie_name(bench.config))
         if before:
             await to_thread.run_sync(lambda: accounts.sign_out(bench, before, now=now))
         response = RedirectResponse(path, 303)

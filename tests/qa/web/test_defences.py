@@ -1,0 +1,150 @@
+"""What somebody outside may try: guess in a burst, name another address, send two cookies, fetch others' files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from starlette.datastructures import Headers
+from starlette.types import Message
+
+from pages.kit.escaping import escape
+from qa.config import Config, load
+from qa.errors import Denied, Invalid
+from qa.library.search import CaseFilter, find_cases
+from qa.people import accounts
+from qa.policy import SYSTEM, Role
+from qa.tables import LoginFailure
+from qa.upkeep import trail
+from qa.web.clients import client_address
+from qa.web.cookies import read_cookies
+from qa.web.media import MediaOwners
+from qa.workbench import Workbench
+from tests.qa.web.conftest import ORIGIN, PASSWORD, TestClient
+
+Browser = Callable[..., TestClient]
+
+
+def test_a_burst_gets_no_more_answers_than_one_after_the_other(any_bench: Workbench, now: datetime) -> None:
+    accounts.create_user(any_bench, SYSTEM, now=now, login="lead", role=Role.LEAD, password=PASSWORD)
+
+    def guess(number: int) -> str:
+        try:
+            accounts.sign_in(any_bench, "lead", f"guess-{number}", address="10.0.0.1", now=now)
+        except Denied as error:
+            return error.msgid
+        return "in"
+
+    with ThreadPoolExecutor(40) as many:
+        answers = list(many.map(guess, range(60)))
+    evaluated = [answer for answer in answers if "wrong" in answer]
+    assert len(evaluated) == accounts.FAILURES_PER_BROWSER
+    assert len(answers) - len(evaluated) == sum("Too many" in answer for answer in answers)
+    accounts.sign_in(any_bench, "lead", PASSWORD, address="10.0.0.2", now=now)
+
+
+def test_good_sign_ins_of_many_people_behind_one_address_are_not_guesses(any_bench: Workbench, now: datetime) -> None:
+    logins = [f"user{number}" for number in range(accounts.FAILURES_PER_ADDRESS + 5)]
+    for login in logins:
+        accounts.create_user(any_bench, SYSTEM, now=now, login=login, role=Role.INSPECTOR, password=PASSWORD)
+    with ThreadPoolExecutor(20) as many:
+        assert len(
+            list(
+                many.map(
+                    lambda login: accounts.sign_in(any_bench, login, PASSWORD, address="10.0.0.1", now=now), logins
+                )
+            )
+        ) == len(logins)
+    with any_bench.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(LoginFailure)) == 0
+
+
+@pytest.mark.parametrize("proxies, peer, stated, expected", [
+    ("", "10.0.0.9", "1.2.3.4", "10.0.0.9"),
+    ("10.0.0.0/8", "10.0.0.9", "1.2.3.4", "1.2.3.4"),
+    ("10.0.0.0/8", "10.0.0.9", "6.6.6.6, 1.2.3.4", "1.2.3.4"),
+    ("10.0.0.0/8", "10.0.0.9", "6.6.6.6, 1.2.3.4, 10.1.1.1", "1.2.3.4"),
+    ("10.0.0.0/8", "9.9.9.9", "1.2.3.4", "9.9.9.9"),
+    ("10.0.0.0/8", "10.0.0.9", "", "-"),
+    ("10.0.0.0/8", "10.0.0.9", "<script>", "-"),
+    ("::1", "::1", "2001:db8::7", "2001:db8::7"),
+])  # fmt: skip
+def test_only_a_configured_proxy_says_whom_a_request_is_from(
+    proxies: str, peer: str, stated: str, expected: str
+) -> None:
+    scope = {"type": "http", "client": (peer, 1), "headers": [(b"x-forwarded-for", stated.encode())]}
+    assert client_address(scope, Config(trusted_proxies=proxies)) == expected
+
+
+def test_a_proxy_that_is_no_address_is_refused_at_the_start() -> None:
+    with pytest.raises(Invalid, match="trusted_proxies"):
+        load({"SPOTCHECK_TRUSTED_PROXIES": "my-proxy"})
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["spotcheck=mine; spotcheck=theirs"],
+        ["spotcheck=mine", "spotcheck=theirs"],
+        ["a=1; spotcheck=mine;spotcheck=theirs"],
+    ],
+)
+def test_the_first_of_two_cookies_decides(lines: list[str]) -> None:
+    assert read_cookies(Headers(raw=[(b"cookie", line.encode()) for line in lines]))["spotcheck"] == "mine"
+
+
+def test_a_second_cookie_signs_nobody_out_or_in(browser: Browser) -> None:
+    token = browser("lead").cookies["spotcheck"]
+    client = browser()
+    assert client.get("/", headers={"cookie": f"spotcheck={token}; spotcheck=planted"}).status_code == 200
+    assert client.get("/", headers={"cookie": f"spotcheck=planted; spotcheck={token}"}).status_code == 303
+
+
+def test_a_media_file_belongs_to_whom_its_address_was_sent(browser: Browser) -> None:
+    owners, seen = MediaOwners(), list[Message]()
+
+    async def send(message: Message) -> None:
+        seen.append(message)
+
+    async def run() -> None:
+        await owners.noting(send, "1.a")(
+            {"type": "websocket.send", "bytes": b"\x08\x01/media/0123abc.csv\x12 and /media/ffff.png"}
+        )
+
+    anyio.run(run)
+    assert len(seen) == 1
+    assert owners.belongs("/media/0123abc.csv", "1.a")
+    assert owners.belongs("/media/ffff.png", "1.a")
+    assert not owners.belongs("/media/0123abc.csv", "2.b")
+    assert not owners.belongs("/media/other.csv", "1.a")
+    assert browser("lead").get("/media/0123abc.csv", headers={"origin": ORIGIN}).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["\0", "退款\0", "x" * 20_000, "x y " * 5_000, "%" * 300, "退" * 20_000])
+def test_search_is_bounded(any_bench: Workbench, lead: object, now: datetime, query: str) -> None:
+    from qa.policy import Actor
+
+    boss = Actor(1, Role.LEAD, "x")
+    assert find_cases(any_bench, boss, CaseFilter(query=query, tag=query, kind=query)).total == 0
+    trail.entries(any_bench, SYSTEM, text=query, action=query)
+
+
+@given(st.text(max_size=60))
+def test_titles_keep_their_characters(text: str) -> None:
+    shown = escape(text).replace("\u2060", "")
+    plain = text.replace("\r", " ").replace("\n", " ").replace("\u2060", "")
+    assert "".join(c for c in shown if c != "\\") == "".join(c for c in plain if c != "\\")
+
+
+@pytest.mark.parametrize("text, cut", [
+    ("see https://evil.example/x", "https\\:\u2060//"), ("HTTP://evil.example", "HTTP\\:\u2060//"), ("www.evil.example", "www\u2060\\."),
+    ("mail me@evil.example", "@\u2060evil"),
+])  # fmt: skip
+def test_addresses_in_titles_are_no_links(text: str, cut: str) -> None:
+    assert cut in escape(text)
