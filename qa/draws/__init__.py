@@ -3,7 +3,17 @@
 from qa.draws.closeness import Closeness
 from qa.draws.design import PlanDesign, SourceQuota
 from qa.draws.frames import Period
-from qa.draws.plans import PlanChoices, PlanView, archive_plan, choices, create_plan, edit_plan, get_plan, list_plans
+from qa.draws.plans import (
+    PlanChoices,
+    PlanView,
+    RubricChoice,
+    archive_plan,
+    choices,
+    create_plan,
+    edit_plan,
+    get_plan,
+    list_plans,
+)
 from qa.draws.previewing import Load, PlanPreview, TradePoint, preview, trade
 from qa.draws.publishing import Progress, PublishedDraw, publish
 from qa.draws.receipts import (
@@ -35,6 +45,7 @@ __all__ = [
     "PublishedDraw",
     "ReceiptFile",
     "Replaced",
+    "RubricChoice",
     "SourceQuota",
     "TradePoint",
     "Verification",

@@ -33,6 +33,7 @@ class PlanView:
     name: str
     design: PlanDesign
     rubric_version_id: int
+    rubric_id: str
     rubric_name: tuple[str, str]
     """(Chinese, English)"""
     seed_commitment: str
@@ -205,8 +206,6 @@ def _rubric(session: Session, rubric_version_id: int | None) -> int:
 
 def _view(session: Session, plan: Plan) -> PlanView:
     rubric = session.get_one(RubricVersion, plan.rubric_version_id)
-    label = rubric.content.get("name") or {}
-    zh, en = label.get("zh", rubric.rubric_id), label.get("en", rubric.rubric_id)
     drawn = session.execute(
         select(Draw.period_from, Draw.period_to).where(Draw.plan_id == plan.id).order_by(Draw.period_to)
     ).all()
@@ -215,7 +214,8 @@ def _view(session: Session, plan: Plan) -> PlanView:
         plan.name,
         PlanDesign.from_dict(plan.content),
         plan.rubric_version_id,
-        (f"{zh} v{rubric.version}", f"{en} v{rubric.version}"),
+        rubric.rubric_id,
+        _rubric_name(rubric),
         plan.seed_commitment,
         plan.committed_at,
         plan.created_at,
@@ -223,6 +223,23 @@ def _view(session: Session, plan: Plan) -> PlanView:
         len(drawn),
         (drawn[-1][0], drawn[-1][1]) if drawn else None,
     )
+
+
+def _rubric_name(rubric: RubricVersion) -> tuple[str, str]:
+    label = rubric.content.get("name") or {}
+    zh, en = label.get("zh", rubric.rubric_id), label.get("en", rubric.rubric_id)
+    return f"{zh} v{rubric.version}", f"{en} v{rubric.version}"
+
+
+@dataclass(frozen=True)
+class RubricChoice:
+    """A rubric version that a plan can score with."""
+
+    id: int
+    rubric_id: str
+    name: tuple[str, str]
+    """(Chinese, English) with the number of the version."""
+    published_at: datetime
 
 
 @dataclass(frozen=True)
@@ -236,6 +253,13 @@ class PlanChoices:
     """Names of the roster by agent id."""
     newest: datetime | None
     """Start of the newest conversation: a draw looks for its period there."""
+    rubrics: tuple[RubricChoice, ...] = ()
+    """Every published version, the newest first."""
+
+    def newer(self, plan: PlanView) -> RubricChoice | None:
+        """A version of the plan's rubric published after the one the plan scores with."""
+        own = [choice for choice in self.rubrics if choice.rubric_id == plan.rubric_id]
+        return own[0] if own and own[0].id > plan.rubric_version_id else None
 
 
 def choices(bench: Workbench, actor: Actor) -> PlanChoices:
@@ -253,7 +277,21 @@ def choices(bench: Workbench, actor: Actor) -> PlanChoices:
             .order_by(User.id)
         ).all()
         names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
+        published = session.scalars(
+            select(RubricVersion)
+            .where(RubricVersion.state == "published")
+            .order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc())
+        ).all()
+        rubrics = tuple(
+            RubricChoice(row.id, row.rubric_id, _rubric_name(row), row.published_at or row.created_at)
+            for row in published
+        )
     shops, newest = found.row(0) if found.height else ([], None)
     return PlanChoices(
-        tuple(teams), tuple(shop for shop in shops if shop), tuple((i, name) for i, name in people), names, newest
+        tuple(teams),
+        tuple(shop for shop in shops if shop),
+        tuple((i, name) for i, name in people),
+        names,
+        newest,
+        rubrics,
     )

@@ -212,7 +212,7 @@ def draws(walk: Walk, page: Page) -> None:
     settle(page)
     walk.shoot(page, "draw-preview")
     walk.button(page, "Publish this draw").click()
-    walk.button(page, "Publish").click()
+    page.get_by_role("dialog").get_by_role("button", name=walk.t("Publish"), exact=True).click()
     walk.button(page, "Draw again and compare").wait_for()
     walk.shoot(page, "receipt")
     walk.button(page, "Draw again and compare").click()

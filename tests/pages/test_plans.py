@@ -3,6 +3,7 @@ value."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from qa import draws
 from qa.draws import PlanDesign, SourceQuota
 from qa.errors import Stale
 from qa.policy import SYSTEM, Actor, Role
+from qa.rubrics import versions
+from qa.tables import Draw
 from qa.upkeep import trail
 from qa.workbench import Workbench
 from tests.qa.draws.world import fill
@@ -136,3 +139,45 @@ def test_what_somebody_else_saved_meanwhile_is_not_overwritten(open_page: OpenPa
     assert draws.get_plan(shop, SYSTEM, plan.id).design == other
     with pytest.raises(Stale):
         draws.edit_plan(shop, SYSTEM, now=NOW, plan_id=plan.id, name=plan.name, design=HALF, seen=HALF)
+
+
+def _second_version(bench: Workbench) -> int:
+    first = versions.current(bench, SYSTEM)
+    assert first is not None
+    draft = versions.start_draft(bench, SYSTEM, now=NOW, rubric=replace(first.rubric, pass_line=8_500))
+    versions.publish(
+        bench, SYSTEM, now=NOW, version_id=draft, seen_hash=versions.get(bench, SYSTEM, draft).content_hash
+    )
+    return draft
+
+
+def test_a_newer_rubric_version_reaches_a_plan(open_page: OpenPage, shop: Workbench) -> None:
+    plan = _plan(shop, "October", HALF)
+    newest = _second_version(shop)
+    assert plan.rubric_version_id != newest
+    at = open_page("boss", "draws.py", role=Role.LEAD)
+    at.button(key="open_edit_plan").click().run()
+    at.selectbox(key=f"edit{plan.id}_rubric").set_value(newest)
+    _save(at)
+    assert draws.get_plan(shop, SYSTEM, plan.id).rubric_version_id == newest
+    assert _entries(shop)[0].facts["changes"] == {"rubric_version": [plan.rubric_version_id, newest]}
+
+
+@pytest.mark.parametrize("take_it", [True, False])
+def test_publishing_asks_which_version_scores(open_page: OpenPage, shop: Workbench, take_it: bool) -> None:
+    plan = _plan(shop, "February", PlanDesign(quotas=(SourceQuota("chat", 2.0),), pool_share=0.0))
+    newest = _second_version(shop)
+    at = open_page(
+        "boss", "draws.py", role=Role.LEAD, query={"plan": str(plan.id), "since": "2026-02-01", "until": "2026-02-28"}
+    )
+    at.button(key="open_publish").click().run()
+    assert at.button(key="publish_draw").disabled  # nothing is chosen for the lead
+    at.radio(key="publish_rubric").set_value(newest if take_it else plan.rubric_version_id).run()
+    at.button(key="publish_draw").click().run()
+    for _attempt in range(100):
+        if found := draws.list_draws(shop, SYSTEM):
+            break
+        time.sleep(0.1)
+        at.run()
+    with shop.db.read() as session:
+        assert session.get_one(Draw, found[0].id).rubric_version_id == (newest if take_it else plan.rubric_version_id)

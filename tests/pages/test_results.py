@@ -183,6 +183,7 @@ def test_publishing_from_the_page(bench: Workbench) -> None:
         page = open_page(bench, "draws.py", "lead", plan=str(plan.id), since="2026-02-01", until="2026-02-28")
         assert not page.exception
         assert not page.warning
+        page.button(key="open_publish").click().run()
         page.button(key="publish_draw").click().run()
         assert not page.exception
         for _ in range(600):  # it is published beside the page

@@ -13,7 +13,7 @@ from typing import TypeVar
 import streamlit as st
 
 from pages.kit.guard import Page
-from qa.draws import PlanChoices, PlanDesign, SourceQuota
+from qa.draws import PlanChoices, PlanDesign, PlanView, SourceQuota
 from qa.i18n import N_
 
 INTENSITIES = {
@@ -97,13 +97,25 @@ def designed(design: PlanDesign, answers: Answers) -> PlanDesign:
     )
 
 
-def form(page: Page, offered: PlanChoices, key: str, name: str, design: PlanDesign) -> tuple[str, PlanDesign] | None:
-    """The form of a plan; returns name and design in the run in which it was sent. `key` must differ from plan to
-    plan."""
+@dataclass(frozen=True)
+class Filled:
+    """What was sent: name, design and the rubric version to score with."""
+
+    name: str
+    design: PlanDesign
+    rubric_version_id: int | None
+
+
+def form(
+    page: Page, offered: PlanChoices, key: str, name: str, design: PlanDesign, plan: PlanView | None = None
+) -> Filled | None:
+    """The form of a plan, new or there already; an answer in the run in which it was sent. `key` must differ from plan
+    to plan."""
     _ = page.t
     now = shown(design)
     with st.form(f"plan_{key}", border=False):
         title = st.text_input(_("Plan name"), name, max_chars=200, key=f"{key}_name")
+        rubric = _rubric(page, f"{key}_rubric", offered, plan)
         wishes = {source: _source(page, f"{key}_{source}", source, wish) for source, wish in now.wishes.items()}
         teams = st.multiselect(
             _("Teams"), _all(offered.teams, design.teams), design.teams, key=f"{key}_teams", placeholder=_("All")
@@ -143,11 +155,24 @@ def form(page: Page, offered: PlanChoices, key: str, name: str, design: PlanDesi
         )
         if not st.form_submit_button(_("Save"), type="primary"):
             return None
-    return title, designed(
-        design,
-        Answers(
-            wishes, tuple(teams), tuple(shops), tuple(people), double, None if automatic else share, adapt, complete
-        ),
+    answers = Answers(
+        wishes, tuple(teams), tuple(shops), tuple(people), double, None if automatic else share, adapt, complete
+    )
+    return Filled(title, designed(design, answers), rubric)
+
+
+def _rubric(page: Page, key: str, offered: PlanChoices, plan: PlanView | None) -> int | None:
+    """The version to score with: the plan's own first chosen, the newest for a new plan."""
+    _ = page.t
+    names = {choice.id: choice.name for choice in offered.rubrics}
+    if plan is not None:
+        names.setdefault(plan.rubric_version_id, plan.rubric_name)
+    ids = list(names)
+    if not ids:
+        return None
+    at = ids.index(plan.rubric_version_id) if plan is not None else 0
+    return int(
+        st.selectbox(_("Rubric to score with"), ids, at, key=key, format_func=lambda number: _.label(*names[number]))
     )
 
 

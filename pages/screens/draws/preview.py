@@ -50,7 +50,7 @@ def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
     _trade(page, look, points)
     _notes(page, look)
     _agents(page, plan, look, offered)
-    publishing.offer(page, plan, look, tried=share is not None)
+    publishing.offer(page, plan, look, offered, tried=share is not None)
 
 
 def _standard(page: Page, plan: PlanView, offered: PlanChoices) -> tuple[date, date]:

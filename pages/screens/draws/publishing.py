@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.kit.dialogs import dialog, done, opener
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import show_error
+from pages.kit.widgets import show_error, showing_errors
 from pages.kit.work import Work
 from qa import draws
-from qa.draws import PlanPreview, PlanView, PublishedDraw
+from qa.draws import PlanChoices, PlanPreview, PlanView, PublishedDraw, RubricChoice
 
 WORK = "publishing"
 
@@ -34,7 +35,7 @@ def running(page: Page) -> bool:
     return False
 
 
-def offer(page: Page, plan: PlanView, look: PlanPreview, *, tried: bool) -> None:
+def offer(page: Page, plan: PlanView, look: PlanPreview, offered: PlanChoices, *, tried: bool) -> None:
     """The button that publishes what is previewed, or why it cannot be pressed."""
     _ = page.t
     period = look.resolved.period
@@ -53,10 +54,18 @@ def offer(page: Page, plan: PlanView, look: PlanPreview, *, tried: bool) -> None
         st.caption(_("Today is not over: conversations that arrive later today will never be drawn with this plan."))
     if tried:
         st.caption(_("You are trying another share than the plan's; change the plan to publish with it."))
-    key = f"{plan.id}|{plan.seed_commitment}|{period.label}|{plan.design}"
     blocked = tried or look.drawn is not None or period.last > today
-    with st.popover(_("Publish this draw"), disabled=blocked, icon=":material/gavel:"):
-        st.write(
+    opener(_("Publish this draw"), "publish", disabled=blocked, icon=":material/gavel:", type="primary")
+    if not blocked:
+        dialog("publish", _("Publish this draw"), lambda: _ask(page, plan, look, offered.newer(plan)))
+
+
+def _ask(page: Page, plan: PlanView, look: PlanPreview, newer: RubricChoice | None) -> None:
+    """Once more what happens, and by which rubric the samples are scored where a newer version is there."""
+    _ = page.t
+    period = look.resolved.period
+    st.write(
+        escape(
             _(
                 "{reviews} samples of {first} – {last} are drawn, copied and given to the inspectors. The seed is"
                 " opened on the receipt, and the same days cannot be drawn again with this plan.",
@@ -65,9 +74,38 @@ def offer(page: Page, plan: PlanView, look: PlanPreview, *, tried: bool) -> None
                 last=period.last,
             )
         )
-        if st.button(_("Publish"), type="primary", key="publish_draw", on_click=_remember, args=(key,)):
+    )
+    rubric = None
+    if newer is not None:
+        names = {newer.id: newer.name, plan.rubric_version_id: plan.rubric_name}
+        chosen = st.radio(
+            _("The rubric has a newer version. Score these samples and the plan's next draws with"),
+            list(names),
+            None,
+            key="publish_rubric",
+            format_func=lambda number: escape(_.label(*names[number])),
+            captions=[_("published {when}", when=_.when(newer.published_at)), _("the plan's version until now")],
+        )
+        rubric = newer.id if chosen == newer.id else None
+        if chosen is None:
+            st.caption(_("Choose one, and the draw can be published."))
+    key = f"{plan.id}|{plan.seed_commitment}|{period.label}|{plan.design}"
+    waits = newer is not None and chosen is None
+    if st.button(_("Publish"), type="primary", key="publish_draw", disabled=waits, on_click=_remember, args=(key,)):
+        with showing_errors(page):
+            if rubric is not None:
+                draws.edit_plan(
+                    page.bench,
+                    page.actor,
+                    now=page.now,
+                    plan_id=plan.id,
+                    name=plan.name,
+                    design=plan.design,
+                    rubric_version_id=rubric,
+                    seen=plan.design,
+                )
             st.session_state[WORK] = Work(_publishing(page, plan, look)).start()
-            st.rerun()
+            done()
 
 
 def _publishing(

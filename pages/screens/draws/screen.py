@@ -108,7 +108,13 @@ def _new(page: Page, offered: PlanChoices) -> None:
     if made is not None:
         with showing_errors(page):
             plan = draws.create_plan(
-                page.bench, page.actor, now=page.now, name=made[0], design=made[1], seed=secrets.token_hex(32)
+                page.bench,
+                page.actor,
+                now=page.now,
+                name=made.name,
+                design=made.design,
+                seed=secrets.token_hex(32),
+                rubric_version_id=made.rubric_version_id,
             )
             st.query_params["plan"] = str(plan.id)
             st.session_state.pop("pick_plan", None)
@@ -117,11 +123,19 @@ def _new(page: Page, offered: PlanChoices) -> None:
 
 def _edit(page: Page, plan: PlanView, offered: PlanChoices) -> None:
     """`plan` is the plan as it was when the form was opened: what somebody else saves meanwhile is not overwritten."""
-    made = planning.form(page, offered, f"edit{plan.id}", plan.name, plan.design)
+    made = planning.form(page, offered, f"edit{plan.id}", plan.name, plan.design, plan)
     if made is not None:
         with showing_errors(page):
+            rubric = made.rubric_version_id if made.rubric_version_id != plan.rubric_version_id else None
             draws.edit_plan(
-                page.bench, page.actor, now=page.now, plan_id=plan.id, name=made[0], design=made[1], seen=plan.design
+                page.bench,
+                page.actor,
+                now=page.now,
+                plan_id=plan.id,
+                name=made.name,
+                design=made.design,
+                rubric_version_id=rubric,
+                seen=plan.design,
             )
             done()
 
