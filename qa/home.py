@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Select, and_, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from qa.blinding import shown_files
 from qa.casefiles.lifecycle import FileState
@@ -33,6 +33,8 @@ from qa.tables import (
 from qa.workbench import Workbench
 
 RECENT_DRAWS = 6
+TOLD = timedelta(days=14)
+"""How long a decided objection is told on the home page of whoever filed it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,21 @@ class DrawProgress:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """An objection that was decided: what it was against, how it ended, and what that did to the total
+    (centi-points)."""
+
+    appeal_id: int
+    upheld: bool
+    ruled_at: datetime
+    before: int | None
+    now: int | None
+    """Totals of the result objected to and of the one that counts now; None for a red-line file without a result."""
+    verdict_id: int | None
+    rule_id: str | None
+
+
+@dataclass(frozen=True)
 class Overview:
     """Open work of one person. `todo` maps kinds of work to counts (only kinds this person can do); `done_today` counts
     their own inspections; `setup` says which steps of setting up are done (empty when this person cannot do them)."""
@@ -57,6 +74,8 @@ class Overview:
     draws: tuple[DrawProgress, ...]
     setup: Mapping[str, bool]
     last_import: datetime | None
+    decided: tuple[Decided, ...] = ()
+    """Own objections decided of late; those upheld until the new result is read."""
 
 
 def overview(bench: Workbench, actor: Actor, *, now: datetime) -> Overview:
@@ -94,7 +113,29 @@ def overview(bench: Workbench, actor: Actor, *, now: datetime) -> Overview:
                 if actor.may(Right.IMPORT)
                 else None
             ),
+            _decided(session, actor.agent_id, now) if actor.may(Right.ANSWER) and actor.agent_id else (),
         )
+
+
+def _decided(session: Session, agent_id: str, now: datetime) -> tuple[Decided, ...]:
+    old, new, read = aliased(Verdict), aliased(Verdict), aliased(Acknowledgement)
+    sample = func.coalesce(old.sample_id, Violation.sample_id)
+    rows = session.execute(
+        select(Appeal, old.total, new.total, new.id, Violation.rule_id)
+        .outerjoin(old, old.id == Appeal.verdict_id)
+        .outerjoin(Violation, Violation.id == Appeal.violation_id)
+        .outerjoin(new, and_(new.sample_id == sample, new.is_current, new.kind != "withdrawn"))
+        .outerjoin(read, read.verdict_id == new.id)
+        .where(
+            Appeal.agent_id == agent_id, Appeal.state.in_(("upheld", "rejected")), Appeal.ruled_at >= now - TOLD,
+            or_(read.at.is_(None), read.at < Appeal.ruled_at, Appeal.state == "rejected"),
+        )
+        .order_by(Appeal.ruled_at.desc(), Appeal.id.desc())
+    )  # fmt: skip
+    return tuple(
+        Decided(appeal.id, appeal.state == "upheld", appeal.ruled_at or now, before, total, verdict_id, rule_id)
+        for appeal, before, total, verdict_id, rule_id in rows
+    )
 
 
 def _count(session: Session, query: Select[Any]) -> int:

@@ -11,7 +11,7 @@ from pages.kit import nav
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, heading
 from qa import reports
-from qa.home import DrawProgress, Overview, overview
+from qa.home import Decided, DrawProgress, Overview, overview
 from qa.i18n import N_
 from qa.policy import Role
 
@@ -63,7 +63,9 @@ def draw(page: Page) -> None:
 
 def _todo(page: Page, found: Overview) -> None:
     _ = page.t
-    shown = 0
+    for one in found.decided:
+        _decided(page, one)
+    shown = len(found.decided)
     for kind, text, file, action in TODO:
         count = found.todo.get(kind, 0)
         if count:
@@ -102,6 +104,26 @@ def _row(page: Page, kind: str, count: int, text: str, file: str, action: str, q
             f' class="sc-number{mark}">{html.escape(page.t.number(count))}</b><span>{html.escape(text)}</span></div>'
         )
         nav.link(page, file, action, **query)
+
+
+def _decided(page: Page, one: Decided) -> None:
+    """An objection that was decided, with what it did to the score."""
+    _ = page.t
+    about = _("red line {rule}", rule=one.rule_id) if one.rule_id else ""
+    said = _("Your appeal was upheld") if one.upheld else _("Your appeal was rejected")
+    score = (
+        f"{_.points(one.before)} → {_.points(one.now)}"
+        if one.upheld and one.before is not None and one.now is not None
+        else ""
+    )
+    with st.container(key=f"todo_decided_{one.appeal_id}", horizontal=True, vertical_alignment="center"):
+        st.html(
+            f'<div class="sc-todo"><b class="sc-number">{"✓" if one.upheld else "·"}</b>'
+            f"<span>{html.escape(' · '.join(part for part in (said, about, score, _.when(one.ruled_at)) if part))}</span></div>"
+        )
+        nav.link(page, "appeals.py", _("Read the ruling"), appeal=str(one.appeal_id))
+        if one.upheld and one.verdict_id is not None:
+            nav.link(page, "agent.py", _("See the result"), span="all", verdict=str(one.verdict_id))
 
 
 def _setup(page: Page, found: Overview) -> None:

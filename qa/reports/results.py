@@ -19,6 +19,7 @@ from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
 from qa.reports.scope import FactsReader, Scope, names_of
 from qa.tables import Acknowledgement, Agent, Inspection, RubricVersion, RuleVersion, Sample, User, Verdict
+from qa.verdicts import ledger
 from qa.workbench import Workbench
 from scoring.explain import Explanation, explain
 from scoring.label import Label
@@ -128,15 +129,17 @@ def behind(
 
 
 def result(bench: Workbench, actor: Actor, verdict_id: int, language: str) -> Result:
-    """One verdict with the reasons for every point. Raises `NotFound`, also for results of others."""
+    """One verdict with the reasons for every point; the one that counts now where `verdict_id` was replaced. Raises
+    `NotFound`, also for results of others."""
     with bench.db.read() as session:
+        same = select(Verdict.sample_id).where(Verdict.id == verdict_id).scalar_subquery()
         row = session.execute(
             select(Verdict, Sample, Agent.name, Inspection, User.display_name)
             .join(Sample, Sample.id == Verdict.sample_id)
             .outerjoin(Agent, Agent.agent_id == Verdict.agent_id)
             .outerjoin(Inspection, Inspection.id == Verdict.inspection_id)
             .outerjoin(User, User.id == Inspection.inspector_id)
-            .where(Verdict.id == verdict_id, Verdict.is_current, Verdict.kind != "withdrawn")
+            .where(Verdict.sample_id == same, Verdict.is_current, Verdict.kind != "withdrawn")
         ).first()
         if row is None or not (actor.may(Right.VIEW_RESULTS) or actor.agent_id == row[0].agent_id):
             raise NotFound(N_("There is no result {verdict}."), verdict=verdict_id)
@@ -161,7 +164,7 @@ def result(bench: Workbench, actor: Actor, verdict_id: int, language: str) -> Re
             (inspection.sheet or {}).get("comment", "") if inspection else "",
             inspector or "" if actor.may(Right.VIEW_RESULTS) else "",
             _acknowledged(session, verdict.id),
-            closes(session, verdict.created_at),
+            closes(session, ledger.standing_since(session, verdict).created_at),
         )
 
 

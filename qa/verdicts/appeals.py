@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
@@ -98,9 +98,17 @@ def set_window(bench: Workbench, actor: Actor, *, now: datetime, days: int) -> N
             N_("Field {field}: expected {expected}, found “{value}”."), field="days", expected="1–90", value=days
         )
     with bench.db.write() as session:
-        session.merge(Setting(key=SETTING, value={"window_days": days}, updated_at=now))
-        audit.record(session, actor, now, "appeals.window_changed", "setting", SETTING, days=days)
-        audit.bump(session, "settings")
+        changed = audit.changes({"days": window_days(session)}, {"days": days})
+        if changed:
+            session.merge(Setting(key=SETTING, value={"window_days": days}, updated_at=now))
+            audit.record(session, actor, now, "appeals.window_changed", "setting", SETTING, changes=changed)
+            audit.bump(session, "settings")
+
+
+def window(bench: Workbench) -> int:
+    """Days an agent has to object."""
+    with bench.db.read() as session:
+        return window_days(session)
 
 
 def file_against_verdict(
@@ -119,13 +127,15 @@ def file_against_verdict(
         _require_own(actor, verdict.agent_id)
         if not verdict.is_current:
             raise Conflict(N_("This result has been replaced by a newer one; object to that."))
-        _require_in_time(session, verdict.created_at, now)
+        since = ledger.standing_since(session, verdict)
+        _require_in_time(session, since.created_at, now)
         if criterion_id is not None and criterion_id not in {
             line["id"] for line in verdict.outcome["lines"] if line["kind"] in ("loss", "bonus")
         }:
             raise Invalid(N_("Criterion “{id}” lost no points in this result."), id=criterion_id)
         if (known := session.scalar(_open(Appeal.verdict_id == verdict_id, criterion_id))) is not None:
             return known
+        _refuse_decided(session, since, criterion_id)
         return _file(session, actor, now, verdict.agent_id, body, criterion_id, verdict_id=verdict_id)
 
 
@@ -347,6 +357,22 @@ def _load(session: Session, appeal_id: int) -> Appeal:
 def _open(subject: ColumnElement[bool], criterion_id: str | None) -> Select[int]:
     same = Appeal.criterion_id.is_(None) if criterion_id is None else Appeal.criterion_id == criterion_id
     return select(Appeal.id).where(subject, same, Appeal.state == "open")
+
+
+def _refuse_decided(session: Session, since: Verdict, criterion_id: str | None) -> None:
+    """What was objected to and rejected is decided, also after another objection to the same result was upheld."""
+    same = (
+        Appeal.criterion_id.is_(None)
+        if criterion_id is None
+        else or_(Appeal.criterion_id.is_(None), Appeal.criterion_id == criterion_id)
+    )
+    query = (
+        select(Appeal.id)
+        .join(Verdict, Verdict.id == Appeal.verdict_id)
+        .where(Verdict.sample_id == since.sample_id, Verdict.version >= since.version, Appeal.state == "rejected", same)
+    )
+    if (found := session.scalar(query.limit(1))) is not None:
+        raise Conflict(N_("This objection was decided already (appeal {id}); it cannot be filed again."), id=found)
 
 
 def _require_own(actor: Actor, agent_id: str) -> None:

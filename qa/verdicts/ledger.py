@@ -43,6 +43,15 @@ def current(session: Session, sample_id: int) -> Verdict | None:
     return session.scalars(query).one_or_none()
 
 
+def standing_since(session: Session, verdict: Verdict) -> Verdict:
+    """The version from which what can be objected to in `verdict` has stood: an upheld appeal takes deductions away and
+    starts no new time to object to the rest."""
+    query = select(Verdict).where(
+        Verdict.sample_id == verdict.sample_id, Verdict.version <= verdict.version, Verdict.kind != "appeal"
+    )
+    return session.scalars(query.order_by(Verdict.version.desc()).limit(1)).first() or verdict
+
+
 _LOCK = select(Sample.agent_id).where(Sample.id == bindparam("sample")).with_for_update(key_share=True)
 _LAST = select(func.max(Verdict.version)).where(Verdict.sample_id == bindparam("sample"))
 _RETIRE = (

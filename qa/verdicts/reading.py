@@ -57,6 +57,17 @@ class VersionRow:
 
 
 @dataclass(frozen=True)
+class Before:
+    """What a verdict has replaced: the total it was, why it changed, and the lines that no longer stand as they did."""
+
+    total: int
+    kind: str
+    """How the version that replaced it came about (`qa.verdicts.ledger.KINDS`)."""
+    reason: str
+    fallen: tuple[Explanation, ...]
+
+
+@dataclass(frozen=True)
 class VerdictView:
     """A verdict with everything that explains it. The transcript is masked for those who may not see it plain."""
 
@@ -67,6 +78,7 @@ class VerdictView:
     comment: str
     transcript: dict[str, Any]
     history: tuple[VersionRow, ...]
+    before: Before | None = None
 
 
 # --- an agent's results -----------------------------------------------------------------------------------------------
@@ -85,23 +97,63 @@ def own(bench: Workbench, actor: Actor, *, agent_id: str, limit: int = 200) -> t
         return tuple(_row(session, verdict, sample, at) for verdict, sample, at in rows)
 
 
-def view(bench: Workbench, actor: Actor, *, verdict_id: int, language: str) -> VerdictView:
-    """One verdict with its explanation in `language`, its transcript and its history."""
+def view(bench: Workbench, actor: Actor, *, verdict_id: int, language: str, latest: bool = False) -> VerdictView:
+    """One verdict with its explanation in `language`, its transcript, its history and what it replaced.
+
+    With `latest` the result of the same sample that counts now, compared with the one named.
+    """
     with bench.db.read() as session:
-        verdict = ledger.find(session, verdict_id)
-        require_own(actor, verdict.agent_id)
+        named = ledger.find(session, verdict_id)
+        require_own(actor, named.agent_id)
+        verdict = (ledger.current(session, named.sample_id) or named) if latest else named
+        before = named if verdict.id != named.id else _predecessor(session, verdict)
         sample = session.get_one(Sample, verdict.sample_id)
-        at = session.scalar(select(Acknowledgement.at).where(Acknowledgement.verdict_id == verdict_id))
-        outcome = Outcome.from_dict(verdict.outcome)
+        at = session.scalar(select(Acknowledgement.at).where(Acknowledgement.verdict_id == verdict.id))
+        lines = _explained(session, verdict, language)
         content = session.get_one(Transcript, sample.transcript_id).content
-        labels = ledger.rule_labels(session, outcome.redlines)
         return VerdictView(
-            row=_row(session, verdict, sample, at), is_current=verdict.is_current and verdict.kind != "withdrawn",
-            outcome=outcome, lines=explain(outcome, rubric_of(session, verdict.rubric_version_id), language, labels),
+            row=_row(session, verdict, sample, at),
+            is_current=verdict.is_current and verdict.kind != "withdrawn",
+            outcome=Outcome.from_dict(verdict.outcome),
+            lines=lines,
             comment=Sheet.from_dict(verdict.sheet or {}).comment,
             transcript=content if actor.may(Right.UNMASK) else mask_transcript(content),
             history=_history(session, sample.id),
-        )  # fmt: skip
+            before=_compared(session, before, verdict, lines, language),
+        )
+
+
+def _explained(session: Session, verdict: Verdict, language: str) -> tuple[Explanation, ...]:
+    outcome = Outcome.from_dict(verdict.outcome)
+    labels = ledger.rule_labels(session, outcome.redlines)
+    return explain(outcome, rubric_of(session, verdict.rubric_version_id), language, labels)
+
+
+def _predecessor(session: Session, verdict: Verdict) -> Verdict | None:
+    """The version before; None where that one was taken back: it never was a result anybody read."""
+    before = session.scalar(
+        select(Verdict).where(Verdict.sample_id == verdict.sample_id, Verdict.version == verdict.version - 1)
+    )
+    return None if before is None or before.kind == "withdrawn" else before
+
+
+def _compared(
+    session: Session, before: Verdict | None, now: Verdict, lines: tuple[Explanation, ...], language: str
+) -> Before | None:
+    if before is None:
+        return None
+    stands = {(line.kind, line.id): line.points for line in lines}
+    old = _explained(session, before, language)
+    fallen = tuple(
+        line for line in old if line.kind in MOVING and line.points and stands.get((line.kind, line.id)) != line.points
+    )
+    if before.total == now.total and not fallen:
+        return None
+    return Before(before.total, now.kind, now.reason or "", fallen)
+
+
+MOVING = ("loss", "bonus", "redline")
+"""Kinds of lines that a ruling, an appeal or a correction can take away."""
 
 
 def acknowledge(bench: Workbench, actor: Actor, *, now: datetime, verdict_id: int) -> None:

@@ -269,21 +269,24 @@ def _cases(page: Page, report: AgentReport) -> None:
 def _result(page: Page, result: Result) -> None:
     """One result line by line, beside the conversation it judges."""
     _ = page.t
+    view = reading.view(page.bench, page.actor, verdict_id=result.verdict_id, language=_.language)
     with st.container(border=True, key="one_result"):
         st.markdown(
             f"**{escape(_('Result of {when}', when=page.t.when(result.occurred_at)))}** · {_.points(result.total)}"
         )
         left, right = st.columns([5, 6], gap="large")
         with left:
-            lines_table(page, result.lines, result.total)
+            lines_table(page, result.lines, result.total, view.before)
             if result.comment:
                 plain_text(result.comment)
             st.caption(escape(" · ".join(_facts(page, result))))
             _answers(page, result)
         with right:
-            content = reading.view(page.bench, page.actor, verdict_id=result.verdict_id, language=_.language).transcript
             transcript(
-                page, TranscriptView(content, evidence=proofs(result.lines)), key="result_transcript", height=440
+                page,
+                TranscriptView(view.transcript, evidence=proofs(result.lines)),
+                key="result_transcript",
+                height=440,
             )
 
 

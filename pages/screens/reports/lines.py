@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from pages.kit.guard import Page
+from qa.i18n import N_
+from qa.verdicts.reading import Before
 from scoring.explain import Explanation
 
 CSS = """<style>
@@ -18,15 +20,34 @@ CSS = """<style>
 .sc-lines tr.sum td { font-weight: 600; border-bottom: 0; }
 .sc-lines tr.redline td { color: var(--sc-vermilion); }
 .sc-lines tr.free td { opacity: .75; }
+.sc-lines tr.fallen td { color: var(--sc-muted); }
+.sc-lines tr.fallen td:first-child, .sc-lines tr.fallen td:last-child { text-decoration: line-through; }
 .sc-lines tr.free td:last-child { white-space: normal; }
 </style>"""
 
 
-def lines_table(page: Page, lines: Sequence[Explanation], total: int) -> None:
-    """Show `lines` and their sum `total` (centi-points)."""
+WHY: Mapping[str, str] = {
+    "appeal": N_("Changed by an appeal that was upheld."),
+    "ruling": N_("Changed by the ruling on a red line."),
+    "resolution": N_("Changed when two readings were decided between."),
+    "correction": N_("Corrected by the inspector."),
+}
+"""Why a result replaced another one, by the kind of its version."""
+
+
+def lines_table(page: Page, lines: Sequence[Explanation], total: int, before: Before | None = None) -> None:
+    """Show `lines` and their sum `total` (centi-points); what stood `before` and stands no more is struck."""
     _ = page.t
-    rows = "".join(_line(page, line) for line in lines)
-    last = f'<tr class="sum"><td>{html.escape(_("Total"))}</td><td></td><td>{html.escape(_.points(total))}</td></tr>'
+    fallen = "".join(_line(page, line, "fallen") for line in before.fallen) if before else ""
+    rows = "".join(_line(page, line) for line in lines) + fallen
+    changed = before is not None and before.total != total
+    shown = f"{_.points(before.total)} → {_.points(total)}" if before is not None and changed else _.points(total)
+    last = f'<tr class="sum"><td>{html.escape(_("Total"))}</td><td></td><td>{html.escape(shown)}</td></tr>'
+    if before is not None and before.kind in WHY:
+        last += (
+            "<tr><td"
+            f' colspan="3">{html.escape(_(WHY[before.kind]))}<small>{html.escape(before.reason)}</small></td></tr>'
+        )
     st.html(f'<table class="sc-lines"><tbody>{rows}{last}</tbody></table>{CSS}')
 
 
@@ -39,7 +60,7 @@ def proofs(lines: Sequence[Explanation]) -> dict[int, str]:
     return found
 
 
-def _line(page: Page, line: Explanation) -> str:
+def _line(page: Page, line: Explanation, state: str = "") -> str:
     _ = page.t
     note = f"<small>{html.escape(line.note)}</small>" if line.note else ""
     seqs = _("messages {list}", list=", ".join(str(seq + 1) for seq in line.evidence)) if line.evidence else ""
@@ -49,5 +70,5 @@ def _line(page: Page, line: Explanation) -> str:
         if line.counts
         else _("{points} not the agent's ({owner})", points=_.points(line.nominal), owner=line.owner)
     )
-    css = "redline" if line.kind == "redline" else "" if line.counts else "free"
+    css = state or ("redline" if line.kind == "redline" else "" if line.counts else "free")
     return f'<tr class="{css}"><td>{html.escape(line.title)}{note}</td><td>{html.escape(about)}</td><td>{html.escape(points)}</td></tr>'

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.kit.choices import number_in_address, pick
 from pages.kit.desk import TranscriptView, transcript
+from pages.kit.dialogs import dialog, done, kept, opener
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, heading, plain_text, showing_errors
@@ -133,6 +134,8 @@ def _list_and_detail(page: Page) -> None:
         required=True,
     )
     state = "" if state == "all" else state
+    if leads:
+        _window(page)
     found = appeals.list_appeals(page.bench, page.actor, state=state, before=number_in_address("before"), size=PER_PAGE)
     if not found and number_in_address("appeal") is None:
         _nothing(page, leads, state)
@@ -154,6 +157,27 @@ def _list_and_detail(page: Page) -> None:
     with right, showing_errors(page):
         shown = number_in_address("appeal")
         _detail(page, appeals.get(page.bench, page.actor, shown) if shown is not None else found[0])
+
+
+def _window(page: Page) -> None:
+    """How long agents may object, and the dialog that changes it."""
+    _ = page.t
+    days = appeals.window(page.bench)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(_("Agents can object for {days} days after a result or a ruling.", days=days))
+        opener(_("Change"), "appeal_window", beside=days, type="tertiary", icon=":material/edit:")
+    dialog("appeal_window", _("Time to object"), lambda: _window_form(page, kept()))
+
+
+def _window_form(page: Page, days: int) -> None:
+    _ = page.t
+    with st.form("appeal_window_form", border=False):
+        wanted = st.number_input(_("Days to object, from the result or the ruling"), 1, 90, days, key="appeal_days")
+        st.caption(_("It applies at once to everything that is still open."))
+        if st.form_submit_button(_("Save"), type="primary"):
+            with showing_errors(page):
+                appeals.set_window(page.bench, page.actor, now=page.now, days=int(wanted or days))
+                done()
 
 
 def _nothing(page: Page, leads: bool, state: str) -> None:
@@ -198,7 +222,9 @@ def _detail(page: Page, appeal: AppealView) -> None:
             f" {html.escape(page.t.when(appeal.ruled_at))}</b><br>{html.escape(appeal.ruling)}</div>"
         )
     view = (
-        verdict_reading.view(page.bench, page.actor, verdict_id=appeal.verdict_id, language=_.language)
+        verdict_reading.view(
+            page.bench, page.actor, verdict_id=appeal.verdict_id, language=_.language, latest=appeal.state == "upheld"
+        )
         if appeal.verdict_id
         else None
     )
@@ -209,7 +235,7 @@ def _detail(page: Page, appeal: AppealView) -> None:
             appeals.withdraw(page.bench, page.actor, now=page.now, appeal_id=appeal.id)
             st.rerun()
     if view is not None:
-        lines_table(page, view.lines, view.row.total)
+        lines_table(page, view.lines, view.row.total, view.before if appeal.state == "upheld" else None)
         _conversation(page, view.transcript, view)
     elif appeal.violation_id is not None and page.actor.may(Right.VIEW_VIOLATIONS):
         file = detail.case_file(page.bench, page.actor, appeal.violation_id, now=page.now)

@@ -8,13 +8,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from qa import reports
 from qa.desk import inspecting, queue
 from qa.desk.queue import Claim
 from qa.errors import Conflict, Denied, Invalid, NotFound
+from qa.home import overview
 from qa.policy import Actor, Role
 from qa.redlines import deciding
 from qa.tables import AuditEntry, User, Verdict, Violation
-from qa.verdicts import appeals
+from qa.verdicts import appeals, reading
 from qa.workbench import Workbench
 from scoring.sheet import CONFIRMED, HitDecision, Mark, Sheet
 from tests.qa.desk.kit import NOW, Kit, build
@@ -80,6 +82,66 @@ def test_rejected_appeal_changes_no_score(kit: Kit) -> None:
     assert appeals.rule(kit.bench, kit.lead, now=LATER, appeal_id=appeal, uphold=False, ruling="原文清楚") is None
     assert current(kit).id == verdict
     assert appeals.get(kit.bench, kit.agent, appeal).ruling == "原文清楚"
+
+
+def test_what_an_appeal_took_away_is_shown_to_whoever_reads_the_result(kit: Kit) -> None:
+    verdict = inspected(kit)
+    before = current(kit).total
+    appeal = appeals.file_against_verdict(
+        kit.bench, kit.agent, now=LATER, verdict_id=verdict, body="语气没问题", criterion_id="tone"
+    )
+    appeals.rule(kit.bench, kit.lead, now=LATER, appeal_id=appeal, uphold=True, ruling="同意")
+    for reader in (kit.lead, kit.agent):
+        view = reading.view(kit.bench, reader, verdict_id=verdict, language="zh_CN", latest=True)
+        assert view.before is not None
+        assert (view.before.total, view.row.total, view.before.reason) == (before, before + 500, "同意")
+        assert [line.id for line in view.before.fallen] == ["tone"]
+        shown = reports.result(kit.bench, reader, verdict, "zh_CN")  # an old link leads to what counts now
+        assert (shown.verdict_id, shown.total) == (current(kit).id, before + 500)
+    [told] = overview(kit.bench, kit.agent, now=LATER).decided
+    assert (told.upheld, told.before, told.now) == (True, before, before + 500)
+    reading.acknowledge(kit.bench, kit.agent, now=LATER + timedelta(minutes=1), verdict_id=current(kit).id)
+    assert overview(kit.bench, kit.agent, now=LATER + timedelta(minutes=2)).decided == ()
+
+
+def test_a_rejected_objection_stays_decided_when_another_is_upheld(kit: Kit) -> None:
+    verdict = inspected(kit)
+    greeting = appeals.file_against_verdict(
+        kit.bench, kit.agent, now=LATER, verdict_id=verdict, body="说了你好", criterion_id="greeting"
+    )
+    tone = appeals.file_against_verdict(
+        kit.bench, kit.agent, now=LATER, verdict_id=verdict, body="语气没问题", criterion_id="tone"
+    )
+    appeals.rule(kit.bench, kit.lead, now=LATER, appeal_id=greeting, uphold=False, ruling="没有问候")
+    appeals.rule(kit.bench, kit.lead, now=LATER, appeal_id=tone, uphold=True, ruling="同意")
+    with pytest.raises(Conflict, match="decided already"):
+        appeals.file_against_verdict(
+            kit.bench, kit.agent, now=LATER, verdict_id=current(kit).id, body="再来", criterion_id="greeting"
+        )
+    assert len(appeals.list_appeals(kit.bench, kit.lead)) == 2
+
+
+def test_an_upheld_appeal_starts_no_new_time_to_object(kit: Kit) -> None:
+    verdict = inspected(kit)
+    tone = appeals.file_against_verdict(
+        kit.bench, kit.agent, now=LATER, verdict_id=verdict, body="语气没问题", criterion_id="tone"
+    )
+    appeals.rule(kit.bench, kit.lead, now=NOW + timedelta(days=6), appeal_id=tone, uphold=True, ruling="同意")
+    late = NOW + timedelta(days=8)
+    assert reports.result(kit.bench, kit.agent, current(kit).id, "en").appeal_until == NOW + timedelta(days=7)
+    with pytest.raises(Conflict, match="days for an appeal are over"):
+        appeals.file_against_verdict(
+            kit.bench, kit.agent, now=late, verdict_id=current(kit).id, body="晚了", criterion_id="greeting"
+        )
+
+
+def test_the_window_is_changed_with_its_old_value_on_record(kit: Kit) -> None:
+    appeals.set_window(kit.bench, kit.lead, now=LATER, days=14)
+    appeals.set_window(kit.bench, kit.lead, now=LATER, days=14)
+    with kit.bench.db.read() as session:
+        facts = session.scalars(select(AuditEntry.facts).where(AuditEntry.action == "appeals.window_changed")).all()
+    assert facts == [{"changes": {"days": [7, 14]}}]
+    assert appeals.window(kit.bench) == 14
 
 
 def test_whole_verdict_needs_named_criteria(kit: Kit) -> None:
