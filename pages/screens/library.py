@@ -260,14 +260,15 @@ def _propose(page: Page, labels: _Labels, sample: int | None, violation: int | N
     _ = page.t
     heading(page, _("Propose a case"))
     with showing_errors(page):
-        lines = cases.evidence_of(page.bench, page.actor, sample_id=sample, violation_id=violation)
+        known = cases.material(page.bench, page.actor, sample_id=sample, violation_id=violation)
+        lines = known.lines
         start = CaseText(
             "",
             "",
-            "exemplary",
+            known.kind,
             (),
             st.query_params.get("criterion") or None,
-            st.query_params.get("rule") or None,
+            st.query_params.get("rule") or known.rule_id,
             page.t.language,
         )
         left, right = st.columns([5, 6], gap="large")
@@ -277,7 +278,7 @@ def _propose(page: Page, labels: _Labels, sample: int | None, violation: int | N
             chosen = st.multiselect(
                 _("Messages to show"),
                 options,
-                default=options[:40],
+                default=list(known.seqs),
                 key="case_seqs",
                 format_func=lambda s: f"#{s + 1}",
                 placeholder=_("Choose messages"),

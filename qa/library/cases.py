@@ -16,14 +16,16 @@ from sqlalchemy.orm import Session
 
 from qa import audit
 from qa.blinding import STILL_TO_SCORE, shown_cases
+from qa.casefiles.lifecycle import FileState
 from qa.errors import Conflict, Denied, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.library.folding import searchable
 from qa.masking import mask_text
 from qa.policy import SYSTEM, Actor, Right, Role, require
-from qa.tables import Case, Sample, Transcript, Violation
+from qa.tables import Case, Sample, Transcript, Verdict, Violation
 from qa.texts import written
 from qa.workbench import Workbench
+from scoring.rubric import FULL
 
 KINDS = ("exemplary", "counter", "edge")
 MAX_MESSAGES = 60
@@ -196,19 +198,49 @@ def get(bench: Workbench, actor: Actor, case_id: int) -> CaseView:
         )
 
 
-def evidence_of(
-    bench: Workbench, actor: Actor, *, sample_id: int | None, violation_id: int | None
-) -> list[dict[str, Any]]:
-    """The masked messages a case could be made of, for choosing an excerpt."""
+@dataclass(frozen=True)
+class Material:
+    """What a case could be made of: the masked messages, and what its subject says about kind, rule and excerpt."""
+
+    lines: tuple[dict[str, Any], ...]
+    kind: str
+    rule_id: str | None
+    seqs: tuple[int, ...]
+    """Messages to begin with: those the ruling rests on with what was said around them; else the whole conversation."""
+
+
+AROUND = 2
+"""Messages shown before and after the one that a red line was found in."""
+
+
+def material(bench: Workbench, actor: Actor, *, sample_id: int | None, violation_id: int | None) -> Material:
+    """The masked messages a case could be made of, with a first proposal of everything that is known already."""
     require(actor, Right.PROPOSE_CASE)
     with bench.db.read() as session:
         evidence, agent_id = _evidence(session, sample_id, violation_id)
         if actor.role is Role.AGENT and agent_id != actor.agent_id:
             raise Denied(N_("You can only propose cases from your own conversations."))
-        return [
-            {"seq": m["seq"], **e}
-            for m, e in zip(evidence["messages"], _excerpt(evidence, None, limit=None), strict=True)
-        ]
+        masked = _excerpt(evidence, None, limit=None)
+        lines = tuple({"seq": m["seq"], **e} for m, e in zip(evidence["messages"], masked, strict=True))
+        every = [int(m["seq"]) for m in evidence["messages"]]
+        if sample_id is None and violation_id is not None:
+            file = session.get_one(Violation, violation_id)
+            kind = "edge" if file.state in _NO_BREACH else "counter"
+            return Material(lines, kind, file.rule_id, _around(every, {int(hit["seq"]) for hit in file.evidence}))
+        total = session.scalar(
+            select(Verdict.total).where(Verdict.sample_id == sample_id, Verdict.is_current, Verdict.kind != "withdrawn")
+        )
+        return Material(
+            lines, "exemplary" if total is None or total >= FULL else "counter", None, tuple(every[:MAX_MESSAGES])
+        )
+
+
+_NO_BREACH = {FileState.CLEARED.value, FileState.DISMISSED.value, FileState.EXPUNGED.value, FileState.WITHDRAWN.value}
+
+
+def _around(seqs: Sequence[int], proofs: set[int]) -> tuple[int, ...]:
+    near = {n for at, seq in enumerate(seqs) if seq in proofs for n in range(at - AROUND, at + AROUND + 1)}
+    return tuple(seq for at, seq in enumerate(seqs) if at in near)[:MAX_MESSAGES] or tuple(seqs[:MAX_MESSAGES])
 
 
 def _checked(text: CaseText) -> CaseText:
