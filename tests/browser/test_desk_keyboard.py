@@ -75,11 +75,9 @@ def current(page: Page) -> str:
 
 def decide_redlines(page: Page) -> None:
     """The first chat has two red lines: confirm one, clear the other, by keyboard."""
-    press(page, "1")
+    press(page, "y", "m")
     page.keyboard.type("反问并指责顾客")
-    press(page, "Escape", "ArrowDown", "0")
-    page.keyboard.type("不是引导交易")
-    press(page, "Escape")
+    press(page, "Escape", "ArrowDown", "n", "2")
 
 
 @pytest.mark.parametrize("language, saved, undo", [("zh-CN", "草稿已保存", "撤回"), ("en-GB", "Draft saved", "Undo")])
@@ -101,7 +99,7 @@ def test_a_sample_from_first_key_to_undo(
     press(page, "2", "h", "e")
     expect(page.locator(".msg[aria-current] .proof span")).to_have_count(1)
     expect(page.locator(".precedents li")).to_have_count(1)
-    press(page, "w", "ArrowDown", "Escape", "o", "m")
+    press(page, "w", "ArrowDown", "Escape", "o", "m")  # the cause leaves the owner alone, O changes it
     page.keyboard.type("语气生硬 <b>x</b>")
     press(page, "Escape", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp", "n")
     expect(page.locator('[data-stop="cwait_apology"] .none')).to_have_attribute("aria-checked", "true")
@@ -157,7 +155,7 @@ def test_skip_needs_a_reason_and_help_lists_every_key(desk_site: Site, open_as: 
     page = open_as("inspector", "/inspect", at=desk_site, language="en-GB")
     take(page)
     press(page, "?")
-    expect(page.locator("dialog dt")).to_have_count(15)
+    expect(page.locator("dialog dt")).to_have_count(17)
     press(page, "Escape")
     at_work(page)  # the keyboard is where it was
     press(page, "j", "j", "k")
@@ -209,6 +207,64 @@ def test_a_screen_reader_finds_everything_by_name(
     assert NAMELESS.findall(page.locator("dialog").aria_snapshot()) == []
 
 
+def test_after_a_ruling_keys_are_keys(desk_site: Site, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=1", at=desk_site, language="zh-CN")
+    take(page)
+    press(page, "1", "j")  # J goes on to the next message, it is no letter of a reason
+    expect(page.locator(".msg[aria-current]")).to_have_count(1)
+    assert page.locator('[data-field="note"]').input_value() == ""
+    press(page, "Control+Enter")
+    expect(page.locator(".notice.refused")).to_contain_text("1 处红线命中未裁定")
+    press(page, "ArrowUp", "1", "ArrowDown", "0", "Control+Enter")
+    expect(page.locator(".notice.refused")).to_contain_text("1 处红线已作决定但缺理由")
+    press(page, "2")
+    expect(page.locator('.reasons button[aria-pressed="true"]')).to_contain_text("引用")
+    press(page, "m")
+    page.keyboard.type("推给顾客")
+    expect(page.locator('[data-field="note"]')).to_have_value(re.compile("推给顾客$"))
+
+
+def test_a_root_cause_leaves_the_owner_and_says_whose_part_it_usually_is(desk_site: Site, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=2", at=desk_site, language="en-GB")
+    take(page)
+    press(page, "0")
+    expect(page.locator('[data-stop="cgreeting"] .points')).to_have_text("−3")
+    others = page.locator('[data-field="cause"] option')
+    page.locator('[data-field="cause"]').select_option(
+        value=next(
+            v for v in others.evaluate_all("all => all.map(one => one.value)") if "policy" in v or "unclear" in v
+        )
+    )
+    expect(page.locator('[data-field="owner"]')).to_have_value("agent")
+    expect(page.locator('[data-stop="cgreeting"] .points')).to_have_text("−3")
+    expect(page.locator(".usual")).to_contain_text("usually the part of")
+    page.locator(".usual button").click()
+    expect(page.locator('[data-field="owner"]')).not_to_have_value("agent")
+    expect(page.locator('[data-stop="cgreeting"] .points')).to_have_text("(0)")
+
+
+def test_leaving_a_criterion_out_says_what_it_does_to_the_others(desk_site: Site, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=1", at=desk_site, language="en-GB")
+    take(page)
+    while current(page) != "cwait_apology":
+        press(page, "ArrowDown")
+    press(page, "n")
+    expect(page.locator(".shift")).to_contain_text(re.compile(r"a deduction of 3 points counts [34]\.\d"))
+    expect(page.locator('[aria-live="polite"].unseen')).to_contain_text("weighs more")
+
+
+def test_an_untouched_sheet_of_an_unread_conversation_asks_once(desk_site: Site, open_as: OpenAs) -> None:
+    page = open_as("inspector", "/inspect?assignment=3", at=desk_site, language="en-GB")
+    take(page)
+    expect(page.locator(".msg")).to_have_count(1_000)
+    press(page, "Control+Enter")
+    expect(page.locator(".notice.refused")).to_contain_text("was not read to its end")
+    assert rows(desk_site, Inspection) == []
+    press(page, "Control+Enter")
+    expect(page).not_to_have_url(desk_site.url + "/inspect?assignment=3")
+    assert len(rows(desk_site, Inspection)) == 1
+
+
 def test_two_inspectors_get_different_samples_and_a_late_submit_is_refused(desk_site: Site, open_as: OpenAs) -> None:
     first = open_as("inspector", "/inspect", at=desk_site, language="zh-CN")
     second = open_as("inspector2", "/inspect", at=desk_site, language="zh-CN")
@@ -222,7 +278,7 @@ def test_two_inspectors_get_different_samples_and_a_late_submit_is_refused(desk_
     second.get_by_role("button", name="领取下一条").click()
     expect(second).to_have_url(desk_site.url + "/inspect?assignment=2")
     at_work(second)
-    second.keyboard.press("Control+Enter")
+    press(second, "0", "Control+Enter")
     expect(second).to_have_url(desk_site.url + "/inspect?assignment=3")
     expect(second.locator(".msg")).to_have_count(1_000)
     assert len(rows(desk_site, Inspection)) == 1

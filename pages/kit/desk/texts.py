@@ -7,6 +7,12 @@ from functools import lru_cache
 
 from qa.i18n import N_, Translator
 
+REASONS = (
+    N_("Read in its context."), N_("Quoted, or not meant that way."), N_("A product name or a fixed expression."),
+    N_("The agent declines it rather than offering it."), N_("Said by somebody else."),
+)  # fmt: skip
+"""Reasons for a decision on a red line, chosen by digit here and on the board; any other can be typed."""
+
 TEXTS: Mapping[str, str] = {
     "conversation": N_("Conversation"),
     "scorecard": N_("Scorecard"),
@@ -25,7 +31,8 @@ TEXTS: Mapping[str, str] = {
     "confirm": N_("Confirm"),
     "clear": N_("Clear"),
     "reason": N_("Reason"),
-    "reason_needed": N_("A reason is needed"),
+    "reason_needed": N_("A reason is needed: 1–5, or M to write your own"),
+    "choose_reason": N_("Choose a reason: 1–5, or M to write your own"),
     "add_redline": N_("Red line missed by the machine…"),
     "add_redline_here": N_("Report the focused message as a breach of"),
     "remove": N_("Remove"),
@@ -99,6 +106,18 @@ TEXTS: Mapping[str, str] = {
     "shortcuts": N_("Keyboard shortcuts"),
     "close": N_("Close this"),
     "undecided": N_("{n} red-line findings are not decided yet: confirm or clear each with a reason."),
+    "unreasoned": N_("{n} decided red-line findings have no reason yet: choose one by 1–5, or write one with M."),
+    "unread": N_(
+        "Nothing is marked, and the conversation was not read to its end. Submit once more to put {points} on record as"
+        " it is."
+    ),
+    "owner_usual": N_("This cause is usually the part of: {owner}."),
+    "owner_take": N_("Name {owner}"),
+    "na_shift": N_(
+        "While this does not apply, the rest of “{dimension}” weighs more: a deduction of {before} points counts"
+        " {after}."
+    ),
+    "na_dimension": N_("Nothing of “{dimension}” applies: it leaves the total, which is scaled to full points."),
     "nothing_applies": N_("At least one criterion must apply."),
     "no_answer": N_("No answer from the server. Your marks are safe in this tab; submit again."),
     "stop_of": N_("{label}: {value}"),
@@ -112,6 +131,8 @@ TEXTS: Mapping[str, str] = {
     "key_message": N_("next / previous message"),
     "key_hit": N_("next red-line finding in the conversation"),
     "key_evidence": N_("mark the focused message as evidence"),
+    "key_decide": N_("red line: confirm / clear"),
+    "key_reason": N_("red line: reason of the decision"),
     "key_note": N_("write a note (Esc goes back)"),
     "key_owner": N_("next owner of the deduction"),
     "key_cause": N_("choose the root cause"),
@@ -125,7 +146,9 @@ TEXTS: Mapping[str, str] = {
 
 @lru_cache(maxsize=8)
 def _texts(t: Translator) -> Mapping[str, str]:
-    return {name: t(msgid) for name, msgid in TEXTS.items()}
+    return {name: t(msgid) for name, msgid in TEXTS.items()} | {
+        "hit_reasons": "|".join(t(reason) for reason in REASONS)
+    }
 
 
 def texts(t: Translator) -> Mapping[str, str]:

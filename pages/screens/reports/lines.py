@@ -63,12 +63,15 @@ def proofs(lines: Sequence[Explanation]) -> dict[int, str]:
 def _line(page: Page, line: Explanation, state: str = "") -> str:
     _ = page.t
     note = f"<small>{html.escape(line.note)}</small>" if line.note else ""
-    seqs = _("messages {list}", list=", ".join(str(seq + 1) for seq in line.evidence)) if line.evidence else ""
-    about = " · ".join(part for part in (line.detail, line.root_cause, seqs) if part)
+    links = _(", ").join(f'<a href="#message-{seq + 1}">#{seq + 1}</a>' for seq in line.evidence)
+    parts = [html.escape(part) for part in (line.detail, line.root_cause) if part]
+    about = " · ".join([*parts, html.escape(_("messages {list}", list="\0")).replace("\0", links)] if links else parts)
     points = (
         _.points(line.points)
         if line.counts
         else _("{points} not the agent's ({owner})", points=_.points(line.nominal), owner=line.owner)
     )
     css = state or ("redline" if line.kind == "redline" else "" if line.counts else "free")
-    return f'<tr class="{css}"><td>{html.escape(line.title)}{note}</td><td>{html.escape(about)}</td><td>{html.escape(points)}</td></tr>'
+    return (
+        f'<tr class="{css}"><td>{html.escape(line.title)}{note}</td><td>{about}</td><td>{html.escape(points)}</td></tr>'
+    )

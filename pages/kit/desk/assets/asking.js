@@ -3,10 +3,12 @@
 
 import { post } from "./channel.js";
 import { skipDialog } from "./dialogs.js";
-import { fill, mark } from "./dom.js";
+import { fill, mark, points } from "./dom.js";
 import { Face } from "./face.js";
 
 const PATIENCE = 20000;
+const GLANCE = 0.3; // seconds a message; nobody reads faster
+const LONG = 15; // seconds that are enough for a conversation of any length
 
 export class Asking extends Face {
   // --- what comes back ---
@@ -62,11 +64,26 @@ export class Asking extends Face {
     if (missing.length) {
       this.current = `h${this.marks.hits.indexOf(missing[0])}`;
       this.draw();
-      this.note("refused", fill(this.texts.undecided, { n: missing.length }));
-      return missing[0].decision ? this.write("note") : this.focusCurrent();
+      const open = missing.filter((hit) => !hit.decision).length;
+      this.note("refused", open ? fill(this.texts.undecided, { n: open }) : fill(this.texts.unreasoned, { n: missing.length }));
+      return this.focusCurrent();
     }
     if (!this.result) return this.note("refused", this.texts.nothing_applies);
+    if (!this.asked && this.untouched() && !this.read()) {
+      this.asked = true;
+      return this.note("refused", fill(this.texts.unread, { points: points(this.result.total) }));
+    }
     this.ask("submit", { sheet: this.marks.sheet(), active_seconds: this.active });
+  }
+
+  // Nothing on the sheet says that somebody thought about this conversation …
+  untouched() {
+    return !Object.keys(this.marks.marks).length && !this.marks.hits.length && !this.marks.comment.trim();
+  }
+
+  // … and its end was never in view, or only for a glance.
+  read() {
+    return this.transcript.ended && this.active >= Math.min(LONG, GLANCE * this.transcript.items.length);
   }
 
   // The next sample, or the one the address names.

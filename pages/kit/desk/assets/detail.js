@@ -17,6 +17,8 @@ export function criterionDetail(desk, criterion) {
     criterion.help ? h("p", { class: "help" }, criterion.help) : null,
     anchors.length ? h("ul", { class: "anchors" }, anchors.map((anchor) => h("li", {}, anchor))) : null,
     marks.loses(criterion.id) ? h("div", { class: "pair" }, owners(desk, criterion, mark), causes(desk, criterion, mark)) : null,
+    marks.loses(criterion.id) ? usual(desk, criterion) : null,
+    mark.na ? h("p", { class: "shift" }, desk.shift(criterion)) : null,
     evidence(desk, criterion, mark),
     h("label", { class: "note" }, h("span", {}, texts.note), h("textarea", { rows: 2, maxlength: 2000, value: mark.note, "data-field": "note", oninput: field("note") })),
     precedents(desk, (precedent) => precedent.criterion === criterion.id),
@@ -32,11 +34,14 @@ export function hitDetail(desk, hit) {
     hit.matched ? h("blockquote", {}, hit.matched) : null,
     rule && rule.basis ? h("p", { class: "help" }, rule.basis) : null,
     h("div", { class: "pair buttons" },
-      h("button", { type: "button", class: "confirm", "data-field": "confirm", "aria-pressed": String(hit.decision === "confirmed"), onclick: decide("confirmed") }, `1 ${texts.confirm}`),
-      h("button", { type: "button", class: "clear", "data-field": "clear", "aria-pressed": String(hit.decision === "cleared"), onclick: decide("cleared") }, `0 ${texts.clear}`),
+      h("button", { type: "button", class: "confirm", "data-field": "confirm", "aria-pressed": String(hit.decision === "confirmed"), onclick: decide("confirmed") }, h("kbd", {}, "Y"), ` ${texts.confirm}`),
+      h("button", { type: "button", class: "clear", "data-field": "clear", "aria-pressed": String(hit.decision === "cleared"), onclick: decide("cleared") }, h("kbd", {}, "N"), ` ${texts.clear}`),
       hit.machine ? null : h("button", { type: "button", onclick: () => desk.drop(hit) }, texts.remove)),
+    hit.decision ? h("div", { class: "reasons", role: "group", "aria-label": texts.reason }, desk.reasons.map((reason, at) => h("button", {
+      type: "button", "data-field": `reason${at}`, "aria-pressed": String(hit.reason === reason), onclick: () => desk.reasoned(hit, reason),
+    }, h("kbd", {}, String(at + 1)), ` ${reason}`))) : null,
     h("label", { class: "note" }, h("span", {}, texts.reason), h("textarea", {
-      rows: 2, maxlength: 1000, value: hit.reason, "data-field": "note", "aria-required": "true",
+      rows: 1, maxlength: 1000, value: hit.reason, "data-field": "note", "aria-required": "true",
       placeholder: texts.reason_needed,
       oninput: (event) => {
         hit.reason = event.target.value;
@@ -83,11 +88,30 @@ function causes(desk, criterion, mark) {
   return h("label", {}, h("span", {}, texts.cause), h("select", {
     "data-field": "cause",
     onchange: (event) => {
-      const cause = data.rubric.causes.find((one) => one.id === event.target.value);
-      marks.change(criterion.id, { root_cause: event.target.value, ...(cause && cause.owner ? { owner: cause.owner } : {}) });
+      marks.change(criterion.id, { root_cause: event.target.value });
       desk.changed("all");
+      if (proposed(desk, criterion)) desk.say(fill(texts.owner_usual, { owner: proposed(desk, criterion).label }));
     },
   }, ...options));
+}
+
+// Whose part the root cause usually is, where somebody else is named. The owner is changed by whoever scores, never by it.
+function proposed(desk, criterion) {
+  const mark = desk.marks.of(criterion.id);
+  const cause = desk.data.rubric.causes.find((one) => one.id === mark.root_cause);
+  const owner = cause && cause.owner && cause.owner !== mark.owner && desk.data.rubric.owners.find((one) => one.id === cause.owner);
+  return owner || null;
+}
+
+function usual(desk, criterion) {
+  const owner = proposed(desk, criterion);
+  if (!owner) return null;
+  const take = () => {
+    desk.marks.change(criterion.id, { owner: owner.id });
+    desk.changed("all");
+    desk.tell();
+  };
+  return h("p", { class: "usual" }, h("span", {}, fill(desk.texts.owner_usual, { owner: owner.label })), h("button", { type: "button", "data-field": "usual", onclick: take }, fill(desk.texts.owner_take, { owner: owner.label })));
 }
 
 function evidence(desk, criterion, mark) {

@@ -12,6 +12,9 @@ export class Reader {
     this.night = matchMedia("(prefers-color-scheme: dark)");
     this.turned = () => setTimeout(() => scheme(this.root), 100); // after the page itself
     this.night.addEventListener("change", this.turned);
+    // A line of a result names its messages as links: they lead to the message here.
+    this.followed = (event) => this.follow(event);
+    document.addEventListener("click", this.followed);
   }
 
   update(data) {
@@ -19,7 +22,7 @@ export class Reader {
     const now = JSON.stringify(data);
     if (now === this.seen) return;
     this.seen = now;
-    const transcript = new Transcript(data.texts);
+    const transcript = (this.transcript = new Transcript(data.texts));
     transcript.show(data.items);
     transcript.evidence(new Map(Object.entries(data.evidence || {}).map(([seq, label]) => [Number(seq), [label]])));
     const top = bar(data.texts, transcript, data.header, { fill });
@@ -33,6 +36,16 @@ export class Reader {
     }
   }
 
+  follow(event) {
+    const link = event.target.closest && event.target.closest('a[href^="#message-"]');
+    const row = link && this.transcript && this.transcript.rows.get(Number(link.getAttribute("href").slice(9)) - 1);
+    if (!row) return;
+    event.preventDefault();
+    this.transcript.choose(row.item.seq, false);
+    this.root.scrollIntoView({ block: "nearest" });
+    this.settle(this.transcript.list, row.node, 4);
+  }
+
   // Messages get their true height only when they come into view, which moves what is below them: look again.
   settle(list, node, times) {
     list.scrollTop = node.offsetTop - list.offsetTop - 60;
@@ -41,6 +54,7 @@ export class Reader {
 
   close() {
     this.night.removeEventListener("change", this.turned);
+    document.removeEventListener("click", this.followed);
     this.root.remove();
   }
 }

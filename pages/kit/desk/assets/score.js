@@ -60,6 +60,13 @@ function dimensionScore(dimension, marks, lines) {
   return dimension.points - room;
 }
 
+// What a loss in `dimension` counts with what is marked as not applicable left out; null when nothing applies.
+export function weight(dimension, marks) {
+  const judged = dimension.criteria.filter((criterion) => criterion.kind !== "bonus" && !(marks[criterion.id] && marks[criterion.id].na));
+  const applicable = judged.reduce((sum, criterion) => sum + criterion.points, 0);
+  return applicable ? (loss) => ratio(loss * dimension.points, applicable) : null;
+}
+
 function order(rules) {
   return (a, b) => {
     const x = rules[a].effect;

@@ -11,6 +11,7 @@ export class Transcript {
     this.rows = new Map();
     this.list = h("ol", { class: "talk", role: "list", "aria-label": texts.conversation, onclick: (event) => this.clicked(event) });
     this.list.addEventListener("focusin", (event) => this.focused(event));
+    this.list.addEventListener("scroll", () => this.look(), { passive: true });
     this.current = null;
     this.query = "";
     this.converted = null;
@@ -26,8 +27,15 @@ export class Transcript {
     for (const item of items) fragment.append(item.k === "m" ? this.message(item) : item.k === "d" ? this.day(item) : this.event(item));
     this.list.replaceChildren(fragment);
     this.list.scrollTop = 0;
+    this.ended = false;
+    requestAnimationFrame(() => this.look());
     this.current = null;
     if (this.items.length) this.rows.get(this.items[0].seq).node.tabIndex = 0;
+  }
+
+  // Whether the last message was ever in view.
+  look() {
+    if (this.list.scrollTop + this.list.clientHeight >= this.list.scrollHeight - 24) this.ended = true;
   }
 
   day(item) {
@@ -44,7 +52,7 @@ export class Transcript {
     const proof = h("div", { class: "proof", id: `${name}p` });
     const node = h(
       "li", { class: `msg ${item.role}${item.n ? ` other${Math.min(item.n, 3)}` : ""}${item.part ? " disputed" : ""}`, "data-seq": item.seq, tabindex: -1, "aria-labelledby": `${name}w ${name}t ${item.spans ? `${name}h ` : ""}${name}p` },
-      h("div", { class: "meta", id: `${name}w` }, item.role === "agent" ? h("span", { class: "unseen" }, this.texts.agent) : null, h("span", { class: "who" }, item.who), h("time", {}, item.at || ""), item.wait ? h("span", { class: "wait", title: item.measure || null }, item.wait) : null),
+      h("div", { class: "meta", id: `${name}w` }, item.role === "agent" ? h("span", { class: "unseen" }, this.texts.agent) : null, h("span", { class: "who" }, item.who), h("time", {}, item.at || ""), h("small", { class: "no", "aria-hidden": "true" }, `#${item.seq + 1}`), item.wait ? h("span", { class: "wait", title: item.measure || null }, item.wait) : null),
       h("div", { class: "bubble" }, item.kind ? h("span", { class: "kind" }, item.kind) : null, body),
       item.spans ? h("ul", { class: "hits", id: `${name}h` }, ...this.reasons(item.spans)) : null,
       proof,

@@ -8,6 +8,7 @@ import { fill, h, points } from "./dom.js";
 import { Drafts } from "./draft.js";
 import { focusRow } from "./face.js";
 import { listen } from "./keys.js";
+import { weight } from "./score.js";
 import { Link } from "./link.js";
 import { Marks } from "./sheet.js";
 import { Transcript, bar } from "./transcript.js";
@@ -115,6 +116,7 @@ export class Desk extends Asking {
     const content = mine ? mine.content : saved ? saved.content : {};
     this.marks = new Marks(data, content);
     this.active = Number(content.active_seconds) || 0;
+    this.asked = false;
     this.lastMove = Date.now();
     if (mine) {
       this.drafts.version = mine.version;
@@ -151,7 +153,16 @@ export class Desk extends Asking {
     this.current = `c${criterion.id}`;
     this.marks.change(criterion.id, { na: !this.marks.of(criterion.id).na, value: null });
     this.changed();
-    this.tell();
+    this.tell(this.shift(criterion));
+  }
+
+  // What leaving a criterion out does to the others of its dimension, in words; empty where it applies.
+  shift(criterion) {
+    if (!this.marks.of(criterion.id).na) return "";
+    const dimension = this.data.rubric.dimensions.find((one) => one.id === criterion.dimension);
+    const one = weight(dimension, this.marks.marks);
+    if (one === null) return fill(this.texts.na_dimension, { dimension: dimension.label });
+    return fill(this.texts.na_shift, { dimension: dimension.label, before: points(300), after: points(one(300)) });
   }
 
   decide(hit, decision) {
@@ -159,7 +170,15 @@ export class Desk extends Asking {
     hit.decision = decision;
     for (const other of this.marks.hits) if (other.rule_id === hit.rule_id && !other.decision) Object.assign(other, { decision, reason: other.reason || hit.reason });
     this.changed();
-    if (!hit.reason.trim()) this.write("note");
+    this.say(this.texts.choose_reason);
+  }
+
+  // One of the reasons offered; it holds for every find of the same rule that was decided alike and has none yet.
+  reasoned(hit, reason) {
+    hit.reason = reason;
+    for (const other of this.marks.hits) if (other.rule_id === hit.rule_id && other.decision === hit.decision && !other.reason.trim()) other.reason = reason;
+    this.changed();
+    this.say(reason);
   }
 
   report(rule) {
@@ -168,7 +187,7 @@ export class Desk extends Asking {
     this.marks.hits.push({ rule_id: rule, seq, decision: "confirmed", reason: "", matched: "", machine: false });
     this.current = `h${this.marks.hits.length - 1}`;
     this.changed();
-    this.write("note");
+    this.focusCurrent();
   }
 
   drop(hit) {
@@ -235,7 +254,7 @@ export class Desk extends Asking {
 
   nudge(by) {
     const criterion = this.criterion();
-    if (this.hit()) return this.number(by < 0 ? 1 : 0);
+    if (this.hit()) return this.decide(this.hit(), by < 0 ? "confirmed" : "cleared");
     if (!criterion) return;
     const value = this.marks.value(criterion.id);
     this.score(criterion, criterion.kind === "yes_no" ? (by > 0 ? 0 : 1) : value + by);
@@ -244,13 +263,24 @@ export class Desk extends Asking {
   number(n) {
     if (this.data.mode !== "work") return;
     const hit = this.hit();
+    if (hit && hit.decision && n) return n <= this.reasons.length && this.reasoned(hit, this.reasons[n - 1]);
     if (hit) return n < 2 && this.decide(hit, n ? "confirmed" : "cleared");
     const criterion = this.criterion();
     if (criterion) this.score(criterion, n);
   }
 
+  // N: not applicable for a criterion, no breach for a red line, as on the board.
   currentNotApplicable() {
-    if (this.criterion()) this.notApplicable(this.criterion());
+    if (this.hit()) this.decide(this.hit(), "cleared");
+    else if (this.criterion()) this.notApplicable(this.criterion());
+  }
+
+  confirmCurrent() {
+    if (this.hit()) this.decide(this.hit(), "confirmed");
+  }
+
+  get reasons() {
+    return this.texts.hit_reasons.split("|");
   }
 
   write(field) {
@@ -290,8 +320,9 @@ export class Desk extends Asking {
   // --- what is said ---
 
   // The choice itself is said by its own focus; this is what it does to the score.
-  tell() {
-    this.say(this.result ? fill(this.texts.stop_of, { label: this.texts.total, value: points(this.result.total) }) : this.texts.nothing_applies);
+  tell(more = "") {
+    const total = this.result ? fill(this.texts.stop_of, { label: this.texts.total, value: points(this.result.total) }) : this.texts.nothing_applies;
+    this.say([more, total].filter(Boolean).join(this.texts.full_stop));
   }
 
   say(text) {
