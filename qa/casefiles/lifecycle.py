@@ -42,6 +42,7 @@ class Step(StrEnum):
     REOPEN = "reopened"  # the manager wants it looked at again
     UPHOLD = "upheld"
     DISMISS = "dismissed"
+    UNRULE = "ruling_retracted"  # whoever ruled takes it back within ten seconds: a key pressed by mistake
     ACKNOWLEDGE = "acknowledged"
     APPEAL = "appealed"
     WITHDRAW_APPEAL = "appeal_withdrawn"
@@ -50,6 +51,11 @@ class Step(StrEnum):
     CLOSE = "closed"
     EXPUNGE = "expunged"
 
+
+UNDO = timedelta(seconds=10)
+"""How long a decision by one key can be taken back by one key."""
+LATENCY = timedelta(seconds=5)
+"""A click in the tenth second may arrive a little later."""
 
 TRANSITIONS: Mapping[tuple[FileState | None, Step], FileState] = {
     (None, Step.OPEN): FileState.SUSPECTED,
@@ -63,6 +69,8 @@ TRANSITIONS: Mapping[tuple[FileState | None, Step], FileState] = {
     (FileState.DISMISSED, Step.REOPEN): FileState.SUSPECTED,
     (FileState.CONFIRMED, Step.UPHOLD): FileState.UPHELD,
     (FileState.CONFIRMED, Step.DISMISS): FileState.DISMISSED,
+    (FileState.UPHELD, Step.UNRULE): FileState.CONFIRMED,
+    (FileState.DISMISSED, Step.UNRULE): FileState.CONFIRMED,
     (FileState.UPHELD, Step.ACKNOWLEDGE): FileState.ACKNOWLEDGED,
     (FileState.UPHELD, Step.APPEAL): FileState.APPEALED,
     (FileState.UPHELD, Step.CLOSE): FileState.CLOSED,
@@ -94,6 +102,7 @@ NEEDS_RIGHT: Mapping[Step, Right] = {
     Step.REOPEN: Right.RULE_VIOLATION,
     Step.UPHOLD: Right.RULE_VIOLATION,
     Step.DISMISS: Right.RULE_VIOLATION,
+    Step.UNRULE: Right.RULE_VIOLATION,
     Step.CLOSE: Right.RULE_VIOLATION,
     Step.EXPUNGE: Right.RULE_VIOLATION,
     Step.ACKNOWLEDGE: Right.ANSWER,
@@ -140,6 +149,7 @@ STEP_NAMES: Mapping[Step, str] = {
     Step.REOPEN: N_("re-opened"),
     Step.UPHOLD: N_("ruled: violation"),
     Step.DISMISS: N_("ruled: no violation"),
+    Step.UNRULE: N_("took the ruling back"),
     Step.ACKNOWLEDGE: N_("acknowledged by the agent"),
     Step.APPEAL: N_("appealed by the agent"),
     Step.WITHDRAW_APPEAL: N_("appeal withdrawn"),
@@ -233,6 +243,8 @@ def refusal(
         return Refusal(N_("You confirmed this violation yourself; the ruling has to come from a second person."), {})
     if step is Step.RETRACT and last is not None and last.actor_id != actor_id:
         return Refusal(N_("Only the person who decided can take the decision back."), {})
+    if step is Step.UNRULE:
+        return _may_unrule(events[-1], actor_id, at)
     if step is Step.CLOSE and state is FileState.UPHELD and at is not None and clocks is not None:
         due = clocks.due(FileState.UPHELD, ruled_at(events) or events[-1].at)
         if due is not None and at < due:
@@ -240,6 +252,16 @@ def refusal(
                 N_("The agent may still answer; the file can be closed after {days} days."),
                 {"days": clocks.answer_days},
             )
+    return None
+
+
+def _may_unrule(last: Event, actor_id: int | None, at: datetime | None) -> Refusal | None:
+    if last.step not in (Step.UPHOLD, Step.DISMISS) or last.actor_id != actor_id:
+        return Refusal(
+            N_("Only the person who ruled can take the ruling back, and only as long as nobody has built on it."), {}
+        )
+    if at is not None and at > last.at + UNDO + LATENCY:
+        return Refusal(N_("The time to take the ruling back is over."), {})
     return None
 
 
@@ -258,7 +280,8 @@ def options(
 def ruled_at(events: Sequence[Event]) -> datetime | None:
     """When the violation was upheld; from then on the agent's time counts, whatever is filed and taken back
     meanwhile."""
-    return next((event.at for event in reversed(events) if event.step is Step.UPHOLD), None)
+    last = next((event for event in reversed(events) if event.step in (Step.UPHOLD, Step.UNRULE)), None)
+    return last.at if last is not None and last.step is Step.UPHOLD else None
 
 
 def decided_by(events: Sequence[Event]) -> frozenset[int | None]:

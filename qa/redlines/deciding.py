@@ -25,7 +25,16 @@ from qa import audit, transcripts
 from qa.archive import Snapshot
 from qa.blinding import refuse_early, shown_files
 from qa.casefiles.lifecycle import NEEDS_RIGHT, FileState, Step
-from qa.casefiles.record import Evidence, Finding, add_step, add_step_to_many, open_files, take, transcript_now
+from qa.casefiles.record import (
+    Evidence,
+    Finding,
+    add_step,
+    add_step_to_many,
+    events_of,
+    open_files,
+    take,
+    transcript_now,
+)
 from qa.casefiles.sanctions import SETTING, SanctionTerms, programme, store_programme
 from qa.errors import Conflict, Denied, Invalid
 from qa.i18n import N_
@@ -322,6 +331,21 @@ def rule(
 ) -> Decided:
     """The manager's ruling on a confirmed violation, by another person than the one who confirmed it."""
     return _decide(bench, actor, now, violation_id, Step.UPHOLD if uphold else Step.DISMISS, reason, seen)
+
+
+def unrule(
+    bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, seen: FileState | None = None
+) -> Decided:
+    """Take one's own ruling back within ten seconds: the file is confirmed again, and results are as they were."""
+    require(actor, NEEDS_RIGHT[Step.UNRULE])
+    with bench.db.write() as session:
+        violation = take(session, violation_id)
+        events = events_of(session, violation_id)
+        state = add_step(session, actor, now, violation, Step.UNRULE, None, seen=seen)
+        if events_of(session, violation_id) != events:
+            ledger.revert_for(session, actor, now, violation, events[-1].at, "")
+        audit.bump(session, "violations")
+    return Decided(violation_id, state)
 
 
 def acknowledge(

@@ -194,6 +194,36 @@ def reissue_for(
     return tuple(verdict for verdict in issued if verdict is not None)
 
 
+def revert_for(
+    session: Session, actor: Actor, now: datetime, violation: Violation, ruled_at: datetime, reason: str
+) -> tuple[int, ...]:
+    """Undo what the ruling of that moment did to results: the marks of the version before it count again."""
+    ruled = session.scalars(
+        select(Verdict)
+        .join(Sample, Sample.id == Verdict.sample_id)
+        .where(
+            CASE_KEY == violation.conversation_key,  # noqa: SIM300 - a column, not a constant
+            Sample.agent_id == violation.agent_id,
+            Verdict.is_current,
+            Verdict.kind == "ruling",
+            Verdict.created_at == ruled_at,
+        )
+        .order_by(Verdict.sample_id)
+    ).all()
+    before = {
+        one.sample_id: session.scalar(
+            select(Verdict.sheet).where(Verdict.sample_id == one.sample_id, Verdict.version == one.version - 1)
+        )
+        for one in ruled
+    }
+    issued = (
+        reissue(session, actor, now, sample_id=sample, kind="ruling", reason=reason, sheet=Sheet.from_dict(sheet))
+        for sample, sheet in before.items()
+        if sheet is not None
+    )
+    return tuple(verdict for verdict in issued if verdict is not None)
+
+
 def settle(session: Session, sample_id: int, rubric_version_id: int, sheet: Sheet) -> tuple[Sheet, Outcome]:
     """The sheet with its red-line decisions overridden by the rulings there are, and the outcome of it."""
     sheet = _ruled(sheet, _rulings(session, sample_id))

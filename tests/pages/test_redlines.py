@@ -132,6 +132,27 @@ def test_two_people_settle_a_file(shop: Workbench, open_page: Open, language: st
     assert states(shop)[confirmed] == FileState.UPHELD
 
 
+def test_a_decision_by_one_key_is_taken_back_by_one_key(shop: Workbench, open_page: Open) -> None:
+    page = press(open_page("redlines.py", INSPECTOR), "red_confirm")
+    confirmed = next(key for key, state in states(shop).items() if state == FileState.CONFIRMED)
+    undo = next(b for b in page.button if b.key == "red_undo")
+    assert undo.label.startswith("Take it back")
+    undo.click().run()
+    assert states(shop)[confirmed] == FileState.SUSPECTED
+    press(open_page("redlines.py", INSPECTOR), "red_confirm")
+    manager = open_page("redlines.py", LEAD)
+    manager.session_state["red_state"] = "confirmed"
+    manager.run()
+    press(manager, "red_uphold")
+    assert FileState.UPHELD in states(shop).values()
+    next(b for b in manager.button if b.key == "red_undo").click().run()
+    assert not manager.exception
+    assert FileState.UPHELD not in states(shop).values()
+    manager.session_state["red_undo_last"] = None
+    manager.run()
+    assert not [b for b in manager.button if b.key == "red_undo"]
+
+
 def test_the_same_person_cannot_rule(shop: Workbench, open_page: Open) -> None:
     page = open_page("redlines.py", LEAD)
     page = press(page, "red_confirm")

@@ -15,7 +15,7 @@ from pages.kit.guard import Page
 from pages.kit.widgets import empty, heading, show_error
 from pages.screens.redlines import bulk, detail, side
 from pages.screens.redlines.address import keep, restore
-from pages.screens.redlines.words import CURSORS, FILE, MESSAGE, SEVERITIES, count, rule_name
+from pages.screens.redlines.words import CURSORS, FILE, MESSAGE, SEVERITIES, UNDO, count, rule_name
 from qa.casefiles.lifecycle import OPEN_STATES, STATE_NAMES, FileState
 from qa.errors import SpotcheckError
 from qa.i18n import N_
@@ -73,6 +73,8 @@ def _files(page: Page) -> None:
     after, newest = _cursor(wanted), st.session_state.get("red_order", "newest") != "oldest"
     found = board.listing(page.bench, page.actor, wanted, now=page.now, after=after, limit=PAGE, newest_first=newest)
     _say(page)
+    if st.session_state.get(UNDO) is not None:
+        detail.undo_bar(page)
     if not found.rows:
         _nothing(page, wanted, after)
         return

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from pages.kit import nav
 from pages.kit.desk import transcript
+from pages.kit.desk.texts import REASONS
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import empty
@@ -17,25 +20,21 @@ from pages.screens.redlines.words import (
     BUTTONS,
     FILE,
     MESSAGE,
+    RELOAD,
     SEVERITIES,
     SHORTCUTS,
     TURN,
+    UNDO,
     person,
     reading,
     rule_name,
 )
+from qa.casefiles import lifecycle
 from qa.casefiles.lifecycle import NEEDS_REASON, STATE_NAMES, STEP_NAMES, FileState, Step
 from qa.errors import NotFound, SpotcheckError
-from qa.i18n import N_
 from qa.policy import Right
 from qa.redlines import board, deciding, detail
 from qa.redlines.detail import CaseFile
-
-REASONS = (
-    N_("Read in its context."), N_("Quoted, or not meant that way."), N_("A product name or a fixed expression."),
-    N_("The agent declines it rather than offering it."), N_("Said by somebody else."),
-)  # fmt: skip
-"""Reasons offered; any other can be typed."""
 
 STYLE = """<style>
 .rl-head{display:flex;align-items:baseline;gap:.7rem;flex-wrap:wrap;margin-bottom:.1rem}
@@ -132,8 +131,8 @@ def _actions(page: Page, file: CaseFile, ids: Sequence[int]) -> None:
         column.button(
             _(BUTTONS[step]),
             key=f"red_{step.name.lower()}_{turn}",
-            shortcut=SHORTCUTS[step],
             width="stretch",
+            shortcut=None if step is Step.RETRACT and st.session_state.get(UNDO) else SHORTCUTS[step],
             type="primary" if step in (Step.CONFIRM, Step.UPHOLD) else "secondary",
             disabled=refused is not None,
             help=_(refused.msgid, **refused.facts) if refused else None,
@@ -239,9 +238,64 @@ def _take(page: Page, violation_id: int, seen: FileState, step: Step, ids: tuple
         st.session_state[MESSAGE] = error
         return
     st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
-    st.session_state[MESSAGE] = page.t("Case file {id}: {step}.", id=violation_id, step=page.t(STEP_NAMES[step]))
+    said = page.t("Case file {id}: {step}.", id=violation_id, step=page.t(STEP_NAMES[step]))
+    back = TAKEN_BACK.get(step)
+    st.session_state[MESSAGE] = None if back else said
+    st.session_state[UNDO] = Undo(violation_id, back, said, now + lifecycle.UNDO) if back else None
     at = ids.index(violation_id) if violation_id in ids else len(ids)
     st.session_state[FILE] = ids[at + 1] if at + 1 < len(ids) else None
+
+
+@dataclass(frozen=True)
+class Undo:
+    """The last decision of this session, as long as one key takes it back."""
+
+    violation_id: int
+    step: Step
+    said: str
+    until: datetime
+
+
+TAKEN_BACK = {Step.CONFIRM: Step.RETRACT, Step.CLEAR: Step.RETRACT, Step.UPHOLD: Step.UNRULE, Step.DISMISS: Step.UNRULE}
+"""How each decision by one key is taken back by one key."""
+
+
+@st.fragment(run_every=1.0)
+def undo_bar(page: Page) -> None:
+    """What was decided last, and the key that takes it back, for ten seconds."""
+    if st.session_state.pop(RELOAD, False):
+        st.rerun(scope="app")
+    last: Undo | None = st.session_state.get(UNDO)
+    if last is None:
+        return
+    left = (last.until - datetime.now(UTC)).total_seconds()
+    if left <= 0:
+        st.session_state[UNDO] = None
+        st.rerun(scope="app")
+    with st.container(key="red_undo_bar", horizontal=True, vertical_alignment="center"):
+        st.caption(escape(last.said))
+        st.button(
+            page.t("Take it back ({n} s)", n=math.ceil(left)),
+            key="red_undo",
+            shortcut="u",
+            on_click=_take_back,
+            args=(page, last),
+        )
+
+
+def _take_back(page: Page, last: Undo) -> None:
+    st.session_state[UNDO] = None
+    act = deciding.unrule if last.step is Step.UNRULE else deciding.retract
+    try:
+        act(page.bench, page.actor, now=datetime.now(UTC), violation_id=last.violation_id)
+    except SpotcheckError as error:
+        st.session_state[MESSAGE] = error
+    else:
+        st.session_state[MESSAGE] = page.t(
+            "Case file {id}: {step}.", id=last.violation_id, step=page.t(STEP_NAMES[last.step])
+        )
+        st.session_state[FILE] = last.violation_id
+    st.session_state[RELOAD] = True
 
 
 def _history(page: Page, file: CaseFile) -> None:

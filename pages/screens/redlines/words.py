@@ -17,6 +17,8 @@ from qa.rules.stored import RuleName
 FILE, CURSORS, MESSAGE, TURN = "red_file", "red_cursors", "red_message", "red_turn"
 """What the board remembers of a session: the file shown, the pages gone through, what to say next, and which set of
 widgets."""
+UNDO, RELOAD = "red_undo_last", "red_reload"
+"""The last decision that one key takes back, and whether the whole board must be drawn anew."""
 
 SEVERITIES: Mapping[str, str] = {
     "critical": N_("Critical"), "major": N_("Major"), "minor": N_("Minor"), "info": N_("Note"),

@@ -18,6 +18,7 @@ from qa.casefiles.lifecycle import (
     Step,
     options,
     refusal,
+    ruled_at,
     violation_state,
 )
 from qa.errors import Conflict
@@ -59,8 +60,8 @@ def test_a_path_leads_to_every_state(state: FileState) -> None:
 def test_every_step_from_every_state(state: FileState, step: Step) -> None:
     path = events(PATHS[state])
     allowed = (state, step) in TRANSITIONS
-    # a fifth person takes it, except for a retraction, which belongs to whoever decided
-    actor = 1 if step is Step.RETRACT else 5
+    # a fifth person takes it, except for a retraction, which belongs to whoever decided or ruled
+    actor = 1 if step is Step.RETRACT else 2 if step is Step.UNRULE else 5
     reason = refusal(path, step, actor)
     assert (reason is None) is allowed
     if allowed:
@@ -68,6 +69,16 @@ def test_every_step_from_every_state(state: FileState, step: Step) -> None:
     else:
         with pytest.raises(Conflict):
             violation_state([*path, Event(step, actor, T0)])
+
+
+@pytest.mark.parametrize("ruling", [FileState.UPHELD, FileState.DISMISSED])
+def test_a_ruling_is_taken_back_at_once_by_whoever_made_it(ruling: FileState) -> None:
+    path = events(PATHS[ruling])
+    soon = path[-1].at + timedelta(seconds=12)
+    assert refusal(path, Step.UNRULE, 2, at=soon) is None
+    assert refusal(path, Step.UNRULE, 5, at=soon) is not None
+    assert refusal(path, Step.UNRULE, 2, at=path[-1].at + timedelta(seconds=16)) is not None
+    assert ruled_at([*path, Event(Step.UNRULE, 2, soon)]) is None
 
 
 @pytest.mark.parametrize("ruling", [Step.UPHOLD, Step.DISMISS])

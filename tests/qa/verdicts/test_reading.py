@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from qa.casefiles import record
-from qa.casefiles.lifecycle import Step
+from qa.casefiles.lifecycle import FileState, Step
 from qa.errors import Conflict, Denied, NotFound
+from qa.redlines import deciding
 from qa.tables import Violation
 from qa.verdicts import ledger, reading
 from qa.workbench import Workbench
@@ -46,6 +48,47 @@ def test_a_ruling_reissues_the_verdict_and_changes_nothing_twice(kit: Kit) -> No
     ]
     with kit.bench.db.write() as session:
         assert ledger.reissue(session, kit.lead, NOW, sample_id=kit.samples[0], kind="ruling", reason="again") is None
+
+
+@pytest.mark.parametrize("uphold", [True, False])
+def test_a_ruling_taken_back_leaves_the_result_as_it_was(kit: Kit, uphold: bool) -> None:
+    kit.hit(0)
+    kit.place(kit.samples[0])
+    inspect(kit, 0, CONFIRMED)
+    number = files_of(kit)[0]
+    at = NOW + timedelta(hours=1)
+    deciding.rule(
+        kit.bench, kit.lead, now=at, violation_id=number, uphold=uphold, reason="看过原文", seen=FileState.CONFIRMED
+    )
+    ruled = kit.verdicts(kit.samples[0])[-1].total
+    assert ruled == (0 if uphold else 9_500)
+    with pytest.raises(Conflict):
+        deciding.unrule(kit.bench, kit.lead, now=at + timedelta(seconds=20), violation_id=number)
+    for _twice in range(2):
+        done = deciding.unrule(
+            kit.bench,
+            kit.lead,
+            now=at + timedelta(seconds=9),
+            violation_id=number,
+            seen=FileState.UPHELD if uphold else FileState.DISMISSED,
+        )
+        assert done.state is FileState.CONFIRMED
+    assert [v.total for v in kit.verdicts(kit.samples[0]) if v.is_current] == [0]
+    deciding.rule(
+        kit.bench,
+        kit.lead,
+        now=at + timedelta(seconds=12),
+        violation_id=number,
+        uphold=not uphold,
+        reason="再看一遍",
+        seen=FileState.CONFIRMED,
+    )
+    assert [v.total for v in kit.verdicts(kit.samples[0]) if v.is_current] == [9_500 if uphold else 0]
+
+
+def files_of(kit: Kit) -> list[int]:
+    with kit.bench.db.read() as session:
+        return list(session.scalars(select(Violation.id)))
 
 
 def test_a_ruling_made_before_the_inspection_binds_the_score(kit: Kit) -> None:
