@@ -21,16 +21,17 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Table, func, insert, select, text, update
 
-from qa import audit, manifests, migrations, restore_journal
+from qa import audit, migrations, restore_journal
 from qa.archive.arrival import Arrival, sync_folder
 from qa.archive.checksums import digest
 from qa.db import Database
 from qa.errors import Conflict, Invalid, Unavailable
 from qa.i18n import N_
-from qa.manifests import ARCHIVE, DATABASE, MANIFEST, Manifest
 from qa.policy import Actor, Right, require
 from qa.restore_journal import Journal
 from qa.tables import Base, LoginLink, SignIn, User, guards
+from qa.upkeep import manifests
+from qa.upkeep.manifests import ARCHIVE, DATABASE, MANIFEST, Manifest
 from qa.workbench import Workbench
 
 _BATCH = 2_000

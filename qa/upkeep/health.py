@@ -15,12 +15,13 @@ from pathlib import Path
 
 from sqlalchemy import func, inspect, select
 
-from qa import manifests, migrations, restore_journal
+from qa import migrations, restore_journal
 from qa.archive.checksums import Damage, digest
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.tables import AuditEntry, Base, User
+from qa.upkeep import manifests
 from qa.workbench import Workbench
 
 LOW_DISK_BYTES = 2 * 1024**3
