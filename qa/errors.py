@@ -15,7 +15,7 @@ translates it with `qa.i18n`.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 Fact = str | int | float | None
 
@@ -26,10 +26,21 @@ class Words(str):
     msgid: str
     facts: dict[str, Fact]
 
-    def __new__(cls, msgid: str, **facts: Fact) -> Words:
+    def __new__(cls, msgid: str, **facts: Fact) -> Self:
         words = super().__new__(cls, msgid.format(**facts) if facts else msgid)
         words.msgid, words.facts = msgid, facts
         return words
+
+
+class Field(Words):
+    """A field of a form as a fact: a message shows its label, a program finds it by `path`."""
+
+    path: str
+
+    def __new__(cls, path: str, label: str) -> Self:
+        field = super().__new__(cls, label)
+        field.path = path
+        return field
 
 
 class SpotcheckError(Exception):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from qa.errors import Invalid
+from qa.errors import Field, Invalid
 from qa.i18n import N_
 
 
-def written(value: str, field: str, most: int) -> str:
+def written(value: str, field: Field, most: int) -> str:
     """`value` without surrounding space. Raises `Invalid` naming `field` when nothing is left or it is longer than
     `most`."""
     text = value.replace("\0", "").strip()
     if not text:
-        raise Invalid(N_("Field {field}: must not be empty."), field=field)
+        raise Invalid(N_("{field}: must not be empty."), field=field)
     if len(text) > most:
-        raise Invalid(
-            N_("Field {field}: at most {most} characters, found {found}."), field=field, most=most, found=len(text)
-        )
+        raise Invalid(N_("{field}: at most {most} characters, found {found}."), field=field, most=most, found=len(text))
     return text
 
 

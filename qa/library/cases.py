@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from qa import audit
 from qa.blinding import STILL_TO_SCORE, shown_cases
 from qa.casefiles.lifecycle import FileState
-from qa.errors import Conflict, Denied, Invalid, NotFound, Stale
+from qa.errors import Conflict, Denied, Field, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.library.folding import searchable
 from qa.masking import mask_text
@@ -30,6 +30,8 @@ from scoring.rubric import FULL
 KINDS = ("exemplary", "counter", "edge")
 MAX_MESSAGES = 60
 MAX_TAGS = 12
+TITLE, LESSON = Field("title", N_("Title")), Field("lesson", N_("What it teaches"))
+MESSAGES = Field("messages", N_("Messages to show"))
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def withdraw(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, ver
     """Take the case out of the library; it stays on record and can be published again."""
     require(actor, Right.PUBLISH_CASE)
     if not reason.strip():
-        raise Invalid(N_("Field {field}: give a reason."), field="reason")
+        raise Invalid(N_("{field}: must not be empty."), field=Field("reason", N_("Reason")))
     with bench.db.write() as session:
         case = _load(session, case_id)
         if case.state == "withdrawn":
@@ -244,17 +246,17 @@ def _around(seqs: Sequence[int], proofs: set[int]) -> tuple[int, ...]:
 
 
 def _checked(text: CaseText) -> CaseText:
-    title, lesson = written(text.title, "title", 200), written(text.lesson, "lesson", 4_000)
+    title, lesson = written(text.title, TITLE, 200), written(text.lesson, LESSON, 4_000)
     if text.kind not in KINDS:
         raise Invalid(
-            N_("Field {field}: expected {expected}, found “{value}”."),
-            field="kind",
+            N_("{field}: expected {expected}, found “{value}”."),
+            field=Field("kind", N_("Kind")),
             expected=" / ".join(KINDS),
             value=text.kind,
         )
     tags = tuple(dict.fromkeys(tag.strip().strip("#") for tag in text.tags if tag.strip().strip("#")))
     if len(tags) > MAX_TAGS:
-        raise Invalid(N_("Field {field}: at most {most} entries."), field="tags", most=MAX_TAGS)
+        raise Invalid(N_("{field}: at most {most} entries."), field=Field("tags", N_("Tags")), most=MAX_TAGS)
     return CaseText(title, lesson, text.kind, tags, text.criterion_id or None, text.rule_id or None, text.language)
 
 
@@ -289,11 +291,11 @@ def _excerpt(
 ) -> list[dict[str, Any]]:
     chosen = [m for m in content["messages"] if seqs is None or m["seq"] in set(seqs)]
     if not chosen:
-        raise Invalid(N_("Field {field}: choose at least one message."), field="messages")
+        raise Invalid(N_("{field}: choose at least one message."), field=MESSAGES)
     if limit is not None and len(chosen) > limit:
         raise Invalid(
-            N_("Field {field}: at most {most} messages, found {found}."),
-            field="messages",
+            N_("{field}: at most {most} messages, found {found}."),
+            field=MESSAGES,
             most=limit,
             found=len(chosen),
         )

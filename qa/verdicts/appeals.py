@@ -18,7 +18,7 @@ from qa import audit
 from qa.casefiles import record
 from qa.casefiles.lifecycle import FileState, Step, decided_by, ruled_at
 from qa.casefiles.windows import SETTING, closes, window_days
-from qa.errors import Conflict, Denied, Invalid, NotFound
+from qa.errors import Conflict, Denied, Field, Invalid, NotFound
 from qa.i18n import N_
 from qa.masking import mask_text, mask_transcript
 from qa.policy import SYSTEM, Actor, Right, require
@@ -29,6 +29,7 @@ from qa.workbench import Workbench
 from scoring.sheet import Sheet
 
 MAX_BODY = 2_000
+BODY = Field("body", N_("Objection"))
 _RULED = {FileState.UPHELD.value, FileState.ACKNOWLEDGED.value, FileState.APPEALED.value, FileState.CLOSED.value}
 STATES = ("open", "upheld", "rejected", "withdrawn")
 
@@ -95,7 +96,10 @@ def set_window(bench: Workbench, actor: Actor, *, now: datetime, days: int) -> N
     require(actor, Right.RULE_APPEAL)
     if not 1 <= days <= 90:
         raise Invalid(
-            N_("Field {field}: expected {expected}, found “{value}”."), field="days", expected="1–90", value=days
+            N_("{field}: expected {expected}, found “{value}”."),
+            field=Field("days", N_("Days to object")),
+            expected="1–90",
+            value=days,
         )
     with bench.db.write() as session:
         changed = audit.changes({"days": window_days(session)}, {"days": days})
@@ -119,7 +123,7 @@ def file_against_verdict(
     Filing the same objection again returns the one that is open.
     """
     require(actor, Right.ANSWER)
-    body = written(body, "body", MAX_BODY)
+    body = written(body, BODY, MAX_BODY)
     with bench.db.write() as session:
         verdict = session.scalar(select(Verdict).where(Verdict.id == verdict_id).with_for_update(key_share=True))
         if verdict is None or verdict.kind == "withdrawn":
@@ -142,7 +146,7 @@ def file_against_verdict(
 def file_against_violation(bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, body: str) -> int:
     """Object to an upheld violation of one's own; returns the appeal's id."""
     require(actor, Right.ANSWER)
-    body = written(body, "body", MAX_BODY)
+    body = written(body, BODY, MAX_BODY)
     with bench.db.write() as session:
         violation = record.take(session, violation_id)
         _require_own(actor, violation.agent_id)
@@ -184,7 +188,7 @@ def rule(
     names. Whoever inspected the sample, or confirmed or ruled the violation, cannot rule the appeal.
     """
     require(actor, Right.RULE_APPEAL)
-    ruling = written(ruling, "ruling", MAX_BODY)
+    ruling = written(ruling, Field("ruling", N_("Reasons of the ruling")), MAX_BODY)
     with bench.db.write() as session:
         appeal = _load(session, appeal_id)
         if appeal.state != "open":
@@ -328,7 +332,9 @@ def _rule_verdict(
     sheet = Sheet.from_dict(current.sheet)
     marked = {mark.criterion_id for mark in sheet.marks}
     if not fallen or not fallen <= marked:
-        raise Invalid(N_("Field {field}: choose the criteria whose deductions fall."), field="clear")
+        raise Invalid(
+            N_("{field}: choose the criteria whose deductions fall."), field=Field("clear", N_("Deductions that fall"))
+        )
     corrected = replace(sheet, marks=tuple(mark for mark in sheet.marks if mark.criterion_id not in fallen))
     return ledger.reissue(
         session, actor, now, sample_id=verdict.sample_id, kind="appeal", reason=ruling, sheet=corrected

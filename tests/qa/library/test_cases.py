@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa.errors import Denied, Invalid, NotFound, Stale
+from qa.errors import Denied, Field, Invalid, NotFound, Stale
+from qa.i18n import Translator
 from qa.library import cases, search
 from qa.library.cases import CaseText
 from qa.library.folding import fold
@@ -175,7 +176,10 @@ def test_one_of_two_editors_is_told(any_bench: Workbench, sample_id: int) -> Non
 def test_bad_text_names_the_field(any_bench: Workbench, sample_id: int, text: CaseText, field: str) -> None:
     with pytest.raises(Invalid) as caught:
         cases.propose(any_bench, INSPECTOR, now=NOW, text=text, sample_id=sample_id)
-    assert caught.value.facts["field"] == field
+    named = caught.value.facts["field"]
+    assert isinstance(named, Field)
+    assert named.path == field
+    assert field not in Translator("zh_CN").error(caught.value), "people read a label, not a column"
 
 
 def test_missing_evidence(any_bench: Workbench, sample_id: int) -> None:
