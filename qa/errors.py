@@ -10,26 +10,15 @@
     └── Cancelled      the user stopped long work
 
 A message is an English msgid with named places plus the facts that fill them; the edge (page, command line, HTTP)
-translates it with `qa.i18n`.
+translates it with `qa.i18n`. A fact can be a message itself (`scoring.problem.Words`).
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Self
 
-Fact = str | int | float | None
-
-
-class Words(str):
-    """A fact that is a message itself, with facts of its own: shown in the language of the message it stands in."""
-
-    msgid: str
-    facts: dict[str, Fact]
-
-    def __new__(cls, msgid: str, **facts: Fact) -> Self:
-        words = super().__new__(cls, msgid.format(**facts) if facts else msgid)
-        words.msgid, words.facts = msgid, facts
-        return words
+from scoring.problem import Fact as Fact
+from scoring.problem import Words as Words
 
 
 class Field(Words):

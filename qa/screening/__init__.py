@@ -25,13 +25,13 @@ from qa.archive.ranges import NO_IMPORT, Range, cut, message_files
 from qa.errors import Cancelled, Conflict, Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.rules import messages as rule_messages
 from qa.rules import stored
 from qa.screening import publishing
 from qa.screening.cluster import run_on_cluster
 from qa.screening.staging import Staging
 from qa.screening.work import ScreeningPass, hashes, screen_range, unscreened
 from qa.workbench import Workbench
+from scoring.problem import words
 from scoring.redline import PatternError, Rule, Screener
 
 BATCH = 200_000
@@ -136,7 +136,7 @@ def _rules(bench: Workbench, actor: Actor, now: datetime) -> list[Rule]:
             raise Invalid(
                 N_("Rule {rule} in force cannot be used: {reason}"),
                 rule=rule.id,
-                reason=rule_messages.words(str(problem)),
+                reason=words(problem.args[0]),
             ) from problem
     return rules
 

@@ -17,9 +17,9 @@ from qa.archive.ranges import Range, cut, message_files
 from qa.errors import Cancelled, Invalid
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.rules import messages as rule_messages
 from qa.rules import stored
 from qa.workbench import Workbench
+from scoring.problem import words
 from scoring.redline import PatternError, Rule, Screener
 
 Progress = Callable[[float, str], None]
@@ -95,7 +95,7 @@ def compare(
             [replace(held[-1], in_force_from=None, in_force_to=None)] if held else [], tz=bench.config.time_zone
         )
     except PatternError as problem:
-        raise Invalid(N_("The draft cannot be tried: {reason}"), reason=rule_messages.words(str(problem))) from problem
+        raise Invalid(N_("The draft cannot be tried: {reason}"), reason=words(problem.args[0])) from problem
     _ = new.passes, new.expecting  # compiled once, whatever the number of messages: not part of the cost
     snapshot = bench.archive.at()
     ranges, whole = _latest(snapshot, limit)

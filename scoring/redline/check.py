@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from scoring.problem import N_, Words
 from scoring.redline.context import expression
 from scoring.redline.examples import Failure, run_examples
 from scoring.redline.finder import search_errors
@@ -60,7 +61,7 @@ def try_rule(rule: Rule) -> tuple[list[RuleProblem], list[Failure]]:
     try:
         return [], run_examples(rule)
     except PatternError as error:
-        return search_problems(rule) or [RuleProblem(rule.id, "regex", "pattern", str(error))], []
+        return search_problems(rule) or [RuleProblem(rule.id, "regex", "pattern", error.args[0])], []
 
 
 def written_problems(rule: Rule) -> list[RuleProblem]:
@@ -86,56 +87,82 @@ def complaining(rule: Rule) -> Complain:
 def identity_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     if not IDENTITY.fullmatch(rule.id):
         yield problem(
-            "id", "id", "expected a letter and up to 39 letters, digits, dots, dashes or underscores", rule.id
+            "id", "id", N_("expected a letter and up to 39 letters, digits, dots, dashes or underscores"), rule.id
         )
     if rule.version < 1:
-        yield problem("version", "version", f"expected 1 or more, found {rule.version}")
+        yield problem("version", "version", Words(N_("expected 1 or more, found {found}"), found=rule.version))
     if not rule.label.zh.strip() or not rule.label.en.strip():
-        yield problem("label", "label", "is needed in Chinese and in English")
+        yield problem("label", "label", N_("is needed in Chinese and in English"))
     if rule.in_force_from and rule.in_force_to and rule.in_force_to < rule.in_force_from:
-        yield problem("in_force_to", "dates", f"{rule.in_force_to} lies before in_force_from {rule.in_force_from}")
+        yield problem(
+            "in_force_to",
+            "dates",
+            Words(
+                N_("{to} lies before in_force_from {since}"), to=str(rule.in_force_to), since=str(rule.in_force_from)
+            ),
+        )
 
 
 def effect_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     effect = rule.effect
     if effect.kind is EffectKind.CAP and (effect.cap is None or effect.cap < 0):
-        yield problem("effect.cap", "cap", "a cap needs points in hundredths, 0 or more (60 points are 6000)")
+        yield problem("effect.cap", "cap", N_("a cap needs points in hundredths, 0 or more (60 points are 6000)"))
     if effect.kind is not EffectKind.CAP and effect.cap is not None:
-        yield problem("effect.cap", "cap", f"has no meaning with the effect {effect.kind}; remove it")
+        yield problem(
+            "effect.cap", "cap", Words(N_("has no meaning with the effect {effect}; remove it"), effect=effect.kind)
+        )
     if effect.kind is EffectKind.ZERO_DIMENSION and not effect.dimension:
-        yield problem("effect.dimension", "dimension", "name the dimension that becomes zero")
+        yield problem("effect.dimension", "dimension", N_("name the dimension that becomes zero"))
     if effect.kind is not EffectKind.ZERO_DIMENSION and effect.dimension:
-        yield problem("effect.dimension", "dimension", f"has no meaning with the effect {effect.kind}; remove it")
+        yield problem(
+            "effect.dimension",
+            "dimension",
+            Words(N_("has no meaning with the effect {effect}; remove it"), effect=effect.kind),
+        )
 
 
 def clause_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     missing = rule.missing
     if not rule.terms and (missing is None or missing.anchor is Anchor.PHRASE):
-        yield problem("phrases", "empty", "the rule looks for nothing; give phrases or regex")
+        yield problem("phrases", "empty", N_("the rule looks for nothing; give phrases or regex"))
     if missing is not None and missing.anchor is not Anchor.PHRASE:
         if rule.terms:
             yield problem(
-                "phrases", "unused", f"a missing-phrase rule with anchor {missing.anchor} has no phrases of its own"
+                "phrases",
+                "unused",
+                Words(
+                    N_("a missing-phrase rule with anchor {anchor} has no phrases of its own"), anchor=missing.anchor
+                ),
             )
         if rule.conditions or rule.repetition:
-            yield problem("missing", "mixed", "an omission cannot have conditions or a repetition")
+            yield problem("missing", "mixed", N_("an omission cannot have conditions or a repetition"))
         if not missing.expected:
-            yield problem("missing.expected", "empty", "say which words are expected")
+            yield problem("missing.expected", "empty", N_("say which words are expected"))
     if missing is not None:
         for name in ("messages", "wait_seconds", "within_seconds"):
             if getattr(missing, name) < 1:
-                yield problem(f"missing.{name}", "number", f"expected 1 or more, found {getattr(missing, name)}")
+                yield problem(
+                    f"missing.{name}",
+                    "number",
+                    Words(N_("expected 1 or more, found {found}"), found=getattr(missing, name)),
+                )
     if rule.repetition is not None:
         yield from window_problems(rule.repetition, "repetition", problem)
         if rule.repetition.times < 2:
-            yield problem("repetition.times", "number", f"expected 2 or more, found {rule.repetition.times}")
+            yield problem(
+                "repetition.times",
+                "number",
+                Words(N_("expected 2 or more, found {found}"), found=rule.repetition.times),
+            )
     for c in rule.conditions:
         yield from window_problems(c, f"conditions.{c.name}", problem)
         if c.nth < 0:
-            yield problem(f"conditions.{c.name}.nth", "number", f"expected 0 (any) or more, found {c.nth}")
+            yield problem(
+                f"conditions.{c.name}.nth", "number", Words(N_("expected 0 (any) or more, found {found}"), found=c.nth)
+            )
         if not c.terms:
             yield problem(
-                f"conditions.{c.name}.phrases", "empty", "the condition looks for nothing; give phrases or regex"
+                f"conditions.{c.name}.phrases", "empty", N_("the condition looks for nothing; give phrases or regex")
             )
 
 
@@ -143,7 +170,7 @@ def window_problems(part: object, field: str, problem: Complain) -> Iterator[Rul
     for name in ("within_messages", "within_seconds"):
         bound = getattr(part, name)
         if bound is not None and bound < 1:
-            yield problem(f"{field}.{name}", "number", f"expected 1 or more, found {bound}")
+            yield problem(f"{field}.{name}", "number", Words(N_("expected 1 or more, found {found}"), found=bound))
 
 
 def all_terms(rule: Rule) -> Iterator[tuple[str, Terms]]:
@@ -160,14 +187,16 @@ def all_terms(rule: Rule) -> Iterator[tuple[str, Terms]]:
 def pattern_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     for path, terms in all_terms(rule):
         if len(terms.phrases) + len(terms.regex) > MAX_TERMS:
-            yield problem(f"{path}phrases", "too_many", f"more than {MAX_TERMS} terms; split the rule")
+            yield problem(
+                f"{path}phrases", "too_many", Words(N_("more than {limit} terms; split the rule"), limit=MAX_TERMS)
+            )
             continue
         for field, kind, written in kinds(terms):
             for text in written:
                 try:
                     kind(text, rule.evasion)
                 except PatternError as error:
-                    yield problem(f"{path}{field}", "pattern", str(error), text)
+                    yield problem(f"{path}{field}", "pattern", error.args[0], text)
 
 
 def kinds(terms: Terms) -> tuple[tuple[str, Callable[[str, Evasion], Piece], tuple[str, ...]], ...]:
@@ -193,7 +222,7 @@ def search_problems(rule: Rule, engine: str | None = None) -> list[RuleProblem]:
         problem(
             places[n][0],
             "pattern",
-            f"the search engine refuses it ({why}); make it shorter or its bounds smaller",
+            Words(N_("the search engine refuses it ({why}); make it shorter or its bounds smaller"), why=why),
             places[n][1],
         )
         for n, why in search_errors(list(searched.values()), engine).items()
@@ -204,25 +233,32 @@ def logic_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     declared = [c.name for c in rule.conditions]
     for name in declared:
         if not CONDITION_NAME.fullmatch(name):
-            yield problem("conditions", "name", "a condition's name holds ASCII letters, digits and underscores", name)
+            yield problem(
+                "conditions", "name", N_("a condition's name holds ASCII letters, digits and underscores"), name
+            )
     if len(set(declared)) < len(declared):
-        yield problem("conditions", "name", "two conditions have one name")
+        yield problem("conditions", "name", N_("two conditions have one name"))
     if not rule.logic.strip():
         return
     try:
         used = names(expression(rule))
     except LogicError as error:
-        yield problem("logic", "logic", str(error), rule.logic)
+        yield problem("logic", "logic", error.args[0], rule.logic)
         return
     for name in sorted(used - set(declared)):
-        yield problem("logic", "logic", f"no condition is called {name}", rule.logic)
+        yield problem("logic", "logic", Words(N_("no condition is called {name}"), name=name), rule.logic)
     for name in sorted(set(declared) - used):
-        yield problem("logic", "logic", f"the condition {name} is never used", rule.logic)
+        yield problem("logic", "logic", Words(N_("the condition {name} is never used"), name=name), rule.logic)
 
 
 def example_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     if not rule.examples.positive or not rule.examples.negative:
-        yield problem("examples", "examples", "a rule needs at least one positive and one negative example")
+        yield problem("examples", "examples", N_("a rule needs at least one positive and one negative example"))
     for text in (*rule.examples.positive, *rule.examples.negative):
         if len(text) > MAX_EXAMPLE:
-            yield problem("examples", "too_long", f"an example may have {MAX_EXAMPLE} characters", text[:20])
+            yield problem(
+                "examples",
+                "too_long",
+                Words(N_("an example may have {limit} characters"), limit=MAX_EXAMPLE),
+                text[:20],
+            )

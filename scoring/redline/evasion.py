@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
+from scoring.problem import N_, Words
 from scoring.redline.lookalikes import (
     INVISIBLE,
     any_mark,
@@ -191,10 +192,12 @@ def edged(phrase: str, node: Node, evasion: Evasion) -> Node:
 def cut_phrase(phrase: str, evasion: Evasion) -> tuple[PhraseUnit, ...]:
     """The units of a phrase that may be searched for. Raises ValueError with the reason when it may not."""
     if len(phrase) > MAX_PHRASE:
-        raise ValueError(f"the phrase has {len(phrase)} characters; {MAX_PHRASE} are allowed")
+        raise ValueError(
+            Words(N_("the phrase has {n} characters; {limit} are allowed"), n=len(phrase), limit=MAX_PHRASE)
+        )
     cut = units(phrase, evasion)
     if not cut:
-        raise ValueError("the phrase holds no letter, digit or character; use a regular expression for marks")
+        raise ValueError(N_("the phrase holds no letter, digit or character; use a regular expression for marks"))
     return cut
 
 

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 from scoring.label import EMPTY, Label
+from scoring.problem import N_, Words, words
 from scoring.redline import rule as model
 
 E = TypeVar("E", bound=StrEnum)
@@ -44,49 +45,53 @@ class Table:
         value = self.values.get(key)
         wrong = value is not None and (not isinstance(value, kind) or (isinstance(value, bool) and kind is int))
         if wrong:
-            raise self.fail(key, f"expected {what}, found {value!r}")
+            raise self.fail(key, Words(N_("expected {what}, found {found}"), what=words(what), found=repr(value)))
         return value
 
     def text(self, key: str, default: str = "") -> str:
-        value = self.get(key, str, "a text")
+        value = self.get(key, str, N_("a text"))
         return default if value is None else str(value)
 
     def whole(self, key: str) -> int | None:
-        value = self.get(key, int, "a whole number")
+        value = self.get(key, int, N_("a whole number"))
         return None if value is None else int(value)
 
     def day(self, key: str) -> date | None:
-        found: date | None = self.get(key, date, "a date such as 2026-11-22")
+        found: date | None = self.get(key, date, N_("a date such as 2026-11-22"))
         return found
 
     def texts(self, key: str) -> tuple[str, ...]:
-        value = self.get(key, list, "a list of texts") or []
+        value = self.get(key, list, N_("a list of texts")) or []
         if not all(isinstance(v, str) for v in value):
-            raise self.fail(key, "expected a list of texts")
+            raise self.fail(key, N_("expected a list of texts"))
         return tuple(value)
 
     def choice(self, key: str, kind: type[E], default: E) -> E:
-        value = self.get(key, str, "a text")
+        value = self.get(key, str, N_("a text"))
         try:
             return default if value is None else kind(value)
         except ValueError:
-            raise self.fail(key, f"expected one of {', '.join(kind)}, found {value!r}") from None
+            raise self.fail(
+                key, Words(N_("expected one of {choices}, found {found}"), choices=", ".join(kind), found=repr(value))
+            ) from None
 
     def table(self, key: str) -> Table | None:
-        value = self.get(key, dict, "a table")
+        value = self.get(key, dict, N_("a table"))
         return None if value is None else Table(value, self.rule, f"{self.path}{key}.")
 
     def done(self) -> None:
         unknown = sorted(set(self.values) - self.seen)
         if unknown:
-            raise self.fail(unknown[0], f"unknown key; known here are {', '.join(sorted(self.seen))}")
+            raise self.fail(
+                unknown[0], Words(N_("unknown key; known here are {keys}"), keys=", ".join(sorted(self.seen)))
+            )
 
 
 def read_label(parent: Table, key: str, *, required: bool) -> Label:
     table = parent.table(key)
     if table is None:
         if required:
-            raise parent.fail(key, "is missing; expected {zh = …, en = …}")
+            raise parent.fail(key, Words(N_("is missing; expected {label}"), label="{zh = …, en = …}"))
         return EMPTY
     label = Label(table.text("zh"), table.text("en"))
     table.done()
@@ -123,7 +128,7 @@ def read_evasion(parent: Table) -> model.Evasion:
     table = parent.table("evasion")
     if table is None:
         return model.Evasion()
-    switches = {f.name: table.get(f.name, bool, "true or false") for f in fields(model.Evasion)}
+    switches = {f.name: table.get(f.name, bool, N_("true or false")) for f in fields(model.Evasion)}
     table.done()
     return model.Evasion(**{name: value for name, value in switches.items() if value is not None})
 
@@ -171,7 +176,7 @@ def read_missing(parent: Table) -> model.Missing | None:
     if table is None:
         return None
     if "anchor" not in table.values:
-        raise table.fail("anchor", f"is missing; expected one of {', '.join(model.Anchor)}")
+        raise table.fail("anchor", Words(N_("is missing; expected one of {choices}"), choices=", ".join(model.Anchor)))
     numbers = {k: table.whole(k) for k in ("messages", "wait_seconds", "within_seconds")}
     missing = model.Missing(
         table.choice("anchor", model.Anchor, model.Anchor.OPENING),
@@ -189,7 +194,7 @@ def read_basis(parent: Table) -> model.Basis:
     basis = model.Basis(
         read_label(table, "text", required=True),
         table.day("gathered"),
-        bool(table.get("verified", bool, "true or false")),
+        bool(table.get("verified", bool, N_("true or false"))),
     )
     table.done()
     return basis
@@ -208,7 +213,9 @@ def read_guards(table: Table) -> tuple[model.Guard, ...]:
     try:
         return tuple(model.Guard(g) for g in table.texts("guards"))
     except ValueError as error:
-        raise table.fail("guards", f"expected some of {', '.join(model.Guard)}; {error}") from None
+        raise table.fail(
+            "guards", Words(N_("expected some of {choices}; {error}"), choices=", ".join(model.Guard), error=str(error))
+        ) from None
 
 
 def read_rule(values: Mapping[str, Any], number: int) -> model.Rule:
@@ -217,7 +224,7 @@ def read_rule(values: Mapping[str, Any], number: int) -> model.Rule:
     name = identity if isinstance(identity, str) and identity else f"number {number}"
     table = Table(values, name)
     if name != identity:
-        raise table.fail("id", "is missing; expected a text such as R03")
+        raise table.fail("id", N_("is missing; expected a text such as R03"))
     table.text("id")
     version = table.whole("version")
     rule = model.Rule(
@@ -252,18 +259,18 @@ def parse_rules(toml_text: str) -> tuple[model.Rule, ...]:
     try:
         document = tomllib.loads(toml_text)
     except tomllib.TOMLDecodeError as error:
-        raise RuleFormatError("", "", f"not readable as TOML: {error}") from None
+        raise RuleFormatError("", "", Words(N_("not readable as TOML: {error}"), error=str(error))) from None
     unknown = sorted(set(document) - {"rule"})
     if unknown:
-        raise RuleFormatError("", unknown[0], "unknown key; rules stand in [[rule]] tables")
+        raise RuleFormatError("", unknown[0], N_("unknown key; rules stand in [[rule]] tables"))
     tables = document.get("rule", [])
     if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
-        raise RuleFormatError("", "rule", "expected [[rule]] tables")
+        raise RuleFormatError("", "rule", N_("expected [[rule]] tables"))
     rules = tuple(read_rule(values, n) for n, values in enumerate(tables, 1))
     seen: set[tuple[str, int]] = set()
     for rule in rules:
         if (rule.id, rule.version) in seen:
-            raise RuleFormatError(rule.id, "version", f"version {rule.version} stands twice")
+            raise RuleFormatError(rule.id, "version", Words(N_("version {version} stands twice"), version=rule.version))
         seen.add((rule.id, rule.version))
     return rules
 

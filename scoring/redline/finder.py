@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
+from scoring.problem import N_, Words
 from scoring.redline.evasion import spelled_out
 from scoring.redline.fallback import PolarsFinder
 from scoring.redline.lookalikes import INVISIBLE, any_mark, folding, odd
@@ -95,7 +96,9 @@ class HyperscanFinder:
             self.patterns = Patterns(searches)
         except hyperscan.error as error:
             refused = [pieces[n].written for n in search_errors(pieces, "hyperscan")]
-            raise PatternError(f"the search engine refuses {', '.join(refused)} ({error})") from None
+            raise PatternError(
+                Words(N_("the search engine refuses {written} ({why})"), written=", ".join(refused), why=str(error))
+            ) from None
 
     def candidates(self, texts: pl.Series) -> Pairs:
         """Array (n, 2) of (row, piece), sorted, without repeats; a superset of the true pairs."""

@@ -6,6 +6,7 @@ way on every machine. Refuses to time anything.
 
 from __future__ import annotations
 
+from scoring.problem import N_, Words
 from scoring.redline.syntax import Alt, Chars, Edge, Lookaround, Node, Repeat, Seq, broad
 
 MAX_PATHS = 20_000  # ways of matching from one start: the product of repetition choices along one path
@@ -111,18 +112,24 @@ def runaway(node: Node) -> str | None:
     match node:
         case Repeat(body, _, high, _):
             if high is None and isinstance(body, Chars) and body.wide:
-                return (
-                    "an unbounded “.” or negated class can swallow a whole message; give an upper bound such as .{0,20}"
+                return Words(
+                    N_(
+                        "an unbounded “.” or negated class can swallow a whole message; give an upper bound such as {bound}"
+                    ),
+                    bound=".{0,20}",
                 )
             if high is None and not isinstance(body, Chars):
-                return "an unbounded repetition of a group can run away; give an upper bound such as {1,20}"
+                return Words(
+                    N_("an unbounded repetition of a group can run away; give an upper bound such as {bound}"),
+                    bound="{1,20}",
+                )
             if high is not None and high > 1 and variable(body) and paths(node) > MAX_PATHS:
-                return "a repetition inside a repetition can run away (catastrophic backtracking); flatten it"
+                return N_("a repetition inside a repetition can run away (catastrophic backtracking); flatten it")
             return runaway(body)
         case Seq(items):
             open_ends = [i for i in items if isinstance(i, Repeat) and i.high is None]
             if any(overlap(a.body, b.body) for n, a in enumerate(open_ends) for b in open_ends[n + 1 :]):
-                return "two unbounded repetitions of the same characters can run away; bound one of them"
+                return N_("two unbounded repetitions of the same characters can run away; bound one of them")
             return next((r for r in map(runaway, items) if r), None)
         case Alt(branches):
             return next((r for r in map(runaway, branches) if r), None)
@@ -135,10 +142,14 @@ def runaway(node: Node) -> str | None:
 def hazard(node: Node) -> str | None:
     """The reason for which a parsed pattern must not be used, or None."""
     if shortest(broad(node)) == 0:
-        return "the pattern can match nothing at all; let it require at least one character"
+        return N_("the pattern can match nothing at all; let it require at least one character")
     if size(node) > MAX_SIZE:
-        return f"the pattern spells out to {size(node)} characters; {MAX_SIZE} are allowed, make the bounds smaller"
+        return Words(
+            N_("the pattern spells out to {n} characters; {limit} are allowed, make the bounds smaller"),
+            n=size(node),
+            limit=MAX_SIZE,
+        )
     reason = runaway(node)
     if reason is None and paths(node) > MAX_PATHS:
-        return "too many ways to match; make the bounds smaller"
+        return N_("too many ways to match; make the bounds smaller")
     return reason

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from scoring.problem import N_, Words
+
 TOKEN = re.compile(r"\s*(?:(&&|\|\||!|\(|\))|([A-Za-z_][A-Za-z0-9_]*))")
 
 
@@ -44,7 +46,7 @@ def tokens(text: str) -> list[str]:
     while text[at:].strip():
         match = TOKEN.match(text, at)
         if match is None:
-            raise LogicError(f"“{text[at:].strip()[:10]}” is not a name, &&, ||, ! or a bracket")
+            raise LogicError(Words(N_("“{text}” is not a name, &&, ||, ! or a bracket"), text=text[at:].strip()[:10]))
         found.append(match[1] or match[2])
         at = match.end()
     return found
@@ -80,10 +82,12 @@ class LogicParser:
         if self.take("("):
             inner = self.either()
             if not self.take(")"):
-                raise LogicError("a “(” is never closed")
+                raise LogicError(N_("a “(” is never closed"))
             return inner
         if not self.left or not self.left[0][0].isidentifier():
-            raise LogicError(f"a condition name is expected before “{self.left[0] if self.left else 'the end'}”")
+            raise LogicError(
+                Words(N_("a condition name is expected before “{text}”"), text=self.left[0] if self.left else "the end")
+            )
         return Name(self.left.pop(0))
 
 
@@ -92,7 +96,7 @@ def parse_logic(text: str) -> Expression:
     reader = LogicParser(text)
     expression = reader.either()
     if reader.left:
-        raise LogicError(f"“{reader.left[0]}” is one too many")
+        raise LogicError(Words(N_("“{text}” is one too many"), text=reader.left[0]))
     return expression
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from scoring.problem import N_, Words
 from scoring.redline.evasion import phrase_node, phrase_search, regex_node
 from scoring.redline.guards import READINGS
 from scoring.redline.hazard import hazard
@@ -59,7 +60,7 @@ def phrase_piece(phrase: str, evasion: Evasion) -> Piece:
     try:
         exact, search = phrase_node(phrase, evasion), phrase_search(phrase, evasion)
     except ValueError as error:
-        raise PatternError(str(error)) from None
+        raise PatternError(error.args[0]) from None
     letters = evasion.separators and plain(phrase, evasion).isascii()
     return piece(
         phrase, exact, search, Disguises(evasion.width or evasion.traditional, evasion.zero_width, letters), phrase=True
@@ -78,7 +79,7 @@ def regex_piece(pattern: str, evasion: Evasion) -> Piece:
     try:
         found.exact  # noqa: B018 - compiling is the test
     except re.error as error:
-        raise PatternError(f"Python cannot read it: {error}") from None
+        raise PatternError(Words(N_("Python cannot read it: {error}"), error=str(error))) from None
     return found
 
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
+from scoring.problem import N_, Words
 from scoring.redline.context import PARTIES, LineHit, SpokenLine, expression, judged, omissions, terms_matcher
 from scoring.redline.finder import make_finder
 from scoring.redline.logic import LogicError, names
@@ -313,7 +314,7 @@ def compiled(rule: Rule) -> Matcher:
     try:
         unknown = names(expression(rule)) - {c.name for c in rule.conditions}
         if unknown:
-            raise LogicError(f"no condition is called {min(unknown)}")
+            raise LogicError(Words(N_("no condition is called {name}"), name=min(unknown)))
         return Matcher.of(rule)
     except (PatternError, LogicError) as error:
         error.add_note(f"in rule {rule.id}, version {rule.version}")

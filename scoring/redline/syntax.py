@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from scoring.problem import N_, Words
+
 MAX_PATTERN = 500  # characters an author may write
 MAX_BOUND = 200  # largest {m,n}
 LAST = 0x10FFFF
@@ -123,7 +125,7 @@ class PatternParser:
 
     def next(self) -> str:
         if self.at >= len(self.pattern):
-            raise PatternError("the pattern ends too early")
+            raise PatternError(N_("the pattern ends too early"))
         self.at += 1
         return self.pattern[self.at - 1]
 
@@ -145,9 +147,11 @@ class PatternParser:
         if bounds is None:
             return atom
         if isinstance(atom, Edge | Lookaround):
-            raise PatternError("a repetition must follow a character, a class or a group")
+            raise PatternError(N_("a repetition must follow a character, a class or a group"))
         if self.peek("+") or self.peek("*") or self.peek("{"):
-            raise PatternError("possessive and stacked repetitions are read differently by the engines; use one bound")
+            raise PatternError(
+                N_("possessive and stacked repetitions are read differently by the engines; use one bound")
+            )
         lazy = self.take("?")
         return Repeat(atom, *bounds, lazy)
 
@@ -164,13 +168,20 @@ class PatternParser:
         body = self.pattern[self.at : end] if end >= 0 else ""
         low, comma, high = body.partition(",")
         if not (low.isascii() and low.isdigit()) or (high and not (high.isascii() and high.isdigit())):
-            raise PatternError("a brace must hold a bound such as {3} or {0,8}; write \\{ for the character")
+            raise PatternError(
+                Words(
+                    N_("a brace must hold a bound such as {one} or {two}; write {escaped} for the character"),
+                    one="{3}",
+                    two="{0,8}",
+                    escaped="\\{",
+                )
+            )
         self.at = end + 1
         first, last = int(low), (int(high) if high else None) if comma else int(low)
         if max(first, last or 0) > MAX_BOUND:
-            raise PatternError(f"a bound above {MAX_BOUND} makes the pattern too large")
+            raise PatternError(Words(N_("a bound above {limit} makes the pattern too large"), limit=MAX_BOUND))
         if last is not None and last < first:
-            raise PatternError(f"the bound {{{body}}} runs backwards")
+            raise PatternError(Words(N_("the bound {bound} runs backwards"), bound=f"{{{body}}}"))
         return first, last
 
     def atom(self) -> Node:
@@ -186,9 +197,9 @@ class PatternParser:
         if c == "\\":
             return self.escape()
         if c in "*+?{":
-            raise PatternError(f"“{c}” has nothing to repeat; write \\{c} for the character")
+            raise PatternError(Words(N_("“{char}” has nothing to repeat; write \\{char} for the character"), char=c))
         if c in "]}":
-            raise PatternError(f"“{c}” stands alone; write \\{c} for the character")
+            raise PatternError(Words(N_("“{char}” stands alone; write \\{char} for the character"), char=c))
         return chars(c)
 
     def group(self) -> Node:
@@ -197,12 +208,14 @@ class PatternParser:
         if self.peek("?") and not self.take("?:"):
             opened = next((o for o in look if self.peek(o[1:])), None)
             if opened is None:
-                raise PatternError("only (…), (?:…), (?=…), (?!…), (?<=…) and (?<!…) groups are read alike everywhere")
+                raise PatternError(
+                    N_("only (…), (?:…), (?=…), (?!…), (?<=…) and (?<!…) groups are read alike everywhere")
+                )
             self.at += len(opened) - 1
             kind = look[opened]
         body = self.alternatives()
         if not self.take(")"):
-            raise PatternError("a “(” is never closed")
+            raise PatternError(N_("a “(” is never closed"))
         return body if kind is None else Lookaround(*kind, body)
 
     def escape(self) -> Node:
@@ -226,9 +239,16 @@ class PatternParser:
                 self.at += width
                 return chr(value or LAST + 1)  # NUL parts the messages of a search buffer
             except (ValueError, OverflowError):
-                raise PatternError(f"\\{c} must be followed by {width} hexadecimal digits, not all zero") from None
+                raise PatternError(
+                    Words(N_("\\{char} must be followed by {n} hexadecimal digits, not all zero"), char=c, n=width)
+                ) from None
         if c.isascii() and c.isalnum():
-            raise PatternError(f"\\{c} is unknown or read differently by the engines (use ^ and $, no back-references)")
+            raise PatternError(
+                Words(
+                    N_("\\{char} is unknown or read differently by the engines (use ^ and $, no back-references)"),
+                    char=c,
+                )
+            )
         return c
 
     def bracket(self) -> Node:
@@ -245,10 +265,10 @@ class PatternParser:
                 self.at += 1
                 end = self.member(ranges)
                 if end is None:
-                    raise PatternError("a range in […] must end with a character")
+                    raise PatternError(N_("a range in […] must end with a character"))
                 high = end
             if high < low:
-                raise PatternError(f"the range {chr(low)}-{chr(high)} runs backwards")
+                raise PatternError(Words(N_("the range {range} runs backwards"), range=f"{chr(low)}-{chr(high)}"))
             ranges.append((low, high))
         merged = merge(tuple(ranges))
         return Chars(complement(merged), wide=True) if negated else Chars(merged)
@@ -256,9 +276,9 @@ class PatternParser:
     def member(self, ranges: list[tuple[int, int]]) -> int | None:
         c = self.next()
         if c == "[":
-            raise PatternError("“[” inside […] is read differently by the engines; write \\[")
+            raise PatternError(N_("“[” inside […] is read differently by the engines; write \\["))
         if c == "]":
-            raise PatternError("an empty […]; write \\] for the character")
+            raise PatternError(N_("an empty […]; write \\] for the character"))
         if c != "\\":
             return ord(c)
         c = self.next()
@@ -266,18 +286,22 @@ class PatternParser:
             ranges.extend(ESCAPES[c])
             return None
         if c in "DWSbB":
-            raise PatternError(f"\\{c} inside […] is read differently by the engines; spell the characters out")
+            raise PatternError(
+                Words(N_("\\{char} inside […] is read differently by the engines; spell the characters out"), char=c)
+            )
         return ord(self.escaped(c))
 
 
 def parse(pattern: str) -> Node:
     """The tree of an author's pattern. Raises PatternError with the reason when it is refused."""
     if len(pattern) > MAX_PATTERN:
-        raise PatternError(f"the pattern has {len(pattern)} characters; {MAX_PATTERN} are allowed")
+        raise PatternError(
+            Words(N_("the pattern has {n} characters; {limit} are allowed"), n=len(pattern), limit=MAX_PATTERN)
+        )
     reader = PatternParser(pattern)
     node = reader.alternatives()
     if reader.at < len(pattern):
-        raise PatternError("a “)” is never opened")
+        raise PatternError(N_("a “)” is never opened"))
     return node
 
 

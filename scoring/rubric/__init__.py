@@ -1,5 +1,6 @@
 """Scorecards as data: what they are, how they are read and written, what makes them usable, how versions differ."""
 
+from scoring.problem import Problem
 from scoring.rubric.changes import Change, diff
 from scoring.rubric.checking import check, points_text
 from scoring.rubric.reading import default, from_dict, from_toml
@@ -11,7 +12,6 @@ from scoring.rubric.types import (
     Dimension,
     Kind,
     Level,
-    Problem,
     Rubric,
     RubricError,
 )

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from scoring.label import Label
-from scoring.rubric.types import AGENT, FULL, Criterion, Dimension, Kind, Problem, Rubric
+from scoring.problem import Problem
+from scoring.rubric.types import AGENT, FULL, Criterion, Dimension, Kind, Rubric
 
 MAX_CRITERIA = 60
 MAX_TEXT = 2_000

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from scoring.label import EMPTY, Label
+from scoring.problem import Problem
 
 FULL = 10_000
 """Centi-points of a sheet with nothing to object to. Every rubric adds up to it, so that totals compare."""
@@ -30,15 +31,6 @@ class Kind(StrEnum):
     YES_NO = "yes_no"  # value = 1 fine, 0 all of `points` lost
     SCALE = "scale"  # value = index of the level; the last level is the best and earns all points
     BONUS = "bonus"  # value = occurrences, each adds `each`, at most `points` together
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something wrong with a rubric or a sheet: `path` names the field, `code` the cure, `facts` fill its message."""
-
-    path: str
-    code: str
-    facts: Mapping[str, str | int]
 
 
 class RubricError(ValueError):
