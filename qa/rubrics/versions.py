@@ -47,6 +47,7 @@ PROBLEMS: Mapping[str, str] = {
     "same_id": N_("{path}: the id “{id}” is used {count} times; every id must be unique."),
     "no_dimensions": N_("The rubric has no dimension. Add at least one."),
     "no_criteria": N_("{path}: no criterion besides bonuses. Add one or remove the dimension."),
+    "too_many_dimensions": N_("{path}: {count} dimensions; at most {limit} fit on a form."),
     "too_many_criteria": N_("{path}: {count} criteria; at most {limit} fit on a form."),
     "form_sum": N_("The dimensions add up to {sum} points; they must add up to {expected}."),
     "dimension_sum": N_(

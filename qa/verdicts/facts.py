@@ -198,8 +198,8 @@ class _Order:
     """The dimensions and criteria of one rubric version, in the order that gives them their wide columns."""
 
     def __init__(self, dimensions: Sequence[str], criteria: Sequence[str]) -> None:
-        self.dimensions = tuple(dimensions)[:DIMENSION_SLOTS]
-        self.criteria = tuple(criteria)[:CRITERION_SLOTS]
+        self.dimensions = tuple(dimensions)
+        self.criteria = tuple(criteria)
 
 
 def _orders(session: Session) -> dict[int, _Order]:
@@ -210,6 +210,10 @@ def _orders(session: Session) -> dict[int, _Order]:
 
 
 def order_of(content: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Ids of the dimensions and of all criteria of a stored rubric, in the order of the form."""
+    """Ids of the dimensions and of all criteria of a stored rubric that have a wide column, in the order of the form.
+
+    No rubric that passes today's check has more than there are columns; one published before it may.
+    """
     dimensions = content.get("dimensions") or []
-    return [d["id"] for d in dimensions], [c["id"] for d in dimensions for c in d["criteria"]]
+    criteria = [c["id"] for d in dimensions for c in d["criteria"]]
+    return [d["id"] for d in dimensions][:DIMENSION_SLOTS], criteria[:CRITERION_SLOTS]

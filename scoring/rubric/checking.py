@@ -10,7 +10,9 @@ from scoring.label import Label
 from scoring.problem import Problem
 from scoring.rubric.types import AGENT, FULL, Criterion, Dimension, Kind, Rubric
 
+MAX_DIMENSIONS = 10
 MAX_CRITERIA = 60
+"""As many as reports have columns for: what goes beyond could be scored and then never be looked at."""
 MAX_TEXT = 2_000
 _ID = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
@@ -26,6 +28,8 @@ def _problems(rubric: Rubric) -> Iterator[Problem]:
         yield Problem("id", "bad_id", {"id": rubric.id})
     if not rubric.dimensions:
         yield Problem("dimensions", "no_dimensions", {})
+    if len(rubric.dimensions) > MAX_DIMENSIONS:
+        yield Problem("dimensions", "too_many_dimensions", {"count": len(rubric.dimensions), "limit": MAX_DIMENSIONS})
     if len(rubric.criteria) > MAX_CRITERIA:
         yield Problem("dimensions", "too_many_criteria", {"count": len(rubric.criteria), "limit": MAX_CRITERIA})
     yield from _ids("dimensions", [dimension.id for dimension in rubric.dimensions])

@@ -117,8 +117,33 @@ DEFECTS = [
         ("criteria.c.levels", "levels_order"),
     ),
     ("top", lambda r: alter(r, "c", levels=(Level(0, BOTH), Level(1, BOTH))), ("criteria.c.levels", "levels_top")),
+    ("many dimensions", lambda r: replace(r, dimensions=split(11)), ("dimensions", "too_many_dimensions")),
+    ("many criteria", lambda r: replace(r, dimensions=split(1, 61)), ("dimensions", "too_many_criteria")),
     ("unused", lambda r: alter(r, "a", levels=(Level(0, BOTH),)), ("criteria.a.levels", "levels_unused")),
 ]
+
+
+def split(dimensions: int, criteria: int = 1) -> tuple[Dimension, ...]:
+    """`dimensions` equal dimensions of `criteria` criteria each; what does not divide goes to the first."""
+
+    def shares(whole: int, parts: int) -> list[int]:
+        return [whole // parts + (whole % parts if part == 0 else 0) for part in range(parts)]
+
+    return tuple(
+        Dimension(
+            f"dim{i}",
+            BOTH,
+            points,
+            tuple(Criterion(f"c{i}_{k}", BOTH, Kind.YES_NO, share) for k, share in enumerate(shares(points, criteria))),
+        )
+        for i, points in enumerate(shares(10_000, dimensions))
+    )
+
+
+def test_a_form_may_be_as_large_as_the_reports_have_columns() -> None:
+    assert check(small(dimensions=split(10, 6))) == ()
+    assert [problem.code for problem in check(small(dimensions=split(11)))] == ["too_many_dimensions"]
+    assert [problem.code for problem in check(small(dimensions=split(1, 61)))] == ["too_many_criteria"]
 
 
 def alter(rubric: Rubric, criterion_id: str, **changes: object) -> Rubric:
