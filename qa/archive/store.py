@@ -9,7 +9,6 @@ what was not catalogued. The store knows frames and versions, not what their col
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -29,6 +28,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from qa.archive.arrival import Arrival
 from qa.archive.checksums import Checked, Checksums
+from qa.archive.locks import alone
 from qa.archive.schema import KEYS, TABLES, conform, empty
 from qa.errors import Conflict, NotFound, Unavailable
 from qa.i18n import N_
@@ -41,6 +41,7 @@ CATALOGUE_SCHEMA: Mapping[str, Any] = {
 }
 COMPRESSION = WriterProperties(compression="ZSTD", compression_level=1)
 FACTS = "spotcheck"
+WRITER_LOCK = ".writer.lock"
 FEW_KEYS = 500
 """Up to this many keys are removed by a predicate, more by a join."""
 
@@ -220,20 +221,16 @@ class Archive:
             yield
             return
         folder = Path(self.root)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            file = (folder / ".writer.lock").open("w")
-        except OSError as problem:
-            raise Unavailable(
-                N_("The archive at {place} cannot be written: {reason}"), place=self.root, reason=str(problem)
-            ) from problem
-        with file:
+        with contextlib.ExitStack() as held:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as problem:
-                raise Conflict(
-                    N_("Another import or screening is writing to the archive; wait for it to finish.")
+                folder.mkdir(parents=True, exist_ok=True)
+                mine = held.enter_context(alone(folder / WRITER_LOCK))
+            except OSError as problem:
+                raise Unavailable(
+                    N_("The archive at {place} cannot be written: {reason}"), place=self.root, reason=str(problem)
                 ) from problem
+            if not mine:
+                raise Conflict(N_("Another import or screening is writing to the archive; wait for it to finish."))
             yield
 
 

@@ -7,11 +7,9 @@ one-character words, the database searches by itself: slower, same answer.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from qa.archive.locks import alone
 from qa.blinding import shown_cases
 from qa.library.folding import fold
 from qa.policy import Actor, Right, require
@@ -214,7 +213,7 @@ class CaseIndex:
 
     def refresh(self, session: Session) -> None:
         """Take in what changed since the last refresh; does nothing when somebody else is refreshing."""
-        with self._turn() as mine:
+        with alone(self.folder / ".lock") as mine:
             if not mine:
                 return
             stamp = self._stamp()
@@ -249,13 +248,3 @@ class CaseIndex:
             return datetime.fromisoformat(json.loads((self.folder / "stamp.json").read_text("utf-8")))
         except (OSError, ValueError):
             return datetime(1970, 1, 1, tzinfo=UTC)
-
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[bool]:
-        with (self.folder / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True

@@ -10,7 +10,6 @@ the hits become visible together, in one version of the archive.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ import polars as pl
 
 from qa import audit
 from qa.archive import Snapshot
+from qa.archive.locks import alone
 from qa.archive.ranges import NO_IMPORT, Range, cut, message_files
 from qa.errors import Cancelled, Conflict, Invalid, Unavailable
 from qa.i18n import N_
@@ -285,16 +285,14 @@ def _add(one: Screened, other: Screened) -> Screened:
 def _only_one(bench: Workbench) -> Iterator[None]:
     """Two runs would throw each other's finished ranges away."""
     folder = Path(bench.config.home) / "screening"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
-    except OSError as problem:
-        raise Unavailable(
-            N_("The folder {folder} cannot be written: {reason}"), folder=str(folder), reason=str(problem)
-        ) from problem
-    with file:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            raise Conflict(N_("A screening is running already; wait for it to finish.")) from problem
+            folder.mkdir(parents=True, exist_ok=True)
+            mine = held.enter_context(alone(folder / ".lock"))
+        except OSError as problem:
+            raise Unavailable(
+                N_("The folder {folder} cannot be written: {reason}"), folder=str(folder), reason=str(problem)
+            ) from problem
+        if not mine:
+            raise Conflict(N_("A screening is running already; wait for it to finish."))
         yield
