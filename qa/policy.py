@@ -51,7 +51,6 @@ class Right(StrEnum):
     EDIT_RULES = "edit_rules"
     VIEW_RUBRIC = "view_rubric"
     IMPORT = "import"
-    ASSESS = "assess"  # monthly assessment
     EXPORT = "export"
     UNMASK = "unmask"  # see phone numbers, names and addresses in transcripts
     MANAGE_USERS = "manage_users"
@@ -78,7 +77,6 @@ RIGHT_NAMES: Mapping[Right, str] = {
     Right.EDIT_RULES: N_("edit red-line rules"),
     Right.VIEW_RUBRIC: N_("read the rubric"),
     Right.IMPORT: N_("import and screen"),
-    Right.ASSESS: N_("make the monthly assessment"),
     Right.EXPORT: N_("export"),
     Right.UNMASK: N_("see personal data of customers"),
     Right.MANAGE_USERS: N_("manage users"),
@@ -107,7 +105,6 @@ _LEAD = _INSPECTOR | {
     Right.EDIT_RUBRIC,
     Right.EDIT_RULES,
     Right.IMPORT,
-    Right.ASSESS,
     Right.EXPORT,
 }
 _AGENT = {Right.VIEW_OWN_RESULTS, Right.ANSWER, Right.VIEW_CASES, Right.PROPOSE_CASE, Right.VIEW_RUBRIC}

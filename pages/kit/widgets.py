@@ -6,10 +6,8 @@ Markdown as it is.
 
 from __future__ import annotations
 
-import csv
 import html
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
@@ -68,23 +66,6 @@ def showing_errors(page: Page) -> Iterator[None]:
 def show_error(page: Page, error: SpotcheckError) -> None:
     """An expected error as a sentence of the page's language."""
     st.warning(escape(page.t.error(error)), icon=":material/info:")
-
-
-def neutral(cell: object) -> object:
-    """A cell no spreadsheet will run: text that would start a formula gets a leading apostrophe."""
-    if isinstance(cell, str) and (cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r")):
-        return "'" + cell
-    return cell
-
-
-def csv_bytes(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """CSV that Excel opens correctly (UTF-8 with BOM) and that cannot carry formulas."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    writer.writerow([neutral(header) for header in headers])
-    for row in rows:
-        writer.writerow([neutral(cell) for cell in row])
-    return buffer.getvalue().encode("utf-8-sig")
 
 
 def download(
