@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help run test lint types unit browser slow bench bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk soak pictures lock wheel clean
+.PHONY: help run test lint types unit browser bench bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys soak pictures lock wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,20 +31,16 @@ lint: $(STAMP)  ## style, format and the contracts between layers
 types: $(STAMP)  ## strict types in qa and scoring
 	@$(BIN)/mypy
 
-unit: $(STAMP)  ## all tests without a browser, on SQLite and PostgreSQL
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not browser and not slow"
+unit: $(STAMP)  ## all tests without a browser, on SQLite and PostgreSQL; the wheel in a clean environment
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not browser"
 
 browser: $(STAMP)  ## the real application in Chromium; screenshots go to screenshots/
 	@command -v chromium >/dev/null || { echo "Chromium is missing. On Debian: apt-get install chromium fonts-noto-cjk"; exit 1; }
-	@$(BIN)/python -m pytest -q -m "browser and not slow"
-
-slow: $(STAMP)  ## long tests: soak, cluster, the wheel in a clean environment
-	@$(BIN)/python -m pip install --quiet "distributed>=2026.1"
-	@$(BIN)/python -m pytest -q -m slow
+	@$(BIN)/python -m pytest -q -m browser
 
 bench: bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends  ## measured ratios against the named peers
 
-bench-ingest bench-redline bench-masking bench-timing bench-trends bench-desk: bench-%: $(STAMP)
+bench-ingest bench-redline bench-masking bench-timing bench-trends bench-desk bench-keys: bench-%: $(STAMP)
 	@$(BIN)/python -m benchmarks.$*
 
 bench-draw: $(STAMP)

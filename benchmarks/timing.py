@@ -1,8 +1,8 @@
 """What reply times cost, as ratios within one run: ``python -m benchmarks.timing [--scale small] [--rounds 5]``.
 
 Generated conversations of about 11 messages, rows in export order (by time, conversations interleaved). Controls:
-duckdb with window functions over the same columns, when it can be imported (it is no dependency of the product:
-``pip install duckdb``), and a plain read of the four columns from parquet. Every candidate runs in a process of its
+duckdb with window functions over the same columns (of the development lock; without it there is no control in SQL),
+and a plain read of the four columns from parquet. Every candidate runs in a process of its
 own, in turn; CPU seconds of its second run, medians; rounds, answers, in-time counts and sums must agree with duckdb's
 before anything is reported. ``--scale large`` measures 24 million messages, cut by conversation range, and reports the
 peak memory of a fresh process. Exit code 1 when a goal is missed.
@@ -119,7 +119,7 @@ def compare(conversations: int, rounds: int, folder: Path) -> bool:
         "read four columns": ("read", path),
     }
     if find_spec("duckdb") is None:
-        print("duckdb is not installed (pip install duckdb): no control in SQL")
+        print("duckdb is not installed: no control in SQL")
     else:
         if ours(path) != by_duckdb(path):
             raise SystemExit(f"expected duckdb's figures {by_duckdb(path)}, found {ours(path)}")

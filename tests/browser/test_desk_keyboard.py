@@ -3,7 +3,6 @@ lost."""
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -314,18 +313,9 @@ def test_a_draft_survives_a_reload_before_it_was_saved(desk_site: Site, open_as:
     expect(page.locator('[data-stop="cgreeting"] .points')).to_have_text("−3")
 
 
-def test_keys_are_seen_within_fifty_milliseconds(desk_site: Site, open_as: OpenAs) -> None:
+def test_a_key_scores_beside_a_thousand_messages(desk_site: Site, open_as: OpenAs) -> None:
     page = open_as("inspector", "/inspect?assignment=3", at=desk_site, language="zh-CN")
     take(page)
     expect(page.locator(".msg")).to_have_count(1_000)
-    page.wait_for_timeout(1000)
-    times = page.evaluate("""async () => { const out = [];
-        for (let i = 0; i < 20; i++) {
-          await new Promise((done) => requestAnimationFrame(done));
-          const start = performance.now();
-          document.dispatchEvent(new KeyboardEvent("keydown", { key: i % 2 ? "0" : "1", bubbles: true }));
-          await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-          out.push(performance.now() - start);
-        } return out.sort((a, b) => a - b); }""")
-    print(json.dumps(times))
-    assert times[len(times) // 4] <= 50  # not the median: a busy machine is slow, not wrong
+    press(page, "0")
+    expect(page.locator('[data-stop="cgreeting"] .points')).to_have_text("−3")

@@ -365,9 +365,8 @@ def test_ctrl_c_lets_the_part_under_way_finish_and_twice_stops_at_once() -> None
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_gives_the_same_hits_each_once(shop: Workbench, now: datetime) -> None:
-    import distributed  # the optional extra `cluster`; `make slow` installs it
+    import distributed  # the optional extra `cluster`, in the development lock
 
     put_chats(shop, many(60, 400), import_id=2)
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
