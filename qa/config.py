@@ -18,6 +18,8 @@ from qa.errors import Invalid
 from qa.i18n import LANGUAGES, N_
 
 PREFIX = "SPOTCHECK_"
+RESTORE_JOURNAL = "restore.json"
+"""File in the home folder that is there while a restore is under way (`qa.restore_journal`)."""
 
 
 @dataclass(frozen=True)

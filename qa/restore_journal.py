@@ -8,7 +8,6 @@ looks.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -23,13 +22,15 @@ from sqlalchemy.orm import Session
 from qa import audit
 from qa.archive import Archive
 from qa.archive.arrival import sync_folder
+from qa.archive.locks import alone
+from qa.config import RESTORE_JOURNAL as _FILE
 from qa.db import Database
 from qa.errors import Conflict, Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import SYSTEM, Actor
 from qa.tables import AuditEntry
 
-_FILE, _LOCK = "restore.json", ".restore.lock"
+_LOCK = ".restore.lock"
 _ACTION = "backup.restored"
 
 
@@ -97,11 +98,9 @@ def settle(home: Path, db: Database, archive: Archive) -> None:
 def running(home: Path) -> Iterator[None]:
     """Be the only restore here. Raises `Conflict` when another one is running."""
     home.mkdir(parents=True, exist_ok=True)
-    with (home / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            raise Conflict(N_("A restore is running already; wait for it to finish.")) from problem
+    with alone(home / _LOCK) as mine:
+        if not mine:
+            raise Conflict(N_("A restore is running already; wait for it to finish."))
         yield
 
 
@@ -149,10 +148,7 @@ def _read(home: Path) -> Journal:
 
 def _is_running(home: Path) -> bool:
     try:
-        with (home / _LOCK).open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        with alone(home / _LOCK) as mine:
+            return not mine
     except OSError:
         return False
-    return False

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from qa import restore_journal
-from qa.archive import Archive
-from qa.config import Config, load
+from qa.config import RESTORE_JOURNAL, Config, load
 from qa.db import Database
 from qa.tables import Draw, ImportRun
 
+if TYPE_CHECKING:
+    from qa.archive import Archive
 
-@dataclass(frozen=True)
+
 class Workbench:
-    """What a service needs to work. Cheap to share between threads."""
+    """What a service needs to work. Cheap to share between threads; nothing of it changes."""
 
-    config: Config
-    db: Database
-    archive: Archive
+    def __init__(self, config: Config, db: Database, archive: Archive | None = None) -> None:
+        self.config = config
+        self.db = db
+        if archive is not None:
+            self.archive = archive
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The archive. Its module brings Polars, which accounts and settings need not wait for."""
+        from qa.archive import Archive
+
+        return Archive(self.config.archive)
 
     @classmethod
     def open(cls, config: Config, *, settle: bool = True) -> Workbench:
@@ -28,13 +38,9 @@ class Workbench:
 
         A restore that was interrupted is completed or taken back first, unless `settle` is False.
         """
-        bench = cls(config, Database(config.database), Archive(config.archive))
-        if settle:
-            try:
-                restore_journal.settle(config.home, bench.db, bench.archive)
-            except BaseException:
-                bench.close()
-                raise
+        bench = cls(config, Database(config.database))
+        if settle and (config.home / RESTORE_JOURNAL).exists():
+            bench._settle()
         return bench
 
     def known_archive_version(self) -> int:
@@ -44,6 +50,15 @@ class Workbench:
                 session.scalar(select(func.max(column))) or 0
                 for column in (ImportRun.archive_version, Draw.archive_version)
             )
+
+    def _settle(self) -> None:
+        from qa import restore_journal
+
+        try:
+            restore_journal.settle(self.config.home, self.db, self.archive)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         self.db.close()

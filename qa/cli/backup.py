@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.policy import SYSTEM
-from qa.upkeep import backup
-from qa.workbench import Workbench
+
+if TYPE_CHECKING:
+    from qa import workbench
+    from qa.upkeep import backup
+else:
+    backup, workbench = Later("qa.upkeep.backup"), Later("qa.workbench")
 
 
 def add(subparsers: Any) -> None:
@@ -59,7 +64,7 @@ def run_backup(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def run_restore(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Restore a backup."""
-    bench = Workbench.open(opener.config)
+    bench = workbench.Workbench.open(opener.config)
     try:
         manifest = backup.restore(
             bench, SYSTEM, args.folder, now=datetime.now(UTC), force=args.force, progress=out.progress

@@ -9,17 +9,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
+from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import SYSTEM
-from qa.workbench import Workbench
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from qa import workbench
+    from qa.workbench import Workbench
+else:
+    pl, workbench = Later("polars"), Later("qa.workbench")
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         raise Invalid(N_("--scale: expected a number above 0 and up to 1000, found {value}."), value=args.scale)
     with tempfile.TemporaryDirectory(prefix="spotcheck-bench-") as folder:
         config = replace(opener.config, home=Path(folder), database_url="", archive_url="")
-        bench = Workbench.open(config)
+        bench = workbench.Workbench.open(config)
         try:
             timings = _measure(bench, args.scale, out)
         finally:

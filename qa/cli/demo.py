@@ -6,7 +6,7 @@ import argparse
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qa.cli.main import Opener
 from qa.cli.output import Output
@@ -14,7 +14,9 @@ from qa.cli.output import t as _
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import ROLE_NAMES, SYSTEM, Role
-from qa.workbench import Workbench
+
+if TYPE_CHECKING:
+    from qa.workbench import Workbench
 
 
 @dataclass(frozen=True)

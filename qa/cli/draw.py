@@ -7,17 +7,22 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qa import draws
+from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
-from qa.draws import Period, PlanDesign, SourceQuota
 from qa.errors import Invalid, NotFound
 from qa.i18n import N_
 from qa.policy import SYSTEM
-from qa.workbench import Workbench
+
+if TYPE_CHECKING:
+    from qa import draws
+    from qa.draws import Period, PlanDesign
+    from qa.workbench import Workbench
+else:
+    draws = Later("qa.draws")
 
 
 def add(subparsers: Any) -> None:
@@ -133,18 +138,18 @@ def _period(args: argparse.Namespace, today: date) -> Period:
     if (args.first is None) != (args.last is None):
         raise Invalid(N_("Give both --from and --to, or neither for the last month."))
     if args.first is not None:
-        return Period(args.first, args.last)
+        return draws.Period(args.first, args.last)
     last = today.replace(day=1) - timedelta(days=1)
-    return Period(last.replace(day=1), last)
+    return draws.Period(last.replace(day=1), last)
 
 
 def _design(args: argparse.Namespace) -> PlanDesign:
-    quotas = [SourceQuota("chat", args.quota)]
+    quotas = [draws.SourceQuota("chat", args.quota)]
     if args.all_disputes:
-        quotas.append(SourceQuota("dispute", None))
+        quotas.append(draws.SourceQuota("dispute", None))
     if args.ratings is not None:
-        quotas.append(SourceQuota("rating", args.ratings))
-    return replace(PlanDesign(), quotas=tuple(quotas), pool_share=args.pool)
+        quotas.append(draws.SourceQuota("rating", args.ratings))
+    return replace(draws.PlanDesign(), quotas=tuple(quotas), pool_share=args.pool)
 
 
 def _stored(bench: Workbench, wanted: str) -> draws.PlanView:

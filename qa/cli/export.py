@@ -6,18 +6,27 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qa import draws, reports
 from qa.cli.draw import day
+from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import SYSTEM
-from qa.reports import BUCKETS, GROUPS, Scope, exporting
-from qa.workbench import Workbench
+
+if TYPE_CHECKING:
+    from qa import draws, reports
+    from qa.reports import exporting
+    from qa.workbench import Workbench
+else:
+    draws, reports, exporting = Later("qa.draws"), Later("qa.reports"), Later("qa.reports.exporting")
+
+
+GROUPS = ("all", "team", "shop", "channel", "agent")
+BUCKETS = ("week", "month")
 
 
 def add(subparsers: Any) -> None:
@@ -34,8 +43,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--to", dest="last", type=day, help=_("last day, included"))
     parser.add_argument("--source", choices=("chat", "dispute", "rating"), help=_("chats, disputes or low ratings"))
     parser.add_argument("--metric", default="total", help=_("what a trend shows: total, clean, redline, dim:…, cri:…"))
-    parser.add_argument("--by", choices=tuple(GROUPS), default="team", help=_("what a trend is split by"))
-    parser.add_argument("--bucket", choices=tuple(BUCKETS), default="week", help=_("length of a period"))
+    parser.add_argument("--by", choices=GROUPS, default="team", help=_("what a trend is split by"))
+    parser.add_argument("--bucket", choices=BUCKETS, default="week", help=_("length of a period"))
     parser.set_defaults(run=run_export)
 
 
@@ -47,14 +56,14 @@ def run_export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     form = args.file.suffix.lower().lstrip(".") or "csv"
     if args.what == "verdicts":
         whole = args.first is None and args.last is None and args.source is None
-        scope = None if whole else Scope(args.first, args.last, args.source or "chat")
+        scope = None if whole else reports.Scope(args.first, args.last, args.source or "chat")
         rows = exporting.export_verdicts(bench, SYSTEM, now=now, path=args.file, form=form, scope=scope)
         out.say(_(exporting.WEIGHTS))
     else:
         trend = reports.trend(
             bench,
             SYSTEM,
-            scope=Scope(args.first, args.last, args.source or "chat"),
+            scope=reports.Scope(args.first, args.last, args.source or "chat"),
             metric=args.metric,
             by=args.by,
             bucket=args.bucket,

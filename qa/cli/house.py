@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qa import migrations
+from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.cli.user import link
 from qa.errors import SpotcheckError, Unavailable
 from qa.i18n import N_
-from qa.people import accounts
 from qa.policy import SYSTEM, Role
-from qa.rubrics import versions as rubric_versions
-from qa.rules import versions as rule_versions
-from qa.upkeep import health
-from qa.workbench import Workbench
 
-MARKS = {health.Condition.OK: "✓", health.Condition.WARNING: "!", health.Condition.FAILED: "✗"}
+if TYPE_CHECKING:
+    from qa import migrations, workbench
+    from qa.people import accounts
+    from qa.rubrics import versions as rubric_versions
+    from qa.rules import versions as rule_versions
+    from qa.upkeep import health
+else:
+    migrations, workbench = Later("qa.migrations"), Later("qa.workbench")
+    accounts, health = Later("qa.people.accounts"), Later("qa.upkeep.health")
+    rubric_versions, rule_versions = Later("qa.rubrics.versions"), Later("qa.rules.versions")
+
+MARKS = {"ok": "✓", "warning": "!", "failed": "✗"}
 
 
 def add(subparsers: Any) -> None:
@@ -62,7 +68,7 @@ def run_init(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Migrate the schema."""
-    bench = Workbench.open(opener.config)
+    bench = workbench.Workbench.open(opener.config)
     try:
         before = migrations.current(bench.db)
         migrations.upgrade(bench.db)
@@ -82,7 +88,7 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 def run_doctor(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Examine; the exit code is 1 when something fails."""
     try:
-        bench = Workbench.open(opener.config, settle=False)
+        bench = workbench.Workbench.open(opener.config, settle=False)
     except OSError as problem:
         raise Unavailable(
             N_("{place} cannot be written: {reason}"), place=str(opener.config.home), reason=str(problem)

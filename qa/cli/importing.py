@@ -7,18 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qa import ingest
+from qa.cli.later import Later
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid
 from qa.i18n import N_
-from qa.ingest import Detected, ImportCounts, ImportPreview, ImportResult, RowProblem
 from qa.policy import SYSTEM
-from qa.workbench import Workbench
 
-ORDER = tuple(ingest.KINDS)
+if TYPE_CHECKING:
+    from qa import ingest
+    from qa.ingest import Detected, ImportCounts, ImportPreview, ImportResult, RowProblem
+    from qa.workbench import Workbench
+else:
+    ingest = Later("qa.ingest")
+
+ORDER = ("conversations", "sessions", "disputes", "dispute_messages", "ratings", "agents")
 SHOWN = 20
 
 
@@ -44,9 +49,10 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument(
         "--preset",
-        choices=[p.id for p in ingest.PRESETS],
+        type=_preset,
+        metavar=_("PRESET"),
         default="",
-        help=_("a known export format (default: detected)"),
+        help=_("a known export format (default: detected); a wrong name lists them"),
     )
     parser.add_argument("--mapping", default="", metavar="NAME", help=_("a saved column mapping"))
     parser.add_argument(
@@ -60,6 +66,15 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--problems", type=Path, default=None, metavar="CSV", help=_("write every problem to this file")
     )
     parser.set_defaults(run=run)
+
+
+def _preset(name: str) -> str:
+    known = [preset.id for preset in ingest.PRESETS] if name else []
+    if name and name not in known:
+        raise argparse.ArgumentTypeError(
+            _("there is no export format “{name}”; known are {known}", name=name, known=", ".join(known))
+        )
+    return name
 
 
 def run(opener: Callable[[], Workbench], args: argparse.Namespace, out: Output) -> int:

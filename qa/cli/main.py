@@ -2,7 +2,8 @@
 
 A command module is `qa/cli/<name>.py` with `add(subparsers)`; it registers parsers with `set_defaults(run=function)`,
 and `function(opener, args, out) -> int` is called, where `opener()` gives the `Workbench` and `opener.config` its
-settings. Nothing here knows what the commands do.
+settings. Nothing here knows what the commands do. A command module imports what its options need; what its work needs
+waits (`qa.cli.later`), so that every command is known at once.
 """
 
 from __future__ import annotations
@@ -15,21 +16,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import qa.cli
 from qa import config as configuration
-from qa import migrations, outage
+from qa.cli.later import Later
 from qa.cli.output import Output, terminal_language
 from qa.cli.output import t as _
 from qa.config import Config
 from qa.errors import Cancelled, Conflict, SpotcheckError
 from qa.i18n import N_, Translator
-from qa.workbench import Workbench
 
-NOT_COMMANDS = {"main", "output"}
-#: Commands that do not bear their module's name. A line that names its command loads no other module: some need
-#: seconds.
+if TYPE_CHECKING:
+    from qa import migrations, outage, workbench
+    from qa.workbench import Workbench
+else:
+    migrations, outage, workbench = Later("qa.migrations"), Later("qa.outage"), Later("qa.workbench")
+
+NOT_COMMANDS = {"main", "output", "later"}
+#: Commands that do not bear their module's name.
 HOMES = {
     "restore": "backup",
     "verify-draw": "draw",
@@ -52,7 +57,7 @@ class Opener:
         if self._bench is None:
             if not create:
                 self._require_file()
-            bench = Workbench.open(self.config)
+            bench = workbench.Workbench.open(self.config)
             try:
                 self._prepare(bench, create)
             except BaseException:

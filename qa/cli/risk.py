@@ -5,15 +5,20 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qa import predictors
 from qa.cli.draw import day
+from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output, Progress
 from qa.cli.output import t as _
 from qa.policy import SYSTEM
-from qa.predictors import STATES, ModelView, Rescored
+
+if TYPE_CHECKING:
+    from qa import predictors
+    from qa.predictors import ModelView, Rescored
+else:
+    predictors = Later("qa.predictors")
 
 
 def add(subparsers: Any) -> None:
@@ -72,7 +77,7 @@ def run_list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
                 (
                     m.id,
                     m.version,
-                    _(STATES[m.state]),
+                    _(predictors.STATES[m.state]),
                     f"{m.trained_from} – {m.trained_to}",
                     m.labels,
                     m.violations,
@@ -142,7 +147,14 @@ def _scored(scored: Rescored, out: Output) -> None:
 
 
 def _show(model: ModelView, out: Output) -> None:
-    out.say(_("Risk model {id} ({version}): {state}", id=model.id, version=model.version, state=_(STATES[model.state])))
+    out.say(
+        _(
+            "Risk model {id} ({version}): {state}",
+            id=model.id,
+            version=model.version,
+            state=_(predictors.STATES[model.state]),
+        )
+    )
     out.say(
         _(
             "Learnt from {first} to {last}: {labels} reviews, {violations} violations. It never weights a draw of these"

@@ -5,16 +5,22 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid, Unavailable
 from qa.i18n import C_, N_
 from qa.policy import SYSTEM
-from qa.rubrics import versions
-from scoring.rubric import Rubric, check, points_text, to_toml
+
+if TYPE_CHECKING:
+    from qa.rubrics import versions
+    from scoring import rubric as scorecards
+    from scoring.rubric import Rubric
+else:
+    versions, scorecards = Later("qa.rubrics.versions"), Later("scoring.rubric")
 
 
 def add(subparsers: Any) -> None:
@@ -76,18 +82,20 @@ def _show(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         if current is None:
             raise Invalid(N_("There is no published rubric yet."))
         rubric = current.rubric
-    out.say(to_toml(rubric))
+    out.say(scorecards.to_toml(rubric))
     out.json(rubric.to_dict())
     return 0
 
 
 def _check(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     rubric = _read(args.file)
-    problems = [versions.problem_error(problem) for problem in check(rubric)]
+    problems = [versions.problem_error(problem) for problem in scorecards.check(rubric)]
     for problem in problems:
         out.say(out.t.error(problem))
     if not problems:
-        points = ", ".join(f"{d.label.pick(out.t.language)} {points_text(d.points)}" for d in rubric.dimensions)
+        points = ", ".join(
+            f"{d.label.pick(out.t.language)} {scorecards.points_text(d.points)}" for d in rubric.dimensions
+        )
         out.say(_("Sound: {points}.", points=points))
     out.json({"problems": [out.t.error(problem) for problem in problems]})
     return Invalid.exit_code if problems else 0

@@ -6,16 +6,22 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import SYSTEM
-from qa.rules import messages, versions
-from scoring.redline import Failure, load_default_rules, load_process_rules
+
+if TYPE_CHECKING:
+    from qa.rules import messages, versions
+    from scoring import redline
+    from scoring.redline import Failure
+else:
+    messages, versions, redline = Later("qa.rules.messages"), Later("qa.rules.versions"), Later("scoring.redline")
 
 SEVERITIES = {"critical": N_("Critical"), "major": N_("Major"), "minor": N_("Minor"), "info": N_("Note")}
 EFFECTS = {
@@ -91,7 +97,11 @@ def _list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def _check(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Check a file, or the shipped rules without one, and run all examples. Exit code 2 when something is wrong."""
-    checked = versions.read_toml(_read(args.names[0])) if args.names else (*load_default_rules(), *load_process_rules())
+    checked = (
+        versions.read_toml(_read(args.names[0]))
+        if args.names
+        else (*redline.load_default_rules(), *redline.load_process_rules())
+    )
     report = []
     for rule in checked:
         found = versions.check(rule)

@@ -7,16 +7,21 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qa import predictors, screening
+from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.errors import Cancelled
 from qa.i18n import N_
 from qa.policy import SYSTEM
-from qa.redlines import deciding
+
+if TYPE_CHECKING:
+    from qa import predictors, screening
+    from qa.redlines import deciding
+else:
+    predictors, screening, deciding = Later("qa.predictors"), Later("qa.screening"), Later("qa.redlines.deciding")
 
 STOPPED = N_("Screening was stopped. What is finished is kept; the next run goes on from there.")
 
@@ -30,7 +35,7 @@ def add(subparsers: Any) -> None:
         help=_("only bring changed rules up to date; leave new imports for later"),
     )
     parser.add_argument("--cluster", default=None, help=_("address of a Dask scheduler, e.g. tcp://10.0.0.5:8786"))
-    parser.add_argument("--batch", type=int, default=screening.BATCH, help=_("messages held in memory at a time"))
+    parser.add_argument("--batch", type=int, default=None, help=_("messages held in memory at a time"))
     parser.set_defaults(run=run)
 
 
@@ -46,7 +51,7 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
                 progress=lambda share, what: out.progress(share, _("{what} messages", what=what)),
                 cancel=interrupted,
                 rules_changed_only=args.rules_changed_only,
-                batch=max(args.batch, 1),
+                batch=screening.BATCH if args.batch is None else max(args.batch, 1),
                 cluster=args.cluster or bench.config.cluster or None,
             )
         if interrupted():

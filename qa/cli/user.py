@@ -6,17 +6,22 @@ import argparse
 import getpass
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
 from qa.config import Config
 from qa.errors import Invalid
 from qa.i18n import LANGUAGES, N_
-from qa.people import accounts
 from qa.policy import ROLE_NAMES, SYSTEM, Role
-from qa.workbench import Workbench
+
+if TYPE_CHECKING:
+    from qa.people import accounts
+    from qa.workbench import Workbench
+else:
+    accounts = Later("qa.people.accounts")
 
 
 def add(subparsers: Any) -> None:

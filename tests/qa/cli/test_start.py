@@ -1,0 +1,110 @@
+"""Commands are known before anything heavy is loaded: which modules a command line imports, not how long it takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qa import ingest, migrations
+from qa.cli import export, importing
+from qa.cli.main import parser
+from qa.reports import scope
+
+ROOT = Path(__file__).parents[3]
+MATHEMATICS = {"numpy", "scipy", "sklearn", "hyperscan", "tantivy", "pyarrow", "plotly", "streamlit"}
+TABLES = {"polars", "deltalake"}
+DATABASE = {"sqlalchemy"}
+CHANGING_THE_SCHEMA = {"alembic"}
+EVERYTHING = MATHEMATICS | TABLES | DATABASE | CHANGING_THE_SCHEMA
+
+SCRIPT = """
+import json, sys
+from qa.cli.main import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as end:
+    code = end.code
+print("loaded", json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), code or 0)
+"""
+
+
+def loaded(home: Path, *words: str) -> set[str]:
+    """Top-level packages in memory when `spotcheck WORDS` has ended well."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *words, "--home", str(home)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    word, rest = done.stdout.splitlines()[-1].split(" ", 1)
+    names, _, code = rest.rpartition(" ")
+    assert (word, code) == ("loaded", "0"), done.stdout + done.stderr
+    return set(json.loads(names))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("start") / "home"
+    subprocess.run(
+        [sys.executable, "-m", "qa.cli.main", "init", "--home", str(home)], cwd=ROOT, check=True, capture_output=True
+    )
+    return home
+
+
+def test_help_needs_neither_database_nor_mathematics(home: Path) -> None:
+    assert loaded(home, "--help") & EVERYTHING == set()
+
+
+COMMANDS = [
+    "backup", "bench", "demo", "doctor", "draw", "export", "import", "init", "restore", "risk", "rubric", "rules",
+    "screen", "serve", "upgrade", "user", "verify-draw",
+]  # fmt: skip
+
+
+def test_all_commands_are_tested_here() -> None:
+    found = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    assert sorted(found) == COMMANDS  # type: ignore[arg-type]
+
+
+def test_every_command_is_known_before_its_work_is_loaded(home: Path) -> None:
+    script = "\n".join(
+        [
+            "import sys",
+            "from qa.cli.main import parser",
+            f"for command in {COMMANDS!r}:",
+            "    parser(command)",
+            "print(*sorted({name.partition('.')[0] for name in sys.modules}))",
+        ]
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & EVERYTHING == set()
+
+
+def test_accounts_need_the_database_alone(home: Path) -> None:
+    assert loaded(home, "user", "list") & EVERYTHING == DATABASE
+
+
+def test_the_doctor_counts_without_mathematics(home: Path) -> None:
+    assert loaded(home, "doctor") & (MATHEMATICS | CHANGING_THE_SCHEMA) == set()
+
+
+def test_what_the_command_line_offers_is_what_there_is() -> None:
+    assert tuple(ingest.KINDS) == importing.ORDER
+    assert tuple(scope.GROUPS) == export.GROUPS
+    assert tuple(scope.BUCKETS) == export.BUCKETS
+
+
+def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations.FOLDER))
+    script = ScriptDirectory.from_config(config)
+    assert migrations.newest() == script.get_current_head()
+    assert migrations.revisions() == {one.revision for one in script.walk_revisions()}
