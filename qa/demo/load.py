@@ -18,6 +18,7 @@ import polars as pl
 from sqlalchemy import func, select
 
 from qa import ingest, predictors, screening
+from qa.blinding import shown_files
 from qa.demo import rounds, stories
 from qa.demo.generate import SOURCE, WEEKS, DemoData, generate_parts
 from qa.demo.inspectors import judge
@@ -393,7 +394,11 @@ def _rule(
     with bench.db.read() as session:
         files = session.execute(
             select(Violation.id, Violation.conversation_key, Violation.rule_id, Violation.state)
-            .where(Violation.occurred_at < cutoff, Violation.state.in_(("suspected", "confirmed")))
+            .where(
+                Violation.occurred_at < cutoff,
+                Violation.state.in_(("suspected", "confirmed")),
+                shown_files(reader),  # what the reader still has to score stays open: its file is closed to them
+            )
             .order_by(Violation.id)
         ).all()
     at = min(now - timedelta(hours=20), cutoff + timedelta(days=1))

@@ -22,6 +22,7 @@ from qa.tables import Agent, Appeal, CalibrationRound, Case, Draw, Inspection, M
 from qa.workbench import Workbench
 
 NOW = datetime(2026, 3, 11, 6, 0, tzinfo=UTC)
+WHOLE = loading.DESIGN
 COUNTED = (Agent, Appeal, CalibrationRound, Case, Draw, Inspection, Measure, Sample, User, Verdict, Violation)
 
 
@@ -82,3 +83,12 @@ def test_another_seed_needs_another_folder(bench: Workbench) -> None:
         loading.load(bench, now=NOW, scale=0.1, progress=stop)
     with pytest.raises(Conflict):
         loading.load(bench, now=NOW, scale=0.1, seed="another")
+
+
+def test_the_smallest_shop_loads_too(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few conversations are drawn again and again: some of them wait in the queue of whoever rules on older files."""
+    monkeypatch.setattr(loading, "DESIGN", WHOLE)
+    loaded = loading.load(bench, now=NOW, scale=0.02)
+    assert loading.is_loaded(bench)
+    assert loaded.draws == WEEKS
+    assert loaded.inspections > 100
