@@ -52,6 +52,8 @@ class Config:
     cluster: str = ""
     """Address of a Dask scheduler for screening, e.g. `tcp://10.0.0.5:8786`; empty means this machine."""
     cookie_secret: str = ""
+    worker: bool = True
+    """Whether the server does the jobs itself; off where `spotcheck run` does them in a process of its own."""
 
     @property
     def database(self) -> str:

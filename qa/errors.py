@@ -5,7 +5,8 @@
     ├── Denied         the actor may not do this
     ├── NotFound       the thing does not exist, or not for this actor
     ├── Conflict       the state of the world forbids it (already done, taken, closed)
-    │   └── Stale      the caller saw an older version
+    │   ├── Stale      the caller saw an older version
+    │   └── Busy       somebody else is at it; the same request may succeed later
     ├── Unavailable    something outside the product is missing or down
     └── Cancelled      the user stopped long work
 
@@ -80,6 +81,12 @@ class Stale(Conflict):
     """Somebody changed it since the caller read it."""
 
     code = "stale"
+
+
+class Busy(Conflict):
+    """Somebody else is at work on the same thing; the same request may succeed later."""
+
+    code = "busy"
 
 
 class Unavailable(SpotcheckError):

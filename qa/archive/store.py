@@ -30,7 +30,7 @@ from qa.archive.arrival import Arrival
 from qa.archive.checksums import Checked, Checksums
 from qa.archive.locks import alone
 from qa.archive.schema import KEYS, TABLES, conform, empty
-from qa.errors import Conflict, NotFound, Unavailable
+from qa.errors import Busy, Conflict, NotFound, Unavailable
 from qa.i18n import N_
 
 CATALOGUE_SCHEMA: Mapping[str, Any] = {
@@ -230,7 +230,7 @@ class Archive:
                     N_("The archive at {place} cannot be written: {reason}"), place=self.root, reason=str(problem)
                 ) from problem
             if not mine:
-                raise Conflict(N_("Another import or screening is writing to the archive; wait for it to finish."))
+                raise Busy(N_("Another import or screening is writing to the archive; wait for it to finish."))
             yield
 
 

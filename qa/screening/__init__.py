@@ -22,7 +22,7 @@ from qa import audit
 from qa.archive import Snapshot
 from qa.archive.locks import alone
 from qa.archive.ranges import NO_IMPORT, Range, cut, message_files
-from qa.errors import Cancelled, Conflict, Invalid, Unavailable
+from qa.errors import Busy, Cancelled, Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.rules import stored
@@ -294,5 +294,5 @@ def _only_one(bench: Workbench) -> Iterator[None]:
                 N_("The folder {folder} cannot be written: {reason}"), folder=str(folder), reason=str(problem)
             ) from problem
         if not mine:
-            raise Conflict(N_("A screening is running already; wait for it to finish."))
+            raise Busy(N_("A screening is running already; wait for it to finish."))
         yield

@@ -1,6 +1,7 @@
 """The schema of the workbench database, as SQLAlchemy models by area."""
 
 from qa.tables.base import Base
+from qa.tables.jobs import Job
 from qa.tables.people import Agent, AuditEntry, DataVersion, LoginFailure, LoginLink, Setting, SignIn, User
 from qa.tables.programme import (
     Draw,
@@ -41,6 +42,7 @@ __all__ = [
     "Draw",
     "ImportRun",
     "Inspection",
+    "Job",
     "LoginFailure",
     "LoginLink",
     "MappingProfile",

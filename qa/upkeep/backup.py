@@ -29,11 +29,13 @@ from qa.errors import Conflict, Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.restore_journal import Journal
-from qa.tables import Base, LoginLink, SignIn, User, guards
+from qa.tables import Base, Job, LoginLink, SignIn, User, guards
 from qa.upkeep import manifests
 from qa.upkeep.manifests import ARCHIVE, DATABASE, MANIFEST, Manifest
 from qa.workbench import Workbench
 
+UNFINISHED = N_("The workbench was restored from a backup while this was waiting or running.")
+"""Error of the jobs a restored database holds: what they worked with is not here."""
 _BATCH = 2_000
 _CHANGED = manifests.CHANGED
 Progress = Callable[[float, str], None]
@@ -259,6 +261,11 @@ def _replace_rows(source: Database, target: Database, actor: Actor, now: datetim
         if not target.is_sqlite:
             _continue_sequences(connection)
         session.execute(update(SignIn).where(SignIn.revoked_at.is_(None)).values(revoked_at=now))
+        session.execute(
+            update(Job)
+            .where(Job.state.in_(("waiting", "running")))
+            .values(state="failed", ended_at=now, error={"code": "unavailable", "msgid": UNFINISHED, "facts": {}})
+        )
         session.execute(update(LoginLink).where(LoginLink.used_at.is_(None)).values(used_at=now))
         restore_journal.decide(session, actor, journal, now)
         audit.bump(

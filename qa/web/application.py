@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
-from qa import migrations
+from qa import jobs, migrations
 from qa.config import load
 from qa.errors import Conflict
 from qa.i18n import N_
@@ -41,7 +41,8 @@ async def _lifespan(app: object) -> AsyncIterator[dict[str, Any]]:
             N_("The database is not set up for this version of Spotcheck. Run “spotcheck init” or “spotcheck upgrade”.")
         )
     _warm_up()
-    yield {}
+    with jobs.beside(bench) if bench.config.worker else nullcontext():
+        yield {}
 
 
 def _warm_up() -> None:

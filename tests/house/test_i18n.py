@@ -29,6 +29,8 @@ NEVER_ONE = {
     "{n} files at once are too many to answer for; {limit} are allowed. Narrow it by what was said or by agent.",
     "{count} rows do not fit into one Excel sheet; choose CSV or JSONL.",
     "{path}: the id “{id}” is used {count} times; every id must be unique.",
+    "{path}: {count} dimensions; at most {limit} fit on a form.",
+    "The program that worked on it ended {count} times before it was done.",
     "the phrase has {n} characters; {limit} are allowed",
     "the pattern has {n} characters; {limit} are allowed",
     "the pattern spells out to {n} characters; {limit} are allowed, make the bounds smaller",

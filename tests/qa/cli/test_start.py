@@ -61,7 +61,7 @@ def test_help_needs_neither_database_nor_mathematics(home: Path) -> None:
 
 
 COMMANDS = [
-    "backup", "bench", "demo", "doctor", "draw", "export", "import", "init", "restore", "risk", "rubric", "rules",
+    "backup", "bench", "demo", "doctor", "draw", "export", "import", "init", "restore", "risk", "rubric", "rules", "run",
     "screen", "serve", "upgrade", "user", "verify-draw",
 ]  # fmt: skip
 

@@ -1,0 +1,201 @@
+"""What can be a job: parameters, result, who may ask, and the service that does it. Wraps services, owns no rules.
+
+A job may run again after its worker died, so every kind is a service that finds its own earlier work: an import adds
+nothing twice, a screening goes on, a draw is named by its nonce, a training on the same verdicts is the stored version.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from qa import draws, ingest, predictors, screening
+from qa.draws import Period, PublishedDraw
+from qa.errors import Cancelled, NotFound
+from qa.i18n import N_
+from qa.ingest import ImportResult
+from qa.policy import Actor, Right
+from qa.predictors import ModelView, Rescored
+from qa.redlines import deciding
+from qa.redlines.deciding import OpenedFiles
+from qa.screening import Screened
+from qa.upkeep import backup
+from qa.workbench import Workbench
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a kind works with: who asked, when this attempt began, how to tell progress, whether to stop."""
+
+    bench: Workbench
+    actor: Actor
+    now: datetime
+    attempt: int
+    progress: Callable[[float, str], None]
+    cancel: Callable[[], bool]
+
+    def stoppable(self, share: float, what: str) -> None:
+        """Progress for a service that has no way to be cancelled but this one."""
+        if self.cancel():
+            raise Cancelled(N_("The work was stopped; nothing was written."))
+        self.progress(share, what)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[P, R]):
+    """One kind of job. `over` is called once when it has ended for good, however it ended."""
+
+    name: str
+    title: str
+    right: Right
+    params: type[P]
+    result: type[R]
+    run: Callable[[Run, P], R]
+    over: Callable[[Workbench, P], None] = lambda bench, params: None
+
+
+@dataclass(frozen=True)
+class ImportFile:
+    """Import `path`. An upload in the home folder is removed when the import is over."""
+
+    path: Path
+    mapping: ingest.Mapping
+    kind: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Screen what is new, give it its risk, open the case files."""
+
+
+@dataclass(frozen=True)
+class ScreeningDone:
+    """What one screening did to hits and to case files."""
+
+    screened: Screened
+    files: OpenedFiles
+
+
+@dataclass(frozen=True)
+class PublishDraw:
+    """Publish the draw of a plan for the days `first` to `last`; `nonce` names the request."""
+
+    plan_id: int
+    first: date
+    last: date
+    nonce: str
+    archive_version: int | None
+
+
+@dataclass(frozen=True)
+class Train:
+    """Learn from the verdicts so far."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Score conversations with the model in use; `again`: also what has its prediction already."""
+
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Backup:
+    """Make the backup `name` in the installation's folder of backups."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class BackupMade:
+    """The backup that was made and verified."""
+
+    name: str
+    files: int
+    bytes: int
+
+
+def _import(run: Run, params: ImportFile) -> ImportResult:
+    return ingest.commit(
+        run.bench, run.actor, now=run.now, path=params.path, mapping=params.mapping, kind=params.kind,
+        source=params.source, progress=run.progress, cancel=run.cancel,
+    )  # fmt: skip
+
+
+def _forget_upload(bench: Workbench, params: ImportFile) -> None:
+    if params.path.parent.parent == uploads(bench):
+        shutil.rmtree(params.path.parent, ignore_errors=True)
+
+
+def uploads(bench: Workbench) -> Path:
+    """Where uploaded files wait for their import, each in a folder of its own."""
+    return bench.config.home / "tmp" / "uploads"
+
+
+def _screen(run: Run, params: Screen) -> ScreeningDone:
+    bench, actor, now = run.bench, run.actor, run.now
+    cluster = bench.config.cluster or None
+    done = screening.screen(bench, actor, now=now, progress=run.progress, cancel=run.cancel, cluster=cluster)
+    predictors.score(bench, actor, now=now)
+    return ScreeningDone(done, deciding.open_suspected(bench, actor, now=now))
+
+
+def _publish(run: Run, params: PublishDraw) -> PublishedDraw:
+    return draws.publish(
+        run.bench, run.actor, now=run.now, plan_id=params.plan_id, period=Period(params.first, params.last),
+        nonce=params.nonce, next_seed=secrets.token_hex(32), archive_version=params.archive_version,
+        progress=run.progress, cancel=run.cancel,
+    )  # fmt: skip
+
+
+def _train(run: Run, params: Train) -> ModelView:
+    return predictors.train(run.bench, run.actor, now=run.now, progress=run.stoppable)
+
+
+def _score(run: Run, params: Score) -> Rescored:
+    return predictors.score(
+        run.bench, run.actor, now=run.now, progress=run.progress, cancel=run.cancel, again=params.again
+    )
+
+
+def _backup(run: Run, params: Backup) -> BackupMade:
+    folder = backup.own_folder(run.bench) / params.name
+    if run.attempt > 1 and (made := _made_before(folder)) is not None:
+        return made
+    manifest = backup.backup(run.bench, run.actor, folder, now=run.now, progress=_before_the_end(run))
+    return BackupMade(params.name, len(manifest.files), manifest.bytes)
+
+
+def _made_before(folder: Path) -> BackupMade | None:
+    """The backup of an attempt that was killed when all but its record was there."""
+    try:
+        manifest = backup.verify(folder)
+    except NotFound:
+        return None
+    return BackupMade(folder.name, len(manifest.files), manifest.bytes)
+
+
+def _before_the_end(run: Run) -> Callable[[float, str], None]:
+    """A backup that is made is not thrown away any more."""
+    return lambda share, what: (run.stoppable if share < 0.9 else run.progress)(share, what)
+
+
+IMPORT = Kind("import", N_("Import"), Right.IMPORT, ImportFile, ImportResult, _import, _forget_upload)
+SCREENING = Kind("screening", N_("Screening"), Right.IMPORT, Screen, ScreeningDone, _screen)
+PUBLISHING = Kind("publishing", N_("Publishing a draw"), Right.PLAN_DRAW, PublishDraw, PublishedDraw, _publish)
+TRAINING = Kind("training", N_("Training the risk model"), Right.PLAN_DRAW, Train, ModelView, _train)
+SCORING = Kind("scoring", N_("Scoring with the risk model"), Right.PLAN_DRAW, Score, Rescored, _score)
+BACKUP = Kind("backup", N_("Backup"), Right.MAINTAIN, Backup, BackupMade, _backup)
+
+KINDS: Mapping[str, Kind[Any, Any]] = {
+    kind.name: kind for kind in (IMPORT, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP)
+}
