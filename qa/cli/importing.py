@@ -35,6 +35,7 @@ class _Task:
     mapping: ingest.Mapping
     kind: str
     source: str
+    source_mark: str
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,7 +46,9 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument(
         "--source",
         default="",
-        help=_("short name of where the data comes from; part of every key (default: from the file name)"),
+        help=_(
+            "short name of where the data comes from; part of every key (default: as remembered for the shop, else from its name)"
+        ),
     )
     parser.add_argument(
         "--preset",
@@ -93,7 +96,8 @@ def _task(bench: Workbench, args: argparse.Namespace, path: Path) -> _Task:
         raise Invalid(N_("The mapping “{name}” is for files of kind {kind}."), name=profile.name, kind=profile.kind)
     detected = ingest.detect(path, encoding=args.encoding, kind=profile.kind if profile else kind, preset=args.preset)
     mapping = profile.mapping if profile else detected.mapping
-    return _Task(detected, mapping, detected.kind, args.source or ingest.suggest_source(path))
+    choice = ingest.source_of(bench, SYSTEM, detected)
+    return _Task(detected, mapping, detected.kind, args.source or choice.source, choice.mark)
 
 
 def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -> dict[str, Any]:
@@ -127,6 +131,7 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
         kind=task.kind,
         source=task.source,
         encoding=args.encoding,
+        source_mark=task.source_mark,
         progress=progress,
     )
     _tell(out, done)

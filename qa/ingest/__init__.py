@@ -7,21 +7,20 @@ from qa.ingest.mapping import Mapping
 from qa.ingest.presets import PRESETS, Preset
 from qa.ingest.problems import RowProblem
 from qa.ingest.profiles import Profile, load_profile, profiles, save_profile
+from qa.ingest.runs import Changed, ImportResult, state_of
 from qa.ingest.service import (
     Cancel,
-    Changed,
     Detected,
     ImportPreview,
-    ImportResult,
     Progress,
     commit,
     detect,
     history,
     preview,
     problem_list,
-    state_of,
-    suggest_source,
+    source_of,
 )
+from qa.ingest.sources import SourceChoice, suggest_source
 
 __all__ = [
     "FIELDS",
@@ -39,6 +38,7 @@ __all__ = [
     "Profile",
     "Progress",
     "RowProblem",
+    "SourceChoice",
     "commit",
     "commit_frames",
     "detect",
@@ -48,6 +48,7 @@ __all__ = [
     "problem_list",
     "profiles",
     "save_profile",
+    "source_of",
     "state_of",
     "suggest_source",
 ]

@@ -20,7 +20,8 @@ from qa.ingest.loading import ImportCounts, LoadedFile, LoadRequest
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 from qa.ingest.reading import RowBatch
-from qa.ingest.service import Cancel, ImportResult, Progress, check_source, execute
+from qa.ingest.runs import ImportResult, execute
+from qa.ingest.service import Cancel, Progress, check_source
 from qa.policy import Actor, Right, require
 from qa.workbench import Workbench
 

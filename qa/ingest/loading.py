@@ -25,6 +25,8 @@ from qa.ingest.reading import RowBatch
 from qa.ingest.staging import ChatStage
 
 SAMPLE_ROWS = 30
+SAME_IDS = 0.9
+"""Share of the new ids that another source must have for a warning."""
 CHANGES = dict.fromkeys(("field", "key", "old", "new"), pl.String)
 AGENTS = {"agent_id": pl.String, "name": pl.String, "file_row": pl.Int64}
 
@@ -77,6 +79,7 @@ class LoadRequest:
     business: ZoneInfo
     progress: Callable[[float, str], None] = field(default=lambda share, what: None)
     cancel: Callable[[], bool] = field(default=lambda: False)
+    source_mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,10 @@ def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, 
     sink.remove("conversations", pl.concat([pl.Series(dtype=pl.String), *found.changed]))
     sink.adopt("messages", files)
     sink.adopt("conversations", found.files)
+    _note_other_source(job, sink, log, found)
+    if stage_.mixed:
+        mixed = stage_.named(pl.concat(stage_.mixed).unique(maintain_order=True))
+        log.add("mixed_customers", "conversation_id", mixed, "conversation_id")
     incomplete, left_out = _mark_incomplete(job, sink, log, found)
     counts = replace(found.counts, rows=rows, duplicates=stage_.duplicates, incomplete=incomplete, left_out=left_out)
     agents = (
@@ -176,6 +183,7 @@ class LoadTotals:
     let_in: list[pl.Series] = field(default_factory=list)
     whole: list[pl.Series] = field(default_factory=list)
     timeless: int = 0
+    fresh_ids: list[pl.Series] = field(default_factory=list)
 
 
 def _take(job: LoadRequest, merged: pl.DataFrame, sink: Sink, log: ProblemLog, found: LoadTotals) -> None:
@@ -190,6 +198,13 @@ def _take(job: LoadRequest, merged: pl.DataFrame, sink: Sink, log: ProblemLog, f
     good = merged.filter(pl.col("started_at").is_not_null()) if timeless.height else merged
     log.add("no_agent", "agent_id", good.filter(pl.col("agent_id").is_null()).select(file_row="first_row"))
     found.let_in.append(good["conversation_key"])
+    found.fresh_ids.append(good.filter(pl.col("state") == "new")["conversation_id"])
+    log.add(
+        "other_people",
+        "conversation_id",
+        merging.of_other_people(good).select("conversation_id", file_row="first_row"),
+        "conversation_id",
+    )
     found.whole.append(good.filter(~pl.col("part"))["conversation_key"])
     fresh = good.filter(pl.col("state") != "unchanged")
     written = fresh.filter(~pl.col("same_messages"))
@@ -252,6 +267,26 @@ def _mark_incomplete(job: LoadRequest, sink: Sink, log: ProblemLog, found: LoadT
         sink.append("refused", again)
     sink.append("refused", more.with_columns(import_id=pl.lit(job.import_id, dtype=pl.Int64)))
     return known["conversation_key"].n_unique(), found.timeless + lost
+
+
+def _note_other_source(job: LoadRequest, sink: Sink, log: ProblemLog, found: LoadTotals) -> None:
+    """Say so when nearly all new ids exist under another source: the file was probably imported before, under that name."""
+    fresh = pl.concat([pl.Series("conversation_id", dtype=pl.String), *found.fresh_ids]).to_frame()
+    if fresh.is_empty():
+        return
+    others = (
+        sink.before.scan("conversations").filter(pl.col("source") != job.source).select("source", "conversation_id")
+    )
+    shared = (
+        others.join(fresh.lazy(), on="conversation_id", how="semi")
+        .group_by("source")
+        .len()
+        .sort("len", "source", descending=[True, False])
+        .head(1)
+        .collect()
+    )
+    if shared.height and shared["len"][0] >= SAME_IDS * fresh.height:
+        log.one("other_source", "conversation_id", None, shared["source"][0])
 
 
 def _link_waiting(sink: Sink, files: list[Path]) -> None:

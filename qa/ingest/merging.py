@@ -64,6 +64,21 @@ def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) ->
     return _finish_chats(merged, source, import_id)
 
 
+def of_other_people(merged: pl.DataFrame) -> pl.DataFrame:
+    """Changed conversations whose file names another customer and another agent than the archive: probably the same id of two shops."""
+    changed = merged.filter(pl.col("state") == "changed")
+    if changed.is_empty() or ("named_agent" not in changed.columns and "speakers" not in changed.columns):
+        return changed.clear()
+    theirs = pl.col("old_agent_ids").fill_null([])
+    if "named_agent" in changed.columns:
+        stranger = pl.col("named_agent").is_not_null() & ~pl.col("named_agent").is_in(theirs)
+    else:
+        stranger = pl.col("speakers").list.set_difference(theirs).list.len() > 0
+    return changed.filter(
+        stranger & (theirs.list.len() > 0) & (pl.col("customer_id") != pl.col("old_customer_id")).fill_null(False)
+    )
+
+
 def sessions(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Session attributes laid over the archive's conversations; second, the sessions without messages there."""
     known = existing(before, "conversations", "conversation_key", found["conversation_key"], source)

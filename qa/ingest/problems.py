@@ -121,6 +121,21 @@ KINDS: Mapping[str, ProblemKind] = {
         N_("There is no dispute “{value}” in the archive."),
         N_("Import the disputes first, then this file again."),
     ),
+    "other_source": ProblemKind(
+        "warning",
+        N_("Nearly all of these ids are in the archive under the source “{value}”."),
+        N_("If this is the same shop, import it as “{value}”: the same chat would be there twice otherwise."),
+    ),
+    "other_people": ProblemKind(
+        "warning",
+        N_("Conversation “{value}” is known with another agent and another customer."),
+        N_("Two shops may use the same ids: give each shop a source of its own."),
+    ),
+    "mixed_customers": ProblemKind(
+        "warning",
+        N_("Conversation “{value}” has messages of several customers in this file."),
+        N_("Two shops may use the same ids: import each shop by itself, with a source of its own."),
+    ),
 }
 
 

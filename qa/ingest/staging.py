@@ -8,7 +8,6 @@ once; what is kept in memory is a few numbers a conversation. Conversations that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,108 +20,13 @@ from qa.ingest import uniting
 from qa.ingest.chats import ATTRIBUTES
 from qa.ingest.hashing import row_hash
 from qa.ingest.problems import ProblemLog
+from qa.ingest.tally import NO_TIME, Groups, Numbers, Tally
 
 BUCKET_ROWS = 400_000
 CHUNK = 50_000
-NO_TIME = np.iinfo(np.int64).min
 AGENT_COUNTS = {"c": pl.UInt32, "a": pl.UInt32, "n": pl.Int64, "seq": pl.Int32}
-Numbers = npt.NDArray[np.int64]
 Read = Callable[[list[str], pl.DataFrame], list[pl.Series]]
 """Types the cells of attributes: (names, rows with those columns and `file_row`)."""
-
-
-@dataclass
-class Tally:
-    """Numbers of every conversation of the file, by its code (0, 1, 2 … in order of appearance)."""
-
-    size: int = 0
-    count: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
-    agent_count: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
-    hashes: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
-    first_at: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
-    last_at: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
-    newest: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
-    first_row: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
-    seq_sum: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
-    seq_squares: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
-    untidy: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
-    paged: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
-    united: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
-    part: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
-
-    def grow(self, size: int) -> None:
-        """Make room for codes below `size`."""
-        self.size = max(self.size, size)
-        if size <= len(self.count):
-            return
-        room = max(size, 2 * len(self.count), 1024)
-        for name, start in (
-            ("count", 0),
-            ("agent_count", 0),
-            ("hashes", 0),
-            ("first_at", np.iinfo(np.int64).max),
-            ("last_at", NO_TIME),
-            ("newest", NO_TIME),
-            ("first_row", np.iinfo(np.int64).max),
-            ("seq_sum", 0),
-            ("seq_squares", 0),
-            ("untidy", False),
-            ("paged", False),
-            ("united", False),
-            ("part", False),
-            ("paged", False),
-            ("united", False),
-            ("part", False),
-        ):
-            old = getattr(self, name)
-            new = np.full(room, start, old.dtype)
-            new[: len(old)] = old
-            setattr(self, name, new)
-
-
-class Groups:
-    """The rows of one piece grouped by conversation code: one stable sort that every sum then uses."""
-
-    def __init__(self, codes: npt.NDArray[np.uint32]) -> None:
-        low = codes.min()
-        # numbers of 16 bits are sorted by counting, five times as fast
-        near = (codes - low).astype(np.uint16) if codes.max() - low < 1 << 16 else codes
-        self.order = np.argsort(near, kind="stable")
-        self.sorted = codes[self.order]
-        self.starts = np.concatenate([[0], np.flatnonzero(self.sorted[1:] != self.sorted[:-1]) + 1])
-        self.codes = self.sorted[self.starts]
-        self.lengths = np.diff(np.append(self.starts, len(codes)))
-
-    def rank(self) -> Numbers:
-        """Number of each row among the rows of its conversation in this piece, in file order."""
-        ranks = np.empty(len(self.order), np.int64)
-        ranks[self.order] = np.arange(len(self.order)) - np.repeat(self.starts, self.lengths)
-        return ranks
-
-    def reduce(self, how: np.ufunc, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """One value a conversation."""
-        return how.reduceat(values[self.order], self.starts)
-
-    def first(self, values: Numbers) -> Numbers:
-        """The value of the first row of each conversation."""
-        found: Numbers = values[self.order[self.starts]]
-        return found
-
-    def bounds(self, at: Numbers) -> tuple[Numbers, Numbers]:
-        """Earliest and latest time of each conversation; without any time, the start values of the tally."""
-        times = at[self.order]
-        known = np.where(times == NO_TIME, np.iinfo(np.int64).max, times)
-        return np.minimum.reduceat(known, self.starts), np.maximum.reduceat(times, self.starts)
-
-    def disordered(self, at: Numbers) -> tuple[npt.NDArray[np.uint32], int]:
-        """Codes of conversations whose times fall somewhere in file order; how much more often times fall than rise."""
-        times = at[self.order]
-        known = np.flatnonzero(times != NO_TIME)
-        codes, times = self.sorted[known], times[known]
-        same = codes[1:] == codes[:-1]
-        fall = same & (times[1:] < times[:-1])
-        falls = int(np.count_nonzero(fall))
-        return np.unique(codes[1:][fall]), 2 * falls - int(np.count_nonzero(same & (times[1:] != times[:-1])))
 
 
 class ChatStage:
@@ -153,6 +57,8 @@ class ChatStage:
         )
         self._seq_base: int | None = None
         self._files: list[Path] = []
+        self._ids = pl.DataFrame(schema={"c": pl.UInt32, "conversation_id": pl.String})
+        self.mixed: list[pl.DataFrame] = []
         self.rows = 0
         self.duplicates = 0
 
@@ -167,6 +73,7 @@ class ChatStage:
         groups = Groups(frame["c"].to_numpy())
         if self._whole_records:
             self._note_pages(frame, groups)
+        self._note_customers(frame, groups)
         self._note_attributes(frame, groups)
         frame = self._numbered(frame, groups)
         frame = frame.with_columns(row_hash(frame))
@@ -186,6 +93,21 @@ class ChatStage:
         first = np.minimum(self.tally.first_row[groups.codes], groups.reduce(np.minimum, rows))
         paged = groups.codes[groups.reduce(np.maximum, rows) != first]
         self.tally.paged[paged] = self.tally.untidy[paged] = True
+
+    def _note_customers(self, frame: pl.DataFrame, groups: Groups) -> None:
+        """Conversations in which the file names several customers: rows next to each other tell it."""
+        if "customer_id" not in frame.columns:
+            return
+        customers = frame["customer_id"]
+        if customers.dtype != pl.String:
+            return
+        other = ((customers != customers.shift(1)) & (frame["c"] == frame["c"].shift(1))).fill_null(False)
+        if other.any():
+            said = frame.filter(other | other.shift(-1).fill_null(False)).select(
+                "c", pl.col("customer_id").str.strip_chars()
+            )
+            counts = said.group_by("c").agg(pl.col("customer_id").filter(pl.col("customer_id") != "").n_unique())
+            self.mixed.append(counts.filter(pl.col("customer_id") > 1).select("c"))
 
     def _numbered(self, frame: pl.DataFrame, groups: Groups) -> pl.DataFrame:
         if "seq" in frame.columns and not frame["seq"].null_count():
@@ -311,6 +233,8 @@ class ChatStage:
         """Put in order what did not come in order. Once, after the last piece."""
         self._drop_repeated_messages()
         self._settle()
+        if "conversation_id" in self._attributes:
+            self._ids = pl.concat(self._attributes["conversation_id"])
 
     def identities(self) -> pl.DataFrame:
         """Every conversation with its code and the hash of its messages: `c`, `conversation_key`, `m`."""
@@ -325,6 +249,11 @@ class ChatStage:
             m=pl.Series(self.tally.hashes[codes], dtype=pl.UInt64),
         )
         return named.filter(pl.Series(self.tally.count[codes] > 0)).select("c", "conversation_key", "m")
+
+    def named(self, codes: pl.DataFrame) -> pl.DataFrame:
+        """`c` with its `conversation_id` and its first row in the file (`file_row`)."""
+        rows = pl.Series(self.tally.first_row[codes["c"].to_numpy()], dtype=pl.Int64)
+        return codes.with_columns(file_row=rows).join(self._ids, on="c", how="left", maintain_order="left")
 
     def unite(self, chosen: pl.DataFrame, earlier: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         """Add the messages that are known of the conversations `chosen` (`c`, `conversation_key`); `earlier` gives them

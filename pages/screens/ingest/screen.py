@@ -120,12 +120,18 @@ def _prepare(page: Page, path: Path) -> None:
         format_func=lambda k: _(ingest.KINDS[k]),
         key=f"import_kind_{path.name}",
     )
-    source = middle.text_input(
+    choice = ingest.source_of(page.bench, page.actor, detected)
+    source = middle.selectbox(
         _("Source"),
-        value=ingest.suggest_source(path),
+        list(dict.fromkeys((choice.source, *choice.known))),
         key=f"import_source_{path.name}",
+        accept_new_options=True,
         help=_("A short name of where the data comes from. The same id of the same source is the same conversation."),
     )
+    if choice.remembered:
+        middle.caption(_("Remembered from the last import of this shop."))
+    else:
+        middle.caption(_("New here: keep one name per shop and platform; it is remembered."))
     saved = ingest.profiles(page.bench, page.actor, kind)
     name = right.selectbox(
         _("Saved mapping"),
@@ -143,7 +149,7 @@ def _prepare(page: Page, path: Path) -> None:
     mapping = editor.edit(page, detected, mapping, kind, f"{detected.kind}_{name}")
     _save_mapping(page, kind, mapping)
     with above:
-        _actions(page, path, detected, mapping, kind, source)
+        _actions(page, path, detected, mapping, kind, source or "", choice.mark)
 
 
 def _detect(page: Page, path: Path) -> Detected:
@@ -187,7 +193,7 @@ def _save_mapping(page: Page, kind: str, mapping: Mapping) -> None:
                 show_error(page, error)
 
 
-def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind: str, source: str) -> None:
+def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind: str, source: str, mark: str) -> None:
     _ = page.t
     try:
         mapping.check(kind, detected.headers)
@@ -223,6 +229,7 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
                     mapping=mapping,
                     kind=kind,
                     source=source,
+                    source_mark=mark,
                     progress=progress,
                     cancel=cancel,
                 )

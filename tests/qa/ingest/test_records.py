@@ -287,18 +287,18 @@ KILLED = """
     from datetime import UTC, datetime
     from pathlib import Path
     from qa import ingest
-    from qa.archive.store import Archive, Change
+    from qa.archive.store import Archive, ArchiveChange
     from qa.config import Config
-    from qa.ingest import service
+    from qa.ingest import runs
     from qa.policy import SYSTEM
     from qa.workbench import Workbench
     home, url, path, where = sys.argv[1:]
     bench = Workbench.open(Config(home=Path(home), database_url=url))
     def die(*args, **kwargs):
         os._exit(9)
-    if where == "adopting": Change.adopt = die
+    if where == "adopting": ArchiveChange.adopt = die
     if where == "publishing": Archive._publish = die
-    if where == "recording": service._finish = die
+    if where == "recording": runs._finish = die
     def progress(share, what):
         if where == "reading" and share > 0.4: os._exit(9)
     d = ingest.detect(Path(path))

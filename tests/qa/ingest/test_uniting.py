@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa import ingest, screening
@@ -278,6 +278,7 @@ def frame(parts: list[list[tuple[int, str]]], numbers: list[int]) -> pl.DataFram
     return pl.DataFrame(rows)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_overlapping_slices_give_the_whole_in_any_order(data: st.DataObject) -> None:
     steps = data.draw(st.lists(st.integers(0, 1), min_size=1, max_size=14))
@@ -289,6 +290,7 @@ def test_overlapping_slices_give_the_whole_in_any_order(data: st.DataObject) -> 
     assert unite(frame(slices, numbers))["text"].to_list() == [text for _, text in whole]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abc")), min_size=1, max_size=6), min_size=1, max_size=4
