@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scoring.label import EMPTY, Label
-from scoring.rubric import Kind, Rubric
+from scoring.rubric import Rubric
 from scoring.sheet import Line, Outcome
 
 
@@ -34,7 +34,6 @@ class Explanation:
 _STARTS = Label("起始分", "starts with")
 _NOT_APPLICABLE = Label("不适用", "not applicable")
 _TIMES = Label("{n} 次", "{n} ×")
-_NO = Label("否", "no")
 _BONUS = Label("加分", "bonus")
 _SCALED = Label("不适用的维度退出后，按满分折算", "Scaled to full points, since a dimension does not apply")
 _REDLINE = Label("红线", "Red line")
@@ -94,10 +93,8 @@ def _detail(line: Line, rubric: Rubric, language: str) -> str:
     criterion = rubric.find(line.id)
     if criterion is None or line.value is None:
         return ""
-    if criterion.kind is Kind.SCALE and line.value < len(criterion.levels):
-        return criterion.levels[line.value].label.pick(language)
-    if criterion.kind is Kind.YES_NO:
-        return _NO.pick(language)
+    if word := criterion.word(line.value):
+        return word.pick(language)
     if criterion.max_count == 1:
-        return _BONUS.pick(language) if criterion.kind is Kind.BONUS else ""
+        return _BONUS.pick(language) if criterion.spec.adds else ""
     return _TIMES.pick(language).replace("{n}", str(line.value))

@@ -25,8 +25,8 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
-from scoring.redline.rule import Effect, EffectKind
-from scoring.rubric import AGENT, FULL, Criterion, Dimension, Kind, Problem, Rubric
+from scoring.redline.rule import Effect, by_strictness
+from scoring.rubric import AGENT, FULL, Criterion, Dimension, Problem, Rubric
 
 CONFIRMED, CLEARED = "confirmed", "cleared"
 MAX_NOTE = 2_000
@@ -217,7 +217,7 @@ def _problems(
     if len(sheet.comment) > MAX_NOTE:
         yield Problem("comment", "long_note", {"length": len(sheet.comment), "limit": MAX_NOTE})
     marks = {mark.criterion_id: mark for mark in sheet.marks}
-    if not any(_applies(criterion, marks) for criterion in rubric.criteria if criterion.kind is not Kind.BONUS):
+    if not any(_applies(criterion, marks) for criterion in rubric.criteria if criterion.judged):
         yield Problem("marks", "nothing_applies", {})
 
 
@@ -273,7 +273,8 @@ def score(rubric: Rubric, sheet: Sheet, effects: Mapping[str, Effect]) -> Outcom
     total = without = _scaled(sum(earned.values()), full)
     if full != FULL:
         lines.append(Line("scaled", "", points=total - sum(earned.values())))
-    for rule, effect in sorted(((rule, effects[rule]) for rule in sheet.confirmed), key=_order):
+    for rule in by_strictness({rule: effects[rule] for rule in sheet.confirmed}):
+        effect = effects[rule]
         after = _redlined(total, effect, earned, full)
         lines.append(_redline_line(rule, effect, after - total, sheet))
         total = after
@@ -295,7 +296,7 @@ def _applies(criterion: Criterion, marks: Mapping[str, Mark]) -> bool:
 
 
 def _dimension_lines(dimension: Dimension, marks: Mapping[str, Mark]) -> list[Line]:
-    judged = [criterion for criterion in dimension.criteria if criterion.kind is not Kind.BONUS]
+    judged = [criterion for criterion in dimension.criteria if criterion.judged]
     applicable = sum(criterion.points for criterion in judged if _applies(criterion, marks))
     lines = [Line("dimension", dimension.id, dimension.id, dimension.points, dimension.points)] if applicable else []
     scale = Fraction(dimension.points, applicable) if applicable else Fraction(0)
@@ -331,23 +332,13 @@ def _scaled(earned: int, possible: int) -> int:
     return round(Fraction(FULL * earned, possible))
 
 
-_RANK = {EffectKind.FLAG: 0, EffectKind.ZERO_DIMENSION: 1, EffectKind.CAP: 2, EffectKind.ZERO_FORM: 3}
-
-
-def _order(item: tuple[str, Effect]) -> tuple[int, int, str]:
-    rule, effect = item
-    return _RANK[effect.kind], effect.cap or 0, rule
-
-
 def _redlined(total: int, effect: Effect, earned: dict[str, int], full: int) -> int:
     """The total after one more red line. A dimension the rubric does not have (or that is N/A) cannot be zeroed: the
     rule then only flags."""
-    if effect.kind is EffectKind.ZERO_DIMENSION and effect.dimension in earned:
-        earned[effect.dimension] = 0
+    if effect.zeroes in earned:
+        earned[effect.zeroes] = 0
         return _scaled(sum(earned.values()), full)
-    if effect.kind is EffectKind.CAP:
-        return min(total, max(effect.cap or 0, 0))
-    return 0 if effect.kind is EffectKind.ZERO_FORM else total
+    return total if effect.limit is None else min(total, effect.limit)
 
 
 def _redline_line(rule: str, effect: Effect, points: int, sheet: Sheet) -> Line:

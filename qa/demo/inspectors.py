@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from random import Random
 
 from qa.demo.world import DemoInspector
-from scoring.rubric import Kind, Rubric
+from scoring.rubric import Rubric
 from scoring.sheet import CLEARED, CONFIRMED, HitDecision, Mark, Sheet
 
 CRITERIA: Mapping[str, str] = {
@@ -111,6 +111,6 @@ def _mark(draw: Random, rubric: Rubric, criterion_id: str, seq: int, side: int) 
     owner, cause = "agent", _CAUSES[criterion_id]
     if criterion_id in _FOREIGN and draw.random() < 0.15:
         owner, cause = draw.choice(_FOREIGN[criterion_id])
-    value = 1 if criterion.kind is Kind.DEDUCTION else 0
+    value = 1 if criterion.spec.counted else 0
     note = _NOTES[criterion_id][side] if criterion_id in _NOTES and draw.random() < 0.7 else ""
     return Mark(criterion_id, value, owner=owner, root_cause=cause, note=note, evidence=(seq,) if seq >= 0 else ())

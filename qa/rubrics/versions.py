@@ -66,7 +66,7 @@ PROBLEMS: Mapping[str, str] = {
     "unknown_owner": N_("{path}: “{owner}” is not one of the owners."),
     "unreadable": N_("{path}: the text is not valid TOML: {reason}"),
     "unknown_field": N_("{path}: there is no field “{field}”."),
-    "unknown_kind": N_("{path}: “{kind}” is not a kind. Use deduction, yes_no, scale or bonus."),
+    "unknown_kind": N_("{path}: “{kind}” is not a kind. Use one of {kinds}."),
     "not_points": N_("{path}: expected a number of points, found “{value}”."),
     "too_fine": N_("{path}: points have at most two decimals, found {value}."),
     "not_text": N_("{path}: expected text, found “{value}”."),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from enum import StrEnum
@@ -115,6 +116,26 @@ class Effect:
     kind: EffectKind = EffectKind.FLAG
     cap: int | None = None
     dimension: str | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """The most a total may be, in centi-points; None for no limit."""
+        if self.kind is EffectKind.ZERO_FORM:
+            return 0
+        return max(self.cap or 0, 0) if self.kind is EffectKind.CAP else None
+
+    @property
+    def zeroes(self) -> str | None:
+        """The dimension that earns nothing, before the form is scaled to full points."""
+        return self.dimension if self.kind is EffectKind.ZERO_DIMENSION else None
+
+
+_STRICTNESS = (EffectKind.FLAG, EffectKind.ZERO_DIMENSION, EffectKind.CAP, EffectKind.ZERO_FORM)
+
+
+def by_strictness(effects: Mapping[str, Effect]) -> list[str]:
+    """Ids of rules in the one order in which their effects act, whatever the order of the hits."""
+    return sorted(effects, key=lambda rule: (_STRICTNESS.index(effects[rule].kind), effects[rule].cap or 0, rule))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from scoring.problem import Problem
 from scoring.rubric.changes import Change, diff
 from scoring.rubric.checking import check, points_text
+from scoring.rubric.kinds import Kind, KindSpec, Level
 from scoring.rubric.reading import default, from_dict, from_toml
 from scoring.rubric.types import (
     AGENT,
@@ -10,8 +11,6 @@ from scoring.rubric.types import (
     Choice,
     Criterion,
     Dimension,
-    Kind,
-    Level,
     Rubric,
     RubricError,
 )
@@ -25,6 +24,7 @@ __all__ = [
     "Criterion",
     "Dimension",
     "Kind",
+    "KindSpec",
     "Level",
     "Problem",
     "Rubric",

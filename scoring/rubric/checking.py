@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from scoring.label import Label
 from scoring.problem import Problem
-from scoring.rubric.types import AGENT, FULL, Criterion, Dimension, Kind, Rubric
+from scoring.rubric.types import AGENT, FULL, Criterion, Dimension, Rubric
 
 MAX_DIMENSIONS = 10
 MAX_CRITERIA = 60
@@ -47,7 +47,7 @@ def _problems(rubric: Rubric) -> Iterator[Problem]:
 def _dimension_problems(dimension: Dimension) -> Iterator[Problem]:
     path = f"dimensions.{dimension.id}"
     yield from _texts(f"{path}.label", dimension.label)
-    judged = [criterion for criterion in dimension.criteria if criterion.kind is not Kind.BONUS]
+    judged = [criterion for criterion in dimension.criteria if criterion.judged]
     if dimension.points <= 0:
         yield Problem(f"{path}.points", "not_positive", {"value": points_text(dimension.points)})
     if not judged:
@@ -73,7 +73,7 @@ def _criterion_problems(path: str, criterion: Criterion) -> Iterator[Problem]:
         )
     elif criterion.max_count > 99:
         yield Problem(f"{path}.each", "each_small", {"value": points_text(criterion.each)})
-    if criterion.kind is Kind.SCALE:
+    if criterion.spec.graded:
         yield from _scale_problems(path, criterion)
     elif criterion.levels:
         yield Problem(f"{path}.levels", "levels_unused", {"kind": criterion.kind.value})

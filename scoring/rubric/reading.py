@@ -14,7 +14,8 @@ from importlib import resources
 from typing import Any
 
 from scoring.label import Label
-from scoring.rubric.types import Choice, Criterion, Dimension, Kind, Level, Rubric, RubricError
+from scoring.rubric.kinds import Kind, Level
+from scoring.rubric.types import Choice, Criterion, Dimension, Rubric, RubricError
 
 
 @lru_cache(maxsize=1)
@@ -79,7 +80,7 @@ class _Reader:
         self.known(data, path, "id label kind points each levels allow_na help anchors origin unverified")
         kind = self.text(data, "kind", path)
         if kind not in set(Kind):
-            raise RubricError(f"{path}.kind", "unknown_kind", kind=kind)
+            raise RubricError(f"{path}.kind", "unknown_kind", kind=kind, kinds=", ".join(Kind))
         return Criterion(
             id=self.text(data, "id", path),
             label=self.label(data, "label", path),

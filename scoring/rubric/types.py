@@ -10,12 +10,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from scoring.label import EMPTY, Label
 from scoring.problem import Problem
+from scoring.rubric.kinds import KINDS, Kind, KindSpec, Level
 
 FULL = 10_000
 """Centi-points of a sheet with nothing to object to. Every rubric adds up to it, so that totals compare."""
@@ -24,29 +24,12 @@ AGENT = "agent"
 """The one owner whose losses count in the score."""
 
 
-class Kind(StrEnum):
-    """How a criterion is judged; decides what the value of a mark means."""
-
-    DEDUCTION = "deduction"  # value = occurrences, each costs `each`, at most `points` together
-    YES_NO = "yes_no"  # value = 1 fine, 0 all of `points` lost
-    SCALE = "scale"  # value = index of the level; the last level is the best and earns all points
-    BONUS = "bonus"  # value = occurrences, each adds `each`, at most `points` together
-
-
 class RubricError(ValueError):
     """Data that is not a rubric at all (a wrong type, an unreadable file)."""
 
     def __init__(self, path: str, code: str, **facts: str | int) -> None:
         self.problem = Problem(path, code, facts)
         super().__init__(f"{path}: {code} {facts}")
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One step of a scale and what it earns."""
-
-    points: int
-    label: Label
 
 
 @dataclass(frozen=True)
@@ -70,32 +53,37 @@ class Criterion:
     unverified: bool = False
 
     @property
+    def spec(self) -> KindSpec:
+        """What its kind means."""
+        return KINDS[self.kind]
+
+    @property
+    def judged(self) -> bool:
+        """Whether its points are part of what the dimension is worth; a bonus comes on top."""
+        return not self.spec.adds
+
+    @property
     def max_count(self) -> int:
         """The largest value a mark may have."""
-        if self.kind is Kind.SCALE:
-            return max(len(self.levels) - 1, 0)
-        if self.kind is Kind.YES_NO or self.each <= 0:
-            return 1
-        return -(-self.points // self.each)
+        return self.spec.most(self)
 
     @property
     def default(self) -> int:
         """The value that objects to nothing: what a missing mark stands for."""
-        return 0 if self.kind in (Kind.DEDUCTION, Kind.BONUS) else self.max_count
+        return 0 if self.spec.best_first else self.max_count
 
     def loss(self, value: int) -> int:
         """Centi-points lost by a mark of `value` when nothing is rescaled; never more than `points`. 0 for a bonus."""
-        if self.kind is Kind.DEDUCTION:
-            return min(self.points, (self.each or self.points) * value)
-        if self.kind is Kind.YES_NO:
-            return 0 if value else self.points
-        if self.kind is Kind.SCALE:
-            return self.points - self.levels[value].points
-        return 0
+        return 0 if self.spec.adds else self.spec.effect(self, value)
 
     def gain(self, value: int) -> int:
         """Centi-points a bonus of `value` occurrences gives; 0 for every other kind."""
-        return min(self.points, (self.each or self.points) * value) if self.kind is Kind.BONUS else 0
+        return self.spec.effect(self, value) if self.spec.adds else 0
+
+    def word(self, value: int) -> Label:
+        """The name of a value, where its level or its kind has one; else empty."""
+        names = tuple(level.label for level in self.levels) if self.spec.graded else self.spec.words
+        return names[value] if value < len(names) else EMPTY
 
 
 @dataclass(frozen=True)

@@ -105,10 +105,7 @@ def test_the_browser_adds_up_like_the_server(browser: Browser) -> None:
                 "rubric": scorecard.rubric(Translator("en"), rubric),
                 "marks": {mark["criterion_id"]: mark for mark in plain["marks"]},
                 "hits": plain["hits"],
-                "rules": {
-                    rule: {"effect": {"kind": e.kind.value, "cap": e.cap, "dimension": e.dimension}}
-                    for rule, e in rules.items()
-                },
+                "rules": {rule: {"effect": effect} for rule, effect in scorecard.effects(rules).items()},
             }
         )
         wanted.append(expected(rubric, sheet, rules))

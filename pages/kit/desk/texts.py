@@ -36,8 +36,6 @@ TEXTS: Mapping[str, str] = {
     "add_redline": N_("Red line missed by the machine…"),
     "add_redline_here": N_("Report the focused message as a breach of"),
     "remove": N_("Remove"),
-    "yes": N_("Yes"),
-    "no": N_("No"),
     "na": N_("N/A"),
     "count": N_("Times"),
     "note": N_("Remark"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pages.kit.desk.conversation import Span
 from qa.i18n import Translator
 from scoring.label import Label
-from scoring.rubric import AGENT, Criterion, Kind, Rubric
+from scoring.rubric import AGENT, Criterion, Rubric
 from scoring.sheet import CONFIRMED, HitDecision, Mark
 
 NA = "na"
@@ -54,7 +54,7 @@ def choice_text(t: Translator, criterion: Criterion, choice: str) -> str:
         if criterion.loss(value)
         else "0"
     )
-    if criterion.kind is Kind.SCALE:
+    if criterion.spec.graded:
         return f"{points} · {criterion.levels[value].label.pick(t.language)}"
     return f"{points} · ×{value}" if criterion.max_count > 1 and value > 1 else points
 

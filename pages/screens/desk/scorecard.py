@@ -13,8 +13,8 @@ from pages.kit.desk.texts import texts
 from qa.desk.queue import COUNTED, Progress
 from qa.desk.workspace import DeskHit, DeskRule, Workspace
 from qa.i18n import N_, Translator
-from scoring.redline.rule import Effect, EffectKind
-from scoring.rubric import FULL, Criterion, Rubric
+from scoring.redline.rule import Effect, EffectKind, by_strictness
+from scoring.rubric import FULL, Criterion, Rubric, points_text
 
 SOURCES: Mapping[str, str] = {"chat": N_("Chat"), "dispute": N_("Dispute"), "rating": N_("Low rating")}
 
@@ -36,7 +36,7 @@ def work(t: Translator, space: Workspace, progress: Progress) -> dict[str, Any]:
         "header": header(t, space.transcript, space.timing),
         "items": items(t, space.transcript, spans, space.waits, reply_time(t, space.timing)),
         "rubric": rubric(t, space.rubric),
-        "rules": {rule.rule_id: _rule(t, rule, space.rubric) for rule in space.rules},
+        "rules": _rules(t, rules, space.rubric),
         "hits": _hits(space.hits),
         "precedents": [
             {
@@ -55,7 +55,7 @@ def work(t: Translator, space: Workspace, progress: Progress) -> dict[str, Any]:
 
 
 def rubric(t: Translator, card: Rubric) -> dict[str, Any]:
-    """The scorecard with the numbers `score.js` computes with."""
+    """The scorecard with what `score.js` adds up: losses and gains of each criterion by value, no rule of a kind."""
     return {
         "name": card.name.pick(t.language),
         "full": FULL,
@@ -88,26 +88,56 @@ def pace(t: Translator, progress: Progress) -> dict[str, Any]:
 
 
 def _criterion(t: Translator, criterion: Criterion) -> dict[str, Any]:
+    """`worth` is its part of the dimension; `losses`, `gains`, `names` and `faces` are indexed by value, `order` is
+    how values are offered, `graded` whether the names tell more than the numbers on the buttons."""
+    spec, values = criterion.spec, range(criterion.max_count + 1)
+    words = [criterion.word(value).pick(t.language) for value in values]
+    own = [word[:1].upper() + word[1:] for word in words] if spec.words else []
     return {
         "id": criterion.id,
         "label": criterion.label.pick(t.language),
-        "kind": criterion.kind.value,
-        "points": criterion.points,
-        "each": criterion.each,
-        "max": criterion.max_count,
-        "levels": [{"points": level.points, "label": level.label.pick(t.language)} for level in criterion.levels],
+        "price": _price(criterion),
+        "worth": criterion.points if criterion.judged else 0,
+        "losses": [criterion.loss(value) for value in values],
+        "gains": [criterion.gain(value) for value in values],
+        "default": criterion.default,
+        "graded": spec.graded,
+        "names": own or (words if spec.graded else [f"{value}×" for value in values]),
+        "faces": own or [str(value) for value in values],
+        "order": [*reversed(values)] if spec.words and not spec.best_first else [*values],
         "na": criterion.allow_na,
         "help": criterion.help.pick(t.language),
         "anchors": [anchor.pick(t.language) for anchor in criterion.anchors],
     }
 
 
-def _rule(t: Translator, rule: DeskRule, card: Rubric) -> dict[str, Any]:
+def _price(criterion: Criterion) -> str:
+    """What is at stake, and at how much apiece."""
+    sign = "+" if criterion.spec.adds else ""
+    apiece = criterion.each not in (0, criterion.points)
+    each = f" · {points_text(criterion.each)} × {criterion.max_count}" if apiece else ""
+    return f"{sign}{points_text(criterion.points)}{each}"
+
+
+def effects(rules: Mapping[str, Effect]) -> dict[str, dict[str, Any]]:
+    """What each red line does to the score: the dimension it zeroes, the most it leaves of the total, and its place in
+    the order in which they act."""
     return {
-        "label": rule.label.pick(t.language) or rule.rule_id,
-        "basis": rule.basis.pick(t.language),
-        "effect": {"kind": rule.effect.kind.value, "cap": rule.effect.cap, "dimension": rule.effect.dimension},
-        "effect_text": effect_text(t, rule.effect, card),
+        rule: {"zeroes": rules[rule].zeroes, "limit": rules[rule].limit, "order": place}
+        for place, rule in enumerate(by_strictness(rules))
+    }
+
+
+def _rules(t: Translator, rules: Mapping[str, DeskRule], card: Rubric) -> dict[str, dict[str, Any]]:
+    acting = effects({rule_id: rule.effect for rule_id, rule in rules.items()})
+    return {
+        rule_id: {
+            "label": rule.label.pick(t.language) or rule_id,
+            "basis": rule.basis.pick(t.language),
+            "effect": acting[rule_id],
+            "effect_text": effect_text(t, rule.effect, card),
+        }
+        for rule_id, rule in rules.items()
     }
 
 

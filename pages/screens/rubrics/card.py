@@ -11,11 +11,7 @@ import streamlit as st
 from pages.kit.guard import Page
 from qa.i18n import N_, Translator
 from scoring.label import Label
-from scoring.rubric import Change, Criterion, Dimension, Kind, Rubric, points_text
-
-KIND_NAMES = {
-    Kind.DEDUCTION: N_("Deduction"), Kind.YES_NO: N_("Yes / no"), Kind.SCALE: N_("Scale"), Kind.BONUS: N_("Bonus"),
-}  # fmt: skip
+from scoring.rubric import Change, Criterion, Dimension, Rubric, points_text
 
 _STYLE = """<style>
 .sc-card{display:grid;gap:1.1rem}
@@ -67,19 +63,15 @@ def _num(column: int) -> str:
 
 
 def _criterion(t: Translator, criterion: Criterion) -> str:
-    sign = "+" if criterion.kind is Kind.BONUS else "−"
-    each = (
-        f"{sign}{points_text(criterion.each or criterion.points)}"
-        if criterion.kind in (Kind.DEDUCTION, Kind.BONUS)
-        else ""
-    )
+    sign = "+" if criterion.spec.adds else "−"
+    each = f"{sign}{points_text(criterion.each or criterion.points)}" if criterion.spec.counted else ""
     levels = "".join(f"<li>{points_text(level.points)} · {_text(t, level.label)}</li>" for level in criterion.levels)
     anchors = "".join(f"<li>{_text(t, anchor)}</li>" for anchor in criterion.anchors)
     notes = f"<small>{_text(t, criterion.help)}</small>" if criterion.help else ""
     notes += f"<ul>{levels}{anchors}</ul>" if levels or anchors else ""
     notes += f"<small>{html.escape(t('Source'))}: {_text(t, criterion.origin)}</small>" if criterion.origin else ""
     return (
-        f"<tr><td>{_text(t, criterion.label)}{notes}</td><td>{html.escape(t(KIND_NAMES[criterion.kind]))}</td>"
+        f"<tr><td>{_text(t, criterion.label)}{notes}</td><td>{_text(t, criterion.spec.label)}</td>"
         f'<td class="num">{points_text(criterion.points)}</td><td class="num">{each}</td>'
         f"<td>{html.escape(t('allowed')) if criterion.allow_na else ''}</td></tr>"
     )

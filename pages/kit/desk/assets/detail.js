@@ -1,6 +1,6 @@
 // The criterion or red line in focus, in full: what it means, whose part, why, evidence, note, precedents.
 
-import { fill, h, points } from "./dom.js";
+import { fill, h } from "./dom.js";
 
 // `desk` is the workspace (desk.js): {data, texts, marks, current, changed(), announce()}.
 export function criterionDetail(desk, criterion) {
@@ -12,8 +12,8 @@ export function criterionDetail(desk, criterion) {
   };
   const anchors = criterion.anchors.filter(Boolean);
   return [
-    h("h3", {}, criterion.label, h("small", {}, price(criterion, texts))),
-    criterion.kind === "scale" ? h("p", { class: "level" }, criterion.levels.map((level, n) => h("span", { class: !mark.na && n === marks.value(criterion.id) ? "on" : "" }, `${n} ${level.label}`))) : null,
+    h("h3", {}, criterion.label, h("small", {}, criterion.price)),
+    criterion.graded ? h("p", { class: "level" }, criterion.names.map((name, n) => h("span", { class: !mark.na && n === marks.value(criterion.id) ? "on" : "" }, `${n} ${name}`))) : null,
     criterion.help ? h("p", { class: "help" }, criterion.help) : null,
     anchors.length ? h("ul", { class: "anchors" }, anchors.map((anchor) => h("li", {}, anchor))) : null,
     marks.loses(criterion.id) ? h("div", { class: "pair" }, owners(desk, criterion, mark), causes(desk, criterion, mark)) : null,
@@ -64,11 +64,6 @@ export function remarkDetail(desk) {
       },
     }),
   ];
-}
-
-function price(criterion, texts) {
-  const each = criterion.each && criterion.each !== criterion.points ? ` · ${points(criterion.each)} × ${criterion.max}` : "";
-  return `${criterion.kind === "bonus" ? "+" : ""}${points(criterion.points)}${each}`;
 }
 
 function owners(desk, criterion, mark) {

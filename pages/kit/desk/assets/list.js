@@ -1,7 +1,6 @@
 // The scorecard itself: one line a criterion, red lines on top, the totals above.
 
 import { fill, h, points, signed } from "./dom.js";
-import { valueText } from "./sheet.js";
 
 export function totals(desk, result) {
   const { data, texts } = desk;
@@ -40,17 +39,16 @@ export function criterionRow(desk, criterion, result) {
   const change = result && criterion.id in result.lines ? result.lines[criterion.id] : 0;
   const others = marks.loses(criterion.id) && mark.owner !== "agent";
   const choice = (n) => h("button", {
-    type: "button", role: "radio", "aria-checked": String(!mark.na && value === n), tabindex: -1, title: criterion.kind === "scale" ? criterion.levels[n].label : null,
-    "aria-label": valueText(criterion, n, texts),
+    type: "button", role: "radio", "aria-checked": String(!mark.na && value === n), tabindex: -1, title: criterion.graded ? criterion.names[n] : null,
+    "aria-label": criterion.names[n],
     onclick: () => desk.score(criterion, n),
-  }, criterion.kind === "yes_no" ? (n ? texts.yes : texts.no) : String(n));
-  const numbers = criterion.kind === "yes_no" ? [1, 0] : Array.from({ length: Math.min(criterion.max, 9) + 1 }, (_, n) => n);
+  }, criterion.faces[n]);
   const extra = [mark.note ? "✎" : "", mark.evidence.length ? `⚑${mark.evidence.length}` : ""].join("");
   return h("div", {
     class: `row ${mark.na ? "na" : change < 0 ? "lost" : change > 0 ? "won" : others ? "others" : ""}`, role: "radiogroup", "data-stop": `c${criterion.id}`, "aria-label": criterion.label,
   },
   h("span", { class: "label", title: criterion.label }, criterion.label, extra ? h("small", { class: "extra" }, extra) : null),
-  h("span", { class: "choices" }, numbers.map(choice), criterion.na ? h("button", { type: "button", class: "none", role: "radio", "aria-checked": String(mark.na), tabindex: -1, onclick: () => desk.notApplicable(criterion) }, texts.na) : null),
+  h("span", { class: "choices" }, criterion.order.slice(0, 10).map(choice), criterion.na ? h("button", { type: "button", class: "none", role: "radio", "aria-checked": String(mark.na), tabindex: -1, onclick: () => desk.notApplicable(criterion) }, texts.na) : null),
   h("span", { class: "points", title: others ? texts.not_agent : null }, others ? "(0)" : change ? signed(change) : ""));
 }
 

@@ -1,8 +1,8 @@
-// The live total: the same integer rule as scoring/sheet.py, which stays the authority. A test compares the two on
-// random sheets. All values are whole numbers of 1/100 point, so products stay far below 2^53.
+// The live total: sums over the tables of losses and gains by value that the server sends, which stays the authority
+// (scoring/sheet.py). A test compares the two on random sheets. All values are whole numbers of 1/100 point, so products
+// stay far below 2^53.
 
 const AGENT = "agent";
-const RANK = { flag: 0, zero_dimension: 1, cap: 2, zero_form: 3 };
 
 // a / b rounded half to even, a ≥ 0 and b > 0 whole numbers.
 export function ratio(a, b) {
@@ -13,33 +13,21 @@ export function ratio(a, b) {
   return whole % 2 === 0 ? whole : whole + 1;
 }
 
-export function defaultValue(criterion) {
-  return criterion.kind === "deduction" || criterion.kind === "bonus" ? 0 : criterion.max;
-}
-
-export function lossOf(criterion, value) {
-  if (criterion.kind === "deduction") return Math.min(criterion.points, (criterion.each || criterion.points) * value);
-  if (criterion.kind === "yes_no") return value ? 0 : criterion.points;
-  if (criterion.kind === "scale") return criterion.points - criterion.levels[value].points;
-  return 0;
-}
-
-export function gainOf(criterion, value) {
-  return criterion.kind === "bonus" ? Math.min(criterion.points, (criterion.each || criterion.points) * value) : 0;
+// What is marked in `dimension` as applying, in all.
+function worth(dimension, marks) {
+  const applies = (criterion) => !(marks[criterion.id] && marks[criterion.id].na);
+  return dimension.criteria.filter(applies).reduce((sum, criterion) => sum + criterion.worth, 0);
 }
 
 function dimensionScore(dimension, marks, lines) {
-  const judged = dimension.criteria.filter((criterion) => criterion.kind !== "bonus");
-  const applies = (criterion) => !(marks[criterion.id] && marks[criterion.id].na);
-  const applicable = judged.filter(applies).reduce((sum, criterion) => sum + criterion.points, 0);
+  const applicable = worth(dimension, marks);
   if (!applicable) return null;
   let lost = 0;
   let taken = 0;
-  for (const criterion of judged) {
+  for (const criterion of dimension.criteria) {
     const mark = marks[criterion.id] || {};
     if (mark.na) continue;
-    const value = mark.value === null || mark.value === undefined ? defaultValue(criterion) : mark.value;
-    const loss = lossOf(criterion, value);
+    const loss = criterion.losses[mark.value ?? criterion.default];
     if (!loss) continue;
     if ((mark.owner || AGENT) === AGENT) {
       lost += loss;
@@ -51,7 +39,7 @@ function dimensionScore(dimension, marks, lines) {
   let room = taken;
   for (const criterion of dimension.criteria) {
     const mark = marks[criterion.id] || {};
-    const gain = gainOf(criterion, mark.value || 0);
+    const gain = criterion.gains[mark.value ?? criterion.default];
     if (!gain) continue;
     const added = Math.min(gain, room);
     room -= added;
@@ -62,20 +50,11 @@ function dimensionScore(dimension, marks, lines) {
 
 // What a loss in `dimension` counts with what is marked as not applicable left out; null when nothing applies.
 export function weight(dimension, marks) {
-  const judged = dimension.criteria.filter((criterion) => criterion.kind !== "bonus" && !(marks[criterion.id] && marks[criterion.id].na));
-  const applicable = judged.reduce((sum, criterion) => sum + criterion.points, 0);
+  const applicable = worth(dimension, marks);
   return applicable ? (loss) => ratio(loss * dimension.points, applicable) : null;
 }
 
-function order(rules) {
-  return (a, b) => {
-    const x = rules[a].effect;
-    const y = rules[b].effect;
-    return RANK[x.kind] - RANK[y.kind] || (x.cap || 0) - (y.cap || 0) || (a < b ? -1 : a > b ? 1 : 0);
-  };
-}
-
-// marks: criterion id → {value, na, owner}; hits: [{rule_id, decision}]; rules: rule id → {effect}.
+// marks: criterion id → {value, na, owner}; hits: [{rule_id, decision}]; rules: rule id → {effect: {zeroes, limit, order}}.
 // Returns null when no criterion applies.
 export function score(rubric, marks, hits = [], rules = {}) {
   const lines = {};
@@ -93,13 +72,12 @@ export function score(rubric, marks, hits = [], rules = {}) {
   const without = ratio(rubric.full * sum(), possible);
   let total = without;
   const confirmed = [...new Set(hits.filter((hit) => hit.decision === "confirmed").map((hit) => hit.rule_id))];
-  for (const rule of confirmed.filter((id) => rules[id]).sort(order(rules))) {
-    const effect = rules[rule].effect;
-    if (effect.kind === "zero_dimension" && earned.has(effect.dimension)) {
-      earned.set(effect.dimension, 0);
+  for (const { zeroes, limit } of confirmed.filter((id) => rules[id]).map((id) => rules[id].effect).sort((a, b) => a.order - b.order)) {
+    if (earned.has(zeroes)) {
+      earned.set(zeroes, 0);
       total = ratio(rubric.full * sum(), possible);
-    } else if (effect.kind === "cap") total = Math.min(total, Math.max(effect.cap || 0, 0));
-    else if (effect.kind === "zero_form") total = 0;
+    }
+    if (limit !== null) total = Math.min(total, limit);
   }
   return {
     total,

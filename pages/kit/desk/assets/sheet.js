@@ -1,7 +1,5 @@
 // The marks being made: what `scoring.sheet.Sheet` holds, in the shape that is quick to change.
 
-import { defaultValue, lossOf } from "./score.js";
-
 export class Marks {
   constructor(data, content) {
     this.criteria = data.rubric.dimensions.flatMap((dimension) => dimension.criteria.map((criterion) => ({ ...criterion, dimension: dimension.id })));
@@ -25,7 +23,7 @@ export class Marks {
 
   // A mark as this rubric allows it: a draft may come from anywhere.
   fitting(mark) {
-    const { max } = this.byId[mark.criterion_id];
+    const max = this.byId[mark.criterion_id].losses.length - 1;
     const value = Number.isInteger(mark.value) ? Math.max(0, Math.min(max, mark.value)) : null;
     const { criterion_id: _, ...rest } = mark;
     return { ...this.blank(), ...rest, value, evidence: Array.isArray(mark.evidence) ? mark.evidence : [] };
@@ -44,12 +42,11 @@ export class Marks {
   }
 
   value(id) {
-    const mark = this.of(id);
-    return mark.value === null ? defaultValue(this.byId[id]) : mark.value;
+    return this.of(id).value ?? this.byId[id].default;
   }
 
   loses(id) {
-    return !this.of(id).na && lossOf(this.byId[id], this.value(id)) > 0;
+    return !this.of(id).na && this.byId[id].losses[this.value(id)] > 0;
   }
 
   // Evidence of every criterion and hit, by message.
@@ -83,7 +80,7 @@ export function differences(data, texts, mine, other) {
   const b = new Marks(data, other);
   const tell = (marks, id) => {
     const mark = marks.of(id);
-    const parts = [mark.na ? texts.na : valueText(marks.byId[id], marks.value(id), texts)];
+    const parts = [mark.na ? texts.na : marks.byId[id].names[marks.value(id)]];
     if (mark.owner !== "agent") parts.push((data.rubric.owners.find((one) => one.id === mark.owner) || {}).label || mark.owner);
     if (mark.root_cause) parts.push((data.rubric.causes.find((one) => one.id === mark.root_cause) || {}).label || mark.root_cause);
     if (mark.note) parts.push(mark.note);
@@ -94,10 +91,4 @@ export function differences(data, texts, mine, other) {
   const hits = (marks) => marks.hits.map((hit) => `${hit.rule_id}: ${hit.decision ? texts[hit.decision === "confirmed" ? "confirm" : "clear"] : "–"} ${hit.reason}`).join("; ");
   rows.push([texts.redlines, hits(a), hits(b)], [texts.comment, a.comment, b.comment]);
   return rows.filter(([, x, y]) => x !== y);
-}
-
-export function valueText(criterion, value, texts) {
-  if (criterion.kind === "yes_no") return value ? texts.yes : texts.no;
-  if (criterion.kind === "scale") return criterion.levels[value].label;
-  return `${value}×`;
 }

@@ -142,7 +142,7 @@ export class Desk extends Asking {
 
   score(criterion, value) {
     this.current = `c${criterion.id}`;
-    if (value < 0 || value > criterion.max) return;
+    if (!(value in criterion.losses)) return;
     this.marks.change(criterion.id, { value, na: false });
     this.changed();
     this.tell();
@@ -256,8 +256,8 @@ export class Desk extends Asking {
     const criterion = this.criterion();
     if (this.hit()) return this.decide(this.hit(), by < 0 ? "confirmed" : "cleared");
     if (!criterion) return;
-    const value = this.marks.value(criterion.id);
-    this.score(criterion, criterion.kind === "yes_no" ? (by > 0 ? 0 : 1) : value + by);
+    const { order } = criterion;
+    this.score(criterion, order[order.indexOf(this.marks.value(criterion.id)) + by]);
   }
 
   number(n) {
