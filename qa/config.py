@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from qa.i18n import LANGUAGES, N_
 PREFIX = "SPOTCHECK_"
 RESTORE_JOURNAL = "restore.json"
 """File in the home folder that is there while a restore is under way (`qa.restore_journal`)."""
+PSYCOPG = "postgresql+psycopg://"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Config:
     home: Path = Path("home")
     """Folder of everything this installation stores."""
     database_url: str = ""
-    """SQLAlchemy URL; empty means SQLite at `<home>/workbench.db`. `postgresql://…` is accepted."""
+    """SQLAlchemy URL; empty means SQLite at `<home>/workbench.db`. `postgresql://…` is accepted and spoken with pg8000;
+    `postgresql+psycopg://…` takes psycopg 3, which is an extra."""
     archive_url: str = ""
     """Folder or object-store URL of the archive; empty means `<home>/archive`."""
     time_zone: str = "Asia/Shanghai"
@@ -149,6 +152,11 @@ def _typed(key: str, value: object) -> object:
 
 
 def _check(config: Config) -> None:
+    if config.database_url.startswith(PSYCOPG) and find_spec("psycopg") is None:
+        raise Invalid(
+            N_("Setting {key}: the driver “{driver}” is not installed. Install it with: {command}"),
+            key="database_url", driver="psycopg", command="pip install 'spotcheck-qa[psycopg]'",
+        )  # fmt: skip
     try:
         config.zone  # noqa: B018
     except (ZoneInfoNotFoundError, ValueError) as problem:

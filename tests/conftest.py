@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from qa import migrations
 from qa.config import Config
@@ -75,6 +75,25 @@ def postgres_url(postgres_server: str) -> str:
     migrations.upgrade(db)
     db.close()
     return url
+
+
+@pytest.fixture
+def psycopg_url(postgres_url: str) -> str:
+    """A fresh, migrated PostgreSQL database, spoken to with psycopg 3. Its absence is an error, not a skip."""
+    return psycopg3(postgres_url)
+
+
+def psycopg3(url: str) -> str:
+    """The same database through psycopg 3. A socket is given by its folder, not by its file."""
+    from urllib.parse import urlencode
+
+    address = make_url(url)
+    query = dict(address.query)
+    if socket := query.pop("unix_sock", None):
+        folder, _, port = str(socket).rpartition("/.s.PGSQL.")
+        query |= {"host": folder, "port": port}
+    plain = address.set(drivername="postgresql+psycopg", query={}).render_as_string(hide_password=False)
+    return f"{plain}?{urlencode(query)}" if query else plain
 
 
 def _pg8000(uri: str, database: str) -> str:

@@ -38,8 +38,8 @@ COLD = Sheet((Mark("tone", 1, note="冷", evidence=(1,)),))
 
 
 @pytest.fixture
-def kit(any_bench: Workbench) -> Kit:
-    return build(any_bench)
+def kit(every_bench: Workbench) -> Kit:
+    return build(every_bench)
 
 
 def take(kit: Kit, who: int = 0, now=NOW) -> Claim:  # type: ignore[no-untyped-def]

@@ -22,8 +22,8 @@ LATER = NOW + LEASE + timedelta(seconds=1)
 
 
 @pytest.fixture
-def kit(any_bench: Workbench) -> Kit:
-    return build(any_bench)
+def kit(every_bench: Workbench) -> Kit:
+    return build(every_bench)
 
 
 def claim(kit: Kit, who: int = 0, now=NOW) -> Claim:  # type: ignore[no-untyped-def]
@@ -50,8 +50,8 @@ def test_what_i_hold_then_mine_then_the_common_queue(kit: Kit) -> None:
     assert claim(kit).assignment_id == common
 
 
-def test_sixteen_threads_take_each_place_exactly_once(any_bench: Workbench) -> None:
-    kit = build(any_bench, samples=40, inspectors=16)
+def test_sixteen_threads_take_each_place_exactly_once(every_bench: Workbench) -> None:
+    kit = build(every_bench, samples=40, inspectors=16)
     places = {kit.place(sample) for sample in kit.samples}
 
     def work(number: int) -> list[int]:
@@ -80,8 +80,8 @@ def test_sixteen_threads_take_each_place_exactly_once(any_bench: Workbench) -> N
     assert done == held
 
 
-def test_simultaneous_claims_of_one_place_have_one_winner(any_bench: Workbench) -> None:
-    kit = build(any_bench, samples=1, inspectors=16)
+def test_simultaneous_claims_of_one_place_have_one_winner(every_bench: Workbench) -> None:
+    kit = build(every_bench, samples=1, inspectors=16)
     kit.place(kit.samples[0])
     with ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda who: queue.claim_next(kit.bench, who, now=NOW), kit.inspectors))
