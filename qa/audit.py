@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Table, event, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -32,13 +32,22 @@ def record(
 
     Facts must be plain JSON and must never hold customer text or secrets.
     """
-    session.execute(
-        _ENTRY,
-        {
-            "at": now, "actor_id": actor.user_id or None, "actor_name": actor.name, "action": action, "entity": entity,
-            "entity_id": str(entity_id), "facts": facts,
-        },
-    )  # fmt: skip
+    write(session, [entry(actor, now, action, entity, entity_id, facts)])
+
+
+def entry(
+    actor: Actor, now: datetime, action: str, entity: str, entity_id: str | int, facts: Mapping[str, object]
+) -> dict[str, Any]:
+    """The row of one entry."""
+    return {
+        "at": now, "actor_id": actor.user_id or None, "actor_name": actor.name, "action": action, "entity": entity,
+        "entity_id": str(entity_id), "facts": dict(facts),
+    }  # fmt: skip
+
+
+def write(session: Session, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows made by `entry`, in one statement."""
+    session.execute(_ENTRY, entries)
 
 
 def changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[object]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,9 @@ from sqlalchemy import func, select
 
 from qa.config import RESTORE_JOURNAL, Config, load
 from qa.db import Database
+from qa.policy import Actor
 from qa.tables import Draw, ImportRun
+from qa.unit_of_work import UnitOfWork, begin
 
 if TYPE_CHECKING:
     from qa.archive import Archive
@@ -50,6 +54,10 @@ class Workbench:
                 session.scalar(select(func.max(column))) or 0
                 for column in (ImportRun.archive_version, Draw.archive_version)
             )
+
+    def begin(self, actor: Actor, now: datetime) -> AbstractContextManager[UnitOfWork]:
+        """One unit of work: commits when the block ends well, rolls back when it raises. `now` is UTC."""
+        return begin(self.db, actor, now)
 
     def _settle(self) -> None:
         from qa import restore_journal

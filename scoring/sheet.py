@@ -20,7 +20,7 @@ Points of the lines add up to the total, always. Nothing here knows where sheets
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import groupby
 from typing import Any
@@ -252,17 +252,49 @@ def _hit_problems(sheet: Sheet, seqs: Collection[int] | None, rules: Collection[
 # --- scoring ----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedSheet:
+    """A sheet that its rubric allows, made by `checked`: it can be scored without being checked again."""
+
+    rubric: Rubric
+    sheet: Sheet
+
+    def with_hits(self, hits: tuple[HitDecision, ...]) -> CheckedSheet:
+        """The same marks with other decisions on the same red-line hits."""
+        return replace(self, sheet=replace(self.sheet, hits=hits))
+
+    def score(self, effects: Mapping[str, Effect]) -> Outcome:
+        """The outcome. `effects` names the effect of every rule that has a confirmed hit; raises `SheetError` when one
+        is missing."""
+        if missing := _without_effect(self.sheet, effects):
+            raise SheetError(*missing)
+        return _outcome(self.rubric, self.sheet, effects)
+
+
+def checked(
+    rubric: Rubric, sheet: Sheet, *, seqs: Collection[int] | None = None, rules: Collection[str] | None = None
+) -> CheckedSheet:
+    """`sheet` as one that may be scored. Raises `SheetError` with everything `check` finds."""
+    if problems := check(rubric, sheet, seqs=seqs, rules=rules):
+        raise SheetError(*problems)
+    return CheckedSheet(rubric, sheet)
+
+
 def score(rubric: Rubric, sheet: Sheet, effects: Mapping[str, Effect]) -> Outcome:
     """The outcome of `sheet`. `effects` names the effect of every rule that has a confirmed hit.
 
     Raises `SheetError` when `check` finds a problem or an effect is missing.
     """
-    problems = [*check(rubric, sheet)]
-    problems += [
-        Problem(f"hits.{rule}", "unknown_rule", {"rule": rule}) for rule in sheet.confirmed if rule not in effects
-    ]
-    if problems:
+    if problems := [*check(rubric, sheet), *_without_effect(sheet, effects)]:
         raise SheetError(*problems)
+    return _outcome(rubric, sheet, effects)
+
+
+def _without_effect(sheet: Sheet, effects: Mapping[str, Effect]) -> list[Problem]:
+    return [Problem(f"hits.{rule}", "unknown_rule", {"rule": rule}) for rule in sheet.confirmed if rule not in effects]
+
+
+def _outcome(rubric: Rubric, sheet: Sheet, effects: Mapping[str, Effect]) -> Outcome:
     marks = {mark.criterion_id: mark for mark in sheet.marks}
     lines: list[Line] = []
     for dimension in rubric.dimensions:

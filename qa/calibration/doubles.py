@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, aliased
 
-from qa import audit
 from qa.desk.leases import content_of, refuse_own
 from qa.desk.sheets import check_sheet, spans_of
 from qa.errors import Conflict, Invalid, NotFound, Stale
@@ -367,7 +366,8 @@ def resolve(
         raise Invalid(
             N_("Give a reason of at most {limit} characters: agent and inspectors will read it."), limit=MAX_REASON
         )
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         sample, *rows = _load(session, sample_id, lock=True)
         first, second = (_side(session, row) for row in rows)
         _refuse(session, actor, sample_id, (first, second))
@@ -383,17 +383,14 @@ def resolve(
             return _same(session, actor, standing, marks, reason)
         side = next((one for one in (first, second) if _alike(one.sheet, marks)), None)
         verdict_id = ledger.append(
-            session, actor, now, sample_id=sample_id, kind="resolution", rubric_version_id=version_id, sheet=marks,
+            work, sample_id=sample_id, agent_id=sample.agent_id, kind="resolution", rubric_version_id=version_id, sheet=marks,
             outcome=outcome, inspection_id=side.inspection_id if side else None, reason=reason,
         )  # fmt: skip
         taken = {
             **{id_: one.take.value for id_, one in criteria.items()},
             **{id_: two.take.value for id_, two in (rules or {}).items()},
         }
-        audit.record(
-            session,
-            actor,
-            now,
+        work.record(
             "double.resolved",
             "sample",
             sample_id,
@@ -476,8 +473,9 @@ def take_back(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int) 
     Raises `Conflict` when it is somebody else's, or a ruling, an appeal or the agent's answer has built on it.
     """
     require(actor, Right.CALIBRATE)
-    with bench.db.write() as session:
-        _load(session, sample_id, lock=True)
+    with bench.begin(actor, now) as work:
+        session = work.session
+        sample, *_ = _load(session, sample_id, lock=True)
         standing = _standing(session, actor, sample_id)
         if standing is None:
             return
@@ -496,10 +494,9 @@ def take_back(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int) 
             session, sample_id, before.rubric_version_id, Sheet.from_dict(before.sheet or {})
         )
         ledger.append(
-            session,
-            actor,
-            now,
+            work,
             sample_id=sample_id,
+            agent_id=sample.agent_id,
             kind="inspection",
             rubric_version_id=before.rubric_version_id,
             sheet=sheet,

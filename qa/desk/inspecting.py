@@ -6,7 +6,7 @@ else's claim can never put marks on the wrong sample. Refuses to know how the qu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -15,18 +15,20 @@ from sqlalchemy import Table, and_, bindparam, delete, insert, or_, select, upda
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from qa import audit
 from qa.casefiles import record
-from qa.desk.leases import LEASE, content_of, find, refuse_own
-from qa.desk.sheets import DraftView, check_sheet, has_draft, rubric_version_of, rules_with_files, write_draft
+from qa.casefiles.record import CaseFiles
+from qa.desk.leases import LEASE, OWN_CHAT, find, took_part
+from qa.desk.sheets import Basis, DraftView, basis_of, has_draft, write_draft
 from qa.desk.workspace import Workspace, workspace
 from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.tables import Assignment, Draft, Inspection, RuleVersion, Sample
+from qa.tables import Assignment, Draft, Inspection
+from qa.unit_of_work import UnitOfWork
 from qa.verdicts import ledger
 from qa.workbench import Workbench
-from scoring.sheet import CONFIRMED, HitDecision, Outcome, Sheet
+from scoring.redline.rule import Effect
+from scoring.sheet import CONFIRMED, CheckedSheet, HitDecision, Outcome, Sheet
 
 UNDO = timedelta(seconds=10)
 _LATENCY = timedelta(seconds=5)
@@ -86,7 +88,8 @@ def save_draft(
     require(actor, Right.INSPECT)
     if len(str(content)) > MAX_DRAFT:
         raise Invalid(N_("The draft is too long to keep; shorten the notes."))
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         place = session.get(Assignment, assignment_id, with_for_update={"key_share": True})
         if place is None:
             raise NotFound(N_("There is no assignment {id}."), id=assignment_id)
@@ -97,7 +100,7 @@ def save_draft(
         held = place.lease_by == actor.user_id
         if held:
             place.lease_until = now + LEASE
-        saved = write_draft(session, actor, now, assignment_id, version, dict(content), settle)
+        saved = write_draft(work, assignment_id, version, dict(content), settle)
         return Saved(saved[0], saved[1], held)
 
 
@@ -122,16 +125,16 @@ def submit(
     hit is undecided, `Stale` when somebody else has the place now, `Conflict` when it is finished.
     """  # fmt: skip
     require(actor, Right.INSPECT)
-    marks = ledger.read(sheet)
+    asked = _Asked(assignment_id, version, nonce, ledger.read(sheet), active_seconds)
     if not 8 <= len(nonce) <= 64:
         raise Invalid(N_("The request has no proper mark against repetition. Reload the page."))
     try:
-        with bench.db.write() as session:
-            return _submit(session, actor, now, assignment_id, version, nonce, marks, active_seconds)
+        with bench.begin(actor, now) as work:
+            return _submit(work, asked)
     except IntegrityError:
         # Two requests with one nonce, at once: the other one has won, so its answer is ours.
         with bench.db.read() as session:
-            if (done := _repeated(session, actor, assignment_id, nonce, marks)) is not None:
+            if (done := _repeated(session, actor, asked)) is not None:
                 return done
         raise
 
@@ -149,7 +152,6 @@ _FINISH = (
     .returning(Assignment.sample_id, Assignment.kind, Assignment.claimed_at)
     .execution_options(synchronize_session=False)
 )  # fmt: skip
-_SAMPLE = select(Sample).where(Sample.id == bindparam("sample"))
 _PUT_ON_RECORD = insert(cast(Table, Inspection.__table__)).returning(Inspection.id)
 _DROP_DRAFT = delete(cast(Table, Draft.__table__)).where(
     Draft.assignment_id == bindparam("place"), Draft.inspector_id == bindparam("me")
@@ -165,61 +167,90 @@ _REPEATS = select(Inspection).where(
 )  # fmt: skip
 
 
-def _submit(
-    session: Session, actor: Actor, now: datetime, assignment_id: int, version: int, nonce: str, sheet: Sheet,
-    active_seconds: int | None,
-) -> Submitted:  # fmt: skip
-    if (done := _repeated(session, actor, assignment_id, nonce, sheet)) is not None:
-        return done
+@dataclass(frozen=True)
+class _Asked:
+    """One request to submit."""
+
+    assignment_id: int
+    version: int
+    nonce: str
+    sheet: Sheet
+    active_seconds: int | None
+
+
+def _submit(work: UnitOfWork, asked: _Asked) -> Submitted:
+    """Three strokes: read everything once, decide the case files, put the result on record."""
+    session, actor = work.session, work.actor
     place = session.execute(
-        _FINISH, {"place": assignment_id, "seen": version, "now": now, "me": actor.user_id}
+        _FINISH, {"place": asked.assignment_id, "seen": asked.version, "now": work.now, "me": actor.user_id}
     ).one_or_none()
     if place is None:
-        if (done := _repeated(session, actor, assignment_id, nonce, sheet)) is not None:
+        if (done := _repeated(session, actor, asked)) is not None:
             return done
-        raise _lost(session, actor, assignment_id)
-    refuse_own(session, actor, place.sample_id)
-    sample = session.execute(_SAMPLE, {"sample": place.sample_id}).scalar_one()
-    if sample.withdrawn_at is not None:
+        raise _lost(session, actor, asked.assignment_id)
+    counts = place.kind in ("primary", "double")
+    basis = basis_of(session, actor, asked.assignment_id, place.sample_id, asked.sheet, lock=counts)
+    if took_part(actor, basis.content):
+        raise Conflict(OWN_CHAT)
+    if basis.sample.withdrawn_at is not None:
         raise Conflict(N_("This sample was replaced meanwhile; take the next one."))
-    rubric_version_id = rubric_version_of(session, assignment_id)
-    check_sheet(session, actor, sample, rubric_version_id, sheet)
-    if place.kind in ("primary", "double"):
-        _decide(session, actor, now, sample, sheet)
-    outcome = ledger.compute(session, sample.id, rubric_version_id, sheet)
-    inspection_id: int = session.execute(
+    sheet = basis.checked(asked.sheet)
+    files = _decide(work, basis, asked.sheet) if counts else basis.files
+    effects = ledger.effects(files, basis.rules)
+    outcome = ledger.scored(sheet, effects)
+    inspection_id = _put_on_record(work, asked, place.claimed_at, basis, outcome)
+    if ledger.speaks(session, place.sample_id, place.kind):
+        _issue(work, basis, files, sheet, effects, outcome, inspection_id)
+    return Submitted(inspection_id, outcome, work.now + UNDO, repeated=False)
+
+
+def _put_on_record(work: UnitOfWork, asked: _Asked, claimed_at: datetime, basis: Basis, outcome: Outcome) -> int:
+    me = work.actor.user_id
+    inspection_id: int = work.session.execute(
         _PUT_ON_RECORD,
         {
-            "assignment_id": assignment_id, "sample_id": sample.id, "inspector_id": actor.user_id,
-            "rubric_version_id": rubric_version_id, "sheet": sheet.to_dict(), "outcome": outcome.to_dict(),
-            "total": outcome.total, "nonce": nonce, "claimed_at": place.claimed_at, "submitted_at": now,
-            "active_seconds": _seconds(active_seconds),
+            "assignment_id": asked.assignment_id, "sample_id": basis.sample.id, "inspector_id": me,
+            "rubric_version_id": basis.rubric_version_id, "sheet": asked.sheet.to_dict(), "outcome": outcome.to_dict(),
+            "total": outcome.total, "nonce": asked.nonce, "claimed_at": claimed_at, "submitted_at": work.now,
+            "active_seconds": _seconds(asked.active_seconds),
         },
     ).scalar_one()  # fmt: skip
-    session.execute(_DROP_DRAFT, {"place": assignment_id, "me": actor.user_id})
-    audit.record(
-        session, actor, now, "inspection.submitted", "inspection", inspection_id, assignment=assignment_id,
-        sample=sample.id, total=outcome.total,
+    work.session.execute(_DROP_DRAFT, {"place": asked.assignment_id, "me": me})
+    work.record(
+        "inspection.submitted", "inspection", inspection_id, assignment=asked.assignment_id, sample=basis.sample.id,
+        total=outcome.total,
     )  # fmt: skip
-    if ledger.speaks(session, sample.id, place.kind):
-        ledger.issue(session, actor, now, inspection_id)
-    audit.bump(session, "samples")
-    return Submitted(inspection_id, outcome, now + UNDO, repeated=False)
+    return inspection_id
+
+
+def _issue(
+    work: UnitOfWork, basis: Basis, files: CaseFiles, sheet: CheckedSheet, effects: Mapping[str, Effect],
+    outcome: Outcome, inspection_id: int,
+) -> None:  # fmt: skip
+    """Make the inspection the sample's result. Where a manager has ruled otherwise on a red line, that counts."""
+    hits = ledger.ruled_hits(sheet.sheet, files)
+    if hits != sheet.sheet.hits:
+        sheet = sheet.with_hits(hits)
+        outcome = ledger.scored(sheet, effects)
+    ledger.append(
+        work, sample_id=basis.sample.id, agent_id=basis.sample.agent_id, kind="inspection",
+        rubric_version_id=basis.rubric_version_id, sheet=sheet.sheet, outcome=outcome, inspection_id=inspection_id,
+    )  # fmt: skip
 
 
 def _seconds(value: int | None) -> int | None:
     return None if value is None else max(0, min(int(value), 24 * 3600))
 
 
-def _repeated(session: Session, actor: Actor, assignment_id: int, nonce: str, sheet: Sheet) -> Submitted | None:
+def _repeated(session: Session, actor: Actor, asked: _Asked) -> Submitted | None:
     """What this request has already put on record: the same nonce, or the same marks on the same place by me."""
-    found = session.scalars(_REPEATS, {"mark": nonce, "place": assignment_id, "me": actor.user_id}).all()
-    known = next((one for one in found if one.nonce == nonce), None)
-    if known is not None and (known.assignment_id, known.inspector_id) != (assignment_id, actor.user_id):
+    found = session.scalars(_REPEATS, {"mark": asked.nonce, "place": asked.assignment_id, "me": actor.user_id}).all()
+    known = next((one for one in found if one.nonce == asked.nonce), None)
+    if known is not None and (known.assignment_id, known.inspector_id) != (asked.assignment_id, actor.user_id):
         raise Conflict(N_("This request was already used for another sample. Reload the page."))
     if known is not None and known.undone_at is not None:
         raise Conflict(N_("This submission was taken back. Submit again."))
-    known = known or next((one for one in found if one.sheet == sheet.to_dict()), None)
+    known = known or next((one for one in found if one.sheet == asked.sheet.to_dict()), None)
     if known is None:
         return None
     return Submitted(known.id, Outcome.from_dict(known.outcome), known.submitted_at + UNDO, repeated=True)
@@ -239,49 +270,35 @@ def _lost(session: Session, actor: Actor, assignment_id: int) -> Conflict:
     return Stale(N_("This sample changed since you opened it. Open it again; your draft is kept."))
 
 
-def _decide(session: Session, actor: Actor, now: datetime, sample: Sample, sheet: Sheet) -> None:
-    """Take the first step of the case file of every rule decided on the sheet, opening files for what was missed."""
+def _decide(work: UnitOfWork, basis: Basis, sheet: Sheet) -> CaseFiles:
+    """Take the first step of the case file of every rule decided on the sheet, opening files for what was missed;
+    returns the files as they are then."""
     by_rule: dict[str, list[HitDecision]] = {}
     for hit in sheet.hits:
         by_rule.setdefault(hit.rule_id, []).append(hit)
-    if not by_rule:
-        return
-    texts = {
-        message["seq"]: message.get("text") or "" for message in content_of(session, sample.id).get("messages", ())
-    }
-    newest = _newest(session, by_rule)
-    known = rules_with_files(session, sample, actor)
-    for rule_id, hits in sorted(by_rule.items()):
-        confirmed = [hit for hit in hits if hit.decision == CONFIRMED]
-        if not confirmed and rule_id not in known:
-            continue  # clearing what nobody has found needs no case file
-        decisive = confirmed or hits
-        finding = record.Finding(
-            conversation_key=sample.conversation_key or sample.unit_id, agent_id=sample.agent_id, rule_id=rule_id,
-            rule_version=newest[rule_id][0], severity=newest[rule_id][1], occurred_at=sample.occurred_at,
-            evidence=tuple(record.Evidence(hit.seq, 0, len(texts[hit.seq]), texts[hit.seq][:500]) for hit in decisive),
-        )  # fmt: skip
-        reason = "\n".join(dict.fromkeys(hit.reason.strip() for hit in decisive))[: record.MAX_REASON]
-        record.decide_at_desk(
-            session,
-            actor,
-            now,
-            finding,
-            bool(confirmed),
-            reason,
-            sample_id=sample.id,
-            transcript_id=sample.transcript_id,
-        )
-    audit.bump(session, "violations")
+    texts = {message["seq"]: message.get("text") or "" for message in basis.content.get("messages", ())}
+    decisions = [
+        _decision(basis, rule_id, hits, texts)
+        for rule_id, hits in sorted(by_rule.items())
+        if rule_id in basis.files.to_decide or any(hit.decision == CONFIRMED for hit in hits)
+    ]  # clearing what nobody has found needs no case file
+    if not decisions:
+        return basis.files
+    sample = basis.sample
+    return record.decide_at_desk(work, basis.files, decisions, sample_id=sample.id, transcript_id=sample.transcript_id)
 
 
-def _newest(session: Session, rule_ids: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
-    rows = session.execute(
-        select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.content)
-        .where(RuleVersion.rule_id.in_(sorted(rule_ids)), RuleVersion.state != "draft")
-        .order_by(RuleVersion.version)
-    )
-    return {rule_id: (version, str(content.get("severity", "major"))) for rule_id, version, content in rows}
+def _decision(basis: Basis, rule_id: str, hits: Sequence[HitDecision], texts: Mapping[int, str]) -> record.Decision:
+    confirmed = [hit for hit in hits if hit.decision == CONFIRMED]
+    decisive = confirmed or hits
+    newest, sample = basis.rules[rule_id][-1], basis.sample
+    finding = record.Finding(
+        conversation_key=sample.conversation_key or sample.unit_id, agent_id=sample.agent_id, rule_id=rule_id,
+        rule_version=newest.version, severity=newest.severity, occurred_at=sample.occurred_at,
+        evidence=tuple(record.Evidence(hit.seq, 0, len(texts[hit.seq]), texts[hit.seq][:500]) for hit in decisive),
+    )  # fmt: skip
+    reason = "\n".join(dict.fromkeys(hit.reason.strip() for hit in decisive))[: record.MAX_REASON]
+    return record.Decision(finding, bool(confirmed), reason)
 
 
 # --- taking back ------------------------------------------------------------------------------------------------------
@@ -293,7 +310,8 @@ def undo(bench: Workbench, actor: Actor, *, now: datetime, inspection_id: int) -
     Doing it twice changes nothing more. Raises `Conflict` when the time is over or somebody has ruled on it since.
     """
     require(actor, Right.INSPECT)
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         inspection = session.get(Inspection, inspection_id, with_for_update={"key_share": True})
         if inspection is None or inspection.inspector_id != actor.user_id:
             raise NotFound(N_("There is no inspection {id} of yours."), id=inspection_id)
@@ -307,14 +325,10 @@ def undo(bench: Workbench, actor: Actor, *, now: datetime, inspection_id: int) -
         place.lease_by, place.lease_until, place.claimed_at = actor.user_id, now + LEASE, inspection.claimed_at
         place.version += 1
         session.flush()
-        write_draft(session, actor, now, place.id, 0, dict(inspection.sheet), settle=False)
-        if record.retract_at_desk(session, actor, now, inspection.sample_id):
-            audit.bump(session, "violations")
-        ledger.withdraw(
-            session, actor, now, sample_id=inspection.sample_id, inspection_id=inspection_id, reason="undone"
-        )
-        audit.record(session, actor, now, "inspection.undone", "inspection", inspection_id, assignment=place.id)
-        audit.bump(session, "samples")
+        write_draft(work, place.id, 0, dict(inspection.sheet), settle=False)
+        record.retract_at_desk(work, inspection.sample_id)
+        ledger.withdraw(work, sample_id=inspection.sample_id, inspection_id=inspection_id, reason="undone")
+        work.record("inspection.undone", "inspection", inspection_id, assignment=place.id)
         return Undone(place.id, place.version)
 
 

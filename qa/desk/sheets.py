@@ -3,6 +3,7 @@ sample."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,15 +11,28 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
-from qa.casefiles.lifecycle import Step
-from qa.desk.leases import ME, content_of
+from qa.casefiles import record
+from qa.casefiles.record import CaseFiles
+from qa.desk.leases import content_of
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import Actor
-from qa.rubrics.stored import rubric_of
-from qa.tables import Assignment, CalibrationRound, Draft, Draw, RuleVersion, Sample, Violation, ViolationEvent
+from qa.rubrics.stored import RubricKey, rubric_of
+from qa.rules.stored import PublishedRule, published
+from qa.tables import (
+    Assignment,
+    CalibrationRound,
+    Draft,
+    Draw,
+    RubricVersion,
+    Sample,
+    Transcript,
+    Violation,
+)
+from qa.unit_of_work import UnitOfWork
 from qa.verdicts import ledger
-from scoring.sheet import Sheet, check
+from scoring.rubric import Rubric
+from scoring.sheet import CheckedSheet, Sheet, SheetError, checked
 
 
 @dataclass(frozen=True)
@@ -42,26 +56,14 @@ def has_draft(session: Session, place: Assignment, actor: Actor) -> bool:
 
 
 def write_draft(
-    session: Session,
-    actor: Actor,
-    now: datetime,
-    assignment_id: int,
-    version: int,
-    content: dict[str, Any],
-    settle: bool,
+    work: UnitOfWork, assignment_id: int, version: int, content: dict[str, Any], settle: bool
 ) -> tuple[int, dict[str, Any] | None]:
-    draft = session.get(Draft, (assignment_id, actor.user_id))
+    """Keep `content` as the actor's draft; returns its version and what it overrode, if anything."""
+    session, person = work.session, work.actor.user_id
+    draft = session.get(Draft, (assignment_id, person))
     if draft is None:
-        session.execute(
-            insert(Draft).values(
-                assignment_id=assignment_id,
-                inspector_id=actor.user_id,
-                version=1,
-                content=content,
-                other=None,
-                updated_at=now,
-            )
-        )
+        values = {"assignment_id": assignment_id, "inspector_id": person, "version": 1, "content": content}
+        session.execute(insert(Draft).values(**values, other=None, updated_at=work.now))
         return 1, None
     if draft.content == content and not settle:
         return draft.version, draft.other  # an answer that was lost, or nothing new
@@ -70,56 +72,26 @@ def write_draft(
     elif settle:
         draft.other = None
     draft.version += 1
-    draft.content, draft.updated_at = content, now
+    draft.content, draft.updated_at = content, work.now
     return draft.version, draft.other
 
 
 RUBRIC_VERSION = func.coalesce(CalibrationRound.rubric_version_id, Draw.rubric_version_id)
 """The rubric version a place is scored on: that of its calibration round, else that of the draw."""
 
-_RUBRIC = (
-    select(RUBRIC_VERSION)
-    .select_from(Assignment)
-    .join(Sample, Sample.id == Assignment.sample_id)
-    .join(Draw, Draw.id == Sample.draw_id)
-    .join(CalibrationRound, CalibrationRound.id == Assignment.round_id, isouter=True)
-    .where(Assignment.id == bindparam("place"))
-)
-
-
-def rubric_version_of(session: Session, assignment_id: int) -> int:
-    """The rubric version a place is scored on."""
-    version_id: int = session.execute(_RUBRIC, {"place": assignment_id}).scalar_one()
-    return version_id
-
-
 FILES = (
     Violation.conversation_key == bindparam("chat"),
     Violation.agent_id == bindparam("agent"),
     Violation.state.not_in(("withdrawn", "expunged")),
-    ~select(ViolationEvent.id)
-    .where(
-        ViolationEvent.violation_id == Violation.id,
-        ViolationEvent.kind == Step.OPEN.value,
-        ViolationEvent.actor_id != ME,
-    )
-    .exists(),
+    ~record.ADDED_BY_A_COLLEAGUE,
 )
 """The case files of a sample that are (or were) a matter of judgement; filled by `filed_under`. What a colleague has
 added by hand is not among them: it is that colleague's mark, and readings of one conversation are independent."""
-
-_FOUND = select(Violation.rule_id).where(*FILES)
-_IN_FORCE = select(RuleVersion.rule_id).where(RuleVersion.state == "published")
 
 
 def filed_under(sample: Sample, reader: Actor) -> dict[str, Any]:
     """What the case files of a sample are filed under, and who reads them."""
     return {"chat": sample.conversation_key or sample.unit_id, "agent": sample.agent_id, "me": reader.user_id}
-
-
-def rules_with_files(session: Session, sample: Sample, reader: Actor) -> set[str]:
-    """Rules that were found in the sample and that its inspector has to decide on."""
-    return set(session.execute(_FOUND, filed_under(sample, reader)).scalars())
 
 
 _SPANS = select(Violation.rule_id, Violation.evidence).where(*FILES)
@@ -135,19 +107,68 @@ def spans_of(session: Session, sample: Sample, reader: Actor) -> tuple[tuple[int
     )
 
 
-def rules_in_force(session: Session) -> set[str]:
-    """Rules an inspector may add by hand: what the machine has missed."""
-    return set(session.execute(_IN_FORCE).scalars())
+# --- checking a sheet -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Everything a sheet is checked against and decided on, read once: the sample, its rubric and text, the case files
+    as they stand, and the rules that the sheet names."""
+
+    sample: Sample
+    content: Mapping[str, Any]
+    rubric_version_id: int
+    rubric: Rubric
+    files: CaseFiles
+    rules: Mapping[str, Sequence[PublishedRule]]
+
+    def checked(self, sheet: Sheet) -> CheckedSheet:
+        """`sheet` as one that counts as the inspector's. Raises `Invalid` at the first thing that keeps it from it."""
+        seqs = {message["seq"] for message in self.content.get("messages", ())}
+        in_force = {rule for rule, versions in self.rules.items() if any(version.in_force for version in versions)}
+        to_decide = self.files.to_decide
+        try:
+            found = checked(self.rubric, sheet, seqs=seqs, rules=to_decide | in_force)
+        except SheetError as problem:
+            raise ledger.refused(problem.problems[0]) from problem
+        for rule_id in sorted(to_decide - {hit.rule_id for hit in sheet.hits}):
+            raise Invalid(
+                N_("Red line {rule} was found in this conversation: confirm or clear it before you submit."),
+                rule=rule_id,
+            )
+        return found
+
+
+_BASIS = (
+    select(
+        Sample, Transcript.content, RUBRIC_VERSION, RubricVersion.rubric_id, RubricVersion.version,
+        RubricVersion.content_hash,
+    )
+    .select_from(Assignment)
+    .join(Sample, Sample.id == Assignment.sample_id)
+    .join(Transcript, Transcript.id == Sample.transcript_id)
+    .join(Draw, Draw.id == Sample.draw_id)
+    .join(CalibrationRound, CalibrationRound.id == Assignment.round_id, isouter=True)
+    .join(RubricVersion, RubricVersion.id == RUBRIC_VERSION)
+    .where(Assignment.id == bindparam("place"))
+)  # fmt: skip
+_LOCKED_BASIS = _BASIS.with_for_update(key_share=True, of=Sample)
+
+
+def basis_of(session: Session, actor: Actor, assignment_id: int, sample_id: int, sheet: Sheet, *, lock: bool) -> Basis:
+    """What `sheet` is checked against in a place of the queue. `lock`: its case files and its sample are locked, in
+    this order, because the sheet is going to decide them."""
+    files = record.files_of(session, sample_id, actor, lock=lock)
+    named = {"place": assignment_id}
+    sample, content, version_id, *key = session.execute(_LOCKED_BASIS if lock else _BASIS, named).one()
+    rubric = rubric_of(session, version_id, RubricKey(*key))
+    return Basis(sample, content, version_id, rubric, files, published(session, {hit.rule_id for hit in sheet.hits}))
 
 
 def check_sheet(session: Session, actor: Actor, sample: Sample, rubric_version_id: int, sheet: Sheet) -> None:
     """Raise `Invalid` at the first thing that keeps `sheet` from counting as the actor's for `sample`."""
-    seqs = {message["seq"] for message in content_of(session, sample.id).get("messages", ())}
-    suspected = rules_with_files(session, sample, actor)
-    allowed = suspected | rules_in_force(session)
-    for problem in check(rubric_of(session, rubric_version_id), sheet, seqs=seqs, rules=allowed):
-        raise ledger.refused(problem)
-    for rule_id in sorted(suspected - {hit.rule_id for hit in sheet.hits}):
-        raise Invalid(
-            N_("Red line {rule} was found in this conversation: confirm or clear it before you submit."), rule=rule_id
-        )
+    basis = Basis(
+        sample, content_of(session, sample.id), rubric_version_id, rubric_of(session, rubric_version_id),
+        record.files_of(session, sample.id, actor), published(session, {hit.rule_id for hit in sheet.hits}),
+    )  # fmt: skip
+    basis.checked(sheet)

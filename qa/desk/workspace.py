@@ -20,8 +20,8 @@ from qa.errors import Conflict, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.rubrics.stored import rubric_of
+from qa.rules.stored import effect_of
 from qa.tables import Assignment, CalibrationRound, Case, Draw, RuleVersion, Sample, Transcript, Violation
-from qa.verdicts.ledger import effect_of
 from qa.workbench import Workbench
 from scoring.label import EMPTY, Label
 from scoring.redline.rule import Effect

@@ -21,7 +21,7 @@ import polars as pl
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
-from qa import audit, transcripts
+from qa import transcripts
 from qa.archive import Snapshot
 from qa.blinding import refuse_early, shown_files
 from qa.casefiles.lifecycle import NEEDS_RIGHT, FileState, Step
@@ -41,6 +41,7 @@ from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.rules import stored
 from qa.tables import Transcript, Violation, ViolationEvent
+from qa.unit_of_work import UnitOfWork
 from qa.verdicts import ledger
 from qa.workbench import Workbench
 from scoring.redline import Rule
@@ -85,10 +86,10 @@ class Decided:
 def set_programme(bench: Workbench, actor: Actor, *, now: datetime, wanted: SanctionTerms) -> None:
     """Change clocks and ladder. Files keep their events; only due dates and shown texts follow."""
     require(actor, Right.EDIT_RULES)
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         store_programme(session, wanted, now)
-        audit.record(session, actor, now, "violations.programme_changed", "setting", SETTING, **asdict(wanted))
-        audit.bump(session, "settings", "violations")
+        work.record("violations.programme_changed", "setting", SETTING, **asdict(wanted))
 
 
 # what screening found
@@ -116,9 +117,10 @@ def open_suspected(bench: Workbench, actor: Actor, *, now: datetime, progress: P
     for start in range(0, fresh.height, PART):
         if progress:
             progress(start / fresh.height, "")
-        with bench.db.write() as session:
+        with bench.begin(actor, now) as work:
+            session = work.session
             part = open_files(session, _rows(fresh.slice(start, PART), severities), now)
-            _audit_many(session, actor, now, Step.OPEN, part, snapshot.version)
+            _audit_many(work, Step.OPEN, part, snapshot.version)
         opened += part
     _follow(bench, actor, now, suspected.join(findings, on=keys, how="inner"), snapshot.version)
     return OpenedFiles(
@@ -194,11 +196,12 @@ def _rows(frame: pl.DataFrame, severities: Mapping[str, str]) -> Iterator[Findin
 def _withdraw(bench: Workbench, actor: Actor, now: datetime, gone: pl.DataFrame, archive_version: int) -> int:
     if gone.is_empty():
         return 0
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         # files that somebody has decided once (and re-opened) are waiting for a person, not for the machine
         ids = _never_decided(session, gone["id"].to_list())
-        moved = add_step_to_many(session, actor, now, ids, FileState.SUSPECTED, Step.WITHDRAW, None)
-        _audit_many(session, actor, now, Step.WITHDRAW, moved, archive_version)
+        moved = add_step_to_many(work, ids, FileState.SUSPECTED, Step.WITHDRAW, None)
+        _audit_many(work, Step.WITHDRAW, moved, archive_version)
     return moved
 
 
@@ -217,7 +220,8 @@ def _never_decided(session: Session, ids: list[int]) -> list[int]:
 def _reopen(bench: Workbench, actor: Actor, now: datetime, again: pl.DataFrame, archive_version: int) -> int:
     if again.is_empty():
         return 0
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         for row in again.iter_rows(named=True):
             evidence = [asdict(Evidence(**hit)) for hit in row["evidence"]]
             session.execute(
@@ -225,8 +229,8 @@ def _reopen(bench: Workbench, actor: Actor, now: datetime, again: pl.DataFrame, 
                 .where(Violation.id == row["id"])
                 .values(evidence=evidence, rule_version=row["rule_version_right"])
             )
-        moved = add_step_to_many(session, actor, now, again["id"].to_list(), FileState.WITHDRAWN, Step.OPEN, None)
-        _audit_many(session, actor, now, Step.OPEN, moved, archive_version)
+        moved = add_step_to_many(work, again["id"].to_list(), FileState.WITHDRAWN, Step.OPEN, None)
+        _audit_many(work, Step.OPEN, moved, archive_version)
     return moved
 
 
@@ -246,24 +250,21 @@ def _follow(bench: Workbench, actor: Actor, now: datetime, found: pl.DataFrame, 
         ]
     if not moved:
         return
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         for ids in _batched(moved, PART):
             for id_ in session.scalars(_open_evidence(ids)).all():
                 evidence, version = wanted[id_]
                 session.execute(
                     update(Violation).where(Violation.id == id_).values(evidence=evidence, rule_version=version)
                 )
-        audit.record(
-            session,
-            actor,
-            now,
+        work.record(
             "violations.followed",
             "violation",
             "many",
             n=len(moved),
             archive_version=archive_version,
         )
-        audit.bump(session, "violations")
 
 
 def _open_evidence(ids: Sequence[int]) -> Select[tuple[int, list[Any], int]]:
@@ -280,12 +281,9 @@ def _batched(values: Iterable[int], size: int) -> Iterator[list[int]]:
         yield rest[start : start + size]
 
 
-def _audit_many(session: Session, actor: Actor, now: datetime, step: Step, n: int, archive_version: int) -> None:
+def _audit_many(work: UnitOfWork, step: Step, n: int, archive_version: int) -> None:
     if n:
-        audit.record(
-            session, actor, now, f"violations.{step.value}", "violation", "many", n=n, archive_version=archive_version
-        )
-        audit.bump(session, "violations")
+        work.record(f"violations.{step.value}", "violation", "many", n=n, archive_version=archive_version)
 
 
 # the steps of people
@@ -338,13 +336,12 @@ def unrule(
 ) -> Decided:
     """Take one's own ruling back within ten seconds: the file is confirmed again, and results are as they were."""
     require(actor, NEEDS_RIGHT[Step.UNRULE])
-    with bench.db.write() as session:
-        violation = take(session, violation_id)
-        events = events_of(session, violation_id)
-        state = add_step(session, actor, now, violation, Step.UNRULE, None, seen=seen)
-        if events_of(session, violation_id) != events:
-            ledger.revert_for(session, actor, now, violation, events[-1].at, "")
-        audit.bump(session, "violations")
+    with bench.begin(actor, now) as work:
+        violation = take(work.session, violation_id)
+        events = events_of(work.session, violation_id)
+        state = add_step(work, violation, Step.UNRULE, None, seen=seen)
+        if events_of(work.session, violation_id) != events:
+            ledger.revert_for(work, violation, events[-1].at, "")
     return Decided(violation_id, state)
 
 
@@ -401,7 +398,8 @@ def clear_rule(
     if not actor.user_id:
         raise Denied(N_("This step needs a person who answers for it; sign in to take it."))
     version = bench.archive.version()
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         ids = [id_ for id_, _agent, _said in _bulk(session, actor, rule_id, agent_id, phrase)]
         if len(ids) != expected:
             raise Conflict(
@@ -418,7 +416,7 @@ def clear_rule(
                 n=len(ids),
                 limit=BULK_LIMIT,
             )
-        cleared = add_step_to_many(session, actor, now, ids, FileState.SUSPECTED, Step.CLEAR, reason)
+        cleared = add_step_to_many(work, ids, FileState.SUSPECTED, Step.CLEAR, reason)
         if cleared != expected:  # somebody decided one of them in this very moment
             raise Conflict(
                 N_("There are {n} such files now, not {expected}. Check the list and try again."),
@@ -426,9 +424,8 @@ def clear_rule(
                 expected=expected,
             )
         facts: dict[str, Any] = {"rule": rule_id, "agent": agent_id, "n": cleared, "archive_version": version}
-        audit.record(session, actor, now, "violations.cleared_in_bulk", "rule", rule_id, **facts)
-        _audit_each(session, actor, now, Step.CLEAR, ids, rule_id)
-        audit.bump(session, "violations")
+        work.record("violations.cleared_in_bulk", "rule", rule_id, **facts)
+        _audit_each(work, Step.CLEAR, ids, rule_id)
     return cleared
 
 
@@ -469,7 +466,8 @@ def take_back_bulk(bench: Workbench, actor: Actor, *, now: datetime, rule_id: st
     """Take back what the actor cleared of this rule at that moment, as far as nobody has built on it; returns how
     many."""
     require(actor, Right.RULE_HIT)
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         ids = session.scalars(
             select(Violation.id).where(*_cleared_by(actor, rule_id), Violation.changed_at == cleared_at)
         ).all()
@@ -477,9 +475,8 @@ def take_back_bulk(bench: Workbench, actor: Actor, *, now: datetime, rule_id: st
             raise Conflict(
                 N_("There is nothing to take back: somebody has gone on with these files, or it is done already.")
             )
-        moved = add_step_to_many(session, actor, now, ids, FileState.CLEARED, Step.RETRACT, None)
-        _audit_each(session, actor, now, Step.RETRACT, ids, rule_id)
-        audit.bump(session, "violations")
+        moved = add_step_to_many(work, ids, FileState.CLEARED, Step.RETRACT, None)
+        _audit_each(work, Step.RETRACT, ids, rule_id)
     return moved
 
 
@@ -515,9 +512,9 @@ def _cleared_by(actor: Actor, rule_id: str) -> tuple[ColumnElement[bool], ...]:
     return Violation.rule_id == rule_id, Violation.state == FileState.CLEARED.value, last
 
 
-def _audit_each(session: Session, actor: Actor, now: datetime, step: Step, ids: Sequence[int], rule_id: str) -> None:
+def _audit_each(work: UnitOfWork, step: Step, ids: Sequence[int], rule_id: str) -> None:
     for id_ in ids:
-        audit.record(session, actor, now, f"violation.{step.value}", "violation", id_, rule=rule_id, bulk=len(ids))
+        work.record(f"violation.{step.value}", "violation", id_, rule=rule_id, bulk=len(ids))
 
 
 def _decide(
@@ -532,17 +529,17 @@ def _decide(
     require(actor, NEEDS_RIGHT[step])
     # the archive is read before the transaction: a writer must not wait for a scan
     content = _transcript_to_freeze(bench, violation_id) if step in (Step.CONFIRM, Step.CLEAR) else None
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         violation = take(session, violation_id)
         refuse_early(session, actor, violation_id)
         _check_person(session, actor, violation, step, content)
         if content is not None and violation.transcript_id is None:
             violation.transcript_id = transcripts.store(session, [content], now)[0]
         clocks = programme(session).clocks
-        state = add_step(session, actor, now, violation, step, reason, seen=seen, clocks=clocks)
+        state = add_step(work, violation, step, reason, seen=seen, clocks=clocks)
         if step in RULINGS:
-            ledger.reissue_for(session, actor, now, violation, kind="ruling", reason=reason or "")
-        audit.bump(session, "violations")
+            ledger.reissue_for(work, violation, kind="ruling", reason=reason or "")
     return Decided(violation_id, state)
 
 

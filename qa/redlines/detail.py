@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from qa import masking
 from qa.blinding import refuse_early
 from qa.casefiles.lifecycle import STANDING, Clocks, Event, FileState, Refusal, Step, options
-from qa.casefiles.record import Evidence, transcript_now
+from qa.casefiles.record import SAME_CASE, Evidence, transcript_now
 from qa.casefiles.sanctions import programme
 from qa.errors import NotFound
 from qa.i18n import N_
@@ -26,7 +26,6 @@ from qa.redlines import board
 from qa.redlines.board import Row
 from qa.redlines.repeats import count_repeats
 from qa.tables import Sample, Transcript, User, Verdict, Violation, ViolationEvent
-from qa.verdicts.ledger import SAME_CASE
 from qa.workbench import Workbench
 
 

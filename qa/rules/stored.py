@@ -7,13 +7,13 @@ writes are the shipped rules of a workbench that has none; who may change a rule
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from qa import audit
@@ -22,6 +22,7 @@ from qa.i18n import N_
 from qa.policy import Actor
 from qa.tables import RuleVersion
 from scoring.redline import Rule, load_default_rules
+from scoring.redline.rule import Effect, EffectKind
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,41 @@ def rules_in_force(session: Session) -> list[Rule]:
         select(RuleVersion).where(RuleVersion.state == "published").order_by(RuleVersion.rule_id, RuleVersion.version)
     )
     return [rule_of(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class PublishedRule:
+    """What deciding on a hit needs of one version of a rule: its severity and effect, and whether it judges chats of
+    some date."""
+
+    version: int
+    in_force: bool
+    severity: str
+    effect: Effect
+
+
+_PUBLISHED = (
+    select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.state, RuleVersion.content)
+    .where(RuleVersion.rule_id.in_(bindparam("rules", expanding=True)), RuleVersion.state != "draft")
+    .order_by(RuleVersion.rule_id, RuleVersion.version)
+)
+
+
+def published(session: Session, rule_ids: Iterable[str]) -> dict[str, list[PublishedRule]]:
+    """Every version of each rule that was ever published, oldest first; a rule without one is not there."""
+    wanted = sorted(set(rule_ids))
+    found: dict[str, list[PublishedRule]] = {}
+    for row in session.execute(_PUBLISHED, {"rules": wanted}) if wanted else ():
+        severity = str(row.content.get("severity", "major"))
+        version = PublishedRule(row.version, row.state == "published", severity, effect_of(row.content))
+        found.setdefault(row.rule_id, []).append(version)
+    return found
+
+
+def effect_of(content: Mapping[str, Any]) -> Effect:
+    """The effect in the stored content of a rule version; only a flag where it names none."""
+    effect = content.get("effect") or {}
+    return Effect(EffectKind(effect.get("kind", EffectKind.FLAG)), effect.get("cap"), effect.get("dimension"))
 
 
 def any_rules(session: Session) -> bool:
@@ -72,7 +108,6 @@ def load_defaults(session: Session, actor: Actor, now: datetime, rules: Sequence
         )
     if fresh:
         session.flush()
-        audit.bump(session, "rules")
     return len(fresh)
 
 

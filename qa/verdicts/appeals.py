@@ -24,6 +24,7 @@ from qa.masking import mask_text, mask_transcript
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.tables import Agent, Appeal, Inspection, Setting, Transcript, Verdict, Violation, ViolationEvent
 from qa.texts import written
+from qa.unit_of_work import UnitOfWork
 from qa.verdicts import ledger
 from qa.workbench import Workbench
 from scoring.sheet import Sheet
@@ -101,12 +102,11 @@ def set_window(bench: Workbench, actor: Actor, *, now: datetime, days: int) -> N
             expected="1–90",
             value=days,
         )
-    with bench.db.write() as session:
-        changed = audit.changes({"days": window_days(session)}, {"days": days})
+    with bench.begin(actor, now) as work:
+        changed = audit.changes({"days": window_days(work.session)}, {"days": days})
         if changed:
-            session.merge(Setting(key=SETTING, value={"window_days": days}, updated_at=now))
-            audit.record(session, actor, now, "appeals.window_changed", "setting", SETTING, changes=changed)
-            audit.bump(session, "settings")
+            work.session.merge(Setting(key=SETTING, value={"window_days": days}, updated_at=now))
+            work.record("appeals.window_changed", "setting", SETTING, changes=changed)
 
 
 def window(bench: Workbench) -> int:
@@ -124,7 +124,8 @@ def file_against_verdict(
     """
     require(actor, Right.ANSWER)
     body = written(body, BODY, MAX_BODY)
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         verdict = session.scalar(select(Verdict).where(Verdict.id == verdict_id).with_for_update(key_share=True))
         if verdict is None or verdict.kind == "withdrawn":
             raise NotFound(N_("There is no verdict {id}."), id=verdict_id)
@@ -140,36 +141,36 @@ def file_against_verdict(
         if (known := session.scalar(_open(Appeal.verdict_id == verdict_id, criterion_id))) is not None:
             return known
         _refuse_decided(session, since, criterion_id)
-        return _file(session, actor, now, verdict.agent_id, body, criterion_id, verdict_id=verdict_id)
+        return _file(work, verdict.agent_id, body, criterion_id, verdict_id=verdict_id)
 
 
 def file_against_violation(bench: Workbench, actor: Actor, *, now: datetime, violation_id: int, body: str) -> int:
     """Object to an upheld violation of one's own; returns the appeal's id."""
     require(actor, Right.ANSWER)
     body = written(body, BODY, MAX_BODY)
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         violation = record.take(session, violation_id)
         _require_own(actor, violation.agent_id)
         if (known := session.scalar(_open(Appeal.violation_id == violation_id, None))) is not None:
             return known
         _require_in_time(session, ruled_at(record.events_of(session, violation.id)) or violation.changed_at, now)
-        record.add_step(session, actor, now, violation, Step.APPEAL, body)
-        audit.bump(session, "violations")
-        return _file(session, actor, now, violation.agent_id, body, None, violation_id=violation_id)
+        record.add_step(work, violation, Step.APPEAL, body)
+        return _file(work, violation.agent_id, body, None, violation_id=violation_id)
 
 
 def withdraw(bench: Workbench, actor: Actor, *, now: datetime, appeal_id: int) -> None:
     """Take one's own objection back. Withdrawing it again changes nothing."""
     require(actor, Right.ANSWER)
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         appeal = _load(session, appeal_id)
         _require_own(actor, appeal.agent_id)
         if appeal.state == "withdrawn":
             return
         if appeal.violation_id is not None and appeal.state == "open":
-            record.add_step(session, actor, now, record.take(session, appeal.violation_id), Step.WITHDRAW_APPEAL)
-            audit.bump(session, "violations")
-        _settle(session, actor, now, appeal, "withdrawn", None)
+            record.add_step(work, record.take(session, appeal.violation_id), Step.WITHDRAW_APPEAL)
+        _settle(work, appeal, "withdrawn", None)
 
 
 def rule(
@@ -189,15 +190,16 @@ def rule(
     """
     require(actor, Right.RULE_APPEAL)
     ruling = written(ruling, Field("ruling", N_("Reasons of the ruling")), MAX_BODY)
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         appeal = _load(session, appeal_id)
         if appeal.state != "open":
             raise Conflict(N_("This appeal has been decided already."))
         if appeal.violation_id is not None:
-            verdict_id = _rule_violation(session, actor, now, appeal, uphold, ruling)
+            verdict_id = _rule_violation(work, appeal, uphold, ruling)
         else:
-            verdict_id = _rule_verdict(session, actor, now, appeal, uphold, ruling, clear)
-        _settle(session, actor, now, appeal, "upheld" if uphold else "rejected", ruling)
+            verdict_id = _rule_verdict(work, appeal, uphold, ruling, clear)
+        _settle(work, appeal, "upheld" if uphold else "rejected", ruling)
         return verdict_id
 
 
@@ -275,9 +277,7 @@ def _view(
 
 
 def _file(
-    session: Session,
-    actor: Actor,
-    now: datetime,
+    work: UnitOfWork,
     agent_id: str,
     body: str,
     criterion_id: str | None,
@@ -291,41 +291,35 @@ def _file(
         agent_id=agent_id,
         criterion_id=criterion_id,
         body=body,
-        filed_by=actor.user_id,
-        filed_at=now,
+        filed_by=work.actor.user_id,
+        filed_at=work.now,
         state="open",
     )
-    session.add(appeal)
-    session.flush()
-    audit.record(session, actor, now, "appeal.filed", "appeal", appeal.id, verdict=verdict_id, violation=violation_id)
-    audit.bump(session, "appeals")
+    work.session.add(appeal)
+    work.session.flush()
+    work.record("appeal.filed", "appeal", appeal.id, verdict=verdict_id, violation=violation_id)
     return appeal.id
 
 
-def _rule_violation(
-    session: Session, actor: Actor, now: datetime, appeal: Appeal, uphold: bool, ruling: str
-) -> int | None:
-    violation = record.take(session, appeal.violation_id or 0)
-    if actor.user_id and actor.user_id in decided_by(record.events_of(session, violation.id)):
+def _rule_violation(work: UnitOfWork, appeal: Appeal, uphold: bool, ruling: str) -> int | None:
+    violation = record.take(work.session, appeal.violation_id or 0)
+    if work.actor.user_id and work.actor.user_id in decided_by(record.events_of(work.session, violation.id)):
         raise Denied(N_("You made the decision that is appealed; somebody else has to rule."))
-    record.add_step(session, actor, now, violation, Step.GRANT_APPEAL if uphold else Step.REJECT_APPEAL, ruling)
-    audit.bump(session, "violations")
+    record.add_step(work, violation, Step.GRANT_APPEAL if uphold else Step.REJECT_APPEAL, ruling)
     if not uphold:
         return None
-    issued = ledger.reissue_for(session, actor, now, violation, kind="appeal", reason=ruling)
+    issued = ledger.reissue_for(work, violation, kind="appeal", reason=ruling)
     return issued[0] if issued else None
 
 
-def _rule_verdict(
-    session: Session, actor: Actor, now: datetime, appeal: Appeal, uphold: bool, ruling: str, clear: Sequence[str]
-) -> int | None:
-    verdict = session.get_one(Verdict, appeal.verdict_id)
-    inspected_by = session.scalar(select(Inspection.inspector_id).where(Inspection.id == verdict.inspection_id))
-    if actor.user_id and actor.user_id == inspected_by:
+def _rule_verdict(work: UnitOfWork, appeal: Appeal, uphold: bool, ruling: str, clear: Sequence[str]) -> int | None:
+    verdict = work.session.get_one(Verdict, appeal.verdict_id)
+    inspected_by = work.session.scalar(select(Inspection.inspector_id).where(Inspection.id == verdict.inspection_id))
+    if work.actor.user_id and work.actor.user_id == inspected_by:
         raise Denied(N_("You made the decision that is appealed; somebody else has to rule."))
     if not uphold:
         return None
-    current = ledger.current(session, verdict.sample_id)
+    current = ledger.current(work.session, verdict.sample_id)
     if current is None or current.sheet is None:
         raise Conflict(N_("This sample has no result any more."))
     fallen = set(clear) or ({appeal.criterion_id} if appeal.criterion_id else set())
@@ -336,21 +330,18 @@ def _rule_verdict(
             N_("{field}: choose the criteria whose deductions fall."), field=Field("clear", N_("Deductions that fall"))
         )
     corrected = replace(sheet, marks=tuple(mark for mark in sheet.marks if mark.criterion_id not in fallen))
-    return ledger.reissue(
-        session, actor, now, sample_id=verdict.sample_id, kind="appeal", reason=ruling, sheet=corrected
-    )
+    return ledger.reissue(work, sample_id=verdict.sample_id, kind="appeal", reason=ruling, sheet=corrected)
 
 
-def _settle(session: Session, actor: Actor, now: datetime, appeal: Appeal, state: str, ruling: str | None) -> None:
-    changed = session.execute(
+def _settle(work: UnitOfWork, appeal: Appeal, state: str, ruling: str | None) -> None:
+    changed = work.session.execute(
         update(Appeal)
         .where(Appeal.id == appeal.id, Appeal.state == "open")
-        .values(state=state, ruled_by=actor.user_id or None, ruled_at=now, ruling=ruling)
+        .values(state=state, ruled_by=work.actor.user_id or None, ruled_at=work.now, ruling=ruling)
     )
     if not changed.rowcount:  # type: ignore[attr-defined]
         raise Conflict(N_("This appeal has been decided already."))
-    audit.record(session, actor, now, f"appeal.{state}", "appeal", appeal.id)
-    audit.bump(session, "appeals")
+    work.record(f"appeal.{state}", "appeal", appeal.id)
 
 
 def _load(session: Session, appeal_id: int) -> Appeal:

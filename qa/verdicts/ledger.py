@@ -1,40 +1,33 @@
 """The ledger of results: append-only verdict versions of a sample, one of them current.
 
-What inspecting, resolving, ruling and appealing share, one floor below them. Scores are always computed here from a
+What inspecting, resolving, ruling and appealing share: functions of their unit of work. Scores are always computed here from a
 sheet, the rubric version it was marked on, and the rulings on its red lines; nobody writes a number. Refuses to decide
 who may change a result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Table, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from qa import audit
-from qa.casefiles.lifecycle import FileState
+from qa.casefiles.record import CASE_KEY, CaseFiles, files_of
 from qa.errors import Fact, Invalid, NotFound
 from qa.i18n import N_
-from qa.policy import Actor
 from qa.rubrics.stored import rubric_of
+from qa.rules.stored import PublishedRule, published
 from qa.tables import Assignment, Inspection, RuleVersion, Sample, Verdict, Violation
+from qa.unit_of_work import UnitOfWork
 from scoring.label import Label
-from scoring.redline.rule import Effect, EffectKind
+from scoring.redline.rule import Effect
 from scoring.rubric import Problem
-from scoring.sheet import CLEARED, CONFIRMED, Outcome, Sheet, SheetError, score
+from scoring.sheet import CLEARED, CONFIRMED, CheckedSheet, HitDecision, Outcome, Sheet, SheetError, checked
 
 KINDS = ("inspection", "resolution", "ruling", "appeal", "withdrawn")
-
-CASE_KEY = func.coalesce(Sample.conversation_key, Sample.unit_id)
-"""What a case file of a sample is filed under: its chat, or the unit itself where no chat is joined."""
-SAME_CASE = and_(Violation.conversation_key == CASE_KEY, Violation.agent_id == Sample.agent_id)
-
-_UPHELD = {FileState.UPHELD.value, FileState.ACKNOWLEDGED.value, FileState.APPEALED.value, FileState.CLOSED.value}
-_STRUCK = {FileState.DISMISSED.value, FileState.EXPUNGED.value}
 
 
 def current(session: Session, sample_id: int) -> Verdict | None:
@@ -53,22 +46,35 @@ def standing_since(session: Session, verdict: Verdict) -> Verdict:
 
 
 _LOCK = select(Sample.agent_id).where(Sample.id == bindparam("sample")).with_for_update(key_share=True)
-_LAST = select(func.max(Verdict.version)).where(Verdict.sample_id == bindparam("sample"))
+
+
+def lock(session: Session, sample_id: int) -> str:
+    """Lock a sample until the transaction ends, so that its versions are given out one after the other; returns the
+    agent who answers for it."""
+    agent_id: str = session.execute(_LOCK, {"sample": sample_id}).scalar_one()
+    return agent_id
+
+
 _RETIRE = (
     update(Verdict)
     .where(Verdict.sample_id == bindparam("sample"), Verdict.is_current)
     .values(is_current=False)
     .execution_options(synchronize_session=False)
 )
-_APPEND = insert(cast(Table, Verdict.__table__)).returning(Verdict.id)
+_NEXT = (
+    select(func.coalesce(func.max(Verdict.version), 0) + 1)
+    .where(Verdict.sample_id == bindparam("sample"))
+    .scalar_subquery()
+)
+_VERDICTS = cast(Table, Verdict.__table__)
+_APPEND = insert(_VERDICTS).values(version=_NEXT).returning(Verdict.id, Verdict.version)
 
 
 def append(
-    session: Session,
-    actor: Actor,
-    now: datetime,
+    work: UnitOfWork,
     *,
     sample_id: int,
+    agent_id: str,
     kind: str,
     rubric_version_id: int,
     sheet: Sheet,
@@ -76,42 +82,20 @@ def append(
     inspection_id: int | None = None,
     reason: str | None = None,
 ) -> int:
-    """Write the next version and make it current; returns its id. Audited and announced to caches."""  # fmt: skip
-    named = {"sample": sample_id}
-    agent_id = session.execute(_LOCK, named).scalar_one()
-    last = session.execute(_LAST, named).scalar() or 0
-    if last:
-        session.execute(_RETIRE, named)
-    verdict_id: int = session.execute(
+    """Write the next version of a sample that is locked (`lock`) and make it current; returns its id."""
+    work.session.execute(_RETIRE, {"sample": sample_id})
+    row = work.session.execute(
         _APPEND,
         {
-            "sample_id": sample_id,
-            "version": last + 1,
-            "is_current": True,
-            "kind": kind,
-            "inspection_id": inspection_id,
-            "agent_id": agent_id,
-            "rubric_version_id": rubric_version_id,
-            "outcome": outcome.to_dict(),
-            "total": outcome.total,
-            "sheet": sheet.to_dict(),
-            "reason": reason,
-            "created_by": actor.user_id or None,
-            "created_at": now,
+            "sample": sample_id, "sample_id": sample_id, "is_current": True, "kind": kind,
+            "inspection_id": inspection_id, "agent_id": agent_id, "rubric_version_id": rubric_version_id,
+            "outcome": outcome.to_dict(), "total": outcome.total, "sheet": sheet.to_dict(), "reason": reason,
+            "created_by": work.actor.user_id or None, "created_at": work.now,
         },
-    ).scalar_one()
-    audit.record(
-        session,
-        actor,
-        now,
-        f"verdict.{kind}",
-        "sample",
-        sample_id,
-        verdict=verdict_id,
-        version=last + 1,
-        total=outcome.total,
-    )
-    audit.bump(session, "verdicts")
+    ).one()  # fmt: skip
+    facts = {"verdict": row.id, "version": row.version, "total": outcome.total}
+    work.record(f"verdict.{kind}", "sample", sample_id, **facts)
+    verdict_id: int = row.id
     return verdict_id
 
 
@@ -132,55 +116,53 @@ _ISSUED = select(Inspection.sample_id, Inspection.rubric_version_id, Inspection.
 )
 
 
-def issue(session: Session, actor: Actor, now: datetime, inspection_id: int) -> int:
+def issue(work: UnitOfWork, inspection_id: int) -> int:
     """Make an inspection the sample's result, with the rulings there already are; returns the verdict's id."""
-    row = session.execute(_ISSUED, {"inspection": inspection_id}).one()
-    sheet, outcome = settle(session, row.sample_id, row.rubric_version_id, Sheet.from_dict(row.sheet))
+    row = work.session.execute(_ISSUED, {"inspection": inspection_id}).one()
+    agent_id = lock(work.session, row.sample_id)
+    sheet, outcome = settle(work.session, row.sample_id, row.rubric_version_id, Sheet.from_dict(row.sheet))
     return append(
-        session, actor, now, sample_id=row.sample_id, kind="inspection", rubric_version_id=row.rubric_version_id,
+        work, sample_id=row.sample_id, agent_id=agent_id, kind="inspection", rubric_version_id=row.rubric_version_id,
         sheet=sheet, outcome=outcome, inspection_id=inspection_id,
     )  # fmt: skip
 
 
-def withdraw(session: Session, actor: Actor, now: datetime, *, sample_id: int, inspection_id: int, reason: str) -> None:
+def withdraw(work: UnitOfWork, *, sample_id: int, inspection_id: int, reason: str) -> None:
     """Take back the verdict of an inspection that was undone: the sample has no result until the next one."""
-    verdict = current(session, sample_id)
+    agent_id = lock(work.session, sample_id)
+    verdict = current(work.session, sample_id)
     if verdict is None or verdict.inspection_id != inspection_id:
         return
     append(
-        session, actor, now, sample_id=sample_id, kind="withdrawn", rubric_version_id=verdict.rubric_version_id,
+        work, sample_id=sample_id, agent_id=agent_id, kind="withdrawn", rubric_version_id=verdict.rubric_version_id,
         sheet=Sheet.from_dict(verdict.sheet or {}), outcome=Outcome.from_dict(verdict.outcome),
         inspection_id=inspection_id, reason=reason,
     )  # fmt: skip
 
 
-def reissue(
-    session: Session, actor: Actor, now: datetime, *, sample_id: int, kind: str, reason: str, sheet: Sheet | None = None
-) -> int | None:
+def reissue(work: UnitOfWork, *, sample_id: int, kind: str, reason: str, sheet: Sheet | None = None) -> int | None:
     """A new version of the current verdict after a ruling or an appeal, with `sheet` if the marks themselves change.
 
     Red-line decisions follow the rulings on their case files. Returns the new verdict's id, or None when there is no
     result yet or nothing would change.
     """
-    session.scalars(select(Sample.id).where(Sample.id == sample_id).with_for_update(key_share=True)).one()
-    verdict = current(session, sample_id)
+    agent_id = lock(work.session, sample_id)
+    verdict = current(work.session, sample_id)
     if verdict is None or (verdict.sheet is None and sheet is None):
         return None
     marks = sheet or Sheet.from_dict(verdict.sheet or {})
-    marks, outcome = settle(session, sample_id, verdict.rubric_version_id, marks)
+    marks, outcome = settle(work.session, sample_id, verdict.rubric_version_id, marks)
     if outcome.to_dict() == verdict.outcome and sheet is None:
         return None
     return append(
-        session, actor, now, sample_id=sample_id, kind=kind, rubric_version_id=verdict.rubric_version_id, sheet=marks,
-        outcome=outcome, inspection_id=verdict.inspection_id, reason=reason,
+        work, sample_id=sample_id, agent_id=agent_id, kind=kind, rubric_version_id=verdict.rubric_version_id,
+        sheet=marks, outcome=outcome, inspection_id=verdict.inspection_id, reason=reason,
     )  # fmt: skip
 
 
-def reissue_for(
-    session: Session, actor: Actor, now: datetime, violation: Violation, *, kind: str, reason: str
-) -> tuple[int, ...]:
+def reissue_for(work: UnitOfWork, violation: Violation, *, kind: str, reason: str) -> tuple[int, ...]:
     """Bring every result that a ruling on `violation` touches in line with it; returns the new verdicts' ids."""
-    samples = session.scalars(
+    samples = work.session.scalars(
         select(Sample.id)
         .join(Verdict, Verdict.sample_id == Sample.id)
         .where(
@@ -190,15 +172,13 @@ def reissue_for(
         )
         .order_by(Sample.id)
     ).all()  # fmt: skip
-    issued = (reissue(session, actor, now, sample_id=sample, kind=kind, reason=reason) for sample in samples)
+    issued = (reissue(work, sample_id=sample, kind=kind, reason=reason) for sample in samples)
     return tuple(verdict for verdict in issued if verdict is not None)
 
 
-def revert_for(
-    session: Session, actor: Actor, now: datetime, violation: Violation, ruled_at: datetime, reason: str
-) -> tuple[int, ...]:
+def revert_for(work: UnitOfWork, violation: Violation, ruled_at: datetime, reason: str) -> tuple[int, ...]:
     """Undo what the ruling of that moment did to results: the marks of the version before it count again."""
-    ruled = session.scalars(
+    ruled = work.session.scalars(
         select(Verdict)
         .join(Sample, Sample.id == Verdict.sample_id)
         .where(
@@ -211,13 +191,13 @@ def revert_for(
         .order_by(Verdict.sample_id)
     ).all()
     before = {
-        one.sample_id: session.scalar(
+        one.sample_id: work.session.scalar(
             select(Verdict.sheet).where(Verdict.sample_id == one.sample_id, Verdict.version == one.version - 1)
         )
         for one in ruled
     }
     issued = (
-        reissue(session, actor, now, sample_id=sample, kind="ruling", reason=reason, sheet=Sheet.from_dict(sheet))
+        reissue(work, sample_id=sample, kind="ruling", reason=reason, sheet=Sheet.from_dict(sheet))
         for sample, sheet in before.items()
         if sheet is not None
     )
@@ -225,15 +205,32 @@ def revert_for(
 
 
 def settle(session: Session, sample_id: int, rubric_version_id: int, sheet: Sheet) -> tuple[Sheet, Outcome]:
-    """The sheet with its red-line decisions overridden by the rulings there are, and the outcome of it."""
-    sheet = _ruled(sheet, _rulings(session, sample_id))
-    return sheet, compute(session, sample_id, rubric_version_id, sheet)
+    """The sheet with its red-line decisions overridden by the rulings there are, and the outcome of it. Raises
+    `Invalid` naming the first field that the rubric forbids."""
+    files = files_of(session, sample_id)
+    ruled = replace(sheet, hits=ruled_hits(sheet, files))
+    rules = published(session, ruled.confirmed)
+    return ruled, scored(_checked(session, rubric_version_id, ruled), effects(files, rules))
 
 
 def compute(session: Session, sample_id: int, rubric_version_id: int, sheet: Sheet) -> Outcome:
     """The outcome of a sheet as it stands. Raises `Invalid` naming the first field that the rubric forbids."""
+    rules = published(session, sheet.confirmed)
+    acting = effects(files_of(session, sample_id), rules) if rules else {}
+    return scored(_checked(session, rubric_version_id, sheet), acting)
+
+
+def scored(sheet: CheckedSheet, acting: Mapping[str, Effect]) -> Outcome:
+    """The outcome of a checked sheet. Raises `Invalid` when a red line has no effect."""
     try:
-        return score(rubric_of(session, rubric_version_id), sheet, effects(session, sample_id, sheet.confirmed))
+        return sheet.score(acting)
+    except SheetError as problem:
+        raise refused(problem.problems[0]) from problem
+
+
+def _checked(session: Session, rubric_version_id: int, sheet: Sheet) -> CheckedSheet:
+    try:
+        return checked(rubric_of(session, rubric_version_id), sheet)
     except SheetError as problem:
         raise refused(problem.problems[0]) from problem
 
@@ -246,56 +243,26 @@ def read(sheet: Sheet | Mapping[str, Any]) -> Sheet:
         raise refused(problem.problems[0]) from problem
 
 
-_RULED_ON = (
-    select(Violation.rule_id, Violation.state)
-    .join(Sample, SAME_CASE)
-    .where(Sample.id == bindparam("sample"), Violation.state.in_(sorted(_UPHELD | _STRUCK)))
-)
-
-
-def _rulings(session: Session, sample_id: int) -> Mapping[str, bool]:
-    """What managers have ruled on the red lines of this sample: rule → it was one."""
-    rows = session.execute(_RULED_ON, {"sample": sample_id})
-    return {rule: state in _UPHELD for rule, state in rows}
-
-
-def _ruled(sheet: Sheet, rulings: Mapping[str, bool]) -> Sheet:
+def ruled_hits(sheet: Sheet, files: CaseFiles) -> tuple[HitDecision, ...]:
+    """The red-line decisions of a sheet, overridden by what managers have ruled."""
+    rulings = files.rulings
     hits = [replace(hit, decision=CLEARED) if rulings.get(hit.rule_id) is False else hit for hit in sheet.hits]
     for rule, upheld in rulings.items():
         mine = [number for number, hit in enumerate(hits) if hit.rule_id == rule]
         if upheld and mine and not any(hits[number].decision == CONFIRMED for number in mine):
             hits[mine[0]] = replace(hits[mine[0]], decision=CONFIRMED)
-    return replace(sheet, hits=tuple(hits))
+    return tuple(hits)
 
 
-def effects(session: Session, sample_id: int, rule_ids: Iterable[str]) -> dict[str, Effect]:
-    """The effect of each rule: of the version that found the violation, else of the newest one published."""
-    wanted = sorted(set(rule_ids))
-    if not wanted:
-        return {}
-    rows = session.execute(
-        select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.content)
-        .where(RuleVersion.rule_id.in_(wanted), RuleVersion.state != "draft")
-        .order_by(RuleVersion.rule_id, RuleVersion.version)
-    ).all()
-    found_by: dict[str, int] = dict(
-        session.execute(
-            select(Violation.rule_id, Violation.rule_version)
-            .join(Sample, SAME_CASE)
-            .where(Sample.id == sample_id, Violation.rule_id.in_(wanted))
-        ).all()
-    )
-    result: dict[str, Effect] = {}
-    for rule_id, version, content in rows:
-        if rule_id not in result or version <= found_by.get(rule_id, version):
-            result[rule_id] = effect_of(content)
+def effects(files: CaseFiles, rules: Mapping[str, Sequence[PublishedRule]]) -> dict[str, Effect]:
+    """The effect of each rule: of the version that found the violation, else of the newest one published. `rules` are
+    the versions of each, oldest first."""
+    result = {}
+    for rule_id, versions in rules.items():
+        file = files.by_rule.get(rule_id)
+        older = [one for one in versions if file is None or one.version <= file.rule_version]
+        result[rule_id] = (older[-1] if older else versions[0]).effect
     return result
-
-
-def effect_of(content: Mapping[str, Any]) -> Effect:
-    """The effect in the stored content of a rule version; only a flag where it names none."""
-    effect = content.get("effect") or {}
-    return Effect(EffectKind(effect.get("kind", EffectKind.FLAG)), effect.get("cap"), effect.get("dimension"))
 
 
 def rule_labels(session: Session, rule_ids: Iterable[str]) -> dict[str, Label]:

@@ -29,12 +29,18 @@ MADE = {
 """Actions whose code is put together."""
 
 
+WRITES = {"audit.record": 3, "work.record": 0}
+"""What writes an entry, and where its action stands among the arguments."""
+
+
 def recorded() -> Iterator[tuple[str, str]]:
     """Every (action, subject) the product writes into the trail."""
     for path in QA.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "audit.record":
-                action, subject = node.args[3], ast.literal_eval(node.args[4])
+            place = WRITES.get(ast.unparse(node.func)) if isinstance(node, ast.Call) else None
+            if place is not None:
+                assert isinstance(node, ast.Call)
+                action, subject = node.args[place], ast.literal_eval(node.args[place + 1])
                 codes = [action.value] if isinstance(action, ast.Constant) else MADE[ast.unparse(action)]
                 yield from ((str(code), subject) for code in codes)
 

@@ -6,14 +6,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
-from qa import audit
 from qa.desk.leases import find
 from qa.errors import Conflict, Invalid, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.tables import Assignment, Inspection
+from qa.unit_of_work import UnitOfWork
 from qa.verdicts import ledger
 from qa.workbench import Workbench
 
@@ -23,7 +22,8 @@ MAX_REASON = 500
 def release(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: int) -> None:
     """Give a place back unfinished; the draft stays. Giving back what I do not hold does nothing."""
     require(actor, Right.INSPECT)
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         released = session.execute(
             update(Assignment)
             .where(
@@ -32,7 +32,7 @@ def release(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: int
             .values(lease_by=None, lease_until=None, claimed_at=None)
         )
         if released.rowcount:  # type: ignore[attr-defined]
-            audit.record(session, actor, now, "assignment.released", "assignment", assignment_id)
+            work.record("assignment.released", "assignment", assignment_id)
 
 
 def skip(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: int, version: int, reason: str) -> None:
@@ -45,7 +45,8 @@ def skip(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: int, v
     reason = reason.strip()
     if not 3 <= len(reason) <= MAX_REASON:
         raise Invalid(N_("Give a reason for skipping: 3 to {limit} characters."), limit=MAX_REASON)
-    with bench.db.write() as session:
+    with bench.begin(actor, now) as work:
+        session = work.session
         finished = session.execute(
             update(Assignment)
             .where(
@@ -71,12 +72,11 @@ def skip(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: int, v
             if place.finished_at is not None:
                 raise Conflict(N_("This sample is finished; its result is on record."))
             raise Stale(N_("This sample is no longer in your hands; open it again."))
-        audit.record(session, actor, now, "assignment.skipped", "assignment", assignment_id, reason=reason)
-        _hand_over(session, actor, now, find(session, assignment_id))
-        audit.bump(session, "samples")
+        work.record("assignment.skipped", "assignment", assignment_id, reason=reason)
+        _hand_over(work, find(session, assignment_id))
 
 
-def _hand_over(session: Session, actor: Actor, now: datetime, place: Assignment) -> None:
+def _hand_over(work: UnitOfWork, place: Assignment) -> None:
     """Where the first inspection is skipped but the second, blind one is in already, that one becomes the result."""
     if place.kind != "primary":
         return
@@ -85,5 +85,5 @@ def _hand_over(session: Session, actor: Actor, now: datetime, place: Assignment)
         .join(Assignment, Assignment.id == Inspection.assignment_id)
         .where(Inspection.sample_id == place.sample_id, Inspection.undone_at.is_(None), Assignment.kind == "double")
     )
-    if (inspection_id := session.scalar(other.limit(1))) is not None:
-        ledger.issue(session, actor, now, inspection_id)
+    if (inspection_id := work.session.scalar(other.limit(1))) is not None:
+        ledger.issue(work, inspection_id)

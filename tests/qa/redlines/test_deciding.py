@@ -11,7 +11,16 @@ import pytest
 from sqlalchemy import func, select, update
 
 from qa.casefiles.lifecycle import Clocks, FileState, Step, violation_state
-from qa.casefiles.record import Evidence, Finding, decide_at_desk, events_of, open_files, retract_at_desk
+from qa.casefiles.record import (
+    CaseFiles,
+    Decision,
+    Evidence,
+    Finding,
+    decide_at_desk,
+    events_of,
+    open_files,
+    retract_at_desk,
+)
 from qa.casefiles.sanctions import Rung, SanctionTerms
 from qa.errors import Conflict, Denied, Invalid, NotFound, SpotcheckError, Stale
 from qa.policy import SYSTEM, Actor
@@ -469,15 +478,17 @@ def test_the_desk_takes_the_first_step_and_undoes_it(world: Workbench, now: date
     found = Finding("shop:9", "a2", "R01", 1, "major", T0, (Evidence(1, 0, 1, "滚"),))
     with world.db.write() as session:
         open_files(session, [found], now)
-        file = session.scalars(select(Violation).where(Violation.conversation_key == "shop:9")).one()
-        assert (
-            decide_at_desk(session, INSPECTOR, now, found, True, "", sample_id=None, transcript_id=None)
-            is FileState.CONFIRMED
-        )  # type: ignore[arg-type]
-        assert (
-            decide_at_desk(session, SECOND, now, found, False, "", sample_id=None, transcript_id=None)
-            is FileState.CONFIRMED
-        )  # type: ignore[arg-type]
+    for actor, confirmed in ((INSPECTOR, True), (SECOND, False)):
+        with world.begin(actor, now) as work:
+            file = work.session.scalars(select(Violation).where(Violation.conversation_key == "shop:9")).one()
+            left = decide_at_desk(
+                work,
+                CaseFiles({"R01": file}, frozenset()),
+                [Decision(found, confirmed, "")],
+                sample_id=None,  # type: ignore[arg-type]
+                transcript_id=None,  # type: ignore[arg-type]
+            )
+            assert left.by_rule["R01"].state == FileState.CONFIRMED
     assert states(world)[file.id] is FileState.CONFIRMED
-    with world.db.write() as session:
-        assert retract_at_desk(session, INSPECTOR, now, 77) == 0
+    with world.begin(INSPECTOR, now) as work:
+        assert retract_at_desk(work, 77) == 0

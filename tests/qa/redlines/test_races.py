@@ -52,11 +52,11 @@ def colleague(kit: Kit) -> Actor:
 def confirmed_file(kit: Kit, number: int, rule_id: str) -> int:
     """A file in the conversation of sample `number` that waits for a ruling."""
     kit.hit(number, rule_id, seq=2)
-    with kit.bench.db.write() as session:
-        file = session.scalars(
+    with kit.bench.begin(kit.lead, NOW) as work:
+        file = work.session.scalars(
             select(Violation).where(Violation.conversation_key == f"t:{number}", Violation.rule_id == rule_id)
         ).one()
-        record.add_step(session, kit.lead, NOW, file, record.Step.CONFIRM, "原话")
+        record.add_step(work, file, record.Step.CONFIRM, "原话")
         return file.id
 
 

@@ -26,10 +26,10 @@ def kit(any_bench: Workbench) -> Kit:
 
 
 def rule(kit: Kit, step: Step) -> tuple[int, ...]:
-    with kit.bench.db.write() as session:
-        violation = record.take(session, session.scalars(select(Violation.id)).one())
-        record.add_step(session, kit.lead, NOW, violation, step, "看过原文")
-        return ledger.reissue_for(session, kit.lead, NOW, violation, kind="ruling", reason="看过原文")
+    with kit.bench.begin(kit.lead, NOW) as work:
+        violation = record.take(work.session, work.session.scalars(select(Violation.id)).one())
+        record.add_step(work, violation, step, "看过原文")
+        return ledger.reissue_for(work, violation, kind="ruling", reason="看过原文")
 
 
 CONFIRMED = Sheet((Mark("tone", 1),), (HitDecision("R01", 1, "confirmed", "辱骂"),))
@@ -46,8 +46,8 @@ def test_a_ruling_reissues_the_verdict_and_changes_nothing_twice(kit: Kit) -> No
         (1, "inspection", 0, False),
         (2, "ruling", 9_500, True),
     ]
-    with kit.bench.db.write() as session:
-        assert ledger.reissue(session, kit.lead, NOW, sample_id=kit.samples[0], kind="ruling", reason="again") is None
+    with kit.bench.begin(kit.lead, NOW) as work:
+        assert ledger.reissue(work, sample_id=kit.samples[0], kind="ruling", reason="again") is None
 
 
 @pytest.mark.parametrize("uphold", [True, False])
@@ -93,10 +93,12 @@ def files_of(kit: Kit) -> list[int]:
 
 def test_a_ruling_made_before_the_inspection_binds_the_score(kit: Kit) -> None:
     kit.hit(0)
-    with kit.bench.db.write() as session:
-        violation = record.take(session, session.scalars(select(Violation.id)).one())
-        record.add_step(session, kit.inspectors[1], NOW, violation, Step.CONFIRM, "原话")
-        record.add_step(session, kit.lead, NOW, violation, Step.UPHOLD, "属实")
+    with kit.bench.begin(kit.inspectors[1], NOW) as work:
+        violation = record.take(work.session, work.session.scalars(select(Violation.id)).one())
+        record.add_step(work, violation, Step.CONFIRM, "原话")
+    with kit.bench.begin(kit.lead, NOW) as work:
+        violation = record.take(work.session, work.session.scalars(select(Violation.id)).one())
+        record.add_step(work, violation, Step.UPHOLD, "属实")
     kit.place(kit.samples[0])
     done = inspect(kit, 0, CLEARED)
     assert done.outcome.total == 9_500  # what the inspector said
@@ -115,11 +117,9 @@ def test_simultaneous_reissues_leave_one_current(kit: Kit) -> None:
     inspect(kit, 0, Sheet())
 
     def correct(times: int) -> None:
-        with kit.bench.db.write() as session:
+        with kit.bench.begin(kit.lead, NOW) as work:
             ledger.reissue(
-                session,
-                kit.lead,
-                NOW,
+                work,
                 sample_id=kit.samples[0],
                 kind="appeal",
                 reason="x",
