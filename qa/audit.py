@@ -6,23 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, event, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from qa.policy import Actor
-from qa.tables import AuditEntry, DataVersion
+from qa.tables import AuditEntry
 
 # Built once: every change in the workbench passes here, and building a statement costs more than carrying it out.
 _ENTRY = insert(cast(Table, AuditEntry.__table__))
-_COUNTER = cast(Table, DataVersion.__table__)
-_RAISE = {
-    dialect: row.on_conflict_do_update(index_elements=[DataVersion.name], set_={"version": DataVersion.version + 1})
-    for dialect, row in (
-        ("postgresql", postgresql.insert(_COUNTER).values(version=1)),
-        ("sqlite", sqlite.insert(_COUNTER).values(version=1)),
-    )
-}
 
 
 def record(
@@ -66,30 +57,3 @@ def changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[s
 
 def _plain(value: object) -> object:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def bump(session: Session, *names: str) -> None:
-    """Raise the data version of each named area: caches keyed by it can never serve what is older than this write.
-
-    The counters are rows that every writer wants, so they are taken last, just before the commit, and in one order:
-    nobody holds one for long and two writers cannot wait for each other in a ring.
-    """
-    waiting: set[str] = session.info.setdefault(_BUMPED, set())
-    if not waiting:
-        event.listen(session, "before_commit", _raise_versions, once=True)
-    waiting.update(names)
-
-
-_BUMPED = "spotcheck_bumped"
-
-
-def _raise_versions(session: Session) -> None:
-    names = sorted(session.info.pop(_BUMPED, ()))
-    if names:
-        session.execute(_RAISE[session.get_bind().dialect.name], [{"name": name} for name in names])
-
-
-def data_version(session: Session, *names: str) -> int:
-    """Sum of the data versions of the named areas: changes whenever one of them was written."""
-    rows = session.execute(select(DataVersion.version).where(DataVersion.name.in_(names))).scalars()
-    return sum(rows)

@@ -144,7 +144,6 @@ def open_round(
         audit.record(
             session, actor, now, "calibration.opened", "calibration_round", round_id, samples=samples, inspectors=people
         )
-        audit.bump(session, "calibration", "samples")
     return OpenedRound(round_id, places, left_out)
 
 
@@ -166,7 +165,6 @@ def close_round(bench: Workbench, actor: Actor, *, now: datetime, round_id: int)
             .execution_options(synchronize_session=False)
         )  # fmt: skip
         audit.record(session, actor, now, "calibration.closed", "calibration_round", round_id)
-        audit.bump(session, "calibration", "samples")
 
 
 def references(bench: Workbench, actor: Actor, *, round_id: int) -> tuple[ReferenceRow, ...]:
@@ -233,7 +231,6 @@ def set_reference(
             raise Stale(N_("Somebody else has given a reference answer meanwhile. Look at it before you change it."))
         found.reference = {**found.reference, str(sample_id): marks.to_dict()}
         audit.record(session, actor, now, "calibration.reference", "calibration_round", round_id, sample=sample_id)
-        audit.bump(session, "calibration")
 
 
 def _referred(session: Session, actor: Actor, round_id: int, sample_id: int) -> Sample:
@@ -315,7 +312,6 @@ def seed_gold(
         audit.record(
             session, actor, now, "gold.seeded", "calibration_round", round_id, sample=sample_id, inspectors=people
         )
-        audit.bump(session, "calibration", "samples")
     return OpenedRound(round_id, len(people) - len(left_out), left_out)
 
 

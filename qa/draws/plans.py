@@ -81,7 +81,6 @@ def create_plan(
             .returning(Plan.id)
         ).scalar_one()
         audit.record(session, actor, now, "plan.created", "plan", plan_id, name=name, commitment=commit(seed))
-        audit.bump(session, "draws")
         return _view(session, session.get_one(Plan, plan_id))
 
 
@@ -117,7 +116,6 @@ def edit_plan(
             values = {"name": name, "content": design.to_dict(), "rubric_version_id": rubric}
             session.execute(update(Plan).where(Plan.id == plan_id).values(**values))
             audit.record(session, actor, now, "plan.changed", "plan", plan_id, name=name, changes=changed)
-            audit.bump(session, "draws")
             session.expire_all()
         return _view(session, session.get_one(Plan, plan_id))
 
@@ -142,7 +140,6 @@ def archive_plan(bench: Workbench, actor: Actor, *, now: datetime, plan_id: int)
         if plan.archived_at is None:
             session.execute(update(Plan).where(Plan.id == plan_id).values(archived_at=now))
             audit.record(session, actor, now, "plan.archived", "plan", plan_id, name=plan.name)
-            audit.bump(session, "draws")
 
 
 def list_plans(bench: Workbench, actor: Actor, *, archived: bool = False) -> list[PlanView]:

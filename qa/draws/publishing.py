@@ -256,7 +256,6 @@ def _write(
         receipt=digest,
         next_commitment=scoring_draw.commit(next_seed),
     )
-    audit.bump(session, "draws", "samples")
     unassigned = sum(row["inspector_id"] is None for row in rows)
     return PublishedDraw(draw_id, len(by_unit), len(rows), unassigned, digest, repeated=False)
 

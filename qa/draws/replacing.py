@@ -95,7 +95,6 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
             substitute=step.substitute,
             reason=reason,
         )
-        audit.bump(session, "samples")
     return Replaced(sample_id, substitute, step.substitute)
 
 

@@ -234,7 +234,7 @@ def _complete(session: Session, actor: Actor, now: datetime, run_id: int, versio
     if run.state != "started":
         return
     outcome = run.outcome or {"counts": {}, "agents": []}
-    added = roster.add_unknown(session, [(id_, name) for id_, name in outcome["agents"]], now)
+    roster.add_unknown(session, [(id_, name) for id_, name in outcome["agents"]], now)
     if mark := outcome.get("source_mark"):
         sources.remember(session, mark, run.source, now)
     run.state, run.counts, run.archive_version, run.ended_at = "done", outcome["counts"], version, now
@@ -251,7 +251,6 @@ def _complete(session: Session, actor: Actor, now: datetime, run_id: int, versio
         **outcome["counts"],
         **facts,
     )
-    audit.bump(session, "archive", *(("roster",) if added or run.kind == "agents" else ()))
 
 
 def recount(counts: ImportCounts, frame: pl.DataFrame) -> ImportCounts:

@@ -117,7 +117,6 @@ def propose(
         session.add(case)
         session.flush()
         audit.record(session, actor, now, "case.proposed", "case", case.id, title=text.title)
-        audit.bump(session, "cases")
         return case.id
 
 
@@ -341,4 +340,3 @@ def _step(session: Session, case: Case, version: int, now: datetime, values: dic
     )
     if not changed.rowcount:  # type: ignore[attr-defined]
         raise Stale(N_("Somebody else changed this case meanwhile; reload it to see their version."))
-    audit.bump(session, "cases")

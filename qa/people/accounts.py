@@ -347,7 +347,6 @@ def create_user(
         audit.record(
             session, actor, now, "user.created", "user", user.id, login=login, role=role.value, agent_id=agent_id
         )
-        audit.bump(session, "users")
         return _account(user)
 
 
@@ -389,7 +388,6 @@ def change_user(
         changed = {key: [before[key], after[key]] for key in after if before[key] != after[key]}
         if changed:
             audit.record(session, actor, now, "user.changed", "user", user.id, **changed)
-            audit.bump(session, "users")
         return _account(user)
 
 
@@ -406,7 +404,6 @@ def disable_user(bench: Workbench, actor: Actor, user_id: int, *, now: datetime)
                 update(LoginLink).where(LoginLink.user_id == user.id, LoginLink.used_at.is_(None)).values(used_at=now)
             )
             audit.record(session, actor, now, "user.disabled", "user", user.id, sign_ins_ended=ended)
-            audit.bump(session, "users")
         return _account(user)
 
 
@@ -418,7 +415,6 @@ def enable_user(bench: Workbench, actor: Actor, user_id: int, *, now: datetime) 
         if not user.active:
             user.active = True
             audit.record(session, actor, now, "user.enabled", "user", user.id)
-            audit.bump(session, "users")
         return _account(user)
 
 

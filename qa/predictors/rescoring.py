@@ -86,7 +86,6 @@ def score(
                 model=version or COLD_START,
                 conversations=count,
             )
-            audit.bump(session, "archive")
     if progress is not None:
         progress(1.0, N_("Scoring conversations"))
     return Rescored(count, version, number)

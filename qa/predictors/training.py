@@ -186,5 +186,4 @@ def _store(bench: Workbench, actor: Actor, now: datetime, model: RiskModel, adju
             first=str(model.first),
             last=str(model.last),
         )
-        audit.bump(session, "draws")
         return view(session.get_one(RiskModelVersion, number))

@@ -80,7 +80,6 @@ def activate(bench: Workbench, actor: Actor, *, now: datetime, model: str | int)
         _retire_active(session, actor, now)
         row.state, row.activated_at, row.retired_at = "active", now, None
         audit.record(session, actor, now, "risk_model.activated", "risk_model", row.id, version=row.version)
-        audit.bump(session, "draws")
         return view(row)
 
 
@@ -91,7 +90,6 @@ def retire(bench: Workbench, actor: Actor, *, now: datetime) -> ModelView:
     with bench.db.write() as session:
         row = _find(session, None)
         _retire_active(session, actor, now)
-        audit.bump(session, "draws")
         return view(row)
 
 

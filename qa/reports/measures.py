@@ -52,5 +52,4 @@ def create_measure(
         audit.record(
             session, actor, now, "measure.created", "measure", number, name=name, on_day=str(on_day), team=team
         )
-        audit.bump(session, "measures")
     return number

@@ -206,7 +206,6 @@ def save_draft(
         if not saved.rowcount:  # type: ignore[attr-defined]
             raise Stale(N_("Somebody else has saved this draft meanwhile. Reload it and enter your change again."))
         audit.record(session, actor, now, "rubric.edited", "rubric_version", version_id, hash=rubric.content_hash)
-        audit.bump(session, "rubrics")
         return rubric.content_hash
 
 
@@ -219,7 +218,6 @@ def discard_draft(bench: Workbench, actor: Actor, *, now: datetime, version_id: 
             raise Conflict(N_("A plan uses this draft; choose another rubric there first."))
         audit.record(session, actor, now, "rubric.discarded", "rubric_version", version_id, version=row.version)
         session.delete(row)
-        audit.bump(session, "rubrics")
 
 
 def publish(bench: Workbench, actor: Actor, *, now: datetime, version_id: int, seen_hash: str) -> None:
@@ -252,7 +250,6 @@ def retire(bench: Workbench, actor: Actor, *, now: datetime, version_id: int) ->
             raise Conflict(N_("This is the only published rubric; publish another one first."))
         row.state = "retired"
         audit.record(session, actor, now, "rubric.retired", "rubric_version", version_id)
-        audit.bump(session, "rubrics")
 
 
 def _insert(session: Session, actor: Actor, now: datetime, rubric: Rubric) -> int:
@@ -272,7 +269,6 @@ def _insert(session: Session, actor: Actor, now: datetime, rubric: Rubric) -> in
     audit.record(
         session, actor, now, "rubric.drafted", "rubric_version", version_id, rubric=rubric.id, version=rubric.version
     )
-    audit.bump(session, "rubrics")
     return version_id
 
 
@@ -282,7 +278,6 @@ def _publish(session: Session, actor: Actor, now: datetime, row: RubricVersion) 
     audit.record(
         session, actor, now, "rubric.published", "rubric_version", row.id, version=row.version, hash=row.content_hash
     )
-    audit.bump(session, "rubrics")
 
 
 def _next(session: Session, rubric_id: str) -> int:

@@ -171,9 +171,7 @@ def save_draft(bench: Workbench, actor: Actor, *, now: datetime, rule: Rule, see
         draft = _draft(session, rule.id)
         if draft is not None and seen_hash is not None and draft.content_hash != seen_hash:
             raise Stale(N_("Somebody else has changed this draft meanwhile. Copy your text, reload, and try again."))
-        version = _put_draft(session, actor, now, rule, draft)
-        audit.bump(session, "rules")
-    return version
+        return _put_draft(session, actor, now, rule, draft)
 
 
 def discard_draft(bench: Workbench, actor: Actor, *, now: datetime, rule_id: str) -> None:
@@ -187,7 +185,6 @@ def discard_draft(bench: Workbench, actor: Actor, *, now: datetime, rule_id: str
             session, actor, now, "rule.draft_discarded", "rule", rule_id, version=draft.version, hash=draft.content_hash
         )
         session.delete(draft)
-        audit.bump(session, "rules")
 
 
 def publish(
@@ -218,7 +215,6 @@ def publish(
             session, actor, now, "rule.published", "rule", rule_id, version=draft.version, hash=draft.content_hash,
             since=since.isoformat() if since else None,
         )  # fmt: skip
-        audit.bump(session, "rules")
         return draft.version
 
 
@@ -234,7 +230,6 @@ def retire(bench: Workbench, actor: Actor, *, now: datetime, rule_id: str, since
         for row in rows:
             _end_before(row, since)
         audit.record(session, actor, now, "rule.retired", "rule", rule_id, since=since.isoformat() if since else None)
-        audit.bump(session, "rules")
 
 
 def import_toml(bench: Workbench, actor: Actor, *, now: datetime, text: str) -> Imported:
@@ -256,8 +251,6 @@ def import_toml(bench: Workbench, actor: Actor, *, now: datetime, text: str) -> 
                 continue
             _put_draft(session, actor, now, rule, newest if newest is not None and newest.state == "draft" else None)
             drafted.append(rule.id)
-        if drafted:
-            audit.bump(session, "rules")
     return Imported(tuple(drafted), tuple(unchanged))
 
 

@@ -258,7 +258,6 @@ def _run(
                 conversations=published.conversations,
                 rules=list(plan.changed),
             )
-            audit.bump(session, "archive")
     staging.discard()
     if progress is not None:
         progress(1.0, f"{total:,} / {total:,}")

@@ -2,7 +2,7 @@
 
 from qa.tables.base import Base
 from qa.tables.jobs import Job
-from qa.tables.people import Agent, AuditEntry, DataVersion, LoginFailure, LoginLink, Setting, SignIn, User
+from qa.tables.people import Agent, AuditEntry, LoginFailure, LoginLink, Setting, SignIn, User
 from qa.tables.programme import (
     Draw,
     ImportRun,
@@ -37,7 +37,6 @@ __all__ = [
     "Base",
     "CalibrationRound",
     "Case",
-    "DataVersion",
     "Draft",
     "Draw",
     "ImportRun",

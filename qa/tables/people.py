@@ -91,15 +91,6 @@ class Setting(Base):
     updated_at: Mapped[datetime]
 
 
-class DataVersion(Base):
-    """A counter per area, raised in each transaction that writes it; caches are keyed by it."""
-
-    __tablename__ = "data_versions"
-
-    name: Mapped[str] = mapped_column(String(50), primary_key=True)
-    version: Mapped[int]
-
-
 class AuditEntry(Base):
     """Who did what, when, to what. Append-only."""
 

@@ -236,8 +236,6 @@ def _database_to_file(db: Database, path: Path) -> None:
 
 
 def _copy_rows(source: Connection, target: Connection, table: Table) -> None:
-    if table.name == "data_versions":
-        target.execute(table.delete())
     rows = source.execution_options(yield_per=_BATCH).execute(select(table))
     for part in rows.mappings().partitions(_BATCH):
         target.execute(insert(table), [dict(row) for row in part])
@@ -268,23 +266,6 @@ def _replace_rows(source: Database, target: Database, actor: Actor, now: datetim
         )
         session.execute(update(LoginLink).where(LoginLink.used_at.is_(None)).values(used_at=now))
         restore_journal.decide(session, actor, journal, now)
-        audit.bump(
-            session,
-            "users",
-            "roster",
-            "rubrics",
-            "rules",
-            "archive",
-            "draws",
-            "samples",
-            "verdicts",
-            "violations",
-            "appeals",
-            "cases",
-            "calibration",
-            "measures",
-            "settings",
-        )
 
 
 def _continue_sequences(connection: Connection) -> None:

@@ -171,7 +171,6 @@ def acknowledge(bench: Workbench, actor: Actor, *, now: datetime, verdict_id: in
             raise Conflict(N_("This result has been replaced meanwhile; look at the current one."))
         session.execute(insert(Acknowledgement).values(verdict_id=verdict_id, user_id=actor.user_id, at=now))
         audit.record(session, actor, now, "verdict.acknowledged", "sample", verdict.sample_id, verdict=verdict_id)
-        audit.bump(session, "verdicts")
 
 
 def _rows() -> Any:

@@ -1,5 +1,15 @@
 """The migrated schema is the one the models describe, on both databases."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import inspect, text
+
 from qa import migrations
 from qa.db import Database
 
@@ -16,3 +26,32 @@ def test_upgrade_twice_changes_nothing(database_url: str) -> None:
     migrations.upgrade(db)
     migrations.check(db)
     db.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def first(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database with the schema of 0.1.0."""
+    if request.param == "sqlite":
+        db = Database(f"sqlite:///{tmp_path / 'first.db'}")
+    else:
+        db = Database(str(request.getfixturevalue("postgres_url")))
+        with db.engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+    command.upgrade(migrations._alembic(db), "0001")
+    yield db
+    db.close()
+
+
+def test_an_upgrade_from_0_1_0_drops_the_counters_and_keeps_the_trail(first: Database) -> None:
+    db = first
+    entry = {"at": datetime(2026, 3, 2, tzinfo=UTC).replace(tzinfo=None if db.is_sqlite else UTC), "facts": "{}"}
+    with db.engine.begin() as connection:
+        connection.execute(text("INSERT INTO data_versions (name, version) VALUES ('verdicts', 4711)"))
+        columns, values = "at, actor_name, action, entity, entity_id, facts", ":at, 'x', 'a.b', 'c', '1', :facts"
+        connection.execute(text(f"INSERT INTO audit ({columns}) VALUES ({values})"), entry)
+    migrations.upgrade(db)
+    migrations.check(db)
+    with db.engine.connect() as connection:
+        assert "data_versions" not in inspect(connection).get_table_names()
+        assert connection.execute(text("SELECT count(*) FROM audit WHERE action = 'a.b'")).scalar_one() == 1
