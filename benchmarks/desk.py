@@ -1,6 +1,11 @@
 """What the desk costs: server CPU, frames and kilobytes per submit, latency and memory, against the budget.
 
-    python -m benchmarks.desk [--sessions 1,10,30] [--submits 20] [--items 1000] [--database sqlite|postgresql]
+    python -m benchmarks.desk [--sessions 1,10,30] [--submits 20] [--items 1000] [--database sqlite|pg8000|psycopg]
+    python -m benchmarks.desk --cost
+
+First (and with `--cost` alone) what the service does for one submit on every database and driver: statements, checks of
+the sheet, scorings, CPU of this process (a PostgreSQL server's own is not in it), without a red line and with one that
+the rules have found.
 
 Every session is a plain websocket client that signs in, opens `/inspect` and submits one sample after the other with a
 pause between them, as the browser does. What a session keeps of its finished items is measured on one session that
@@ -20,8 +25,10 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -33,9 +40,17 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from benchmarks.soak import database
+from qa import migrations
+from qa.config import Config
+from qa.desk import inspecting, queue
 from qa.policy import Role
+from qa.workbench import Workbench
+from scoring.sheet import HitDecision, Mark, Sheet
 from tests.browser import desk_world
 from tests.browser.conftest import serving
+from tests.conftest import psycopg3
+from tests.qa.desk import kit
+from tests.qa.desk.cost import count, cpu_of
 
 BUDGET = {"p50": 150.0, "p95": 500.0, "cpu": 30.0, "kept": 1.0}
 
@@ -198,20 +213,76 @@ async def growth(url: str, server: psutil.Process, cookie: str, items: int) -> f
         )
 
 
+# --- what the service does for one submit -----------------------------------------------------------------------------
+
+DRIVERS = ("sqlite", "pg8000", "psycopg")
+SHEETS = {
+    "no red line": Sheet((Mark("tone", 1, note="measured", evidence=(1,)),)),
+    "one found": Sheet((Mark("tone", 1, note="measured", evidence=(1,)),), (HitDecision("R01", 1, "cleared", "why"),)),
+}
+
+
+@contextlib.contextmanager
+def address(driver: str, folder: Path) -> Iterator[str]:
+    """A fresh database for `driver`."""
+    with database("sqlite" if driver == "sqlite" else "postgresql", folder) as url:
+        yield psycopg3(url) if driver == "psycopg" else url
+
+
+def cost(driver: str, submits: int) -> None:
+    """Print one line for each kind of sheet: medians over `submits` after a warm-up of as many."""
+    with tempfile.TemporaryDirectory() as folder, address(driver, Path(folder)) as url:
+        bench = Workbench.open(Config(home=Path(folder), database_url=url))
+        migrations.upgrade(bench.db)
+        world = kit.build(bench, samples=2 * len(SHEETS) * submits, inspectors=1)
+        for number, (name, sheet) in enumerate(SHEETS.items()):
+            first = 2 * number * submits
+            ready = [submission(world, first + n, sheet) for n in range(2 * submits)]
+            seconds = [cpu_of(work) for work in ready[:-1]][submits:]
+            counted = count(bench, ready[-1])
+            print(
+                f"{driver:>8} {name:>12} {len(counted.statements):11d} {counted.checks:7d} {counted.scorings:9d}"
+                f" {1000 * statistics.median(seconds):7.2f}"
+            )
+        bench.close()
+
+
+def submission(world: kit.Kit, number: int, sheet: Sheet) -> Callable[[], object]:
+    """Sample `number` in the hands of the inspector; returns what submits `sheet` for it."""
+    if sheet.hits:
+        world.hit(number)
+    me = world.inspectors[0]
+    place = queue.open(world.bench, me, now=kit.NOW, assignment_id=world.place(world.samples[number], me))
+    return partial(
+        inspecting.submit, world.bench, me, now=kit.NOW, assignment_id=place.assignment_id, version=place.version,
+        nonce=secrets.token_hex(16), sheet=sheet,
+    )  # fmt: skip
+
+
+def costs(submits: int) -> None:
+    print(f"{'':>8} {'':>12} {'statements':>11} {'checks':>7} {'scorings':>9} {'CPU ms':>7}")
+    for driver in DRIVERS:
+        cost(driver, submits)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", default="1,10,30")
     parser.add_argument("--submits", type=int, default=20)
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between two submits of one inspector")
     parser.add_argument("--items", type=int, default=1000, help="items of one long session; 0 to leave it out")
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--database", choices=DRIVERS, default="sqlite")
+    parser.add_argument("--cost", action="store_true", help="only what the service does for one submit")
     arguments = parser.parse_args()
+    costs(50 if arguments.cost else 20)
+    if arguments.cost:
+        return 0
     sizes = [int(size) for size in arguments.sessions.split(",")]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         home = Path(folder) / "home"
         home.mkdir()
-        if arguments.database == "postgresql":
-            url = stack.enter_context(database("postgresql", Path(folder)))
+        if arguments.database != "sqlite":
+            url = stack.enter_context(address(arguments.database, Path(folder)))
             (home / "spotcheck.toml").write_text(f'database_url = "{url}"\n')
         stack.enter_context(contextlib.chdir(home))  # where the settings are looked for
         names = [f"i{n}" for n in range(max(sizes))]

@@ -48,7 +48,7 @@ def count(bench: Workbench, work: Callable[[], object]) -> Cost:
     return Cost(tuple(statements), calls[_CHECK], calls[_SCORE])
 
 
-def cpu_seconds(work: Callable[[], object]) -> float:
+def cpu_of(work: Callable[[], object]) -> float:
     """CPU time of this process for `work`; a database server of its own is not in it."""
     start = time.process_time()
     work()
