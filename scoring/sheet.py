@@ -25,6 +25,8 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
+import msgspec
+
 from scoring.redline.rule import Effect, by_strictness
 from scoring.rubric import AGENT, FULL, Criterion, Dimension, Problem, Rubric
 
@@ -134,6 +136,11 @@ class Line:
     value: int | None = None
     effect: str = ""
 
+    @property
+    def judged(self) -> bool:
+        """Whether a mark took or gave points: an agent may object to it."""
+        return self.kind in ("loss", "bonus")
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -168,14 +175,7 @@ class Outcome:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Outcome:
         """Read what `to_dict` wrote."""
-        return cls(
-            total=data["total"],
-            total_without_redlines=data["total_without_redlines"],
-            possible=data["possible"],
-            dimensions=tuple(DimensionOutcome(**row) for row in data["dimensions"]),
-            lines=tuple(Line(**{**row, "evidence": tuple(row["evidence"])}) for row in data["lines"]),
-            redlines=tuple(data["redlines"]),
-        )
+        return msgspec.convert(data, cls)
 
 
 # --- checking ---------------------------------------------------------------------------------------------------------

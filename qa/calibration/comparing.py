@@ -20,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from qa.calibration import severities
-from qa.desk.leases import content_of
+from qa.desk.leases import transcript_of
 from qa.policy import Actor, Right, require
 from qa.rubrics.stored import rubric_of
 from qa.tables import Assignment, CalibrationRound, Inspection, Sample, User
@@ -283,9 +283,7 @@ def pace(bench: Workbench, actor: Actor, *, since: datetime, least: int = 5) -> 
         lengths: dict[int, int] = {}
         for user, name, sample, seconds in session.execute(query.order_by(Inspection.id.desc()).limit(PACE_ROWS)).all():
             if sample not in lengths:
-                lengths[sample] = sum(
-                    len(message.get("text") or "") for message in content_of(session, sample).get("messages", ())
-                )
+                lengths[sample] = sum(map(len, transcript_of(session, sample).texts.values()))
             names[user] = name
             speeds.setdefault(user, []).append(100 * (seconds or 0) / max(lengths[sample], 20))
         agreed = _agreed(session, since)

@@ -16,13 +16,14 @@ from typing import Any
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, aliased
 
-from qa.desk.leases import content_of, refuse_own
+from qa.desk.leases import refuse_own, transcript_of
 from qa.desk.sheets import check_sheet, spans_of
 from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.rubrics.stored import rubric_of
 from qa.tables import Acknowledgement, Appeal, Assignment, Inspection, Sample, User, Verdict
+from qa.transcripts import FrozenTranscript
 from qa.verdicts import ledger
 from qa.workbench import Workbench
 from scoring.label import Label
@@ -133,7 +134,7 @@ class DoubleComparison:
     second: Side
     criteria: tuple[CriterionRow, ...]
     rules: tuple[RuleRow, ...]
-    transcript: Mapping[str, Any]
+    transcript: FrozenTranscript
     spans: tuple[tuple[int, int, int, str], ...]
     resolution: Resolution | None
     refusal: Conflict | None
@@ -223,7 +224,7 @@ def comparison(bench: Workbench, actor: Actor, *, sample_id: int) -> DoubleCompa
             *sides,
             _criteria(rubric, sides[0].sheet, sides[1].sheet),
             rules,
-            content_of(session, sample_id),
+            transcript_of(session, sample_id),
             spans_of(session, sample, actor),
             _standing(session, actor, sample_id),
             refusal,

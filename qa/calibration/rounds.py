@@ -19,13 +19,14 @@ from sqlalchemy.orm import Session
 from qa import audit
 from qa.blinding import STILL_TO_SCORE, waiting
 from qa.calibration.comparing import RoundResults, Share, round_results, told_apart
-from qa.desk.leases import content_of, refuse_own, took_part
+from qa.desk.leases import refuse_own, took_part, transcript_of
 from qa.desk.sheets import check_sheet, spans_of
 from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, Role, require
 from qa.rubrics.stored import rubric_of
 from qa.tables import Assignment, CalibrationRound, Inspection, RubricVersion, Sample, User, Verdict
+from qa.transcripts import FrozenTranscript
 from qa.verdicts import ledger
 from qa.workbench import Workbench
 from scoring.agreement import Distance, distance
@@ -77,7 +78,7 @@ class ReferenceForm:
     round_id: int
     sample_id: int
     rubric: Rubric
-    transcript: dict[str, Any]
+    transcript: FrozenTranscript
     found: tuple[tuple[int, int, int, str], ...]
     labels: Mapping[str, Label]
     sheet: Sheet | None
@@ -194,7 +195,7 @@ def reference_form(bench: Workbench, actor: Actor, *, round_id: int, sample_id: 
             round_id,
             sample_id,
             rubric_of(session, found.rubric_version_id),
-            content_of(session, sample_id),
+            transcript_of(session, sample_id),
             spans,
             ledger.rule_labels(session, {rule for *_, rule in spans}),
             None if stored is None else Sheet.from_dict(stored),
@@ -402,10 +403,10 @@ def _deal(
     for sample_id in samples:
         if session.get(Sample, sample_id) is None:
             raise NotFound(N_("There is no sample {sample}."), sample=sample_id)
-        content = content_of(session, sample_id)
+        transcript = transcript_of(session, sample_id)
         for person in people:
             user = users[person]
-            if took_part(Actor(user.id, Role(user.role), user.display_name, user.agent_id), content):
+            if took_part(Actor(user.id, Role(user.role), user.display_name, user.agent_id), transcript):
                 left_out.append((sample_id, person))
                 continue
             given = (Assignment.sample_id == sample_id, Assignment.inspector_id == person, Assignment.kind == kind)

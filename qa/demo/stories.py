@@ -16,6 +16,7 @@ from qa.policy import Actor
 from qa.tables import Agent, Appeal, Sample, Verdict, Violation
 from qa.verdicts import appeals, reading
 from qa.workbench import Workbench
+from scoring.sheet import Outcome
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def _answer(bench: Workbench, lead: Actor, agent: Actor, now: datetime) -> None:
         return
     filed = 0
     for verdict_id, outcome in recent:
-        lost = [line["id"] for line in outcome["lines"] if line["kind"] == "loss" and line["points"] < 0]
+        lost = [line.id for line in Outcome.from_dict(outcome).lines if line.kind == "loss" and line.points < 0]
         if not lost or filed == len(OBJECTIONS):
             continue
         at = now - timedelta(hours=26 - 5 * filed)
@@ -232,9 +233,10 @@ def _find(session: Session, story: _Story, used: set[int]) -> tuple[int | None, 
     for sample_id, total, outcome in results:
         if sample_id in used:
             continue
-        lost = {line["id"] for line in outcome["lines"] if line["kind"] == "loss" and line["points"] < 0}
+        lines = Outcome.from_dict(outcome).lines
+        lost = {line.id for line in lines if line.kind == "loss" and line.points < 0}
         if story.criterion in lost or (
-            not story.criterion and total == 10_000 and any(line["kind"] == "bonus" for line in outcome["lines"])
+            not story.criterion and total == 10_000 and any(line.kind == "bonus" for line in lines)
         ):
             return sample_id, None
     return None

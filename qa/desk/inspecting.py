@@ -190,7 +190,7 @@ def _submit(work: UnitOfWork, asked: _Asked) -> Submitted:
         raise _lost(session, actor, asked.assignment_id)
     counts = place.kind in ("primary", "double")
     basis = basis_of(session, actor, asked.assignment_id, place.sample_id, asked.sheet, lock=counts)
-    if took_part(actor, basis.content):
+    if took_part(actor, basis.transcript):
         raise Conflict(OWN_CHAT)
     if basis.sample.withdrawn_at is not None:
         raise Conflict(N_("This sample was replaced meanwhile; take the next one."))
@@ -276,7 +276,7 @@ def _decide(work: UnitOfWork, basis: Basis, sheet: Sheet) -> CaseFiles:
     by_rule: dict[str, list[HitDecision]] = {}
     for hit in sheet.hits:
         by_rule.setdefault(hit.rule_id, []).append(hit)
-    texts = {message["seq"]: message.get("text") or "" for message in basis.content.get("messages", ())}
+    texts = basis.transcript.texts
     decisions = [
         _decision(basis, rule_id, hits, texts)
         for rule_id, hits in sorted(by_rule.items())

@@ -6,17 +6,18 @@ Refuses to know who may inspect and what an inspection is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BindParameter, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from qa import transcripts
 from qa.errors import Conflict, NotFound
 from qa.i18n import N_
 from qa.policy import Actor
 from qa.tables import Assignment, Sample, Transcript, User
+from qa.transcripts import FrozenTranscript
 
 LEASE = timedelta(minutes=30)
 """Longer than any pause while reading; whoever comes back finds the place still theirs unless somebody took it."""
@@ -56,13 +57,9 @@ def who(actor: Actor, now: datetime) -> dict[str, Any]:
     return {"me": actor.user_id, "now": now}
 
 
-def took_part(actor: Actor, content: Mapping[str, Any]) -> bool:
+def took_part(actor: Actor, transcript: FrozenTranscript) -> bool:
     """Whether `actor`, as an agent, is in this transcript: nobody judges a chat of their own."""
-    if actor.agent_id is None:
-        return False
-    people = {content.get("agent_id"), *content.get("participants", ())}
-    people |= {message.get("agent_id") for message in content.get("messages", ())}
-    return actor.agent_id in people
+    return actor.agent_id is not None and actor.agent_id in transcript.agents
 
 
 def find(session: Session, assignment_id: int) -> Assignment:
@@ -73,13 +70,12 @@ def find(session: Session, assignment_id: int) -> Assignment:
     return found
 
 
-def content_of(session: Session, sample_id: int) -> dict[str, Any]:
+def transcript_of(session: Session, sample_id: int) -> FrozenTranscript:
     """The frozen transcript of a sample."""
-    content: dict[str, Any] = session.execute(_CONTENT, {"sample": sample_id}).scalar_one()
-    return content
+    return transcripts.read(session.execute(_CONTENT, {"sample": sample_id}).scalar_one())
 
 
 def refuse_own(session: Session, actor: Actor, sample_id: int) -> None:
     """Raise `Conflict` when the actor took part in the conversation."""
-    if actor.agent_id is not None and took_part(actor, content_of(session, sample_id)):
+    if actor.agent_id is not None and took_part(actor, transcript_of(session, sample_id)):
         raise Conflict(OWN_CHAT)

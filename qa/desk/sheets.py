@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
+from qa import transcripts
 from qa.casefiles import record
 from qa.casefiles.record import CaseFiles
-from qa.desk.leases import content_of
+from qa.desk.leases import transcript_of
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import Actor
@@ -29,6 +30,7 @@ from qa.tables import (
     Transcript,
     Violation,
 )
+from qa.transcripts import FrozenTranscript
 from qa.unit_of_work import UnitOfWork
 from qa.verdicts import ledger
 from scoring.rubric import Rubric
@@ -116,7 +118,7 @@ class Basis:
     as they stand, and the rules that the sheet names."""
 
     sample: Sample
-    content: Mapping[str, Any]
+    transcript: FrozenTranscript
     rubric_version_id: int
     rubric: Rubric
     files: CaseFiles
@@ -124,11 +126,10 @@ class Basis:
 
     def checked(self, sheet: Sheet) -> CheckedSheet:
         """`sheet` as one that counts as the inspector's. Raises `Invalid` at the first thing that keeps it from it."""
-        seqs = {message["seq"] for message in self.content.get("messages", ())}
         in_force = {rule for rule, versions in self.rules.items() if any(version.in_force for version in versions)}
         to_decide = self.files.to_decide
         try:
-            found = checked(self.rubric, sheet, seqs=seqs, rules=to_decide | in_force)
+            found = checked(self.rubric, sheet, seqs=self.transcript.seqs, rules=to_decide | in_force)
         except SheetError as problem:
             raise ledger.refused(problem.problems[0]) from problem
         for rule_id in sorted(to_decide - {hit.rule_id for hit in sheet.hits}):
@@ -162,13 +163,20 @@ def basis_of(session: Session, actor: Actor, assignment_id: int, sample_id: int,
     named = {"place": assignment_id}
     sample, content, version_id, *key = session.execute(_LOCKED_BASIS if lock else _BASIS, named).one()
     rubric = rubric_of(session, version_id, RubricKey(*key))
-    return Basis(sample, content, version_id, rubric, files, published(session, {hit.rule_id for hit in sheet.hits}))
+    return Basis(
+        sample,
+        transcripts.read(content),
+        version_id,
+        rubric,
+        files,
+        published(session, {hit.rule_id for hit in sheet.hits}),
+    )
 
 
 def check_sheet(session: Session, actor: Actor, sample: Sample, rubric_version_id: int, sheet: Sheet) -> None:
     """Raise `Invalid` at the first thing that keeps `sheet` from counting as the actor's for `sample`."""
     basis = Basis(
-        sample, content_of(session, sample.id), rubric_version_id, rubric_of(session, rubric_version_id),
+        sample, transcript_of(session, sample.id), rubric_version_id, rubric_of(session, rubric_version_id),
         record.files_of(session, sample.id, actor), published(session, {hit.rule_id for hit in sheet.hits}),
     )  # fmt: skip
     basis.checked(sheet)

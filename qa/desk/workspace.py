@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
+from qa import transcripts
 from qa.desk.leases import OWN_CHAT, took_part
 from qa.desk.sheets import FILES, RUBRIC_VERSION, DraftView, draft_of, filed_under
 from qa.errors import Conflict, NotFound, Stale
@@ -22,6 +23,8 @@ from qa.policy import Actor, Right, require
 from qa.rubrics.stored import rubric_of
 from qa.rules.stored import effect_of
 from qa.tables import Assignment, CalibrationRound, Case, Draw, RuleVersion, Sample, Transcript, Violation
+from qa.transcripts import FrozenTranscript
+from qa.transcripts.document import DISPUTE
 from qa.workbench import Workbench
 from scoring.label import EMPTY, Label
 from scoring.redline.rule import Effect
@@ -82,7 +85,7 @@ class Workspace:
     occurred_at: datetime | None
     calibration: str
     """Name of the calibration round, empty outside one."""
-    transcript: dict[str, Any]
+    transcript: FrozenTranscript
     rubric: Rubric
     rubric_version_id: int
     hits: tuple[DeskHit, ...]
@@ -107,15 +110,16 @@ def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: i
         if found is None:
             raise NotFound(N_("There is no assignment {id}."), id=assignment_id)
         place, sample, content, version_id, name = found
+        transcript = transcripts.read(content)
         if place.finished_at is not None:
             raise Conflict(N_("This sample is finished; its result is on record."))
         if place.lease_by != actor.user_id:
             raise Stale(N_("This sample is no longer in your hands; open it again."))
         if sample.withdrawn_at is not None:
             raise Conflict(N_("This sample was replaced meanwhile; take the next one."))
-        if took_part(actor, content):
+        if took_part(actor, transcript):
             raise Conflict(OWN_CHAT)
-        hits, timing = _hits(session, sample, actor), definition_of(content.get("channel"))
+        hits, timing = _hits(session, sample, actor), definition_of(transcript.channel)
         return Workspace(
             assignment_id=place.id,
             version=place.version,
@@ -126,13 +130,13 @@ def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: i
             agent_id=sample.agent_id,
             occurred_at=sample.occurred_at,
             calibration=name if place.kind == "calibration" else "",
-            transcript=content,
+            transcript=transcript,
             rubric=rubric_of(session, version_id),
             rubric_version_id=version_id,
             hits=hits,
             rules=_rules(session, {hit.rule_id: hit.rule_version for hit in hits}),
             timing=timing,
-            waits=waits(_lines(content), timing, bench.config.zone),
+            waits=waits(_lines(transcript), timing, bench.config.zone),
             precedents=_precedents(session, sample, {hit.rule_id for hit in hits}),
             draft=draft_of(session, actor, assignment_id),
         )
@@ -196,13 +200,11 @@ def _basis(content: Mapping[str, Any]) -> Label:
     return Label.from_dict(basis.get("text") or {}) if isinstance(basis, Mapping) else EMPTY
 
 
-def _lines(content: Mapping[str, Any]) -> Iterator[TimedLine]:
+def _lines(transcript: FrozenTranscript) -> Iterator[TimedLine]:
     """The messages of the chat itself; what was written in the dispute answers to other clocks."""
-    for message in content.get("messages", ()):
-        if message.get("part") == "dispute":
-            continue
-        at = message.get("sent_at")
-        yield TimedLine(message["seq"], message["role"], datetime.fromisoformat(at) if at else None)
+    for message in transcript.messages:
+        if message.part != DISPUTE:
+            yield TimedLine(message.seq, message.role or "", message.sent_at)
 
 
 def _precedents(session: Session, sample: Sample, rules: set[str]) -> tuple[Precedent, ...]:

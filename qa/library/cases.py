@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from qa import audit
+from qa import audit, transcripts
 from qa.blinding import STILL_TO_SCORE, shown_cases
 from qa.casefiles.lifecycle import FileState
 from qa.errors import Conflict, Denied, Field, Invalid, NotFound, Stale
@@ -24,6 +24,7 @@ from qa.masking import mask_text
 from qa.policy import SYSTEM, Actor, Right, Role, require
 from qa.tables import Case, Sample, Transcript, Verdict, Violation
 from qa.texts import written
+from qa.transcripts import FrozenTranscript
 from qa.workbench import Workbench
 from scoring.rubric import FULL
 
@@ -222,8 +223,8 @@ def material(bench: Workbench, actor: Actor, *, sample_id: int | None, violation
         if actor.role is Role.AGENT and agent_id != actor.agent_id:
             raise Denied(N_("You can only propose cases from your own conversations."))
         masked = _excerpt(evidence, None, limit=None)
-        lines = tuple({"seq": m["seq"], **e} for m, e in zip(evidence["messages"], masked, strict=True))
-        every = [int(m["seq"]) for m in evidence["messages"]]
+        lines = tuple({"seq": m.seq, **e} for m, e in zip(evidence.messages, masked, strict=True))
+        every = [m.seq for m in evidence.messages]
         if sample_id is None and violation_id is not None:
             file = session.get_one(Violation, violation_id)
             kind = "edge" if file.state in _NO_BREACH else "counter"
@@ -259,7 +260,7 @@ def _checked(text: CaseText) -> CaseText:
     return CaseText(title, lesson, text.kind, tags, text.criterion_id or None, text.rule_id or None, text.language)
 
 
-def _evidence(session: Session, sample_id: int | None, violation_id: int | None) -> tuple[dict[str, Any], str]:
+def _evidence(session: Session, sample_id: int | None, violation_id: int | None) -> tuple[FrozenTranscript, str]:
     if sample_id is not None:
         found = session.execute(
             select(Transcript.content, Sample.agent_id)
@@ -280,15 +281,16 @@ def _evidence(session: Session, sample_id: int | None, violation_id: int | None)
             sample=sample_id,
             violation=violation_id,
         )
-    if not found[0].get("messages"):
+    transcript = transcripts.read(found[0])
+    if not transcript.messages:
         raise NotFound(N_("The text of this conversation was removed by the retention policy."))
-    return found[0], found[1]
+    return transcript, found[1]
 
 
 def _excerpt(
-    content: dict[str, Any], seqs: Sequence[int] | None, limit: int | None = MAX_MESSAGES
+    transcript: FrozenTranscript, seqs: Sequence[int] | None, limit: int | None = MAX_MESSAGES
 ) -> list[dict[str, Any]]:
-    chosen = [m for m in content["messages"] if seqs is None or m["seq"] in set(seqs)]
+    chosen = [m for m in transcript.messages if seqs is None or m.seq in set(seqs)]
     if not chosen:
         raise Invalid(N_("{field}: choose at least one message."), field=MESSAGES)
     if limit is not None and len(chosen) > limit:
@@ -298,10 +300,10 @@ def _excerpt(
             most=limit,
             found=len(chosen),
         )
-    names = tuple(str(name) for name in (content.get("customer_id"), *(m.get("agent_name") for m in chosen)) if name)
-    start = next((datetime.fromisoformat(m["sent_at"]) for m in chosen if m.get("sent_at")), None)
+    names = tuple(str(name) for name in (transcript.customer_id, *(m.agent_name for m in chosen)) if name)
+    start = next((m.sent_at for m in chosen if m.sent_at), None)
     return [
-        {"role": m["role"], "text": _without(mask_text(m["text"]), names), "offset": _offset(m.get("sent_at"), start)}
+        {"role": m.role, "text": _without(mask_text(m.text or ""), names), "offset": _offset(m.sent_at, start)}
         for m in chosen
     ]
 
@@ -312,10 +314,8 @@ def _without(text: str, names: tuple[str, ...]) -> str:
     return text
 
 
-def _offset(sent_at: str | None, start: datetime | None) -> int | None:
-    if not sent_at or start is None:
-        return None
-    return int((datetime.fromisoformat(sent_at) - start).total_seconds())
+def _offset(sent_at: datetime | None, start: datetime | None) -> int | None:
+    return None if sent_at is None or start is None else int((sent_at - start).total_seconds())
 
 
 def _load(session: Session, case_id: int) -> Case:

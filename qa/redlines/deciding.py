@@ -564,6 +564,6 @@ def _check_person(
     if content is None and violation.transcript_id is not None:
         frozen = session.get(Transcript, violation.transcript_id)
         content = frozen.content if frozen else None
-    took_part = {message.get("agent_id") for message in (content or {}).get("messages", [])}
+    took_part = {message.agent_id for message in transcripts.read(content or {}).messages}
     if actor.agent_id == violation.agent_id or actor.agent_id in took_part:
         raise Denied(N_("You took part in this conversation; somebody else has to decide."))

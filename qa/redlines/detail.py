@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from qa import masking
+from qa import masking, transcripts
 from qa.blinding import refuse_early
 from qa.casefiles.lifecycle import STANDING, Clocks, Event, FileState, Refusal, Step, options
 from qa.casefiles.record import SAME_CASE, Evidence, transcript_now
@@ -26,7 +25,9 @@ from qa.redlines import board
 from qa.redlines.board import Row
 from qa.redlines.repeats import count_repeats
 from qa.tables import Sample, Transcript, User, Verdict, Violation, ViolationEvent
+from qa.transcripts import FrozenTranscript
 from qa.workbench import Workbench
+from scoring.sheet import Outcome
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class CaseFile:
     rule_version: int
     evidence: tuple[Evidence, ...]
     history: tuple[HistoryStep, ...]
-    transcript: Mapping[str, Any]
+    transcript: FrozenTranscript
     frozen: bool
     options: Mapping[Step, Refusal | None]
     repeats: int
@@ -90,11 +91,12 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
             if frozen
             else transcript_now(session, bench.archive, violation.conversation_key, violation.agent_id)
         )
+    transcript = transcripts.read(content)
     evidence = tuple(Evidence(**hit) for hit in violation.evidence)
     row = board.row_of(found, rules.clocks)
     if not actor.may(Right.UNMASK):
         # masking changes the length of a text: marks go by whole messages then
-        content = masking.mask_transcript(content)
+        transcript = transcripts.masked(transcript)
         evidence = tuple(Evidence(hit.seq, 0, 0, masking.mask_text(hit.matched)) for hit in evidence)
         row = replace(row, excerpt=masking.mask_text(row.excerpt))
     events = [Event(entry.step, entry.actor_id, entry.at) for entry in history]
@@ -104,7 +106,7 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
     rung = rules.rung(counted)
     return CaseFile(
         row=row, conversation_key=violation.conversation_key, rule_version=violation.rule_version,
-        evidence=evidence, history=tuple(history), transcript=content,
+        evidence=evidence, history=tuple(history), transcript=transcript,
         frozen=frozen is not None,
         options=options(events, actor.user_id or None, RIGHTS[actor.role], at=now, clocks=rules.clocks),
         repeats=repeats, repeats_same_rule=same, sanction=(rung.zh, rung.en) if rung else None, effect=effect,
@@ -176,4 +178,4 @@ def _effect(session: Session, violation_id: int) -> ScoreEffect | None:
     verdict = session.scalar(query)
     if verdict is None:
         return None
-    return ScoreEffect(verdict.id, verdict.total, int(verdict.outcome["total_without_redlines"]))
+    return ScoreEffect(verdict.id, verdict.total, Outcome.from_dict(verdict.outcome).total_without_redlines)

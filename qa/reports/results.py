@@ -159,7 +159,7 @@ def result(bench: Workbench, actor: Actor, verdict_id: int, language: str) -> Re
             verdict.kind,
             verdict.reason or "",
             verdict.total,
-            verdict.outcome["total_without_redlines"],
+            Outcome.from_dict(verdict.outcome).total_without_redlines,
             explain(outcome, rubric, language, _rules(session)),
             (inspection.sheet or {}).get("comment", "") if inspection else "",
             inspector or "" if actor.may(Right.VIEW_RESULTS) else "",

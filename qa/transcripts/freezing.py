@@ -1,7 +1,7 @@
-"""Frozen evidence: a copy of a conversation, dispute or rating as it is in the archive at one version.
+"""Copying conversations, disputes and ratings out of the archive at one version, and storing each content once.
 
-Owns the shape of a transcript and its storage, each content once. Refuses to know who samples it or who may read it:
-the content is unmasked, masking happens where it is served.
+What is copied is the stored form, plain JSON whose hash names it; `qa.transcripts.document` reads it. Who samples it and
+who may read it is not known here: the content is unmasked, masking happens where it is served.
 """
 
 from __future__ import annotations

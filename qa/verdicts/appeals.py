@@ -14,20 +14,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from qa import audit
+from qa import audit, transcripts
 from qa.casefiles import record
 from qa.casefiles.lifecycle import FileState, Step, decided_by, ruled_at
 from qa.casefiles.windows import SETTING, closes, window_days
 from qa.errors import Conflict, Denied, Field, Invalid, NotFound
 from qa.i18n import N_
-from qa.masking import mask_text, mask_transcript
+from qa.masking import mask_text
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.tables import Agent, Appeal, Inspection, Setting, Transcript, Verdict, Violation, ViolationEvent
 from qa.texts import written
+from qa.transcripts import FrozenTranscript
 from qa.unit_of_work import UnitOfWork
 from qa.verdicts import ledger
 from qa.workbench import Workbench
-from scoring.sheet import Sheet
+from scoring.sheet import Outcome, Sheet
 
 MAX_BODY = 2_000
 BODY = Field("body", N_("Objection"))
@@ -64,7 +65,7 @@ class RulingView:
     state: str
     quotes: tuple[str, ...]
     reason: str
-    transcript: dict[str, Any] | None
+    transcript: FrozenTranscript | None
 
 
 def ruling_on(bench: Workbench, actor: Actor, *, violation_id: int) -> RulingView:
@@ -88,7 +89,7 @@ def ruling_on(bench: Workbench, actor: Actor, *, violation_id: int) -> RulingVie
             found.state,
             quotes,
             reason or "",
-            mask_transcript(frozen.content) if frozen else None,
+            transcripts.masked(transcripts.read(frozen.content)) if frozen else None,
         )
 
 
@@ -135,7 +136,7 @@ def file_against_verdict(
         since = ledger.standing_since(session, verdict)
         _require_in_time(session, since.created_at, now)
         if criterion_id is not None and criterion_id not in {
-            line["id"] for line in verdict.outcome["lines"] if line["kind"] in ("loss", "bonus")
+            line.id for line in Outcome.from_dict(verdict.outcome).lines if line.judged
         }:
             raise Invalid(N_("Criterion “{id}” lost no points in this result."), id=criterion_id)
         if (known := session.scalar(_open(Appeal.verdict_id == verdict_id, criterion_id))) is not None:

@@ -20,6 +20,7 @@ from qa.archive.schema import CRITERION_SLOTS, DIMENSION_SLOTS
 from qa.errors import Conflict
 from qa.tables import Inspection, RubricVersion, Sample, Transcript, Verdict
 from qa.workbench import Workbench
+from scoring.sheet import Line, Outcome
 
 SETTLED = timedelta(minutes=10)
 """Only verdicts this old are copied: ids are given out before their transaction commits, so the newest may have
@@ -152,45 +153,43 @@ def _frame(rows: Iterable[Any], orders: Mapping[int, _Order]) -> pl.DataFrame:
     for row in rows:
         for name, value in zip(_PLAIN, row, strict=False):
             columns[name].append(value)
-        outcome, order = row[-1], orders.get(row[_PLAIN.index("rubric_version_id")], _Order((), ()))
-        columns["total_without_redlines"].append(outcome["total_without_redlines"])
-        columns["redline"].append(bool(outcome["redlines"]))
-        columns["redlines"].append(list(outcome["redlines"]))
+        outcome, order = Outcome.from_dict(row[-1]), orders.get(row[_PLAIN.index("rubric_version_id")], _Order((), ()))
+        columns["total_without_redlines"].append(outcome.total_without_redlines)
+        columns["redline"].append(bool(outcome.redlines))
+        columns["redlines"].append(list(outcome.redlines))
         columns["dimensions"].append(
-            [{"id": d["id"], "earned": d["earned"], "possible": d["possible"]} for d in outcome["dimensions"]]
+            [{"id": d.id, "earned": d.earned, "possible": d.possible} for d in outcome.dimensions]
         )
-        columns["losses"].append(
-            [_loss(line) for line in outcome["lines"] if line["kind"] in ("loss", "bonus", "redline")]
-        )
-        shares = {d["id"]: 100.0 * d["earned"] / d["possible"] for d in outcome["dimensions"] if d["possible"]}
+        columns["losses"].append([_loss(line) for line in outcome.lines if line.judged or line.kind == "redline"])
+        shares = {d.id: 100.0 * d.earned / d.possible for d in outcome.dimensions if d.possible}
         for k in range(DIMENSION_SLOTS):
             columns[f"d{k}"].append(shares.get(order.dimensions[k]) if k < len(order.dimensions) else None)
-        costs = _costs(outcome["lines"])
+        costs = _costs(outcome.lines)
         for k in range(CRITERION_SLOTS):
             columns[f"c{k:02d}"].append(costs.get(order.criteria[k], 0) if k < len(order.criteria) else None)
     schema: dict[str, Any] = dict(TABLES["facts"])
     return conform("facts", pl.DataFrame(columns, schema=schema))
 
 
-def _loss(line: Mapping[str, Any]) -> dict[str, Any]:
+def _loss(line: Line) -> dict[str, Any]:
     """Points a line cost, positive: on the agent's account, or nominally when somebody else owns it."""
-    points = -(line["points"] if line["counts"] else line["nominal"])
+    points = -(line.points if line.counts else line.nominal)
     return {
-        "kind": line["kind"],
-        "id": line["id"],
-        "owner": line["owner"],
-        "root_cause": line["root_cause"],
+        "kind": line.kind,
+        "id": line.id,
+        "owner": line.owner,
+        "root_cause": line.root_cause,
         "points": points,
     }
 
 
-def _costs(lines: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
+def _costs(lines: Iterable[Line]) -> dict[str, int | None]:
     costs: dict[str, int | None] = {}
     for line in lines:
-        if line["kind"] == "na":
-            costs[line["id"]] = None
-        elif line["kind"] in ("loss", "bonus") and line["counts"] and line["owner"] == _AGENT:
-            costs[line["id"]] = (costs.get(line["id"]) or 0) - line["points"]
+        if line.kind == "na":
+            costs[line.id] = None
+        elif line.judged and line.counts and line.owner == _AGENT:
+            costs[line.id] = (costs.get(line.id) or 0) - line.points
     return costs
 
 

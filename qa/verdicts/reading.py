@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from qa import audit
+from qa import audit, transcripts
 from qa.errors import Conflict, Denied, NotFound
 from qa.i18n import N_
-from qa.masking import mask_transcript
 from qa.policy import Actor, Right, require, require_own
 from qa.rubrics.stored import rubric_of
 from qa.tables import Acknowledgement, Sample, Transcript, User, Verdict
+from qa.transcripts import FrozenTranscript
 from qa.verdicts import ledger
 from qa.workbench import Workbench
 from scoring.explain import Explanation, explain
@@ -76,7 +76,7 @@ class VerdictView:
     outcome: Outcome
     lines: tuple[Explanation, ...]
     comment: str
-    transcript: dict[str, Any]
+    transcript: FrozenTranscript
     history: tuple[VersionRow, ...]
     before: Before | None = None
 
@@ -110,14 +110,14 @@ def view(bench: Workbench, actor: Actor, *, verdict_id: int, language: str, late
         sample = session.get_one(Sample, verdict.sample_id)
         at = session.scalar(select(Acknowledgement.at).where(Acknowledgement.verdict_id == verdict.id))
         lines = _explained(session, verdict, language)
-        content = session.get_one(Transcript, sample.transcript_id).content
+        transcript = transcripts.read(session.get_one(Transcript, sample.transcript_id).content)
         return VerdictView(
             row=_row(session, verdict, sample, at),
             is_current=verdict.is_current and verdict.kind != "withdrawn",
             outcome=Outcome.from_dict(verdict.outcome),
             lines=lines,
             comment=Sheet.from_dict(verdict.sheet or {}).comment,
-            transcript=content if actor.may(Right.UNMASK) else mask_transcript(content),
+            transcript=transcript if actor.may(Right.UNMASK) else transcripts.masked(transcript),
             history=_history(session, sample.id),
             before=_compared(session, before, verdict, lines, language),
         )
@@ -185,7 +185,7 @@ def _rows() -> Any:
 def _row(session: Session, verdict: Verdict, sample: Sample, acknowledged_at: datetime | None) -> VerdictRow:
     return VerdictRow(
         verdict.id, sample.id, verdict.agent_id, sample.unit_id, sample.source, sample.occurred_at, verdict.created_at,
-        verdict.kind, verdict.total, verdict.outcome["total_without_redlines"],
+        verdict.kind, verdict.total, Outcome.from_dict(verdict.outcome).total_without_redlines,
         verdict.total >= rubric_of(session, verdict.rubric_version_id).pass_line, acknowledged_at,
     )  # fmt: skip
 

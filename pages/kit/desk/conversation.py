@@ -1,16 +1,17 @@
 """A frozen transcript as the browser half shows it: one ordered list of days, messages and events, texts as they are.
 
-Pure: takes plain data, returns plain data. Knows no session and decides nothing about who may see what.
+Pure: takes a transcript, returns plain data. Knows no session and decides nothing about who may see what.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from qa.i18n import N_, Translator
+from qa.transcripts import FrozenMessage, FrozenTranscript
 from scoring.timing import Definition
 from scoring.waits import Wait
 
@@ -64,7 +65,7 @@ class Span:
 
 
 def items(
-    t: Translator, content: Mapping[str, Any], spans: Sequence[Span] = (), waits: Sequence[Wait] = (), measure: str = ""
+    t: Translator, content: FrozenTranscript, spans: Sequence[Span] = (), waits: Sequence[Wait] = (), measure: str = ""
 ) -> list[dict[str, Any]]:
     """The transcript from top to bottom. Every message has `seq`; days and events have none. `measure` says by which
     figure the `waits` are late."""
@@ -73,8 +74,8 @@ def items(
     for span in spans:
         marked.setdefault(span.seq, []).append(span)
     rows = [
-        _message(t, message, marked.get(message["seq"], ()), late.get(message["seq"]), measure)
-        for message in content.get("messages") or ()
+        _message(t, message, marked.get(message.seq, ()), late.get(message.seq), measure)
+        for message in content.messages
     ]
     _number_agents(rows)
     return _with_days(t, _merged(rows, _events(t, content)))
@@ -86,14 +87,14 @@ def reply_time(t: Translator, definition: Definition) -> str:
     return t("{figure}, limit {time}", figure=name, time=duration(t, definition.threshold_s))
 
 
-def header(t: Translator, content: Mapping[str, Any], timing: Definition | None = None) -> list[dict[str, str]]:
+def header(t: Translator, content: FrozenTranscript, timing: Definition | None = None) -> list[dict[str, str]]:
     """The facts above the conversation: label and value, only those that are known."""
-    satisfaction = content.get("satisfaction")
+    satisfaction = content.satisfaction
     facts = (
-        (t("Agent"), content.get("agent_name") or content.get("agent_id")),
-        (t("Shop"), content.get("shop")),
-        (t("Customer"), content.get("customer_id")),
-        (t("Order number"), content.get("order_id")),
+        (t("Agent"), content.agent_name or content.agent_id),
+        (t("Shop"), content.shop),
+        (t("Customer"), content.customer_id),
+        (t("Order number"), content.order_id),
         (t("Satisfaction"), f"{satisfaction} / 5" if satisfaction is not None else None),
         (t("Replies measured by"), (timing.zh if t.language == "zh_CN" else timing.en) if timing else None),
     )
@@ -114,24 +115,24 @@ def duration(t: Translator, seconds: int) -> str:
 
 
 def _message(
-    t: Translator, message: Mapping[str, Any], spans: Sequence[Span], wait: Wait | None, measure: str
+    t: Translator, message: FrozenMessage, spans: Sequence[Span], wait: Wait | None, measure: str
 ) -> dict[str, Any]:
-    role = str(message.get("role") or "system")
-    kind = str(message.get("kind") or "text")
+    role = message.role or "system"
+    kind = message.kind or "text"
     row: dict[str, Any] = {
         "k": "m",
-        "seq": message["seq"],
+        "seq": message.seq,
         "role": role if role in ROLES else "system",
-        "text": message.get("text") or "",
-        "_at": _when(message.get("sent_at")),
+        "text": message.text or "",
+        "_at": message.sent_at,
     }
-    who = message.get("agent_name") or message.get("agent_id") if role == "agent" else None
-    row["who"] = str(who) if who else t(ROLES.get(role, ROLES["system"]))
-    row["agent"] = str(message.get("agent_id") or "") if role == "agent" else ""
+    who = message.agent_name or message.agent_id if role == "agent" else None
+    row["who"] = who or t(ROLES.get(role, ROLES["system"]))
+    row["agent"] = message.agent_id or "" if role == "agent" else ""
     if kind != "text":
         row["kind"] = t(KINDS.get(kind, N_("Card")))
-    if message.get("part"):
-        row["part"] = str(message["part"])
+    if message.part:
+        row["part"] = message.part
     if wait is not None:
         row["wait"] = (
             t("replied after {time}", time=duration(t, wait.seconds)) if wait.seconds is not None else t("no reply")
@@ -154,41 +155,33 @@ def _number_agents(rows: Sequence[dict[str, Any]]) -> None:
             row["n"] = numbers.setdefault(agent, len(numbers))
 
 
-def _events(t: Translator, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _events(t: Translator, content: FrozenTranscript) -> list[dict[str, Any]]:
     found = []
-    if rating := content.get("rating"):
-        stars = t("Rated {score} of 5", score=rating.get("score") if rating.get("score") is not None else "–")
-        label = None if str(rating.get("label")) == str(rating.get("score")) else rating.get("label")
-        found.append(_event(rating.get("rated_at"), "rating", stars, label, rating.get("comment")))
-    if dispute := content.get("dispute"):
-        fee = dispute.get("refund_fee")
+    if rating := content.rating:
+        stars = t("Rated {score} of 5", score=rating.score if rating.score is not None else "–")
+        label = None if str(rating.label) == str(rating.score) else rating.label
+        found.append(_event(rating.rated_at, "rating", stars, label, rating.comment))
+    if dispute := content.dispute:
+        fee = dispute.refund_fee
         amount = t("refund of {amount}", amount=t.number(fee / 100, 2)) if isinstance(fee, int) else ""
-        detail = (dispute.get("title"), dispute.get("reason"), amount, dispute.get("description"))
-        found.append(
-            _event(
-                dispute.get("opened_at"),
-                "dispute",
-                t("Dispute opened"),
-                _known(t, dispute.get("dispute_type")),
-                *detail,
-            )
-        )
-        if dispute.get("closed_at"):
-            found.append(_event(dispute["closed_at"], "dispute", t("Dispute closed"), _known(t, dispute.get("status"))))
+        detail = (_known(t, dispute.dispute_type), dispute.title, dispute.reason, amount, dispute.description)
+        found.append(_event(dispute.opened_at, "dispute", t("Dispute opened"), *detail))
+        if dispute.closed_at:
+            found.append(_event(dispute.closed_at, "dispute", t("Dispute closed"), _known(t, dispute.status)))
     return found
 
 
-def _known(t: Translator, code: Any) -> Any:
+def _known(t: Translator, code: str | None) -> str | None:
     return t(DISPUTES[code]) if code in DISPUTES else code
 
 
-def _event(at: Any, kind: str, title: str, *details: Any) -> dict[str, Any]:
+def _event(at: datetime | None, kind: str, title: str, *details: Any) -> dict[str, Any]:
     return {
         "k": "e",
         "kind": kind,
         "title": title,
         "text": " · ".join(str(detail) for detail in details if detail),
-        "_at": _when(at),
+        "_at": at,
     }
 
 
@@ -215,12 +208,3 @@ def _with_days(t: Translator, rows: list[dict[str, Any]]) -> list[dict[str, Any]
                 out.append({"k": "d", "text": day})
         out.append(row)
     return out
-
-
-def _when(value: Any) -> datetime | None:
-    if isinstance(value, datetime):
-        return value
-    try:
-        return datetime.fromisoformat(value) if value else None
-    except (TypeError, ValueError):
-        return None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pages.kit.desk.component import DESK, mount
 from pages.kit.desk.conversation import Span, header, items
 from pages.kit.desk.texts import texts
 from pages.kit.guard import Page
-from qa.masking import mask_transcript
 from qa.policy import Right
+from qa.transcripts import FrozenTranscript, masked
 from scoring.waits import Wait
 
 
@@ -20,7 +19,7 @@ class TranscriptView:
     """What to read. `content` is a frozen transcript; `spans` the red lines found; `evidence` message → what it proves;
     `focus` the message to start at."""
 
-    content: Mapping[str, Any]
+    content: FrozenTranscript
     spans: Sequence[Span] = ()
     waits: Sequence[Wait] = ()
     evidence: Mapping[int, str] | None = None
@@ -30,10 +29,10 @@ class TranscriptView:
 def transcript(page: Page, view: TranscriptView, *, key: str, height: int = 520) -> None:
     """Show a conversation that cannot be changed, `height` pixels high. Masks it for readers without the right to see
     customers. `key` must be constant for its place on the page, never an id of what is shown."""
-    content = view.content if page.actor.may(Right.UNMASK) else mask_transcript(view.content)
+    content = view.content if page.actor.may(Right.UNMASK) else masked(view.content)
     data = {
         "mode": "read",
-        "id": f"{content.get('unit_id', '')}",
+        "id": content.unit_id or "",
         "language": page.t.language,
         "texts": texts(page.t),
         "height": height,

@@ -25,6 +25,7 @@ from qa.rules import versions
 from qa.rules.versions import RuleLine
 from qa.screening import trial
 from qa.screening.trial import Example
+from qa.transcripts import FrozenMessage, FrozenTranscript
 from scoring.redline import Examples, Label, Rule
 
 MESSAGE, OPENED, EDITED, SHOWN = "rules_message", "rules_opened", "rules_edited", "rules_shown"
@@ -364,15 +365,15 @@ def _samples(page: Page, rule: Rule, examples: Sequence[Example], key: str) -> N
     if not examples:
         st.caption(page.t("None"))
         return
-    messages = [
-        {"seq": n, "role": "agent", "agent_name": f"{one.conversation_key} · {one.seq}", "text": one.text}
+    messages = tuple(
+        FrozenMessage(n, "agent", agent_name=f"{one.conversation_key} · {one.seq}", text=one.text)
         for n, one in enumerate(examples)
-    ]
+    )
     spans = [
         Span(n, one.start, one.end, rule.id, page.t.label(rule.label.zh, rule.label.en))
         for n, one in enumerate(examples)
     ]
-    transcript(page, TranscriptView({"messages": messages}, spans), key=key, height=430)
+    transcript(page, TranscriptView(FrozenTranscript(messages=messages), spans), key=key, height=430)
 
 
 def _versions(page: Page, line: RuleLine) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -20,6 +19,7 @@ from qa import reports
 from qa.i18n import N_
 from qa.policy import Right
 from qa.redlines import board, detail
+from qa.transcripts import FrozenTranscript
 from qa.verdicts import appeals
 from qa.verdicts import reading as verdict_reading
 from qa.verdicts.appeals import AppealView, RulingView
@@ -271,7 +271,7 @@ def _ruling(page: Page, appeal: AppealView, view: VerdictView | None) -> None:
                 st.rerun()
 
 
-def _conversation(page: Page, content: dict[str, Any], view: VerdictView | None) -> None:
+def _conversation(page: Page, content: FrozenTranscript, view: VerdictView | None) -> None:
     transcript(
         page, TranscriptView(content, evidence=proofs(view.lines if view else ())), key="appeal_transcript", height=460
     )

@@ -94,7 +94,7 @@ def test_both_sheets_stand_side_by_side_what_differs_first(kit: Kit) -> None:
         ("R02", True, 0, 1),
         ("R01", False, 1, 1),
     ]
-    assert (shown.spans, len(shown.transcript["messages"]), shown.resolution, shown.refusal) == (
+    assert (shown.spans, len(shown.transcript.messages), shown.resolution, shown.refusal) == (
         ((1, 0, 2, "R01"),),
         3,
         None,

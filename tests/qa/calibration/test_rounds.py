@@ -115,7 +115,7 @@ def test_a_reference_answer_is_scored_like_at_the_desk(kit: Kit) -> None:
         )
 
     form = rounds.reference_form(kit.bench, kit.lead, round_id=round_id, sample_id=kit.samples[0])
-    assert (form.found, form.sheet, len(form.transcript["messages"]), form.labels["R01"].en) == (
+    assert (form.found, form.sheet, len(form.transcript.messages), form.labels["R01"].en) == (
         ((1, 0, 2, "R01"),),
         None,
         3,

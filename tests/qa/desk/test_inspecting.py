@@ -394,7 +394,7 @@ def test_the_workspace_shows_hits_waits_rules_and_rubric(kit: Kit) -> None:
     assert [(wait.seq, wait.seconds, wait.late) for wait in view.waits] == [(1, 200, True)]
     assert {rule.rule_id for rule in view.rules} == {"R01", "R02"}
     assert view.rubric.find("tone") is not None
-    assert view.transcript["messages"][0]["text"] == "在吗"
+    assert view.transcript.messages[0].text == "在吗"
 
 
 def test_a_second_scoring_looks_like_any_other(kit: Kit) -> None:
