@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from qa.casefiles import record
 from qa.casefiles.record import CaseFiles
 from qa.desk.leases import LEASE, OWN_CHAT, find, took_part
-from qa.desk.sheets import Basis, DraftView, basis_of, has_draft, write_draft
+from qa.desk.sheets import DraftView, SheetBasis, basis_of, has_draft, write_draft
 from qa.desk.workspace import Workspace, workspace
 from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
@@ -204,7 +204,7 @@ def _submit(work: UnitOfWork, asked: _Asked) -> Submitted:
     return Submitted(inspection_id, outcome, work.now + UNDO, repeated=False)
 
 
-def _put_on_record(work: UnitOfWork, asked: _Asked, claimed_at: datetime, basis: Basis, outcome: Outcome) -> int:
+def _put_on_record(work: UnitOfWork, asked: _Asked, claimed_at: datetime, basis: SheetBasis, outcome: Outcome) -> int:
     me = work.actor.user_id
     inspection_id: int = work.session.execute(
         _PUT_ON_RECORD,
@@ -224,7 +224,7 @@ def _put_on_record(work: UnitOfWork, asked: _Asked, claimed_at: datetime, basis:
 
 
 def _issue(
-    work: UnitOfWork, basis: Basis, files: CaseFiles, sheet: CheckedSheet, effects: Mapping[str, Effect],
+    work: UnitOfWork, basis: SheetBasis, files: CaseFiles, sheet: CheckedSheet, effects: Mapping[str, Effect],
     outcome: Outcome, inspection_id: int,
 ) -> None:  # fmt: skip
     """Make the inspection the sample's result. Where a manager has ruled otherwise on a red line, that counts."""
@@ -270,7 +270,7 @@ def _lost(session: Session, actor: Actor, assignment_id: int) -> Conflict:
     return Stale(N_("This sample changed since you opened it. Open it again; your draft is kept."))
 
 
-def _decide(work: UnitOfWork, basis: Basis, sheet: Sheet) -> CaseFiles:
+def _decide(work: UnitOfWork, basis: SheetBasis, sheet: Sheet) -> CaseFiles:
     """Take the first step of the case file of every rule decided on the sheet, opening files for what was missed;
     returns the files as they are then."""
     by_rule: dict[str, list[HitDecision]] = {}
@@ -288,7 +288,9 @@ def _decide(work: UnitOfWork, basis: Basis, sheet: Sheet) -> CaseFiles:
     return record.decide_at_desk(work, basis.files, decisions, sample_id=sample.id, transcript_id=sample.transcript_id)
 
 
-def _decision(basis: Basis, rule_id: str, hits: Sequence[HitDecision], texts: Mapping[int, str]) -> record.Decision:
+def _decision(
+    basis: SheetBasis, rule_id: str, hits: Sequence[HitDecision], texts: Mapping[int, str]
+) -> record.Decision:
     confirmed = [hit for hit in hits if hit.decision == CONFIRMED]
     decisive = confirmed or hits
     newest, sample = basis.rules[rule_id][-1], basis.sample

@@ -113,7 +113,7 @@ def spans_of(session: Session, sample: Sample, reader: Actor) -> tuple[tuple[int
 
 
 @dataclass(frozen=True)
-class Basis:
+class SheetBasis:
     """Everything a sheet is checked against and decided on, read once: the sample, its rubric and text, the case files
     as they stand, and the rules that the sheet names."""
 
@@ -156,14 +156,16 @@ _BASIS = (
 _LOCKED_BASIS = _BASIS.with_for_update(key_share=True, of=Sample)
 
 
-def basis_of(session: Session, actor: Actor, assignment_id: int, sample_id: int, sheet: Sheet, *, lock: bool) -> Basis:
+def basis_of(
+    session: Session, actor: Actor, assignment_id: int, sample_id: int, sheet: Sheet, *, lock: bool
+) -> SheetBasis:
     """What `sheet` is checked against in a place of the queue. `lock`: its case files and its sample are locked, in
     this order, because the sheet is going to decide them."""
     files = record.files_of(session, sample_id, actor, lock=lock)
     named = {"place": assignment_id}
     sample, content, version_id, *key = session.execute(_LOCKED_BASIS if lock else _BASIS, named).one()
     rubric = rubric_of(session, version_id, RubricKey(*key))
-    return Basis(
+    return SheetBasis(
         sample,
         transcripts.read(content),
         version_id,
@@ -175,7 +177,7 @@ def basis_of(session: Session, actor: Actor, assignment_id: int, sample_id: int,
 
 def check_sheet(session: Session, actor: Actor, sample: Sample, rubric_version_id: int, sheet: Sheet) -> None:
     """Raise `Invalid` at the first thing that keeps `sheet` from counting as the actor's for `sample`."""
-    basis = Basis(
+    basis = SheetBasis(
         sample, transcript_of(session, sample.id), rubric_version_id, rubric_of(session, rubric_version_id),
         record.files_of(session, sample.id, actor), published(session, {hit.rule_id for hit in sheet.hits}),
     )  # fmt: skip

@@ -24,17 +24,9 @@ from sqlalchemy.orm import Session
 from qa import transcripts
 from qa.archive import Snapshot
 from qa.blinding import refuse_early, shown_files
+from qa.casefiles import record
 from qa.casefiles.lifecycle import NEEDS_RIGHT, FileState, Step
-from qa.casefiles.record import (
-    Evidence,
-    Finding,
-    add_step,
-    add_step_to_many,
-    events_of,
-    open_files,
-    take,
-    transcript_now,
-)
+from qa.casefiles.record import Evidence, Finding, add_step, add_step_to_many, take
 from qa.casefiles.sanctions import SETTING, SanctionTerms, programme, store_programme
 from qa.errors import Conflict, Denied, Invalid
 from qa.i18n import N_
@@ -87,8 +79,7 @@ def set_programme(bench: Workbench, actor: Actor, *, now: datetime, wanted: Sanc
     """Change clocks and ladder. Files keep their events; only due dates and shown texts follow."""
     require(actor, Right.EDIT_RULES)
     with bench.begin(actor, now) as work:
-        session = work.session
-        store_programme(session, wanted, now)
+        store_programme(work.session, wanted, now)
         work.record("violations.programme_changed", "setting", SETTING, **asdict(wanted))
 
 
@@ -118,8 +109,7 @@ def open_suspected(bench: Workbench, actor: Actor, *, now: datetime, progress: P
         if progress:
             progress(start / fresh.height, "")
         with bench.begin(actor, now) as work:
-            session = work.session
-            part = open_files(session, _rows(fresh.slice(start, PART), severities), now)
+            part = record.open_files(work.session, _rows(fresh.slice(start, PART), severities), now)
             _audit_many(work, Step.OPEN, part, snapshot.version)
         opened += part
     _follow(bench, actor, now, suspected.join(findings, on=keys, how="inner"), snapshot.version)
@@ -197,9 +187,8 @@ def _withdraw(bench: Workbench, actor: Actor, now: datetime, gone: pl.DataFrame,
     if gone.is_empty():
         return 0
     with bench.begin(actor, now) as work:
-        session = work.session
         # files that somebody has decided once (and re-opened) are waiting for a person, not for the machine
-        ids = _never_decided(session, gone["id"].to_list())
+        ids = _never_decided(work.session, gone["id"].to_list())
         moved = add_step_to_many(work, ids, FileState.SUSPECTED, Step.WITHDRAW, None)
         _audit_many(work, Step.WITHDRAW, moved, archive_version)
     return moved
@@ -221,10 +210,9 @@ def _reopen(bench: Workbench, actor: Actor, now: datetime, again: pl.DataFrame, 
     if again.is_empty():
         return 0
     with bench.begin(actor, now) as work:
-        session = work.session
         for row in again.iter_rows(named=True):
             evidence = [asdict(Evidence(**hit)) for hit in row["evidence"]]
-            session.execute(
+            work.session.execute(
                 update(Violation)
                 .where(Violation.id == row["id"])
                 .values(evidence=evidence, rule_version=row["rule_version_right"])
@@ -251,20 +239,13 @@ def _follow(bench: Workbench, actor: Actor, now: datetime, found: pl.DataFrame, 
     if not moved:
         return
     with bench.begin(actor, now) as work:
-        session = work.session
         for ids in _batched(moved, PART):
-            for id_ in session.scalars(_open_evidence(ids)).all():
+            for id_ in work.session.scalars(_open_evidence(ids)).all():
                 evidence, version = wanted[id_]
-                session.execute(
+                work.session.execute(
                     update(Violation).where(Violation.id == id_).values(evidence=evidence, rule_version=version)
                 )
-        work.record(
-            "violations.followed",
-            "violation",
-            "many",
-            n=len(moved),
-            archive_version=archive_version,
-        )
+        work.record("violations.followed", "violation", "many", n=len(moved), archive_version=archive_version)
 
 
 def _open_evidence(ids: Sequence[int]) -> Select[tuple[int, list[Any], int]]:
@@ -338,9 +319,9 @@ def unrule(
     require(actor, NEEDS_RIGHT[Step.UNRULE])
     with bench.begin(actor, now) as work:
         violation = take(work.session, violation_id)
-        events = events_of(work.session, violation_id)
+        events = record.events_of(work.session, violation_id)
         state = add_step(work, violation, Step.UNRULE, None, seen=seen)
-        if events_of(work.session, violation_id) != events:
+        if record.events_of(work.session, violation_id) != events:
             ledger.revert_for(work, violation, events[-1].at, "")
     return Decided(violation_id, state)
 
@@ -399,14 +380,9 @@ def clear_rule(
         raise Denied(N_("This step needs a person who answers for it; sign in to take it."))
     version = bench.archive.version()
     with bench.begin(actor, now) as work:
-        session = work.session
-        ids = [id_ for id_, _agent, _said in _bulk(session, actor, rule_id, agent_id, phrase)]
+        ids = [id_ for id_, _agent, _said in _bulk(work.session, actor, rule_id, agent_id, phrase)]
         if len(ids) != expected:
-            raise Conflict(
-                N_("There are {n} such files now, not {expected}. Check the list and try again."),
-                n=len(ids),
-                expected=expected,
-            )
+            raise _changed(len(ids), expected)
         if len(ids) > BULK_LIMIT:
             raise Invalid(
                 N_(
@@ -418,15 +394,17 @@ def clear_rule(
             )
         cleared = add_step_to_many(work, ids, FileState.SUSPECTED, Step.CLEAR, reason)
         if cleared != expected:  # somebody decided one of them in this very moment
-            raise Conflict(
-                N_("There are {n} such files now, not {expected}. Check the list and try again."),
-                n=cleared,
-                expected=expected,
-            )
+            raise _changed(cleared, expected)
         facts: dict[str, Any] = {"rule": rule_id, "agent": agent_id, "n": cleared, "archive_version": version}
         work.record("violations.cleared_in_bulk", "rule", rule_id, **facts)
         _audit_each(work, Step.CLEAR, ids, rule_id)
     return cleared
+
+
+def _changed(n: int, expected: int) -> Conflict:
+    return Conflict(
+        N_("There are {n} such files now, not {expected}. Check the list and try again."), n=n, expected=expected
+    )
 
 
 def bulk_preview(
@@ -467,8 +445,7 @@ def take_back_bulk(bench: Workbench, actor: Actor, *, now: datetime, rule_id: st
     many."""
     require(actor, Right.RULE_HIT)
     with bench.begin(actor, now) as work:
-        session = work.session
-        ids = session.scalars(
+        ids = work.session.scalars(
             select(Violation.id).where(*_cleared_by(actor, rule_id), Violation.changed_at == cleared_at)
         ).all()
         if not ids:
@@ -548,7 +525,7 @@ def _transcript_to_freeze(bench: Workbench, violation_id: int) -> dict[str, Any]
         violation = session.get(Violation, violation_id)
         if violation is None or violation.transcript_id is not None:
             return None
-        return transcript_now(session, bench.archive, violation.conversation_key, violation.agent_id)
+        return record.transcript_now(session, bench.archive, violation.conversation_key, violation.agent_id)
 
 
 def _check_person(

@@ -150,12 +150,13 @@ def file_against_violation(bench: Workbench, actor: Actor, *, now: datetime, vio
     require(actor, Right.ANSWER)
     body = written(body, BODY, MAX_BODY)
     with bench.begin(actor, now) as work:
-        session = work.session
-        violation = record.take(session, violation_id)
+        violation = record.take(work.session, violation_id)
         _require_own(actor, violation.agent_id)
-        if (known := session.scalar(_open(Appeal.violation_id == violation_id, None))) is not None:
+        if (known := work.session.scalar(_open(Appeal.violation_id == violation_id, None))) is not None:
             return known
-        _require_in_time(session, ruled_at(record.events_of(session, violation.id)) or violation.changed_at, now)
+        _require_in_time(
+            work.session, ruled_at(record.events_of(work.session, violation.id)) or violation.changed_at, now
+        )
         record.add_step(work, violation, Step.APPEAL, body)
         return _file(work, violation.agent_id, body, None, violation_id=violation_id)
 
@@ -164,13 +165,12 @@ def withdraw(bench: Workbench, actor: Actor, *, now: datetime, appeal_id: int) -
     """Take one's own objection back. Withdrawing it again changes nothing."""
     require(actor, Right.ANSWER)
     with bench.begin(actor, now) as work:
-        session = work.session
-        appeal = _load(session, appeal_id)
+        appeal = _load(work.session, appeal_id)
         _require_own(actor, appeal.agent_id)
         if appeal.state == "withdrawn":
             return
         if appeal.violation_id is not None and appeal.state == "open":
-            record.add_step(work, record.take(session, appeal.violation_id), Step.WITHDRAW_APPEAL)
+            record.add_step(work, record.take(work.session, appeal.violation_id), Step.WITHDRAW_APPEAL)
         _settle(work, appeal, "withdrawn", None)
 
 
@@ -192,8 +192,7 @@ def rule(
     require(actor, Right.RULE_APPEAL)
     ruling = written(ruling, Field("ruling", N_("Reasons of the ruling")), MAX_BODY)
     with bench.begin(actor, now) as work:
-        session = work.session
-        appeal = _load(session, appeal_id)
+        appeal = _load(work.session, appeal_id)
         if appeal.state != "open":
             raise Conflict(N_("This appeal has been decided already."))
         if appeal.violation_id is not None:
