@@ -9,11 +9,13 @@ from collections.abc import Callable
 import polars as pl
 import streamlit as st
 
+from pages.kit import jobs as job_view
 from pages.kit.choices import pick
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import confirm, empty, heading, show_error
+from pages.kit.widgets import confirm, empty, heading, show_error, showing_errors
 from pages.screens.people import users
+from qa import jobs
 from qa.casefiles.lifecycle import STATE_NAMES, FileState
 from qa.errors import SpotcheckError
 from qa.i18n import N_
@@ -197,19 +199,8 @@ def backups(page: Page) -> None:
             place=escape(str(backup.own_folder(page.bench))),
         )
     )
-    if confirm(page, _("Make a backup now"), _("Imports must wait until it is made."), key="make_backup"):
-        with st.spinner(_("Copying and verifying …")):
-            try:
-                manifest = backup.backup(
-                    page.bench, page.actor, backup.own_folder(page.bench) / backup.fresh_name(page.now), now=page.now
-                )
-            except SpotcheckError as error:
-                show_error(page, error)
-            else:
-                st.success(
-                    _("Backup made and verified: {files} files.", files=_.number(len(manifest.files))),
-                    icon=":material/check:",
-                )
+    if not job_view.running(page, jobs.BACKUP, N_("Copying and verifying … {share}"), key="backup", until=0.8):
+        _make_backup(page)
     found = backup.listing(page.bench, page.actor)
     if not found:
         empty(_("No backup yet."), _("Make one now, and one before every upgrade."))
@@ -234,10 +225,67 @@ def backups(page: Page) -> None:
             st.success(_("Every file is as it was when the backup was made."), icon=":material/check:")
 
 
+def _make_backup(page: Page) -> None:
+    _ = page.t
+    if confirm(page, _("Make a backup now"), _("Imports must wait until it is made."), key="make_backup"):
+        job_view.start(page, jobs.BACKUP, jobs.Backup(backup.fresh_name(page.now)))
+        st.rerun()
+    made = job_view.ended(page, jobs.BACKUP, key="backup")
+    if made is not None:
+        st.success(_("Backup made and verified: {files} files.", files=_.number(made.files)), icon=":material/check:")
+        job_view.done_with(page, jobs.BACKUP, key="backup")
+
+
+def work(page: Page) -> None:
+    """What runs and waits, what ended last, and a way to stop what has not ended."""
+    _ = page.t
+    found = jobs.recent(page.bench, page.actor)
+    if not found:
+        empty(_("No jobs yet."), _("Imports, screenings, draws and backups that somebody starts on a page show here."))
+        return
+    picked = st.dataframe(
+        pl.DataFrame(
+            {
+                _("No."): [job.id for job in found],
+                _("Job"): [_(job.title) for job in found],
+                _("State"): [_(jobs.STATES[job.state]) for job in found],
+                _("Progress"): [_.percent(job.share, 0) for job in found],
+                _("Asked for by"): [job.asked_name for job in found],
+                _("Asked for"): [_.when(job.asked_at) for job in found],
+                _("Begun"): [_.when(job.started_at) if job.started_at else "" for job in found],
+                _("Ended"): [_.when(job.ended_at) if job.ended_at else "" for job in found],
+                _("Attempts"): [job.attempts for job in found],
+                _("Reason"): [_.error(job.error) if job.error else "" for job in found],
+            }
+        ),
+        key="jobs",
+        on_select="rerun",
+        selection_mode="single-row",
+        hide_index=True,
+        height="content",
+    )
+    rows = [found[row] for row in picked["selection"]["rows"] if row < len(found)]
+    under_way = bool(rows) and not rows[0].ended
+    st.button(
+        _("Stop the selected job"),
+        disabled=not under_way,
+        key="stop_job",
+        on_click=_stop_job,
+        args=(page, rows[0].id if rows else 0),
+        icon=":material/stop_circle:",
+    )
+
+
+def _stop_job(page: Page, job_id: int) -> None:
+    with showing_errors(page):
+        jobs.cancel(page.bench, page.actor, job_id, now=page.now)
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "users": (N_("Users"), users),
     "signins": (N_("Signed in"), sign_ins),
     "audit": (N_("Audit trail"), audit),
     "health": (N_("Health"), condition),
     "backup": (N_("Backup"), backups),
+    "jobs": (N_("Jobs"), work),
 }

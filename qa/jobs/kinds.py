@@ -70,6 +70,7 @@ class ImportFile:
     mapping: ingest.Mapping
     kind: str
     source: str
+    source_mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,18 +128,18 @@ class BackupMade:
 def _import(run: Run, params: ImportFile) -> ImportResult:
     return ingest.commit(
         run.bench, run.actor, now=run.now, path=params.path, mapping=params.mapping, kind=params.kind,
-        source=params.source, progress=run.progress, cancel=run.cancel,
+        source=params.source, source_mark=params.source_mark, progress=run.progress, cancel=run.cancel,
     )  # fmt: skip
 
 
 def _forget_upload(bench: Workbench, params: ImportFile) -> None:
-    if params.path.parent.parent == uploads(bench):
+    if params.path.parent.parent == uploads(bench.config.home):
         shutil.rmtree(params.path.parent, ignore_errors=True)
 
 
-def uploads(bench: Workbench) -> Path:
+def uploads(home: Path) -> Path:
     """Where uploaded files wait for their import, each in a folder of its own."""
-    return bench.config.home / "tmp" / "uploads"
+    return home / "tmp" / "uploads"
 
 
 def _screen(run: Run, params: Screen) -> ScreeningDone:

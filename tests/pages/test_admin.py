@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from qa import jobs
+from qa.jobs import Worker
 from qa.people import accounts
 from qa.policy import SYSTEM, Role
 from qa.upkeep import backup
@@ -83,6 +85,26 @@ def test_a_backup_is_made_and_listed(open_page: OpenPage, page_bench: Workbench)
     at = open_page("admin", "admin.py", query={"section": "backup"})
     at.button(key="make_backup").click().run()
     assert not at.exception
+    assert "You may close this page" in " ".join(caption.value for caption in at.caption)
+    assert Worker(page_bench).run_waiting() == 1
+    at = open_page("admin", "admin.py", query={"section": "backup"})  # whoever comes back finds it
     assert "verified" in at.success[0].value
     [(name, _manifest)] = backup.listing(page_bench, SYSTEM)
     backup.verify(backup.own_folder(page_bench) / name)
+    at.button(key="backup_dismiss").click().run()
+    assert not at.success
+
+
+def test_jobs_are_listed_and_stopped(open_page: OpenPage, page_bench: Workbench) -> None:
+    at = open_page("admin", "admin.py", query={"section": "jobs"})
+    assert "No jobs yet." in "".join(block.proto.body for block in at.get("html"))
+    jobs.ask(page_bench, SYSTEM, jobs.SCREENING, jobs.Screen(), now=datetime.now(UTC))
+    at = open_page("admin", "admin.py", query={"section": "jobs"})
+    [row] = at.dataframe[0].value.to_dict("records")
+    assert (row["Job"], row["State"], row["Asked for by"]) == ("Screening", "waiting", "system")
+    assert at.button(key="stop_job").disabled
+    at.session_state["jobs"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    at.run()
+    at.button(key="stop_job").click().run()
+    assert not at.exception
+    assert [view.state for view in jobs.recent(page_bench, SYSTEM)] == ["cancelled"]

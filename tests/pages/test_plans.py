@@ -3,7 +3,6 @@ value."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from pages.screens.draws.planning import ALL, EACH, NONE, Wish, designed, shown
 from qa import draws
 from qa.draws import PlanDesign, SourceQuota
 from qa.errors import Stale
+from qa.jobs import Worker
 from qa.policy import SYSTEM, Actor, Role
 from qa.rubrics import versions
 from qa.tables import Draw
@@ -174,10 +174,7 @@ def test_publishing_asks_which_version_scores(open_page: OpenPage, shop: Workben
     assert at.button(key="publish_draw").disabled  # nothing is chosen for the lead
     at.radio(key="publish_rubric").set_value(newest if take_it else plan.rubric_version_id).run()
     at.button(key="publish_draw").click().run()
-    for _attempt in range(100):
-        if found := draws.list_draws(shop, SYSTEM):
-            break
-        time.sleep(0.1)
-        at.run()
+    assert Worker(shop).run_waiting() == 1
+    found = draws.list_draws(shop, SYSTEM)
     with shop.db.read() as session:
         assert session.get_one(Draw, found[0].id).rubric_version_id == (newest if take_it else plan.rubric_version_id)

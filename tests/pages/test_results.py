@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from qa import draws
+from qa.jobs import Worker
 from qa.people import accounts
 from qa.policy import SYSTEM, Actor, Role
 from qa.reports import measures
@@ -186,10 +186,7 @@ def test_publishing_from_the_page(bench: Workbench) -> None:
         page.button(key="open_publish").click().run()
         page.button(key="publish_draw").click().run()
         assert not page.exception
-        for _ in range(600):  # it is published beside the page
-            if "publishing" not in page.session_state or not page.session_state["publishing"].running:
-                break
-            time.sleep(0.05)
+        assert Worker(bench).run_waiting() == 1
         page.run()
         assert not page.exception
         with bench.db.read() as session:

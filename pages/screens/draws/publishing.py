@@ -1,37 +1,30 @@
-"""Publishing a draw from the page: asked once more, done beside the page with its progress shown, and stoppable."""
+"""Publishing a draw from the page: asked once more, done as a job with its progress shown, and stoppable."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 
 import streamlit as st
 
+from pages.kit import jobs as job_view
 from pages.kit.dialogs import dialog, done, opener
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import show_error, showing_errors
-from pages.kit.work import Work
-from qa import draws
-from qa.draws import PlanChoices, PlanPreview, PlanView, PublishedDraw, RubricChoice
-
-WORK = "publishing"
+from pages.kit.widgets import showing_errors
+from qa import draws, jobs
+from qa.draws import PlanChoices, PlanPreview, PlanView, RubricChoice
+from qa.i18n import N_
 
 
 def running(page: Page) -> bool:
     """Show the publication under way, or how it ended. True while nothing else should be shown."""
-    work: Work[PublishedDraw] | None = st.session_state.get(WORK)
-    if work is None:
-        return False
-    if work.running:
-        _poll(page, work)
+    if job_view.running(page, jobs.PUBLISHING, N_("Publishing … {share}"), key="publish", until=0.9):
         return True
-    st.session_state.pop(WORK)
-    if work.answer is not None:
-        st.query_params["draw"] = str(work.answer.draw_id)
+    published = job_view.ended(page, jobs.PUBLISHING, key="publish")
+    if published is not None:
+        job_view.forget(page, jobs.PUBLISHING)
+        st.query_params["draw"] = str(published.draw_id)
         st.rerun()
-    if work.error is not None:
-        show_error(page, work.error)
     return False
 
 
@@ -104,36 +97,11 @@ def _ask(page: Page, plan: PlanView, look: PlanPreview, newer: RubricChoice | No
                     rubric_version_id=rubric,
                     seen=plan.design,
                 )
-            st.session_state[WORK] = Work(_publishing(page, plan, look)).start()
+            nonce = st.session_state["publish_nonce"][1]
+            version = look.resolved.archive_version
+            wanted = jobs.PublishDraw(plan.id, period.first, period.last, nonce, version)
+            job_view.start(page, jobs.PUBLISHING, wanted, request=nonce)
             done()
-
-
-def _publishing(
-    page: Page, plan: PlanView, look: PlanPreview
-) -> Callable[[draws.Progress, Callable[[], bool]], PublishedDraw]:
-    bench, actor, now, nonce = page.bench, page.actor, page.now, st.session_state["publish_nonce"][1]
-    return lambda progress, cancel: draws.publish(
-        bench,
-        actor,
-        now=now,
-        plan_id=plan.id,
-        period=look.resolved.period,
-        nonce=nonce,
-        next_seed=secrets.token_hex(32),
-        archive_version=look.resolved.archive_version,
-        progress=progress,
-        cancel=cancel,
-    )
-
-
-@st.fragment(run_every=0.7)
-def _poll(page: Page, work: Work[PublishedDraw]) -> None:
-    _ = page.t
-    if not work.running:
-        st.rerun(scope="app")
-    st.progress(min(work.share, 1.0), text=escape(_("Publishing … {share}", share=_.percent(work.share, 0))))
-    if work.share < 0.9 and st.button(_("Cancel"), key="publish_cancel"):
-        work.cancel()
 
 
 def _remember(key: str) -> None:

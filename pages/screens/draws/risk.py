@@ -3,21 +3,16 @@ use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from pages.kit import figures
+from pages.kit import jobs as job_view
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import confirm, show_error, showing_errors
-from pages.kit.work import Work
-from qa import predictors
+from pages.kit.widgets import confirm, showing_errors
+from qa import jobs, predictors
 from qa.i18n import N_
-from qa.predictors import STATES, ModelView, Outlook, Rescored
-
-TRAINING, USING = "risk_training", "risk_using"
-"""Long work of this reader: learning, and scoring with a version just taken into use."""
+from qa.predictors import STATES, ModelView, Outlook
 
 SCORING = N_("Scoring conversations … {share}")
 
@@ -165,16 +160,13 @@ def _charts(page: Page, model: ModelView) -> None:
 
 def _train(page: Page, outlook: Outlook, used: ModelView | None) -> None:
     _ = page.t
-    for key, words in ((TRAINING, N_("Learning … {share}")), (USING, SCORING)):
-        work = st.session_state.get(key)
-        if work is not None and work.running:
-            _poll(page, work, words)
-            return
-        if work is not None and work.error is not None:
-            show_error(page, work.error)
-    used_now: Work[Rescored] | None = st.session_state.get(USING)
-    if used_now is not None and used_now.answer is not None:
-        done = used_now.answer
+    if job_view.running(page, jobs.TRAINING, N_("Learning … {share}"), key="risk_training"):
+        return
+    if job_view.running(page, jobs.SCORING, SCORING, key="risk"):
+        return
+    trained = job_view.ended(page, jobs.TRAINING, key="risk_training")
+    done = job_view.ended(page, jobs.SCORING, key="risk")
+    if done is not None:
         if not done.version:
             st.success(_("The rule score is back: {n} conversations have it again.", n=_.number(done.conversations)))
         elif done.conversations:
@@ -189,9 +181,9 @@ def _train(page: Page, outlook: Outlook, used: ModelView | None) -> None:
             st.success(
                 _("The model is in use. Conversations after its last day get its predictions when they are screened.")
             )
-    trained: Work[ModelView] | None = st.session_state.get(TRAINING)
-    if trained is not None and trained.answer is not None and (used is None or used.id != trained.answer.id):
-        _compare(page, used, trained.answer)
+        job_view.done_with(page, jobs.SCORING, key="risk")
+    if trained is not None and (used is None or used.id != trained.id):
+        _compare(page, used, trained)
     more = outlook.labels - (used.labels if used else 0)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
@@ -200,8 +192,8 @@ def _train(page: Page, outlook: Outlook, used: ModelView | None) -> None:
             disabled=not outlook.enough,
             type="secondary" if used and more < 100 else "primary",
         ):
-            st.session_state.pop(USING, None)
-            st.session_state[TRAINING] = Work(_training(page)).start()
+            job_view.forget(page, jobs.SCORING)
+            job_view.start(page, jobs.TRAINING, jobs.Train())
             st.rerun()
         if not outlook.enough:
             st.caption(_("Training needs at least 40 reviewed chats; there are {n}.", n=outlook.labels))
@@ -292,27 +284,6 @@ def _use(page: Page, model: int) -> None:
 
 
 def _score(page: Page, *, again: bool = False) -> None:
-    st.session_state.pop(TRAINING, None)
-    st.session_state[USING] = Work(_scoring(page, again)).start()
+    job_view.forget(page, jobs.TRAINING)
+    job_view.start(page, jobs.SCORING, jobs.Score(again))
     st.rerun()
-
-
-def _training(page: Page) -> Callable[[Callable[[float, str], None], Callable[[], bool]], ModelView]:
-    bench, actor, now = page.bench, page.actor, page.now
-    return lambda progress, cancel: predictors.train(bench, actor, now=now, progress=progress)
-
-
-def _scoring(page: Page, again: bool) -> Callable[[Callable[[float, str], None], Callable[[], bool]], Rescored]:
-    bench, actor, now = page.bench, page.actor, page.now
-    return lambda progress, cancel: predictors.score(
-        bench, actor, now=now, progress=progress, cancel=cancel, again=again
-    )
-
-
-@st.fragment(run_every=0.7)
-def _poll(page: Page, work: Work[ModelView] | Work[Rescored], words: str) -> None:
-    if not work.running:
-        st.rerun(scope="app")
-    st.progress(min(work.share, 1.0), text=page.t(words, share=page.t.percent(work.share, 0)))
-    if words == SCORING and st.button(page.t("Cancel"), key="risk_cancel"):
-        work.cancel()

@@ -1,5 +1,5 @@
-"""What the import page shows, step by step. State is the chosen file and at most one piece of running work a
-session."""
+"""What the import page shows, step by step. State is the chosen file and the preview of it; the import itself
+is a job."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from pages.kit import jobs as job_view
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import download, empty, heading, show_error
 from pages.kit.work import Work
 from pages.screens.ingest import editor, screening, uploads
-from qa import ingest
+from qa import ingest, jobs
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import N_
 from qa.ingest import Detected, ImportCounts, ImportPreview, ImportResult, Mapping, RowProblem
@@ -24,6 +25,7 @@ from qa.policy import Right, Role
 
 TYPES = ["csv", "txt", "tsv", "xlsx", "jsonl", "ndjson", "json"]
 PAST = 30
+READING = N_("Reading and checking the rows … {share}")
 STATES: MappingOf[str, str] = {
     "started": N_("running"),
     "done": N_("done"),
@@ -37,12 +39,14 @@ def draw(page: Page) -> None:
     """The whole page."""
     _ = page.t
     heading(page, _("Import"), _("Bring in chats, disputes, ratings and the roster"))
-    work: Work[Any] | None = st.session_state.get("import_work")
-    if work is not None and isinstance(work.answer, ImportResult):
-        _result(page, work.answer)
+    job = jobs.latest(page.bench, page.actor, jobs.IMPORT)
+    if job is not None and job.result is not None:
+        _result(page, job.result)
     elif (path := _choose(page)) is not None:
         _prepare(page, path)
-    if work is None or not work.running:
+    elif not _importing(page):
+        job_view.ended(page, jobs.IMPORT, key="import")
+    if job is None or job.ended:
         screening.draw(page)
     st.subheader(_("Past imports"))
     _past(page)
@@ -97,8 +101,8 @@ def _speak(page: Page) -> None:
 def _keep(page: Page, uploaded: Any) -> Path:
     """The upload as a file that outlives reruns; the one chosen before it is removed."""
     path = uploads.keep(page.bench.config.home, uploaded, page.now)
-    earlier, work = st.session_state.get("import_upload"), st.session_state.get("import_work")
-    if earlier not in (None, path) and (work is None or not work.running):
+    earlier, job = st.session_state.get("import_upload"), jobs.latest(page.bench, page.actor, jobs.IMPORT)
+    if earlier not in (None, path) and (job is None or job.ended):
         uploads.discard(page.bench.config.home, earlier)
     st.session_state["import_upload"] = path
     return path
@@ -200,43 +204,29 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
     except Invalid as error:
         show_error(page, error)
         return
-    work: Work[Any] | None = st.session_state.get("import_work")
+    if _importing(page):
+        return
+    job_view.ended(page, jobs.IMPORT, key="import")
+    work: Work[ImportPreview] | None = st.session_state.get("import_work")
     if work is not None and work.running:
         _poll(page, work)
         return
     if work is not None and work.error is not None:
         show_error(page, work.error)
-    bench, actor, now = page.bench, page.actor, page.now
+    bench, actor = page.bench, page.actor
     look, do, _rest = st.columns([1, 1, 3])
     if look.button(_("Preview"), key="import_preview", width="stretch"):
-        _start(
-            Work(
-                lambda progress, cancel: ingest.preview(
-                    bench, actor, path, mapping, kind, source, progress=progress, cancel=cancel
-                )
-            ),
-            _mark(path, mapping),
-        )
+        st.session_state["import_work"] = Work(
+            lambda progress, cancel: ingest.preview(
+                bench, actor, path, mapping, kind, source, progress=progress, cancel=cancel
+            )
+        ).start()
+        st.session_state["import_preview_of"] = _mark(path, mapping)
+        st.rerun()
     if do.button(_("Import now"), key="import_commit", type="primary", width="stretch"):
-
-        def commit(progress: ingest.Progress, cancel: ingest.Cancel) -> ImportResult:
-            try:
-                return ingest.commit(
-                    bench,
-                    actor,
-                    now=now,
-                    path=path,
-                    mapping=mapping,
-                    kind=kind,
-                    source=source,
-                    source_mark=mark,
-                    progress=progress,
-                    cancel=cancel,
-                )
-            finally:
-                uploads.discard(bench.config.home, path)  # a cancelled one is written again if its file is still chosen
-
-        _start(Work(commit))
+        st.session_state.pop("import_work", None)
+        job_view.start(page, jobs.IMPORT, jobs.ImportFile(path, mapping, kind, source, mark))
+        st.rerun()
     seen = work.answer if work is not None else None
     if isinstance(seen, ImportPreview) and (seen.kind, seen.source, st.session_state.get("import_preview_of")) == (
         kind,
@@ -269,21 +259,18 @@ def _cell(page: Page, value: object) -> str:
     return text if page.actor.may(Right.UNMASK) else mask_text(text)
 
 
-def _start(work: Work[Any], of: str = "") -> None:
-    st.session_state["import_work"] = work.start()
-    st.session_state["import_preview_of"] = of
-    st.rerun()
+def _importing(page: Page) -> bool:
+    """Show the import under way; False when there is none."""
+    return job_view.running(page, jobs.IMPORT, READING, key="import")
 
 
 @st.fragment(run_every=0.7)
-def _poll(page: Page, work: Work[Any]) -> None:
+def _poll(page: Page, work: Work[ImportPreview]) -> None:
     _ = page.t
     if not work.running:
         st.rerun(scope="app")
-    st.progress(
-        min(work.share, 1.0), text=_("Reading and checking the rows … {share}", share=page.t.percent(work.share, 0))
-    )
-    if st.button(_("Cancel"), key="import_cancel"):
+    st.progress(min(work.share, 1.0), text=_(READING, share=page.t.percent(work.share, 0)))
+    if st.button(_("Cancel"), key="import_preview_cancel"):
         work.cancel()
 
 
@@ -306,7 +293,7 @@ def _result(page: Page, result: ImportResult) -> None:
             key="import_problems",
         )
     if st.button(_("Import another file"), key="import_again"):
-        del st.session_state["import_work"]
+        job_view.forget(page, jobs.IMPORT)
         st.session_state["import_round"] = st.session_state.get("import_round", 0) + 1
         st.rerun()
 

@@ -1,46 +1,28 @@
-"""The step after an import: screen what is new against the red lines and open the case files, beside the page."""
+"""The step after an import: screen what is new against the red lines and open the case files, as a job."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import streamlit as st
 
+from pages.kit import jobs as job_view
 from pages.kit import nav
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import show_error
-from pages.kit.work import Work
-from qa import predictors, screening
+from qa import jobs, screening
+from qa.i18n import N_
+from qa.jobs import ScreeningDone
 from qa.policy import Right
-from qa.redlines import deciding
-from qa.redlines.deciding import OpenedFiles
-from qa.screening import Screened
-
-WORK = "screening_work"
-
-
-@dataclass(frozen=True)
-class Done:
-    """What one screening did to hits and to case files."""
-
-    screened: Screened
-    files: OpenedFiles
 
 
 def draw(page: Page) -> None:
     """What waits to be screened, the button that does it, and what it found."""
     _ = page.t
-    work: Work[Done] | None = st.session_state.get(WORK)
-    if work is not None and work.running:
-        _poll(page, work)
+    words, help = N_("Screening … {share}"), N_("What is finished is kept for the next time.")
+    if job_view.running(page, jobs.SCREENING, words, key="screening", stop=N_("Stop"), help=help):
         return
-    if work is not None and work.error is not None:
-        show_error(page, work.error)
-    if work is not None and work.answer is not None:
-        _found(page, work.answer)
+    done = job_view.ended(page, jobs.SCREENING, key="screening")
+    if done is not None:
+        _found(page, done)
     waiting = screening.waiting(page.bench, page.actor)
     if not waiting.conversations and not waiting.rules:
         return
@@ -50,34 +32,11 @@ def draw(page: Page) -> None:
             text = _("Rules have changed since the last screening: {rules}.", rules=", ".join(waiting.rules))
         st.markdown(escape(text), width="content")
         if st.button(_("Screen now"), key="screen_now", type="primary"):
-            st.session_state[WORK] = Work(_step(page)).start()
+            job_view.start(page, jobs.SCREENING, jobs.Screen())
             st.rerun()
 
 
-def _step(page: Page) -> Callable[[Callable[[float, str], None], Callable[[], bool]], Done]:
-    bench, actor, now = page.bench, page.actor, page.now
-
-    def run(progress: Callable[[float, str], None], cancel: Callable[[], bool]) -> Done:
-        done = screening.screen(
-            bench, actor, now=now, progress=progress, cancel=cancel, cluster=bench.config.cluster or None
-        )
-        predictors.score(bench, actor, now=now)
-        return Done(done, deciding.open_suspected(bench, actor, now=now))
-
-    return run
-
-
-@st.fragment(run_every=0.7)
-def _poll(page: Page, work: Work[Any]) -> None:
-    _ = page.t
-    if not work.running:
-        st.rerun(scope="app")
-    st.progress(min(work.share, 1.0), text=_("Screening … {share}", share=page.t.percent(work.share, 0)))
-    if st.button(_("Stop"), key="screening_stop", help=_("What is finished is kept for the next time.")):
-        work.cancel()
-
-
-def _found(page: Page, done: Done) -> None:
+def _found(page: Page, done: ScreeningDone) -> None:
     _ = page.t
     s, files = done.screened, done.files
     said = _(
@@ -102,3 +61,4 @@ def _found(page: Page, done: Done) -> None:
         nav.link(page, "redlines.py")
         if page.actor.may(Right.PLAN_DRAW):
             nav.link(page, "draws.py", _("Next: draw a sample"))
+        job_view.done_with(page, jobs.SCREENING, key="screening")
