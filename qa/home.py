@@ -30,6 +30,7 @@ from qa.tables import (
     Verdict,
     Violation,
 )
+from qa.verdicts import corrections
 from qa.workbench import Workbench
 
 RECENT_DRAWS = 6
@@ -50,7 +51,7 @@ class DrawProgress:
 
 
 @dataclass(frozen=True)
-class Decided:
+class DecidedAppeal:
     """An objection that was decided: what it was against, how it ended, and what that did to the total
     (centi-points)."""
 
@@ -74,7 +75,7 @@ class Overview:
     draws: tuple[DrawProgress, ...]
     setup: Mapping[str, bool]
     last_import: datetime | None
-    decided: tuple[Decided, ...] = ()
+    decided: tuple[DecidedAppeal, ...] = ()
     """Own objections decided of late; those upheld until the new result is read."""
 
 
@@ -89,6 +90,7 @@ def overview(bench: Workbench, actor: Actor, *, now: datetime) -> Overview:
         if actor.may(Right.RULE_VIOLATION):
             todo["rulings"] = _violations(session, actor, FileState.CONFIRMED)
         if actor.may(Right.RULE_APPEAL):
+            todo["corrections"] = corrections.count_open(session, actor)
             todo["appeals"] = _count(session, select(Appeal.id).where(Appeal.state == "open"))
         if actor.may(Right.PUBLISH_CASE):
             todo["cases"] = _count(session, select(Case.id).where(Case.state == "proposed"))
@@ -117,7 +119,7 @@ def overview(bench: Workbench, actor: Actor, *, now: datetime) -> Overview:
         )
 
 
-def _decided(session: Session, agent_id: str, now: datetime) -> tuple[Decided, ...]:
+def _decided(session: Session, agent_id: str, now: datetime) -> tuple[DecidedAppeal, ...]:
     old, new, read = aliased(Verdict), aliased(Verdict), aliased(Acknowledgement)
     sample = func.coalesce(old.sample_id, Violation.sample_id)
     rows = session.execute(
@@ -133,7 +135,7 @@ def _decided(session: Session, agent_id: str, now: datetime) -> tuple[Decided, .
         .order_by(Appeal.ruled_at.desc(), Appeal.id.desc())
     )  # fmt: skip
     return tuple(
-        Decided(appeal.id, appeal.state == "upheld", appeal.ruled_at or now, before, total, verdict_id, rule_id)
+        DecidedAppeal(appeal.id, appeal.state == "upheld", appeal.ruled_at or now, before, total, verdict_id, rule_id)
         for appeal, before, total, verdict_id, rule_id in rows
     )
 

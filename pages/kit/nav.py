@@ -49,6 +49,14 @@ ENTRIES: Sequence[PageEntry] = (
     PageEntry("home.py", "", N_("Home"), _ALL, N_("What there is to do now")),
     PageEntry("desk.py", "inspect", N_("Inspect"), _WORK, N_("Read and score the next sample"), (Right.INSPECT,)),
     PageEntry(
+        "inspections.py",
+        "inspections",
+        N_("My inspections"),
+        _WORK,
+        N_("What one has scored, and what was changed since"),
+        (Right.INSPECT,),
+    ),
+    PageEntry(
         "redlines.py",
         "redlines",
         N_("Red lines"),
@@ -123,6 +131,8 @@ def title(entry: PageEntry, actor: Actor) -> str:
     """Msgid of the page's name as `actor` reads it: agents see their own results."""
     if entry.file == "agent.py" and actor.role is Role.AGENT:
         return N_("My results")
+    if entry.file == "inspections.py" and actor.may(Right.CALIBRATE):
+        return N_("Past inspections")
     return entry.title
 
 

@@ -11,7 +11,7 @@ from pages.kit import nav
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, heading
 from qa import reports
-from qa.home import Decided, DrawProgress, Overview, overview
+from qa.home import DecidedAppeal, DrawProgress, Overview, overview
 from qa.i18n import N_
 from qa.policy import Role
 
@@ -22,6 +22,7 @@ TODO: Sequence[tuple[str, str, str, str]] = (
     ("hits", N_("suspected violations wait for a first look"), "redlines.py", N_("Look at them")),
     ("rulings", N_("confirmed violations wait for a ruling"), "redlines.py", N_("Rule on them")),
     ("appeals", N_("appeals are open"), "appeals.py", N_("Answer them")),
+    ("corrections", N_("corrections of results wait for a second person"), "inspections.py", N_("Decide on them")),
     ("cases", N_("proposed cases wait to be published"), "library.py", N_("Read them")),
     ("verdicts", N_("of your results you have not read yet"), "agent.py", N_("Read them")),
     ("own_violations", N_("violations wait for your answer"), "agent.py", N_("Answer")),
@@ -106,7 +107,7 @@ def _row(page: Page, kind: str, count: int, text: str, file: str, action: str, q
         nav.link(page, file, action, **query)
 
 
-def _decided(page: Page, one: Decided) -> None:
+def _decided(page: Page, one: DecidedAppeal) -> None:
     """An objection that was decided, with what it did to the score."""
     _ = page.t
     about = _("red line {rule}", rule=one.rule_id) if one.rule_id else ""

@@ -6,19 +6,50 @@ mathematics and its refusals are `scoring.severity`. Writes nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from qa.policy import Actor, Right, require
 from qa.tables import Assignment, Inspection, Sample
+from qa.workbench import Workbench
 from scoring import severity
 from scoring.severity import SeverityFit
 
 QUARTER = timedelta(days=91)
 """Severity is a habit: it is measured over a rolling quarter."""
 _SCHEMA = {"agent_id": pl.String, "inspector_id": pl.String, "unit_id": pl.String, "score": pl.Float64}
+
+
+@dataclass(frozen=True)
+class OwnSeverity:
+    """How harsh one inspector was, in points beside the average of all (negative = harsh), with its 95% interval; or
+    why that cannot be said."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reason: str = ""
+
+
+def of_one(bench: Workbench, actor: Actor, *, now: datetime, inspector_id: int) -> OwnSeverity:
+    """The severity of one inspector over the last quarter: one's own, or for the lead anybody's."""
+    require(actor, Right.INSPECT)
+    if inspector_id != actor.user_id:
+        require(actor, Right.CALIBRATE)
+    with bench.db.read() as session:
+        rows = scores(session, first=now - QUARTER, before=None)
+    n = int((rows["inspector_id"] == str(inspector_id)).sum())
+    found = severity.fit(rows)
+    if found.severities is None or str(inspector_id) not in found.severities.inspectors:
+        return OwnSeverity(None, None, None, n, found.reason or "few_inspectors")
+    at = found.severities.inspectors.index(str(inspector_id))
+    value, half = float(found.severities.values[at]), 1.959964 * float(found.severities.se[at])
+    return OwnSeverity(value, value - half, value + half, n)
 
 
 def fit(session: Session, *, first: datetime | None, before: datetime | None) -> SeverityFit:

@@ -197,6 +197,35 @@ class Appeal(Base):
     ruling: Mapped[str | None] = mapped_column(Text)
 
 
+class Correction(Base):
+    """An inspector's wish to correct a result of their own: other marks, a reason, and a second person's decision."""
+
+    __tablename__ = "corrections"
+    __table_args__ = (
+        Index(
+            "uq_corrections_open_sample",
+            "sample_id",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("samples.id"))
+    verdict_id: Mapped[int] = mapped_column(ForeignKey("verdicts.id"))
+    """The version that the wish was made on; it is decided only as long as that one is current."""
+    sheet: Mapped[dict[str, Any]]
+    reason: Mapped[str] = mapped_column(Text)
+    requested_by: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    requested_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(20))
+    """`open`, `accepted`, `refused` or `withdrawn`; set once."""
+    decided_by: Mapped[int | None]
+    decided_at: Mapped[datetime | None]
+    answer: Mapped[str | None] = mapped_column(Text)
+
+
 class CalibrationRound(Base):
     """The same conversations given to several inspectors, blind until closed."""
 

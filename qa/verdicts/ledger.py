@@ -27,7 +27,7 @@ from scoring.redline.rule import Effect
 from scoring.rubric import Problem
 from scoring.sheet import CLEARED, CONFIRMED, CheckedSheet, HitDecision, Outcome, Sheet, SheetError, checked
 
-KINDS = ("inspection", "resolution", "ruling", "appeal", "withdrawn")
+KINDS = ("inspection", "resolution", "ruling", "appeal", "correction", "withdrawn")
 
 
 def current(session: Session, sample_id: int) -> Verdict | None:

@@ -5,6 +5,7 @@ Refuses to compute scores (`qa.verdicts.ledger`) and to decide between two inspe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -123,10 +124,22 @@ def view(bench: Workbench, actor: Actor, *, verdict_id: int, language: str, late
         )
 
 
-def _explained(session: Session, verdict: Verdict, language: str) -> tuple[Explanation, ...]:
-    outcome = Outcome.from_dict(verdict.outcome)
+def explained(session: Session, outcome: Outcome, rubric_version_id: int, language: str) -> tuple[Explanation, ...]:
+    """An outcome line by line, with the names of its red lines."""
     labels = ledger.rule_labels(session, outcome.redlines)
-    return explain(outcome, rubric_of(session, verdict.rubric_version_id), language, labels)
+    return explain(outcome, rubric_of(session, rubric_version_id), language, labels)
+
+
+def _explained(session: Session, verdict: Verdict, language: str) -> tuple[Explanation, ...]:
+    return explained(session, Outcome.from_dict(verdict.outcome), verdict.rubric_version_id, language)
+
+
+def fallen(old: Sequence[Explanation], new: Sequence[Explanation]) -> tuple[Explanation, ...]:
+    """Lines of `old` that moved points and no longer stand so in `new`."""
+    stands = {(line.kind, line.id): line.points for line in new}
+    return tuple(
+        line for line in old if line.kind in MOVING and line.points and stands.get((line.kind, line.id)) != line.points
+    )
 
 
 def _predecessor(session: Session, verdict: Verdict) -> Verdict | None:
@@ -142,14 +155,10 @@ def _compared(
 ) -> Before | None:
     if before is None:
         return None
-    stands = {(line.kind, line.id): line.points for line in lines}
-    old = _explained(session, before, language)
-    fallen = tuple(
-        line for line in old if line.kind in MOVING and line.points and stands.get((line.kind, line.id)) != line.points
-    )
-    if before.total == now.total and not fallen:
+    fell = fallen(_explained(session, before, language), lines)
+    if before.total == now.total and not fell:
         return None
-    return Before(before.total, now.kind, now.reason or "", fallen)
+    return Before(before.total, now.kind, now.reason or "", fell)
 
 
 MOVING = ("loss", "bonus", "redline")

@@ -24,6 +24,7 @@ ADDRESSES = {
     "admin": "upkeep",
     "agent": "reports",
     "appeals": "verdicts",
+    "inspections": "desk",
     "ranking": "reports",
     "trends": "reports",
 }

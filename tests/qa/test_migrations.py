@@ -55,3 +55,10 @@ def test_an_upgrade_from_0_1_0_drops_the_counters_and_keeps_the_trail(first: Dat
     with db.engine.connect() as connection:
         assert "data_versions" not in inspect(connection).get_table_names()
         assert connection.execute(text("SELECT count(*) FROM audit WHERE action = 'a.b'")).scalar_one() == 1
+
+
+def test_an_upgrade_from_0_1_0_brings_an_empty_table_of_corrections(first: Database) -> None:
+    migrations.upgrade(first)
+    migrations.check(first)
+    with first.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM corrections")).scalar_one() == 0

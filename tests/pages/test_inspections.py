@@ -1,0 +1,66 @@
+"""My inspections: the list in both languages, a correction asked for, decided by the lead, and seen afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.kit.dialogs import _BESIDE, _OPEN
+from qa.people import accounts
+from qa.policy import SYSTEM
+from qa.verdicts import corrections
+from qa.workbench import Workbench
+from scoring.sheet import Mark, Sheet
+from tests.pages.conftest import PASSWORD
+from tests.qa.desk.kit import Kit, build, inspect
+
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture
+def kit(page_bench: Workbench) -> Kit:
+    kit = build(page_bench, samples=1)
+    kit.place(kit.samples[0], kit.inspectors[0])
+    inspect(kit, 0, Sheet((Mark("tone", 1), Mark("greeting", 0))))
+    for account in accounts.users(page_bench, SYSTEM):
+        accounts.set_password(page_bench, SYSTEM, account.actor.user_id, PASSWORD, now=datetime.now(UTC))
+    return kit
+
+
+def opened(at: AppTest, name: str, beside: object) -> AppTest:
+    at.session_state[_OPEN], at.session_state[_BESIDE] = name, beside
+    return at.run()
+
+
+def test_a_wrong_mark_is_corrected_by_two_people(open_page: OpenPage, kit: Kit) -> None:
+    at = open_page("inspector-0", "inspections.py", language="zh_CN")
+    assert not at.exception
+    [row] = at.dataframe[0].value.to_dict("records")
+    assert "在吗" in str(row.values())
+    at = opened(at, "inspection", 1)
+    at.button(key="correct_this").click().run()
+    at.selectbox(key="correct_tone").set_value(0)
+    at.text_area(key="correction_reason").set_value("看错了人")
+    next(button for button in at.button if button.label == "提交更正").click().run()
+    assert not at.exception
+    [wish] = corrections.listing(kit.bench, kit.lead)
+    assert (wish.before, wish.after) == (9_200, 9_700)
+    lead = open_page("lead", "inspections.py", language="zh_CN", query={"inspector": str(kit.inspectors[0].user_id)})
+    assert not lead.exception
+    lead.button(key=f"decide_{wish.id}").click().run()
+    next(button for button in lead.button if button.label == "同意更正").click().run()
+    assert not lead.exception
+    assert [row.total for row in kit.verdicts(kit.samples[0]) if row.is_current] == [9_700]
+    [row] = lead.dataframe[0].value.to_dict("records")
+    assert "92.0 → 97.0" in row.values()
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_nothing_yet(open_page: OpenPage, page_bench: Workbench, language: str) -> None:
+    for role in ("inspector", "lead"):
+        at = open_page(role, "inspections.py", language=language)
+        assert not at.exception
+        assert any("sc-empty" in node.proto.body for node in at.get("html"))
