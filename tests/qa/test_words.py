@@ -24,9 +24,13 @@ MADE = {
     "f'appeal.{state}'": [f"appeal.{state}" for state in STATES if state != "open"],
     "f'violation.{step.value}'": [f"violation.{step.value}" for step in Step],
     "f'violations.{step.value}'": ["violations.opened", "violations.withdrawn"],
+    "f'job.{state}'": ["job.done", "job.failed", "job.cancelled"],
+    "f'job.{job.state}'": ["job.failed", "job.cancelled"],
+    "_ACTION": ["backup.restored"],
+    "action": ["backup.restore_completed", "backup.restore_undone"],
     "f'import.{state}'": ["import.failed", "import.cancelled"],
 }
-"""Actions whose code is put together."""
+"""Actions whose code is put together, or chosen before it is recorded."""
 
 
 WRITES = {"audit.record": 3, "work.record": 0}
