@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from scoring.redline.guards import echoed
 from scoring.redline.logic import And, Expression, Name, holds, parse_logic
+from scoring.redline.markup import as_read
 from scoring.redline.matcher import Matcher, pieces
 from scoring.redline.rule import Anchor, Condition, Evasion, Guard, Missing, Relation, Repetition, Rule, Terms
 
@@ -77,7 +78,11 @@ def stands(relation: Relation, anchor: int, other: int) -> bool:
 def condition_lines(condition: Condition, evasion: Evasion, lines: Sequence[SpokenLine]) -> list[int]:
     """Indices of the lines that satisfy a condition's terms (only the ``nth`` of them when it is given)."""
     matcher = terms_matcher(condition.terms, evasion)
-    found = [n for n, line in enumerate(lines) if line.role in condition.speaker.roles and matcher.said_in(line.text)]
+    found = [
+        n
+        for n, line in enumerate(lines)
+        if line.role in condition.speaker.roles and matcher.said_in(as_read(line.text))
+    ]
     return found[condition.nth - 1 : condition.nth] if condition.nth else found
 
 
@@ -154,7 +159,7 @@ def followed_up(rule: Rule, missing: Missing, lines: Sequence[SpokenLine], at: i
     if not missing.expected:
         return bool(later)
     matcher = terms_matcher(missing.expected, rule.evasion)
-    return any(matcher.said_in(lines[n].text) for n in later)
+    return any(matcher.said_in(as_read(lines[n].text)) for n in later)
 
 
 def late_replies(lines: Sequence[SpokenLine], wait_seconds: int) -> list[int]:

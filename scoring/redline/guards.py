@@ -1,4 +1,5 @@
-"""Readings of a sentence that turn a match into an innocent one: quoted, declined, conditional, echoed.
+"""Readings of a sentence that turn a match into an innocent one: quoted, declined, conditional, cut out of words,
+linked, echoed.
 
 Owns the words by which Chinese and English refuse, and how far a refusal reaches: to the next turn of the sentence
 (不支持平台的话 | 加微信), and back from a clause of its own (加微信，这边不支持) unless that clause speaks of something else
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 
 from scoring.redline.rule import Guard
+from scoring.redline.words import cut_out
 
 Span = tuple[int, int]
 
@@ -25,7 +27,9 @@ REFUSAL_BEFORE = re.compile(
     r"|勿|禁止|严禁|谨防|警惕|防止|避免|拒绝|从不|绝不|并非|举报|别)"
     rf"(?:(?!{TURN})[^，,。！？!?；;：:\n]){{0,8}}$"
     r"|(?<![要是能可])不$"
-    r"|\b(?:don['’]?t|do not|never|cannot|can['’]?t|can not|won['’]?t|will not|not allowed to|not able to|unable to"
+    r"|(?:不能|不会|不要|不得|不可|请勿|切勿|勿|禁止|严禁|从不|绝不|谨防)[^，。！？!?；;：:\n]{1,14}[、或和]$"
+    r"|\b(?:don['’]?t|do not|doesn['’]?t|does not|didn['’]?t|never|no one|nobody|cannot|can['’]?t|can"
+    r" not|won['’]?t|will not|not allowed to|not able to|unable to"
     r"|may not|must not|should not|shouldn['’]?t|beware of|avoid|refrain from|no need to|not permitted to"
     rf"|against our policy to)(?:(?!{TURN_EN})[^.!?;:\n]){{0,40}}$",
     re.IGNORECASE,
@@ -52,6 +56,23 @@ CONDITION_BEFORE = re.compile(
 )
 
 
+WARNING = re.compile(
+    r"谨防|严防|警惕|当心(?:被骗|上当|诈骗|骗子)|小心(?:被骗|上当|诈骗|骗子)|防(?:骗|诈)|反诈|防止(?:被骗|上当|受骗|诈骗)|避免(?:被骗|上当|受骗)|以免(?:被骗|上当|受骗)|切勿(?:相信|轻信)|[勿别](?:轻信|相信)|不要(?:轻信|相信)"
+    r"|冒充(?:客服|官方|平台|我们)|假冒(?:客服|官方|平台|我们)|遇到[^，。]{0,12}(?:举报|报警|挂断|拒绝)"
+    r"|\b(?:beware|watch out for|look out for|be (?:careful|aware|wary|cautious) (?:of|with|about)|scam"
+    r" alert|phishing|fraudsters?|scammers?|to avoid (?:scams?|fraud))\b",
+    re.IGNORECASE,
+)
+FRAUD_AFTER = re.compile(
+    r"(?:都|就|肯定|一定|全|均|可能|很可能|多半)?(?:是|属于|为)(?:骗子|诈骗|骗局|骗人|违规|违法|假冒|假的客服|电信诈骗|钓鱼)|会被(?:处罚|封号|扣分)|(?:立即|立刻|马上|及时)(?:举报|报警|挂断)"
+    r"|\b(?:is|are) (?:always |probably |likely |definitely )?(?:a )?(?:scams?|fraud|fraudulent|phishing|not us|against"
+    r" (?:our|the) (?:policy|rules|terms))\b",
+    re.IGNORECASE,
+)
+LINK = re.compile(
+    r"(?:https?://|www\.)[A-Za-z0-9.-]{1,100}(?::\d{1,5})?([/?#][^\s\u3000-\u303f\u4e00-\u9fff\uff00-\uffef<>\"']{0,500})",
+    re.IGNORECASE,
+)
 NUMBER = re.compile(r"\d{6,}[Xx]?", re.ASCII)
 PARTED = re.compile(r"(?<=\d)[ \t-](?=\d)", re.ASCII)
 
@@ -68,9 +89,36 @@ def quoted(text: str, span: Span) -> bool:
 
 
 def declined(text: str, span: Span) -> bool:
-    """Is the span refused: a negation shortly before it, or “不可以”, “is not allowed” after it?"""
+    """Is the span refused or warned of: a negation shortly before it, “不可以” or “is not allowed” after it, or a sentence
+    about fraud?"""
     before, after = text[max(0, span[0] - 60) : span[0]], text[span[1] : span[1] + 60]
-    return bool(REFUSAL_BEFORE.search(before) or REFUSAL_AFTER.match(after))
+    return bool(REFUSAL_BEFORE.search(before) or REFUSAL_AFTER.match(after)) or warned(text, span)
+
+
+def warned(text: str, span: Span) -> bool:
+    """Does the sentence warn of what the span says (谨防诈骗，凡是要求…的都是骗子)? Whoever protests (我不是骗子) warns of nothing."""
+    start, end = sentence(text, span)
+    return bool(WARNING.search(text, start, end) or FRAUD_AFTER.search(text, span[1], end))
+
+
+def sentence(text: str, span: Span) -> Span:
+    """The sentence around a span, at most 120 characters to either side."""
+    low, high = max(0, span[0] - 120), min(len(text), span[1] + 120)
+    starts = [m.end() for m in SENTENCE.finditer(text, low, span[0])]
+    ending = SENTENCE.search(text, span[1], high)
+    return starts[-1] if starts else low, ending.start() if ending else high
+
+
+def linked(text: str, span: Span) -> bool:
+    """Does the span lie inside the address of a link, behind its host?"""
+    if "/" not in text and "www." not in text:
+        return False
+    return any(m.start(1) <= span[0] and span[1] <= m.end() for m in LINK.finditer(text))
+
+
+def cut(text: str, span: Span) -> bool:
+    """Is the span cut out of longer words?"""
+    return cut_out(text, *span)
 
 
 def conditional(text: str, span: Span) -> bool:
@@ -87,4 +135,10 @@ def echoed(matched: str, said: str) -> bool:
     return bool(numbers) and known.issuperset(numbers)
 
 
-READINGS = {Guard.QUOTED: quoted, Guard.DECLINED: declined, Guard.CONDITIONAL: conditional}
+READINGS = {
+    Guard.QUOTED: quoted,
+    Guard.DECLINED: declined,
+    Guard.CONDITIONAL: conditional,
+    Guard.WORDS: cut,
+    Guard.LINKS: linked,
+}

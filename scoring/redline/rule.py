@@ -54,6 +54,8 @@ class Guard(StrEnum):
     QUOTED = "quoted"  # inside 「…」 “…” 《…》 and the like: somebody else's words, a title, a product name
     DECLINED = "declined"  # 不能加微信哦, "please do not pay outside the platform"
     CONDITIONAL = "conditional"  # 如未发货可申请…, "if it has not arrived …"
+    WORDS = "words"  # cut out of longer words: 混|蛋糕 for 混蛋, 育肥|猪饲料 for 肥猪
+    LINKS = "links"  # inside the address of a link: a parameter such as ?utm_source=vx1 is nothing that was said
     ECHOED = "echoed"  # every number in the match was said by the customer before: reading back leaks nothing
 
 

@@ -22,6 +22,7 @@ from scoring.problem import N_, Words
 from scoring.redline.context import PARTIES, LineHit, SpokenLine, expression, judged, omissions, terms_matcher
 from scoring.redline.finder import make_finder
 from scoring.redline.logic import LogicError, names
+from scoring.redline.markup import SIGNS, visible
 from scoring.redline.matcher import Matcher, Piece
 from scoring.redline.pairs import Pairs
 from scoring.redline.reason import reason
@@ -178,7 +179,7 @@ class Screener:
         found: list[Hit] = []
         for role, search in self.passes.items():
             spoken = messages.select("conversation_key", "seq", "text").filter(messages["role"] == role)
-            spans = list(search.spans(spoken["text"].fill_null("")))
+            spans = list(seen_through(search, spoken["text"].fill_null("")))
             where = spoken.select("conversation_key", "seq")[[row for row, *_ in spans]]
             found += [
                 Hit(key, rule, seq, start, end, matched)
@@ -193,7 +194,7 @@ class Screener:
         found: dict[tuple[str, int], set[int]] = defaultdict(set)
         if self.expecting is not None:
             spoken = messages.select("conversation_key", "seq", "text").filter(messages["role"] == "agent")
-            places = {(row, rule) for row, rule, *_ in self.expecting.spans(spoken["text"].fill_null(""))}
+            places = {(row, rule) for row, rule, *_ in seen_through(self.expecting, spoken["text"].fill_null(""))}
             where = spoken.select("conversation_key", "seq")[[row for row, _ in places]]
             for (key, seq), (_, rule) in zip(where.iter_rows(), places, strict=True):
                 found[key, rule].add(seq)
@@ -276,6 +277,26 @@ class Screener:
             "reason_en": [r.en for r in reasons],
         }
         return pl.DataFrame(columns, schema=HIT_SCHEMA).sort("conversation_key", "seq", "rule_id", "start", "end")
+
+
+def seen_through(search: Pass, texts: pl.Series) -> Iterator[tuple[int, int, int, int, str]]:
+    """``search.spans`` of the texts as they are read: markup is taken out for the search, spans and words are the
+    original's."""
+    marked = texts.str.contains_any(SIGNS).arg_true()
+    rows = [
+        (row, text, seen) for row, text in zip(marked, texts.gather(marked), strict=True) if (seen := visible(text))
+    ]
+    if not rows:
+        yield from search.spans(texts)
+        return
+    behind = {row: (text, seen) for row, text, seen in rows}
+    read = texts.scatter([row for row, *_ in rows], pl.Series([seen.text for *_, seen in rows]))
+    for row, rule, start, end, matched in search.spans(read):
+        if row in behind:
+            text, seen = behind[row]
+            start, end = seen.original(start, end)
+            matched = text[start:end]
+        yield row, rule, start, end, matched
 
 
 TYPES: dict[str, pl.DataType] = {

@@ -34,6 +34,8 @@ GUARDS = {
     "quoted": N_("quoted words"),
     "declined": N_("the agent declines it"),
     "conditional": N_("conditional sentences"),
+    "words": N_("parts of longer words"),
+    "links": N_("addresses of links"),
     "echoed": N_("numbers the customer gave before"),
 }
 SWITCHES = {
