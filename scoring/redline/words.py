@@ -11,7 +11,23 @@ from itertools import accumulate
 
 import rjieba
 
-OWN = ("微信", "支付宝", "好评", "差评", "返现", "傻逼", "装逼", "客服", "人渣", "垃圾", "恶心", "蛋白粉", "蛋白质", "蛋托", "蛋糕粉")
+OWN = (
+    "微信",
+    "支付宝",
+    "好评",
+    "差评",
+    "返现",
+    "傻逼",
+    "装逼",
+    "客服",
+    "人渣",
+    "垃圾",
+    "恶心",
+    "蛋白粉",
+    "蛋白质",
+    "蛋托",
+    "蛋糕粉",
+)
 REACH = 16  # characters looked at on either side
 SHORT = 3
 COMMON = 200_000  # a frequency above that of any rival reading
