@@ -22,11 +22,11 @@ from scoring.problem import N_, Words
 from scoring.redline.context import PARTIES, LineHit, SpokenLine, expression, judged, omissions, terms_matcher
 from scoring.redline.finder import make_finder
 from scoring.redline.logic import LogicError, names
-from scoring.redline.markup import SIGNS, visible
-from scoring.redline.matcher import Matcher, Piece
-from scoring.redline.pairs import Pairs
+from scoring.redline.markup import SIGN, visible
+from scoring.redline.matcher import Matcher, Piece, regex_piece
+from scoring.redline.pairs import NONE, Pairs, ordered
 from scoring.redline.reason import reason
-from scoring.redline.rule import Anchor, Guard, Rule
+from scoring.redline.rule import Anchor, Evasion, Guard, Rule
 from scoring.redline.syntax import PatternError
 
 MESSAGE_COLUMNS = ("conversation_key", "seq", "role", "sent_at", "text")
@@ -64,6 +64,11 @@ class Chat:
     platform: str | None
 
 
+def markup_sign() -> Piece:
+    """Searched for along with the rules: a message with this sign is searched once more without its markup."""
+    return regex_piece(SIGN, Evasion.none())
+
+
 class Pass:
     """All rules that read one role, searched for together. Equal pieces of several rules are searched for once."""
 
@@ -75,7 +80,7 @@ class Pass:
                 owners[piece].append((rule, n))
         self.owners = list(owners.values())
         self.pieces = list(owners)
-        self.finder = make_finder(self.pieces, engine)
+        self.finder = make_finder([*self.pieces, markup_sign()], engine)
 
     def alone(self, piece: int) -> int:
         """The rule of a piece that decides alone, without exclusions and guards; −1 when there is more to consider."""
@@ -83,8 +88,29 @@ class Pass:
         return rule if not others and self.matchers[rule].bare else -1
 
     def spans(self, texts: pl.Series) -> Iterator[tuple[int, int, int, int, str]]:
-        """(row, rule, start, end, matched) of all breaches, exactly; rows in no order."""
+        """(row, rule, start, end, matched) of all breaches, exactly; rows in no order. Texts with markup are read without it."""
         pairs = self.finder.candidates(texts)
+        marked = pairs[:, 1] == len(self.pieces)
+        if not marked.any():
+            yield from self.plain_spans(texts, pairs)
+            return
+        originals = texts.gather(pairs[marked, 0]).to_list()
+        seen = {row: s for row, text in zip(pairs[marked, 0].tolist(), originals, strict=True) if (s := visible(text))}
+        rows = np.array(list(seen), dtype=np.int64)
+        read = texts.scatter(rows, pl.Series([s.text for s in seen.values()], dtype=pl.String)) if seen else texts
+        again = self.finder.candidates(read.gather(rows)) if seen else NONE
+        pairs = ordered(
+            [pairs[~marked & ~np.isin(pairs[:, 0], rows)], np.column_stack((rows[again[:, 0]], again[:, 1]))]
+        )
+        for row, rule, start, end, matched in self.plain_spans(read, pairs[pairs[:, 1] < len(self.pieces)]):
+            if row not in seen:
+                yield row, rule, start, end, matched
+                continue
+            start, end = seen[row].original(start, end)
+            yield row, rule, start, end, texts[row][start:end]
+
+    def plain_spans(self, texts: pl.Series, pairs: Pairs) -> Iterator[tuple[int, int, int, int, str]]:
+        """The same for texts without markup whose candidates are known."""
         if not len(pairs):
             return
         rows, pieces = pairs[:, 0], pairs[:, 1]
@@ -179,7 +205,7 @@ class Screener:
         found: list[Hit] = []
         for role, search in self.passes.items():
             spoken = messages.select("conversation_key", "seq", "text").filter(messages["role"] == role)
-            spans = list(seen_through(search, spoken["text"].fill_null("")))
+            spans = list(search.spans(spoken["text"].fill_null("")))
             where = spoken.select("conversation_key", "seq")[[row for row, *_ in spans]]
             found += [
                 Hit(key, rule, seq, start, end, matched)
@@ -194,7 +220,7 @@ class Screener:
         found: dict[tuple[str, int], set[int]] = defaultdict(set)
         if self.expecting is not None:
             spoken = messages.select("conversation_key", "seq", "text").filter(messages["role"] == "agent")
-            places = {(row, rule) for row, rule, *_ in seen_through(self.expecting, spoken["text"].fill_null(""))}
+            places = {(row, rule) for row, rule, *_ in self.expecting.spans(spoken["text"].fill_null(""))}
             where = spoken.select("conversation_key", "seq")[[row for row, _ in places]]
             for (key, seq), (_, rule) in zip(where.iter_rows(), places, strict=True):
                 found[key, rule].add(seq)
@@ -277,26 +303,6 @@ class Screener:
             "reason_en": [r.en for r in reasons],
         }
         return pl.DataFrame(columns, schema=HIT_SCHEMA).sort("conversation_key", "seq", "rule_id", "start", "end")
-
-
-def seen_through(search: Pass, texts: pl.Series) -> Iterator[tuple[int, int, int, int, str]]:
-    """``search.spans`` of the texts as they are read: markup is taken out for the search, spans and words are the
-    original's."""
-    marked = texts.str.contains_any(SIGNS).arg_true()
-    rows = [
-        (row, text, seen) for row, text in zip(marked, texts.gather(marked), strict=True) if (seen := visible(text))
-    ]
-    if not rows:
-        yield from search.spans(texts)
-        return
-    behind = {row: (text, seen) for row, text, seen in rows}
-    read = texts.scatter([row for row, *_ in rows], pl.Series([seen.text for *_, seen in rows]))
-    for row, rule, start, end, matched in search.spans(read):
-        if row in behind:
-            text, seen = behind[row]
-            start, end = seen.original(start, end)
-            matched = text[start:end]
-        yield row, rule, start, end, matched
 
 
 TYPES: dict[str, pl.DataType] = {
