@@ -17,12 +17,14 @@ from qa.policy import SYSTEM, Role
 
 if TYPE_CHECKING:
     from qa import migrations, workbench
+    from qa.library import cases
     from qa.people import accounts
     from qa.rubrics import versions as rubric_versions
     from qa.rules import versions as rule_versions
     from qa.upkeep import health
 else:
     migrations, workbench = Later("qa.migrations"), Later("qa.workbench")
+    cases = Later("qa.library.cases")
     accounts, health = Later("qa.people.accounts"), Later("qa.upkeep.health")
     rubric_versions, rule_versions = Later("qa.rubrics.versions"), Later("qa.rules.versions")
 
@@ -74,14 +76,23 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         migrations.upgrade(bench.db)
         after = migrations.current(bench.db)
         bench.archive.list_old_files()
+        masked = cases.mask_again(bench, datetime.now(UTC))
     finally:
         bench.close()
+    if masked:
+        out.say(
+            out.t(
+                "Personal data that this version recognises was masked in the case library (cases: {cases}, messages: {messages}).",
+                cases=len(masked),
+                messages=sum(masked.values()),
+            )
+        )
     out.say(
         out.t("Nothing to do: the schema is {revision}.", revision=after)
         if before == after
         else out.t("The schema was brought from {before} to {after}.", before=before or "–", after=after)
     )
-    out.json({"before": before, "after": after})
+    out.json({"before": before, "after": after, "masked_cases": sorted(masked)})
     return 0
 
 

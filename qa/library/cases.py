@@ -174,6 +174,33 @@ def withdraw(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, ver
         return version + 1
 
 
+def mask_again(bench: Workbench, now: datetime) -> dict[int, int]:
+    """Mask the excerpts of all cases with what this version recognises; returns how many messages changed, by case.
+
+    An upgrade calls it: a case keeps what was masked when it was proposed. Somebody's own change meanwhile goes first;
+    calling it again finishes the rest.
+    """
+    with bench.db.read() as session:
+        known = session.execute(select(Case.id, Case.version, Case.title, Case.lesson, Case.tags, Case.excerpt)).all()
+    changed: dict[int, int] = {}
+    for case_id, version, title, lesson, tags, old in known:
+        new = [{**message, "text": mask_text(str(message["text"]))} for message in old]
+        if new == old:
+            continue
+        values = {"excerpt": new, "search_text": searchable(title, lesson, tags, new), "version": version + 1}
+        with bench.db.write() as session:
+            done = session.execute(
+                update(Case).where(Case.id == case_id, Case.version == version).values(changed_at=now, **values)
+            )
+            if not done.rowcount:  # type: ignore[attr-defined]
+                continue
+            changed[case_id] = sum(a != b for a, b in zip(old, new, strict=True))
+            audit.record(
+                session, SYSTEM, now, "case.masked", "case", case_id, messages=changed[case_id], version=version + 1
+            )
+    return changed
+
+
 def get(bench: Workbench, actor: Actor, case_id: int) -> CaseView:
     """One case. A proposal is shown to its proposer and to those who may publish."""
     require(actor, Right.VIEW_CASES)

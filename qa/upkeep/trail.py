@@ -65,6 +65,7 @@ ACTIONS: Mapping[str, str] = {
     "calibration.reference": N_("Reference of a calibration set"),
     "case.edited": N_("Case edited"),
     "case.proposed": N_("Case proposed"),
+    "case.masked": N_("Case masked again by an upgrade"),
     "case.published": N_("Case published"),
     "case.withdrawn": N_("Case withdrawn"),
     "correction.requested": N_("Correction asked for"),

@@ -24,7 +24,7 @@ from scoring.redline.finder import make_finder
 from scoring.redline.logic import LogicError, names
 from scoring.redline.markup import SIGN, visible
 from scoring.redline.matcher import Matcher, Piece, regex_piece
-from scoring.redline.pairs import NONE, Pairs, ordered
+from scoring.redline.pairs import NONE, Pairs
 from scoring.redline.reason import reason
 from scoring.redline.rule import Anchor, Evasion, Guard, Rule
 from scoring.redline.syntax import PatternError
@@ -94,20 +94,17 @@ class Pass:
         if not marked.any():
             yield from self.plain_spans(texts, pairs)
             return
-        originals = texts.gather(pairs[marked, 0]).to_list()
-        seen = {row: s for row, text in zip(pairs[marked, 0].tolist(), originals, strict=True) if (s := visible(text))}
+        said = dict(zip(pairs[marked, 0].tolist(), texts.gather(pairs[marked, 0]).to_list(), strict=True))
+        seen = {row: read for row, text in said.items() if (read := visible(text))}
         rows = np.array(list(seen), dtype=np.int64)
-        read = texts.scatter(rows, pl.Series([s.text for s in seen.values()], dtype=pl.String)) if seen else texts
-        again = self.finder.candidates(read.gather(rows)) if seen else NONE
-        pairs = ordered(
-            [pairs[~marked & ~np.isin(pairs[:, 0], rows)], np.column_stack((rows[again[:, 0]], again[:, 1]))]
-        )
-        for row, rule, start, end, matched in self.plain_spans(read, pairs[pairs[:, 1] < len(self.pieces)]):
-            if row not in seen:
-                yield row, rule, start, end, matched
-                continue
+        shown = pl.Series([each.text for each in seen.values()], dtype=pl.String)
+        again = self.finder.candidates(shown) if seen else NONE
+        plain = pairs[~marked & ~np.isin(pairs[:, 0], rows)]
+        yield from self.plain_spans(texts, plain)
+        for n, rule, start, end, _ in self.plain_spans(shown, again[again[:, 1] < len(self.pieces)]):
+            row = int(rows[n])
             start, end = seen[row].original(start, end)
-            yield row, rule, start, end, texts[row][start:end]
+            yield row, rule, start, end, said[row][start:end]
 
     def plain_spans(self, texts: pl.Series, pairs: Pairs) -> Iterator[tuple[int, int, int, int, str]]:
         """The same for texts without markup whose candidates are known."""

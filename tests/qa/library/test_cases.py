@@ -273,3 +273,24 @@ def test_broken_index_is_rebuilt(bench: Workbench, monkeypatch: pytest.MonkeyPat
 @given(st.text(max_size=30))
 def test_folding_is_idempotent(text: str) -> None:
     assert fold(fold(text)) == fold(text)
+
+
+def test_an_upgrade_masks_what_it_has_learnt_to_recognise(any_bench: Workbench, sample_id: int) -> None:
+    case_id = cases.propose(any_bench, LEAD, now=NOW, text=TEXT, sample_id=sample_id)
+    kept = [
+        {"role": "customer", "text": "微信号abc12345，邮箱li.si@example.com", "offset": 0},
+        {"role": "agent", "text": "好的", "offset": 3},
+    ]
+    with any_bench.db.write() as session:
+        case = session.get_one(Case, case_id)
+        case.excerpt, case.search_text = kept, "abc12345"
+    assert cases.mask_again(any_bench, NOW) == {case_id: 1}
+    with any_bench.db.read() as session:
+        case = session.get_one(Case, case_id)
+        entry = session.query(AuditEntry).filter_by(action="case.masked").one()
+        assert "abc12345" not in f"{case.excerpt}{case.search_text}"
+        assert "li.si" not in f"{case.excerpt}{case.search_text}"
+        assert case.excerpt[1] == kept[1]
+        assert entry.facts == {"messages": 1, "version": 2}
+        assert entry.actor_id is None
+    assert cases.mask_again(any_bench, NOW) == {}
