@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
-
+from qa import outage
 from qa.errors import Busy, Cancelled, Denied, NotFound, SpotcheckError, Unavailable
 from qa.i18n import N_
 from qa.jobs import record, service, stored
@@ -109,13 +108,13 @@ class Worker:
             return lambda now: record.stopped(self.bench, taken, now)
         except Busy as error:
             return self._later(taken, error)
-        except (Unavailable, OperationalError) as error:
-            return self._again(taken, error)
-        except SpotcheckError as error:
-            return self._failed(taken, error)
         except Exception as problem:
-            log.exception("job %s failed", taken.id)
-            return self._failed(taken, _unexpected(problem))
+            trouble = outage.explain(problem)
+            if isinstance(trouble, Unavailable):
+                return self._again(taken, trouble)
+            if trouble is None:
+                log.exception("job %s failed", taken.id)
+            return self._failed(taken, trouble or _unexpected(problem))
 
     def _result(self, taken: Taken, heart: _Heart) -> object:
         kind = KINDS.get(taken.kind)
@@ -145,9 +144,8 @@ class Worker:
 
         return write
 
-    def _again(self, taken: Taken, problem: Unavailable | OperationalError) -> Callable[[datetime], bool]:
+    def _again(self, taken: Taken, error: Unavailable) -> Callable[[datetime], bool]:
         """Something outside was away: try again, later each time."""
-        error = problem if isinstance(problem, SpotcheckError) else _unexpected(problem)
         if taken.attempt >= ATTEMPTS:
             return self._failed(taken, error)
         pause = timedelta(seconds=5 * 4 ** (taken.attempt - 1))

@@ -10,8 +10,11 @@ import pytest
 from alembic import command
 from sqlalchemy import inspect, text
 
-from qa import migrations
+from qa import jobs, migrations
+from qa.config import Config
 from qa.db import Database
+from qa.policy import SYSTEM
+from qa.workbench import Workbench
 
 
 def test_models_equal_migrated_schema(database_url: str) -> None:
@@ -62,3 +65,19 @@ def test_an_upgrade_from_0_1_0_brings_an_empty_table_of_corrections(first: Datab
     migrations.check(first)
     with first.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM corrections")).scalar_one() == 0
+
+
+def test_an_upgrade_from_0_1_0_brings_jobs_and_keeps_accounts(first: Database, tmp_path: Path) -> None:
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    account = {"yes": True, "at": now.replace(tzinfo=None if first.is_sqlite else UTC)}
+    with first.engine.begin() as connection:
+        columns = "login, display_name, role, active, created_at"
+        connection.execute(text(f"INSERT INTO users ({columns}) VALUES ('lin', '林', 'lead', :yes, :at)"), account)
+    migrations.upgrade(first)
+    migrations.check(first)
+    with first.engine.connect() as connection:
+        assert connection.execute(text("SELECT login, display_name FROM users")).all() == [("lin", "林")]
+    bench = Workbench.open(Config(home=tmp_path, database_url=first.url.render_as_string(hide_password=False)))
+    jobs.ask(bench, SYSTEM, jobs.SCREENING, jobs.Screen(), now=now)
+    assert [job.state for job in jobs.recent(bench, SYSTEM)] == ["waiting"]
+    bench.close()
