@@ -88,7 +88,7 @@ def past(
             Verdict.kind.in_(OVERTURNED), Verdict.total != Inspection.total, Assignment.kind.in_(("primary", "double"))
         )
     with bench.db.read() as session:
-        return tuple(_row(*row) for row in session.execute(query).all())
+        return tuple(_row(actor, *row) for row in session.execute(query).all())
 
 
 def _query(inspector_id: int, size: int) -> Select[Any]:
@@ -158,16 +158,25 @@ def detail(bench: Workbench, actor: Actor, *, inspection_id: int, language: str)
             raise NotFound(N_("There is no inspection {id}."), id=inspection_id)
         _require(actor, one.inspector_id)
         [found] = session.execute(_query(one.inspector_id, 1).where(Inspection.id == inspection_id)).all()
-        past, verdict, transcript = _row(*found), found[4], transcripts.read(found[6])
+        past, verdict, transcript = _row(actor, *found), found[4], transcripts.read(found[6])
         given = explained(session, Outcome.from_dict(one.outcome), one.rubric_version_id, language)
         lines, total, before = given, one.total, None
         if verdict is not None and past.changed_by:
             lines = explained(session, Outcome.from_dict(verdict.outcome), verdict.rubric_version_id, language)
             total, before = verdict.total, Before(one.total, verdict.kind, verdict.reason or "", fallen(given, lines))
-        return PastDetail(past, one.inspector_id, lines, total, before, Sheet.from_dict(one.sheet).comment, transcript)
+        return PastDetail(
+            past,
+            one.inspector_id,
+            lines,
+            total,
+            before,
+            Sheet.from_dict(one.sheet).comment,
+            transcripts.shown(actor, transcript),
+        )
 
 
 def _row(
+    reader: Actor,
     one: Inspection,
     kind: str,
     sample: Sample,
@@ -190,7 +199,7 @@ def _row(
         one.submitted_at,
         sample.occurred_at,
         agent or sample.agent_id,
-        _first_line(transcripts.read(content)),
+        transcripts.shown_text(reader, _first_line(transcripts.read(content))),
         one.total,
         counts,
         verdict.kind if verdict is not None and counts is not None and counts != one.total else "",

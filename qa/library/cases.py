@@ -20,7 +20,6 @@ from qa.casefiles.lifecycle import FileState
 from qa.errors import Conflict, Denied, Field, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.library.folding import searchable
-from qa.masking import mask_text
 from qa.policy import SYSTEM, Actor, Right, Role, require
 from qa.tables import Case, Sample, Transcript, Verdict, Violation
 from qa.texts import written
@@ -184,7 +183,7 @@ def mask_again(bench: Workbench, now: datetime) -> dict[int, int]:
         known = session.execute(select(Case.id, Case.version, Case.title, Case.lesson, Case.tags, Case.excerpt)).all()
     changed: dict[int, int] = {}
     for case_id, version, title, lesson, tags, old in known:
-        new = [{**message, "text": mask_text(str(message["text"]))} for message in old]
+        new = [{**message, "text": transcripts.shown_text(None, str(message["text"]))} for message in old]
         if new == old:
             continue
         values = {"excerpt": new, "search_text": searchable(title, lesson, tags, new), "version": version + 1}
@@ -330,7 +329,11 @@ def _excerpt(
     names = tuple(str(name) for name in (transcript.customer_id, *(m.agent_name for m in chosen)) if name)
     start = next((m.sent_at for m in chosen if m.sent_at), None)
     return [
-        {"role": m.role, "text": _without(mask_text(m.text or ""), names), "offset": _offset(m.sent_at, start)}
+        {
+            "role": m.role,
+            "text": _without(transcripts.shown_text(None, m.text or ""), names),
+            "offset": _offset(m.sent_at, start),
+        }
         for m in chosen
     ]
 

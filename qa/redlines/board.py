@@ -17,13 +17,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from qa import masking
 from qa.blinding import shown_files
 from qa.casefiles.lifecycle import OPEN_STATES, Clocks, FileState, Step
 from qa.casefiles.sanctions import programme
 from qa.policy import Actor, Right, require
 from qa.rules import stored
 from qa.tables import Agent, User, Violation, ViolationEvent
+from qa.transcripts import shown_text
 from qa.workbench import Workbench
 
 COUNT_BOUND = 10_000
@@ -112,8 +112,7 @@ def listing(
         query = query.order_by(Violation.id.desc() if newest_first else Violation.id).limit(limit + 1)
         found = [row_of(row, rules.clocks) for row in session.execute(query)]
         total = _count(session, where)
-    if not actor.may(Right.UNMASK):
-        found = [replace(row, excerpt=masking.mask_text(row.excerpt)) for row in found]
+    found = [replace(row, excerpt=shown_text(actor, row.excerpt)) for row in found]
     return Listing(tuple(found[:limit]), total, found[limit - 1].id if len(found) > limit else None)
 
 

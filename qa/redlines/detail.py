@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from qa import masking, transcripts
+from qa import transcripts
 from qa.blinding import refuse_early
 from qa.casefiles.lifecycle import STANDING, Clocks, Event, FileState, Refusal, Step, options
 from qa.casefiles.record import SAME_CASE, Evidence, transcript_now
@@ -52,7 +52,7 @@ class ScoreEffect:
 
 @dataclass(frozen=True)
 class CaseFile:
-    """One file in full. `transcript` is unmasked; `frozen` says whether it is the evidence or the archive as it is
+    """One file in full. `transcript` is as its reader may see it; `frozen` says whether it is the evidence or the archive as it is
     now."""
 
     row: Row
@@ -94,11 +94,11 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
     transcript = transcripts.read(content)
     evidence = tuple(Evidence(**hit) for hit in violation.evidence)
     row = board.row_of(found, rules.clocks)
-    if not actor.may(Right.UNMASK):
+    transcript = transcripts.shown(actor, transcript)
+    row = replace(row, excerpt=transcripts.shown_text(actor, row.excerpt))
+    if not transcripts.sees_customers(actor):
         # masking changes the length of a text: marks go by whole messages then
-        transcript = transcripts.masked(transcript)
-        evidence = tuple(Evidence(hit.seq, 0, 0, masking.mask_text(hit.matched)) for hit in evidence)
-        row = replace(row, excerpt=masking.mask_text(row.excerpt))
+        evidence = tuple(Evidence(hit.seq, 0, 0, transcripts.shown_text(actor, hit.matched)) for hit in evidence)
     events = [Event(entry.step, entry.actor_id, entry.at) for entry in history]
     counted = repeats + (
         1 if violation.state in STANDING or violation.state in (FileState.SUSPECTED, FileState.CONFIRMED) else 0
@@ -145,12 +145,13 @@ def own(bench: Workbench, actor: Actor, agent_id: str, *, now: datetime, limit: 
                 .limit(1)
             )
             evidence = tuple(
-                Evidence(hit["seq"], hit["start"], hit["end"], masking.mask_text(hit["matched"]))
+                Evidence(hit["seq"], hit["start"], hit["end"], transcripts.shown_text(None, hit["matched"]))
                 for hit in row.evidence
             )
             answerable = row.state == FileState.UPHELD and actor.agent_id == agent_id
             line = board.row_of(row, clocks)
-            found.append(Own(replace(line, excerpt=masking.mask_text(line.excerpt)), evidence, reason, answerable))
+            line = replace(line, excerpt=transcripts.shown_text(None, line.excerpt))
+            found.append(Own(line, evidence, transcripts.shown_text(actor, reason or "") or None, answerable))
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """Frozen evidence: conversations, disputes and ratings as they were in the archive at one version."""
 
-from qa.transcripts.document import FrozenDispute, FrozenMessage, FrozenRating, FrozenTranscript, masked, read
+from qa.transcripts.document import FrozenDispute, FrozenMessage, FrozenRating, FrozenTranscript, read
+from qa.transcripts.door import sees_customers, shown, shown_text
 from qa.transcripts.freezing import content_hash, freeze, store
 
 __all__ = [
@@ -10,7 +11,9 @@ __all__ = [
     "FrozenTranscript",
     "content_hash",
     "freeze",
-    "masked",
     "read",
+    "sees_customers",
+    "shown",
+    "shown_text",
     "store",
 ]

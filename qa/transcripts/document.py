@@ -13,8 +13,6 @@ from typing import Any
 
 import msgspec
 
-from qa.masking import mask_transcript
-
 DISPUTE = "dispute"
 """The part of messages that were written in the dispute, not in the chat."""
 
@@ -99,8 +97,3 @@ class FrozenTranscript:
 def read(content: Mapping[str, Any]) -> FrozenTranscript:
     """The transcript in the stored form that `freeze` gives. Raises `msgspec.ValidationError` for what is none."""
     return msgspec.convert(content, FrozenTranscript)
-
-
-def masked(transcript: FrozenTranscript) -> FrozenTranscript:
-    """The same for somebody who may not see customers: texts, customer, order, dispute and rating masked."""
-    return read(mask_transcript(msgspec.to_builtins(transcript)))

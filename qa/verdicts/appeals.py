@@ -20,7 +20,6 @@ from qa.casefiles.lifecycle import FileState, Step, decided_by, ruled_at
 from qa.casefiles.windows import SETTING, closes, window_days
 from qa.errors import Conflict, Denied, Field, Invalid, NotFound
 from qa.i18n import N_
-from qa.masking import mask_text
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.tables import Agent, Appeal, Inspection, Setting, Transcript, Verdict, Violation, ViolationEvent
 from qa.texts import written
@@ -82,14 +81,14 @@ def ruling_on(bench: Workbench, actor: Actor, *, violation_id: int) -> RulingVie
             .limit(1)
         ).first()
         frozen = session.get(Transcript, found.transcript_id) if found.transcript_id else None
-        quotes = tuple(mask_text(str(hit["matched"])) for hit in found.evidence if hit["matched"])
+        quotes = tuple(transcripts.shown_text(None, str(hit["matched"])) for hit in found.evidence if hit["matched"])
         return RulingView(
             found.id,
             found.rule_id,
             found.state,
             quotes,
-            reason or "",
-            transcripts.masked(transcripts.read(frozen.content)) if frozen else None,
+            transcripts.shown_text(actor, reason or ""),
+            transcripts.shown(None, transcripts.read(frozen.content)) if frozen else None,
         )
 
 

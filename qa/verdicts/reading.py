@@ -118,7 +118,7 @@ def view(bench: Workbench, actor: Actor, *, verdict_id: int, language: str, late
             outcome=Outcome.from_dict(verdict.outcome),
             lines=lines,
             comment=Sheet.from_dict(verdict.sheet or {}).comment,
-            transcript=transcript if actor.may(Right.UNMASK) else transcripts.masked(transcript),
+            transcript=transcripts.shown(actor, transcript),
             history=_history(session, sample.id),
             before=_compared(session, before, verdict, lines, language),
         )

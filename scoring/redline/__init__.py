@@ -4,12 +4,12 @@
 >>> rule = Rule("T1", 1, Label("私加微信", "Steering to WeChat"), Terms(("加微信",)), guards=(Guard.DECLINED,))
 >>> chat = pl.DataFrame({
 ...     "conversation_key": ["c1", "c1", "c1"], "seq": [0, 1, 2], "role": ["customer", "agent", "agent"],
-...     "sent_at": [None] * 3, "text": ["能加微信吗", "不能加微信哦", "亲，加 V 聊"],
+...     "sent_at": [None] * 3, "text": ["能加微信吗", "不能加微信哦", "亲，加 VX 聊"],
 ... })
 >>> Screener([rule]).screen(chat).select("seq", "rule_id", "start", "end", "matched").rows()
-[(2, 'T1', 2, 5, '加 V')]
+[(2, 'T1', 2, 6, '加 VX')]
 
-What a hit is, exactly. A *phrase* is found where its characters stand in the text, seen through the disguises that
+A text is read without its HTML and link markup; spans are those of the original. What a hit is, exactly. A *phrase* is found where its characters stand in the text, seen through the disguises that
 :class:`Evasion` switches on (``Evasion.none()``: character by character); a match neither starts nor ends inside a
 longer run of ASCII letters (or of digits) than the phrase itself, so ``ab`` is not found in ``cab``. A *regular
 expression* is read as Python reads it with ``re.ASCII`` (the admitted syntax: :mod:`scoring.redline.syntax`), with

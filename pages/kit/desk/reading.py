@@ -9,8 +9,7 @@ from pages.kit.desk.component import DESK, mount
 from pages.kit.desk.conversation import Span, header, items
 from pages.kit.desk.texts import texts
 from pages.kit.guard import Page
-from qa.policy import Right
-from qa.transcripts import FrozenTranscript, masked
+from qa.transcripts import FrozenTranscript, shown
 from scoring.waits import Wait
 
 
@@ -29,7 +28,7 @@ class TranscriptView:
 def transcript(page: Page, view: TranscriptView, *, key: str, height: int = 520) -> None:
     """Show a conversation that cannot be changed, `height` pixels high. Masks it for readers without the right to see
     customers. `key` must be constant for its place on the page, never an id of what is shown."""
-    content = view.content if page.actor.may(Right.UNMASK) else masked(view.content)
+    content = shown(page.actor, view.content)
     data = {
         "mode": "read",
         "id": content.unit_id or "",

@@ -20,8 +20,8 @@ from qa import ingest, jobs
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import N_
 from qa.ingest import Detected, ImportCounts, ImportPreview, ImportResult, Mapping, RowProblem
-from qa.masking import mask_text
-from qa.policy import Right, Role
+from qa.policy import Role
+from qa.transcripts import shown_text
 
 TYPES = ["csv", "txt", "tsv", "xlsx", "jsonl", "ndjson", "json"]
 PAST = 30
@@ -180,8 +180,7 @@ def _described(page: Page, detected: Detected) -> str:
 
 def _first_rows(page: Page, detected: Detected) -> pl.DataFrame:
     rows = [{h: row.get(h) or "" for h in detected.headers} for row in detected.rows[:8]]
-    if not page.actor.may(Right.UNMASK):
-        rows = [{h: mask_text(v) if v else v for h, v in row.items()} for row in rows]
+    rows = [{h: shown_text(page.actor, value) for h, value in row.items()} for row in rows]
     return pl.DataFrame(rows, schema=dict.fromkeys(detected.headers, pl.String))
 
 
@@ -256,7 +255,7 @@ def _records(page: Page, rows: tuple[dict[str, object], ...]) -> pl.DataFrame:
 
 def _cell(page: Page, value: object) -> str:
     text = page.t.when(value) if hasattr(value, "tzinfo") else "" if value is None else str(value)  # type: ignore[arg-type]
-    return text if page.actor.may(Right.UNMASK) else mask_text(text)
+    return shown_text(page.actor, text)
 
 
 def _importing(page: Page) -> bool:

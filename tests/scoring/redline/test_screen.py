@@ -315,11 +315,11 @@ def test_missing_phrases(wanted: Rule, lines: list[tuple[str, str]], found: list
 
 def test_reasons_in_both_languages() -> None:
     found = Screener([rule("加微信"), replace(missing(Anchor.WAIT, "抱歉"), id="T2")]).screen(
-        chat(("customer", "?", 0), ("agent", "加V", 200))
+        chat(("customer", "?", 0), ("agent", "加VX", 200))
     )
     first, second = found.rows(named=True)
-    assert first["reason_zh"] == "疑似“试”：出现“加V”"
-    assert first["reason_en"] == "Suspected “Test”: the message says “加V”"
+    assert first["reason_zh"] == "疑似“试”：出现“加VX”"
+    assert first["reason_en"] == "Suspected “Test”: the message says “加VX”"
     assert "3 分钟" in second["reason_zh"]
     assert "3 minutes" in second["reason_en"]
 
