@@ -20,7 +20,7 @@ from qa.jobs.kinds import (
     uploads,
 )
 from qa.jobs.service import STATES, JobView, ahead, ask, cancel, get, latest, put_away, recent
-from qa.jobs.worker import Worker, beside
+from qa.jobs.worker import Worker
 
 __all__ = [
     "BACKUP",
@@ -44,7 +44,6 @@ __all__ = [
     "Worker",
     "ahead",
     "ask",
-    "beside",
     "cancel",
     "get",
     "latest",

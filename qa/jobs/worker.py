@@ -11,8 +11,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +32,6 @@ LOOK_SECONDS = 3.0
 BUSY_PAUSE = timedelta(seconds=10)
 PATIENCE = timedelta(hours=6)
 """A job that finds its place taken by somebody else gives up after this long."""
-STOP_SECONDS = 5.0
 
 log = logging.getLogger("spotcheck.jobs")
 Clock = Callable[[], datetime]
@@ -201,16 +199,3 @@ class _Heart:
                 log.exception("a lease could not be renewed")  # the next beat may; the lease outlives many
                 continue
             self.asked_to_stop, self.lost = wish is True, wish is None
-
-
-@contextmanager
-def beside(bench: Workbench) -> Iterator[Worker]:
-    """A worker in a thread of this process for as long as the block lasts."""
-    worker = Worker(bench)
-    thread = threading.Thread(target=worker.run, name="jobs", daemon=True)
-    thread.start()
-    try:
-        yield worker
-    finally:
-        worker.end()
-        thread.join(STOP_SECONDS)  # what does not stop in time is taken up again when its lease is over

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
-from qa import jobs, migrations
+from qa import migrations
 from qa.config import load
 from qa.errors import Conflict
 from qa.i18n import N_
 from qa.web import health, options
 from qa.web.middleware import Gate
 from qa.web.signin import SignInRoutes
-from qa.workbench import shared
+from qa.workbench import Workbench, shared
+
+STOP_SECONDS = 5.0
+"""How long an ending server waits for the job under way to be given back."""
 
 
 def parts() -> dict[str, Any]:
@@ -41,8 +45,27 @@ async def _lifespan(app: object) -> AsyncIterator[dict[str, Any]]:
             N_("The database is not set up for this version of Spotcheck. Run “spotcheck init” or “spotcheck upgrade”.")
         )
     _warm_up()
-    with jobs.beside(bench) if bench.config.worker else nullcontext():
+    with _worker(bench) if bench.config.worker else nullcontext():
         yield {}
+
+
+@contextmanager
+def _worker(bench: Workbench) -> Iterator[None]:
+    """Jobs are done in a thread, which also loads what they need: nobody's first page waits for that."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_work, args=(bench, stop), name="jobs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(STOP_SECONDS)  # what does not stop in time is taken up again when its lease is over
+
+
+def _work(bench: Workbench, stop: threading.Event) -> None:
+    from qa import jobs
+
+    jobs.Worker(bench, stop=stop).run()
 
 
 def _warm_up() -> None:
