@@ -1,7 +1,7 @@
 """Reply times by platform definition.
 
 Owns what a round is, which rounds count, and the figures per conversation and per message; the platforms' definitions
-are data (:data:`DEFINITIONS`), each with its date and source mark. Refuses to know where messages come from, what the
+are data (`scoring.definitions`), each with its date and source mark. Refuses to know where messages come from, what the
 time is now, and which figure a shop should aim at. Times are whole seconds (fractions cut off). Messages without a time
 are tolerated: their rounds count as answered or not, but are never called fast or slow.
 
@@ -11,182 +11,35 @@ runs of equal sides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
-from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
+from scoring.definitions import DAY, DEFINITIONS, Definition, Unit, definition_of
+
+__all__ = [
+    "DEFINITIONS",
+    "Definition",
+    "Ordered",
+    "Rate",
+    "Rounds",
+    "Unit",
+    "conversation_metrics",
+    "definition_of",
+    "message_gaps",
+    "rate",
+]
+
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Lines = np.ndarray[Any, np.dtype[np.uint64]]
 Codes = np.ndarray[Any, np.dtype[np.int32]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
-DAY = 24 * 60
 UNKNOWN = -1
 REQUIRED = ("conversation_key", "seq", "role", "sent_at")
-
-
-class Unit(StrEnum):
-    """What a platform counts."""
-
-    ROUND = "round"  # every round: from the customer's first open message to the first reply
-    FIRST = "first"  # only the first round of a conversation
-    BUYER = "buyer"  # a conversation counts when all its rounds are in time
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One platform's reply-time figure.
-
-    ``threshold_s``: in time means at most so many seconds. ``opens`` and ``closes``: business minutes of the day in
-    which a round's question (or, with ``by_session``, the conversation's first message) must fall, closes exclusive,
-    may pass midnight. ``answered_by``: roles whose message answers. ``period_days``: over how many days the platform
-    sums; stored with the figure, applied by the caller's choice of conversations. ``gathered``, ``verified``: standing
-    of the source.
-    """
-
-    id: str
-    zh: str
-    en: str
-    platform: str
-    unit: Unit
-    threshold_s: int
-    opens: int = 0
-    closes: int = DAY
-    by_session: bool = False
-    answered_by: tuple[str, ...] = ("agent",)
-    period_days: int | None = None
-    note_zh: str = ""
-    note_en: str = ""
-    gathered: date = date(2026, 11, 22)
-    verified: bool = False
-
-
-def _stored(*definitions: Definition) -> Mapping[str, Definition]:
-    return MappingProxyType({d.id: d for d in definitions})
-
-
-DEFINITIONS: Mapping[str, Definition] = _stored(
-    Definition(
-        "taobao_3min",
-        "淘宝 3 分钟响应率",
-        "Taobao 3-minute response",
-        "taobao",
-        Unit.ROUND,
-        180,
-        8 * 60,
-        DAY,
-        period_days=30,
-        note_zh="近 30 天 08:00–24:00；一轮从第一句提问到第一句回复，连续多句未回算一轮。第三方转述，未核实。",
-        note_en=(
-            "Last 30 days, 08:00–24:00; a round runs from the first question to the first answer, unanswered questions"
-            " in a row are one round. Third-party reading, unverified."
-        ),
-    ),
-    Definition(
-        "jd_first_30s",
-        "京东首次 30 秒应答率",
-        "JD first reply in 30 seconds",
-        "jd",
-        Unit.FIRST,
-        30,
-        9 * 60,
-        23 * 60,
-        by_session=True,
-        period_days=30,
-        note_zh="2021-12 更名；不计 23:00–09:00 开始的会话。第三方转述，未核实。",
-        note_en="Renamed 12/2021; leaves out sessions started 23:00–09:00. Third-party reading, unverified.",
-    ),
-    Definition(
-        "pdd_1hour",
-        "拼多多有效回复率（1 小时）",
-        "PDD effective reply (1 hour)",
-        "pdd",
-        Unit.BUYER,
-        3600,
-        8 * 60,
-        23 * 60,
-        period_days=1,
-        note_zh=(
-            "08:00–23:00，按买家按天；任一消息未回或超过 1 小时才回即不计有效；咨询人数 ≥100 时底线 50%。第三方转述，未核实。"
-        ),
-        note_en=(
-            "08:00–23:00, per buyer per day; any message unanswered or answered after an hour spoils the buyer; 50%"
-            " line with 100 or more enquirers. Third-party reading, unverified."
-        ),
-    ),
-    Definition(
-        "pdd_5min",
-        "拼多多 5 分钟回复率",
-        "PDD 5-minute reply",
-        "pdd",
-        Unit.ROUND,
-        300,
-        8 * 60,
-        23 * 60,
-        period_days=1,
-        note_zh="2026 年商业文章称底线 85%，未核实。",
-        note_en="A 2026 commercial article gives a line of 85%; unverified.",
-    ),
-    Definition(
-        "douyin_3min",
-        "抖音 3 分钟人工回复率",
-        "Douyin 3-minute human reply",
-        "douyin",
-        Unit.ROUND,
-        180,
-        9 * 60,
-        23 * 60,
-        period_days=1,
-        note_zh=(
-            "T−1，09:00–23:00，只计人工，底线 50%；另一文本为 08:00–23:00、30 天。被成功举报辱骂的买家此前 7"
-            " 天的会话作废，由调用方剔除。未核实。"
-        ),
-        note_en=(
-            "T−1, 09:00–23:00, human replies only, 50% line; another text says 08:00–23:00 over 30 days. Sessions of"
-            " buyers reported for abuse are void for the 7 days before: the caller leaves them out. Unverified."
-        ),
-    ),
-    Definition(
-        "xiaohongshu_3min",
-        "小红书 3 分钟回复率",
-        "Xiaohongshu 3-minute reply",
-        "xiaohongshu",
-        Unit.ROUND,
-        180,
-        period_days=180,
-        note_zh="服务分 180 天口径的一项。第三方转述，未核实。",
-        note_en="Part of the 180-day service score. Third-party reading, unverified.",
-    ),
-    Definition(
-        "house",
-        "店内口径：全天、每轮 3 分钟",
-        "House figure: all day, every round in 3 minutes",
-        "any",
-        Unit.ROUND,
-        180,
-        note_zh="不依平台，供比较使用。",
-        note_en="Tied to no platform, for comparison.",
-        verified=True,
-    ),
-)
-
-
-BY_CHANNEL: Mapping[str, str] = MappingProxyType({
-    "wangwang": "taobao_3min", "taobao": "taobao_3min", "tmall": "taobao_3min", "jd": "jd_first_30s", "pdd": "pdd_5min",
-    "douyin": "douyin_3min", "xiaohongshu": "xiaohongshu_3min",
-})  # fmt: skip
-
-
-def definition_of(channel: str | None) -> Definition:
-    """The definition that chats of a channel are measured by; the house figure where no platform has one."""
-    return DEFINITIONS[BY_CHANNEL.get((channel or "").lower(), "house")]
 
 
 # --- rounds --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.timing import DEFINITIONS, Definition, Unit, conversation_metrics, message_gaps, rate
+from scoring.definitions import parse_definitions
+from scoring.timing import DEFINITIONS, Definition, Unit, conversation_metrics, definition_of, message_gaps, rate
 
 TZ = "Asia/Shanghai"
 NOON = datetime(2026, 3, 1, 12, tzinfo=ZoneInfo(TZ)).astimezone(UTC)
@@ -215,3 +216,18 @@ def test_equal_to_a_walk_whatever_the_row_order(chats: dict[str, list[tuple[str,
         assert row["mean_reply_s"] == (pytest.approx(sum(replies) / len(replies)) if replies else None)
         mine = gaps.filter(pl.col("conversation_key") == row["conversation_key"])["reply_s"].drop_nulls().to_list()
         assert mine == replies
+
+
+def test_a_definition_file_is_read_or_refused_by_name() -> None:
+    text = '[[definition]]\nid = "x"\nlabel = {zh = "甲", en = "A"}\nchannels = ["x"]\nunit = "first"\nthreshold_s = 30\nopens = "22:00"\ncloses = "06:30"\n'
+    [(found, channels)] = parse_definitions(text, "x")
+    assert (found.unit, found.opens, found.closes, found.platform, channels) == (Unit.FIRST, 1320, 390, "x", ("x",))
+    for wrong, said in (("foo = 1\n", "unknown key foo"), ('closes = "25:00"\n', "25:00")):
+        with pytest.raises(ValueError, match=said):
+            list(parse_definitions(text.replace('closes = "06:30"\n', wrong), "x"))
+
+
+def test_every_channel_has_its_platforms_figure() -> None:
+    assert definition_of("TMALL").id == "taobao_3min"
+    assert definition_of("pdd").id == "pdd_5min"
+    assert {definition_of(channel).id for channel in (None, "", "somewhere")} == {"house"}
