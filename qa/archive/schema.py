@@ -115,6 +115,25 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "model_version": pl.String,
         "import_id": pl.Int64,  # the import whose content was screened: equal to the conversation's when up to date
     },
+    # What each import said of a record that more than one has touched, so that any of them can be taken back. A record
+    # without rows here is what the one import in its `import_id` said.
+    "conversation_origins": {
+        "conversation_key": pl.String,
+        "kind": pl.String,  # chats or sessions
+        "agent_id": pl.String,  # named, not counted
+        "customer_id": pl.String,
+        "shop": pl.String,
+        "channel": pl.String,
+        "order_id": pl.String,
+        "started_at": UTC,
+        "ended_at": UTC,
+        "satisfaction": pl.Int8,
+        "part": pl.Int64,  # import whose rows in message_parts it brought; null: all that was known by then
+        **PROVENANCE,
+    },
+    "message_parts": {},  # messages as each import brought them, of conversations that have several parts; filled below
+    "dispute_origins": {},
+    "rating_origins": {},
     "refused": {  # rows of an import that were refused, of conversations that were let in: these are incomplete
         "conversation_key": pl.String,
         "field": pl.String,  # the file's own column
@@ -164,6 +183,9 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
     },
 }
 
+_LIKE = {"message_parts": "messages", "dispute_origins": "disputes", "rating_origins": "ratings"}
+TABLES = {name: dict(TABLES[_LIKE.get(name, name)]) for name in TABLES}
+
 KEYS: Mapping[str, str] = {
     "conversations": "conversation_key",
     "messages": "conversation_key",
@@ -171,6 +193,10 @@ KEYS: Mapping[str, str] = {
     "ratings": "rating_key",
     "hits": "conversation_key",
     "signals": "conversation_key",
+    "conversation_origins": "conversation_key",
+    "message_parts": "conversation_key",
+    "dispute_origins": "dispute_key",
+    "rating_origins": "rating_key",
     "refused": "conversation_key",
     "screened_rules": "rule_id",
     "facts": "sample_id",

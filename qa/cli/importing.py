@@ -25,6 +25,14 @@ else:
 
 ORDER = ("conversations", "sessions", "disputes", "dispute_messages", "ratings", "agents")
 SHOWN = 20
+STATES = {
+    "started": N_("running"),
+    "done": N_("done"),
+    "failed": N_("failed"),
+    "cancelled": N_("cancelled"),
+    "interrupted": N_("interrupted"),
+    "taken_back": N_("taken back"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,12 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--problems", type=Path, default=None, metavar="CSV", help=_("write every problem to this file")
     )
     parser.set_defaults(run=run)
+    back = subparsers.add_parser("take-back", help=_("take an import back: remove what only it brought"))
+    back.add_argument("import_id", type=int, metavar="IMPORT", help=_("number of the import (see “spotcheck imports”)"))
+    back.add_argument("--dry-run", action="store_true", help=_("only say what would happen"))
+    back.set_defaults(run=take_back)
+    past = subparsers.add_parser("imports", help=_("list past imports"))
+    past.set_defaults(run=imports)
 
 
 def _preset(name: str) -> str:
@@ -87,6 +101,64 @@ def run(opener: Callable[[], Workbench], args: argparse.Namespace, out: Output) 
     documents = [_one(bench, args, out, task) for task in tasks]
     out.json(documents if len(documents) > 1 else documents[0])
     return 2 if any(document["counts"]["bad"] for document in documents) else 0
+
+
+def take_back(opener: Callable[[], Workbench], args: argparse.Namespace, out: Output) -> int:
+    """Take an import back, or with `--dry-run` say what would go."""
+    bench, t = opener(), out.t
+    if args.dry_run:
+        seen = ingest.take_back_preview(bench, SYSTEM, args.import_id)
+    else:
+        seen = ingest.take_back(bench, SYSTEM, now=datetime.now(UTC), run_id=args.import_id)
+    facts = {name: t.number(value) for name, value in seen.to_dict().items()}
+    out.say(
+        t(
+            "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings} ratings go; {changed} records change.",
+            **facts,
+        )
+    )
+    if seen.samples or seen.case_files:
+        out.say(t("{samples} drawn samples and {case_files} case files of them stay, with their evidence.", **facts))
+    if args.dry_run:
+        out.say(t("Nothing was written (dry run)."))
+    out.json({"import_id": args.import_id, "dry_run": args.dry_run, **seen.to_dict()})
+    return 0
+
+
+def imports(opener: Callable[[], Workbench], args: argparse.Namespace, out: Output) -> int:
+    """Past imports, newest first."""
+    t, now = out.t, datetime.now(UTC)
+    runs = ingest.history(opener(), SYSTEM)
+    states = [ingest.state_of(run, now) for run in runs]
+    out.table(
+        [t("Import"), t("When"), t("File name"), t("Source"), t("State"), t("New"), t("Changed")],
+        [
+            [
+                run.id,
+                t.when(run.started_at),
+                run.file_name,
+                run.source,
+                t(STATES[state]),
+                run.counts.get("new", ""),
+                run.counts.get("changed", ""),
+            ]
+            for run, state in zip(runs, states, strict=True)
+        ],
+    )
+    out.json(
+        [
+            {
+                "id": run.id,
+                "file": run.file_name,
+                "kind": run.kind,
+                "source": run.source,
+                "state": state,
+                "counts": run.counts,
+            }
+            for run, state in zip(runs, states, strict=True)
+        ]
+    )
+    return 0
 
 
 def _task(bench: Workbench, args: argparse.Namespace, path: Path) -> _Task:

@@ -42,6 +42,8 @@ HOMES = {
     "upgrade": "house",
     "doctor": "house",
     "import": "importing",
+    "imports": "importing",
+    "take-back": "importing",
 }
 
 

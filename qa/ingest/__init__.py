@@ -7,6 +7,7 @@ from qa.ingest.mapping import Mapping
 from qa.ingest.presets import PRESETS, Preset
 from qa.ingest.problems import RowProblem
 from qa.ingest.profiles import Profile, load_profile, profiles, save_profile
+from qa.ingest.reverting import TakeBack, can_take_back, take_back, take_back_preview
 from qa.ingest.runs import Changed, ImportResult, state_of
 from qa.ingest.service import (
     Cancel,
@@ -39,6 +40,8 @@ __all__ = [
     "Progress",
     "RowProblem",
     "SourceChoice",
+    "TakeBack",
+    "can_take_back",
     "commit",
     "commit_frames",
     "detect",
@@ -51,4 +54,6 @@ __all__ = [
     "source_of",
     "state_of",
     "suggest_source",
+    "take_back",
+    "take_back_preview",
 ]

@@ -17,7 +17,7 @@ import polars as pl
 from qa.archive import Snapshot, conform, empty, stage
 from qa.errors import Cancelled
 from qa.i18n import N_
-from qa.ingest import chats, merging, records
+from qa.ingest import chats, merging, provenance, records
 from qa.ingest.cells import Cells
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
@@ -132,9 +132,11 @@ def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, 
     """What the stage holds, compared with the archive and written."""
     found = LoadTotals(rows=rows)
     stage_.settle()
-    _unite(sink, job.source, stage_)
+    parts = _unite(sink, job.source, stage_)
     for part in stage_.conversations():
-        _take(job, merging.chats(part, sink.before, job.source, job.import_id), sink, log, found)
+        merged = merging.chats(part, sink.before, job.source, job.import_id)
+        found.origins.append(provenance.of_chats(part, merged, job.import_id))
+        _take(job, merged, sink, log, found)
     job.progress(0.93, "write")
     _link_waiting(sink, found.files)
     files = stage_.files(pl.concat(found.leave)) if found.leave else []
@@ -144,6 +146,9 @@ def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, 
     sink.remove("conversations", pl.concat([pl.Series(dtype=pl.String), *found.changed]))
     sink.adopt("messages", files)
     sink.adopt("conversations", found.files)
+    sink.adopt("message_parts", parts)
+    for said in found.origins:
+        sink.append("conversation_origins", provenance.missing("conversations", said, sink.before))
     _note_other_source(job, sink, log, found)
     if stage_.mixed:
         mixed = stage_.named(pl.concat(stage_.mixed).unique(maintain_order=True))
@@ -159,12 +164,17 @@ def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, 
     return LoadedFile(counts, agents.sort("file_row", "agent_id").select(list(AGENTS)), found.sample, changes)
 
 
-def _unite(sink: Sink, source: str, stage_: ChatStage) -> None:
-    """Conversations of which the archive has other messages keep them beside those of the file."""
+def _unite(sink: Sink, source: str, stage_: ChatStage) -> list[Path]:
+    """Conversations of which the archive has other messages keep them beside those of the file; returns files of the parts."""
     differing = merging.differing(stage_.identities(), sink.before, source)
+    files: list[Path] = []
     if differing.height:
-        messages = sink.before.scan("messages")
-        stage_.unite(differing, lambda keys: messages.join(keys.lazy(), on="conversation_key", how="semi").collect())
+
+        def keep(rows: pl.DataFrame) -> None:
+            files.append(stage("message_parts", rows, sink.staging()))
+
+        stage_.unite(differing, provenance.parts_before(sink.before, keep), keep)
+    return files
 
 
 @dataclass
@@ -182,6 +192,7 @@ class LoadTotals:
     differences: list[pl.DataFrame] = field(default_factory=list)
     let_in: list[pl.Series] = field(default_factory=list)
     whole: list[pl.Series] = field(default_factory=list)
+    origins: list[pl.DataFrame] = field(default_factory=list)
     timeless: int = 0
     fresh_ids: list[pl.Series] = field(default_factory=list)
 
@@ -345,6 +356,8 @@ def _sessions(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: Pro
     found, duplicates = records.without_repeats(found, "conversation_key", "conversation_id", log)
     merged, lost = merging.sessions(found, sink.before, job.source, job.import_id)
     log.add("no_session", "conversation_id", lost, "conversation_id")
+    said = provenance.of_chats(found.with_columns(first_row="file_row"), merged, job.import_id, provenance.SESSIONS)
+    sink.append("conversation_origins", provenance.missing("conversations", said, sink.before))
     fresh = merged.filter(pl.col("state") != "unchanged")
     if fresh.height:
         sink.remove("conversations", fresh["conversation_key"])
@@ -388,6 +401,8 @@ def put_records(job: LoadRequest, found: pl.DataFrame, sink: Sink, log: ProblemL
     found, duplicates = records.without_repeats(found, key, field_, log)
     found = merging.with_earlier_keys(found, sink.before, job.source, key)
     merged = merging.records(table, found, sink.before, job.source, key)
+    said = provenance.of_records(table, found, merged, job.import_id)
+    sink.append(provenance.ORIGINS[table], provenance.missing(table, said, sink.before))
     fresh = merged.filter(pl.col("state") != "unchanged")
     if fresh.height:
         known = sink.now().scan("conversations")
@@ -427,6 +442,13 @@ def _dispute_messages(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, 
         .otherwise(pl.lit("changed")),
         messages=pl.col("fresh"),
     )
+    own = found.join(known, on="dispute_key", how="semi").group_by("dispute_key", maintain_order=True)
+    said = conform("dispute_origins", own.agg(pl.col("file_row").min(), messages=pl.struct("role", "text", "sent_at")))
+    own_rows = said.with_columns(
+        source=pl.lit(job.source), import_id=pl.lit(job.import_id, dtype=pl.Int64), base=pl.lit(False)
+    )
+    before = conform("dispute_origins", known).with_columns(base=pl.lit(True))
+    sink.append("dispute_origins", provenance.missing("disputes", pl.concat([own_rows, before]), sink.before))
     fresh = merged.filter(pl.col("state") == "changed")
     if fresh.height:
         sink.remove("disputes", fresh["dispute_key"])

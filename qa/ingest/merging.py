@@ -38,7 +38,7 @@ def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) ->
     """
     known = existing(before, "conversations", "conversation_key", found["conversation_key"], source)
     known = _with_current_mark(
-        known.select("conversation_key", "content_hash", "agent_ids", "message_count", *ATTRIBUTES), before
+        known.select("conversation_key", "content_hash", "agent_ids", "message_count", "import_id", *ATTRIBUTES), before
     )
     known = known.rename({name: f"old_{name}" for name in known.columns if name != "conversation_key"})
     nothing = [
@@ -118,6 +118,12 @@ def _finish_chats(merged: pl.DataFrame, source: str, import_id: int) -> pl.DataF
         file_row=pl.col("first_row"),
         content_hash=pl.concat_str(pl.lit(probe()), _digits("m"), _digits("f")),
     )
+
+
+def with_hash(rows: pl.DataFrame) -> pl.DataFrame:
+    """Conversations with the hash of their messages (`m`) and fields as `content_hash`."""
+    hashed = rows.with_columns(f=_fields_hash(ATTRIBUTES, ""))
+    return hashed.with_columns(content_hash=pl.concat_str(pl.lit(probe()), _digits("m"), _digits("f"))).drop("f")
 
 
 def records(table: str, found: pl.DataFrame, before: Snapshot, source: str, key: str) -> pl.DataFrame:

@@ -106,7 +106,7 @@ def execute(
             _close_dead_rosters(bench, now)
             loaded, seen, version = _change(bench, actor, held, now, job, run, log, sha256)
         except BaseException as problem:
-            _fail(
+            fail(
                 bench,
                 actor,
                 now,
@@ -214,7 +214,7 @@ def _finish(
                 .where(ImportRun.id == job.import_id)
                 .values(outcome={"counts": seen.facts(), "agents": []}, sha256=sha256, problems=stored)
             )
-        _complete(session, actor, now, job.import_id, version)
+        complete(session, actor, now, job.import_id, version)
     return ImportResult(
         job.import_id,
         job.kind,
@@ -228,7 +228,7 @@ def _finish(
     )
 
 
-def _complete(session: Session, actor: Actor, now: datetime, run_id: int, version: int, **facts: object) -> None:
+def complete(session: Session, actor: Actor, now: datetime, run_id: int, version: int, **facts: object) -> None:
     """Record an import whose rows are visible as done: its counts, the agents it brought, the audit entry. Once."""
     run = session.get_one(ImportRun, run_id, with_for_update=True)
     if run.state != "started":
@@ -238,19 +238,25 @@ def _complete(session: Session, actor: Actor, now: datetime, run_id: int, versio
     if mark := outcome.get("source_mark"):
         sources.remember(session, mark, run.source, now)
     run.state, run.counts, run.archive_version, run.ended_at = "done", outcome["counts"], version, now
-    audit.record(
-        session,
-        actor,
-        now,
-        "import.done",
-        "import",
-        run_id,
-        file=run.file_name,
-        kind=run.kind,
-        source=run.source,
-        **outcome["counts"],
-        **facts,
-    )
+    if taken := outcome.get("takes_back"):
+        session.execute(update(ImportRun).where(ImportRun.id == taken).values(state="taken_back"))
+        audit.record(
+            session, actor, now, "import.taken_back", "import", taken, file=run.file_name, **outcome["counts"], **facts
+        )
+    else:
+        audit.record(
+            session,
+            actor,
+            now,
+            "import.done",
+            "import",
+            run_id,
+            file=run.file_name,
+            kind=run.kind,
+            source=run.source,
+            **outcome["counts"],
+            **facts,
+        )
 
 
 def recount(counts: ImportCounts, frame: pl.DataFrame) -> ImportCounts:
@@ -258,7 +264,7 @@ def recount(counts: ImportCounts, frame: pl.DataFrame) -> ImportCounts:
     return replace(counts, bad=problems.bad_rows(frame), warnings=frame.height - int(frame["code"].is_in(bad).sum()))
 
 
-def _fail(bench: Workbench, actor: Actor, now: datetime, run_id: int, state: str) -> None:
+def fail(bench: Workbench, actor: Actor, now: datetime, run_id: int, state: str) -> None:
     with bench.db.write() as session:
         session.execute(update(ImportRun).where(ImportRun.id == run_id).values(state=state, ended_at=now))
         audit.record(session, actor, now, f"import.{state}", "import", run_id)
@@ -274,7 +280,7 @@ def complete_dead_runs(bench: Workbench, actor: Actor, now: datetime, run_id: in
         )
         for other in dead.scalars().all():
             if version := visible.get(f"import {other}"):
-                _complete(session, actor, now, other, version, interrupted=True)
+                complete(session, actor, now, other, version, interrupted=True)
             else:
                 session.execute(update(ImportRun).where(ImportRun.id == other).values(state="failed", ended_at=now))
 

@@ -255,11 +255,17 @@ class ChatStage:
         rows = pl.Series(self.tally.first_row[codes["c"].to_numpy()], dtype=pl.Int64)
         return codes.with_columns(file_row=rows).join(self._ids, on="c", how="left", maintain_order="left")
 
-    def unite(self, chosen: pl.DataFrame, earlier: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    def unite(
+        self,
+        chosen: pl.DataFrame,
+        earlier: Callable[[pl.DataFrame], pl.DataFrame],
+        keep: Callable[[pl.DataFrame], None],
+    ) -> None:
         """Add the messages that are known of the conversations `chosen` (`c`, `conversation_key`); `earlier` gives them
-        for some keys."""
+        for some keys, `keep` is told what the file alone has."""
 
         def united(rows: pl.DataFrame) -> pl.DataFrame:
+            keep(rows)
             keys = rows.select("conversation_key", "c").unique()
             old = earlier(keys.select("conversation_key")).join(keys, on="conversation_key", how="left")
             parts = [

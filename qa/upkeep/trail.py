@@ -80,6 +80,7 @@ ACTIONS: Mapping[str, str] = {
     "import.cancelled": N_("Import cancelled"),
     "import.done": N_("Import done"),
     "import.failed": N_("Import failed"),
+    "import.taken_back": N_("Import taken back"),
     "inspection.submitted": N_("Inspection submitted"),
     "inspection.undone": N_("Inspection taken back"),
     "job.asked": N_("Job asked for"),

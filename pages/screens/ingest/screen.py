@@ -3,7 +3,6 @@ is a job."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingOf
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ import streamlit as st
 from pages.kit import jobs as job_view
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import download, empty, heading, show_error
+from pages.kit.widgets import download, heading, show_error
 from pages.kit.work import Work
-from pages.screens.ingest import editor, screening, uploads
+from pages.screens.ingest import editor, past, screening, uploads
 from qa import ingest, jobs
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import N_
@@ -24,15 +23,7 @@ from qa.policy import Role
 from qa.transcripts import shown_text
 
 TYPES = ["csv", "txt", "tsv", "xlsx", "jsonl", "ndjson", "json"]
-PAST = 30
 READING = N_("Reading and checking the rows … {share}")
-STATES: MappingOf[str, str] = {
-    "started": N_("running"),
-    "done": N_("done"),
-    "failed": N_("failed"),
-    "cancelled": N_("cancelled"),
-    "interrupted": N_("interrupted"),
-}
 
 
 def draw(page: Page) -> None:
@@ -49,7 +40,7 @@ def draw(page: Page) -> None:
     if job is None or job.ended:
         screening.draw(page)
     st.subheader(_("Past imports"))
-    _past(page)
+    past.draw(page)
 
 
 def _choose(page: Page) -> Path | None:
@@ -381,30 +372,3 @@ def _problems(page: Page, summary: tuple[tuple[RowProblem, int], ...], problems:
             for p in problems
         ]
         st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, width="stretch", height=320)
-
-
-def _past(page: Page) -> None:
-    _ = page.t
-    runs = ingest.history(page.bench, page.actor, PAST)
-    if not runs:
-        empty(
-            _("Nothing was imported yet."),
-            _("Choose a file above, or run “spotcheck demo” for generated example data."),
-        )
-        return
-    rows = [
-        {
-            _("When"): page.t.when(run.started_at),
-            _("File name"): run.file_name,
-            _("What it holds"): _(ingest.KINDS.get(run.kind, run.kind)),
-            _("Source"): run.source,
-            _("State"): _(STATES[ingest.state_of(run, page.now)]),
-            _("New"): run.counts.get("new"),
-            _("Changed"): run.counts.get("changed"),
-            _("Unchanged"): run.counts.get("unchanged"),
-            _("Rows left out"): run.counts.get("bad"),
-            _("Archive version"): run.archive_version,
-        }
-        for run in runs
-    ]
-    st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, width="stretch")

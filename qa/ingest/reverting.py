@@ -1,0 +1,171 @@
+"""Taking an import back as a user does it: what would go, then the doing, recorded like an import and safe to interrupt.
+
+Samples, verdicts and case files keep their evidence: a case file that nobody has decided yet gets its transcript frozen
+before the chat goes.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from qa import transcripts
+from qa.archive import Snapshot
+from qa.errors import Conflict, NotFound
+from qa.i18n import N_
+from qa.ingest import runs, takeback
+from qa.ingest.takeback import Without
+from qa.policy import Actor, Right, require
+from qa.tables import Agent, ImportRun, Sample, Violation
+from qa.workbench import Workbench
+
+KIND = "take_back"
+PART = 500
+
+
+@dataclass(frozen=True)
+class TakeBack:
+    """What taking an import back removes: whole conversations, messages, disputes and ratings; how many records only change; how many
+    drawn samples and case files are of what goes (they stay, with their evidence)."""
+
+    conversations: int = 0
+    messages: int = 0
+    disputes: int = 0
+    ratings: int = 0
+    changed: int = 0
+    samples: int = 0
+    case_files: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def take_back_preview(bench: Workbench, actor: Actor, run_id: int) -> TakeBack:
+    """What `take_back` would do; nothing is written. Raises `Conflict` for a run that cannot be taken back."""
+    require(actor, Right.IMPORT)
+    _run(bench, run_id)
+    plan = takeback.without(bench.archive.at(), run_id, 0)
+    with bench.db.read() as session:
+        return _counted(session, plan)
+
+
+def take_back(bench: Workbench, actor: Actor, *, now: datetime, run_id: int) -> TakeBack:
+    """Remove what only this import brought, in one atomic step. Raises `Conflict` when it cannot be taken back or somebody is writing."""
+    require(actor, Right.IMPORT)
+    run = _run(bench, run_id)
+    with bench.db.write() as session:
+        new = insert(ImportRun).values(
+            file_name=run.file_name,
+            sha256=run.sha256,
+            kind=KIND,
+            source=run.source,
+            mapping={},
+            state="started",
+            counts={},
+            problems=[],
+            started_by=actor.user_id or None,
+            started_at=now,
+        )
+        new_id = session.execute(new.returning(ImportRun.id)).scalar_one()
+    with ExitStack() as held:
+        try:
+            writer = held.enter_context(bench.archive.hold())
+            with writer.change(f"import {new_id}", now) as change:
+                runs.complete_dead_runs(bench, actor, now, new_id)
+                _run(bench, run_id)  # nobody else has taken it back meanwhile
+                plan = takeback.without(change.before, run_id, new_id)
+                _freeze(bench, change.before, plan, now)
+                takeback.apply(change, plan, run_id)
+                with bench.db.write() as session:
+                    done = _counted(session, plan)
+                    outcome = {"counts": done.to_dict(), "agents": [], "takes_back": run_id}
+                    session.execute(update(ImportRun).where(ImportRun.id == new_id).values(outcome=outcome))
+            version = bench.archive.version()
+        except BaseException:
+            runs.fail(bench, actor, now, new_id, "failed")
+            raise
+        with bench.db.write() as session:
+            runs.complete(session, actor, now, new_id, version)
+    return done
+
+
+def _run(bench: Workbench, run_id: int) -> ImportRun:
+    with bench.db.read() as session:
+        run = session.get(ImportRun, run_id)
+        if run is None:
+            raise NotFound(N_("There is no import {id}."), id=run_id)
+        if run.state == "taken_back":
+            raise Conflict(N_("Import {id} was taken back already."), id=run_id)
+        if run.state != "done" or run.kind == KIND:
+            raise Conflict(N_("Only an import that is done can be taken back."))
+        if run.kind == "agents":
+            raise Conflict(N_("A roster cannot be taken back: correct it on the page of people."))
+        if run.outcome is None:
+            raise Conflict(
+                N_(
+                    "Import {id} was made by an earlier release, which did not keep what each import brought; it cannot be taken back."
+                ),
+                id=run_id,
+            )
+        session.expunge(run)
+        return run
+
+
+def can_take_back(run: ImportRun) -> bool:
+    """Whether `take_back` would accept this run."""
+    return run.state == "done" and run.kind not in (KIND, "agents") and run.outcome is not None
+
+
+def _counted(session: Session, plan: Without) -> TakeBack:
+    keys = plan.touched().to_list()
+    units = [*keys, *plan.gone["disputes"].to_list(), *plan.gone["ratings"].to_list()]
+    samples = files = 0
+    for start in range(0, max(len(units), len(keys)), PART):
+        samples += session.scalar(select(func.count()).where(Sample.unit_id.in_(units[start : start + PART]))) or 0
+        files += (
+            session.scalar(select(func.count()).where(Violation.conversation_key.in_(keys[start : start + PART]))) or 0
+        )
+    return TakeBack(
+        conversations=len(plan.gone["conversations"]),
+        messages=plan.lost,
+        disputes=len(plan.gone["disputes"]),
+        ratings=len(plan.gone["ratings"]),
+        changed=sum(rows.height for rows in plan.rows.values()),
+        samples=samples,
+        case_files=files,
+    )
+
+
+def _freeze(bench: Workbench, before: Snapshot, plan: Without, now: datetime) -> None:
+    """Case files of what goes, whose transcript nobody has frozen yet, get it now: doing so twice changes nothing."""
+    keys = plan.touched().to_list()
+    with bench.db.read() as session:
+        names = {id_: name for id_, name in session.execute(select(Agent.agent_id, Agent.name)) if name}
+        open_ = [
+            tuple(row)
+            for start in range(0, len(keys), PART)
+            for row in session.execute(
+                select(Violation.id, Violation.conversation_key, Violation.agent_id).where(
+                    Violation.conversation_key.in_(keys[start : start + PART]), Violation.transcript_id.is_(None)
+                )
+            )
+        ]
+    if not open_:
+        return
+    schema = {"id": pl.Int64, "conversation_key": pl.String, "agent_id": pl.String}
+    units = pl.DataFrame(open_, schema=schema, orient="row").with_columns(
+        unit_id="conversation_key", source=pl.lit("chat")
+    )
+    contents = transcripts.freeze(before, units.drop("id"), names)
+    with bench.db.write() as session:
+        for id_, transcript in zip(units["id"], transcripts.store(session, contents, now), strict=True):
+            session.execute(
+                update(Violation)
+                .where(Violation.id == id_, Violation.transcript_id.is_(None))
+                .values(transcript_id=transcript)
+            )
