@@ -14,6 +14,7 @@ from pages.kit.choices import pick
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import confirm, empty, heading, show_error, showing_errors
+from pages.screens import roster
 from pages.screens.people import users
 from qa import jobs
 from qa.casefiles.lifecycle import STATE_NAMES, FileState
@@ -283,6 +284,7 @@ def _stop_job(page: Page, job_id: int) -> None:
 
 SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "users": (N_("Users"), users),
+    "roster": (N_("Roster"), roster.draw),
     "signins": (N_("Signed in"), sign_ins),
     "audit": (N_("Audit trail"), audit),
     "health": (N_("Health"), condition),

@@ -72,6 +72,15 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default="",
         help=_("encoding of text files (default: detected)"),
     )
+    parser.add_argument(
+        "--silence",
+        type=float,
+        default=None,
+        metavar="HOURS",
+        help=_(
+            "how long a silence ends a chat in files without conversation ids (default: 4, or as last said for the source)"
+        ),
+    )
     parser.add_argument("--dry-run", action="store_true", help=_("only say what would happen"))
     parser.add_argument(
         "--problems", type=Path, default=None, metavar="CSV", help=_("write every problem to this file")
@@ -189,7 +198,15 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
 
     if args.dry_run:
         seen = ingest.preview(
-            bench, SYSTEM, path, task.mapping, task.kind, task.source, encoding=args.encoding, progress=progress
+            bench,
+            SYSTEM,
+            path,
+            task.mapping,
+            task.kind,
+            task.source,
+            encoding=args.encoding,
+            silence_hours=args.silence,
+            progress=progress,
         )
         _tell(out, seen)
         out.say(out.t("Nothing was written (dry run)."))
@@ -204,6 +221,7 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
         source=task.source,
         encoding=args.encoding,
         source_mark=task.source_mark,
+        silence_hours=args.silence,
         progress=progress,
     )
     _tell(out, done)

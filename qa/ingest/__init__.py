@@ -21,7 +21,7 @@ from qa.ingest.service import (
     problem_list,
     source_of,
 )
-from qa.ingest.sources import SourceChoice, suggest_source
+from qa.ingest.sources import SourceChoice, silence_of, suggest_source
 
 __all__ = [
     "FIELDS",
@@ -51,6 +51,7 @@ __all__ = [
     "problem_list",
     "profiles",
     "save_profile",
+    "silence_of",
     "source_of",
     "state_of",
     "suggest_source",

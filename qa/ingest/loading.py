@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.archive import Snapshot, conform, empty, stage
+from qa.archive import KEYS, Snapshot, conform, empty, stage
 from qa.errors import Cancelled
 from qa.i18n import N_
-from qa.ingest import chats, merging, provenance, records
+from qa.ingest import chats, merging, provenance, records, silence
 from qa.ingest.cells import Cells
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
@@ -61,6 +62,7 @@ class ImportCounts:
     extended: int = 0
     incomplete: int = 0
     left_out: int = 0
+    joined: int = 0
 
     def to_dict(self) -> dict[str, int]:
         return dict(self.__dict__)
@@ -80,6 +82,9 @@ class LoadRequest:
     progress: Callable[[float, str], None] = field(default=lambda share, what: None)
     cancel: Callable[[], bool] = field(default=lambda: False)
     source_mark: str = ""
+    gap: timedelta = silence.USUAL
+    gap_given: bool = False
+    pinned: silence.Pinned = field(default=lambda keys: set())
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class LoadedFile:
     agents: pl.DataFrame
     sample: pl.DataFrame
     changes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CHANGES))
+    transcript: pl.DataFrame = field(default_factory=lambda: empty("messages"))
+    """One chat as it would be stored, for a preview to show."""
 
 
 def load(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
@@ -112,11 +119,82 @@ def each(job: LoadRequest, pieces: Iterator[RowBatch]) -> Iterator[pl.DataFrame]
 
 def _chats(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
     stage_ = chat_stage(job, job.mapping, sink, log, whole_records=bool(job.nested))
+    if "conversation_id" not in {*job.mapping.columns, *job.mapping.constants}:
+        return _chats_by_silence(job, pieces, sink, log, stage_)
     rows = 0
     for frame in each(job, pieces):
         rows += frame.height
         stage_.add(chats.read(frame, job.mapping, job.nested, job.zone, job.business, log))
     return put_chats(job, stage_, sink, log, rows)
+
+
+def _chats_by_silence(
+    job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog, stage_: ChatStage
+) -> LoadedFile:
+    """Files without conversation ids: rows wait until all times are known, then chats are told apart by silence."""
+    rows = 0
+    waiting: list[Path] = []
+    for frame in each(job, pieces):
+        rows += frame.height
+        read = chats.read(frame, job.mapping, job.nested, job.zone, job.business, log)
+        if read.height:
+            waiting.append(sink.staging() / f"waiting-{len(waiting)}.parquet")
+            read.write_parquet(waiting[-1], compression="lz4")
+    named = silence.name(silence.spooled(waiting), sink.before, job.source, job.gap, job.pinned)
+    at = 0
+    for path in waiting:
+        read = pl.read_parquet(path)
+        stage_.add(read.with_columns(conversation_id=named.ids.slice(at, read.height)))
+        at += read.height
+        path.unlink()
+    if named.joins.is_empty():
+        return put_chats(job, stage_, sink, log, rows)
+    joined = silence.Rejoined(sink.before, named.joins)
+    _rename(sink, joined, named.joins)
+    loaded = put_chats(job, stage_, RejoiningSink(sink, joined), log, rows)
+    told = named.joins.filter(pl.col("old") != pl.col("new")).select(
+        field=pl.lit("conversation_id"), key="old", old="old", new="new"
+    )
+    return replace(loaded, counts=replace(loaded.counts, joined=told.height), changes=pl.concat([loaded.changes, told]))
+
+
+@dataclass
+class RejoiningSink:
+    """A sink whose archive has some chats joined under new names already."""
+
+    sink: Sink
+    before: Any
+
+    def now(self) -> Snapshot:
+        return self.sink.now()
+
+    def staging(self) -> Path:
+        return self.sink.staging()
+
+    def append(self, table: str, frame: pl.DataFrame) -> None:
+        self.sink.append(table, frame)
+
+    def adopt(self, table: str, files: Sequence[Path]) -> None:
+        self.sink.adopt(table, files)
+
+    def remove(self, table: str, keys: pl.Series, column: str | None = None) -> None:
+        self.sink.remove(table, keys, column)
+
+
+def _rename(sink: Sink, joined: silence.Rejoined, joins: pl.DataFrame) -> None:
+    """Nothing is left under the old names; what refers to them follows. The chats themselves are written with the file's."""
+    renamed = joins.filter(pl.col("old") != pl.col("new"))
+    for table in ("conversations", "messages", "hits", "signals"):
+        sink.remove(table, renamed["old"])
+    for table in ("message_parts", "conversation_origins", "refused"):
+        sink.remove(table, joins["old"])
+        sink.append(table, joined.frames[table])
+    for table in ("disputes", "ratings"):
+        held = sink.before.scan(table).join(renamed.lazy(), left_on="conversation_key", right_on="old", how="inner")
+        rows = held.collect()
+        if rows.height:
+            sink.remove(table, rows[KEYS[table]])
+            sink.append(table, rows.with_columns(conversation_key="new"))
 
 
 def chat_stage(job: LoadRequest, mapping: Mapping, sink: Sink, log: ProblemLog, whole_records: bool) -> ChatStage:
@@ -137,6 +215,11 @@ def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, 
         merged = merging.chats(part, sink.before, job.source, job.import_id)
         found.origins.append(provenance.of_chats(part, merged, job.import_id))
         _take(job, merged, sink, log, found)
+    transcript = (
+        stage_.transcript(found.let_in[0].head(SAMPLE_ROWS))
+        if not job.import_id and found.let_in
+        else empty("messages")
+    )
     job.progress(0.93, "write")
     _link_waiting(sink, found.files)
     files = stage_.files(pl.concat(found.leave)) if found.leave else []
@@ -161,7 +244,9 @@ def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, 
         .agg(pl.col("name").drop_nulls().first(), pl.col("file_row").min())
     )
     changes = pl.concat([pl.DataFrame(schema=CHANGES), *found.differences])
-    return LoadedFile(counts, agents.sort("file_row", "agent_id").select(list(AGENTS)), found.sample, changes)
+    return LoadedFile(
+        counts, agents.sort("file_row", "agent_id").select(list(AGENTS)), found.sample, changes, transcript
+    )
 
 
 def _unite(sink: Sink, source: str, stage_: ChatStage) -> list[Path]:

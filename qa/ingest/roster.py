@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 from sqlalchemy import insert, select
@@ -15,6 +15,7 @@ from qa.ingest.cells import Cells
 from qa.ingest.loading import AGENTS, SAMPLE_ROWS, ImportCounts, LoadedFile, LoadRequest
 from qa.ingest.problems import ProblemLog
 from qa.ingest.reading import RowBatch
+from qa.people import teams
 from qa.tables import Agent
 
 COLUMNS = ("name", "team", "shop", "stage", "grade", "hired_on", "left_on")
@@ -31,8 +32,8 @@ def load(job: LoadRequest, pieces: Iterator[RowBatch], log: ProblemLog) -> Loade
     return LoadedFile(counts, agents, agents.head(SAMPLE_ROWS))
 
 
-def put(session: Session, loaded: LoadedFile, now: datetime) -> ImportCounts:
-    """Write the roster: empty cells leave what is known. Returns the counts with what really changed."""
+def put(session: Session, loaded: LoadedFile, now: datetime, today: date) -> ImportCounts:
+    """Write the roster: empty cells leave what is known; who changes teams does so from `today` on. Returns the counts with what really changed."""
     known = {agent.agent_id: agent for agent in session.execute(select(Agent)).scalars()}
     new = changed = unchanged = 0
     for row in loaded.agents.iter_rows(named=True):
@@ -48,6 +49,7 @@ def put(session: Session, loaded: LoadedFile, now: datetime) -> ImportCounts:
             )
             new += 1
         elif any(getattr(agent, name) != value for name, value in values.items()):
+            teams.move(session, agent, values, today, now)
             for name, value in values.items():
                 setattr(agent, name, value)
             agent.updated_at = now

@@ -185,6 +185,7 @@ def _note_outcome(bench: Workbench, job: LoadRequest, seen: _Seen, sha256: str) 
         "counts": seen.facts(),
         "agents": [list(agent) for agent in seen.unknown],
         "source_mark": job.source_mark,
+        "silence": job.gap.total_seconds() if job.gap_given else None,
     }
     with bench.db.write() as session:
         session.execute(
@@ -206,7 +207,7 @@ def _finish(
 ) -> ImportResult:
     with bench.db.write() as session:
         if job.kind == "agents":
-            counts = roster.put(session, loaded, now)
+            counts = roster.put(session, loaded, now, now.astimezone(job.business).date())
             seen = replace(seen, counts=recount(counts, seen.frame))
             stored = [problem.to_dict() for problem in problems.first(seen.frame, STORED_PROBLEMS)]
             session.execute(
@@ -237,6 +238,8 @@ def complete(session: Session, actor: Actor, now: datetime, run_id: int, version
     roster.add_unknown(session, [(id_, name) for id_, name in outcome["agents"]], now)
     if mark := outcome.get("source_mark"):
         sources.remember(session, mark, run.source, now)
+    if seconds := outcome.get("silence"):
+        sources.remember_silence(session, run.source, seconds, now)
     run.state, run.counts, run.archive_version, run.ended_at = "done", outcome["counts"], version, now
     if taken := outcome.get("takes_back"):
         session.execute(update(ImportRun).where(ImportRun.id == taken).values(state="taken_back"))

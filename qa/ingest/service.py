@@ -36,10 +36,12 @@ from qa.ingest.runs import (
 )
 from qa.ingest.sources import SourceChoice
 from qa.policy import Actor, Right, require
-from qa.tables import ImportRun
+from qa.tables import ImportRun, Sample, Violation
 from qa.workbench import Workbench
 
 SAMPLE_PIECE_ROWS = 2_000
+SHOWN_MESSAGES = 60
+PART = 500
 Progress = Callable[[float, str], None]
 Cancel = Callable[[], bool]
 
@@ -72,6 +74,8 @@ class ImportPreview:
     summary: tuple[tuple[RowProblem, int], ...]
     all_problems: pl.DataFrame = field(repr=False, compare=False)
     changes: tuple[Changed, ...] = ()
+    transcript: tuple[dict[str, object], ...] = ()
+    """One chat as it would be stored: its messages in order."""
 
 
 def detect(path: Path, *, encoding: str = "", kind: str = "", preset: str = "") -> Detected:
@@ -142,12 +146,15 @@ def preview(
     source: str,
     *,
     encoding: str = "",
+    silence_hours: float | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> ImportPreview:
     """Everything `commit` would do, without writing."""
     require(actor, Right.IMPORT)
     shape, job = _prepare(bench, path, mapping, kind, source, encoding, 0, progress, cancel)
+    if silence_hours is not None:
+        job = replace(job, gap=sources.checked_silence(silence_hours))
     log = _log(mapping)
     with tempfile.TemporaryDirectory(prefix="spotcheck-preview-", dir=_scratch(bench)) as folder:
         loaded = _load(shape, job, _Nowhere(bench.archive.at(), Path(folder)), log, None)
@@ -164,6 +171,7 @@ def preview(
         problems.summary(frame),
         frame,
         changed_fields(loaded.changes),
+        tuple(loaded.transcript.head(SHOWN_MESSAGES).iter_rows(named=True)),
     )
 
 
@@ -179,17 +187,21 @@ def commit(
     encoding: str = "",
     file_name: str = "",
     source_mark: str = "",
+    silence_hours: float | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> ImportResult:
     """Import a file: all good rows, in one atomic step. Importing the same content again adds nothing.
 
-    `source_mark` (of `source_of`) lets the source be remembered for files like it.
+    `source_mark` (of `source_of`) lets the source be remembered for files like it. `silence_hours`: how long a silence
+    ends a chat of a file without conversation ids; kept for the source.
 
     Raises `Invalid` (file or mapping), `Conflict` (somebody else is writing), `Cancelled`.
     """
     require(actor, Right.IMPORT)
     shape, job = _prepare(bench, path, mapping, kind, source, encoding, 0, progress, cancel)
+    if silence_hours is not None:
+        job = replace(job, gap=sources.checked_silence(silence_hours), gap_given=True)
     job = replace(job, source_mark=source_mark)
     log = _log(mapping)
     name = file_name or path.name
@@ -233,8 +245,23 @@ def _prepare(
         bench.config.zone,
         progress or (lambda share, what: None),
         cancel or (lambda: False),
+        gap=sources.silence_of(bench, source),
+        pinned=lambda keys: _pinned(bench, keys),
     )
     return shape, job
+
+
+def _pinned(bench: Workbench, keys: Sequence[str]) -> set[str]:
+    """Conversations that were drawn or have a case file: what was decided about them must keep its name."""
+    found: set[str] = set()
+    with bench.db.read() as session:
+        for start in range(0, len(keys), PART):
+            part = list(keys[start : start + PART])
+            found.update(session.scalars(select(Sample.conversation_key).where(Sample.conversation_key.in_(part))))
+            found.update(
+                session.scalars(select(Violation.conversation_key).where(Violation.conversation_key.in_(part)))
+            )
+    return found
 
 
 def check_source(source: str) -> None:

@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from qa.errors import Invalid
+from qa.i18n import N_
+from qa.ingest import silence
 from qa.tables import ImportRun, Setting
 from qa.workbench import Workbench
 
 SETTING = "import.sources"
+SILENCES = "import.silences"
 NAMELESS = "import"
 LENGTH = 40
 GENERIC = frozenset(
@@ -98,3 +102,30 @@ def remember(session: Session, mark: str, source: str, now: datetime) -> None:
         session.add(Setting(key=SETTING, value=value, updated_at=now))
     elif kept.value.get(mark) != source:
         kept.value, kept.updated_at = value, now
+
+
+def silence_of(bench: Workbench, source: str) -> timedelta:
+    """How long a silence ends a chat of this source, where its files name no chats."""
+    with bench.db.read() as session:
+        kept = session.get(Setting, SILENCES)
+    seconds = (kept.value if kept else {}).get(source)
+    return silence.USUAL if seconds is None else timedelta(seconds=seconds)
+
+
+def checked_silence(hours: float) -> timedelta:
+    """Hours as a length of time. Raises `Invalid` outside five minutes to a week."""
+    if not 1 / 12 <= hours <= 168:
+        raise Invalid(
+            N_("A silence that ends a chat lasts between 5 minutes and 7 days; {hours} hours is not between them."),
+            hours=hours,
+        )
+    return timedelta(hours=hours)
+
+
+def remember_silence(session: Session, source: str, seconds: float, now: datetime) -> None:
+    """Chats of this source end after so long a silence."""
+    kept = session.get(Setting, SILENCES)
+    if kept is None:
+        session.add(Setting(key=SILENCES, value={source: seconds}, updated_at=now))
+    else:
+        kept.value, kept.updated_at = {**kept.value, source: seconds}, now

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from qa.archive import stage
+from qa.archive import TABLES, stage
 from qa.ingest import uniting
 from qa.ingest.chats import ATTRIBUTES
 from qa.ingest.hashing import row_hash
@@ -235,6 +235,18 @@ class ChatStage:
         self._settle()
         if "conversation_id" in self._attributes:
             self._ids = pl.concat(self._attributes["conversation_id"])
+
+    def transcript(self, keys: pl.Series) -> pl.DataFrame:
+        """The messages of one of `keys`, of the first whose messages the first staged file holds; for showing."""
+        if not self._files or keys.is_empty():
+            return pl.DataFrame(schema=dict(TABLES["messages"]))
+        rows = pl.scan_parquet(self._files[-1 if self.tally.untidy[: self.tally.size].all() else 0])
+        found = rows.filter(pl.col("conversation_key").is_in(keys.implode())).select(list(TABLES["messages"])).collect()
+        counts = found.group_by("conversation_key").agg(
+            roles=pl.col("role").n_unique(), n=pl.len(), at=pl.col("file_row").min()
+        )
+        best = counts.sort(["roles", "at"], descending=[True, False]).head(1)
+        return found.join(best.select("conversation_key"), on="conversation_key", how="semi").sort("seq")
 
     def identities(self) -> pl.DataFrame:
         """Every conversation with its code and the hash of its messages: `c`, `conversation_key`, `m`."""

@@ -71,6 +71,7 @@ class ImportFile:
     kind: str
     source: str
     source_mark: str = ""
+    silence_hours: float | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class BackupMade:
 def _import(run: Run, params: ImportFile) -> ImportResult:
     return ingest.commit(
         run.bench, run.actor, now=run.now, path=params.path, mapping=params.mapping, kind=params.kind,
-        source=params.source, source_mark=params.source_mark, progress=run.progress, cancel=run.cancel,
+        source=params.source, source_mark=params.source_mark, silence_hours=params.silence_hours, progress=run.progress, cancel=run.cancel,
     )  # fmt: skip
 
 

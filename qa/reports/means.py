@@ -71,7 +71,11 @@ class Means:
             gaps=(pl.col("y").is_not_null() & pl.col("f").is_null()).sum(),
             found=pl.col("redline").sum().cast(pl.Int64),
         )
-        self._populations = self._predicted(reader) if metric.unit in PREDICTABLE and possible(scope, by) else None
+        self._populations = (
+            self._predicted(reader)
+            if metric.unit in PREDICTABLE and possible(scope, by) and not reader.moved(scope, by)
+            else None
+        )
         self._lam = (
             0.0
             if self._populations is None or self._populations.is_empty()

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from qa.i18n import N_
+from qa.people import teams
 from qa.tables import Agent, RubricVersion
 from qa.verdicts import facts
 from qa.workbench import Workbench
@@ -133,10 +134,24 @@ class FactsReader:
                 lazy = lazy.filter(pl.col(column).is_in(list(wanted)))
         if (members := self.members(scope)) is not None:
             lazy = lazy.filter(pl.col("agent_id").is_in(members))
-        teams = self.roster().with_columns(pl.col("team").replace("", None))
-        return lazy.join(teams.lazy().select("agent_id", "team"), on="agent_id", how="left").with_columns(
-            day=pl.col("occurred_at").dt.convert_time_zone(self.bench.config.time_zone).dt.date()
-        )
+        return self.with_team(lazy, scope)
+
+    def with_team(self, rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+        """`rows` (`agent_id`, `occurred_at`) with `day` and the `team` of that day; of the scope's teams only, where it names some."""
+        day = pl.col("occurred_at").dt.convert_time_zone(self.bench.config.time_zone).dt.date()
+        found = teams.with_team(rows.with_columns(day=day), self.roster(), self.moves())
+        return found.filter(pl.col("team").is_in(list(scope.teams))) if scope.teams else found
+
+    def moves(self) -> pl.DataFrame:
+        """Which team every agent who has moved belonged to, and when."""
+        return teams.history(self.session)
+
+    def moved(self, scope: Scope, by: str) -> bool:
+        """Whether somebody changed teams inside the scope where teams matter: frames know an agent only as a whole then."""
+        if by != "team" and not scope.teams:
+            return False
+        inside = self.moves().filter(pl.col("from_day") > (scope.first or teams.FIRST_DAY))
+        return not (inside.filter(pl.col("from_day") <= scope.last) if scope.last else inside).is_empty()
 
     def rubrics(self) -> Rubrics:
         """Dimensions and criteria of all rubric versions, newest label first."""
@@ -159,7 +174,7 @@ class FactsReader:
         """Agents a scope is limited to by name or team; None when it is not."""
         if not scope.teams:
             return list(scope.agents) or None
-        people = self.roster().filter(pl.col("team").is_in(list(scope.teams)))["agent_id"].to_list()
+        people = teams.teams_of(self.roster(), self.moves(), list(scope.teams), scope.first, scope.last)
         return [agent for agent in people if not scope.agents or agent in scope.agents]
 
     def bounds(self, scope: Scope) -> tuple[datetime | None, datetime | None]:
@@ -208,4 +223,7 @@ def known_filters(reader: FactsReader, columns: Sequence[str] = ("shop", "channe
     """The values each filter offers: what occurs in the facts, and the teams of the roster."""
     found = facts.scan(reader.bench, reader.session).select(*columns).unique().collect()
     values = {column: choices(found, column) for column in columns}
-    return {**values, "team": choices(reader.roster(), "team")}
+    return {
+        **values,
+        "team": choices(pl.concat([reader.roster().select("team"), reader.moves().select("team")]), "team"),
+    }

@@ -6,10 +6,12 @@ weighted mean elsewhere. A ranked list is never produced; statements are those o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from qa.policy import Actor, Right, require
 from qa.reports import adjusting
@@ -91,7 +93,7 @@ def read_standings(reader: FactsReader, scope: Scope) -> Standings:
 def _population(reader: FactsReader, scope: Scope, sample: pl.DataFrame) -> pl.DataFrame | None:
     """Totals of the frames behind the sample; None when part of a draw lies outside the scope, for then the predictions
     of what was not drawn are not known apart."""
-    if not possible(scope, "agent") or sample["f"].null_count() or sample.is_empty():
+    if not possible(scope, "agent") or reader.moved(scope, "agent") or sample["f"].null_count() or sample.is_empty():
         return None
     numbers = sample["draw_id"].unique()
     frame = whole(populations(reader, scope.source, numbers.to_list()), scope)
@@ -107,10 +109,15 @@ def _population(reader: FactsReader, scope: Scope, sample: pl.DataFrame) -> pl.D
     return frame if frame.height == reviewed.len() else None
 
 
+DRAWN: Mapping[str, Any] = {"id": pl.Int64, "agent_id": pl.String, "occurred_at": pl.Datetime("us", "UTC")}
+
+
 def read_pending(reader: FactsReader, scope: Scope) -> int:
     """Samples of the scope that nobody has decided yet: an estimate over half a draw is an estimate in progress."""
     bounds = reader.bounds(scope)
-    query = select(Sample.id, Sample.agent_id).where(Sample.source == scope.source, Sample.withdrawn_at.is_(None))
+    query = select(Sample.id, Sample.agent_id, Sample.occurred_at).where(
+        Sample.source == scope.source, Sample.withdrawn_at.is_(None)
+    )
     if bounds[0]:
         query = query.where(Sample.occurred_at >= bounds[0])
     if bounds[1]:
@@ -118,9 +125,11 @@ def read_pending(reader: FactsReader, scope: Scope) -> int:
     people = reader.members(scope)
     if people is not None:
         query = query.where(Sample.agent_id.in_(people))
-    drawn = reader.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    rows = [tuple(row) for row in reader.session.execute(query)]
+    drawn = reader.with_team(pl.LazyFrame(rows, schema=DRAWN, orient="row"), scope) if scope.teams else None
+    number = len(rows) if drawn is None else drawn.select(pl.len()).collect().item()
     decided = reader.rows(scope).select(pl.len()).collect().item()
-    return max(drawn - int(decided), 0)
+    return max(int(number) - int(decided), 0)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from qa.tables.base import Base
 from qa.tables.jobs import Job
-from qa.tables.people import Agent, AuditEntry, LoginFailure, LoginLink, Setting, SignIn, User
+from qa.tables.people import Agent, AuditEntry, LoginFailure, LoginLink, Setting, SignIn, TeamMembership, User
 from qa.tables.programme import (
     Draw,
     ImportRun,
@@ -55,6 +55,7 @@ __all__ = [
     "Sample",
     "Setting",
     "SignIn",
+    "TeamMembership",
     "Transcript",
     "User",
     "Verdict",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from qa.tables.base import Base
@@ -79,6 +79,22 @@ class Agent(Base):
     hired_on: Mapped[date | None]
     left_on: Mapped[date | None]
     updated_at: Mapped[datetime]
+
+
+class TeamMembership(Base):
+    """Team, shop and stage of an agent from a day of the business time zone on, until the next row of that agent. An
+    agent without rows has always been what the roster says; the row of the newest day is what the roster says."""
+
+    __tablename__ = "team_memberships"
+    __table_args__ = (UniqueConstraint("agent_id", "from_day"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agent_id: Mapped[str] = mapped_column(String(200))
+    from_day: Mapped[date]
+    team: Mapped[str] = mapped_column(String(200))
+    shop: Mapped[str] = mapped_column(String(200))
+    stage: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime]
 
 
 class Setting(Base):

@@ -21,7 +21,7 @@ from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.tables import AuditEntry, Base, User
-from qa.upkeep import manifests
+from qa.upkeep import manifests, past_damage
 from qa.workbench import Workbench
 
 LOW_DISK_BYTES = 2 * 1024**3
@@ -53,7 +53,7 @@ def examine(bench: Workbench, actor: Actor, *, deep: bool = False) -> list[Healt
     """
     require(actor, Right.MAINTAIN)
     findings: list[HealthFinding] = []
-    for look in (_program, _home, _restore, _database, _archive, _files, _accounts, _backups, _parts):
+    for look in (_program, _home, _restore, _database, _archive, _files, _accounts, _backups, _past, _parts):
         try:
             findings += _files(bench, deep) if look is _files else look(bench)
         except SpotcheckError as problem:
@@ -268,6 +268,42 @@ def _backups(bench: Workbench) -> Iterator[HealthFinding]:
         yield HealthFinding(N_("Backup"), Condition.OK, N_("last made {when}"), {"when": last.date().isoformat()})
 
 
+def _past(bench: Workbench) -> Iterator[HealthFinding]:
+    """Damage that earlier releases did, as far as the records tell, and the cure."""
+    name, found = N_("Earlier imports"), past_damage.find(bench)
+    if found.replacing:
+        yield HealthFinding(
+            name,
+            Condition.WARNING,
+            N_(
+                "{n} chats were replaced by a later file (imports {imports}): import the earlier files again, they add what is missing"
+            ),
+            {"n": found.replaced, "imports": ", ".join(map(str, found.replacing[: past_damage.SHOWN]))},
+        )
+    if found.withdrawn:
+        yield HealthFinding(
+            name,
+            Condition.WARNING,
+            N_(
+                "{n} case files were withdrawn although their rule did not change: import the files of their chats again and screen"
+            ),
+            {"n": found.withdrawn},
+        )
+    for one, other in found.doubled[: past_damage.SHOWN]:
+        yield HealthFinding(
+            name,
+            Condition.WARNING,
+            N_(
+                "the sources {one} and {other} hold the same ids: probably one shop imported twice; take the imports of one back"
+            ),
+            {"one": one, "other": other},
+        )
+    if not (found.replacing or found.withdrawn or found.doubled):
+        yield HealthFinding(
+            name, Condition.OK, N_("nothing replaced, withdrawn or doubled, as far as the records tell"), {}
+        )
+
+
 def _parts(bench: Workbench) -> Iterator[HealthFinding]:
     for module, name, without in (
         ("hyperscan", N_("Red-line engine"), N_("hyperscan is missing: screening uses the slower engine")),
@@ -288,5 +324,6 @@ _NAMES: dict[Callable[[Workbench], Iterator[HealthFinding]], str] = {
     _files: N_("Archive files"),
     _accounts: N_("Accounts"),
     _backups: N_("Backup"),
+    _past: N_("Earlier imports"),
     _parts: N_("Parts"),
 }

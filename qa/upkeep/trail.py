@@ -105,6 +105,7 @@ ACTIONS: Mapping[str, str] = {
     "rubric.edited": N_("Rubric draft edited"),
     "rubric.published": N_("Rubric published"),
     "rubric.retired": N_("Rubric retired"),
+    "roster.changed": N_("Roster entry changed"),
     "rule.draft_discarded": N_("Rule draft discarded"),
     "rule.draft_saved": N_("Rule draft saved"),
     "rule.published": N_("Rule published"),
@@ -137,6 +138,7 @@ ACTIONS: Mapping[str, str] = {
 """What was done, as people say it. Steps of case files have their words in `qa.casefiles.lifecycle`."""
 
 SUBJECTS: Mapping[str, str] = {
+    "agent": N_("agent"),
     "appeal": N_("appeal"),
     "setting": N_("setting"),
     "archive": N_("archive"),

@@ -14,7 +14,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import download, heading, show_error
 from pages.kit.work import Work
-from pages.screens.ingest import editor, past, screening, uploads
+from pages.screens.ingest import editor, past, screening, transcript, uploads
 from qa import ingest, jobs
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import N_
@@ -187,6 +187,26 @@ def _save_mapping(page: Page, kind: str, mapping: Mapping) -> None:
                 show_error(page, error)
 
 
+def _silence(page: Page, mapping: Mapping, kind: str, source: str) -> float | None:
+    """How long a silence ends a chat, asked where the file names no chats."""
+    _ = page.t
+    if kind != "conversations" or "conversation_id" in {*mapping.columns, *mapping.constants}:
+        return None
+    known = ingest.silence_of(page.bench, source).total_seconds() / 3600
+    hours = st.number_input(
+        _("Hours of silence that end a chat"),
+        0.25,
+        168.0,
+        known,
+        0.5,
+        key=f"import_silence_{source}",
+        help=_(
+            "The file has no conversation ids: what one agent and one customer say is one chat until they are silent for so long."
+        ),
+    )
+    return float(hours)
+
+
 def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind: str, source: str, mark: str) -> None:
     _ = page.t
     try:
@@ -204,18 +224,19 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
     if work is not None and work.error is not None:
         show_error(page, work.error)
     bench, actor = page.bench, page.actor
+    silence = _silence(page, mapping, kind, source)
     look, do, _rest = st.columns([1, 1, 3])
     if look.button(_("Preview"), key="import_preview", width="stretch"):
         st.session_state["import_work"] = Work(
             lambda progress, cancel: ingest.preview(
-                bench, actor, path, mapping, kind, source, progress=progress, cancel=cancel
+                bench, actor, path, mapping, kind, source, silence_hours=silence, progress=progress, cancel=cancel
             )
         ).start()
         st.session_state["import_preview_of"] = _mark(path, mapping)
         st.rerun()
     if do.button(_("Import now"), key="import_commit", type="primary", width="stretch"):
         st.session_state.pop("import_work", None)
-        job_view.start(page, jobs.IMPORT, jobs.ImportFile(path, mapping, kind, source, mark))
+        job_view.start(page, jobs.IMPORT, jobs.ImportFile(path, mapping, kind, source, mark, silence))
         st.rerun()
     seen = work.answer if work is not None else None
     if isinstance(seen, ImportPreview) and (seen.kind, seen.source, st.session_state.get("import_preview_of")) == (
@@ -227,6 +248,8 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
         _counts(page, seen.counts)
         _changes(page, seen)
         _problems(page, seen.summary, seen.problems)
+        if seen.transcript:
+            transcript.draw(page, seen.transcript)
         if seen.rows:
             st.caption(_("First records as they would be stored"))
             st.dataframe(_records(page, seen.rows), hide_index=True, width="stretch", height=210)
@@ -316,6 +339,13 @@ def _changes(page: Page, seen: ImportPreview | ImportResult) -> None:
     _ = page.t
     if seen.counts.extended:
         st.caption(_("{n} known conversations get more messages; none loses any.", n=_.number(seen.counts.extended)))
+    if seen.counts.joined:
+        st.caption(
+            _(
+                "{n} known chats become part of another, because this file closes the silence between them.",
+                n=_.number(seen.counts.joined),
+            )
+        )
     if seen.counts.incomplete or seen.counts.left_out:
         st.caption(
             _(

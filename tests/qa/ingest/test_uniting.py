@@ -311,3 +311,15 @@ def test_parts_of_any_kind_lose_nothing_and_need_no_order(parts: list[list[tuple
 def test_contradicting_orders_still_give_everything_once() -> None:
     assert sorted(merge([["a", "b"], ["b", "a", "c"], ["d"]])) == list("abcd")
     assert merge([["a", "b"], ["b", "c"], ["a", "x", "c"]]) == ["a", "b", "x", "c"]
+
+
+def test_the_preview_shows_one_chat_as_it_would_be_stored(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    load(bench, lead, now, write_csv(tmp_path / "a.csv", EVENING))
+    path = write_csv(tmp_path / "b.csv", [NIGHT[3], *NIGHT[:3]])
+    d = ingest.detect(path)
+    seen = ingest.preview(bench, lead, path, d.mapping, d.kind, "shop")
+    assert [(m["role"], m["text"]) for m in seen.transcript] == [
+        (("agent" if r["发送方"] == "客服" else "customer"), r["消息内容"]) for r in [*EVENING, *NIGHT[:3]]
+    ]

@@ -1,0 +1,47 @@
+"""One chat of the preview as it would be stored: who says what, so that a wrong speaker is seen before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from pages.kit.guard import Page
+from qa.i18n import N_
+from qa.masking import mask_text
+from qa.policy import Right
+
+ROLES: Mapping[str, str] = {
+    "customer": N_("Customer"),
+    "agent": N_("Agent"),
+    "bot": N_("Bot"),
+    "system": N_("System"),
+    "platform": N_("Platform"),
+}
+
+
+def draw(page: Page, messages: Sequence[Mapping[str, Any]]) -> None:
+    """The transcript as a table: time, who (and which agent), text. Text is never read as markup."""
+    _ = page.t
+    st.caption(
+        _(
+            "One chat as it would be stored. Does the wrong side speak? Correct who spoke in the mapping below, then look again."
+        )
+    )
+    plain = page.actor.may(Right.UNMASK)
+    rows = [
+        {
+            _("Sent at"): _.when(m["sent_at"]) if m["sent_at"] else "",
+            _("Who spoke"): _(ROLES.get(m["role"], m["role"])) + (f" · {m['agent_id']}" if m["agent_id"] else ""),
+            _("Text"): m["text"] if plain else mask_text(m["text"] or ""),
+        }
+        for m in messages
+    ]
+    st.dataframe(
+        pl.DataFrame(rows, infer_schema_length=None),
+        hide_index=True,
+        width="stretch",
+        height=min(420, 36 * (len(rows) + 1)),
+    )
