@@ -70,7 +70,7 @@ def test_who_may_and_what_is_refused(kit: Kit) -> None:
         corrections.request(kit.bench, kit.inspectors[1], now=LATER, verdict_id=verdict(kit), sheet=RIGHT, reason="x")
     with pytest.raises(Denied):
         corrections.request(kit.bench, kit.agent, now=LATER, verdict_id=verdict(kit), sheet=RIGHT, reason="x")
-    with pytest.raises(Invalid, match="reason"):
+    with pytest.raises(Invalid, match="What was wrong"):
         ask(kit, reason="  ")
     with pytest.raises(Invalid, match="Nothing would change"):
         ask(kit, WRONG)
@@ -107,8 +107,8 @@ def test_taken_back_and_outrun(kit: Kit) -> None:
     second = ask(kit, Sheet(()), "问候其实有")
     from qa.verdicts import ledger
 
-    with kit.bench.db.write() as session:
-        ledger.reissue(session, kit.lead, LATER, sample_id=kit.samples[0], kind="ruling", reason="x", sheet=WRONG)
+    with kit.bench.begin(kit.lead, LATER) as work:
+        ledger.reissue(work, sample_id=kit.samples[0], kind="ruling", reason="x", sheet=WRONG)
     with pytest.raises(Stale):
         corrections.decide(kit.bench, kit.lead, now=LATER, correction_id=second, accept=True)
 

@@ -1,0 +1,61 @@
+// What surrounds every page and Streamlit does not do itself: the language of the document, the toolkit's own English in
+// the reader's language, and that nothing an account left in this tab is there for the next one.
+
+const PREFIX = "spotcheck-draft-";
+const OURS = '[data-testid="stHtml"], [data-testid="stMarkdownContainer"] .sc-text, textarea, [contenteditable="true"]';
+const NAMED = ["aria-label", "title", "placeholder"];
+
+let words = new Map();
+let patterns = [];
+
+export default function frame({ data }) {
+  document.documentElement.lang = data.lang;
+  words = new Map(Object.entries(data.words));
+  patterns = data.patterns.map(([found, said]) => [new RegExp(`^${found}$`), said]);
+  dropOthers(data.me);
+  translate(document.body);
+  const watch = new MutationObserver((changes) => changes.forEach(seen));
+  watch.observe(document.body, { childList: true, subtree: true, characterData: true });
+  return () => watch.disconnect();
+}
+
+function seen(change) {
+  if (change.type === "characterData") text(change.target);
+  else change.addedNodes.forEach(translate);
+}
+
+function translate(node) {
+  if (!words.size) return;
+  if (node.nodeType === Node.TEXT_NODE) return text(node);
+  if (node.nodeType !== Node.ELEMENT_NODE || node.closest(OURS)) return;
+  const walk = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) text(walk.currentNode);
+  [node, ...node.querySelectorAll("[aria-label], [title], [placeholder]")].forEach(names);
+}
+
+function text(node) {
+  if (!words.size || !node.parentElement || node.parentElement.closest(OURS)) return;
+  const said = spoken(node.nodeValue.trim());
+  if (said !== null) node.nodeValue = node.nodeValue.replace(node.nodeValue.trim(), said);
+}
+
+function names(node) {
+  for (const name of NAMED) {
+    const said = node.getAttribute(name) && spoken(node.getAttribute(name));
+    if (said) node.setAttribute(name, said);
+  }
+}
+
+function spoken(english) {
+  if (!english) return null;
+  if (words.has(english)) return words.get(english);
+  for (const [found, said] of patterns) if (found.test(english)) return english.replace(found, said);
+  return null;
+}
+
+function dropOthers(me) {
+  try {
+    const mine = `${PREFIX}${me}-`;
+    Object.keys(sessionStorage).filter((key) => key.startsWith(PREFIX) && !key.startsWith(mine)).forEach((key) => sessionStorage.removeItem(key));
+  } catch { /* storage may be switched off */ }
+}
