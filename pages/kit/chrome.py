@@ -9,8 +9,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.kit import frame
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.nav import NAME
 from pages.kit.theme import style
 from pages.kit.widgets import show_error
 from qa import outage
@@ -24,12 +26,14 @@ MARK = Path(__file__).with_name("mark.svg")
 
 def draw(page: Page) -> None:
     """Draw what surrounds the page; call once, before the page runs."""
-    st.set_page_config(page_title="Spotcheck · 抽检", page_icon=str(MARK), layout="wide")
+    st.set_page_config(page_title=NAME, page_icon=str(MARK), layout="wide")
     st.html(style())
     if page.bench.config.demo:
         st.html(f'<div class="sc-demo">{html.escape(page.t("Demo · all data is generated"))}</div>')
     with st.container(key="account"):
         _account_menu(page)
+    with st.container(key="frame_place"):
+        frame.draw(page)
 
 
 def _account_menu(page: Page) -> None:

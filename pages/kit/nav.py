@@ -16,6 +16,7 @@ from pages.kit.guard import Page
 from qa.i18n import N_
 from qa.policy import Actor, Right, Role
 
+NAME = "Spotcheck 抽检"
 FOLDER = Path(__file__).parents[1]
 
 
@@ -137,20 +138,30 @@ def title(entry: PageEntry, actor: Actor) -> str:
 
 
 def navigation(page: Page) -> StreamlitPage:
-    """Build the menu for whoever looks and return the page to run."""
+    """Draw the menu of whoever looks, every page one click away, and return the page to run.
+
+    Pages of other roles have an address too: their own guard says there that they are for somebody else.
+    """
     _ = page.t
-    groups: dict[str, list[StreamlitPage]] = {}
-    for entry in entries_for(page.actor):
-        groups.setdefault(_(entry.group) if entry.group else "", []).append(
-            st.Page(
-                entry.path,
-                title=_(title(entry, page.actor)),
-                url_path=entry.url or None,
-                default=not entry.url,
-                help=_(entry.help),
-            )
+    mine = {entry.file for entry in entries_for(page.actor)}
+    pages = {
+        entry.file: st.Page(
+            entry.path, title=_(title(entry, page.actor)), url_path=entry.url or None, default=not entry.url,
+            visibility="visible" if entry.file in mine else "hidden",
         )
-    return st.navigation(groups, position="top")
+        for entry in ENTRIES if entry.path.exists()
+    }  # fmt: skip
+    chosen = st.navigation(list(pages.values()), position="hidden")
+    st.set_page_config(page_title=f"{chosen.title} · {NAME}")
+    with st.container(key="menu", horizontal=True):
+        group = _ALL
+        for entry in entries_for(page.actor):
+            here = " here" if pages[entry.file] is chosen or pages[entry.file].url_path == chosen.url_path else ""
+            apart = "apart" if entry.group != group else "next"
+            with st.container(key=f"menu_{apart}_{entry.file.removesuffix('.py')}{here.strip() and '_here'}"):
+                st.page_link(pages[entry.file], label=_(title(entry, page.actor)), help=_(entry.help))
+            group = entry.group
+    return chosen
 
 
 def link(page: Page, file: str, label: str | None = None, **query: str) -> None:

@@ -18,6 +18,7 @@ from qa.i18n import N_
 from qa.web import health, options
 from qa.web.middleware import Gate
 from qa.web.signin import SignInRoutes
+from qa.web.transport import Compressed, Probes
 from qa.workbench import Workbench, shared
 
 STOP_SECONDS = 5.0
@@ -32,7 +33,7 @@ def parts() -> dict[str, Any]:
     )
     return {
         "routes": [*SignInRoutes(shared).routes(), *health.routes(shared)],
-        "middleware": [Middleware(Gate, bench=shared)],
+        "middleware": [Middleware(Gate, bench=shared), Middleware(Probes), Middleware(Compressed)],
         "lifespan": _lifespan,
     }
 
