@@ -12,20 +12,20 @@ from pages.kit.guard import Page
 from pages.kit.widgets import show_error
 from qa import jobs
 from qa.i18n import N_
-from qa.jobs import JobView, Kind
+from qa.jobs import JobKind, JobView
 
 R = TypeVar("R")
 SLOW = timedelta(seconds=20)
 """A job that waits longer than this waits for somebody to start a worker."""
 
 
-def start(page: Page, kind: Kind[Any, Any], params: object, request: str = "") -> None:
+def start(page: Page, kind: JobKind[Any, Any], params: object, request: str = "") -> None:
     """Ask for the job, in place of an earlier one of the kind."""
     forget(page, kind)
     jobs.ask(page.bench, page.actor, kind, params, now=page.now, request=request)
 
 
-def forget(page: Page, kind: Kind[Any, Any]) -> None:
+def forget(page: Page, kind: JobKind[Any, Any]) -> None:
     """Put away how the latest job of the kind ended."""
     job = jobs.latest(page.bench, page.actor, kind)
     if job is not None and job.ended:
@@ -34,7 +34,7 @@ def forget(page: Page, kind: Kind[Any, Any]) -> None:
 
 def running(
     page: Page,
-    kind: Kind[Any, Any],
+    kind: JobKind[Any, Any],
     words: str,
     *,
     key: str,
@@ -53,7 +53,7 @@ def running(
     return True
 
 
-def ended(page: Page, kind: Kind[Any, R], *, key: str) -> R | None:
+def ended(page: Page, kind: JobKind[Any, R], *, key: str) -> R | None:
     """The result of the latest job of this kind; an error is shown here, with a button that puts it away."""
     job: JobView[R] | None = jobs.latest(page.bench, page.actor, kind)
     if job is None or not job.ended or job.state == "done":
@@ -68,7 +68,7 @@ def ended(page: Page, kind: Kind[Any, R], *, key: str) -> R | None:
     return None
 
 
-def done_with(page: Page, kind: Kind[Any, Any], *, key: str) -> None:
+def done_with(page: Page, kind: JobKind[Any, Any], *, key: str) -> None:
     """The button that puts away how the latest job of the kind ended."""
     st.button(page.t("Got it"), key=f"{key}_dismiss", type="tertiary", on_click=forget, args=(page, kind))
 

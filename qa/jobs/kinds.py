@@ -50,7 +50,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Kind(Generic[P, R]):
+class JobKind(Generic[P, R]):
     """One kind of job. `over` is called once when it has ended for good, however it ended."""
 
     name: str
@@ -191,13 +191,13 @@ def _before_the_end(run: Run) -> Callable[[float, str], None]:
     return lambda share, what: (run.stoppable if share < 0.9 else run.progress)(share, what)
 
 
-IMPORT = Kind("import", N_("Import"), Right.IMPORT, ImportFile, ImportResult, _import, _forget_upload)
-SCREENING = Kind("screening", N_("Screening"), Right.IMPORT, Screen, ScreeningDone, _screen)
-PUBLISHING = Kind("publishing", N_("Publishing a draw"), Right.PLAN_DRAW, PublishDraw, PublishedDraw, _publish)
-TRAINING = Kind("training", N_("Training the risk model"), Right.PLAN_DRAW, Train, ModelView, _train)
-SCORING = Kind("scoring", N_("Scoring with the risk model"), Right.PLAN_DRAW, Score, Rescored, _score)
-BACKUP = Kind("backup", N_("Backup"), Right.MAINTAIN, Backup, BackupMade, _backup)
+IMPORT = JobKind("import", N_("Import"), Right.IMPORT, ImportFile, ImportResult, _import, _forget_upload)
+SCREENING = JobKind("screening", N_("Screening"), Right.IMPORT, Screen, ScreeningDone, _screen)
+PUBLISHING = JobKind("publishing", N_("Publishing a draw"), Right.PLAN_DRAW, PublishDraw, PublishedDraw, _publish)
+TRAINING = JobKind("training", N_("Training the risk model"), Right.PLAN_DRAW, Train, ModelView, _train)
+SCORING = JobKind("scoring", N_("Scoring with the risk model"), Right.PLAN_DRAW, Score, Rescored, _score)
+BACKUP = JobKind("backup", N_("Backup"), Right.MAINTAIN, Backup, BackupMade, _backup)
 
-KINDS: Mapping[str, Kind[Any, Any]] = {
+KINDS: Mapping[str, JobKind[Any, Any]] = {
     kind.name: kind for kind in (IMPORT, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP)
 }

@@ -12,7 +12,7 @@ from qa import audit
 from qa.errors import Denied, NotFound, SpotcheckError
 from qa.i18n import N_
 from qa.jobs import record, stored
-from qa.jobs.kinds import KINDS, Kind
+from qa.jobs.kinds import KINDS, JobKind
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.tables import Job
 from qa.workbench import Workbench
@@ -58,7 +58,7 @@ class JobView(Generic[R]):
         return self.state in ("done", "failed", "cancelled")
 
 
-def ask(bench: Workbench, actor: Actor, kind: Kind[P, R], params: P, *, now: datetime, request: str = "") -> int:
+def ask(bench: Workbench, actor: Actor, kind: JobKind[P, R], params: P, *, now: datetime, request: str = "") -> int:
     """Put work on record for the next free worker; returns its number.
 
     The same `request` (at most 64 characters) again is the same job, so that a second click asks for nothing new.
@@ -96,7 +96,7 @@ def put_away(bench: Workbench, actor: Actor, job_id: int, *, now: datetime) -> N
             audit.record(session, actor, now, "job.put_away", "job", job_id)
 
 
-def latest(bench: Workbench, actor: Actor, kind: Kind[P, R]) -> JobView[R] | None:
+def latest(bench: Workbench, actor: Actor, kind: JobKind[P, R]) -> JobView[R] | None:
     """The newest job of this kind that `actor` asked for and has not put away: running, waiting or ended."""
     require(actor, kind.right)
     mine = Job.asked_by.is_(None) if actor is SYSTEM else Job.asked_by == actor.user_id

@@ -20,7 +20,7 @@ from qa import outage
 from qa.errors import Busy, Cancelled, Denied, NotFound, SpotcheckError, Unavailable
 from qa.i18n import N_
 from qa.jobs import record, service, stored
-from qa.jobs.kinds import KINDS, Kind, Run
+from qa.jobs.kinds import KINDS, JobKind, Run
 from qa.jobs.record import ATTEMPTS, Taken
 from qa.policy import SYSTEM, Actor, Role
 from qa.tables import User
@@ -156,7 +156,7 @@ class Worker:
         return service.get(self.bench, SYSTEM, taken.id).ended
 
 
-def _run(kind: Kind[Any, Any], run: Run, params: object) -> object:
+def _run(kind: JobKind[Any, Any], run: Run, params: object) -> object:
     return kind.run(run, params)
 
 

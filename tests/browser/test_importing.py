@@ -43,3 +43,22 @@ def test_import(open_as: Callable[..., Page], shoot: Callable[..., Path], tmp_pa
     page.set_input_files("input[type=file]", path)
     page.get_by_role("button", name=words["import"], exact=True).click()
     expect(page.get_by_text(re.compile(words["nothing"]))).to_be_visible()
+
+
+def test_a_closed_tab_loses_nothing(open_as: Callable[..., Page], shoot: Callable[..., Path], tmp_path: Path) -> None:
+    rows = [row(f"T{n}", "2026-03-01 10:00:00", "客户", f"在吗，第 {n} 次问") for n in range(60_000)]
+    page = open_as("lead", "/import", language="zh-CN")
+    page.set_input_files("input[type=file]", write_csv(tmp_path / "wangwang-closed.csv", rows))
+    page.get_by_role("button", name="开始导入", exact=True).click()
+    page.get_by_text("可以关闭此页面").wait_for()
+    shoot(page, "import-running-zh-CN")
+    page.close()
+    page = open_as("lead", "/import", language="zh-CN")
+    page.get_by_role("button", name="导入另一个文件", exact=True).wait_for(timeout=90_000)
+    expect(page.get_by_test_id("stMetricValue").first).to_have_text("60,000")
+    page = open_as("admin", "/admin?section=jobs", language="zh-CN")
+    settle(page)
+    shoot(page, "jobs-zh-CN")
+    page = open_as("admin", "/admin?section=jobs", language="en-GB", dark=True, size=(420, 900))
+    settle(page)
+    shoot(page, "jobs-en-dark-narrow")

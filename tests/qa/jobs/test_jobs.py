@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from qa import jobs
 from qa.errors import Busy, Conflict, Denied, NotFound, SpotcheckError, Unavailable, Words
 from qa.jobs import record, stored
-from qa.jobs.kinds import KINDS, Kind, Run
+from qa.jobs.kinds import KINDS, JobKind, Run
 from qa.jobs.worker import Worker
 from qa.people import accounts
 from qa.policy import SYSTEM, Actor, Right, Role
@@ -52,16 +52,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def kind() -> Iterator[Callable[..., Kind[Count, Counted]]]:
+def kind() -> Iterator[Callable[..., JobKind[Count, Counted]]]:
     """`kind(how)`: a kind of job that does `how(run, params)`; `cleared` collects what its end cleared up."""
     made: list[str] = []
 
-    def make(how: Callable[[Run, Count], Counted], cleared: list[int] | None = None) -> Kind[Count, Counted]:
+    def make(how: Callable[[Run, Count], Counted], cleared: list[int] | None = None) -> JobKind[Count, Counted]:
         def over(bench: Workbench, params: Count) -> None:
             if cleared is not None:
                 cleared.append(params.upto)
 
-        found = Kind(f"test{len(made)}", "Test", Right.IMPORT, Count, Counted, how, over)
+        found = JobKind(f"test{len(made)}", "Test", Right.IMPORT, Count, Counted, how, over)
         made.append(found.name)
         KINDS[found.name] = found  # type: ignore[index]
         return found
