@@ -24,6 +24,7 @@ MADE = {
     "f'appeal.{state}'": [f"appeal.{state}" for state in STATES if state != "open"],
     "f'violation.{step.value}'": [f"violation.{step.value}" for step in Step],
     "f'violations.{step.value}'": ["violations.opened", "violations.withdrawn"],
+    "f'correction.{state}'": [f"correction.{state}" for state in ("accepted", "refused", "withdrawn")],
     "f'job.{state}'": ["job.done", "job.failed", "job.cancelled"],
     "f'job.{job.state}'": ["job.failed", "job.cancelled"],
     "_ACTION": ["backup.restored"],
