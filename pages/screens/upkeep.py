@@ -25,9 +25,9 @@ from qa.policy import ROLE_NAMES, Role
 from qa.upkeep import backup, health, trail
 
 MARKS = {
-    health.Condition.OK: '<b class="sc-celadon">✓</b>',
-    health.Condition.WARNING: '<b class="sc-ochre">!</b>',
-    health.Condition.FAILED: '<b class="sc-ochre">✗</b>',
+    health.HealthState.OK: '<b class="sc-celadon">✓</b>',
+    health.HealthState.WARNING: '<b class="sc-ochre">!</b>',
+    health.HealthState.FAILED: '<b class="sc-ochre">✗</b>',
 }
 
 

@@ -48,7 +48,7 @@ class Damage:
 
 
 @dataclass(frozen=True)
-class Checked:
+class FileCheck:
     """What a check found. `unlisted`: files of versions that were written before checksums were kept."""
 
     files: int
@@ -98,14 +98,14 @@ class Checksums:
             self._append(f"{0:08d}-{uuid.uuid4().hex}.jsonl", lines)
         return len(lines)
 
-    def check(self, tables: Iterable[str], *, deep: bool = True) -> Checked:
+    def check(self, tables: Iterable[str], *, deep: bool = True) -> FileCheck:
         """Compare every listed file with its line: its size alone, or with `deep` every byte."""
         if not self.kept:
-            return Checked(0, 0, 0, ())
+            return FileCheck(0, 0, 0, ())
         listed = self._listed()
         damaged = [damage for line in listed.values() if (damage := self._look(line, deep)) is not None]
         unlisted = sum(path.relative_to(self.root).as_posix() not in listed for path in self._present(tables))
-        return Checked(len(listed), sum(line.bytes for line in listed.values()), unlisted, tuple(damaged))
+        return FileCheck(len(listed), sum(line.bytes for line in listed.values()), unlisted, tuple(damaged))
 
     def _look(self, line: _Line, deep: bool) -> Damage | None:
         path = self.root / line.path

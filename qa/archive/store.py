@@ -27,7 +27,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from qa.archive.arrival import Arrival
-from qa.archive.checksums import Checked, Checksums
+from qa.archive.checksums import Checksums, FileCheck
 from qa.archive.locks import alone
 from qa.archive.schema import KEYS, TABLES, conform, empty
 from qa.errors import Busy, Conflict, NotFound, Unavailable
@@ -128,7 +128,7 @@ class Archive:
         """What every file held when it became part of the archive."""
         return Checksums(self.root)
 
-    def check(self, *, deep: bool = True) -> Checked:
+    def check(self, *, deep: bool = True) -> FileCheck:
         """Compare every file with its checksum; its size alone unless `deep`."""
         return self.checksums.check((*TABLES, "catalogue"), deep=deep)
 

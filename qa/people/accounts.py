@@ -20,30 +20,23 @@ from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
 from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.i18n import LANGUAGES, N_
+from qa.people import guessing
 from qa.policy import SYSTEM, Actor, Right, Role, require
-from qa.tables import LoginFailure, LoginLink, SignIn, User
+from qa.tables import LoginLink, SignIn, User
 from qa.workbench import Workbench
 
 PASSWORD_LENGTH = 8
 LINK_HOURS = 72
-FAILURE_WINDOW = timedelta(minutes=15)
-FAILURES_PER_BROWSER = 8
-"""For one account from one address: somebody guessing. Others can still sign in to that account from elsewhere."""
-FAILURES_PER_ADDRESS = 40
-FAILURES_PER_ACCOUNT = 200
-"""For one account from anywhere: guessing spread over many addresses."""
 _LOGIN = re.compile(r"[^\s/\\<>\"'`]{1,100}")
 
 _hasher = PasswordHasher()
 _places = threading.BoundedSemaphore(max(1, min(4, os.cpu_count() or 1)))
-_COUNTING = 0x5150_0001
-"""The key under which PostgreSQL lets one sign-in at a time be counted."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +92,12 @@ def sign_in(bench: Workbench, login: str, password: str, *, address: str, now: d
     """
     login = login.strip().lower()
     with _hashing():
-        _count_attempt(bench, login, address, now)
+        guessing.count_attempt(bench, login, address, now)
         with bench.db.read() as session:
             user = session.scalar(select(User).where(User.login == login))
         known = user.password_hash if user is not None and user.active and user.password_hash else None
         if not _matches(known or _dummy_hash(), password) or known is None or user is None:
-            _remember_failure(bench, address, now)
+            guessing.remember_failure(bench, address, now)
             raise Denied(N_("The account name or the password is wrong."))
     with bench.db.write() as session:
         row = session.get_one(User, user.id)
@@ -112,7 +105,7 @@ def sign_in(bench: Workbench, login: str, password: str, *, address: str, now: d
             raise Denied(N_("The account name or the password is wrong."))
         if _hasher.check_needs_rehash(known):
             row.password_hash = _hasher.hash(password)
-        _forget_failures(session, login, address)
+        guessing.forget_failures(session, login, address)
         return _open(bench, session, row, now, how="password")
 
 
@@ -223,78 +216,12 @@ def _matches(password_hash: str, password: str) -> bool:
         return False
 
 
-def _subjects(login: str, address: str) -> dict[str, int]:
-    """What failures are counted for, and how many are too many."""
-    return {
-        _browser(login, address): FAILURES_PER_BROWSER,
-        _address_subject(address): FAILURES_PER_ADDRESS,
-        _account_subject(login): FAILURES_PER_ACCOUNT,
-    }
-
-
-def _browser(login: str, address: str) -> str:
-    return f"browser:{address}:{login}"[:200]
-
-
-def _address_subject(address: str) -> str:
-    return f"address:{address}"[:200]
-
-
-def _account_subject(login: str) -> str:
-    return f"account:{login}"[:200]
-
-
 @contextmanager
 def _hashing() -> Iterator[None]:
     """Wait for one of the few places where passwords are computed: each takes 64 MB and a processor for a tenth of a
     second."""
     with _places:
         yield
-
-
-def _count_attempt(bench: Workbench, login: str, address: str, now: datetime) -> None:
-    """Refuse an attempt beyond a limit, or count it as failed before anything is computed: a good one is forgotten
-    later.
-
-    So a burst of attempts at the same moment gets no more answers than the same attempts one after the other.
-    """
-    subjects = _subjects(login, address)
-    with bench.db.write() as session:
-        if not bench.db.is_sqlite:  # writers of SQLite stand in line anyway
-            session.execute(select(func.pg_advisory_xact_lock(_COUNTING)))
-        failures = session.execute(
-            select(LoginFailure.subject, func.count())
-            .where(LoginFailure.subject.in_(subjects), LoginFailure.at > now - FAILURE_WINDOW)
-            .group_by(LoginFailure.subject)
-        )
-        if any(count >= subjects[subject] for subject, count in failures):
-            raise Denied(
-                N_("Too many failed attempts. Try again in {minutes} minutes."),
-                minutes=int(FAILURE_WINDOW.total_seconds() // 60),
-            )
-        session.execute(delete(LoginFailure).where(LoginFailure.at < now - 4 * FAILURE_WINDOW))
-        session.add_all(
-            LoginFailure(subject=subject, at=now) for subject in (_browser(login, address), _account_subject(login))
-        )
-
-
-def _remember_failure(bench: Workbench, address: str, now: datetime) -> None:
-    """Count a failure for the address; for browser and account it was counted before. Many people may share an address,
-    so attempts that are still being computed do not count against it."""
-    with bench.db.write() as session:
-        session.add(LoginFailure(subject=_address_subject(address), at=now))
-
-
-def _forget_failures(session: Session, login: str, address: str | None = None) -> None:
-    """After a good sign-in from `address`; or, without one, after an admin set a new password."""
-    if address is None:
-        session.execute(
-            delete(LoginFailure).where(LoginFailure.subject.in_((_browser(login, "-"), _account_subject(login))))
-        )
-        return
-    session.execute(delete(LoginFailure).where(LoginFailure.subject == _browser(login, address)))
-    own = select(func.max(LoginFailure.id)).where(LoginFailure.subject == _account_subject(login)).scalar_subquery()
-    session.execute(delete(LoginFailure).where(LoginFailure.id == own))  # this very attempt was none
 
 
 # Managing accounts
@@ -427,7 +354,7 @@ def set_password(bench: Workbench, actor: Actor, user_id: int, password: str, *,
         user = _get(session, user_id)
         user.password_hash = password_hash
         ended = _revoke(session, user.id, now)
-        _forget_failures(session, user.login)
+        guessing.forget_failures(session, user.login)
         audit.record(session, actor, now, "user.password_set", "user", user.id, sign_ins_ended=ended)
 
 
@@ -436,15 +363,15 @@ def change_password(bench: Workbench, actor: Actor, *, old: str, new: str, mark:
     with bench.db.read() as session:
         user = _get(session, actor.user_id)
     with _hashing():
-        _count_attempt(bench, user.login, "-", now)
+        guessing.count_attempt(bench, user.login, "-", now)
         if user.password_hash is not None and not _matches(user.password_hash, old):
-            _remember_failure(bench, "-", now)
+            guessing.remember_failure(bench, "-", now)
             raise Denied(N_("The present password is wrong."))
     password_hash = _hash_password(new, user.login)
     with bench.db.write() as session:
         row = _get(session, actor.user_id)
         row.password_hash = password_hash
-        _forget_failures(session, row.login, "-")
+        guessing.forget_failures(session, row.login, "-")
         ended = _revoke(session, row.id, now, except_for=int(mark.partition(".")[0] or 0))
         audit.record(session, actor, now, "user.password_changed", "user", row.id, sign_ins_ended=ended)
 

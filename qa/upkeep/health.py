@@ -28,7 +28,7 @@ LOW_DISK_BYTES = 2 * 1024**3
 SHOWN_DAMAGES = 20
 
 
-class Condition(StrEnum):
+class HealthState(StrEnum):
     """How a finding is to be taken."""
 
     OK = "ok"
@@ -41,7 +41,7 @@ class HealthFinding:
     """One thing looked at: msgid of its name, its state, and msgid and facts of what was found."""
 
     name: str
-    state: Condition
+    state: HealthState
     detail: str
     facts: dict[str, str | int]
 
@@ -59,12 +59,12 @@ def examine(bench: Workbench, actor: Actor, *, deep: bool = False) -> list[Healt
         except SpotcheckError as problem:
             findings.append(
                 HealthFinding(
-                    _NAMES[look], Condition.FAILED, problem.msgid, {k: str(v) for k, v in problem.facts.items()}
+                    _NAMES[look], HealthState.FAILED, problem.msgid, {k: str(v) for k, v in problem.facts.items()}
                 )
             )
         except Exception as problem:  # the doctor must survive whatever the patient has
             text = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-            findings.append(HealthFinding(_NAMES[look], Condition.FAILED, N_("{reason}"), {"reason": text}))
+            findings.append(HealthFinding(_NAMES[look], HealthState.FAILED, N_("{reason}"), {"reason": text}))
     return findings
 
 
@@ -77,7 +77,7 @@ def _program(bench: Workbench) -> Iterator[HealthFinding]:
     good = sys.version_info >= (3, 11)
     yield HealthFinding(
         N_("Program"),
-        Condition.OK if good else Condition.FAILED,
+        HealthState.OK if good else HealthState.FAILED,
         N_("Python {python}, Streamlit {streamlit}, {system}"),
         facts,
     )
@@ -87,10 +87,10 @@ def _home(bench: Workbench) -> Iterator[HealthFinding]:
     home: Path = bench.config.home
     name = N_("Folder")
     if not home.is_dir() or not os.access(home, os.W_OK):
-        yield HealthFinding(name, Condition.FAILED, N_("{place} cannot be written"), {"place": str(home)})
+        yield HealthFinding(name, HealthState.FAILED, N_("{place} cannot be written"), {"place": str(home)})
         return
     free = shutil.disk_usage(home).free
-    state = Condition.OK if free >= LOW_DISK_BYTES else Condition.WARNING
+    state = HealthState.OK if free >= LOW_DISK_BYTES else HealthState.WARNING
     yield HealthFinding(name, state, N_("{place}, {free} GB free"), {"place": str(home), "free": round(free / 1024**3)})
 
 
@@ -103,7 +103,7 @@ def _restore(bench: Workbench) -> Iterator[HealthFinding]:
     if found.decided:
         yield HealthFinding(
             name,
-            Condition.FAILED,
+            HealthState.FAILED,
             N_(
                 "the restore of {backup} was interrupted: the database is new, the archive still the old one. The next"
                 " start completes it"
@@ -113,7 +113,7 @@ def _restore(bench: Workbench) -> Iterator[HealthFinding]:
     else:
         yield HealthFinding(
             name,
-            Condition.WARNING,
+            HealthState.WARNING,
             N_(
                 "the restore of {backup} was interrupted before anything was replaced. The next start removes what it"
                 " left"
@@ -128,27 +128,27 @@ def _database(bench: Workbench) -> Iterator[HealthFinding]:
     current, newest = migrations.current(bench.db), migrations.newest()
     kind = "SQLite" if bench.db.is_sqlite else "PostgreSQL"
     if current is None:
-        yield HealthFinding(name, Condition.FAILED, N_("{kind} is empty: run “spotcheck init”"), {"kind": kind})
+        yield HealthFinding(name, HealthState.FAILED, N_("{kind} is empty: run “spotcheck init”"), {"kind": kind})
     elif current != newest:
         yield HealthFinding(
             name,
-            Condition.FAILED,
+            HealthState.FAILED,
             N_("{kind} has schema {found}, needed is {wanted}: run “spotcheck upgrade”"),
             {"kind": kind, "found": current, "wanted": str(newest)},
         )
     elif missing := sorted(set(Base.metadata.tables) - set(inspect(bench.db.engine).get_table_names())):
         yield HealthFinding(
             name,
-            Condition.FAILED,
+            HealthState.FAILED,
             N_("the table {table} is missing: restore the last backup"),
             {"table": ", ".join(missing)},
         )
     elif problem := bench.db.damage():
         yield HealthFinding(
-            name, Condition.FAILED, N_("the file is damaged: {reason}. Restore the last backup"), {"reason": problem}
+            name, HealthState.FAILED, N_("the file is damaged: {reason}. Restore the last backup"), {"reason": problem}
         )
     else:
-        yield HealthFinding(name, Condition.OK, N_("{kind}, schema {found}"), {"kind": kind, "found": current})
+        yield HealthFinding(name, HealthState.OK, N_("{kind}, schema {found}"), {"kind": kind, "found": current})
 
 
 def _archive(bench: Workbench) -> Iterator[HealthFinding]:
@@ -157,7 +157,7 @@ def _archive(bench: Workbench) -> Iterator[HealthFinding]:
     if known > snapshot.version:
         yield HealthFinding(
             N_("Archive"),
-            Condition.FAILED,
+            HealthState.FAILED,
             N_(
                 "version {version}, but the database knows of version {known}: rows are missing. Restore the last"
                 " backup"
@@ -166,7 +166,7 @@ def _archive(bench: Workbench) -> Iterator[HealthFinding]:
         )
         return
     if snapshot.version == 0:
-        yield HealthFinding(N_("Archive"), Condition.WARNING, N_("empty: nothing has been imported yet"), {})
+        yield HealthFinding(N_("Archive"), HealthState.WARNING, N_("empty: nothing has been imported yet"), {})
         return
     facts: dict[str, str | int] = {
         "version": snapshot.version,
@@ -174,7 +174,10 @@ def _archive(bench: Workbench) -> Iterator[HealthFinding]:
         "messages": snapshot.count("messages"),
     }
     yield HealthFinding(
-        N_("Archive"), Condition.OK, N_("version {version}, {conversations} conversations, {messages} messages"), facts
+        N_("Archive"),
+        HealthState.OK,
+        N_("version {version}, {conversations} conversations, {messages} messages"),
+        facts,
     )
 
 
@@ -184,18 +187,18 @@ def _files(bench: Workbench, deep: bool = False) -> Iterator[HealthFinding]:
     checked = bench.archive.check(deep=deep)
     for damage in checked.damaged[:SHOWN_DAMAGES]:
         facts: dict[str, str | int] = {"file": damage.path, "backup": _whole_in(bench, damage)}
-        yield HealthFinding(name, Condition.FAILED, _loss(bench, damage, bool(facts["backup"])), facts)
+        yield HealthFinding(name, HealthState.FAILED, _loss(bench, damage, bool(facts["backup"])), facts)
     if len(checked.damaged) > SHOWN_DAMAGES:
         yield HealthFinding(
             name,
-            Condition.FAILED,
+            HealthState.FAILED,
             N_("{count} more files are damaged"),
             {"count": len(checked.damaged) - SHOWN_DAMAGES},
         )
     if checked.unlisted:
         yield HealthFinding(
             name,
-            Condition.WARNING,
+            HealthState.WARNING,
             N_("{count} files are older than checksums: “spotcheck upgrade” takes them up"),
             {"count": checked.unlisted},
         )
@@ -205,7 +208,7 @@ def _files(bench: Workbench, deep: bool = False) -> Iterator[HealthFinding]:
             if deep
             else N_("{files} files, sizes as they were written")
         )
-        yield HealthFinding(name, Condition.OK, detail, {"files": checked.files})
+        yield HealthFinding(name, HealthState.OK, detail, {"files": checked.files})
 
 
 def _loss(bench: Workbench, damage: Damage, saved: bool) -> str:
@@ -253,7 +256,7 @@ def _accounts(bench: Workbench) -> Iterator[HealthFinding]:
     with bench.db.read() as session:
         active = session.scalar(select(func.count()).where(User.active)) or 0
         admins = session.scalar(select(func.count()).where(User.active, User.role == "admin")) or 0
-    state = Condition.OK if admins else Condition.WARNING
+    state = HealthState.OK if admins else HealthState.WARNING
     yield HealthFinding(
         N_("Accounts"), state, N_("{active} active, of them {admins} admins"), {"active": active, "admins": admins}
     )
@@ -263,9 +266,9 @@ def _backups(bench: Workbench) -> Iterator[HealthFinding]:
     with bench.db.read() as session:
         last = session.scalar(select(func.max(AuditEntry.at)).where(AuditEntry.action == "backup.made"))
     if last is None:
-        yield HealthFinding(N_("Backup"), Condition.WARNING, N_("none made yet: run “spotcheck backup”"), {})
+        yield HealthFinding(N_("Backup"), HealthState.WARNING, N_("none made yet: run “spotcheck backup”"), {})
     else:
-        yield HealthFinding(N_("Backup"), Condition.OK, N_("last made {when}"), {"when": last.date().isoformat()})
+        yield HealthFinding(N_("Backup"), HealthState.OK, N_("last made {when}"), {"when": last.date().isoformat()})
 
 
 def _past(bench: Workbench) -> Iterator[HealthFinding]:
@@ -311,7 +314,7 @@ def _parts(bench: Workbench) -> Iterator[HealthFinding]:
     ):
         found = importlib.util.find_spec(module) is not None
         yield HealthFinding(
-            name, Condition.OK if found else Condition.WARNING, N_("installed") if found else without, {}
+            name, HealthState.OK if found else HealthState.WARNING, N_("installed") if found else without, {}
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from qa.errors import Conflict, Denied, Invalid, NotFound
-from qa.people import accounts
+from qa.people import accounts, guessing
 from qa.policy import SYSTEM, Actor, Role
 from qa.tables import AuditEntry, LoginFailure, User
 from qa.workbench import Workbench
@@ -177,21 +177,21 @@ def test_changing_the_password_keeps_this_browser_and_ends_the_others(
 def test_failures_are_forgotten_after_a_while_and_by_success(
     any_bench: Workbench, admin: accounts.Account, now: datetime
 ) -> None:
-    for _ in range(accounts.FAILURES_PER_BROWSER):
+    for _ in range(guessing.FAILURES_PER_BROWSER):
         with pytest.raises(Denied, match="wrong"):
             accounts.sign_in(any_bench, "root", "guess", address="1", now=now)
     with pytest.raises(Denied, match="Too many"):
         accounts.sign_in(any_bench, "root", PASSWORD, address="1", now=now + LATER)
     accounts.sign_in(any_bench, "root", PASSWORD, address="2", now=now)  # the owner, from elsewhere
-    accounts.sign_in(any_bench, "root", PASSWORD, address="1", now=now + accounts.FAILURE_WINDOW + LATER)
+    accounts.sign_in(any_bench, "root", PASSWORD, address="1", now=now + guessing.FAILURE_WINDOW + LATER)
     with pytest.raises(Denied, match="wrong"):
-        accounts.sign_in(any_bench, "root", "guess", address="1", now=now + 5 * accounts.FAILURE_WINDOW)
+        accounts.sign_in(any_bench, "root", "guess", address="1", now=now + 5 * guessing.FAILURE_WINDOW)
     with any_bench.db.read() as session:
         assert len(session.scalars(select(LoginFailure.id)).all()) == 3  # old ones were cleaned away
 
 
 def test_one_address_cannot_try_one_password_on_many_accounts(bench: Workbench, now: datetime) -> None:
-    for number in range(accounts.FAILURES_PER_ADDRESS):
+    for number in range(guessing.FAILURES_PER_ADDRESS):
         with pytest.raises(Denied, match="wrong"):
             accounts.sign_in(bench, f"user{number}", "Spring2026!", address="6.6.6.6", now=now)
     with pytest.raises(Denied, match="Too many"):

@@ -166,7 +166,7 @@ def _broken(bench: Workbench) -> list[str]:
     return [
         finding.detail.format(**finding.facts)
         for finding in health.examine(bench, SYSTEM, deep=True)
-        if finding.state is health.Condition.FAILED
+        if finding.state is health.HealthState.FAILED
     ]
 
 

@@ -20,7 +20,7 @@ from qa.people import accounts
 from qa.policy import SYSTEM, Role
 from qa.tables import ImportRun
 from qa.upkeep import backup, health
-from qa.upkeep.health import Condition
+from qa.upkeep.health import HealthState
 from qa.workbench import Workbench
 from tests.conftest import _pg8000
 from tests.qa.upkeep.test_backup import _signals, fill
@@ -127,7 +127,7 @@ def test_a_killed_restore_leaves_the_old_or_the_new_state(
         told = {f.name: f.state for f in health.examine(looking, SYSTEM)}.get("Restore")
         unclear = mixed(looking)
         looking.close()
-        assert told is Condition.FAILED or not unclear, f"killed at step {last} of {steps}: the doctor does not know"
+        assert told is HealthState.FAILED or not unclear, f"killed at step {last} of {steps}: the doctor does not know"
         bench = Workbench.open(Config(home=home, database_url=url))
         found.append(state(bench))
         assert found[-1] in (OLD, NEW), f"killed at step {last} of {steps}"

@@ -18,7 +18,7 @@ from pages.kit.escaping import escape
 from qa.config import Config, load
 from qa.errors import Denied, Invalid
 from qa.library.search import CaseFilter, find_cases
-from qa.people import accounts
+from qa.people import accounts, guessing
 from qa.policy import SYSTEM, Role
 from qa.tables import LoginFailure
 from qa.upkeep import trail
@@ -44,13 +44,13 @@ def test_a_burst_gets_no_more_answers_than_one_after_the_other(any_bench: Workbe
     with ThreadPoolExecutor(40) as many:
         answers = list(many.map(guess, range(60)))
     evaluated = [answer for answer in answers if "wrong" in answer]
-    assert len(evaluated) == accounts.FAILURES_PER_BROWSER
+    assert len(evaluated) == guessing.FAILURES_PER_BROWSER
     assert len(answers) - len(evaluated) == sum("Too many" in answer for answer in answers)
     accounts.sign_in(any_bench, "lead", PASSWORD, address="10.0.0.2", now=now)
 
 
 def test_good_sign_ins_of_many_people_behind_one_address_are_not_guesses(any_bench: Workbench, now: datetime) -> None:
-    logins = [f"user{number}" for number in range(accounts.FAILURES_PER_ADDRESS + 5)]
+    logins = [f"user{number}" for number in range(guessing.FAILURES_PER_ADDRESS + 5)]
     for login in logins:
         accounts.create_user(any_bench, SYSTEM, now=now, login=login, role=Role.INSPECTOR, password=PASSWORD)
     with ThreadPoolExecutor(20) as many:

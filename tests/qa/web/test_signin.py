@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from qa.people import accounts
+from qa.people import accounts, guessing
 from qa.policy import SYSTEM
 from qa.tables import AuditEntry, SignIn
 from qa.web import cookies, provider
@@ -70,7 +70,7 @@ def test_a_disabled_account_cannot_sign_in(
 
 def test_guessing_is_limited_even_for_the_right_password(browser: Browser) -> None:
     client = browser()
-    for _ in range(accounts.FAILURES_PER_BROWSER):
+    for _ in range(guessing.FAILURES_PER_BROWSER):
         assert "wrong" in _try(client, "lead", "guess").text
     answer = _try(client, "lead", PASSWORD)
     assert (answer.status_code, "Too many failed attempts" in answer.text) == (403, True)
