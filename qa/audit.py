@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
+from qa.db import SIGNING_KEY
 from qa.policy import Actor
+from qa.security import log as securitylog
 from qa.tables import AuditEntry
 
 # Built once: every change in the workbench passes here, and building a statement costs more than carrying it out.
@@ -37,8 +43,39 @@ def entry(
 
 
 def write(session: Session, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows made by `entry`, in one statement."""
-    session.execute(_ENTRY, entries)
+    """Sign rows made by `entry` and write them in one statement."""
+    key = session.info.get(SIGNING_KEY)
+    for row in entries:
+        if row["action"] in securitylog.EVENTS:
+            about = row["entity_id"] if row["entity"] == "user" else ""
+            securitylog.note(row["action"], row["actor_id"], entity=row["entity"], entry=about)
+    session.execute(_ENTRY, [{**row, "mac": _signed(key, *(row[name] for name in _SIGNED))} for row in entries])
+
+
+_SIGNED = ("at", "actor_id", "actor_name", "action", "entity", "entity_id", "facts")
+
+
+def _signed(key: bytes | None, *values: object) -> str | None:
+    if key is None:
+        return None
+    nonce = secrets.token_hex(8)
+    return nonce + _signature(key, nonce, values)
+
+
+def _signature(key: bytes, nonce: str, values: Sequence[object]) -> str:
+    at, *rest = values
+    assert isinstance(at, datetime)
+    text = json.dumps(
+        [nonce, at.astimezone(UTC).isoformat(), *rest], sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def is_signed(entry: AuditEntry, key: bytes) -> bool:
+    """Whether the entry is as one of our transactions wrote it."""
+    mac = entry.mac or ""
+    values = (entry.at, entry.actor_id, entry.actor_name, entry.action, entry.entity, entry.entity_id, entry.facts)
+    return hmac.compare_digest(mac[16:], _signature(key, mac[:16], values))
 
 
 def changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[object]]:

@@ -43,6 +43,8 @@ class Config:
     port: int = 8501
     public_url: str = ""
     """Address users type when behind a proxy, e.g. `https://qa.example.com`; turns on Secure cookies when https."""
+    key_file: str = ""
+    """File of the keys that sign the audit trail; empty means `<home>/keys.json`. Equal on all servers of a database."""
     trusted_proxies: str = ""
     """Addresses or networks of reverse proxies, e.g. `127.0.0.1, 10.0.0.0/8`: only they may say whom a request is
     from."""
@@ -72,6 +74,11 @@ class Config:
     def archive(self) -> str:
         """Root of the Delta tables actually used."""
         return self.archive_url or str(self.home / "archive")
+
+    @property
+    def keys(self) -> Path:
+        """The key file actually used."""
+        return Path(self.key_file).expanduser() if self.key_file else self.home / "keys.json"
 
     @property
     def zone(self) -> ZoneInfo:

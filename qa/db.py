@@ -26,6 +26,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 BUSY_TIMEOUT_MS = 30_000
+SIGNING_KEY = "signing_key"
+"""Under this name a writing session carries the key of its installation."""
 
 
 class JsonDocument(TypeDecorator[Any]):
@@ -98,6 +100,8 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        self.signing_key: bytes | None = None
+        """Signs the audit entries of this process; set by whoever opens the installation."""
         self._copy: TemporaryDirectory[str] | None = None
         self.read_only = self.is_sqlite and bool(self.url.database) and _cannot_write(Path(str(self.url.database)))
         """An SQLite file in a place that cannot be written is opened for reading: `doctor` and `verify-draw` work
@@ -119,13 +123,16 @@ class Database:
     def write(self) -> Iterator[Session]:
         """One writing transaction: commits when the block ends well, rolls back when it raises."""
         if not self.is_sqlite:
-            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            with Session(self.engine, expire_on_commit=False, info=self._info()) as session, session.begin():
                 yield session
             return
         with self._writers(), self.engine.connect() as connection:
             writer = connection.execution_options(spotcheck_writer=True)
-            with Session(writer, expire_on_commit=False) as session, session.begin():
+            with Session(writer, expire_on_commit=False, info=self._info()) as session, session.begin():
                 yield session
+
+    def _info(self) -> dict[str, Any]:
+        return {SIGNING_KEY: self.signing_key}
 
     def ping(self) -> None:
         """Raise if the database does not answer."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from qa.errors import Denied, Words
 from qa.i18n import N_
+from qa.security import log as securitylog
 
 
 class Role(StrEnum):
@@ -150,6 +151,7 @@ def require(actor: Actor, right: Right) -> None:
     """Raise `Denied` unless `actor` has `right`. The machine's owner at the command line has every right."""
     if actor is SYSTEM or actor.may(right):
         return
+    securitylog.note("right.refused", actor.user_id, right=right.value, role=actor.role.value)
     raise Denied(
         N_("Your role ({role}) does not allow this: {right}."),
         role=Words(ROLE_NAMES[actor.role]),
@@ -163,4 +165,5 @@ def require_own(actor: Actor, agent_id: str) -> None:
         return
     if actor.may(Right.VIEW_OWN_RESULTS) and actor.agent_id == agent_id:
         return
+    securitylog.note("right.refused", actor.user_id, right=Right.VIEW_RESULTS.value, role=actor.role.value)
     raise Denied(N_("You can only see your own results."))

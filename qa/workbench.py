@@ -6,6 +6,7 @@ import threading
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
@@ -13,6 +14,8 @@ from sqlalchemy import func, select
 from qa.config import RESTORE_JOURNAL, Config, load
 from qa.db import Database
 from qa.policy import Actor
+from qa.security import files as private
+from qa.security import keys
 from qa.tables import Draw, ImportRun
 from qa.unit_of_work import UnitOfWork, begin
 
@@ -42,7 +45,10 @@ class Workbench:
 
         A restore that was interrupted is completed or taken back first, unless `settle` is False.
         """
+        private.home(config.home, _file_of(config.database))
         bench = cls(config, Database(config.database))
+        private.home(config.home, _file_of(config.database))
+        bench.db.signing_key = keys.signing(config.keys, create=not bench.db.read_only)
         if settle and (config.home / RESTORE_JOURNAL).exists():
             bench._settle()
         return bench
@@ -70,6 +76,11 @@ class Workbench:
 
     def close(self) -> None:
         self.db.close()
+
+
+def _file_of(database: str) -> Path | None:
+    prefix = "sqlite:///"
+    return Path(database.removeprefix(prefix)) if database.startswith(prefix) else None
 
 
 _opening = threading.Lock()

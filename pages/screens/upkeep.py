@@ -22,6 +22,7 @@ from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.people import accounts
 from qa.policy import ROLE_NAMES, Role
+from qa.security import log as securitylog
 from qa.upkeep import backup, health, trail
 
 MARKS = {
@@ -179,6 +180,37 @@ def _fact(page: Page, key: str, value: object) -> str:
     return f"{value[:12]}…" if len(value) >= 32 and set(value) <= set("0123456789abcdef") else value
 
 
+def security(page: Page) -> None:
+    """The newest lines of the security log."""
+    _ = page.t
+    st.caption(
+        _(
+            "Kept beside the database in {place}. Accounts are numbers; addresses and unknown names are shown as marks that"
+            " can be compared and not read.",
+            place=escape(str(page.bench.config.home / securitylog.FOLDER)),
+        )
+    )
+    found = trail.security(page.bench, page.actor)
+    if not found:
+        empty(_("No entries."), _("The log begins when the server starts."))
+        return
+    st.dataframe(
+        pl.DataFrame(
+            {
+                _("When"): [_.when(line.at, "yyyy-MM-dd HH:mm:ss") for line in found],
+                _("Event"): [_(securitylog.EVENTS.get(line.event, line.event)) for line in found],
+                _("Account"): ["–" if line.user is None else str(line.user) for line in found],
+                _("Facts"): [
+                    " · ".join(f"{name} {value}" for name, value in line.facts.items() if value != "") for line in found
+                ],
+            }
+        ),
+        hide_index=True,
+        height="content" if len(found) < 18 else 620,
+        column_config={_("Facts"): st.column_config.TextColumn(width="large")},
+    )
+
+
 def condition(page: Page) -> None:
     """What `spotcheck doctor` finds."""
     _ = page.t
@@ -287,6 +319,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "roster": (N_("Roster"), roster.draw),
     "signins": (N_("Signed in"), sign_ins),
     "audit": (N_("Audit trail"), audit),
+    "security": (N_("Security"), security),
     "health": (N_("Health"), condition),
     "backup": (N_("Backup"), backups),
     "jobs": (N_("Jobs"), work),

@@ -26,6 +26,8 @@ from qa.cli.output import t as _
 from qa.config import Config
 from qa.errors import Cancelled, Conflict, SpotcheckError
 from qa.i18n import N_, Translator
+from qa.security import files as private
+from qa.security import log as securitylog
 
 if TYPE_CHECKING:
     from qa import migrations, outage, workbench
@@ -41,6 +43,7 @@ HOMES = {
     "init": "house",
     "upgrade": "house",
     "doctor": "house",
+    "seal": "house",
     "import": "importing",
     "imports": "importing",
     "take-back": "importing",
@@ -151,6 +154,8 @@ class _Inheriting:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 well done, 2 wrong input, 3–7 see `qa.errors`, 130 interrupted."""
+    if argv is None:  # a process of our own, not a call within another one
+        private.from_now_on()
     words = sys.argv[1:] if argv is None else argv
     args = parser(words[0] if words else "").parse_args(words)
     out = Output(Translator(terminal_language()), as_json=getattr(args, "json", False))
@@ -162,6 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             config = replace(config, home=home.expanduser().resolve())
         out.t = Translator(terminal_language(), config.time_zone)
         opener = Opener(config)
+        if argv is None and config.home.is_dir():
+            securitylog.write_to(config.home)
         run: Command = args.run
         return run(opener, args, out)
     except SpotcheckError as error:

@@ -276,7 +276,7 @@ def _stored_differences(session: Session, draw_id: int, data: dict[str, Any]) ->
             found.append(Difference("sample", unit, _presence(there), _presence(here)))
         else:
             found += [
-                Difference(f"sample.{name}", unit, str(there[name]), str(here[name]))
+                Difference("sample", unit, f"{name} {there[name]}", f"{name} {here[name]}")
                 for name in _KEPT
                 if there[name] != here[name]
             ]

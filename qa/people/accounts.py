@@ -97,7 +97,7 @@ def sign_in(bench: Workbench, login: str, password: str, *, address: str, now: d
             user = session.scalar(select(User).where(User.login == login))
         known = user.password_hash if user is not None and user.active and user.password_hash else None
         if not _matches(known or _dummy_hash(), password) or known is None or user is None:
-            guessing.remember_failure(bench, address, now)
+            guessing.remember_failure(bench, login, address, now)
             raise Denied(N_("The account name or the password is wrong."))
     with bench.db.write() as session:
         row = session.get_one(User, user.id)
@@ -365,7 +365,7 @@ def change_password(bench: Workbench, actor: Actor, *, old: str, new: str, mark:
     with _hashing():
         guessing.count_attempt(bench, user.login, "-", now)
         if user.password_hash is not None and not _matches(user.password_hash, old):
-            guessing.remember_failure(bench, "-", now)
+            guessing.remember_failure(bench, user.login, "-", now)
             raise Denied(N_("The present password is wrong."))
     password_hash = _hash_password(new, user.login)
     with bench.db.write() as session:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from qa.errors import Denied
 from qa.i18n import N_
+from qa.security import log as securitylog
 from qa.tables import LoginFailure
 from qa.workbench import Workbench
 
@@ -38,6 +39,7 @@ def count_attempt(bench: Workbench, login: str, address: str, now: datetime) -> 
             .group_by(LoginFailure.subject)
         )
         if any(count >= subjects[subject] for subject, count in failures):
+            _log(bench, "sign_in.limited", login, address)
             raise Denied(
                 N_("Too many failed attempts. Try again in {minutes} minutes."),
                 minutes=int(FAILURE_WINDOW.total_seconds() // 60),
@@ -49,9 +51,15 @@ def count_attempt(bench: Workbench, login: str, address: str, now: datetime) -> 
         )
 
 
-def remember_failure(bench: Workbench, address: str, now: datetime) -> None:
+def _log(bench: Workbench, event: str, login: str, address: str) -> None:
+    key = bench.db.signing_key
+    securitylog.note(event, login=securitylog.hidden(login, key), address=securitylog.hidden(address, key))
+
+
+def remember_failure(bench: Workbench, login: str, address: str, now: datetime) -> None:
     """Count a failure for the address; for browser and account it was counted before. Many people may share an address,
     so attempts that are still being computed do not count against it."""
+    _log(bench, "sign_in.failed", login, address)
     with bench.db.write() as session:
         session.add(LoginFailure(subject=_address_subject(address), at=now))
 

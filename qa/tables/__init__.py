@@ -1,6 +1,7 @@
 """The schema of the workbench database, as SQLAlchemy models by area."""
 
 from qa.tables.base import Base
+from qa.tables.evidence import Seal, SealBatch
 from qa.tables.jobs import Job
 from qa.tables.people import Agent, AuditEntry, LoginFailure, LoginLink, Setting, SignIn, TeamMembership, User
 from qa.tables.programme import (
@@ -53,6 +54,8 @@ __all__ = [
     "RubricVersion",
     "RuleVersion",
     "Sample",
+    "Seal",
+    "SealBatch",
     "Setting",
     "SignIn",
     "TeamMembership",

@@ -6,6 +6,7 @@ still be removed by retention: only what carries a result, a rule in force or a 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -13,29 +14,73 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True)
 class RowGuard:
-    """Rows of `table` that fulfil `when` (a condition on OLD) keep `columns` and are never deleted."""
+    """Rows of `table` that fulfil `when` (a condition on OLD) keep `columns` and are never deleted.
+
+    A column of `once` may be filled, and then stays; the first of `held_by` may change only together with the second.
+    """
 
     table: str
     columns: tuple[str, ...]
     when: str = ""
+    once: tuple[str, ...] = ()
+    held_by: tuple[str, str] | None = None
+
+    def changes(self) -> str:
+        """The condition under which an update is refused."""
+        kept = [f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in self.columns]
+        kept += [f"(OLD.{column} IS NOT NULL AND OLD.{column} IS DISTINCT FROM NEW.{column})" for column in self.once]
+        if self.held_by is not None:
+            text, mark = self.held_by
+            kept.append(f"(OLD.{text} IS DISTINCT FROM NEW.{text} AND OLD.{mark} IS NOT DISTINCT FROM NEW.{mark})")
+        return " OR ".join(kept)
 
 
 GUARDS = (
     RowGuard(
-        "rubric_versions", ("rubric_id", "version", "content", "content_hash", "published_at"), "OLD.state <> 'draft'"
+        "rubric_versions",
+        ("rubric_id", "version", "content", "content_hash", "created_by", "created_at", "published_at"),
+        "OLD.state <> 'draft'",
     ),
-    RowGuard("rule_versions", ("rule_id", "version", "content", "content_hash"), "OLD.state <> 'draft'"),
+    RowGuard(
+        "rule_versions",
+        ("rule_id", "version", "content", "content_hash", "created_by", "created_at"),
+        "OLD.state <> 'draft'",
+    ),
+    RowGuard(
+        "draws",
+        ("plan_id", "name", "period_from", "period_to", "archive_version", "frame_hash", "frame_size", "receipt",
+         "receipt_hash", "rubric_version_id", "published_by", "published_at", "nonce"),
+    ),
+    RowGuard(
+        "samples",
+        ("draw_id", "unit_id", "source", "conversation_key", "agent_id", "stratum", "reason", "pi", "u", "rank", "risk",
+         "prediction", "occurred_at", "transcript_id", "replaces_id"),
+        once=("withdrawn_at", "withdrawn_reason"),
+    ),
+    RowGuard("transcripts", ("unit_id", "content_hash", "created_at"), once=("redacted_at",), held_by=("content", "redacted_at")),
     RowGuard(
         "inspections",
-        ("assignment_id", "sample_id", "inspector_id", "rubric_version_id", "total", "nonce", "submitted_at"),
+        ("assignment_id", "sample_id", "inspector_id", "rubric_version_id", "sheet", "outcome", "total", "nonce",
+         "claimed_at", "submitted_at", "active_seconds"),
+        once=("undone_at",),
     ),
     RowGuard(
         "verdicts",
-        ("sample_id", "version", "kind", "agent_id", "rubric_version_id", "total", "created_by", "created_at"),
+        ("sample_id", "version", "kind", "inspection_id", "agent_id", "rubric_version_id", "outcome", "total", "sheet",
+         "reason", "created_by", "created_at"),
     ),
-    RowGuard("violation_events", ("violation_id", "kind", "actor_id", "at")),
-    RowGuard("audit", ("at", "actor_id", "actor_name", "action", "entity", "entity_id", "facts")),
-)
+    RowGuard("acknowledgements", ("verdict_id", "user_id", "at")),
+    RowGuard("violations", ("conversation_key", "agent_id", "rule_id", "opened_at")),
+    RowGuard("violation_events", ("violation_id", "kind", "actor_id", "at", "reason", "facts")),
+    RowGuard(
+        "appeals",
+        ("verdict_id", "violation_id", "agent_id", "criterion_id", "body", "filed_by", "filed_at"),
+        once=("ruled_by", "ruled_at", "ruling"),
+    ),
+    RowGuard("audit", ("at", "actor_id", "actor_name", "action", "entity", "entity_id", "facts", "mac")),
+    RowGuard("seal_batches", ("id", "epoch", "reason", "rows", "chain", "suspects", "sealed_at")),
+    RowGuard("seals", ("subject", "key", "digest", "batch_id")),
+)  # fmt: skip
 
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION spotcheck_refuse() RETURNS trigger LANGUAGE plpgsql AS
@@ -43,38 +88,58 @@ $$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_v
 """
 
 
+@dataclass(frozen=True)
+class _Trigger:
+    name: str
+    table: str
+    verb: str
+    when: str
+
+    def statement(self, postgresql: bool) -> str:
+        message = f"{self.table}: facts are appended, never changed or deleted"
+        action = (
+            f"EXECUTE FUNCTION spotcheck_refuse('{message}')"
+            if postgresql
+            else f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        )
+        return f"CREATE TRIGGER {self.name} BEFORE {self.verb} ON {self.table} FOR EACH ROW WHEN ({self.when}) {action}"
+
+
+def _triggers() -> Iterator[_Trigger]:
+    for guard in GUARDS:
+        also = f" OR ({guard.when} AND NEW.state = 'draft')" if "state" in guard.when else ""
+        update = f"({guard.when or '1 = 1'}) AND ({guard.changes()}){also}"
+        for verb, when in (("UPDATE", update), ("DELETE", guard.when or "1 = 1")):
+            yield _Trigger(f"guard_{guard.table}_{verb.lower()}", guard.table, verb, when)
+
+
 def install(connection: Connection) -> None:
     """Create the triggers, or bring them up to date; safe to repeat."""
     postgresql = connection.dialect.name == "postgresql"
     if postgresql:
         connection.execute(text(_FUNCTION))
-    for guard in GUARDS:
-        changed = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in guard.columns)
-        also = f" OR ({guard.when} AND NEW.state = 'draft')" if "state" in guard.when else ""
-        update = f"({guard.when or '1 = 1'}) AND ({changed}){also}"
-        for verb, when in (("UPDATE", update), ("DELETE", guard.when or "1 = 1")):
-            name, message = (
-                f"guard_{guard.table}_{verb.lower()}",
-                f"{guard.table}: facts are appended, never changed or deleted",
-            )
-            connection.execute(text(f"DROP TRIGGER IF EXISTS {name}" + (f" ON {guard.table}" if postgresql else "")))
-            action = (
-                f"EXECUTE FUNCTION spotcheck_refuse('{message}')"
-                if postgresql
-                else f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-            )
-            connection.execute(
-                text(f"CREATE TRIGGER {name} BEFORE {verb} ON {guard.table} FOR EACH ROW WHEN ({when}) {action}")
-            )
+    lift(connection)
+    for trigger in _triggers():
+        connection.exec_driver_sql(trigger.statement(postgresql))
 
 
 def lift(connection: Connection) -> None:
     """Drop the triggers within a transaction that replaces everything (a restore); `install` afterwards."""
     postgresql = connection.dialect.name == "postgresql"
-    for guard in GUARDS:
-        for verb in ("update", "delete"):
-            connection.execute(
-                text(
-                    f"DROP TRIGGER IF EXISTS guard_{guard.table}_{verb}" + (f" ON {guard.table}" if postgresql else "")
-                )
-            )
+    for trigger in _triggers():
+        where = f" ON {trigger.table}" if postgresql else ""
+        connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger.name}{where}"))
+
+
+def missing(connection: Connection) -> list[str]:
+    """Names of the triggers that are not there, are switched off, or do something else."""
+    if connection.dialect.name == "postgresql":
+        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+        there = set(connection.scalars(text(query)))
+        body = connection.scalar(text("SELECT prosrc FROM pg_proc WHERE proname = 'spotcheck_refuse'"))
+        if "RAISE EXCEPTION" not in (body or ""):
+            return ["spotcheck_refuse"]
+        return [trigger.name for trigger in _triggers() if trigger.name not in there]
+    rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+    stored = {row.name: row.sql for row in rows}
+    return [trigger.name for trigger in _triggers() if stored.get(trigger.name) != trigger.statement(False)]

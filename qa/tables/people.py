@@ -121,3 +121,5 @@ class AuditEntry(Base):
     entity: Mapped[str] = mapped_column(String(40))
     entity_id: Mapped[str] = mapped_column(String(300))
     facts: Mapped[dict[str, Any]]
+    mac: Mapped[str | None] = mapped_column(String(80))
+    """A random part and a signature over everything above; null in entries older than signatures."""

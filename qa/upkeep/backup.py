@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Table, func, insert, select, text, update
 
-from qa import audit, migrations, restore_journal
+from qa import audit, evidence, migrations, restore_journal
 from qa.archive.arrival import Arrival, sync_folder
 from qa.archive.checksums import digest
 from qa.db import Database
@@ -29,6 +29,7 @@ from qa.errors import Conflict, Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.restore_journal import Journal
+from qa.security import files as private
 from qa.tables import Base, Job, LoginLink, SignIn, User, guards
 from qa.upkeep import manifests
 from qa.upkeep.manifests import ARCHIVE, DATABASE, MANIFEST, Manifest
@@ -64,7 +65,7 @@ def backup(
     partial = folder.with_name(folder.name + ".partial")
     with _storage_errors(folder):
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        partial.mkdir(parents=True, mode=private.FOLDER)
         try:
             progress(0.05, "database")
             with bench.archive.hold():
@@ -255,6 +256,7 @@ def _replace_rows(source: Database, target: Database, actor: Actor, now: datetim
             connection.execute(table.delete())
         for table in Base.metadata.sorted_tables:
             _copy_rows(rows, connection, table)
+        evidence.begin_anew(session)
         guards.install(connection)
         if not target.is_sqlite:
             _continue_sequences(connection)

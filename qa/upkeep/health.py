@@ -15,17 +15,19 @@ from pathlib import Path
 
 from sqlalchemy import func, inspect, select
 
-from qa import migrations, restore_journal
+from qa import evidence, migrations, restore_journal
 from qa.archive.checksums import Damage, digest
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
+from qa.security import files as private
 from qa.tables import AuditEntry, Base, User
 from qa.upkeep import manifests, past_damage
 from qa.workbench import Workbench
 
 LOW_DISK_BYTES = 2 * 1024**3
 SHOWN_DAMAGES = 20
+SHOWN_FORGERIES = 200
 
 
 class HealthState(StrEnum):
@@ -46,16 +48,22 @@ class HealthFinding:
     facts: dict[str, str | int]
 
 
-def examine(bench: Workbench, actor: Actor, *, deep: bool = False) -> list[HealthFinding]:
+def examine(bench: Workbench, actor: Actor, *, deep: bool = False, forgeries: bool = False) -> list[HealthFinding]:
     """Look at everything. One failing look never hides the others.
 
     `deep` reads every byte of the archive and of an SQLite database; without it only the sizes of files are compared.
+    `forgeries` compares every fact with its seal as well.
     """
     require(actor, Right.MAINTAIN)
     findings: list[HealthFinding] = []
-    for look in (_program, _home, _restore, _database, _archive, _files, _accounts, _backups, _past, _parts):
+    for look in (_program, _home, _restore, _database, _archive, _files, _evidence, _accounts, _backups, _past, _parts):
         try:
-            findings += _files(bench, deep) if look is _files else look(bench)
+            if look is _files:
+                findings += _files(bench, deep)
+            elif look is _evidence:
+                findings += _evidence(bench, forgeries)
+            else:
+                findings += look(bench)
         except SpotcheckError as problem:
             findings.append(
                 HealthFinding(
@@ -89,6 +97,13 @@ def _home(bench: Workbench) -> Iterator[HealthFinding]:
     if not home.is_dir() or not os.access(home, os.W_OK):
         yield HealthFinding(name, HealthState.FAILED, N_("{place} cannot be written"), {"place": str(home)})
         return
+    if private.is_open(home):
+        yield HealthFinding(
+            name,
+            HealthState.WARNING,
+            N_("{place} can be read by other accounts of this machine: “spotcheck upgrade” closes it"),
+            {"place": str(home)},
+        )
     free = shutil.disk_usage(home).free
     state = HealthState.OK if free >= LOW_DISK_BYTES else HealthState.WARNING
     yield HealthFinding(name, state, N_("{place}, {free} GB free"), {"place": str(home), "free": round(free / 1024**3)})
@@ -252,6 +267,39 @@ def _whole_in(bench: Workbench, damage: Damage) -> str:
     return ""
 
 
+def _evidence(bench: Workbench, deep: bool = False) -> Iterator[HealthFinding]:
+    """Facts against their seals; without `deep` only how far they are sealed."""
+    name = N_("Evidence")
+    if not deep:
+        sealed = evidence.standing(bench)
+        if not sealed.batch:
+            yield HealthFinding(name, HealthState.WARNING, N_("nothing is sealed yet: “spotcheck seal” begins"), {})
+        else:
+            yield HealthFinding(
+                name,
+                HealthState.OK,
+                N_("sealed up to batch {batch}; entries not sealed yet: {waiting}"),
+                {"batch": sealed.batch, "waiting": sealed.rows},
+            )
+        return
+    report = evidence.check(bench)
+    for forgery in report.forgeries[:SHOWN_FORGERIES]:
+        yield HealthFinding(name, HealthState.FAILED, forgery.what, {"table": forgery.table, "key": forgery.key})
+    if len(report.forgeries) > SHOWN_FORGERIES:
+        rest = len(report.forgeries) - SHOWN_FORGERIES
+        yield HealthFinding(name, HealthState.FAILED, N_("more of the kind: {count}"), {"count": rest})
+    if not report.batches:
+        yield HealthFinding(name, HealthState.WARNING, N_("nothing is sealed yet: “spotcheck seal” begins"), {})
+    elif not report.forgeries:
+        facts: dict[str, str | int] = {"rows": report.rows, "waiting": report.waiting, "chain": report.chain[:16]}
+        yield HealthFinding(
+            name,
+            HealthState.OK,
+            N_("facts as they were sealed: {rows}; entries not sealed yet: {waiting}; chain {chain}"),
+            facts,
+        )
+
+
 def _accounts(bench: Workbench) -> Iterator[HealthFinding]:
     with bench.db.read() as session:
         active = session.scalar(select(func.count()).where(User.active)) or 0
@@ -325,6 +373,7 @@ _NAMES: dict[Callable[[Workbench], Iterator[HealthFinding]], str] = {
     _database: N_("Database"),
     _archive: N_("Archive"),
     _files: N_("Archive files"),
+    _evidence: N_("Evidence"),
     _accounts: N_("Accounts"),
     _backups: N_("Backup"),
     _past: N_("Earlier imports"),

@@ -16,6 +16,7 @@ from qa.casefiles.lifecycle import STEP_NAMES, Step
 from qa.errors import Words
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
+from qa.security import log as securitylog
 from qa.tables import AuditEntry
 from qa.texts import sought
 from qa.workbench import Workbench
@@ -301,3 +302,9 @@ def entries(
         rows = session.scalars(query).all()
     found = tuple(TrailEntry(r.id, r.at, r.actor_name, r.action, r.entity, r.entity_id, r.facts) for r in rows[:size])
     return AuditPage(found, found[-1].id if len(rows) > size else None)
+
+
+def security(bench: Workbench, actor: Actor) -> tuple[securitylog.Line, ...]:
+    """The newest lines of the security log, newest first."""
+    require(actor, Right.VIEW_AUDIT)
+    return tuple(securitylog.latest(bench.config.home))

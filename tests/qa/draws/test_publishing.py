@@ -18,7 +18,7 @@ from qa import draws
 from qa.draws import Period, PlanDesign, SourceQuota
 from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.policy import Actor, Role
-from qa.tables import Assignment, AuditEntry, Draw, Plan, Sample, Transcript
+from qa.tables import Assignment, AuditEntry, Draw, Plan, Sample, Transcript, guards
 from qa.workbench import Workbench
 from scoring.draw import commit
 from tests.qa.draws.world import fill
@@ -230,12 +230,17 @@ def test_tampering_with_what_is_stored_is_found(bench: Workbench, lead: Actor, n
     fill(bench)
     done = publish(bench, lead, now, make_plan(bench, lead, now))
     with bench.db.write() as session:
+        guards.lift(session.connection())
         sample = session.scalars(select(Sample).where(Sample.reason == "base").limit(1)).one()
         true_pi = sample.pi
         session.execute(update(Sample).where(Sample.id == sample.id).values(pi=1.0))
     assert {d.what for d in draws.verify(bench, lead, draw_id=done.draw_id).differences} == {"sample"}
     with bench.db.write() as session:
-        session.execute(update(Sample).where(Sample.id == sample.id).values(pi=true_pi))
+        session.execute(update(Sample).where(Sample.id == sample.id).values(pi=true_pi, agent_id="somebody-else"))
+    found = draws.verify(bench, lead, draw_id=done.draw_id).differences
+    assert [(d.stated, d.found) for d in found] == [(f"agent_id {sample.agent_id}", "agent_id somebody-else")]
+    with bench.db.write() as session:
+        session.execute(update(Sample).where(Sample.id == sample.id).values(agent_id=sample.agent_id))
         receipt = dict(session.get_one(Draw, done.draw_id).receipt)
         receipt["picks"] = receipt["picks"][1:]
         session.execute(update(Draw).values(receipt=receipt))

@@ -13,7 +13,7 @@ from qa.desk.queue import Claim
 from qa.policy import Actor
 from qa.redlines import quality
 from qa.redlines.quality import RuleQuality, further_reviews
-from qa.tables import Sample
+from qa.tables import Sample, guards
 from qa.workbench import Workbench
 from scoring.estimate.rates import clopper_pearson
 from scoring.sheet import HitDecision, Sheet
@@ -31,6 +31,7 @@ def kit(bench: Workbench) -> Kit:
 def drawn(kit: Kit, **values: object) -> None:
     """Give samples their inclusion probability and reason: `s2=(0.25, "base")`."""
     with kit.bench.db.write() as session:
+        guards.lift(session.connection())
         for name, (pi, reason) in values.items():  # type: ignore[misc]
             session.execute(update(Sample).where(Sample.id == kit.samples[int(name[1:])]).values(pi=pi, reason=reason))
 

@@ -13,7 +13,7 @@ from qa.casefiles import record
 from qa.casefiles.lifecycle import FileState, Step
 from qa.errors import Conflict, Denied, NotFound
 from qa.redlines import deciding
-from qa.tables import Violation
+from qa.tables import Violation, guards
 from qa.verdicts import ledger, reading
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
@@ -180,6 +180,7 @@ def test_an_agent_reads_the_reasons_of_their_own_results_and_acknowledges(kit: K
     rule(kit, Step.DISMISS)
     replaced = kit.verdicts(kit.samples[0])[0].id
     with kit.bench.db.write() as session:
+        guards.lift(session.connection())
         session.execute(text("DELETE FROM acknowledgements"))
     with pytest.raises(Conflict, match="replaced"):
         reading.acknowledge(kit.bench, kit.agent, now=NOW, verdict_id=replaced)

@@ -1,0 +1,72 @@
+"""The anchor: one line per batch in a file beside the database, signed with a key that the database does not hold.
+
+Whoever rewrites every seal in the database still has to rewrite this file and know the key. A line may also be printed or
+sent away (`spotcheck seal`): the chain it names can be compared years later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FILE = "anchor.jsonl"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One batch as the anchor knows it."""
+
+    epoch: str
+    batch: int
+    rows: int
+    chain: str
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """All lines, and the numbers (from 1) of those that cannot be read or whose signature is not ours."""
+
+    lines: tuple[Line, ...]
+    bad: tuple[int, ...]
+
+
+def append(home: Path, line: Line, key: bytes) -> None:
+    """Add a line, on disk before this returns."""
+    text = json.dumps({**asdict(line), "mac": _mac(line, key)}, ensure_ascii=False) + "\n"
+    handle = os.open(home / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "a", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(home: Path, key: bytes | None) -> Anchor:
+    """The anchor of this installation; empty when there is none yet. Without the key signatures are not looked at."""
+    try:
+        texts = (home / FILE).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return Anchor((), ())
+    lines, bad = [], []
+    for number, text in enumerate(texts, start=1):
+        try:
+            data = json.loads(text)
+            mac = data.pop("mac")
+            line = Line(**data)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            bad.append(number)
+            continue
+        lines.append(line)
+        if key is not None and not hmac.compare_digest(mac, _mac(line, key)):
+            bad.append(number)
+    return Anchor(tuple(lines), tuple(bad))
+
+
+def _mac(line: Line, key: bytes) -> str:
+    text = json.dumps(asdict(line), sort_keys=True, ensure_ascii=False)
+    return hmac.new(key, b"anchor\n" + text.encode(), hashlib.sha256).hexdigest()

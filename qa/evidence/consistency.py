@@ -1,0 +1,149 @@
+"""What must agree in honest records although it may change once: current versions, things undone, withdrawn and ruled, the
+states of case files, transcripts and their checksums, and what the trail says was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Integer, String, case, cast, func, select
+from sqlalchemy.orm import Session
+
+from qa.casefiles.lifecycle import Event, Step, violation_state
+from qa.errors import SpotcheckError
+from qa.evidence.parts import FETCH
+from qa.i18n import N_
+from qa.tables import Appeal, AuditEntry, Draw, Inspection, Sample, Transcript, Verdict, Violation, ViolationEvent
+from qa.transcripts import content_hash
+
+CURRENT = N_("{table} {key}: the current version is not the last one, or versions are missing")
+UNDONE = N_("{table} {key}: the trail does not say that it was taken back")
+WITHDRAWN = N_("{table} {key}: the trail does not say that it was replaced")
+RULED = N_("{table} {key}: the trail does not say that it was ruled like this")
+STATE = N_("{table} {key}: its state does not follow from its steps")
+CONTENT = N_("{table} {key}: its text is not the one that was drawn")
+REMOVED = N_("{table} {key}: its text was removed without a word in the trail")
+UNREADABLE = N_("{table}: a value cannot be read, so the rest of the table could not be compared{key}")
+GONE = N_("{table} {key}: the trail says that it was written, and it is not there")
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Two records that cannot both be true."""
+
+    what: str
+    table: str
+    key: str
+
+
+def contradictions(session: Session) -> Iterator[Contradiction]:
+    """All of them."""
+    for rule, table in _RULES:
+        try:
+            yield from rule(session)
+        except (ValueError, LookupError, TypeError):  # a value that none of our transactions can have written
+            yield Contradiction(UNREADABLE, table, "")
+
+
+def _current_verdicts(session: Session) -> Iterator[Contradiction]:
+    current = func.sum(case((Verdict.is_current, 1), else_=0))
+    at = func.sum(case((Verdict.is_current, Verdict.version), else_=0))
+    query = (
+        select(Verdict.sample_id)
+        .group_by(Verdict.sample_id)
+        .having((func.count() != func.max(Verdict.version)) | (current != 1) | (at != func.max(Verdict.version)))
+    )
+    for (sample,) in session.execute(query):
+        yield Contradiction(CURRENT, "samples", str(sample))
+
+
+def _said(session: Session, action: str) -> set[str]:
+    return set(session.scalars(select(AuditEntry.entity_id).where(AuditEntry.action == action)))
+
+
+def _undone(session: Session) -> Iterator[Contradiction]:
+    said = _said(session, "inspection.undone")
+    stored = {str(i) for i in session.scalars(select(Inspection.id).where(Inspection.undone_at.is_not(None)))}
+    for key in sorted(said ^ stored):
+        yield Contradiction(UNDONE, "inspections", key)
+
+
+def _withdrawn(session: Session) -> Iterator[Contradiction]:
+    said = _said(session, "sample.replaced")
+    stored = {str(i) for i in session.scalars(select(Sample.id).where(Sample.withdrawn_at.is_not(None)))}
+    for key in sorted(said ^ stored):
+        yield Contradiction(WITHDRAWN, "samples", key)
+
+
+def _ruled(session: Session) -> Iterator[Contradiction]:
+    entries = select(AuditEntry.entity_id, AuditEntry.action, AuditEntry.actor_id, AuditEntry.at)
+    entries = entries.where(AuditEntry.entity == "appeal", AuditEntry.action != "appeal.filed")
+    said = {key: (action.removeprefix("appeal."), actor, at) for key, action, actor, at in session.execute(entries)}
+    for one in session.scalars(select(Appeal)):
+        stated = None if one.state == "open" else (one.state, one.ruled_by, one.ruled_at)
+        if said.get(str(one.id)) != stated:
+            yield Contradiction(RULED, "appeals", str(one.id))
+
+
+def _states(session: Session) -> Iterator[Contradiction]:
+    states = dict(session.execute(select(Violation.id, Violation.state)).all())
+    query = select(ViolationEvent.violation_id, ViolationEvent.kind, ViolationEvent.actor_id, ViolationEvent.at)
+    events: dict[int, list[Event]] = {}
+    broken: set[int] = set()
+    for number, kind, actor, at in session.execute(query.order_by(ViolationEvent.id)):
+        step = Step(kind) if kind in set(Step) else None
+        if step is None:
+            broken.add(number)
+        else:
+            events.setdefault(number, []).append(Event(step, actor, at))
+    for number, state in states.items():
+        if number in broken or _state_of(events.get(number, [])) != state:
+            yield Contradiction(STATE, "violations", str(number))
+
+
+def _state_of(events: list[Event]) -> str:
+    try:
+        return violation_state(events).value
+    except SpotcheckError:  # steps that cannot follow one another
+        return ""
+
+
+def _transcripts(session: Session) -> Iterator[Contradiction]:
+    removals = set(session.scalars(select(AuditEntry.at).where(AuditEntry.action.startswith("retention."))))
+    query = select(Transcript.id, Transcript.content, Transcript.content_hash, Transcript.redacted_at)
+    for rows in session.execute(query.execution_options(yield_per=FETCH)).partitions(FETCH):
+        for number, content, stated, redacted in rows:
+            if redacted is None and content_hash(content) != stated:
+                yield Contradiction(CONTENT, "transcripts", str(number))
+            elif redacted is not None and redacted not in removals:
+                yield Contradiction(REMOVED, "transcripts", str(number))
+
+
+def _written(session: Session) -> Iterator[Contradiction]:
+    """Rows that an entry of the trail names as written."""
+    verdict = cast(AuditEntry.facts["verdict"].as_integer(), Integer)
+    looks = (
+        (select(AuditEntry.entity_id).where(AuditEntry.action == "inspection.submitted"), Inspection.id, "inspections"),
+        (select(AuditEntry.entity_id).where(AuditEntry.action == "appeal.filed"), Appeal.id, "appeals"),
+        (select(AuditEntry.entity_id).where(AuditEntry.action == "draw.published"), Draw.id, "draws"),
+        (
+            select(cast(verdict, String)).where(AuditEntry.action.startswith("verdict."), AuditEntry.action != "verdict.acknowledged"),
+            Verdict.id, "verdicts",
+        ),
+    )  # fmt: skip
+    for said, column, table in looks:
+        stored = {str(key) for key in session.scalars(select(column))}
+        for key in set(session.scalars(said)) - stored:
+            if key is not None:
+                yield Contradiction(GONE, table, key)
+
+
+_RULES: tuple[tuple[Callable[[Session], Iterator[Contradiction]], str], ...] = (
+    (_current_verdicts, "verdicts"),
+    (_undone, "inspections"),
+    (_withdrawn, "samples"),
+    (_ruled, "appeals"),
+    (_states, "violation_events"),
+    (_transcripts, "transcripts"),
+    (_written, "audit"),
+)
