@@ -325,7 +325,7 @@ def _past(bench: Workbench) -> Iterator[HealthFinding]:
     if found.replacing:
         yield HealthFinding(
             name,
-            Condition.WARNING,
+            HealthState.WARNING,
             N_(
                 "{n} chats were replaced by a later file (imports {imports}): import the earlier files again, they add what is missing"
             ),
@@ -334,7 +334,7 @@ def _past(bench: Workbench) -> Iterator[HealthFinding]:
     if found.withdrawn:
         yield HealthFinding(
             name,
-            Condition.WARNING,
+            HealthState.WARNING,
             N_(
                 "{n} case files were withdrawn although their rule did not change: import the files of their chats again and screen"
             ),
@@ -343,7 +343,7 @@ def _past(bench: Workbench) -> Iterator[HealthFinding]:
     for one, other in found.doubled[: past_damage.SHOWN]:
         yield HealthFinding(
             name,
-            Condition.WARNING,
+            HealthState.WARNING,
             N_(
                 "the sources {one} and {other} hold the same ids: probably one shop imported twice; take the imports of one back"
             ),
@@ -351,7 +351,7 @@ def _past(bench: Workbench) -> Iterator[HealthFinding]:
         )
     if not (found.replacing or found.withdrawn or found.doubled):
         yield HealthFinding(
-            name, Condition.OK, N_("nothing replaced, withdrawn or doubled, as far as the records tell"), {}
+            name, HealthState.OK, N_("nothing replaced, withdrawn or doubled, as far as the records tell"), {}
         )
 
 
