@@ -45,6 +45,7 @@ bench-ingest bench-redline bench-masking bench-timing bench-trends bench-desk be
 
 bench-draw: $(STAMP)
 	@$(BIN)/python -m benchmarks.draw
+	@$(BIN)/python -m benchmarks.draw --promises full
 	@$(BIN)/python -m benchmarks.draw --cost
 
 soak: $(STAMP)  ## thirty simulated inspectors with random kills

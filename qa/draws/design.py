@@ -12,6 +12,7 @@ from typing import Any
 from qa.errors import Invalid
 from qa.i18n import N_
 from scoring.draw import Design, DrawError, Intensity, IntensityRules, Quota, ResidualModel
+from scoring.draw.design import PLANNING
 
 SOURCES = ("chat", "dispute", "rating")
 SOURCE_NAMES: Mapping[str, str] = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
@@ -86,9 +87,14 @@ def scoring_design(
     pool_share: float,
     levels: tuple[tuple[str, str], ...] | None = None,
     residual: tuple[float, float] | None = None,
+    plain: tuple[float, float] | None = None,
+    lam: float | None = None,
+    lam_rate: float | None = None,
+    planning: int = PLANNING,
 ) -> Design:
     """The design as `scoring.draw` takes it, with the pool share that was decided. `levels` states every intensity,
-    `residual` the residual variance that past reviews show (None: the ordinary one)."""
+    `residual` the residual variance that past reviews show (None: the ordinary one), `plain` that without predictions,
+    `lam` and `lam_rate` the frozen weights of the predictions, `planning` the version of the rules."""
     try:
         return Design(
             # Only chats compete for the pool: disputes and low ratings are frames of their own, chosen as a whole.
@@ -100,6 +106,10 @@ def scoring_design(
             rules=IntensityRules(design.newcomer_weeks, design.reduced_after_clean_periods),
             double_share=design.double_share,
             residual=ResidualModel() if residual is None else ResidualModel(*residual),
+            plain=None if plain is None else ResidualModel(*plain),
+            lam=lam,
+            lam_rate=lam_rate,
+            planning=planning,
         )
     except DrawError as problem:
         raise draw_problem(problem) from problem
@@ -113,6 +123,10 @@ def draw_problem(problem: DrawError) -> Invalid:
             "A pool of the riskiest conversations needs risk scores: run the screening first, or set the pool share"
             " to 0%."
         ),
+        "no_base_chance": N_(
+            "So large a pool would leave {unseen} of {agents} agents without any chance of being drawn: ask for more"
+            " reviews per agent, or for a smaller pool."
+        ),
         "quotas": N_("Choose at least one source, and each source once."),
         "per_agent": N_("Reviews per agent: expected 0 or more."),
         "double_share": N_("Double scoring: expected a share from 0% to 100%."),
@@ -120,4 +134,6 @@ def draw_problem(problem: DrawError) -> Invalid:
         "repeated_id": N_("The archive holds a unit twice; import it again or tell the maintainer: {detail}"),
         "not_picked": N_("That sample is not part of this draw, or was already replaced."),
     }
-    return Invalid(texts.get(problem.code, N_("The draw cannot be made: {detail}")), detail=str(problem))
+    facts = {name: str(problem.facts.get(name, "")) for name in ("unseen", "agents")}
+    text = texts.get(problem.code, N_("The draw cannot be made: {detail}"))
+    return Invalid(text, detail=str(problem), **facts)

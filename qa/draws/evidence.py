@@ -7,7 +7,7 @@ that its predictions are set aside: they would know the answers. Refuses to plan
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -19,7 +19,9 @@ from qa.draws.frames import Period
 from qa.tables import RiskModelVersion
 from qa.verdicts import facts
 from qa.workbench import Workbench
-from scoring.draw.history import LEAST_REVIEWS, model_record, residual_model
+from scoring.draw import ResidualModel
+from scoring.draw.history import LEAST_REVIEWS, model_record, rate_lambda, residual_model
+from scoring.estimate import tune
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,32 @@ class PeriodEvidence:
     barred: tuple[str, ...]
     evidence: PredictionEvidence
     residual: tuple[float, float] | None
+    plain: tuple[float, float] | None = None
+    """Residual variance a + b·p(1−p) without predictions, in points²."""
+    lam: float = 0.0
+    lam_rate: float = 0.0
+    """Weights that predicted scores and chances have earned so far, to be frozen in the draw; 0 = too few to tell."""
 
 
 def reviews(bench: Workbench, session: Session, snapshot: Snapshot, before: datetime) -> pl.DataFrame:
     """Current verdicts on what happened before the moment `before`: agent_id, source, day (business time zone), pi, p
-    (predicted chance of a violation, null when nobody predicted), y (points), bad (a red line was confirmed)."""
+    (predicted chance of a violation, null when nobody predicted), f (predicted points), y (points), bad (a red line was
+    confirmed)."""
     day = pl.col("occurred_at").dt.convert_time_zone(bench.config.time_zone).dt.date()
     return (
         facts.scan(bench, session, snapshot)
         .filter(pl.col("occurred_at") < before)
         .sort("sample_id")
-        .select("agent_id", "source", "pi", day=day, p="risk", y=pl.col("total") / 100, bad="redline")
+        .select(
+            "agent_id",
+            "source",
+            "pi",
+            day=day,
+            p="risk",
+            f=100 - pl.col("prediction") / 100,
+            y=pl.col("total") / 100,
+            bad="redline",
+        )
         .collect()
     )
 
@@ -68,29 +85,35 @@ def look(session: Session, past: pl.DataFrame, versions: Sequence[str], period: 
     )
     used = tuple(v for v in versions if v not in barred)
     model = trained.get(used[0]) if used else None
-    past = past.filter((pl.col("source") == "chat") & pl.col("p").is_not_null())
-    fitted = residual_model(past)
-    spread = (fitted.a, fitted.b) if fitted else None
-    if model is None:
-        record = model_record(past.rename({"bad": "violation"}))
-        return PeriodEvidence(
-            used,
-            barred,
-            PredictionEvidence(record.labels, record.violations, record.auc, past.height if spread else 0),
-            spread,
-        )
-    # A trained model brings its own record: out of fold, on reviews before the period (or it would be barred).
-    if model.labels >= LEAST_REVIEWS:
-        a, b = model.report["residual"]
-        return PeriodEvidence(
-            used,
-            barred,
-            PredictionEvidence(model.labels, model.violations, model.auc or 0.0, model.labels),
-            (float(a), float(b)),
-        )
+    past = past.filter((pl.col("source") == "chat") & pl.col("p").is_not_null()).rename({"bad": "violation"})
+    if model is not None and model.labels >= LEAST_REVIEWS and model.report.get("lam") is not None:
+        return _of_model(model, used, barred)
+    lam = tune(past.filter(pl.col("f").is_not_null())) if model is not None else 0.0
+    # Without a model nobody predicts scores, and the rule score alone tells chances.
+    known = past.filter(pl.col("f").is_not_null()) if lam else past
+    fitted, plain = residual_model(known, lam), residual_model(past)
+    record = model_record(past)
+    judged = PredictionEvidence(record.labels, record.violations, record.auc, past.height if fitted else 0)
+    if model is not None:
+        judged = replace(judged, labels=model.labels, violations=model.violations, auc=model.auc or 0.0)
+    return PeriodEvidence(used, barred, judged, _pair(fitted), _pair(plain), lam, rate_lambda(past))
+
+
+def _of_model(model: RiskModelVersion, used: tuple[str, ...], barred: tuple[str, ...]) -> PeriodEvidence:
+    """A trained model brings its own record: out of fold, on reviews before the period (or it would be barred)."""
+    report = model.report
+    judged = PredictionEvidence(model.labels, model.violations, model.auc or 0.0, model.labels)
+    (a, b), plain = report["residual"], report.get("plain")
     return PeriodEvidence(
         used,
         barred,
-        PredictionEvidence(model.labels, model.violations, model.auc or 0.0, past.height if spread else 0),
-        spread,
+        judged,
+        (float(a), float(b)),
+        None if plain is None else (float(plain[0]), float(plain[1])),
+        float(report["lam"]),
+        float(report.get("lam_rate") or 0.0),
     )
+
+
+def _pair(model: ResidualModel | None) -> tuple[float, float] | None:
+    return None if model is None else (model.a, model.b)

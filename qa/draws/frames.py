@@ -49,6 +49,11 @@ class Period:
         return start.astimezone(UTC), end.astimezone(UTC)
 
     @property
+    def days(self) -> int:
+        """How many days there are."""
+        return (self.last - self.first).days + 1
+
+    @property
     def label(self) -> str:
         return f"{self.first}/{self.last}"
 

@@ -23,6 +23,7 @@ from qa.draws.frames import Period
 from scoring import draw as scoring_draw
 from scoring import estimate
 from scoring.draw import DrawError, Receipt, Replacement
+from scoring.draw.design import PLANNING
 
 LARGE = 1_000_000
 """From so many conversations on, a frame without predictions is streamed instead of held."""
@@ -44,6 +45,14 @@ class Resolved:
     model_version: str
     residual: tuple[float, float] | None = None
     """Residual variance a + b·p(1−p) of past reviews, in points²; None while there are too few."""
+    plain: tuple[float, float] | None = None
+    """The same without predictions: what a share for the riskiest is compared with."""
+    lam: float | None = None
+    """Weight of the predicted scores in every mean of this draw, frozen before it from history; None in old receipts."""
+    lam_rate: float | None = None
+    """Weight of the predicted chances in every rate of this draw, frozen likewise."""
+    planning: int = PLANNING
+    """Version of the rules by which the plan is made, so that old draws can be made again."""
     barred: tuple[str, ...] = ()
     """Risk models that learnt from days of the period: their predictions are not used."""
     screened: bool = False
@@ -58,6 +67,10 @@ class Resolved:
             pool_share=self.pool_share,
             levels=self.levels,
             residual=self.residual,
+            plain=self.plain,
+            lam=self.lam,
+            lam_rate=self.lam_rate,
+            planning=self.planning,
         )
 
 
@@ -128,7 +141,7 @@ class FrameInMemory:
         return self.plan.frame.height
 
     def figures(self) -> scoring_draw.Preview:
-        return scoring_draw.preview(self.plan)
+        return scoring_draw.preview(self.plan, self.resolved.period.days)
 
     def by_source(self) -> Mapping[str, int]:
         return dict(self.plan.sizes.group_by("source").agg(pl.col("frame").sum()).sort("source").iter_rows())
@@ -158,7 +171,7 @@ class FrameInMemory:
 
     def summaries(self) -> pl.DataFrame:
         predicted = self._beside.select("p", f=100 - pl.col("loss") / 100)
-        population = self.plan.frame.select("source", "agent_id", "pi").hstack(predicted)
+        population = self.plan.frame.select("source", "agent_id", "pi", "role").hstack(predicted)
         parts = [
             estimate.totals(part).with_columns(source=pl.lit(str(source)))
             for (source,), part in population.group_by("source", maintain_order=True)
@@ -206,7 +219,7 @@ class FrameOnDisk:
         return int(self.sizes["frame"].sum())
 
     def figures(self) -> scoring_draw.Preview:
-        return scoring_draw.preview_sizes(self.sizes, self.resolved.scoring_design())
+        return scoring_draw.preview_sizes(self.sizes, self.resolved.scoring_design(), self.resolved.period.days)
 
     def by_source(self) -> Mapping[str, int]:
         return dict(self.sizes.group_by("source").agg(pl.col("frame").sum()).sort("source").iter_rows())
@@ -248,7 +261,15 @@ class FrameOnDisk:
         spread = pl.when(pi > 0).then(pl.col("frame") * (1 - pi) / pi)
         unknown = pl.lit(None, pl.Float64)
         return self.sizes.select(
-            "agent_id", units="frame", f_sum=unknown, spread=spread, spread_p=unknown, source="source"
+            "agent_id",
+            units="frame",
+            f_sum=unknown,
+            spread=spread,
+            spread_p=unknown,
+            source="source",
+            random=pl.col("frame").cast(pl.Float64),
+            drawn=pl.col("base").cast(pl.Float64),
+            targeted=pl.lit(0, pl.Int64),
         )
 
     def rows(self) -> Iterator[pl.DataFrame]:

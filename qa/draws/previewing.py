@@ -23,6 +23,7 @@ from qa.draws.evidence import PredictionEvidence, look, reviews
 from qa.draws.frames import Period
 from qa.draws.planned import LARGE, FrameInMemory, FrameOnDisk, Planned, Resolved, planned
 from qa.draws.plans import get_plan
+from qa.errors import Invalid
 from qa.policy import Actor, Right, require
 from qa.tables import Agent, Assignment, Draw, User
 from qa.workbench import Workbench
@@ -119,7 +120,8 @@ def trade(bench: Workbench, actor: Actor, *, preview: PlanPreview) -> tuple[Trad
         return ()
     snapshot = bench.archive.at(done.archive_version)
     units = frames.build(snapshot, done.design, done.period, bench.config.zone, done.agents, done.barred)
-    return tuple(_trade_point(units, done, share) for share in _shares(units))
+    points = (_trade_point(units, done, share) for share in _shares(units))
+    return tuple(point for point in points if point is not None)
 
 
 def resolve(
@@ -139,7 +141,10 @@ def resolve(
         design.pool_share or 0.0,
         " + ".join(found.versions),
         found.residual,
-        found.barred,
+        plain=found.plain,
+        lam=found.lam,
+        lam_rate=found.lam_rate,
+        barred=found.barred,
     )
     hired = {agent: day for agent, day in session.execute(select(Agent.agent_id, Agent.hired_on)) if day is not None}
     if not found.versions and not design.pool_share and snapshot.count("conversations") >= LARGE:
@@ -185,8 +190,14 @@ def _shares(units: pl.DataFrame) -> tuple[float, ...]:
     return TRADE_SHARES if chats.height and chats["p"].null_count() < chats.height else (0.0,)
 
 
-def _trade_point(units: pl.DataFrame, resolved: Resolved, share: float) -> TradePoint:
-    figures = FrameInMemory(replace(resolved, pool_share=share), units).figures()
+def _trade_point(units: pl.DataFrame, resolved: Resolved, share: float) -> TradePoint | None:
+    """None where so large a pool would leave agents without any chance."""
+    try:
+        figures = FrameInMemory(replace(resolved, pool_share=share), units).figures()
+    except Invalid:
+        if share == 0.0:
+            raise
+        return None
     return TradePoint(share, figures.expected_found, figures.lift, figures.team_width, figures.agent_width)
 
 

@@ -40,6 +40,10 @@ def document(
         "levels": [list(pair) for pair in resolved.levels],
         "pool_share": resolved.pool_share,
         "residual": None if resolved.residual is None else list(resolved.residual),
+        "plain": None if resolved.plain is None else list(resolved.plain),
+        "lam": resolved.lam,
+        "lam_rate": resolved.lam_rate,
+        "planning": resolved.planning,
         "barred_models": list(resolved.barred),
         "screened": resolved.screened,
         "closeness": [one.to_dict() for one in resolved.closeness if one.level != NORMAL or one.by_hand],
@@ -63,13 +67,21 @@ def parse(data: Mapping[str, Any]) -> tuple[Receipt, Resolved]:
             levels=tuple((str(agent), str(level)) for agent, level in plan["levels"]),
             pool_share=float(plan["pool_share"]),
             model_version=receipt.model_version,
-            residual=None if plan.get("residual") is None else (float(plan["residual"][0]), float(plan["residual"][1])),
+            residual=_pair(plan.get("residual")),
+            plain=_pair(plan.get("plain")),
+            lam=None if plan.get("lam") is None else float(plan["lam"]),
+            lam_rate=None if plan.get("lam_rate") is None else float(plan["lam_rate"]),
+            planning=int(plan.get("planning", 1)),
             barred=tuple(str(name) for name in plan.get("barred_models", ())),
             screened=bool(plan.get("screened", False)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise Invalid(N_("This is not a receipt of a draw: {reason}"), reason=repr(problem)) from problem
     return receipt, resolved
+
+
+def _pair(values: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if values is None else (float(values[0]), float(values[1]))
 
 
 def document_hash(data: Mapping[str, Any]) -> str:

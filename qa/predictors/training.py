@@ -87,7 +87,7 @@ def _verdicts(bench: Workbench, session: Session, snapshot: Snapshot, until: dat
         (pl.col("source") == "chat") & pl.col("occurred_at").is_not_null()
     )
     day = pl.col("occurred_at").dt.convert_time_zone(bench.config.time_zone).dt.date()
-    columns = ("unit_id", "pi", "inspector_id", "occurred_at")
+    columns = ("unit_id", "agent_id", "pi", "inspector_id", "occurred_at")
     found = rows.select(*columns, day=day, score=pl.col("total") / 100, violation="redline").collect()
     if until is not None:
         found = found.filter(pl.col("day") <= until)
@@ -114,7 +114,7 @@ def _labels(snapshot: Snapshot, verdicts: pl.DataFrame) -> pl.DataFrame:
     return (
         features(messages, wanted)
         .drop("started_at", "import_id")
-        .join(verdicts.select("unit_id", "day", "pi", "score", "violation"), on="unit_id")
+        .join(verdicts.select("unit_id", "agent_id", "day", "pi", "score", "violation"), on="unit_id")
     )
 
 
@@ -168,6 +168,9 @@ def _store(bench: Workbench, actor: Actor, now: datetime, model: RiskModel, adju
                     "curve": [list(point) for point in report.curve],
                     "residual": [model.residual.a, model.residual.b],
                     "severity_adjusted": adjusted,
+                    "lam": report.lam,
+                    "lam_rate": report.lam_rate,
+                    "plain": None if report.plain is None else list(report.plain),
                 },
             )
             .returning(RiskModelVersion.id)

@@ -4,6 +4,7 @@ from qa.reports.adjusting import Adjustment
 from qa.reports.agents import AgentReport, CaseLink, LedgerEntry, Part, Person, Replies, agent_report, roster
 from qa.reports.boards import OWNERS, HeatMap, LossBoard, heat_map, losses, root_causes
 from qa.reports.metrics import Metric
+from qa.reports.progress import ScopeProgress
 from qa.reports.results import (
     Result,
     behind,
@@ -18,6 +19,7 @@ from qa.reports.scope import BUCKETS, GROUPS, Item, Scope
 from qa.reports.standings import Ranking, Standings, ranking, standings
 from qa.reports.trends import (
     SMALL_N,
+    Baseline,
     DatedMeasure,
     MeasureEffect,
     Trend,
@@ -37,6 +39,7 @@ __all__ = [
     "SMALL_N",
     "Adjustment",
     "AgentReport",
+    "Baseline",
     "CaseLink",
     "DatedMeasure",
     "Explanation",
@@ -52,6 +55,7 @@ __all__ = [
     "Replies",
     "Result",
     "Scope",
+    "ScopeProgress",
     "Standings",
     "Trend",
     "TrendSignal",

@@ -21,9 +21,10 @@ from qa.reports import metrics as m
 from qa.reports.adjusting import Adjustment
 from qa.reports.boards import LossBoard, read_losses
 from qa.reports.metrics import Metric
+from qa.reports.progress import ScopeProgress, read_progress
 from qa.reports.results import rule_names
 from qa.reports.scope import FactsReader, Scope
-from qa.reports.standings import read_pending, read_standings
+from qa.reports.standings import read_standings
 from qa.reports.trends import Trend, unguarded_trend
 from qa.tables import Agent, Case, Violation
 from qa.workbench import Workbench
@@ -104,7 +105,7 @@ class AgentReport:
     best_guess: float | None
     more: int | None
     team: Estimate
-    pending: int
+    progress: ScopeProgress
     parts: tuple[Part, ...]
     losses: LossBoard
     elsewhere: LossBoard
@@ -117,6 +118,11 @@ class AgentReport:
     """What became of the wish for severity-adjusted scores; None when nobody asked."""
     predicted: bool = False
     """Whether predictions of all units went into the score (the difference estimator)."""
+
+    @property
+    def pending(self) -> int:
+        """Samples that are drawn but not yet decided."""
+        return self.progress.pending
 
 
 def roster(bench: Workbench, actor: Actor) -> list[Person]:
@@ -151,14 +157,14 @@ def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope,
             best_guess=first["best_guess"] if first else None,
             more=first["more"] if first else None,
             team=_team(reader, replace(scope, agents=(), teams=(person.team,) if person.team else ())),
-            pending=read_pending(reader, own),
+            progress=read_progress(reader, own),
             parts=_parts(reader, own),
             losses=losses,
             elsewhere=read_losses(reader, own, "process"),
             ledger=_ledger(reader, bench, agent_id, own, everything=actor.may(Right.VIEW_RESULTS)),
             replies=_replies(reader, person, own),
             cases=_cases(reader, losses),
-            trend=unguarded_trend(bench, scope=own, metric="total", by="agent", bucket=bucket, lam=everybody.team.lam),
+            trend=unguarded_trend(bench, scope=own, metric="total", by="agent", bucket=bucket),
             adjustment=everybody.adjustment,
             predicted=everybody.predicted,
         )

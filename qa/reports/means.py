@@ -2,8 +2,7 @@
 corrected for severity when asked.
 
 With predictions a cell's value is λ·(mean prediction of all its units) + weighted mean of (y − λf), the difference
-estimator of `scoring.estimate`; λ is tuned once over the whole scope, never per cell. Owns which cell uses which
-method.
+estimator of `scoring.estimate`; λ is the one its draw froze. Owns which cell uses which method.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from scoring.estimate import Estimate
 
 ADJUSTABLE = ("total", "clean")
 """Severity is a matter of points of the score; nothing else is corrected for it."""
-PREDICTABLE = ("points", "percent")
-"""Units the predicted score says something about: what single criteria cost is not predicted."""
+PREDICTABLE = ("total",)
+"""What the predicted score predicts, and what its weight was measured for."""
 
 
 def measured(reader: FactsReader, scope: Scope, metric: Metric, by: str, bucket: str) -> pl.LazyFrame:
     """The reviews of a scope as `Means` wants them: agent_id, pi, reason, redline, draw_id, inspector_id, occurred_at,
-    group, period, y (the metric) and f (predicted score, points)."""
+    group, period, y (the metric) and f (λ times the predicted score, points)."""
     return reader.rows(scope).select(
         "agent_id",
         "pi",
@@ -40,26 +39,14 @@ def measured(reader: FactsReader, scope: Scope, metric: Metric, by: str, bucket:
         group_column(by).alias("group"),
         bucketed(bucket).alias("period"),
         column(reader.rubrics(), metric).alias("y"),
-        f=100 - pl.col("prediction") / 100,
-    )
-
-
-def tuned(rows: pl.LazyFrame) -> float:
-    """λ over all reviews that were predicted, from the columns of `measured`; 0 below 200 of them."""
-    return estimate.tune(
-        rows.filter(pl.col("f").is_not_null() & pl.col("y").is_not_null()).select("agent_id", "pi", "y", "f").collect()
+        "f",
     )
 
 
 class Means:
-    """The reviews of one scope (the columns of `measured`), read once, estimated for several groupings.
+    """The reviews of one scope (the columns of `measured`), read once, estimated for several groupings."""
 
-    `lam` is the λ of a wider scope, for slices too small to tune it on; None tunes it on these reviews.
-    """
-
-    def __init__(
-        self, reader: FactsReader, scope: Scope, rows: pl.LazyFrame, by: str, metric: Metric, lam: float | None = None
-    ) -> None:
+    def __init__(self, reader: FactsReader, scope: Scope, rows: pl.LazyFrame, by: str, metric: Metric) -> None:
         self._scope, self._by, self._metric = scope, by, metric
         self.adjustment: Adjustment | None = None
         self._rows = rows.collect()
@@ -73,15 +60,8 @@ class Means:
         )
         self._populations = (
             self._predicted(reader)
-            if metric.unit in PREDICTABLE and possible(scope, by) and not reader.moved(scope, by)
+            if metric.id in PREDICTABLE and possible(scope, by) and not reader.moved(scope, by)
             else None
-        )
-        self._lam = (
-            0.0
-            if self._populations is None or self._populations.is_empty()
-            else tuned(self._rows.lazy())
-            if lam is None
-            else lam
         )
 
     def estimate(self, keys: Sequence[str], bucket: str | None) -> pl.DataFrame:
@@ -106,7 +86,7 @@ class Means:
         if table.is_empty():
             return estimate.refusal("no_reviews")
         names = ("value", "low", "high", "n", "method", "se", "df", "reason")
-        return Estimate(**dict(zip(names, table.select(names).row(0), strict=True)), lam=self._lam)
+        return Estimate(**dict(zip(names, table.select(names).row(0), strict=True)))
 
     def _adjusted(self, reader: FactsReader, rows: pl.DataFrame) -> pl.DataFrame:
         self.adjustment = adjusting.adjustment(reader, self._scope, rows)
@@ -124,7 +104,7 @@ class Means:
         return None if found is None or found.is_empty() else whole(found, self._scope)
 
     def _usable(self, keys: Sequence[str], bucket: str | None) -> pl.DataFrame | None:
-        if self._populations is None or self._lam == 0.0:
+        if self._populations is None or self._populations.is_empty():
             return None
         found = cells(self._parts.filter(pl.col("known") > 0), self._populations, keys, bucket)
         return None if found.is_empty() else found
@@ -133,15 +113,13 @@ class Means:
         self, table: pl.DataFrame, keys: Sequence[str], mean_f: pl.DataFrame, strata: str | None
     ) -> pl.DataFrame:
         """`table` with the difference estimate in the cells of `mean_f`."""
-        inside = self._rows.join(mean_f, on=list(keys), how="semi").with_columns(
-            y=pl.col("y") - self._lam * pl.col("f")
-        )
+        inside = self._rows.join(mean_f, on=list(keys), how="semi").with_columns(y=pl.col("y") - pl.col("f"))
         low, high = self._metric.bounds
         better = (
             estimate.grouped(inside, keys, ["y"], strata=strata)
             .join(mean_f, on=list(keys))
             .filter(pl.col("low").is_not_null())
-            .with_columns(pl.col("mean", "low", "high") + self._lam * pl.col("mean_f"))
+            .with_columns(pl.col("mean", "low", "high") + pl.col("mean_f"))
             .with_columns(
                 pl.col("low").clip(lower_bound=low), pl.col("high").clip(upper_bound=high),
                 method=pl.when(pl.col("method") == "census").then("method").otherwise(pl.lit("difference")),

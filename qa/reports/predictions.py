@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from qa.reports.scope import FactsReader, Scope, truncated
 from qa.tables import Draw
+from scoring.estimate.completion import thinned
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "draw_id": pl.Int64,
@@ -24,23 +25,33 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "f_sum": pl.Float64,
     "spread": pl.Float64,
     "spread_p": pl.Float64,
+    "random": pl.Float64,
+    "p_var": pl.Float64,
+    "p_sum": pl.Float64,
+    "p_noise": pl.Float64,
 }
 
 
 def populations(reader: FactsReader, source: str, numbers: Sequence[int]) -> pl.DataFrame:
-    """What the frames of these draws hold of a source, a row per draw and agent with the columns of `SCHEMA`; only
-    draws whose every unit was predicted."""
+    """What the frames of these draws hold of a source, a row per draw and agent with the columns of `SCHEMA`: f_sum times the
+    draw's λ, the spreads for what was reviewed of it (null where an old draw does not tell). Only draws whose every unit was
+    predicted."""
     query = select(Draw.id, Draw.period_from, Draw.period_to, Draw.receipt["frame_summary"]).where(
         Draw.id.in_(list(numbers))
     )
     rows = [
-        (number, first, last, row["agent_id"], row["units"], row["f_sum"], row["spread"], row["spread_p"])
+        (number, first, last, *(row.get(name) for name in list(SCHEMA)[3:]))
         for number, first, last, summary in reader.session.execute(query)
         for row in summary or ()
         if row["source"] == source
     ]
-    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
-    return frame.filter(pl.col("f_sum").is_not_null().all().over("draw_id"))
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").filter(pl.col("f_sum").is_not_null().all().over("draw_id"))
+    weighed = (
+        frame.join(reader.unfinished(source), on=["draw_id", "agent_id"], how="left", maintain_order="left")
+        .join(reader.lambdas(source), on="draw_id", how="left", maintain_order="left")
+        .with_columns(pl.col("share").fill_null(1.0), f_sum=pl.col("f_sum") * pl.col("lam"), drawn=pl.lit(0.0))
+    )
+    return thinned(weighed).select(*SCHEMA, "lam", "lam_rate")
 
 
 def possible(scope: Scope, by: str) -> bool:
@@ -78,6 +89,7 @@ def cells(rows: pl.DataFrame, populations: pl.DataFrame, keys: Sequence[str], bu
         .with_columns(good=((pl.col("gaps") == 0) & pl.col("f_sum").is_not_null() & inside).fill_null(False))
     )  # fmt: skip
     return (
-        parts.group_by(keys).agg(pl.col("good").all(), pl.col("f_sum", "units").sum()).filter("good")
+        parts.group_by(keys).agg(pl.col("good").all(), pl.col("f_sum", "units").sum(), used=(pl.col("lam") > 0).any())
+        .filter(pl.col("good") & pl.col("used"))
         .select(*keys, mean_f=pl.col("f_sum") / pl.col("units"))
     )  # fmt: skip

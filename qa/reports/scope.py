@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from qa.i18n import N_
 from qa.people import teams
+from qa.reports import weights
 from qa.tables import Agent, RubricVersion
 from qa.verdicts import facts
 from qa.workbench import Workbench
@@ -102,6 +103,8 @@ class FactsReader:
         self.bench = bench
         self._reading: AbstractContextManager[Session] | None = None
         self.session: Session
+        self._unfinished: dict[str, pl.DataFrame] = {}
+        self._lambdas: dict[str, pl.DataFrame] = {}
 
     def __enter__(self) -> FactsReader:
         self._reading = self.bench.db.read()
@@ -122,8 +125,10 @@ class FactsReader:
         )
 
     def rows(self, scope: Scope) -> pl.LazyFrame:
-        """The facts of a scope, with `team` and `day` (a date of the business time zone)."""
-        lazy = facts.scan(self.bench, self.session).filter(pl.col("source") == scope.source)
+        """The facts of a scope, with `team`, `day` (a date of the business time zone), `pi` adjusted for unfinished draws and
+        `f` as `weights.weighed` gives them."""
+        every = facts.scan(self.bench, self.session).filter(pl.col("source") == scope.source)
+        lazy = weights.weighed(every, self.unfinished(scope.source), self.lambdas(scope.source))
         bounds = self.bounds(scope)
         if bounds[0] is not None:
             lazy = lazy.filter(pl.col("occurred_at") >= bounds[0])
@@ -152,6 +157,20 @@ class FactsReader:
             return False
         inside = self.moves().filter(pl.col("from_day") > (scope.first or teams.FIRST_DAY))
         return not (inside.filter(pl.col("from_day") <= scope.last) if scope.last else inside).is_empty()
+
+    def unfinished(self, source: str) -> pl.DataFrame:
+        """draw_id, agent_id and share of draws of which fewer random picks were reviewed than drawn."""
+        if source not in self._unfinished:
+            every = facts.scan(self.bench, self.session).filter(pl.col("source") == source)
+            self._unfinished[source] = weights.shares(self.session, source, every)
+        return self._unfinished[source]
+
+    def lambdas(self, source: str) -> pl.DataFrame:
+        """draw_id, lam and lam_rate: the weights of predictions, the same for every report."""
+        if source not in self._lambdas:
+            every = facts.scan(self.bench, self.session).filter(pl.col("source") == source)
+            self._lambdas[source] = weights.lambdas(self.session, source, every)
+        return self._lambdas[source]
 
     def rubrics(self) -> Rubrics:
         """Dimensions and criteria of all rubric versions, newest label first."""

@@ -6,20 +6,17 @@ weighted mean elsewhere. A ranked list is never produced; statements are those o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
-from sqlalchemy import select
 
 from qa.policy import Actor, Right, require
 from qa.reports import adjusting
 from qa.reports.adjusting import Adjustment
 from qa.reports.metrics import TOTAL
 from qa.reports.predictions import populations, possible, whole
+from qa.reports.progress import ScopeProgress, read_progress
 from qa.reports.scope import FactsReader, Scope, names_of
-from qa.tables import Sample
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring import ranking as scoring_ranking
@@ -29,15 +26,20 @@ from scoring.estimate import Estimate
 @dataclass(frozen=True)
 class Standings:
     """Agents' scores in points. `agents`: the columns of `scoring.estimate.agents` with name and team; `team` is the
-    estimate over everybody in the scope; `pending` samples are drawn but not yet decided."""
+    estimate over everybody in the scope; `progress` says what of it is drawn but not yet decided."""
 
     scope: Scope
     agents: pl.DataFrame
     team: Estimate
-    pending: int
+    progress: ScopeProgress
     sample: pl.DataFrame
     adjustment: Adjustment | None = None
     """What became of the wish for severity-adjusted scores; None when nobody asked."""
+
+    @property
+    def pending(self) -> int:
+        """Samples that are drawn but not yet decided."""
+        return self.progress.pending
 
     @property
     def predicted(self) -> bool:
@@ -64,8 +66,8 @@ def read_standings(reader: FactsReader, scope: Scope) -> Standings:
             "redline",
             "inspector_id",
             "occurred_at",
+            "f",
             y=pl.col("total") / 100,
-            f=100 - pl.col("prediction") / 100,
             p="risk",
         )
         .collect()
@@ -77,7 +79,9 @@ def read_standings(reader: FactsReader, scope: Scope) -> Standings:
     if population is None:
         sample = sample.drop("f")
     bounds = TOTAL.bounds
-    table = estimate.agents(sample, population, bounds=bounds, severities=severities)
+    # f comes weighted by the λ that each draw froze; where none gave it any weight, the reviews speak alone
+    lam = 1.0 if population is not None and (sample["f"] > 0).any() else 0.0
+    table = estimate.agents(sample, population, bounds=bounds, severities=severities, lam=lam)
     names = names_of(reader)
     roster = reader.roster().select("agent_id", "team")
     agents = (
@@ -86,8 +90,8 @@ def read_standings(reader: FactsReader, scope: Scope) -> Standings:
         .with_columns(name=pl.col("agent_id").replace(dict(names)))
         .filter(pl.col("n") > 0)
     )
-    team = estimate.team(sample, population, bounds=bounds, severities=severities)
-    return Standings(scope, agents, team, read_pending(reader, scope), sample, adjusted)
+    team = estimate.team(sample, population, bounds=bounds, severities=severities, lam=lam)
+    return Standings(scope, agents, team, read_progress(reader, scope), sample, adjusted)
 
 
 def _population(reader: FactsReader, scope: Scope, sample: pl.DataFrame) -> pl.DataFrame | None:
@@ -103,33 +107,10 @@ def _population(reader: FactsReader, scope: Scope, sample: pl.DataFrame) -> pl.D
     frame = (
         frame.drop("draw_id", "first", "last")
         .group_by("agent_id")
-        .agg(pl.all().sum())
+        .agg(pl.when(pl.all().null_count() == 0).then(pl.all().sum()))
         .filter(pl.col("agent_id").is_in(reviewed.implode()))
     )
     return frame if frame.height == reviewed.len() else None
-
-
-DRAWN: Mapping[str, Any] = {"id": pl.Int64, "agent_id": pl.String, "occurred_at": pl.Datetime("us", "UTC")}
-
-
-def read_pending(reader: FactsReader, scope: Scope) -> int:
-    """Samples of the scope that nobody has decided yet: an estimate over half a draw is an estimate in progress."""
-    bounds = reader.bounds(scope)
-    query = select(Sample.id, Sample.agent_id, Sample.occurred_at).where(
-        Sample.source == scope.source, Sample.withdrawn_at.is_(None)
-    )
-    if bounds[0]:
-        query = query.where(Sample.occurred_at >= bounds[0])
-    if bounds[1]:
-        query = query.where(Sample.occurred_at < bounds[1])
-    people = reader.members(scope)
-    if people is not None:
-        query = query.where(Sample.agent_id.in_(people))
-    rows = [tuple(row) for row in reader.session.execute(query)]
-    drawn = reader.with_team(pl.LazyFrame(rows, schema=DRAWN, orient="row"), scope) if scope.teams else None
-    number = len(rows) if drawn is None else drawn.select(pl.len()).collect().item()
-    decided = reader.rows(scope).select(pl.len()).collect().item()
-    return max(int(number) - int(decided), 0)
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,15 @@ from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
 from qa.reports import metrics as m
 from qa.reports.adjusting import Adjustment
-from qa.reports.means import PREDICTABLE, Means, measured, tuned
+from qa.reports.means import Means, measured
 from qa.reports.metrics import Metric
+from qa.reports.progress import ScopeProgress, read_progress
 from qa.reports.scope import BUCKETS, GROUPS, FactsReader, Scope, names_of
-from qa.reports.standings import read_pending
 from qa.tables import Measure
 from qa.workbench import Workbench
 from scoring import chart as scoring_chart
 from scoring import estimate
+from scoring.chart import Chart
 from scoring.estimate import Estimate
 
 SMALL_N = 5
@@ -44,6 +45,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "df": pl.Float64,
     "method": pl.String,
     "reason": pl.String,
+    "effective": pl.Float64,
 }
 
 
@@ -75,6 +77,20 @@ class TrendSignal:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """What a group is compared with since `opened` (the beginning, or a dated measure): the mean of its `periods` known periods
+    from then `until`. `needed` more known periods are missing before anything can be said (0 = it is compared)."""
+
+    group: str
+    name: str
+    opened: date
+    until: date
+    periods: int
+    needed: int
+    centre: float
+
+
+@dataclass(frozen=True)
 class Trend:
     """A trend. `frame` has one row per group and period, with the columns of `SCHEMA`; `overall` one per group for the
     whole scope. Chart, table and file show these rows and nothing else."""
@@ -89,8 +105,15 @@ class Trend:
     signals: tuple[TrendSignal, ...]
     adjustment: Adjustment | None = None
     """What became of the wish for severity-adjusted scores; None when nobody asked."""
-    pending: int = 0
-    """Drawn samples of the scope that nobody has scored yet."""
+    progress: ScopeProgress | None = None
+    """What of the scope is drawn and not scored yet."""
+    baselines: tuple[Baseline, ...] = ()
+    """What the latest periods of each group are compared with."""
+
+    @property
+    def pending(self) -> int:
+        """Drawn samples of the scope that nobody has scored yet."""
+        return 0 if self.progress is None else self.progress.pending
 
 
 def trend(
@@ -101,10 +124,8 @@ def trend(
     return unguarded_trend(bench, scope=scope, metric=metric, by=by, bucket=bucket)
 
 
-def unguarded_trend(
-    bench: Workbench, *, scope: Scope, metric: str, by: str, bucket: str, lam: float | None = None
-) -> Trend:
-    """The same for callers in this package that have authorised already; `lam` as for `Means`."""
+def unguarded_trend(bench: Workbench, *, scope: Scope, metric: str, by: str, bucket: str) -> Trend:
+    """The same for callers in this package that have authorised already."""
     if by not in GROUPS or bucket not in BUCKETS:
         raise Invalid(
             N_("A trend can be split by {groups} and by {buckets}."),
@@ -121,28 +142,32 @@ def unguarded_trend(
             known = rows.collect()
             frame, overall = _rates(known, ["group", "period"], by), _rates(known, ["group"], by)
         else:
-            means = Means(reader, scope, rows, by, chosen, lam)
+            means = Means(reader, scope, rows, by, chosen)
             frame, overall = means.estimate(["group", "period"], bucket), means.estimate(["group"], None)
             adjustment = means.adjustment
         teams = dict(reader.roster().select("agent_id", "team").iter_rows()) if by == "agent" else {}
-        pending = read_pending(reader, scope)
+        progress = read_progress(reader, scope)
     named = _named(frame, names)
-    signals = _signals(named, chosen, by, measures, teams)
-    return Trend(chosen, by, bucket, scope, named, _named(overall, names), measures, signals, adjustment, pending)
+    signals, baselines = _signals(named, chosen, by, measures, teams)
+    return Trend(
+        chosen, by, bucket, scope, named, _named(overall, names), measures, signals, adjustment, progress, baselines
+    )
 
 
 def _signals(
     frame: pl.DataFrame, metric: Metric, by: str, measures: Sequence[DatedMeasure], teams: Mapping[str, str | None]
-) -> tuple[TrendSignal, ...]:
+) -> tuple[tuple[TrendSignal, ...], tuple[Baseline, ...]]:
     """The first signal of each run of every group's z-EWMA chart; a dated measure that concerns the group starts its
     chart afresh."""
     found: list[TrendSignal] = []
+    baselines: list[Baseline] = []
     for (group,), rows in frame.group_by("group", maintain_order=True):
         days = rows["period"].to_list()
         team = str(group) if by == "team" else teams.get(str(group)) if by == "agent" else None
         starts = [measure.on_day for measure in measures if measure.team in (None, team)]
         fresh = [next((k for k, day in enumerate(days) if day >= start), len(days)) for start in starts]
-        chart = scoring_chart.chart(rows["value"].to_list(), rows["se"].to_list(), restart=fresh)
+        chart = _charted(rows, metric, fresh)
+        baselines += _baselines(chart, str(group), rows["name"][0], days)
         before: tuple[int, str] | None = None
         for signal in (s for s in chart.signals if s.chart == "ewma"):
             if before != (signal.period - 1, signal.direction):
@@ -157,11 +182,28 @@ def _signals(
                         worse,
                         signal.statistic,
                         signal.limit,
-                        chart.centre,
+                        signal.centre,
                     )
                 )
             before = (signal.period, signal.direction)
-    return tuple(found)
+    return tuple(found), tuple(baselines)
+
+
+def _charted(rows: pl.DataFrame, metric: Metric, restart: Sequence[int]) -> Chart:
+    """The chart of one group's periods. Rates have the spread that chance gives them under the baseline's rate: the error of
+    a period that found nothing would be 0."""
+    values = rows["value"].to_list()
+    if metric.unit == "rate":
+        return scoring_chart.chart(values, sizes=rows["effective"].to_list(), restart=restart)
+    return scoring_chart.chart(values, rows["se"].to_list(), restart=restart)
+
+
+def _baselines(chart: Chart, group: str, name: str, days: Sequence[date]) -> list[Baseline]:
+    """The baseline of the latest segment."""
+    return [
+        Baseline(group, name, days[last.first], days[last.until], last.baseline, last.needed, last.centre)
+        for last in chart.segments[-1:]
+    ]
 
 
 def _rates(rows: pl.DataFrame, keys: Sequence[str], by: str) -> pl.DataFrame:
@@ -192,11 +234,14 @@ def estimate_row(result: Estimate) -> dict[str, object]:
         "df": result.df,
         "method": result.method,
         "reason": result.reason,
+        "effective": result.effective,
     }
 
 
 def _named(frame: pl.DataFrame, names: object) -> pl.DataFrame:
     lookup: dict[str, str] = dict(names) if isinstance(names, dict) else {}
+    if "effective" not in frame.columns:
+        frame = frame.with_columns(effective=pl.lit(None, pl.Float64))
     if "period" not in frame.columns:
         frame = frame.with_columns(period=pl.lit(None, pl.Date))
     named = frame.with_columns(name=pl.col("group").replace(lookup) if lookup else pl.col("group"))
@@ -239,29 +284,27 @@ def effect(
 ) -> MeasureEffect:
     """Compare the `days` before a measure with the `days` from its day on, for the team it concerns.
 
-    Both sides are estimated as the points of a trend are: with predictions where whole draws lie inside a span, λ tuned
-    over all teams of both spans.
+    Both sides are estimated as the points of a trend are: with predictions where whole draws lie inside a span.
     """
     require(actor, Right.VIEW_RESULTS)
     first, last = measure.on_day - timedelta(days=days), measure.on_day + timedelta(days=days - 1)
     whole = replace(scope, first=first, last=last, adjusted=False)
     with FactsReader(bench) as reader:
         chosen = m.find(reader.rubrics(), metric)
-        lam = None if chosen.unit not in PREDICTABLE else tuned(measured(reader, whole, chosen, "all", "week"))
         concerned = replace(whole, teams=(measure.team,) if measure.team else scope.teams)
         before, after = (
-            _side(reader, replace(concerned, first=start, last=end), chosen, lam)
+            _side(reader, replace(concerned, first=start, last=end), chosen)
             for start, end in ((first, measure.on_day - timedelta(days=1)), (measure.on_day, last))
         )
     return MeasureEffect(measure, chosen, days, before, after, estimate.difference(before, after))
 
 
-def _side(reader: FactsReader, scope: Scope, metric: Metric, lam: float | None) -> Estimate:
+def _side(reader: FactsReader, scope: Scope, metric: Metric) -> Estimate:
     rows = measured(reader, scope, metric, "all", "week")
     if metric.unit == "rate":
         known = rows.filter(pl.col("y").is_not_null()).collect()
         return _rate(known) if known.height else estimate.refusal("no_reviews")
-    return Means(reader, scope, rows, "all", metric, lam).whole()
+    return Means(reader, scope, rows, "all", metric).whole()
 
 
 @dataclass(frozen=True)

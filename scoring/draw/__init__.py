@@ -54,7 +54,16 @@ from scoring.draw.large import (
     select_large,
     verify_large,
 )
-from scoring.draw.planning import PlannedDraw, Preview, Shortage, plan, plan_sizes, preview, preview_sizes
+from scoring.draw.planning import (
+    PlannedDraw,
+    Preview,
+    Shortage,
+    SourcePreview,
+    plan,
+    plan_sizes,
+    preview,
+    preview_sizes,
+)
 from scoring.draw.receipts import Difference, Pick, Receipt, UnitCount, make_receipt, verify
 from scoring.draw.selection import ALGORITHM, ALGORITHM_VERSION, Replacement, picks, replace, select
 from scoring.draw.share import Trade, automatic_share, largest_allowed, trade_off
@@ -81,6 +90,7 @@ __all__ = [
     "Replacement",
     "ResidualModel",
     "Shortage",
+    "SourcePreview",
     "Trade",
     "UnitCount",
     "agent_sizes",

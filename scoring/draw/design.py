@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 from scoring.frames import Table, table
 
 SOURCES = ("chat", "dispute", "rating")
+#: The rules by which a plan is made. 1 gave ties of the pool to the smallest id and let the pool leave agents without
+#: any chance; it is kept so that draws published under it can be made again.
+PLANNING = 2
+#: Predictions never count for more than this.
+LARGEST_LAMBDA = 1.2
 
 
 class DrawError(ValueError):
@@ -82,13 +87,17 @@ class ModelRecord:
 class History:
     """What past reviews say before a draw, as ``learn`` reads it from them. ``agents``: agent_id, below_team and, where
     periods are known, clean_periods; ``residual`` what predictions leave unexplained; ``record`` how well p foretold
-    violations; ``lam`` the weight that f has earned; ``reviews`` how many there were."""
+    violations; ``plain`` the spread of the
+    scores themselves, what f explains included; ``lam`` the weight that f has earned for means and ``lam_rate`` that of p for rates; ``reviews`` how
+    many there were."""
 
     agents: pl.DataFrame
     residual: ResidualModel
     record: ModelRecord
     lam: float
     reviews: int
+    lam_rate: float = 0.0
+    plain: ResidualModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,13 @@ class IntensityRules:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """One plan. ``period`` labels it and rotates who receives the odd review when a total does not divide evenly."""
+    """One plan. ``period`` labels it and rotates who receives the odd review when a total does not divide evenly.
+
+    ``lam`` and ``lam_rate`` are the weights of the predictions in means and rates, frozen before the draw so that no
+    result can choose them (None: not decided; ``plan`` takes them from a ``History``). ``plain`` is the variance of the scores without
+    predictions, which a pool share is compared with (None: from ``residual`` and f). ``planning`` is the version of
+    the rules.
+    """
 
     quotas: tuple[Quota, ...]
     period: str = ""
@@ -130,8 +145,15 @@ class Design:
     intensity: tuple[tuple[str, Intensity], ...] = ()
     rules: IntensityRules = field(default_factory=IntensityRules)
     double_share: float = 0.10
+    lam: float | None = None
+    lam_rate: float | None = None
+    plain: ResidualModel | None = None
+    planning: int = PLANNING
 
     def __post_init__(self) -> None:
+        for name, lam in (("lam", self.lam), ("lam_rate", self.lam_rate)):
+            if lam is not None and not 0.0 <= lam <= LARGEST_LAMBDA:
+                raise DrawError("lam", f"expected {name} between 0 and {LARGEST_LAMBDA}; found {lam}")
         if not self.quotas:
             raise DrawError("quotas", "expected at least one quota; found none")
         if len({q.source for q in self.quotas}) != len(self.quotas):
@@ -193,7 +215,12 @@ def _from_history(row: Mapping[str, object], rules: IntensityRules) -> Intensity
 
 
 def informed(design: Design, history: Table | None) -> Design:
-    """Return the design with the residual model that a ``History`` measured, unless it has one of its own."""
-    if isinstance(history, History) and design.residual == ResidualModel():
-        return replace(design, residual=history.residual)
-    return design
+    """Return the design with what a ``History`` measured: the residual model and the weights of the predictions, unless
+    it has its own."""
+    if not isinstance(history, History):
+        return design
+    residual = history.residual if design.residual == ResidualModel() else design.residual
+    lam = history.lam if design.lam is None else design.lam
+    lam_rate = history.lam_rate if design.lam_rate is None else design.lam_rate
+    plain = history.plain if design.plain is None and design.residual == ResidualModel() else design.plain
+    return replace(design, residual=residual, lam=lam, lam_rate=lam_rate, plain=plain)

@@ -30,7 +30,15 @@ def learn(reviews: Table, *, value: str = "y") -> History:
     """
     rows = _checked(table(reviews, "the past reviews"), value)
     lam = _lambda(rows)
-    return History(_agents(rows), residual_model(rows, lam) or ResidualModel(), model_record(rows), lam, rows.height)
+    return History(
+        _agents(rows),
+        residual_model(rows, lam) or ResidualModel(),
+        model_record(rows),
+        lam,
+        rows.height,
+        rate_lambda(rows),
+        residual_model(rows),
+    )
 
 
 def _checked(given: pl.DataFrame, value: str) -> pl.DataFrame:
@@ -61,6 +69,15 @@ def _lambda(rows: pl.DataFrame) -> float:
     from scoring.estimate import tune  # estimates stand beside draws, and neither package needs the other to load
 
     return tune(rows) if _known(rows, "f") else 0.0
+
+
+def rate_lambda(rows: pl.DataFrame) -> float:
+    """The weight of p in rates: 0 until as many reviews and violations as the rest of what is learnt takes."""
+    from scoring.estimate import tune
+
+    if not (_known(rows, "p") and _known(rows, "violation")) or float(rows["violation"].sum()) < LEAST_FOUND:
+        return 0.0
+    return tune(rows.select("agent_id", "pi", "violation", "p"), value="violation", prediction="p")
 
 
 def residual_model(rows: pl.DataFrame, lam: float = 0.0) -> ResidualModel | None:

@@ -16,6 +16,7 @@ from scipy import stats
 
 from scoring.draw.design import (
     MULTIPLIER,
+    SOURCES,
     Design,
     DrawError,
     History,
@@ -29,10 +30,14 @@ from scoring.draw.design import (
 from scoring.draw.probabilities import allocate, at_least_one, inclusion
 from scoring.draw.strata import codes, groups
 from scoring.frames import Table, table
-from scoring.keyed import frame_hash, salted_order
+from scoring.keyed import frame_hash, permanent_numbers, salted_order
 
 #: Roles a unit can have in a plan; they become the reasons of its pick.
 POOL, BASE, TAKE_ALL = "pool", "base", "take_all"
+#: Rate of violations that stands for units nobody predicted.
+BASE_RATE = 0.03
+#: Degrees of freedom that the team's residual model lends an agent's interval, and the days of an average month.
+PRIOR_DF, MONTH_DAYS = 8, 30.4375
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,25 @@ class PlannedDraw:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcePreview:
+    """What a plan promises of one source for a typical (median) agent: full width of the 95 % interval in points, of
+    this period alone and, where the length of the period is known, of a month and a quarter of such draws. None where
+    nothing is reviewed of at least half of the agents."""
+
+    source: str
+    agents: int
+    reviews: int
+    agent_width: float | None
+    month_width: float | None = None
+    quarter_width: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What a plan promises, before the draw. Widths are full widths of 95 % intervals in points; ``lift`` is violations
     found per review over the same for equal probabilities within agents; ``uncovered`` are agents whose units have no
-    chance at all because the total does not reach them: no estimate speaks for them."""
+    chance at all because the total does not reach them: no estimate speaks for them. ``agent_width`` is that of the
+    first of ``sources``, which are never averaged together."""
 
     units: int
     reviews: int
@@ -73,6 +93,7 @@ class Preview:
     lift: float | None
     team_width: float | None
     agent_width: float | None
+    sources: tuple[SourcePreview, ...]
     shortages: tuple[Shortage, ...]
     uncovered: tuple[str, ...]
 
@@ -195,11 +216,19 @@ class Strata:
     ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]:
         """Return who is in the pool, the reviews each agent's base sample wants, and every unit's probability."""
         in_pool, base_wish = self._pool(share)
-        left = self.count - np.bincount(self.stratum[in_pool], minlength=len(self.order))
+        left = self.left(in_pool)
         wanted = _wanted(self.wish, base_wish, left)
         pi = np.ones(len(self.stratum))
         pi[~in_pool] = inclusion(self.stratum[~in_pool], self.size[~in_pool], wanted, weight_cap)
         return in_pool, wanted, pi
+
+    def left(self, in_pool: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Units of each agent outside the pool."""
+        return (self.count - np.bincount(self.stratum[in_pool], minlength=len(self.order))).astype(np.int64)
+
+    def unseen(self, in_pool: NDArray[np.bool_], wanted: NDArray[np.int64]) -> int:
+        """Agents whose units outside the pool have no chance at all, although reviews of them were asked for."""
+        return int(((wanted == 0) & (self.left(in_pool) > 0) & (self.wish > 0)).sum())
 
     def by_agent(self) -> tuple[Strata, NDArray[np.int64]]:
         """The same with the units of an agent side by side, and where each of them stood: many plans are made sooner
@@ -236,22 +265,36 @@ def strata(units: pl.DataFrame, quota: Quota, design: Design, levels: dict[str, 
     riskiest = None
     if pool and not units["risk"].null_count():
         # Units of agents who are reviewed completely anyway need no place in the pool.
-        riskiest = _riskiest(
-            units["risk"].to_numpy(), np.flatnonzero(~np.isinf(wish)[stratum]), wish[~np.isinf(wish)].sum()
-        )
+        eligible, total = np.flatnonzero(~np.isinf(wish)[stratum]), wish[~np.isinf(wish)].sum()
+        # before any seed is known: numbers keyed with the period, so that ties favour nobody, and others in another
+        # period
+        salt = f"{design.period}|{quota.source}|pool" if design.planning > 1 else None
+        riskiest = _riskiest(units["risk"].to_numpy(), eligible, total, units["unit_id"], salt)
     count = np.bincount(stratum, minlength=len(order))
     return Strata(order, stratum, count, wish, _size(units, design.residual), riskiest)
 
 
-def _riskiest(risk: NDArray[np.float64], eligible: NDArray[np.int64], wish: float) -> NDArray[np.int64]:
-    """The eligible rows from the riskiest on, as many as a pool of all reviews would take."""
+def _riskiest(
+    risk: NDArray[np.float64], eligible: NDArray[np.int64], wish: float, ids: pl.Series, salt: str | None
+) -> NDArray[np.int64]:
+    """The eligible rows from the riskiest on, as many as a pool of all reviews would take; equal risks by the permanent
+    numbers under ``salt`` (None: by id)."""
     most, fall = math.ceil(wish) + 1, -risk[eligible]
     if most < len(fall):
         limit = np.partition(fall, most)[most]
         if not np.isnan(limit):
             near = np.flatnonzero(fall <= limit)
             eligible, fall = eligible[near], fall[near]
-    return eligible[np.argsort(fall, kind="stable")]
+    if salt is None:
+        return eligible[np.argsort(fall, kind="stable")]
+    order = np.argsort(fall, kind="stable")
+    ranked = fall[order]
+    same = np.zeros(len(ranked), dtype=bool)
+    same[1:] = ranked[1:] == ranked[:-1]
+    tied = order[same | np.append(same[1:], False)]
+    number = np.zeros(len(fall))
+    number[tied] = permanent_numbers(salt, ids[eligible[tied]])
+    return eligible[np.lexsort((number, fall))]
 
 
 def _plan_source(
@@ -260,6 +303,16 @@ def _plan_source(
     share = quota.pool_share or 0.0
     made = strata(units, quota, design, levels, pool=share > 0)
     in_pool, wanted, pi = made.allot(share, design.weight_cap)
+    if design.planning > 1 and in_pool.any() and (unseen := made.unseen(in_pool, wanted)):
+        raise DrawError(
+            "no_base_chance",
+            f"expected every agent to keep a chance outside the pool; a pool share of {share:.0%} of"
+            f" {quota.per_agent:g} reviews each leaves {unseen} of {len(made.order)} agents without any: ask for more"
+            " reviews or a smaller pool",
+            unseen=unseen,
+            agents=len(made.order),
+            share=share,
+        )
     left = made.count - np.bincount(made.stratum[in_pool], minlength=len(made.order))
     strata_names = pl.Series([f"{quota.source}|{agent}" for agent in (*made.order, "pool")])
     roles = np.where(wanted >= left, 1, 2).astype(np.uint32)[made.stratum]
@@ -334,43 +387,55 @@ def _size(units: pl.DataFrame, model: ResidualModel) -> NDArray[np.float64]:
     return np.maximum(size, 1e-6 * size.max()) if size.max() > 0 else np.ones(units.height)
 
 
-def preview(planned: PlannedDraw) -> Preview:
+def preview(planned: PlannedDraw, days: float | None = None) -> Preview:
     """Return the figures shown before publishing: counts, violations to expect, interval widths to expect, shortages.
 
-    Expected violations and widths need predictions (``p``); they are None or 0 without. The widths follow the design's
-    residual model: V = Σ (1−π)/π·σ²(p) / N², the anticipated variance of the difference estimator.
+    Expected violations need predictions (``p``); they are 0 without. The widths follow the design's residual model: V =
+    Σ (1−π)/π·σ²(p) / N², the anticipated variance of the difference estimator, over the agents who have a chance. With
+    ``days``, the length of the planned period, the figures per source also say what a month and a quarter of such draws
+    will give.
     """
     group, names = groups(planned.frame)
-    pi, p = planned.frame["pi"].to_numpy(), planned.frame["p"].fill_null(0.0).to_numpy()
+    pi, known = planned.frame["pi"].to_numpy(), planned.frame["p"]
+    p = known.fill_null(0.0).to_numpy()
     with np.errstate(divide="ignore"):
-        noise = np.where(pi > 0, (1 - pi) / pi * planned.design.residual.variance(p), 0.0)
+        # a unit nobody predicted is one of the ordinary rate; of units without any chance nothing is known
+        noise = np.where(
+            pi > 0, (1 - pi) / pi * planned.design.residual.variance(known.fill_null(BASE_RATE).to_numpy()), np.nan
+        )
     found, total, noises = (np.bincount(group, weights, minlength=len(names)) for weights in (pi * p, p, noise))
     sums = pl.DataFrame(names, schema={"source": pl.String, "agent_id": pl.String}, orient="row").with_columns(
-        expected_found=pl.Series(found),
-        mean_p=pl.Series(total / np.bincount(group, minlength=len(names))),
-        noise=pl.Series(noises),
-    )
+        expected_found=pl.Series(found), mean_p=pl.Series(total / np.bincount(group, minlength=len(names))),
+        noise=pl.Series(noises).fill_nan(None),
+    )  # fmt: skip
     uncovered = tuple(sorted({names[k][1] for k in np.unique(group[pi == 0])}))
-    return _promise(planned.sizes.join(sums, on=["source", "agent_id"]), planned.shortages, uncovered)
+    return _promise(planned.sizes.join(sums, on=["source", "agent_id"]), planned.shortages, uncovered, days)
 
 
-def preview_sizes(sizes: pl.DataFrame, design: Design) -> Preview:
+def preview_sizes(sizes: pl.DataFrame, design: Design, days: float | None = None) -> Preview:
     """The figures of a plan made by ``plan_sizes``: equal chances within agents, nothing predicted."""
     pi = pl.col("base") / pl.col("frame")
-    noise = pl.when(pi > 0).then((1 - pi) / pi * pl.col("frame") * design.residual.a).otherwise(0.0)
+    variance = float(design.residual.variance(np.array([BASE_RATE]))[0])
+    noise = pl.when(pi > 0).then((1 - pi) / pi * pl.col("frame") * variance)
     uncovered = tuple(sizes.filter(pl.col("base") == 0)["agent_id"].unique().sort())
-    return _promise(sizes.with_columns(expected_found=0.0, mean_p=0.0, noise=noise), _shortages(sizes), uncovered)
+    return _promise(sizes.with_columns(expected_found=0.0, mean_p=0.0, noise=noise), _shortages(sizes), uncovered, days)
 
 
-def _promise(sums: pl.DataFrame, shortages: tuple[Shortage, ...], uncovered: tuple[str, ...]) -> Preview:
+def _promise(
+    sums: pl.DataFrame, shortages: tuple[Shortage, ...], uncovered: tuple[str, ...], days: float | None
+) -> Preview:
     agents = (
         sums.with_columns(reviews=pl.col("pool") + pl.col("base"))
-        .with_columns(width=_width(pl.col("noise").sqrt() / pl.col("frame"), pl.col("base") + 7, pl.col("reviews")))
+        .with_columns(
+            width=_width(pl.col("noise").sqrt() / pl.col("frame"), pl.col("base") + PRIOR_DF - 1, pl.col("reviews"))
+        )
         .sort("source", "agent_id")
     )
     found, random = float(agents["expected_found"].sum()), _random_found(agents)
     units, reviews = int(agents["frame"].sum()), int(agents["reviews"].sum())
-    team_se = math.sqrt(float(agents["noise"].sum())) / units
+    seen = agents.filter(pl.col("noise").is_not_null())
+    team_se = math.sqrt(float(seen["noise"].sum())) / max(int(seen["frame"].sum()), 1)
+    sources = _by_source(agents, days)
     return Preview(
         units=units,
         reviews=reviews,
@@ -381,11 +446,34 @@ def _promise(sums: pl.DataFrame, shortages: tuple[Shortage, ...], uncovered: tup
         expected_found=found,
         expected_found_random=random,
         lift=found / random if random > 0 else None,
-        team_width=2 * float(stats.t.ppf(0.975, max(reviews - agents.height, 1))) * team_se if reviews else None,
-        agent_width=_median(agents["width"]),
+        team_width=(
+            2 * float(stats.t.ppf(0.975, max(reviews - seen.height, 1))) * team_se if seen.height and reviews else None
+        ),
+        agent_width=sources[0].agent_width if sources else None,
+        sources=sources,
         shortages=shortages,
         uncovered=uncovered,
     )
+
+
+def _by_source(agents: pl.DataFrame, days: float | None) -> tuple[SourcePreview, ...]:
+    """What each source promises for a typical agent, chats first: sources are never averaged together."""
+    known = [source for source in SOURCES if source in set(agents["source"])]
+    return tuple(_source_preview(source, agents.filter(pl.col("source") == source), days) for source in known)
+
+
+def _source_preview(source: str, agents: pl.DataFrame, days: float | None) -> SourcePreview:
+    month, quarter = (
+        (None, None) if not days else (_median(_over(agents, span / days)) for span in (MONTH_DAYS, 3 * MONTH_DAYS))
+    )
+    return SourcePreview(source, agents.height, int(agents["reviews"].sum()), _median(agents["width"]), month, quarter)
+
+
+def _over(agents: pl.DataFrame, periods: float) -> pl.Series:
+    """Widths per agent after ``periods`` periods like this one: that many times the reviews of that many times the
+    units."""
+    se = pl.col("noise").sqrt() / pl.col("frame") / math.sqrt(periods)
+    return agents.select(width=_width(se, pl.col("base") * periods + PRIOR_DF - 1, pl.col("reviews")))["width"]
 
 
 def _random_found(agents: pl.DataFrame) -> float:
@@ -395,7 +483,7 @@ def _random_found(agents: pl.DataFrame) -> float:
 def _width(se: pl.Expr, df: pl.Expr, reviews: pl.Expr) -> pl.Expr:
     """Full width of the moderated-t interval: 8 degrees of freedom come from the team (n − 1 + 8)."""
     quantile = df.map_batches(lambda s: pl.Series(stats.t.ppf(0.975, s.to_numpy())), return_dtype=pl.Float64)
-    return pl.when(reviews > 0).then(2 * quantile * se).otherwise(None)
+    return pl.when((reviews > 0) & se.is_not_null()).then(2 * quantile * se).otherwise(None)
 
 
 def _median(values: pl.Series) -> float | None:

@@ -6,6 +6,7 @@ only asks how good they proved on reviews they were not trained on.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +22,12 @@ from scoring.frames import Table, table
 LEAST_AUC, LEAST_LABELS, LEAST_VIOLATIONS = 0.60, 500, 30
 LARGEST_SHARE, EARLY_SHARE = 0.40, 0.10
 #: Held back from the limit for what the prediction of the width cannot see (p calibrated on average, not per agent).
-RESERVE = 0.02
+RESERVE = 0.0
 #: The shares that are compared: 0 to 40 % in steps of 1 %.
 SHARES = tuple(percent / 100 for percent in range(41))
 COARSE = 5
+#: Where no history froze a weight of the predictions, it is tuned from so many reviews on.
+TUNING_REVIEWS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +78,54 @@ class _Trader:
         self._strata, rows = made.by_agent()
         self._p = checked["p"].to_numpy()[rows]
         self._noise = design.residual.variance(self._p)
+        self._unseen = self._strata.unseen(*self._strata.allot(0.0, self._cap)[:2])
         f = None
         if "f" in frame.columns:
             scores = frame.select(pl.col("unit_id").cast(pl.String), "f")
             if not scores["unit_id"].equals(checked["unit_id"]):  # what comes sorted stays beside
                 scores = checked.select("unit_id").join(scores, on="unit_id", how="left", maintain_order="left")
-            f = scores["f"]
+            f = scores["f"].cast(pl.Float64).fill_null(scores["f"].mean()).to_numpy()[rows]
         # What past reviews made of f counts, not what f claims: predictions on another scale explain no more for that.
-        lam = history.lam if isinstance(history, History) else 1.0
-        self._reference = self._plain(
-            None if f is None else lam * f.cast(pl.Float64).fill_null(f.mean()).to_numpy()[rows]
-        )
+        explained, used = _weights(design, float(self._strata.allot(0.0, self._cap)[1].sum()))
+        self._reference = self._plain(None if f is None or design.plain else explained * f, design)
+        if f is not None and used != explained:
+            # what the predictions could explain stays in the scores while their weight is not that large
+            self._noise = self._noise + ((explained - used) * self._centred(f)) ** 2
 
     def at(self, share: float) -> Trade:
-        _, wanted, pi = self._strata.allot(share, self._cap)
+        in_pool, wanted, pi = self._strata.allot(share, self._cap)
         noise = np.where(pi > 0, (1 - pi) / np.where(pi > 0, pi, 1.0) * self._noise, 0.0)
         spread = np.bincount(self._strata.stratum, weights=noise, minlength=len(wanted)).astype(np.float64)
         width = _width(spread, wanted)
         ratio = width / self._reference if self._reference > 0 else 1.0
+        if self._strata.unseen(in_pool, wanted) > self._unseen:
+            ratio = math.inf  # of agents nobody looks at, nothing is known
         return Trade(share, float((pi * self._p).sum()), ratio)
 
-    def _plain(self, f: NDArray[np.float64] | None) -> float:
+    def _centred(self, f: NDArray[np.float64]) -> NDArray[np.float64]:
+        stratum, count = self._strata.stratum, self._strata.count
+        return np.asarray(f - (np.bincount(stratum, weights=f, minlength=len(count)) / count)[stratum])
+
+    def _plain(self, f: NDArray[np.float64] | None, design: Design) -> float:
         """Width under equal chances within agents and no predictions, from the variances N²(1/n − 1/N)S² of agents'
         totals."""
         stratum, count = self._strata.stratum, self._strata.count.astype(np.float64)
         wanted = self._strata.allot(0.0, self._cap)[1]
         n = np.minimum(wanted, self._strata.count).astype(np.float64)
-        s2 = np.bincount(stratum, weights=self._noise, minlength=len(count)) / count
+        noise = self._noise if design.plain is None else design.plain.variance(self._p)
+        s2 = np.bincount(stratum, weights=noise, minlength=len(count)) / count
         if f is not None:
-            centred = f - (np.bincount(stratum, weights=f, minlength=len(count)) / count)[stratum]
-            s2 += np.bincount(stratum, weights=centred**2, minlength=len(count)) / np.maximum(count - 1, 1)
+            s2 += np.bincount(stratum, weights=self._centred(f) ** 2, minlength=len(count)) / np.maximum(count - 1, 1)
         part = np.divide(1.0, n, out=np.zeros_like(n), where=n > 0) - np.where(n > 0, 1.0 / count, 0.0)
         return _width((count**2 * part * s2).astype(np.float64), wanted)
+
+
+def _weights(design: Design, reviews: float) -> tuple[float, float]:
+    """The weight of f under which the residual model was measured, and the one the estimates will use: what the plan
+    froze, else f as it claims to be and a weight tuned on the reviews, from as many on as that takes."""
+    if design.lam is not None:
+        return design.lam, design.lam
+    return 1.0, 1.0 if reviews >= TUNING_REVIEWS else 0.0
 
 
 def _width(variances: NDArray[np.float64], reviews: NDArray[np.int64]) -> float:
@@ -130,9 +149,10 @@ def automatic_share(
     """Return the largest pool share whose predicted team-mean variance stays within limit² × that of equal chances.
 
     At most 40 %, at most 10 % until 500 labels and 30 violations exist, 0 when the out-of-fold AUC is below 0.60.
-    ``limit`` is the slider: 1.00 = no loss of precision, at most 1.10; the predicted width must stay 2 % below it,
-    since predictions that are right on average are still wrong for single agents. ``record`` may come with a
-    ``History``; 0 where no p is known, or where everything is reviewed anyway.
+    Shares that would leave an agent without a chance outside the pool are not considered. ``limit`` is the slider: 1.00
+    = no loss of precision, at most 1.10; the predicted width must stay 2 % below it, since predictions that are right
+    on average are still wrong for single agents. ``record`` may come with a ``History``; 0 where no p is known, or
+    where everything is reviewed anyway.
     """
     judged = record if record is not None or not isinstance(history, History) else history.record
     if judged is None:

@@ -18,25 +18,30 @@ cure.
 """
 
 from scoring.estimate.compare import combine, difference
+from scoring.estimate.completion import Selection, completed, selective
 from scoring.estimate.grouped import grouped
 from scoring.estimate.means import agents, as_estimates, shrunk, team, tune
 from scoring.estimate.rates import clopper_pearson, rate
-from scoring.estimate.result import Estimate, EstimateError, refusal, reviews_to_halve
+from scoring.estimate.result import VERSION, Estimate, EstimateError, refusal, reviews_to_halve
 from scoring.estimate.sample import totals
 from scoring.estimate.severe import widened
 
 __all__ = [
+    "VERSION",
     "Estimate",
     "EstimateError",
+    "Selection",
     "agents",
     "as_estimates",
     "clopper_pearson",
     "combine",
+    "completed",
     "difference",
     "grouped",
     "rate",
     "refusal",
     "reviews_to_halve",
+    "selective",
     "shrunk",
     "team",
     "totals",

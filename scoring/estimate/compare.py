@@ -12,13 +12,32 @@ from scipy import stats
 
 from scoring.estimate.result import Estimate, EstimateError, refusal
 
+#: The method of rates, whose limits are not symmetric.
+RATE = "korn_graubard"
+
 
 def difference(before: Estimate, after: Estimate) -> Estimate:
-    """Return after − before with Welch's interval; the two must rest on different reviews (other periods or units)."""
+    """Return after − before; the two must rest on different reviews (other periods or units).
+
+    Means have Welch's interval. Rates have MOVER's (Donner & Zou 2012) from the limits of both sides, which holds for rare
+    and for no events: 0 of 160 twice is no proof that nothing has changed.
+    """
     if not (before.known and after.known):
         missing = before if not before.known else after
         return refusal(missing.reason or "no_interval", before.n + after.n, level=after.level)
+    if RATE in (before.method, after.method):
+        return _mover(before, after)
     return _linear((before, after), (-1.0, 1.0), "before_after")
+
+
+def _mover(before: Estimate, after: Estimate) -> Estimate:
+    """The distance of each limit from its side's value stands for a standard error in that direction."""
+    (b, bl, bh), (a, al, ah) = ((x.value or 0.0, x.low or 0.0, x.high or 0.0) for x in (before, after))
+    value = a - b
+    low, high = value - math.hypot(a - al, bh - b), value + math.hypot(ah - a, b - bl)
+    se = math.hypot(before.se or 0.0, after.se or 0.0)
+    df = min(before.df or math.inf, after.df or math.inf)
+    return Estimate(value, low, high, before.n + after.n, "mover", se, df, before.level)
 
 
 def combine(parts: Sequence[tuple[Estimate, float]]) -> Estimate:

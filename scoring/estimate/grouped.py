@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from scoring.estimate.completion import TARGETED
 from scoring.estimate.result import ONLY_TARGETED, EstimateError
-from scoring.estimate.sample import TARGETED
 from scoring.estimate.weighting import PRIOR_DF
 from scoring.frames import Table, table
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from scoring.estimate import weighting as w
-from scoring.estimate.result import ONLY_TARGETED, Estimate, EstimateError, checked, refusal, reviews_to_halve
+from scoring.estimate.result import ONLY_TARGETED, VERSION, Estimate, EstimateError, checked, refusal, reviews_to_halve
 from scoring.estimate.sample import CheckedSample, read
 from scoring.frames import Table
 from scoring.severity import Severities
@@ -23,18 +24,24 @@ from scoring.severity import Severities
 Floats = NDArray[np.float64]
 Bounds = tuple[float, float]
 
+#: p(1−p) of a unit nobody predicted: violations are rare, but not absent.
+ORDINARY = 0.03 * 0.97
+
 
 def tune(sample: Table, *, value: str = "y", prediction: str = "f") -> float:
-    """Return the team-wide λ of a (cumulative) sample, 0 below 200 reviews: to be reused for smaller slices of it."""
+    """Return the team-wide λ of past reviews, 0 below 200 of them: to be frozen before a draw and used for all its
+    figures."""
     s = read(sample, None, value, prediction, None)
     return w.tuned_lambda(s.codes, s.y, s.f, s.pi, s.k) if s.f is not None and len(s.y) >= w.TUNING_REVIEWS else 0.0
 
 
 def _lambda(s: CheckedSample, given: float | None) -> float:
-    if s.f is None:
+    if s.f is None or (s.lam is not None and s.f_sum is None):
         return 0.0
     if given is not None:
         return given
+    if s.lam is not None:
+        return s.lam
     if s.f_sum is None or len(s.y) < w.TUNING_REVIEWS:
         return 0.0
     return w.tuned_lambda(s.codes, s.y, s.f, s.pi, s.k)
@@ -47,6 +54,12 @@ def _prediction_total(s: CheckedSample, lam: float) -> Floats | None:
     if s.f_sum is None or s.units is None:
         raise EstimateError("population", "expected the population with predictions for every unit when λ is not 0")
     return lam * s.f_sum
+
+
+def covered(s: CheckedSample) -> NDArray[np.bool_]:
+    """Agents with at least one review that speaks for more than itself; the others leave the team's figure."""
+    n, random = w.sums(s.codes, np.ones_like(s.pi), s.k), w.sums(s.codes, (s.pi < 1).astype(np.float64), s.k)
+    return (n > 0) & ((random > 0) | s.complete)
 
 
 def team(
@@ -66,18 +79,25 @@ def team(
     prediction; rows without a value are units that were not reviewed. ``population`` has every unit of the frame: the
     plan of the draw (then unit_id and the value suffice in the sample), a frame, or the result of ``totals``.
     Difference estimator: mean of λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f
-    must come from earlier periods or be cross-fitted. λ is tuned from 200 reviews on, 0 below or without a population,
-    unless given. Variance by Deville within agents, degrees of freedom by Satterthwaite; with a plan, below 200 random
-    reviews, the interval is not narrower than the residual model lets expect. ``severities`` removes each inspector's
-    severity and adds its variance. ``bounds`` are the lowest and highest possible mean. Certain reviews alone (π = 1)
-    are the mean of a complete review where the population or a column reason says so, and refused otherwise
-    ('only_targeted').
+    must come from earlier periods or be cross-fitted. λ is the one the plan froze from history; where none was frozen
+    it is tuned from 200 reviews on, 0 below or without a population, unless given. Where fewer were reviewed than
+    drawn, π is adjusted per agent and source (``completion``); agents without a review leave the figure, which then
+    says how many it covers. Variance by Deville within agents, degrees of freedom by Satterthwaite; with a plan, below
+    200 random reviews, the interval is not narrower than the residual model lets expect. ``severities`` removes each
+    inspector's severity and adds its variance. ``bounds`` are the lowest and highest possible mean. Certain reviews
+    alone (π = 1) are the mean of a complete review where the population or a column reason says so, and refused
+    otherwise ('only_targeted').
     """
     checked(level, bounds)
     s = read(sample, population, value, prediction, severities)
-    units = None if s.units is None else int(s.units.sum())
     if not len(s.y):
-        return refusal("no_reviews", units=units, level=level)
+        return replace(refusal("no_reviews", units=_units(s), level=level), **coverage(s, np.zeros(s.k, dtype=bool)))
+    here = covered(s)
+    if not here.any():
+        return replace(refusal(ONLY_TARGETED, len(s.y), None, _units(s), level), **coverage(s, here))
+    about = coverage(s, here)
+    s = s if s.units is None else s.of(here)
+    units = _units(s)
     lam = _lambda(s, lam)
     offset = _prediction_total(s, lam)
     r = s.y if s.f is None else s.y - lam * s.f
@@ -85,17 +105,15 @@ def team(
     centre = float((weight * r).sum() / weight.sum())
     value_ = centre if offset is None or units is None else centre + float(offset.sum()) / units
     n, method = len(s.y), "hajek" if lam == 0.0 else "difference"
-    if not (s.pi < 1).any() and not s.complete[s.codes].all():
-        return refusal(ONLY_TARGETED, n, None, units, level)
     parts = w.deville(s.codes, r - centre, s.pi, s.k)
     if not (parts.n > 1).any():  # every agent has a single review: one stratum of all
         parts = w.deville(np.zeros_like(s.codes), r - centre, s.pi, 1)
     variance, df = w.total_variance(parts)
     if math.isnan(variance):
-        return refusal("one_review", n, value_, units, level)
+        return replace(refusal("one_review", n, value_, units, level), **about)
     variance = _cautious(variance / float(weight.sum()) ** 2, s)
     if (s.pi < 1).any() and variance <= 1e-18:
-        return replace(_no_spread(value_, n, s.pi, bounds, units, level), lam=lam)
+        return replace(_no_spread(value_, n, s.pi, bounds, units, level), lam=lam, **about)
     if s.shares is not None and severities is not None:
         share = (weight[:, None] * s.shares).sum(axis=0) / weight.sum()
         extra = float(share @ severities.covariance @ share)
@@ -106,24 +124,38 @@ def team(
     se = math.sqrt(variance)
     half = float(stats.t.ppf(0.5 + level / 2, df)) * se if variance > 0 else 0.0
     low, high = clipped(value_ - half, value_ + half, bounds)
-    return Estimate(value_, low, high, n, method, se, df, level, units, lam)
+    return Estimate(value_, low, high, n, method, se, df, level, units, lam, **about)
+
+
+def _units(s: CheckedSample) -> int | None:
+    return None if s.units is None else int(s.units.sum())
+
+
+def coverage(s: CheckedSample, here: NDArray[np.bool_]) -> dict[str, Any]:
+    """How many agents the figure speaks for, of how many, and certain picks that are missing."""
+    if s.units is None:
+        return {"covered": None, "strata": None, "missing": 0}
+    return {"covered": int(here.sum()), "strata": s.k, "missing": s.missing}
 
 
 def _expected(s: CheckedSample) -> Floats | None:
     """The variance of each agent's total that the plan's residual model expects, 0 where it says nothing."""
     if s.prior is None or s.spread is None:
         return None
-    by_p = np.zeros(s.k) if s.spread_p is None else s.spread_p
+    by_p = ORDINARY * s.spread if s.spread_p is None else s.spread_p
     return s.prior[0] * s.spread + s.prior[1] * by_p
 
 
 def _cautious(variance: float, s: CheckedSample) -> float:
     """Few reviews may hold none of the rare −45s: below 200 random ones the plan's expectation fills up what they lack,
-    and never narrows."""
-    expected, random = _expected(s), int((s.pi < 1).sum())
-    if expected is None or s.units is None or random >= w.TUNING_REVIEWS:
+    and never narrows. Reviews count by what they are asked to carry: two each for the half of the agents that is behind
+    are few, however many the others have."""
+    expected = _expected(s)
+    if expected is None or s.units is None or not expected.sum() > 0:
         return variance
-    own = random / w.TUNING_REVIEWS
+    random = w.sums(s.codes, (s.pi < 1).astype(np.float64), s.k)
+    carried = float((w.ratio(expected, np.sqrt(random), 0.0) ** 2).sum())
+    own = min(float(expected.sum()) ** 2 / carried / w.TUNING_REVIEWS, 1.0) if carried > 0 else 0.0
     return max(variance, own * variance + (1 - own) * float(expected.sum()) / float(s.units.sum()) ** 2)
 
 
@@ -163,8 +195,9 @@ def agents(
     An agent's own Deville variance v (df = random picks − 1) is blended with the team's residual variance model
     a + b·p(1−p), fitted by non-negative least squares: (8·v_pool + df·v)/(8 + df) with df + 8 degrees of freedom. λ is
     the team's. Returns a row per agent, sorted: agent_id, n, units, value, low, high, se, df, method ('moderated' |
-    'pooled' | 'census' | 'none'), reason ('' | 'no_reviews' | 'only_targeted' | 'one_review' | 'no_spread'), best_guess
-    (shrunk towards the team, for display only), more (reviews that would halve the interval), lam, level.
+    'pooled' | 'census' | 'range' | 'none'), reason ('' | 'no_reviews' | 'only_targeted' | 'one_review' | 'no_spread'),
+    best_guess (shrunk towards the team, for display only), more (reviews that would halve the interval), lam, level,
+    version. Where all values agree there is no standard error; ``bounds`` give a range then.
     """
     checked(level, bounds)
     s = read(sample, population, value, prediction, severities)
@@ -193,7 +226,8 @@ def agents(
         df = np.where(variance > 0, w.ratio((variance + extra) ** 2, variance**2, np.inf) * df, np.inf)
         variance = variance + extra
     variance, value_ = np.where((n > 0) & ~targeted, variance, np.nan), np.where(targeted, np.nan, value_)
-    return _agent_rows(s, n, value_, variance, df, census, bounds, level, lam)
+    kish = w.ratio(size**2, w.sums(s.codes, weight**2, k), 1.0)
+    return _agent_rows(s, n, value_, variance, df, census, kish, bounds, level, lam)
 
 
 def _pooled_variance(s: CheckedSample, e: Floats, spread: Floats, size: Floats) -> Floats:
@@ -211,8 +245,8 @@ def _pooled_variance(s: CheckedSample, e: Floats, spread: Floats, size: Floats) 
 
 
 def _agent_rows(
-    s: CheckedSample, n: Floats, value: Floats, variance: Floats, df: Floats, census: NDArray[np.bool_], bounds: Bounds | None,
-    level: float, lam: float,
+    s: CheckedSample, n: Floats, value: Floats, variance: Floats, df: Floats, census: NDArray[np.bool_], kish: Floats,
+    bounds: Bounds | None, level: float, lam: float,
 ) -> pl.DataFrame:  # fmt: skip
     reason = np.select(
         [n == 0, np.isnan(value), np.isnan(variance), (variance <= 1e-18) & ~census],
@@ -226,7 +260,11 @@ def _agent_rows(
     half = np.where(known, np.where(se > 0, stats.t.ppf(0.5 + level / 2, df) * se, 0.0), np.nan)
     low, high = value - half, value + half
     if bounds is not None:
-        low, high = np.maximum(low, bounds[0]), np.minimum(high, bounds[1])
+        # as for the team: where all values agree, the share of units that may differ is bounded as for 0 of n
+        flat, share = reason == "no_spread", 1.0 - (0.5 - level / 2) ** (1.0 / kish)
+        low = np.where(flat, value - share * (value - bounds[0]), np.maximum(low, bounds[0]))
+        high = np.where(flat, value + share * (bounds[1] - value), np.minimum(high, bounds[1]))
+        reason, method = np.where(flat, "", reason), np.where(flat, "range", method)
     units = [None] * s.k if s.units is None else [int(u) for u in s.units]
     guess = value.copy()
     if known.sum() > 3:
@@ -247,13 +285,14 @@ def _agent_rows(
             "more": [reviews_to_halve(int(count), size) for count, size in zip(n, units, strict=True)],
             "lam": np.full(s.k, lam),
             "level": np.full(s.k, level),
+            "version": VERSION,
         }
     ).with_columns(pl.col("value", "low", "high", "se", "df", "best_guess").fill_nan(None))
 
 
 def as_estimates(table: pl.DataFrame) -> dict[str, Estimate]:
     """Return the rows of ``agents`` as ``Estimate`` objects by agent id."""
-    names = ("value", "low", "high", "n", "method", "se", "df", "level", "units", "lam", "reason")
+    names = ("value", "low", "high", "n", "method", "se", "df", "level", "units", "lam", "reason", "version")
     return {row["agent_id"]: Estimate(**{name: row[name] for name in names}) for row in table.iter_rows(named=True)}
 
 

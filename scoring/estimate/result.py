@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+#: The version of the estimators: every published figure carries it, and a change of any default raises it.
+VERSION = "2"
 #: Why there is no figure where nothing but the certainty pool was reviewed: such picks stand for themselves alone.
 ONLY_TARGETED = "only_targeted"
 
@@ -27,6 +29,11 @@ class Estimate:
     ``value`` is None when nothing was reviewed; ``low`` and ``high`` are None when no honest interval exists.
     ``reason`` then says why ('no_reviews', 'one_review', 'no_spread', …) and is empty otherwise. ``lam`` is the weight
     given to the predictions (0 = the reviews speak alone).
+
+    Of an unfinished draw: the value speaks for ``covered`` of ``strata`` agents (None where the frame is not known),
+    ``units`` are those of the covered agents, and ``missing`` picks of the certainty pool were not reviewed.
+    ``effective`` is the number of equal-chance reviews that would know a rate as well (None for means). ``version``
+    names the estimator.
     """
 
     value: float | None
@@ -40,6 +47,11 @@ class Estimate:
     units: int | None = None
     lam: float = 0.0
     reason: str = ""
+    covered: int | None = None
+    strata: int | None = None
+    missing: int = 0
+    effective: float | None = None
+    version: str = VERSION
 
     @property
     def known(self) -> bool:

@@ -6,46 +6,55 @@ Refuses to estimate anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scoring.estimate import completion
 from scoring.estimate import weighting as w
+from scoring.estimate.completion import TARGETED
 from scoring.estimate.result import EstimateError
 from scoring.frames import Table, table
 from scoring.severity import Severities
 
 Floats = NDArray[np.float64]
 
-#: The reason of a pick that the certainty pool made, as ``draw.select`` writes it.
-TARGETED = "certainty"
-
 
 def totals(population: Table, prediction: str = "f") -> pl.DataFrame:
     """Reduce a unit-level population to what the estimates need of it, one row per agent.
 
-    ``population`` has agent_id and any of the prediction column, ``pi`` and ``p``, like the plan of a draw. Returns
-    agent_id, units, f_sum, spread = Σ(1−π)/π and spread_p = Σ p(1−p)(1−π)/π (null where the columns are missing). Store
-    this with a draw to recompute its estimates without the archive.
+    ``population`` has agent_id and any of the prediction column, ``pi``, ``p`` and ``role``, like the plan of a draw.
+    Returns agent_id, units, f_sum, spread = Σ(1−π)/π, spread_p = Σ p(1−p)(1−π)/π, p_sum, p_noise = Σ p(1−p) (null where
+    the columns are missing) and, where π is known, random (units that chance may pick), drawn (picks among them, Σπ),
+    targeted (units of the certainty pool) and p_var = Σ p(1−p) of the random units. Store this with a draw to recompute
+    its estimates without the archive.
     """
     frame = _with_agent(table(population, "the population"), "the population")
     if "units" in frame.columns:
         return frame
+    return _reduced(frame, ["agent_id"], prediction).sort("agent_id")
+
+
+def _reduced(frame: pl.DataFrame, keys: list[str], prediction: str) -> pl.DataFrame:
     known = set(frame.columns)
-    noise = (1 - pl.col("pi")) / pl.col("pi") if "pi" in known else pl.lit(None, pl.Float64)
-    p = pl.col("p") * (1 - pl.col("p")) if "p" in known else pl.lit(None, pl.Float64)
-    return (
-        frame.group_by("agent_id")
-        .agg(
-            units=pl.len().cast(pl.Int64),
-            f_sum=_sum_or_null(pl.col(prediction) if prediction in known else pl.lit(None, pl.Float64)),
-            spread=_sum_or_null(noise),
-            spread_p=_sum_or_null(noise * p),
-        )
-        .sort("agent_id")
+    unknown = pl.lit(None, pl.Float64)
+    # units without any chance belong to no estimate: they add no spread, and their agents leave the team's figure
+    chance = pl.col("pi") > 0 if "pi" in known else pl.lit(True)
+    noise = pl.when(chance).then((1 - pl.col("pi")) / pl.col("pi")).otherwise(0.0) if "pi" in known else unknown
+    p = pl.col("p").cast(pl.Float64) if "p" in known else unknown
+    sums = frame.group_by(keys).agg(
+        units=pl.len().cast(pl.Int64),
+        f_sum=_sum_or_null(pl.col(prediction) if prediction in known else unknown),
+        spread=_sum_or_null(noise),
+        spread_p=_sum_or_null(noise * p * (1 - p)),
+        p_sum=_sum_or_null(p),
+        p_noise=_sum_or_null(p * (1 - p)),
     )
+    if "pi" not in known:
+        return sums
+    return sums.join(completion.counted(completion.parts(frame, keys), keys), on=keys)
 
 
 def _with_agent(frame: pl.DataFrame, what: str) -> pl.DataFrame:
@@ -62,7 +71,8 @@ def _sum_or_null(values: pl.Expr) -> pl.Expr:
 class CheckedSample:
     """A checked sample as arrays, agents numbered over the union of population and sample. ``complete`` says of each
     agent with certain reviews only that they are all there is; of the others nothing. ``prior`` is the plan's residual
-    variance a + b·p(1−p).
+    variance a + b·p(1−p), ``lam`` the weight of the predictions that the plan froze, ``missing`` counts certain picks
+    that were not reviewed.
     """
 
     agents: list[str]
@@ -75,8 +85,11 @@ class CheckedSample:
     f_sum: Floats | None
     spread: Floats | None
     spread_p: Floats | None
+    p_noise: Floats | None
     complete: NDArray[np.bool_]
     prior: tuple[float, float] | None
+    lam: float | None
+    missing: int
     shares: Floats | None
     severities: Severities | None
 
@@ -85,13 +98,32 @@ class CheckedSample:
         """How many agents there are."""
         return len(self.agents)
 
+    def of(self, here: NDArray[np.bool_]) -> CheckedSample:
+        """The same for some of the agents alone."""
+        if here.all():
+            return self
+        rows, number = here[self.codes], np.cumsum(here) - 1
+
+        def cut(values: Floats | None, mask: NDArray[np.bool_]) -> Floats | None:
+            return None if values is None else values[mask]
+
+        return replace(
+            self,
+            agents=[agent for agent, kept in zip(self.agents, here, strict=True) if kept],
+            codes=number[self.codes[rows]].astype(np.int64), y=self.y[rows], f=cut(self.f, rows), p=cut(self.p, rows),
+            pi=self.pi[rows], units=cut(self.units, here), f_sum=cut(self.f_sum, here), spread=cut(self.spread, here),
+            spread_p=cut(self.spread_p, here),
+            p_noise=cut(self.p_noise, here), complete=self.complete[here], shares=cut(self.shares, rows),
+        )  # fmt: skip
+
 
 def read(
     sample: Table, population: Table | None, value: str, prediction: str, severities: Severities | None
 ) -> CheckedSample:
-    """Check a sample against its population and return both as arrays."""
-    rows = reviewed(sample, population, value, (prediction, "p"))
-    frame = None if population is None else totals(population, prediction)
+    """Check a sample against its population, adjust both for what was drawn and not reviewed, and return them as
+    arrays."""
+    picks = reviewed(sample, population, value, ("source", "role", prediction, "p"), unreviewed=True)
+    rows, frame, missing = _completed(picks.filter(pl.col(value).is_not_null()), picks, population, prediction)
     names = rows["agent_id"] if frame is None else pl.concat([frame["agent_id"], rows["agent_id"]])
     if names.null_count():
         raise EstimateError("columns", "expected an agent_id for every reviewed unit; found empty ones")
@@ -116,11 +148,71 @@ def read(
         _complete(frame, "f_sum"),
         _complete(frame, "spread"),
         _complete(frame, "spread_p"),
+        _complete(frame, "p_noise"),
         complete,
         _prior(population),
+        frozen_lambda(population),
+        missing,
         shares,
         severities,
     )
+
+
+def _completed(
+    rows: pl.DataFrame, picks: pl.DataFrame, population: Table | None, prediction: str
+) -> tuple[pl.DataFrame, pl.DataFrame | None, int]:
+    """Reviews and totals by agent, their π adjusted by agent and source; and how many certain picks are missing.
+
+    What was drawn is known from the plan, from totals that count it, or from rows of the sample that were not reviewed.
+    """
+    units = _units_of(population)
+    keys = ["agent_id"]
+    if units is not None:
+        keys = ["agent_id", "source"] if "source" in units.columns and "source" in rows.columns else keys
+        frame = _reduced(units, keys, prediction)
+    elif population is not None:
+        frame = totals(population, prediction)
+    else:
+        frame = None
+    if frame is None or "drawn" not in frame.columns:
+        return _by_picks(rows, picks), frame, 0
+    rows, frame = completion.completed(_drop_gaps(rows), frame, keys)
+    return rows, _by_agent(frame, keys), int(frame["missing"].sum())
+
+
+def _drop_gaps(rows: pl.DataFrame) -> pl.DataFrame:
+    """Without a role that is not known of every row."""
+    return rows.drop("role") if "role" in rows.columns and rows["role"].null_count() else rows
+
+
+def _by_agent(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Totals per agent; a source of which nothing was reviewed is no part of the agent's figure."""
+    if keys == ["agent_id"]:
+        return frame
+    silent = (pl.col("drawn") <= 0) & (pl.col("random") > 0)
+    names = [name for name, kind in frame.schema.items() if kind.is_numeric()]
+    kept = frame.with_columns(__silent=silent, __all=silent.all().over("agent_id")).filter(
+        ~pl.col("__silent") | pl.col("__all")
+    )
+    gaps = [pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum()).alias(name) for name in names]
+    return kept.group_by("agent_id").agg(gaps)
+
+
+def _by_picks(rows: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
+    """π adjusted by the rows of the sample itself: those without a value were drawn and not reviewed."""
+    if rows.height == picks.height:
+        return rows
+    keys = ["agent_id", "source"] if "source" in picks.columns else ["agent_id"]
+    told = completion.parts(picks, keys)
+    known = told.group_by(keys).agg(
+        drawn=(~pl.col("targeted")).sum().cast(pl.Float64), targeted=pl.col("targeted").sum().cast(pl.Int64)
+    )
+    inside = told.filter(pl.col("__reviewed"))
+    share = completion.shares(inside, known, keys)
+    adjusted = inside.join(share, on=keys, how="left", maintain_order="left").with_columns(
+        pi=pl.when("targeted").then("pi").otherwise(pl.col("pi") * pl.col("share"))
+    )
+    return adjusted.drop("share", "missing")
 
 
 def _prior(population: Table | None) -> tuple[float, float] | None:
@@ -128,9 +220,17 @@ def _prior(population: Table | None) -> tuple[float, float] | None:
     return None if residual is None else (float(residual.a), float(residual.b))
 
 
-def reviewed(sample: Table, population: Table | None, value: str, extra: tuple[str, ...] = ()) -> pl.DataFrame:
-    """Return the rows with a value: agent_id, pi, the value and what else is known, filled in from the plan by
-    unit_id."""
+def frozen_lambda(population: Table | None) -> float | None:
+    """The weight of the predictions that a plan froze before its draw; None where it froze none."""
+    lam = getattr(getattr(population, "design", None), "lam", None)
+    return None if lam is None else float(lam)
+
+
+def reviewed(
+    sample: Table, population: Table | None, value: str, extra: tuple[str, ...] = (), *, unreviewed: bool = False
+) -> pl.DataFrame:
+    """Return the rows with a value (and those without, when ``unreviewed``): agent_id, pi, the value and what else is
+    known, filled in from the plan by unit_id; ``__reviewed`` says which have one."""
     rows = table(sample, "the sample")
     plan = _units_of(population)
     if plan is not None and "unit_id" in rows.columns:
@@ -139,21 +239,21 @@ def reviewed(sample: Table, population: Table | None, value: str, extra: tuple[s
     if missing:
         cure = "" if value in missing else "; or give the sample a unit_id and pass the plan of the draw as population"
         raise EstimateError("columns", f"expected columns agent_id, pi and {value}; missing {', '.join(missing)}{cure}")
-    rows = numbers(rows, value)
+    rows = numbers(rows, value).with_columns(__reviewed=pl.col(value).is_not_null())
+    rows = rows if unreviewed else rows.filter("__reviewed")
     if not rows["pi"].is_between(0, 1, closed="right").fill_null(False).all():
         raise EstimateError("pi", "expected an inclusion probability in (0, 1] for every reviewed unit in pi")
     if plan is not None and "unit_id" in rows.columns:
-        _refuse_undrawn(rows, plan)
+        _refuse_undrawn(rows.filter("__reviewed"), plan)
     return _with_agent(rows, "the sample")
 
 
 def numbers(rows: pl.DataFrame, value: str) -> pl.DataFrame:
-    """Return the rows whose value is known, value and pi as numbers."""
+    """Return the rows with value and pi as numbers."""
     try:
         rows = rows.with_columns(pl.col(value, "pi").cast(pl.Float64).fill_nan(None))
     except pl.exceptions.PolarsError:
         raise EstimateError("value", f"expected numbers in {value} and pi") from None
-    rows = rows.filter(pl.col(value).is_not_null())
     if rows[value].is_infinite().any():
         raise EstimateError("value", f"expected finite numbers in {value}")
     return rows
@@ -206,6 +306,8 @@ def _completeness(
     told = np.zeros(k, dtype=bool)
     if "reason" in rows.columns:
         told = w.sums(codes, (rows["reason"] != TARGETED).fill_null(False).to_numpy().astype(np.float64), k) > 0
+    if "targeted" in rows.columns:
+        told = w.sums(codes, (~rows["targeted"]).to_numpy().astype(np.float64), k) > 0
     if frame is None:
         return pi, told & (random == 0)
     units = frame["units"].to_numpy().astype(np.float64)
@@ -214,6 +316,8 @@ def _completeness(
         if "spread" in frame.columns
         else np.full(k, np.nan)
     )
+    if "drawn" in frame.columns:
+        return pi, (random == 0) & ((n >= units) | told)
     short = (n < units) & (random == 0) & (spread == 0)
     pi = np.where(short[codes], (n / np.maximum(units, 1))[codes], pi)
     return pi, (random == 0) & ((n >= units) | (told & np.isnan(spread)))

@@ -11,8 +11,8 @@ Texts and the known ``SIGNALS`` are read by their names, any further columns of 
 >>> rng = np.random.default_rng(1)
 >>> signal = rng.normal(size=1000)
 >>> bad = rng.random(1000) < 1 / (1 + np.exp(2.5 - 1.5 * signal))
->>> past = {"unit_id": np.arange(1000), "day": date(2025, 10, 1), "signal": signal, "violation": bad, "score": 90 - 45 *
-bad}
+>>> score = 90 - 45 * bad
+>>> past = {"unit_id": np.arange(1000), "day": date(2025, 10, 1), "signal": signal, "violation": bad, "score": score}
 >>> model = risk.train(past, features=["signal"])
 >>> bool(model.report.auc > 0.75), model.report.record.labels
 (True, 1000)
@@ -29,6 +29,7 @@ from scoring.risk.model import (
     RiskError,
     RiskModel,
     compare,
+    cross_fitted,
     predict,
     refuse_overlap,
     train,
@@ -44,6 +45,7 @@ __all__ = [
     "RiskError",
     "RiskModel",
     "compare",
+    "cross_fitted",
     "predict",
     "refuse_overlap",
     "rule_score",

@@ -23,10 +23,12 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 
 from scoring.draw.design import ModelRecord, ResidualModel
+from scoring.estimate import weighting
 from scoring.frames import Table, table
 from scoring.keyed import permanent_numbers
 from scoring.risk import grams
 from scoring.risk.rules import SIGNALS, rule_score
+from scoring.risk.stacking import UNBLENDED, stack, stacked
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +36,10 @@ FOLDS, WORST_SHARE = 5, 0.10
 LOGISTIC_C, RIDGE_ALPHA = 3.0, 3.0
 LEAST_LABELS, LEAST_POSITIVE = 40, 8
 CURVE = (0.25, 0.5, 1.0)
+#: A share of scores this large at or below the tenth's limit is no longer the worst tenth, but ties.
+LARGEST_WORST = 0.20
+#: Labels drawn for certain say as much of the weights as those nearly so.
+LARGEST_PI = 0.99
 
 
 class RiskError(ValueError):
@@ -57,7 +63,8 @@ class CalibrationBin:
 class Report:
     """How the model did on reviews it was not trained on (out of fold, weighted by 1/π). ``auc`` is for violations,
     None when there were fewer than two; ``curve`` holds (labels, AUC) for growing shares of the labels; ``explained``
-    is the share of the score's variance that f explains."""
+    is the share of the score's variance that f explains; ``lam`` and ``lam_rate`` are the weights that f earned in
+    means and p in rates (None in versions that did not measure them)."""
 
     labels: int
     violations: int
@@ -65,6 +72,9 @@ class Report:
     explained: float
     calibration: tuple[CalibrationBin, ...]
     curve: tuple[tuple[int, float | None], ...]
+    lam: float | None = None
+    lam_rate: float | None = None
+    plain: tuple[float, float] | None = None
 
     @property
     def record(self) -> ModelRecord:
@@ -76,9 +86,10 @@ class Report:
 class RiskModel:
     """A trained model. ``version`` is the hash of everything in it; ``first`` and ``last`` are the days it learnt from.
 
-    ``text`` has a column of gram coefficients for the logistic and for the ridge model, ``signal`` likewise; ``centre``
-    and ``spread`` standardise the signals, ``link`` turns the logistic score into the probability of a violation;
-    ``features`` are the columns of numbers it was given beside the known signals.
+    ``text`` has a column of gram coefficients for the risk and for the score, ``signal`` likewise; ``centre`` and
+    ``spread`` standardise the signals, ``link`` turns the risk into the probability of a violation, ``blend`` = (c, a,
+    b) makes the expected score c + a·score + b·probability; ``features`` are the columns of numbers it was given beside
+    the known signals.
     """
 
     version: str
@@ -93,6 +104,7 @@ class RiskModel:
     residual: ResidualModel
     report: Report
     features: tuple[str, ...] = ()
+    blend: tuple[float, float, float] = UNBLENDED
 
     def to_bytes(self) -> bytes:
         """Return the model as an .npz archive without pickles."""
@@ -108,6 +120,7 @@ class RiskModel:
             "residual": asdict(self.residual),
             "report": asdict(self.report),
             "features": self.features,
+            "blend": self.blend,
         }
         np.savez_compressed(buffer, meta=np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8), **arrays)
         return buffer.getvalue()
@@ -122,24 +135,19 @@ class RiskModel:
             arrays = {name: archive[name] for name in ("signal", "intercept", "centre", "spread")}
         report = meta["report"]
         report["calibration"] = tuple(CalibrationBin(**row) for row in report["calibration"])
+        report["plain"] = None if report.get("plain") is None else tuple(report["plain"])
         report["curve"] = tuple((int(n), auc) for n, auc in report["curve"])
         first, last = date.fromisoformat(meta["first"]), date.fromisoformat(meta["last"])
         link, residual = (float(meta["link"][0]), float(meta["link"][1])), ResidualModel(**meta["residual"])
         features = tuple(meta.get("features", ()))
-        version = _version(text, arrays, link, residual, first, last, features)
+        blend = tuple(float(x) for x in meta.get("blend", UNBLENDED))
+        version = _version(text, arrays, link, residual, first, last, features, blend)
         if version != meta["version"]:
             raise RiskError("version", f"expected model {meta['version']}; the content is {version}")
         return RiskModel(
-            version,
-            first,
-            last,
-            text=text,
-            link=link,
-            residual=residual,
-            report=Report(**report),
-            features=features,
-            **arrays,
-        )
+            version, first, last, text=text, link=link, residual=residual, report=Report(**report), features=features,
+            blend=(blend[0], blend[1], blend[2]), **arrays
+        )  # fmt: skip
 
 
 def _version(
@@ -150,70 +158,98 @@ def _version(
     first: date,
     last: date,
     features: tuple[str, ...] = (),
+    blend: tuple[float, ...] = UNBLENDED,
 ) -> str:
     digest = hashlib.sha256(text.tobytes())
     for name in sorted(arrays):
         digest.update(np.ascontiguousarray(arrays[name], dtype=np.float64).tobytes())
-    digest.update(repr((link, residual, first, last, *features)).encode())
+    known = (link, residual, first, last, *features)
+    digest.update(repr(known if tuple(blend) == UNBLENDED else (*known, tuple(blend))).encode())
     return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """The labels as arrays; ``x`` has only the features that occur, ``active`` says which ones they are."""
+    """The labels as arrays; ``x`` has only the features that occur, ``active`` says which ones they are. ``targets``
+    are what the logistic models learn, a column each: the violation, and the poor conversations where they are
+    others."""
 
     x: sparse.csr_matrix
     active: NDArray[np.int64]
-    bad: NDArray[np.bool_]
+    targets: NDArray[np.bool_]
     violation: NDArray[np.bool_]
     score: Floats
     weight: Floats
     u: Floats
+    agents: NDArray[np.int64]
+    pi: Floats
 
 
 def train(labels: Table, seed: str = "risk-model", *, features: Sequence[str] = ()) -> RiskModel:
     """Train on reviewed conversations and report how the model does out of fold.
 
     ``labels`` has unit_id, day (of the conversation), the texts (``customer_text``, ``agent_text``, ``last_text``), any
-    of ``SIGNALS``, score (severity-adjusted where possible), violation (boolean) and pi (null = 1). ``features`` names
-    further columns of numbers to learn from, with or without texts. The logistic model learns
-    "violation or among the worst tenth of scores", the ridge model the score; folds go by the permanent number of the
-    unit, so a retrain with more labels keeps them. Raises ``RiskError`` below 40 labels or 8 bad conversations.
+    of ``SIGNALS``, score (severity-adjusted where possible), violation (boolean), pi (null = 1) and, where known,
+    agent_id. ``features`` names further columns of numbers to learn from, with or without texts. One logistic model
+    learns the violation, one "violation or among the worst tenth of scores" where ties leave a worst tenth, a ridge
+    model the score; what they say out of fold is stacked into the probability of a violation, and that with the ridge
+    model into the expected score (Wolpert 1992). Folds go by the permanent number of the unit, so a retrain with more
+    labels keeps them. Raises ``RiskError`` below 40 labels or 8 bad conversations.
     """
     extra = tuple(features)
-    rows = _labelled(table(labels, "the labels"), extra)
-    if rows.height < LEAST_LABELS:
-        raise RiskError("few_labels", f"expected at least {LEAST_LABELS} reviewed conversations; found {rows.height}")
-    centre, spread = _signal_scale(rows, extra)
-    data = _data(rows, centre, spread, seed, extra)
-    if int(data.bad.sum()) < LEAST_POSITIVE or data.bad.all():
-        raise RiskError(
-            "few_bad",
-            f"expected at least {LEAST_POSITIVE} bad conversations, and good ones beside them, to tell apart; "
-            f"found {int(data.bad.sum())} of {rows.height}",
-        )
-    logit, f = _out_of_fold(data)
-    link = _link(logit, data.violation, data.weight)
-    p = special.expit(link[0] + link[1] * logit)
+    rows, centre, spread, data = _read(labels, seed, extra)
+    raw = _out_of_fold(data)
+    p, f = _cross(data, raw)
+    made = stack(raw, data.violation, data.score, data.weight)
     residual = _residual(data, f, p)
     fitted, intercept = _fit(data, np.ones(rows.height, dtype=bool))
     coefficients = np.zeros((grams.BUCKETS + len(centre), 2))
-    coefficients[data.active] = fitted
+    coefficients[data.active] = fitted @ made.columns
     text = coefficients[: grams.BUCKETS].astype(np.float32)
-    arrays = {"signal": coefficients[grams.BUCKETS :], "intercept": intercept, "centre": centre, "spread": spread}
+    arrays = {
+        "signal": coefficients[grams.BUCKETS :],
+        "intercept": intercept @ made.columns,
+        "centre": centre,
+        "spread": spread,
+    }
     first, last = _days(rows)
-    version = _version(text, arrays, link, residual, first, last, extra)
+    version = _version(text, arrays, made.link, residual, first, last, extra, made.blend)
     return RiskModel(
         version,
         first,
         last,
         text=text,
-        link=link,
+        link=made.link,
         residual=residual,
-        report=_report(data, logit, f, p),
+        report=_report(data, raw, f, p),
         features=extra,
+        blend=made.blend,
         **arrays,
     )
+
+
+def cross_fitted(labels: Table, seed: str = "risk-model", *, features: Sequence[str] = ()) -> pl.DataFrame:
+    """Return unit_id, p and f of every labelled conversation as models predict them that did not learn from it: what
+    ``draw.learn`` should judge a model by, before it has predicted a period of its own. Arguments as for ``train``."""
+    rows, _, _, data = _read(labels, seed, tuple(features))
+    p, f = _cross(data, _out_of_fold(data))
+    return rows.select("unit_id", p=pl.Series(p), f=pl.Series(np.clip(f, 0.0, 100.0)))
+
+
+def _read(labels: Table, seed: str, features: tuple[str, ...]) -> tuple[pl.DataFrame, Floats, Floats, _Data]:
+    rows = _labelled(table(labels, "the labels"), features)
+    if rows.height < LEAST_LABELS:
+        raise RiskError("few_labels", f"expected at least {LEAST_LABELS} reviewed conversations; found {rows.height}")
+    centre, spread = _signal_scale(rows, features)
+    data = _data(rows, centre, spread, seed, features)
+    bad = data.targets.any(axis=1)
+    if int(bad.sum()) < LEAST_POSITIVE or bad.all():
+        raise RiskError(
+            "few_bad",
+            f"expected at least {LEAST_POSITIVE} bad conversations, and good ones beside them, to tell apart; "
+            f"found {int(bad.sum())} of {rows.height}",
+        )
+    return rows, centre, spread, data
 
 
 def _labelled(given: pl.DataFrame, features: tuple[str, ...]) -> pl.DataFrame:
@@ -281,58 +317,78 @@ def _scaled(signals: Floats, centre: Floats, spread: Floats) -> Floats:
 def _data(rows: pl.DataFrame, centre: Floats, spread: Floats, seed: str, features: tuple[str, ...]) -> _Data:
     score = rows["score"].to_numpy().astype(np.float64)
     violation = rows["violation"].cast(pl.Boolean).to_numpy()
-    pi = rows["pi"].fill_null(1.0).to_numpy() if "pi" in rows.columns else np.ones(rows.height)
+    pi = rows["pi"].cast(pl.Float64).fill_null(1.0).to_numpy() if "pi" in rows.columns else np.ones(rows.height)
     signals = _scaled(_signals(rows, features), centre, spread)
     x = sparse.hstack([grams.matrix(rows), sparse.csr_matrix(0.5 * signals)], format="csr")
     active = np.flatnonzero(x.getnnz(axis=0))
-    worst = score <= np.quantile(score, WORST_SHARE)
+    agents = np.zeros(rows.height, dtype=np.int64)
+    if "agent_id" in rows.columns:
+        agents = rows["agent_id"].cast(pl.String).fill_null("").rank("dense").cast(pl.Int64).to_numpy() - 1
     return _Data(
-        x[:, active], active, violation | worst, violation, score, 1.0 / pi, permanent_numbers(seed, rows["unit_id"])
+        x[:, active],
+        active,
+        _targets(score, violation),
+        violation,
+        score,
+        1.0 / pi,
+        permanent_numbers(seed, rows["unit_id"]),
+        agents,
+        pi,
     )
 
 
+def _targets(score: Floats, violation: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What logistic models learn: the violation, where enough of them are there, and "violation or worst tenth", where
+    the scores have a worst tenth: with ties at its limit only what lies below them is worse than the rest."""
+    limit = np.quantile(score, WORST_SHARE)
+    worst = score <= limit
+    if worst.mean() > LARGEST_WORST:
+        worst = score < limit
+    poor = violation | worst
+    enough = LEAST_POSITIVE <= violation.sum() < len(violation)
+    if not enough:
+        return poor[:, None]
+    return violation[:, None] if (poor == violation).all() or poor.all() else np.column_stack([violation, poor])
+
+
 def _fit(data: _Data, use: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Fit both models on the rows in use: features × 2 coefficients and two intercepts."""
-    x = data.x[use]
-    # Coordinate descent in the dual is by far the fastest on few rows of many grams; its order of visits is fixed.
-    logistic = LogisticRegression(C=LOGISTIC_C, solver="liblinear", dual=True, max_iter=2000, tol=1e-3, random_state=0)
-    with warnings.catch_warnings():
-        # After 2,000 sweeps what is left to gain is far below what another label would change.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        logistic.fit(x, data.bad[use])
+    """Fit all models on the rows in use: features × models coefficients and an intercept each, the ridge model last."""
+    x, columns, intercepts = data.x[use], [], []
+    for target in data.targets[use].T:
+        # Coordinate descent in the dual is by far the fastest on few rows of many grams; its order of visits is fixed.
+        logistic = LogisticRegression(
+            C=LOGISTIC_C, solver="liblinear", dual=True, max_iter=2000, tol=1e-3, random_state=0
+        )
+        with warnings.catch_warnings():
+            # After 2,000 sweeps what is left to gain is far below what another label would change.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            logistic.fit(x, target)
+        columns.append(logistic.coef_[0])
+        intercepts.append(float(logistic.intercept_[0]))
     ridge = Ridge(alpha=RIDGE_ALPHA, solver="sparse_cg", tol=1e-5).fit(x, data.score[use])
-    coefficients = np.column_stack([logistic.coef_[0], ridge.coef_])
-    return coefficients, np.array([float(logistic.intercept_[0]), float(ridge.intercept_)])
+    return np.column_stack([*columns, ridge.coef_]), np.array([*intercepts, float(ridge.intercept_)])
 
 
-def _out_of_fold(data: _Data, share: float = 1.0) -> tuple[Floats, Floats]:
-    """Predict every row from models that did not see it, trained on ``share`` of the other rows."""
-    logit, f = np.zeros(len(data.score)), np.full(len(data.score), data.score.mean())
+def _out_of_fold(data: _Data, share: float = 1.0) -> Floats:
+    """What every model says of every row without having seen it, trained on ``share`` of the other rows: rows ×
+    models."""
+    raw = np.zeros((len(data.score), data.targets.shape[1] + 1))
+    raw[:, -1] = data.score.mean()
     position = data.u * FOLDS
     fold, within = position.astype(int), position % 1.0
     for k in range(FOLDS):
         use, out = (fold != k) & (within <= share), fold == k
-        if data.bad[use].all() or not data.bad[use].any() or not out.any():
+        learnt = data.targets[use]
+        if not use.any() or learnt.all(axis=0).any() or not learnt.any(axis=0).all() or not out.any():
             continue
         coefficients, intercept = _fit(data, use)
-        prediction = data.x[out] @ coefficients + intercept
-        logit[out], f[out] = prediction[:, 0], prediction[:, 1]
-    return logit, f
+        raw[out] = data.x[out] @ coefficients + intercept
+    return raw
 
 
-def _link(logit: Floats, violation: NDArray[np.bool_], weight: Floats) -> tuple[float, float]:
-    """Fit P(violation) = expit(a + b·logit), b ≥ 0, by weighted likelihood with one pseudo-case each way."""
-    total = weight.sum()
-    y = violation.astype(np.float64)
-
-    def loss(theta: Floats) -> float:
-        z = theta[0] + theta[1] * logit
-        prior = np.logaddexp(0, theta[0]) + np.logaddexp(0, -theta[0])
-        return float((weight * (np.logaddexp(0, z) - y * z)).sum() / total + prior / len(logit))
-
-    start = np.array([special.logit(np.clip((weight * y).sum() / total, 1e-3, 0.999)), 0.5])
-    found = optimize.minimize(loss, start, method="L-BFGS-B", bounds=[(-15, 15), (0.0, 10.0)])
-    return float(found.x[0]), float(found.x[1])
+def _cross(data: _Data, raw: Floats) -> tuple[Floats, Floats]:
+    """p and f of every row from models and a stack that did not see it."""
+    return stacked(raw, data.violation, data.score, data.weight, (data.u * FOLDS).astype(np.int64))
 
 
 def _residual(data: _Data, f: Floats, p: Floats) -> ResidualModel:
@@ -350,22 +406,46 @@ def _auc(violation: NDArray[np.bool_], logit: Floats, weight: Floats) -> float |
     return float(roc_auc_score(violation, logit, sample_weight=weight))
 
 
-def _report(data: _Data, logit: Floats, f: Floats, p: Floats) -> Report:
+def _report(data: _Data, raw: Floats, f: Floats, p: Floats) -> Report:
     mean = np.average(data.score, weights=data.weight)
     total = float((data.weight * (data.score - mean) ** 2).sum())
     explained = 1.0 - float((data.weight * (data.score - f) ** 2).sum()) / total if total > 0 else 0.0
     curve = []
     for share in CURVE:
-        scored = logit if share == 1.0 else _out_of_fold(data, share)[0]
-        curve.append((round(share * len(logit)), _auc(data.violation, scored, data.weight)))
+        scored = p if share == 1.0 else _cross(data, _out_of_fold(data, share))[0]
+        curve.append((round(share * len(p)), _auc(data.violation, scored, data.weight)))
+    lam, lam_rate = _earned(data, f, p)
     return Report(
-        len(logit),
+        len(p),
         int(data.violation.sum()),
-        _auc(data.violation, logit, data.weight),
+        _auc(data.violation, p, data.weight),
         max(explained, 0.0),
         _calibration(p, data),
         tuple(curve),
+        lam,
+        lam_rate,
+        _plain_spread(data, p),
     )
+
+
+def _plain_spread(data: _Data, p: Floats) -> tuple[float, float] | None:
+    """The variance of the scores within agents, what f explains included, by p."""
+    k = int(data.agents.max()) + 1
+    centre = weighting.ratio(
+        weighting.sums(data.agents, data.weight * data.score, k), weighting.sums(data.agents, data.weight, k)
+    )
+    return weighting.residual_model(data.agents, data.score - centre[data.agents], data.pi, p, k)
+
+
+def _earned(data: _Data, f: Floats, p: Floats) -> tuple[float, float]:
+    """The weights that f and p have earned out of fold, within agents; 0 while there are too few labels to tell."""
+    k = int(data.agents.max()) + 1
+    pi = np.minimum(data.pi, LARGEST_PI)
+    if len(p) < weighting.TUNING_REVIEWS:
+        return 0.0, 0.0
+    lam = weighting.tuned_lambda(data.agents, data.score, f, pi, k)
+    few = int(data.violation.sum()) < LEAST_POSITIVE
+    return lam, 0.0 if few else weighting.tuned_lambda(data.agents, data.violation.astype(np.float64), p, pi, k)
 
 
 def _calibration(p: Floats, data: _Data) -> tuple[CalibrationBin, ...]:
@@ -394,8 +474,9 @@ def predict(model: RiskModel, frame: Table, period: tuple[date, date]) -> pl.Dat
     raw += 0.5 * _scaled(_signals(rows, model.features), model.centre, model.spread) @ model.signal
     logit = raw[:, 0]
     p = special.expit(model.link[0] + model.link[1] * logit)
+    f = model.blend[0] + model.blend[1] * raw[:, 1] + model.blend[2] * p
     return rows.select("unit_id").with_columns(
-        p=pl.Series(p), f=pl.Series(np.clip(raw[:, 1], 0.0, 100.0)), risk=pl.Series(logit)
+        p=pl.Series(p), f=pl.Series(np.clip(f, 0.0, 100.0)), risk=pl.Series(logit)
     )
 
 

@@ -74,6 +74,8 @@ def test_frame_hash_ignores_order_and_sees_every_id() -> None:
 )
 def test_design_holds_for_any_population(agents: int, each: int, per_agent: int, share: float, shuffle: int) -> None:
     frame = population(agents, each, f"s{shuffle}")
+    if share and agents > agents * per_agent - round(share * agents * per_agent):
+        share = 0.0  # a pool that would leave agents without a chance is refused
     planned = draw.plan(frame, chat(per_agent, share))
     pi = planned.frame.group_by("agent_id").agg(pl.col("pi").filter(pl.col("role") != "pool").sum())
     for agent, total in pi.iter_rows():
@@ -325,3 +327,61 @@ def test_the_script_redraws_with_the_standard_library_alone(tmp_path: Path, with
 
 def test_the_script_is_short() -> None:
     assert len(SCRIPT.read_text(encoding="utf-8").splitlines()) <= 60
+
+
+def test_ties_of_the_pool_favour_nobody() -> None:
+    """Before anything is known all risks are equal: the pool must not be the same few agents in every period."""
+    frame = pl.DataFrame(
+        {"unit_id": [f"C{k:05d}" for k in range(2000)], "agent_id": [f"A{k // 50:02d}" for k in range(2000)], "p": 0.02}
+    )
+    pools = [
+        set(draw.plan(frame, chat(5, 0.2, period=f"2025-{m:02d}")).frame.filter(pl.col("role") == "pool")["unit_id"])
+        for m in range(1, 7)
+    ]
+    assert [len(pool) for pool in pools] == [40] * 6
+    for pool in pools:
+        agents = frame.filter(pl.col("unit_id").is_in(list(pool)))["agent_id"]
+        assert agents.n_unique() >= 20
+        assert agents.value_counts()["count"].max() <= 6
+    assert len(set.union(*pools)) > 200
+    old = draw.plan(frame, chat(5, 0.2, period="x", planning=1)).frame.filter(pl.col("role") == "pool")
+    assert old["unit_id"].max() == "C00039"  # as draws published before were made
+    risky = frame.with_columns(p=pl.when(pl.col("unit_id") == "C01999").then(0.9).otherwise("p"))
+    assert "C01999" in draw.plan(risky, chat(5, 0.2)).frame.filter(pl.col("role") == "pool")["unit_id"].to_list()
+
+
+@pytest.mark.parametrize("per_agent", [1, 2, 3])
+def test_every_agent_keeps_a_chance_beside_the_pool(per_agent: int) -> None:
+    frame = population(40, 50).with_columns(f=90 - 45 * pl.col("p"))
+    record = draw.ModelRecord(0.9, 2000, 100)
+    share = draw.automatic_share(frame, chat(per_agent, None), record)
+    planned = draw.plan(frame, chat(per_agent, share))
+    assert planned.frame["pi"].min() > 0
+    assert draw.preview(planned).uncovered == ()
+    with pytest.raises(draw.DrawError, match="keep a chance") as refused:
+        draw.plan(frame, chat(per_agent, 0.9))
+    assert refused.value.code == "no_base_chance"
+    assert refused.value.facts["agents"] == 40
+
+
+def test_the_share_counts_only_on_predictions_that_the_estimate_will_use() -> None:
+    """Without a history λ is tuned on the reviews, and a hundred of them are too few: what f explains is then not
+    gained."""
+    frame = population(20, 200).with_columns(f=90 - 45 * pl.col("p"))
+    record = draw.ModelRecord(0.9, 2000, 100)
+    few, frozen = chat(4, None), chat(4, None, lam=1.0)
+    assert draw.automatic_share(frame, few, record) < draw.automatic_share(frame, frozen, record)
+
+
+def test_the_preview_says_what_one_source_gives_and_what_a_month_will() -> None:
+    chats = population(12, 80)
+    disputes = population(12, 3).with_columns(pl.col("unit_id") + "-d", source=pl.lit("dispute"))
+    design = draw.Design((draw.Quota("chat", 4), draw.Quota("dispute", None)))
+    alone = draw.preview(draw.plan(chats, chat(4)), days=7)
+    both = draw.preview(draw.plan(pl.concat([chats, disputes]), design), days=7)
+    assert [source.source for source in both.sources] == ["chat", "dispute"]
+    assert both.agent_width == pytest.approx(alone.agent_width)
+    week, dispute = both.sources
+    assert dispute.agent_width == pytest.approx(0.0)
+    assert week.agent_width > week.month_width > week.quarter_width
+    assert week.month_width == pytest.approx(week.agent_width / np.sqrt(30.4375 / 7), rel=0.15)

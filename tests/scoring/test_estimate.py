@@ -288,7 +288,10 @@ def test_gaps_in_a_complete_review_make_it_a_sample() -> None:
     result = estimate.team({"unit_id": range(6), "y": [80, 90, 70, 85, 95, 75]}, planned)
     assert (result.method, result.n) == ("hajek", 6)
     y = np.array([80, 90, 70, 85, 95, 75.0])
-    assert result.se == pytest.approx(math.sqrt((1 - 6 / 8) / 6 * y.var(ddof=1)))
+    plain = math.sqrt((1 - 6 / 8) / 6 * y.var(ddof=1))
+    assert result.se > plain  # six reviews say little of rare violations; the plan expects some
+    without = estimate.team({"agent_id": ["A"] * 6, "pi": [1.0] * 6, "y": y}, {"agent_id": ["A"] * 8, "pi": [1.0] * 8})
+    assert without.se == pytest.approx(plain)
     assert estimate.rate({"unit_id": range(6), "violation": [0] * 6}, planned).high > 0.2
 
 
@@ -317,7 +320,7 @@ def test_targeted_picks_alone_have_no_mean_anywhere(reason: str | None) -> None:
     cells = estimate.grouped(beside, ["agent_id"], ["y"])
     assert cells.select("reason", "mean", "low", "se").row(0) == ("only_targeted", None, None, None)
     assert cells["mean"][1] is not None
-    frame = draw.plan(_frame(), draw.Design((draw.Quota("chat", 2, 0.9),)))
+    frame = draw.plan(_frame(), draw.Design((draw.Quota("chat", 2, 0.9),), planning=1))
     drawn = draw.picks(draw.select(frame, "s"))
     table = estimate.agents(drawn.with_columns(y=pl.lit(50.0)), frame)
     bare = frame.sizes.filter(pl.col("base") == 0)["agent_id"].to_list()
@@ -511,3 +514,32 @@ def test_an_estimate_knows_whether_it_has_an_interval() -> None:
     assert whole.known
     assert whole.width == pytest.approx(whole.high - whole.low)
     assert not changed(whole, low=None).known
+
+
+def test_equal_scores_have_the_same_kind_of_interval_for_agents_as_for_the_team() -> None:
+    rows = pl.DataFrame({"agent_id": ["A"] * 5 + ["B"] * 5, "pi": 0.1, "y": 100.0})
+    table = estimate.agents(rows, bounds=(0.0, 100.0))
+    assert table["method"].to_list() == ["range", "range"]
+    assert table["low"][0] == pytest.approx(100 * 0.025 ** (1 / 5))
+    assert table["high"].to_list() == [100.0, 100.0]
+    assert estimate.team(rows, bounds=(0.0, 100.0)).low > table["low"][0]
+    assert estimate.agents(rows)["reason"].to_list() == ["no_spread"] * 2
+
+
+def test_rates_are_compared_by_the_limits_of_both_sides() -> None:
+    """MOVER; 0 of 160 twice is no proof that nothing has changed."""
+    none = estimate.rate({"agent_id": ["A"] * 80 + ["B"] * 80, "pi": [0.1] * 160, "violation": [0] * 160})
+    gap = estimate.difference(none, none)
+    assert (gap.value, gap.method, gap.n) == (0.0, "mover", 320)
+    assert (gap.low, gap.high) == pytest.approx((-none.high, none.high))
+    some = estimate.rate({"agent_id": ["A"] * 80 + ["B"] * 80, "pi": [0.1] * 160, "violation": [1] * 8 + [0] * 152})
+    rise = estimate.difference(none, some)
+    assert rise.low == pytest.approx(0.05 - math.hypot(0.05 - some.low, none.high))
+    assert rise.high == pytest.approx(0.05 + (some.high - 0.05))
+
+
+def test_a_rate_knows_how_many_equal_chances_it_is_worth() -> None:
+    rows = {"agent_id": ["A"] * 100, "pi": [0.1] * 100, "violation": [0] * 100}
+    assert estimate.rate(rows).effective == pytest.approx(100 / 0.9)
+    found = estimate.rate(rows | {"violation": [1] * 30 + [0] * 70})
+    assert found.effective == estimate.rate(rows).effective, "whatever was found"

@@ -95,7 +95,7 @@ def test_unit_ids_and_scores_suffice_beside_the_plan() -> None:
     )
     full = full.join(planned.frame.select("unit_id", "pi"), on="unit_id", maintain_order="left")
     assert estimate.team(short, planned) == estimate.team(full, planned)
-    assert estimate.team(short, planned).value == pytest.approx(estimate.team(full, now).value)
+    assert estimate.team(short, planned).value == pytest.approx(estimate.team(full, now, lam=planned.design.lam).value)
     assert estimate.team(short, planned).method == "difference"
     assert estimate.agents(short, planned).height == 40
     gaps = np.where(np.arange(len(chosen)) < 9, np.nan, now["y"][chosen])

@@ -209,6 +209,12 @@ def _person(t: Translator, name: str, severity: tuple[float, float] | None, one:
     note = ""
     if one.alone:
         note = t("goes with nobody's scores: worth a look")
+    elif one.needed is None:
+        note = t("cannot say yet: colleagues agree too little among themselves")
+    elif one.needed:
+        note = t("cannot say yet: about {n} more shared conversations are needed", n=one.needed)
+    elif severity is not None and abs(harsh) > 1.96 * se and not one.consistent:
+        note = t("harsher than colleagues") if harsh < 0 else t("milder than colleagues")
     elif severity is not None and abs(harsh) > 1.96 * se:
         note = t("harsher than colleagues, consistently") if harsh < 0 else t("milder than colleagues, consistently")
     return {
@@ -220,7 +226,7 @@ def _person(t: Translator, name: str, severity: tuple[float, float] | None, one:
             (t("too few") if one.correlation is None else _with_interval(t, one.correlation, one.low, one.high, 2))
             + f" n = {one.shared}"
         ),
-        t("Note"): note if one.correlation is not None or one.alone else "",
+        t("Note"): note,
     }
 
 

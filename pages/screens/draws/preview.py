@@ -141,7 +141,7 @@ def _figures(page: Page, look: PlanPreview) -> None:
     cells[4].metric(
         _("Agent interval"),
         "–" if f.agent_width is None else f"± {_.number(f.agent_width / 2, 1)}",
-        help=_("Expected half width of the 95% interval, in points"),
+        help=_("Expected half width of the 95% interval for a typical agent's chats, in points"),
     )
 
 
@@ -211,6 +211,21 @@ def _trade(page: Page, look: PlanPreview, points: tuple[TradePoint, ...]) -> Non
 
 def _notes(page: Page, look: PlanPreview) -> None:
     _, f = page.t, look.figures
+    for source in f.sources:
+        if source.agent_width is None or source.month_width is None or source.quarter_width is None:
+            continue
+        st.caption(
+            escape(
+                _(
+                    "{source}: a typical agent ± {width} after this period, ± {month} after a month and ± {quarter} after a"
+                    " quarter of such draws.",
+                    source=_(SOURCES[source.source]),
+                    width=_.number(source.agent_width / 2, 1),
+                    month=_.number(source.month_width / 2, 1),
+                    quarter=_.number(source.quarter_width / 2, 1),
+                )
+            )
+        )
     st.caption(
         _("Widths follow the spread of {n} past reviews.", n=_.number(look.evidence.reviews))
         if look.evidence.reviews

@@ -103,7 +103,7 @@ def _headline(page: Page, report: AgentReport, period: str) -> None:
         f'<div class="sc-score"><b>{html.escape(report.person.name)}</b>'
         f"<strong>{html.escape(score_text(_, score.value, score.low, score.high, score.n))}</strong>{small}</div>"
     )
-    filters.basis(page, report.adjustment, predicted=report.predicted, pending=report.pending)
+    filters.basis(page, report.adjustment, predicted=report.predicted, progress=report.progress)
 
 
 def _trend(page: Page, report: AgentReport) -> None:

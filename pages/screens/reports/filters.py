@@ -16,7 +16,7 @@ from pages.kit.guard import Page
 from pages.kit.widgets import showing_errors
 from qa.i18n import N_, Translator
 from qa.policy import Right
-from qa.reports import Adjustment, Metric, Scope, VerdictsOverview, exporting
+from qa.reports import Adjustment, Metric, Scope, ScopeProgress, VerdictsOverview, exporting
 
 SPANS: Mapping[str, str] = {
     "4w": N_("Last 4 weeks"),
@@ -154,14 +154,17 @@ def said_methods(t: Translator) -> pl.Expr:
 
 
 def basis(
-    page: Page, adjustment: Adjustment | None, *, predicted: bool, before: Sequence[str] = (), pending: int = 0
+    page: Page,
+    adjustment: Adjustment | None,
+    *,
+    predicted: bool,
+    before: Sequence[str] = (),
+    progress: ScopeProgress | None = None,
 ) -> None:
-    """Say what stands behind the figures: scope (`before`), predictions, correction for severity, or why that was
-    refused."""
+    """Say what stands behind the figures: scope (`before`), how far the draws are, predictions, correction for severity,
+    or why that was refused."""
     _ = page.t
-    said = list(before)
-    if pending:
-        said.append(_("{n} drawn samples are not scored yet: this is an estimate in progress.", n=_.number(pending)))
+    said = [*before, *_unfinished(page, progress)]
     if predicted:
         said.append(
             _(
@@ -176,6 +179,46 @@ def basis(
     if adjustment is not None and not adjustment.done:
         reason = _(REFUSALS.get(adjustment.reason, REFUSALS["few_inspectors"]), detail=adjustment.detail)
         st.info(escape(_("Not corrected for severity: {reason}", reason=reason)), icon=":material/info:")
+
+
+def _unfinished(page: Page, progress: ScopeProgress | None) -> list[str]:
+    """What of the draws is not reviewed yet, and what that means for the figures."""
+    _ = page.t
+    if progress is None or not progress.pending:
+        return []
+    said = [
+        _(
+            "{n} of {drawn} drawn samples are not scored yet: this is an estimate in progress, and it covers {covered} of"
+            " {agents} agents.",
+            n=_.number(progress.pending),
+            drawn=_.number(progress.drawn),
+            covered=_.number(progress.covered),
+            agents=_.number(progress.agents),
+        )
+    ]
+    if progress.missing:
+        said.append(_("High-risk picks among them, missing from every figure: {n}.", n=_.number(progress.missing)))
+    if progress.selection.suspicious:
+        st.warning(
+            escape(
+                _(
+                    "Risky conversations seem to have been left for last: the waiting ones hold {expected} expected"
+                    " violations, a random order would have left {fair}. The figures will look better than they are until"
+                    " those are scored.",
+                    expected=_.number(progress.selection.expected or 0.0, 1),
+                    fair=_.number(progress.selection.by_chance or 0.0, 1),
+                )
+            ),
+            icon=":material/warning:",
+        )
+    elif not progress.selection.clear:
+        said.append(
+            _(
+                "The intervals hold if samples were not chosen by how bad they look; too little is known yet to see"
+                " whether violations were left for last."
+            )
+        )
+    return said
 
 
 def _days(page: Page, about: VerdictsOverview, span: str) -> tuple[date | None, date | None]:

@@ -70,7 +70,7 @@ def _statements(page: Page, scope: Scope, period: str) -> None:
             page,
             found.standings.adjustment,
             predicted=found.standings.predicted,
-            pending=found.standings.pending,
+            progress=found.standings.progress,
             before=[_("{scope}.", scope=period)],
         )
     st.info(

@@ -93,7 +93,7 @@ def _chart(page: Page, data: Trend, title: str, period: str) -> None:
             page,
             data.adjustment,
             predicted=data.frame["method"].str.starts_with("difference").any(),
-            pending=data.pending,
+            progress=data.progress,
             before=[
                 _(
                     "{scope}. Every review weighs 1/π, so targeted picks do not pull the mean; whiskers are 95%"
@@ -148,17 +148,47 @@ def _signals(page: Page, data: Trend) -> None:
         )
         verdict = _("Worse") if signal.worse else _("Better")
         st.markdown(f":{'orange' if signal.worse else 'green'}-badge[{verdict}] {escape(sentence)}")
-    if (
-        not data.signals
-        and data.frame["period"].n_unique() >= 3
-        and data.frame["value"].null_count() < data.frame.height
-    ):
-        st.caption(
+    for line in _baselines(page, data):
+        st.caption(escape(line))
+
+
+def _baselines(page: Page, data: Trend) -> list[str]:
+    """What periods are compared with, so that a signal or its absence can be judged; groups with the same baseline together."""
+    _ = page.t
+    judged = [one for one in data.baselines if not one.needed]
+    waiting = [one for one in data.baselines if one.needed]
+    said = []
+    for opened, until, periods in sorted({(one.opened, one.until, one.periods) for one in judged})[:4]:
+        names = [one.name or _("Everybody") for one in judged if (one.opened, one.until) == (opened, until)]
+        said.append(
             _(
-                "No signal: what moves here is within what chance explains (z-EWMA of the estimates, λ = 0.2, limit"
-                " 2.86)."
+                "{names}: compared with the mean from {opened} to {until} (n = {n}); later results never change it (z-EWMA,"
+                " λ = 0.2, limit 2.86 and wider by what the baseline does not know).",
+                names=_some(page, names),
+                n=periods,
+                opened=_.day(opened),
+                until=_.day(until),
             )
         )
+    if judged and not data.signals:
+        said.append(_("No signal: what moves here is within what chance explains."))
+    if waiting and data.frame["value"].null_count() < data.frame.height:
+        names = [one.name or _("Everybody") for one in waiting]
+        needed = max(one.needed for one in waiting)
+        said.append(
+            _(
+                "{names}: cannot say yet whether anything changed; more weeks or months needed: about {n}.",
+                names=_some(page, names),
+                n=needed,
+            )
+        )
+    return said
+
+
+def _some(page: Page, names: list[str]) -> str:
+    """A few names, and how many others there are."""
+    shown = ("、" if page.t.language == "zh_CN" else ", ").join(names[:4])
+    return shown if len(names) <= 4 else page.t("{names} and {n} more", names=shown, n=len(names) - 4)
 
 
 def _measures(page: Page, data: Trend, about: VerdictsOverview) -> None:

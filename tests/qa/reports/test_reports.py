@@ -348,7 +348,9 @@ def test_a_lasting_drop_is_a_signal_and_only_a_measure_of_its_own_team_starts_af
 
     def found(*measures_: reports.DatedMeasure) -> list[date]:
         return [
-            s.period for s in trends._signals(frame, metric, "team", measures_, {}) if s.worse and s.direction == "down"
+            s.period
+            for s in trends._signals(frame, metric, "team", measures_, {})[0]
+            if s.worse and s.direction == "down"
         ]
 
     plain = found()
@@ -358,4 +360,10 @@ def test_a_lasting_drop_is_a_signal_and_only_a_measure_of_its_own_team_starts_af
     own = reports.DatedMeasure(2, "here", "training", weeks[9], "care")
     everybody = reports.DatedMeasure(3, "all", "rule", weeks[9], None)
     assert found(other) == plain
-    assert found(own) == found(everybody) == [weeks[10]], "counted from the measure on, the drop shows sooner"
+    assert found(own) == found(everybody) == [], "what changed with a measure is told by its before and after"
+    (after,) = trends._signals(frame, metric, "team", (own,), {})[1]
+    assert (after.opened, after.periods, after.needed) == (weeks[9], 7, 2), (
+        "a new baseline begins, too short to judge by"
+    )
+    (before,) = trends._signals(frame, metric, "team", (other,), {})[1]
+    assert (before.opened, before.until, before.periods, before.needed) == (weeks[0], weeks[7], 8, 0)

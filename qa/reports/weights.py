@@ -1,0 +1,63 @@
+"""How much every review weighs: π adjusted for draws that are not finished, and the frozen λ of its draw.
+
+Owns what all figures share, so that no two pages weigh a review differently. A draw's random reviews of an agent are a
+random part of the picks (`scoring.estimate.completion`); its λ was frozen before it. Refuses to estimate anything.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from qa.tables import Draw, Sample
+from scoring import estimate
+
+TARGETED = "certainty"
+_DRAWN = {"draw_id": pl.Int64, "agent_id": pl.String, "drawn": pl.Float64}
+_LAMBDAS = {"draw_id": pl.Int64, "lam": pl.Float64, "lam_rate": pl.Float64}
+
+
+def shares(session: Session, source: str, reviews: pl.LazyFrame) -> pl.DataFrame:
+    """draw_id, agent_id and share (reviewed ÷ drawn of the random picks) where fewer were reviewed than drawn.
+
+    `reviews` are all current verdicts of the source, whatever a report looks at. A pick taken back without anybody to stand
+    in stays drawn and not reviewed; a replacement takes its pick's place.
+    """
+    first_hand = func.sum(case((Sample.reason.in_((TARGETED, "replacement")), 0), else_=1))
+    query = select(Sample.draw_id, Sample.agent_id, first_hand).where(Sample.source == source)
+    rows = [tuple(row) for row in session.execute(query.group_by(Sample.draw_id, Sample.agent_id))]
+    drawn = pl.DataFrame(rows, schema=_DRAWN, orient="row")
+    reviewed = reviews.filter(pl.col("reason") != TARGETED).group_by("draw_id", "agent_id").agg(m=pl.len()).collect()
+    joined = drawn.join(reviewed, on=["draw_id", "agent_id"], how="left").with_columns(pl.col("m").fill_null(0))
+    return joined.filter(pl.col("m") < pl.col("drawn")).select(
+        "draw_id", "agent_id", share=pl.col("m") / pl.col("drawn")
+    )
+
+
+def lambdas(session: Session, source: str, reviews: pl.LazyFrame) -> pl.DataFrame:
+    """draw_id, lam and lam_rate of every draw. Draws from before weights were frozen share one, tuned over all their
+    reviews of the source: the same on every page, whatever it looks at."""
+    query = select(Draw.id, Draw.receipt["plan"]["lam"].as_float(), Draw.receipt["plan"]["lam_rate"].as_float())
+    known = pl.DataFrame([tuple(row) for row in session.execute(query)], schema=_LAMBDAS, orient="row")
+    old = known.filter(pl.col("lam").is_null())["draw_id"]
+    if old.is_empty():
+        return known.with_columns(pl.col("lam_rate").fill_null(0.0))
+    past = reviews.filter(pl.col("draw_id").is_in(old.implode()) & pl.col("prediction").is_not_null()).select(
+        "agent_id", "pi", y=pl.col("total") / 100, f=100 - pl.col("prediction") / 100
+    )
+    return known.with_columns(pl.col("lam").fill_null(estimate.tune(past.collect())), pl.col("lam_rate").fill_null(0.0))
+
+
+def weighed(reviews: pl.LazyFrame, unfinished: pl.DataFrame, weights: pl.DataFrame) -> pl.LazyFrame:
+    """The reviews with pi adjusted (pi_drawn keeps what the draw gave), and f: λ times the predicted score in points, null where
+    nothing was predicted."""
+    share = pl.when(pl.col("reason") == TARGETED).then(1.0).otherwise(pl.col("share").fill_null(1.0))
+    return (
+        reviews.join(unfinished.lazy(), on=["draw_id", "agent_id"], how="left", maintain_order="left")
+        .join(weights.lazy().select("draw_id", "lam"), on="draw_id", how="left", maintain_order="left")
+        .with_columns(
+            pi_drawn="pi", pi=pl.col("pi") * share, f=pl.col("lam").fill_null(0.0) * (100 - pl.col("prediction") / 100)
+        )
+        .drop("share", "lam")
+    )
