@@ -54,16 +54,8 @@ from scoring.draw.large import (
     select_large,
     verify_large,
 )
-from scoring.draw.planning import (
-    PlannedDraw,
-    Preview,
-    Shortage,
-    SourcePreview,
-    plan,
-    plan_sizes,
-    preview,
-    preview_sizes,
-)
+from scoring.draw.planning import PlannedDraw, Shortage, plan, plan_sizes
+from scoring.draw.previewing import Preview, SourcePreview, preview, preview_sizes
 from scoring.draw.receipts import Difference, Pick, Receipt, UnitCount, make_receipt, verify
 from scoring.draw.selection import ALGORITHM, ALGORITHM_VERSION, Replacement, picks, replace, select
 from scoring.draw.share import Trade, automatic_share, largest_allowed, trade_off

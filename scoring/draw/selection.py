@@ -14,7 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.draw.design import DrawError
-from scoring.draw.planning import PlannedDraw, sorted_by_id
+from scoring.draw.frame import sorted_by_id
+from scoring.draw.planning import PlannedDraw
 from scoring.draw.strata import blocks, groups
 from scoring.frames import Table, table
 from scoring.keyed import permanent_numbers

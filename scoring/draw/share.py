@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from scoring.draw.design import Design, DrawError, History, ModelRecord, informed, intensities
-from scoring.draw.planning import checked_frame, strata
+from scoring.draw.frame import checked_frame, strata
 from scoring.frames import Table, table
 
 #: No pool from a model below this out-of-fold AUC; a small pool until this many labels and violations exist.
