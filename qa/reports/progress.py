@@ -6,7 +6,9 @@ An estimate over half a draw holds when the order of work says nothing about the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from sqlalchemy import select
@@ -16,7 +18,13 @@ from qa.reports.weights import TARGETED
 from qa.tables import Sample
 from scoring.estimate import Selection, selective
 
-_PICKS = {"sample_id": pl.Int64, "agent_id": pl.String, "reason": pl.String, "risk": pl.Float64}
+_PICKS: Mapping[str, Any] = {
+    "sample_id": pl.Int64,
+    "agent_id": pl.String,
+    "reason": pl.String,
+    "risk": pl.Float64,
+    "occurred_at": pl.Datetime("us", "UTC"),
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ def read_progress(reader: FactsReader, scope: Scope) -> ScopeProgress:
 
 def _drawn(reader: FactsReader, scope: Scope) -> pl.DataFrame:
     bounds = reader.bounds(scope)
-    query = select(Sample.id, Sample.agent_id, Sample.reason, Sample.risk)
+    query = select(Sample.id, Sample.agent_id, Sample.reason, Sample.risk, Sample.occurred_at)
     query = query.where(Sample.source == scope.source, Sample.withdrawn_at.is_(None))
     if bounds[0]:
         query = query.where(Sample.occurred_at >= bounds[0])
@@ -63,4 +71,6 @@ def _drawn(reader: FactsReader, scope: Scope) -> pl.DataFrame:
     people = reader.members(scope)
     if people is not None:
         query = query.where(Sample.agent_id.in_(people))
-    return pl.DataFrame([tuple(row) for row in reader.session.execute(query)], schema=_PICKS, orient="row")
+    rows = pl.LazyFrame([tuple(row) for row in reader.session.execute(query)], schema=_PICKS, orient="row")
+    rows = reader.with_team(rows, scope) if scope.teams else rows
+    return rows.select("sample_id", "agent_id", "reason", "risk").collect()
