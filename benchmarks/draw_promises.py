@@ -268,7 +268,7 @@ def hostile(seeds: int, draws: int) -> Iterator[Line]:
     yield Line(
         "team coverage with predictions that turn after λ was frozen",
         float(rows[2]),
-        0.94 - 1.5 / np.sqrt(seeds * draws),
+        0.94 - 2 * np.sqrt(0.94 * 0.06 / (seeds * draws)),
     )
     yield Line("  agent coverage", float(rows[3]), 0.94)
     yield Line("  width ÷ equal chances", float(rows[1]), None)
