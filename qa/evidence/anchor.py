@@ -17,7 +17,7 @@ FILE = "anchor.jsonl"
 
 
 @dataclass(frozen=True)
-class Line:
+class AnchorLine:
     """One batch as the anchor knows it."""
 
     epoch: str
@@ -29,14 +29,14 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Anchor:
+class AnchorFile:
     """All lines, and the numbers (from 1) of those that cannot be read or whose signature is not ours."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[AnchorLine, ...]
     bad: tuple[int, ...]
 
 
-def append(home: Path, line: Line, key: bytes) -> None:
+def append(home: Path, line: AnchorLine, key: bytes) -> None:
     """Add a line, on disk before this returns."""
     text = json.dumps({**asdict(line), "mac": _mac(line, key)}, ensure_ascii=False) + "\n"
     handle = os.open(home / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -46,27 +46,27 @@ def append(home: Path, line: Line, key: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def read(home: Path, key: bytes | None) -> Anchor:
+def read(home: Path, key: bytes | None) -> AnchorFile:
     """The anchor of this installation; empty when there is none yet. Without the key signatures are not looked at."""
     try:
         texts = (home / FILE).read_text("utf-8").splitlines()
     except FileNotFoundError:
-        return Anchor((), ())
+        return AnchorFile((), ())
     lines, bad = [], []
     for number, text in enumerate(texts, start=1):
         try:
             data = json.loads(text)
             mac = data.pop("mac")
-            line = Line(**data)
+            line = AnchorLine(**data)
         except (ValueError, KeyError, TypeError, AttributeError):
             bad.append(number)
             continue
         lines.append(line)
         if key is not None and not hmac.compare_digest(mac, _mac(line, key)):
             bad.append(number)
-    return Anchor(tuple(lines), tuple(bad))
+    return AnchorFile(tuple(lines), tuple(bad))
 
 
-def _mac(line: Line, key: bytes) -> str:
+def _mac(line: AnchorLine, key: bytes) -> str:
     text = json.dumps(asdict(line), sort_keys=True, ensure_ascii=False)
     return hmac.new(key, b"anchor\n" + text.encode(), hashlib.sha256).hexdigest()

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from qa.evidence import anchor, consistency
 from qa.evidence.consistency import Contradiction
-from qa.evidence.parts import FETCH, PARTS, Part, chained, digests
+from qa.evidence.parts import FETCH, PARTS, SealedPart, chained, digests
 from qa.evidence.sealing import LOST, restore_token, snapshot, suspects, unsealed
 from qa.i18n import N_
 from qa.tables import AuditEntry, Seal, SealBatch, guards
@@ -46,7 +46,7 @@ class Forgery:
 
 
 @dataclass(frozen=True)
-class Report:
+class EvidenceReport:
     """What the check found. `batches` is 0 while nothing is sealed; `waiting` facts are younger than the last seal."""
 
     batches: int
@@ -57,7 +57,7 @@ class Report:
     forgeries: tuple[Forgery, ...]
 
 
-def check(bench: Workbench) -> Report:
+def check(bench: Workbench) -> EvidenceReport:
     """Compare everything; changes nothing."""
     key = bench.db.signing_key
     with snapshot(bench) as session:
@@ -79,14 +79,14 @@ def check(bench: Workbench) -> Report:
     unique = tuple(dict.fromkeys(found))
     rows = sum(batch.rows for batch in batches)
     last = batches[-1].chain if batches else ""
-    return Report(len(batches), rows, len(waiting), min(waiting, default=None), last, unique)
+    return EvidenceReport(len(batches), rows, len(waiting), min(waiting, default=None), last, unique)
 
 
 def _contradiction(one: Contradiction) -> Forgery:
     return Forgery(one.what, one.table, one.key)
 
 
-def _compare(session: Session, part: Part) -> Iterator[Forgery]:
+def _compare(session: Session, part: SealedPart) -> Iterator[Forgery]:
     """Both in order of the key: what differs was changed, what has only a seal was deleted."""
     query = select(Seal.key, Seal.digest).where(Seal.subject == part.subject).order_by(Seal.key)
     seals = iter(session.execute(query.execution_options(yield_per=FETCH)))

@@ -37,7 +37,7 @@ FETCH = 2_000
 
 
 @dataclass(frozen=True)
-class Part:
+class SealedPart:
     """One table's facts. `moment`: the column that holds the time of the transaction that wrote the row, if any."""
 
     subject: str
@@ -47,16 +47,16 @@ class Part:
     when: ColumnElement[bool]
 
 
-def _part(model: Any, names: str, moment: str | None, when: ColumnElement[bool] | None = None) -> Part:
+def _part(model: Any, names: str, moment: str | None, when: ColumnElement[bool] | None = None) -> SealedPart:
     columns = tuple(getattr(model, name) for name in names.split())
     key = next(iter(model.__table__.primary_key.columns)).key
-    return Part(
+    return SealedPart(
         model.__tablename__, getattr(model, key), columns, getattr(model, moment) if moment else None,
         true() if when is None else when,
     )  # fmt: skip
 
 
-PARTS: tuple[Part, ...] = (
+PARTS: tuple[SealedPart, ...] = (
     _part(AuditEntry, "at actor_id actor_name action entity entity_id facts mac", "at"),
     _part(Draw, "plan_id name period_from period_to archive_version frame_hash frame_size receipt receipt_hash "
           "rubric_version_id published_by published_at nonce", "published_at"),
@@ -76,7 +76,7 @@ PARTS: tuple[Part, ...] = (
 )  # fmt: skip
 
 
-def digests(session: Session, part: Part, *conditions: ColumnElement[bool]) -> Iterator[tuple[int, str, Any]]:
+def digests(session: Session, part: SealedPart, *conditions: ColumnElement[bool]) -> Iterator[tuple[int, str, Any]]:
     """(key, checksum, moment) of the rows of a part that fulfil `conditions`, in order of their key."""
     raw = session.get_bind().dialect.name == "sqlite"
     columns: list[ColumnElement[Any]] = [

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from qa import audit
 from qa.evidence import anchor
-from qa.evidence.parts import PARTS, Part, chained, digests
+from qa.evidence.parts import PARTS, SealedPart, chained, digests
 from qa.tables import AuditEntry, Seal, SealBatch
 from qa.workbench import Workbench
 
@@ -73,7 +73,7 @@ def seal(bench: Workbench, now: datetime) -> Sealed:
     except IntegrityError:  # another process has sealed this batch meanwhile
         return Sealed(number - 1, before, 0)
     if bench.db.signing_key is not None:
-        line = anchor.Line(epoch, number, len(rows), chain, reason, now.isoformat())
+        line = anchor.AnchorLine(epoch, number, len(rows), chain, reason, now.isoformat())
         anchor.append(bench.config.home, line, bench.db.signing_key)
     return Sealed(number, chain, len(rows))
 
@@ -165,13 +165,13 @@ def _nothing_new(session: Session) -> bool:
     return newest <= sealed  # every change comes with its entry
 
 
-def _floor(session: Session, part: Part) -> int:
+def _floor(session: Session, part: SealedPart) -> int:
     if part.moment is None:
         return 0 if part.subject != "samples" else max(_newest_seal(session, part) - WINDOW, 0)
     return max(_newest_seal(session, part) - WINDOW, 0)
 
 
-def _newest_seal(session: Session, part: Part) -> int:
+def _newest_seal(session: Session, part: SealedPart) -> int:
     return session.scalar(select(func.max(Seal.key)).where(Seal.subject == part.subject)) or 0
 
 

@@ -53,7 +53,7 @@ _logger.setLevel(logging.INFO)
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """One event: when, what, the account's number (None: nobody signed in) and facts without personal data."""
 
     at: datetime
@@ -91,7 +91,7 @@ def hidden(text: str, key: bytes | None) -> str:
     return hmac.new(key or b"", text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:12]
 
 
-def latest(home: Path, most: int = 200) -> list[Line]:
+def latest(home: Path, most: int = 200) -> list[LogLine]:
     """The newest events, newest first, from the present file and the one before."""
     texts: list[str] = []
     for name in (f"{FILE}.1", FILE):
@@ -101,10 +101,10 @@ def latest(home: Path, most: int = 200) -> list[Line]:
     return [line for line in map(_parsed, reversed(texts[-most:])) if line is not None]
 
 
-def _parsed(text: str) -> Line | None:
+def _parsed(text: str) -> LogLine | None:
     try:
         data = json.loads(text)
         at, event, user = datetime.fromisoformat(data.pop("at")), str(data.pop("event")), data.pop("user")
-        return Line(at, event, user, data)
+        return LogLine(at, event, user, data)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

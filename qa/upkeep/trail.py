@@ -304,7 +304,7 @@ def entries(
     return AuditPage(found, found[-1].id if len(rows) > size else None)
 
 
-def security(bench: Workbench, actor: Actor) -> tuple[securitylog.Line, ...]:
+def security(bench: Workbench, actor: Actor) -> tuple[securitylog.LogLine, ...]:
     """The newest lines of the security log, newest first."""
     require(actor, Right.VIEW_AUDIT)
     return tuple(securitylog.latest(bench.config.home))

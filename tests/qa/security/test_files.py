@@ -28,7 +28,9 @@ def test_what_the_command_line_makes_is_closed(tmp_path: Path) -> None:
 def test_an_open_installation_is_closed_when_it_is_opened(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o755)
-    Workbench.open(Config(home=home)).close()
+    bench = Workbench.open(Config(home=home))
+    bench.db.ping()
+    bench.close()
     (home / "workbench.db").chmod(0o644)
     (home / "old.csv").write_text("x")
     (home / "old.csv").chmod(0o644)

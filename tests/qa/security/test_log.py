@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,8 @@ def test_what_counts_is_logged_without_names(bench: Workbench, log: Path, now: d
 
 def test_the_log_rotates_and_survives_garbage(bench: Workbench, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for handler in logging.getLogger("spotcheck.security").handlers:
+        if not isinstance(handler, RotatingFileHandler):
+            continue
         monkeypatch.setattr(handler, "maxBytes", 2_000)
     for number in range(200):
         securitylog.note("server.started", process=number)
