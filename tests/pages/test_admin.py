@@ -47,7 +47,7 @@ def test_a_mistake_is_explained_and_nothing_is_created(open_page: OpenPage, page
     assert len(accounts.users(page_bench, SYSTEM)) == 1
 
 
-@pytest.mark.parametrize("section", ["users", "signins", "audit", "health", "backup", "nonsense"])
+@pytest.mark.parametrize("section", ["users", "roster", "signins", "audit", "health", "backup", "nonsense"])
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_every_section_has_an_address(open_page: OpenPage, section: str, language: str) -> None:
     at = open_page("admin", "admin.py", language=language, query={"section": section})

@@ -1,0 +1,52 @@
+"""The import page and the roster as people use them: an import taken back, an agent moved, accounts in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from sqlalchemy import insert
+from streamlit.testing.v1 import AppTest
+
+from qa.people import accounts, roster
+from qa.policy import SYSTEM
+from qa.tables import Agent
+from qa.workbench import Workbench
+from tests.qa.ingest.files import CHATS, write_csv
+from tests.qa.ingest.test_formats import load
+
+OpenPage = Callable[..., AppTest]
+
+
+def test_an_import_is_taken_back_on_the_page(open_page: OpenPage, page_bench: Workbench, tmp_path: Path) -> None:
+    run = load(page_bench, SYSTEM, datetime.now(UTC), write_csv(tmp_path / "a.csv", CHATS)).run_id
+    at = open_page("admin", "ingest.py")
+    at.selectbox(key="take_back_run").set_value(run).run()
+    assert not at.exception
+    assert "2 conversations, 4 messages" in " ".join(box.value for box in at.info)
+    at.button(key=f"take_back_{run}").click().run()
+    assert not at.exception
+    assert "taken back" in at.success[0].value
+    assert page_bench.archive.at().count("messages") == 0
+
+
+def test_the_roster_is_changed_and_given_accounts(open_page: OpenPage, page_bench: Workbench) -> None:
+    now = datetime.now(UTC)
+    rows = [
+        {"agent_id": a, "name": a, "team": "一组", "shop": "", "stage": "", "grade": "", "updated_at": now}
+        for a in ("a1", "a2")
+    ]
+    with page_bench.db.write() as session:
+        session.execute(insert(Agent), rows)
+    at = open_page("admin", "admin.py", query={"section": "roster"})
+    at.selectbox(key="roster_agent").set_value("a1").run()
+    assert not at.exception
+    at.date_input[0].set_value(date(2026, 1, 1))
+    next(box for box in at.text_input if box.label == "Name").set_value("王芳")
+    next(button for button in at.button if button.label == "Save").click().run()
+    assert not at.exception
+    assert next(r for r in roster.roster(page_bench, SYSTEM) if r.agent_id == "a1").name == "王芳"
+    at.button(key="roster_make").click().run()
+    assert not at.exception
+    assert {a.agent_id for a in accounts.users(page_bench, SYSTEM) if a.agent_id} == {"a1", "a2"}
