@@ -38,4 +38,4 @@ def test_replaced_chats_withdrawn_files_and_doubled_sources_are_told(
         session.execute(update(Violation).values(state="withdrawn"))
     assert past_damage.find(any_bench) == PastDamage((replacing,), 1, files, (("other", "shop"),))
     told = [f for f in health.examine(any_bench, SYSTEM) if f.name == "Earlier imports"]
-    assert [f.state for f in told] == [health.Condition.WARNING] * 3
+    assert [f.state for f in told] == [health.HealthState.WARNING] * 3
