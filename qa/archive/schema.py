@@ -14,7 +14,9 @@ import polars as pl
 UTC = pl.Datetime("us", "UTC")
 
 ROLES: tuple[str, ...] = ("customer", "agent", "bot", "system", "platform")
-MESSAGE_KINDS: tuple[str, ...] = ("text", "image", "card", "file")
+MESSAGE_KINDS: tuple[str, ...] = ("text", "image", "card", "file", "note", "recalled")
+"""The last two are of role `system`: private notes and recalled messages are kept, but nobody said them to the other
+side."""
 
 PROVENANCE: Mapping[str, pl.DataType | type[pl.DataType]] = {"import_id": pl.Int64, "file_row": pl.Int64}
 

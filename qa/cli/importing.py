@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qa.cli import import_options
 from qa.cli.later import Later
 from qa.cli.output import Output
 from qa.cli.output import t as _
@@ -49,7 +50,13 @@ class _Task:
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = subparsers.add_parser("import", help=_("import chats, disputes, ratings or the roster"))
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=_("CSV, XLSX or JSON lines"))
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help=_("CSV, Excel, JSON, text transcripts, or a ZIP archive of them"),
+    )
     parser.add_argument("--kind", choices=ORDER, default="", help=_("what the files hold (default: detected)"))
     parser.add_argument(
         "--source",
@@ -58,20 +65,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
             "short name of where the data comes from; part of every key (default: as remembered for the shop, else from its name)"
         ),
     )
-    parser.add_argument(
-        "--preset",
-        type=_preset,
-        metavar=_("PRESET"),
-        default="",
-        help=_("a known export format (default: detected); a wrong name lists them"),
-    )
-    parser.add_argument("--mapping", default="", metavar="NAME", help=_("a saved column mapping"))
-    parser.add_argument(
-        "--encoding",
-        choices=["utf-8", "gb18030", "utf-16"],
-        default="",
-        help=_("encoding of text files (default: detected)"),
-    )
+    import_options.add(parser)
     parser.add_argument(
         "--silence",
         type=float,
@@ -85,6 +79,13 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument(
         "--problems", type=Path, default=None, metavar="CSV", help=_("write every problem to this file")
     )
+    parser.add_argument(
+        "--template",
+        type=Path,
+        default=None,
+        metavar="XLSX",
+        help=_("write an empty table for files of --kind and stop"),
+    )
     parser.set_defaults(run=run)
     back = subparsers.add_parser("take-back", help=_("take an import back: remove what only it brought"))
     back.add_argument("import_id", type=int, metavar="IMPORT", help=_("number of the import (see “spotcheck imports”)"))
@@ -94,19 +95,18 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     past.set_defaults(run=imports)
 
 
-def _preset(name: str) -> str:
-    known = [preset.id for preset in ingest.PRESETS] if name else []
-    if name and name not in known:
-        raise argparse.ArgumentTypeError(
-            _("there is no export format “{name}”; known are {known}", name=name, known=", ".join(known))
-        )
-    return name
-
-
 def run(opener: Callable[[], Workbench], args: argparse.Namespace, out: Output) -> int:
     """Import every file; chats before what refers to them. Returns 2 when rows had to be left out."""
+    if args.template:
+        return _template(args, out)
+    if not args.files:
+        raise Invalid(N_("Name at least one file to import."))
     bench = opener()
     tasks = sorted((_task(bench, args, path) for path in args.files), key=lambda task: ORDER.index(task.kind))
+    for task in tasks:
+        task.mapping.check(task.kind, task.detected.headers)
+        if not args.dry_run:
+            import_options.save(bench, args, task.kind, task.mapping)
     documents = [_one(bench, args, out, task) for task in tasks]
     out.json(documents if len(documents) > 1 else documents[0])
     return 2 if any(document["counts"]["bad"] for document in documents) else 0
@@ -170,15 +170,18 @@ def imports(opener: Callable[[], Workbench], args: argparse.Namespace, out: Outp
     return 0
 
 
+def _template(args: argparse.Namespace, out: Output) -> int:
+    kind = args.kind or ORDER[0]
+    args.template.write_bytes(ingest.template(kind, out.t.language))
+    out.say(out.t("Template for {kind}: {file}", kind=out.t(ingest.KINDS[kind]), file=str(args.template)))
+    out.json({"kind": kind, "template": str(args.template)})
+    return 0
+
+
 def _task(bench: Workbench, args: argparse.Namespace, path: Path) -> _Task:
-    kind = args.kind
-    profile = ingest.load_profile(bench, SYSTEM, args.mapping) if args.mapping else None
-    if profile and kind and profile.kind != kind:
-        raise Invalid(N_("The mapping “{name}” is for files of kind {kind}."), name=profile.name, kind=profile.kind)
-    detected = ingest.detect(path, encoding=args.encoding, kind=profile.kind if profile else kind, preset=args.preset)
-    mapping = profile.mapping if profile else detected.mapping
+    detected = import_options.detected(bench, args, path)
     choice = ingest.source_of(bench, SYSTEM, detected)
-    return _Task(detected, mapping, detected.kind, args.source or choice.source, choice.mark)
+    return _Task(detected, detected.mapping, detected.kind, args.source or choice.source, choice.mark)
 
 
 def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -> dict[str, Any]:
@@ -204,7 +207,6 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
             task.mapping,
             task.kind,
             task.source,
-            encoding=args.encoding,
             silence_hours=args.silence,
             progress=progress,
         )
@@ -219,7 +221,6 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
         mapping=task.mapping,
         kind=task.kind,
         source=task.source,
-        encoding=args.encoding,
         source_mark=task.source_mark,
         silence_hours=args.silence,
         progress=progress,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 else:
     migrations, outage, workbench = Later("qa.migrations"), Later("qa.outage"), Later("qa.workbench")
 
-NOT_COMMANDS = {"main", "output", "later"}
+NOT_COMMANDS = {"main", "output", "later", "import_options"}
 #: Commands that do not bear their module's name.
 HOMES = {
     "restore": "backup",

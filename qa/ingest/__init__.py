@@ -1,29 +1,35 @@
 """Importing chats, disputes, ratings and the roster from what shops really export."""
 
+from qa.ingest.detecting import Detected, completed, detect
 from qa.ingest.fields import FIELDS, KINDS, Field
+from qa.ingest.files.decoding import ENCODINGS
+from qa.ingest.files.shape import ReadOptions
 from qa.ingest.frames import commit_frames
 from qa.ingest.loading import ImportCounts
 from qa.ingest.mapping import Mapping
 from qa.ingest.presets import PRESETS, Preset
 from qa.ingest.problems import RowProblem
+from qa.ingest.profile_files import read as read_profile
+from qa.ingest.profile_files import write as write_profile
 from qa.ingest.profiles import Profile, load_profile, profiles, save_profile
 from qa.ingest.reverting import TakeBack, can_take_back, take_back, take_back_preview
 from qa.ingest.runs import Changed, ImportResult, state_of
+from qa.ingest.sampling import SampleChat, sample_chat
 from qa.ingest.service import (
     Cancel,
-    Detected,
     ImportPreview,
     Progress,
     commit,
-    detect,
     history,
     preview,
     problem_list,
     source_of,
 )
 from qa.ingest.sources import SourceChoice, silence_of, suggest_source
+from qa.ingest.templates import template
 
 __all__ = [
+    "ENCODINGS",
     "FIELDS",
     "KINDS",
     "PRESETS",
@@ -38,18 +44,23 @@ __all__ = [
     "Preset",
     "Profile",
     "Progress",
+    "ReadOptions",
     "RowProblem",
+    "SampleChat",
     "SourceChoice",
     "TakeBack",
     "can_take_back",
     "commit",
     "commit_frames",
+    "completed",
     "detect",
     "history",
     "load_profile",
     "preview",
     "problem_list",
     "profiles",
+    "read_profile",
+    "sample_chat",
     "save_profile",
     "silence_of",
     "source_of",
@@ -57,4 +68,6 @@ __all__ = [
     "suggest_source",
     "take_back",
     "take_back_preview",
+    "template",
+    "write_profile",
 ]

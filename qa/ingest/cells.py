@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.ingest import values
-from qa.ingest.mapping import Mapping
+from qa.ingest import moments, values
+from qa.ingest.mapping import SEPARATOR, Mapping
 from qa.ingest.problems import ProblemLog
 
-ROUNDED = r"^\s*\d(\.\d+)?E\+\d+\s*$"
+ROUNDED = r"^\s*\d(\.\d+)?[Ee]\+\d+\s*$"
+KEYS = ("conversation_id", "dispute_id")
+"""Ids by which records are kept apart: a rounded one would make several records one."""
+EXACT_DIGITS = 15
+DATE_OF = {"sent_at": "sent_date"}
+CLOCK_ONLY = (
+    r"^\s*(?:上午|下午|[AaPp][Mm])?\s*\d{1,2}[:：时]\d{1,2}(?:[:：分]\d{1,2})?(?:\.\d+)?秒?\s*(?:[AaPp][Mm])?\s*$"
+)
+
+
+ODD = r"^(?:[='`’\u200b\ufeff]|\s*\d(?:\.\d+)?[Ee]\+\d+\s*$)"
 
 
 def untidy(name: str) -> pl.Expr:
-    """Whether a text cell must be looked at: space around it, or like a rounded number. Empty and null ones need
-    not."""
-    return (pl.col(name).str.strip_chars() != pl.col(name)) | pl.col(name).str.contains(ROUNDED)
+    """Whether a text cell must be looked at: space or a spreadsheet's wrapping around it, or like a rounded number.
+
+    Empty and null ones need not.
+    """
+    return (pl.col(name).str.strip_chars() != pl.col(name)) | pl.col(name).str.contains(ODD)
 
 
 def filled(name: str) -> pl.Expr:
@@ -43,11 +56,20 @@ class Cells:
     def raw(self, field: str) -> pl.Series:
         """The column of `field` as it stands; its constant, or nulls."""
         header = self.mapping.columns.get(field)
+        if header is not None and header not in self.frame.columns:
+            return self._first_of(header.split(SEPARATOR)).alias(field)
         if header is not None:
             return self.frame[header].alias(field)
         return pl.Series(field, [self.mapping.constants.get(field)], dtype=pl.String).new_from_index(
             0, self.frame.height
         )
+
+    def _first_of(self, headers: list[str]) -> pl.Series:
+        """The first filled cell among several columns."""
+        filled_ = [
+            pl.when(pl.col(header).cast(pl.String) != "").then(pl.col(header).cast(pl.String)) for header in headers
+        ]
+        return self.frame.select(pl.coalesce(filled_)).to_series()
 
     def text(self, field: str) -> pl.Series:
         """Trimmed text; empty cells are null."""
@@ -57,37 +79,114 @@ class Cells:
         # most cells are as they should be: only the others are looked at, and of those each different one once
         cells = column.unique().to_frame("c")
         odd = (cells.drop_nulls() if words else cells.filter((pl.col("c") == "") | untidy("c")))["c"]
-        if odd.is_empty():
+        lost = self._rounded(field, cells["c"], odd) if field.endswith("_id") else []
+        if odd.is_empty() and not lost:
             return column
-        if field.endswith("_id") and (rounded := odd.filter(odd.str.contains(ROUNDED))).len():
-            self._note("rounded_id", field, column.is_in(rounded.implode()), column)
-        changed = {
-            cell: words.get(cell.strip(), words.get(cell.strip().casefold(), cell.strip())) or None for cell in odd
-        }
-        changed = {cell: word for cell, word in changed.items() if cell != word}
+        changed = {cell: self._tidy(cell, words) for cell in odd}
+        changed = {cell: word for cell, word in changed.items() if cell != word} | dict.fromkeys(lost)
+        if lost:
+            self._note(
+                "rounded_key" if field in KEYS else "rounded_id", field, column.is_in(lost), column, bad=field in KEYS
+            )
         return column.replace(changed) if changed else column
 
-    def time(self, field: str, code: str = "bad_time") -> pl.Series:
-        """Moments in UTC. A cell that is no time makes its row bad (or is only noted, by the severity of `code`)."""
-        raw = self.raw(field)
+    @staticmethod
+    def _tidy(cell: str, words: MappingOf[str, str]) -> str | None:
+        bare = moments.unwrapped(cell)
+        return words.get(bare, words.get(bare.casefold(), bare)) or None
+
+    @staticmethod
+    def _rounded(field: str, cells: pl.Series, odd: pl.Series) -> list[str]:
+        """The different cells that a spreadsheet has rounded: 3.7E+18, or long numbers that all end in zeros."""
+        found = odd.filter(odd.str.contains(ROUNDED)).to_list()
+        long = cells.drop_nulls()
+        long = long.filter(long.str.len_bytes() >= EXACT_DIGITS + 2)
+        if len(long) >= 2 and long.str.ends_with("00").all() and long.str.contains(r"^\d+$").all():
+            digits = [(cell, len(cell) - EXACT_DIGITS) for cell in long]
+            if all(cell.endswith("0" * over) for cell, over in digits):
+                found += [cell for cell, _ in digits]
+        return found
+
+    def time(self, field: str, code: str = "bad_time", group: pl.Series | None = None) -> pl.Series:
+        """Moments in UTC. A cell that is no time makes its row bad (or is only noted, by the severity of `code`).
+
+        `group` names the chat of each row, for hours that a clock change repeats.
+        """
+        raw = self._with_date(field, self.raw(field))
         if raw.dtype == values.UTC:
             return raw
-        formats = self.mapping.formats.get(field, ())
-        moments, cells = values.parse_times(raw, formats[:1], self.zone, only=bool(formats)), raw
+        if (unit := values.OFFSETS.get(next(iter(self.mapping.formats.get(field, ())), ""))) is not None:
+            return self._after_start(field, raw, unit)
+        if "date_order" in self.mapping.assumed and raw.dtype == pl.String:
+            self._note_order(field, raw)
+        formats, order, backward = self.mapping.formats.get(field, ()), self.mapping.date_order, self.mapping.backward
+        found = values.parse_times(raw, formats[:1], self.zone, bool(formats), order, group, backward)
         if (
-            moments.null_count()
+            found.null_count()
             and raw.dtype == pl.String
-            and (open_ := moments.is_null() & (raw.str.len_bytes() > 0)).any()
+            and (open_ := found.is_null() & (raw.str.len_bytes() > 0)).any()
         ):
-            cells = raw.to_frame().select(values.blank_to_null(field)).to_series()
             index = open_.arg_true()
-            moments = moments.scatter(index, values.parse_times(cells.gather(index), formats, self.zone))
+            cells = raw.gather(index)
+            bare = cells.replace({cell: _time_cell(cell) for cell in cells.unique() if cell is not None})
+            found = found.scatter(
+                index,
+                values.parse_times(
+                    bare, formats, self.zone, False, order, group.gather(index) if group is not None else None, backward
+                ),
+            )
+            self._judge_times(field, code, raw, found, index.gather(bare.is_not_null().arg_true()))
+        return found
+
+    def _note_order(self, field: str, raw: pl.Series) -> None:
+        """The first date whose order was assumed."""
+        short = raw.str.contains(moments.NUMERIC).fill_null(False).arg_true()
+        if len(short):
+            self.log.one(
+                "assumed_dates",
+                "",
+                int(self.frame["file_row"][short[0]]),
+                f"{raw[short[0]]} ({self.mapping.date_order})",
+            )
+
+    def _after_start(self, field: str, raw: pl.Series, unit: int) -> pl.Series:
+        """Times that count from the start of the conversation, in `unit` parts of a second."""
+        after = raw.cast(pl.Float64, strict=False)
+        self._note("bad_time", field, after.is_null() & raw.is_not_null(), raw, bad=True)
+        micros = (after * (1_000_000 / unit)).round().cast(pl.Int64).cast(pl.Duration("us"))
+        return (self.time("started_at", "bad_date") + micros).alias(field)
+
+    def _with_date(self, field: str, raw: pl.Series) -> pl.Series:
+        """Times of day with the date that stands in a column of its own."""
+        other = DATE_OF.get(field, "")
+        if not self.has(other) or raw.dtype != pl.String:
+            return raw
+        days = self.raw(other).cast(pl.String).str.strip_chars().str.replace(r"[T ]0?0:00(:00)?(\.0+)?$", "")
+        clock = (
+            raw.str.contains(CLOCK_ONLY).fill_null(False)
+            if field in self.mapping.columns
+            else pl.Series([False]).new_from_index(0, len(raw))
+        )
+        joined = pl.DataFrame({"d": days, "t": raw}).select(pl.concat_str("d", "t", separator=" ")).to_series()
+        empty = raw.is_null() | (raw.str.strip_chars() == "")
+        return raw.zip_with(~clock, joined).zip_with(~empty, days).alias(field)
+
+    def _judge_times(self, field: str, code: str, raw: pl.Series, found: pl.Series, index: pl.Series) -> None:
+        """Problems of the cells at `index` that are still no times."""
+        unread = found.gather(index).is_null()
+        lost = index.filter(unread)
+        if lost.is_empty():
+            return
+        asked = [moments.read(moments.unwrapped(cell), self.mapping.date_order)[1] for cell in raw.gather(lost)]
+        where = pl.Series([False]).new_from_index(0, len(raw))
         (
-            self._note(code, field, moments.is_null() & cells.is_not_null(), cells, bad=code == "bad_time")
-            if moments.null_count()
+            self._note(
+                "ambiguous_date", field, where.scatter(lost.filter(pl.Series(asked)), True), raw, bad=code == "bad_time"
+            )
+            if any(asked)
             else None
         )
-        return moments
+        self._note(code, field, where.scatter(lost.filter(~pl.Series(asked)), True), raw, bad=code == "bad_time")
 
     def role(self, field: str = "role") -> pl.Series:
         """Who spoke; unknown words make the row bad."""
@@ -112,22 +211,43 @@ class Cells:
         raw = self.raw(field).cast(pl.String)
         return raw.to_frame().select(values.blank_to_null(field)).to_series()
 
+    def flag(self, field: str) -> pl.Series:
+        """Yes or no; a cell that says neither is noted and means no. Without the field, no for every row."""
+        no = pl.Series(field, [False]).new_from_index(0, self.frame.height)
+        if not self.has(field):
+            return no
+        cells = self.raw(field).cast(pl.String)
+        words = values.translate(cells, values.words_for(values.YES, self.mapping.values.get(field, {})))
+        self._note("bad_flag", field, words.is_null() & cells.is_not_null(), cells)
+        return (words == "yes").fill_null(False).alias(field)
+
+    def status(self, field: str) -> pl.Series:
+        """A numbered state, as a number or in the platform's words; what is neither is noted and null."""
+        if (raw := self.raw(field)).dtype.is_integer():
+            return raw.cast(pl.Int64)
+        cells = self.text(field)
+        words = values.translate(cells, values.words_for(values.INTERVENTIONS, self.mapping.values.get(field, {})))
+        numbers = words.zip_with(words.is_not_null(), cells).str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
+        self._note("bad_status", field, numbers.is_null() & cells.is_not_null(), cells)
+        return numbers
+
     def money(self, field: str) -> pl.Series:
-        """Hundredths; a column of whole numbers (from a program, not a file) is hundredths already."""
+        """Hundredths; a column of whole numbers (from a program, not a file) is hundredths already. What is no amount
+        is noted."""
         if (raw := self.raw(field)).dtype.is_integer():
             return raw.cast(pl.Int64)
         cells = self.text(field)
         cents = values.money(cells)
-        self._note("bad_number", field, cents.is_null() & cells.is_not_null(), cells, bad=True)
+        self._note("bad_amount", field, cents.is_null() & cells.is_not_null(), cells)
         return cents
 
     def integer(self, field: str) -> pl.Series:
-        """Whole numbers."""
+        """Whole numbers; what is none is noted and null."""
         if (raw := self.raw(field)).dtype.is_integer():
             return raw.cast(pl.Int64)
         cells = self.text(field)
         numbers = cells.str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
-        self._note("bad_number", field, numbers.is_null() & cells.is_not_null(), cells, bad=True)
+        self._note("bad_amount", field, numbers.is_null() & cells.is_not_null(), cells)
         return numbers
 
     def need(self, field: str, cells: pl.Series) -> pl.Series:
@@ -135,13 +255,13 @@ class Cells:
         self._note("missing", field, cells.is_null(), None, bad=True)
         return cells
 
-    def reject(self, code: str, field: str, where: pl.Series) -> None:
-        """Mark rows bad for a reason found outside."""
-        self._note(code, field, where, None, bad=True)
+    def reject(self, code: str, field: str, where: pl.Series, cells: pl.Series | None = None) -> None:
+        """Mark rows bad for a reason found outside; `cells` hold what is told."""
+        self._note(code, field, where, cells, bad=True)
 
-    def warn(self, code: str, field: str, where: pl.Series) -> None:
+    def warn(self, code: str, field: str, where: pl.Series, cells: pl.Series | None = None) -> None:
         """Note something that keeps no row out."""
-        self._note(code, field, where, None)
+        self._note(code, field, where, cells)
 
     def _note(self, code: str, field: str, where: pl.Series, cells: pl.Series | None, bad: bool = False) -> None:
         where = where.fill_null(False) & ~self.bad
@@ -155,3 +275,9 @@ class Cells:
         self.log.add(code, field, rows, "said")
         if bad:
             self.bad = self.bad | where
+
+
+def _time_cell(cell: str) -> str | None:
+    """A time cell without wrapping; null when it says that there is no time."""
+    bare = moments.unwrapped(cell)
+    return None if not bare or moments.is_none(bare) else bare

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+
+from opencc import OpenCC
 
 from qa.i18n import N_
+
+LONGEST_HEADER = 80
 
 KINDS: Mapping[str, str] = {
     "conversations": N_("Chats with their messages"),
@@ -32,65 +39,143 @@ def _field(name: str, label: str, type_: str, names: str, required: bool = False
     return Field(name, label, type_, tuple(fold(n) for n in (name, *names.split())), required)
 
 
+@lru_cache(maxsize=1)
+def _simplifier() -> OpenCC:
+    return OpenCC("t2s")
+
+
+@lru_cache(maxsize=20_000)
+def simplified(text: str) -> str:
+    """A short text without case and width, in simplified characters."""
+    folded = unicodedata.normalize("NFKC", text).casefold().strip()
+    return folded if folded.isascii() else _simplifier().convert(folded).replace("暱", "昵")
+
+
+@lru_cache(maxsize=20_000)
 def fold(header: str) -> str:
-    """A header without case, spaces and punctuation, so that `Session ID`, `session_id` and `sessionId` agree."""
-    return "".join(c for c in header.casefold() if c.isalnum())
+    """A header without case, width, spaces, punctuation and remarks in brackets, in simplified characters.
+
+    `Session ID`, `session_id` and `sessionId` agree, and so do `＊會話ＩＤ（必填）` and `会话id`.
+    """
+    if len(header) > LONGEST_HEADER:
+        return ""
+    text = simplified(header)
+    bare = re.sub(r"[(\[【].*?[)\]】]", "", text)
+    return "".join(c for c in bare if c.isalnum()) or "".join(c for c in text if c.isalnum())
 
 
 _CONVERSATION = _field(
     "conversation_id",
     N_("Conversation id"),
     "text",
-    "会话ID 会话编号 会话id 对话ID 服务记录ID chat_id session_id ticket_id sid 会话标识 tid",
+    "会话ID 会话编号 会话id 对话ID 服务记录ID chat_id session_id ticket_id sid 会话标识 tid 咨询ID 咨询编号 会话号"
+    " 会话编码 conversation_sid conv_id thread_id 服务单号 sessionno",
 )
 _AGENT = _field(
     "agent_id",
     N_("Agent id"),
     "text",
-    "客服账号 客服ID 客服工号 客服 坐席 坐席ID 接待客服 客服昵称 工号 旺旺子账号 子账号 staff_id waiter waiter_id assignee_email assignee operator",
+    "客服账号 客服ID 客服工号 客服 坐席 坐席ID 接待客服 客服昵称 工号 旺旺子账号 子账号 staff_id waiter waiter_id"
+    " assignee_email assignee operator 客服帐号 坐席账号 坐席工号 座席 座席ID 接待人 接待人员 责任客服 kefu"
+    " seller_account agent",
 )
 _AGENT_NAME = _field(
-    "agent_name", N_("Agent name"), "text", "客服姓名 客服名称 坐席姓名 waiter_name staff_name assignee_name"
+    "agent_name",
+    N_("Agent name"),
+    "text",
+    "客服姓名 客服名称 坐席姓名 waiter_name staff_name assignee_name 客服昵称名 座席姓名",
 )
 _CUSTOMER = _field(
     "customer_id",
     N_("Customer id"),
     "text",
-    "买家昵称 买家 客户ID 客户 顾客 顾客ID 用户ID 买家旺旺 buyer_nick buyer customer user_id customer_email visitor_id buyer_id",
+    "买家昵称 买家 客户ID 客户 顾客 顾客ID 用户ID 买家旺旺 buyer_nick buyer customer user_id customer_email visitor_id"
+    " buyer_id 用户昵称 客户昵称 买家名称 买家会员名 买家账号 买家ID 客户名称 客户姓名 顾客昵称 访客 访客名称 访客ID"
+    " 会员名 会员昵称 咨询人 consumer contact_id requester customer_name visitor_name open_uid",
 )
-_SHOP = _field("shop", N_("Shop"), "text", "店铺 店铺名称 店铺名 店 shop_name store seller_nick")
-_CHANNEL = _field("channel", N_("Channel"), "text", "渠道 来源渠道 平台 from_type 会话来源")
+_SHOP = _field(
+    "shop",
+    N_("Shop"),
+    "text",
+    "店铺 店铺名称 店铺名 店 shop_name store seller_nick 店铺ID 商家名称 网店 shop_title mall_name",
+)
+_CHANNEL = _field(
+    "channel", N_("Channel"), "text", "渠道 来源渠道 平台 from_type 会话来源 接入渠道 咨询渠道 source_channel platform"
+)
 _ORDER = _field(
-    "order_id", N_("Order id"), "text", "订单号 订单编号 订单ID 主订单号 order_no order trade_id biz_order_id"
+    "order_id",
+    N_("Order id"),
+    "text",
+    "订单号 订单编号 订单ID 主订单号 order_no order trade_id biz_order_id 交易单号 关联订单 关联订单号 订单 平台订单号"
+    " 子订单号",
 )
 
 FIELDS: Mapping[str, tuple[Field, ...]] = {
     "conversations": (
         _CONVERSATION,
         _field(
-            "text", N_("Text"), "text", "消息内容 内容 消息 聊天内容 文本 content message msg words comment body", True
+            "text",
+            N_("Text"),
+            "text",
+            "消息内容 内容 消息 聊天内容 文本 content message msg words comment body 讯息内容 信息内容 发送内容"
+            " 对话内容 message_text message_body body_text message_content",
+            True,
+        ),
+        _field(
+            "transcript",
+            N_("Whole chat in one cell"),
+            "text",
+            "聊天记录 会话记录 会话内容 对话记录 聊天明细 chat_transcript chat_log conversation_text full_transcript",
         ),
         _field(
             "role",
             N_("Who spoke"),
             "role",
-            "发送方 角色 消息方向 发送者类型 身份 sender sender_type speaker direction from_role identity is_from_waiter owner_role 方向",
+            "发送方 角色 消息方向 发送者类型 身份 sender sender_type speaker direction from_role identity"
+            " is_from_waiter owner_role 方向 发送方角色 发送人角色 发送人类型 发言人类型 发言方 用户类型 消息来源"
+            " from_type sender_role author_type author_role sender_kind",
         ),
         _field(
             "sender_id",
             N_("Account that spoke"),
             "text",
-            "发送者 发送人 发言人 发送者账号 发送人昵称 from from_user author author_email",
+            "发送者 发送人 发言人 发送者账号 发送人昵称 发送人名称 发送者昵称 发送方昵称 发送方账号 发言者 说话人 from"
+            " from_user author author_email from_name sender_name author_name from_id name nickname 昵称",
+        ),
+        _field(
+            "receiver_id",
+            N_("Account that was spoken to"),
+            "text",
+            "接收者 接收人 接收方 收件人 接收者账号 receiver recipient to to_user to_id to_name tolist 对方",
         ),
         _field(
             "sent_at",
             N_("Sent at"),
             "time",
-            "消息时间 发送时间 时间 聊天时间 消息发送时间 ts time timestamp sent_time send_time created created_at date",
+            "消息时间 发送时间 时间 聊天时间 消息发送时间 发言时间 ts time timestamp sent_time send_time created"
+            " created_at createtime msg_time message_time 发送日期时间 date 创建时间",
+        ),
+        _field(
+            "sent_date",
+            N_("Date, where the time has none"),
+            "text",
+            "日期 消息日期 发送日期 聊天日期 sent_date message_date day",
         ),
         _field("seq", N_("Number in the conversation"), "integer", "消息序号 序号 message_no no index"),
         _field("message_id", N_("Message id"), "text", "消息ID 消息编号 msg_id"),
-        _field("kind", N_("Kind of message"), "text", "消息类型 类型 message_type msg_type type"),
+        _field("kind", N_("Kind of message"), "text", "消息类型 类型 内容类型 message_type msg_type content_type type"),
+        _field(
+            "private",
+            N_("Private note"),
+            "flag",
+            "is_private internal is_internal 内部备注 是否备注 是否私密 仅内部可见 private_note",
+        ),
+        _field(
+            "automatic",
+            N_("Automatic reply"),
+            "flag",
+            "auto_reply is_auto_reply is_bot is_robot 是否自动回复 自动回复 是否机器人 机器人消息 automated",
+        ),
         _AGENT,
         _AGENT_NAME,
         _CUSTOMER,
@@ -125,7 +210,7 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
             "dispute_id",
             N_("Dispute id"),
             "text",
-            "退款编号 退款单号 退款ID 纠纷编号 纠纷ID 售后单号 refund_id case_id",
+            "退款编号 退款单号 退款ID 纠纷编号 纠纷ID 售后单号 售后编号 refund_id case_id",
             True,
         ),
         _field("conversation_id", N_("Conversation id"), "text", "会话ID 会话编号 session_id"),
@@ -134,20 +219,27 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         _CUSTOMER,
         _SHOP,
         _field(
-            "opened_at", N_("Opened at"), "time", "申请时间 退款申请时间 创建时间 发起时间 created create_time", True
+            "opened_at",
+            N_("Opened at"),
+            "time",
+            "申请时间 退款申请时间 退款的申请时间 售后申请时间 创建时间 发起时间 created create_time",
+            True,
         ),
         _field(
-            "closed_at", N_("Closed at"), "time", "完结时间 结束时间 关闭时间 退款完结时间 end_time closed modified"
+            "closed_at",
+            N_("Closed at"),
+            "time",
+            "完结时间 结束时间 关闭时间 退款完结时间 退款完结的时间 end_time closed modified",
         ),
         _field("dispute_type", N_("Type"), "text", "退款类型 售后类型 纠纷类型 dispute_request type"),
-        _field("phase", N_("Phase"), "text", "退款阶段 售中售后 refund_phase"),
+        _field("phase", N_("Phase"), "text", "退款阶段 售中售后 售中或售后 refund_phase"),
         _field("status", N_("Status"), "text", "退款状态 状态 售后状态"),
-        _field("cs_status", N_("Platform intervention"), "integer", "小二介入状态 介入状态 平台介入 客服介入状态"),
+        _field("cs_status", N_("Platform intervention"), "status", "小二介入状态 介入状态 平台介入 客服介入状态"),
         _field("reason", N_("Reason"), "text", "退款原因 原因 申请原因"),
-        _field("description", N_("Description"), "text", "退款说明 说明 描述 desc"),
+        _field("description", N_("Description"), "text", "退款说明 买家退款说明 说明 描述 desc"),
         _field("title", N_("Item"), "text", "宝贝标题 商品标题 商品名称 商品 item item_title"),
-        _field("refund_fee", N_("Refund"), "money", "退款金额 退款额 申请退款金额 refund_amount"),
-        _field("total_fee", N_("Order total"), "money", "订单金额 交易金额 实付金额 total payment"),
+        _field("refund_fee", N_("Refund"), "money", "退款金额 退款额 申请退款金额 买家退款金额 refund_amount"),
+        _field("total_fee", N_("Order total"), "money", "订单金额 交易金额 实付金额 total payment 买家实际支付金额"),
     ),
     "dispute_messages": (
         _field("dispute_id", N_("Dispute id"), "text", "退款编号 退款单号 退款ID refund_id", True),
@@ -157,8 +249,14 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
     ),
     "ratings": (
         _field("rating_id", N_("Rating id"), "text", "评价ID 评价编号 id"),
-        _field("score", N_("Score"), "score", "评分 评价结果 评价 满意度 eval_code rating star 星级", True),
-        _field("rated_at", N_("Rated at"), "time", "评价时间 eval_time time created", True),
+        _field(
+            "score",
+            N_("Score"),
+            "score",
+            "评分 评价结果 评价 满意度 eval_code rating star 星级 评价等级 服务评分 csat",
+            True,
+        ),
+        _field("rated_at", N_("Rated at"), "time", "评价时间 eval_time time created 评分时间", True),
         _field("conversation_id", N_("Conversation id"), "text", "会话ID 会话编号 session_id"),
         Field("agent_id", N_("Agent id"), "text", (*_AGENT.names, "evalsender")),
         Field("customer_id", N_("Customer id"), "text", (*_CUSTOMER.names, "evalrecer", "openuid")),
@@ -185,31 +283,79 @@ def suggest(kind: str, headers: tuple[str, ...]) -> dict[str, str]:
     """Field → header for the headers whose name is usual for a field of `kind`; a header serves one field."""
     found: dict[str, str] = {}
     free = list(headers)
-    tails = {header: fold(header.rsplit("[].", 1)[-1]) for header in headers}
+    names = _by_name(headers)
     for place in range(max(len(field.names) for field in FIELDS[kind])):  # better names first, over all fields
         for field in FIELDS[kind]:
             if field.name in found or place >= len(field.names):
                 continue
-            match = next((h for h in free if tails[h] == field.names[place]), None)
+            match = next((h for h in _of_field(field, names.get(field.names[place], ())) if h in free), None)
             if match:
                 found[field.name] = match
                 free.remove(match)
     return found
 
 
+INNER = frozenset(
+    (
+        "text",
+        "role",
+        "sender_id",
+        "receiver_id",
+        "sent_at",
+        "sent_date",
+        "seq",
+        "message_id",
+        "kind",
+        "private",
+        "automatic",
+    )
+)
+"""Fields of a message: a column of the message wins over one of the conversation around it, and not the other way
+round."""
+
+
+def _by_name(headers: tuple[str, ...]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for header in headers:
+        tail = header.rsplit("[].", 1)[-1]
+        for name in dict.fromkeys((fold(tail), fold(tail.rsplit(".", 1)[-1]) if "." in tail else "")):
+            if name:
+                found.setdefault(name, []).append(header)
+    return found
+
+
+def _of_field(field: Field, headers: Iterable[str]) -> list[str]:
+    """The headers that may serve `field`, the best first: of a message its own columns, of a conversation those around
+    it."""
+    inside = field.name in INNER
+    depth = {header: header.count("[].") for header in headers}
+    if inside and any(depth.values()):
+        return sorted(depth, key=lambda header: (-depth[header], header.count(".")))
+    return sorted(depth, key=lambda header: (depth[header], header.count(".")))
+
+
+def is_public(header: str) -> bool:
+    """Whether a column says of a message that the customer can see it."""
+    return fold(header.rsplit("[].", 1)[-1]) in ("public", "ispublic", "公开", "是否公开")
+
+
 def guess_kind(headers: tuple[str, ...]) -> str:
-    """The kind whose required fields the headers fill best."""
+    """The kind whose required fields the headers fill best. A list of ids and names alone is no roster."""
     best, best_score = "conversations", -1.0
     for kind, fields in FIELDS.items():
         found = suggest(kind, headers)
         required = [field.name for field in fields if field.required]
-        if any(name not in found for name in required):
+        if any(name not in found for name in required) and not (kind == "conversations" and "transcript" in found):
             continue
-        score = (
-            len(found) / max(len(headers), 1)
-            + 0.1 * len(required)
-            + (1 if kind == "conversations" and "role" in found else 0)
-        )
+        if (
+            kind == "agents"
+            and not {"team", "stage", "grade", "hired_on"} & set(found)
+            and fold(found["agent_id"]) in ("id", "账号", "login")
+        ):
+            continue
+        score = len(found) / max(len(headers), 1) + 0.1 * len(required)
+        if kind == "conversations" and {"role", "sender_id"} & set(found):
+            score += 1
         if score > best_score:
             best, best_score = kind, score
     return best

@@ -23,6 +23,7 @@ from qa.ingest.cells import Cells
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 from qa.ingest.reading import RowBatch
+from qa.ingest.speakers import People
 from qa.ingest.staging import ChatStage
 
 SAMPLE_ROWS = 30
@@ -85,6 +86,7 @@ class LoadRequest:
     gap: timedelta = silence.USUAL
     gap_given: bool = False
     pinned: silence.Pinned = field(default=lambda keys: set())
+    people: People = field(default_factory=People)
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _chats(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: Proble
     rows = 0
     for frame in each(job, pieces):
         rows += frame.height
-        stage_.add(chats.read(frame, job.mapping, job.nested, job.zone, job.business, log))
+        stage_.add(chats.read(frame, job.mapping, job.nested, job.zone, job.business, log, job.people))
     return put_chats(job, stage_, sink, log, rows)
 
 
@@ -136,7 +138,7 @@ def _chats_by_silence(
     waiting: list[Path] = []
     for frame in each(job, pieces):
         rows += frame.height
-        read = chats.read(frame, job.mapping, job.nested, job.zone, job.business, log)
+        read = chats.read(frame, job.mapping, job.nested, job.zone, job.business, log, job.people)
         if read.height:
             waiting.append(sink.staging() / f"waiting-{len(waiting)}.parquet")
             read.write_parquet(waiting[-1], compression="lz4")

@@ -1,19 +1,26 @@
-"""Mappings for the exports shops really have. A preset fits a file when the headers it is known by are all there.
+"""Mappings for the exports shops really have, from the TOML files in `data/presets`. A preset reads no file.
 
-Field names follow the official API definitions where there are any; values of roles and scores are editable like any
-mapping. A preset never reads a file.
+A preset fits when the headers it is known by are all there: `a|b` is one of several names, `*name` a name at the end of
+a longer path. A column is one header or a list of which the first one present counts; `a + b` takes, row by row, the
+first filled of several columns. Case and punctuation of headers do not matter. A preset is an ordinary mapping
+afterwards, and every part of it can be edited.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
 
-from qa.i18n import N_
-from qa.ingest.mapping import Mapping
+from qa.ingest.fields import FIELDS, fold
+from qa.ingest.files.shape import ReadOptions
+from qa.ingest.mapping import SEPARATOR, Mapping
 
-AGENT_OR_CUSTOMER = {"0": "agent", "1": "customer"}
-SERVICE_EVALUATION = {"0": "5", "1": "4", "2": "3", "3": "2", "4": "1"}
-QIYU_EVALUATION = {"100": "5", "75": "4", "50": "3", "25": "2", "1": "1"}
+ANY, EACH = "|", " + "
 
 
 @dataclass(frozen=True)
@@ -21,272 +28,102 @@ class Preset:
     """One known export: what it is called, what it holds, how it is recognised and mapped."""
 
     id: str
-    name: str
+    zh: str
+    en: str
     kind: str
     known_by: tuple[str, ...]
+    columns: MappingOf[str, tuple[str, ...]]
     mapping: Mapping
 
 
-def _preset(id_: str, name: str, kind: str, known_by: str, columns: dict[str, str], **rest: object) -> Preset:
-    return Preset(id_, name, kind, tuple(known_by.split()), Mapping(columns=columns, preset=id_, **rest))  # type: ignore[arg-type]
+def _load() -> tuple[Preset, ...]:
+    found = []
+    for file in sorted((files("qa.ingest") / "data" / "presets").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".toml"):
+            found += [_preset(data) for data in tomllib.loads(file.read_text("utf-8"))["preset"]]
+    return tuple(found)
 
 
-PRESETS: tuple[Preset, ...] = (
-    _preset(
-        "spotcheck",
-        N_("Spotcheck conversations (nested)"),
-        "conversations",
-        "conversation_id agent_id messages[].sender messages[].text messages[].ts",
-        {
-            "conversation_id": "conversation_id",
-            "agent_id": "agent_id",
-            "agent_name": "agent_name",
-            "customer_id": "customer_id",
-            "shop": "shop",
-            "channel": "channel",
-            "order_id": "order_id",
-            "started_at": "started_at",
-            "ended_at": "ended_at",
-            "satisfaction": "satisfaction",
-            "text": "messages[].text",
-            "role": "messages[].sender",
-            "sent_at": "messages[].ts",
-            "seq": "messages[].seq",
-            "kind": "messages[].kind",
-            "sender_id": "messages[].agent_id",
-        },
-    ),
-    _preset(
-        "spotcheck-rows",
-        N_("Spotcheck messages (one a row)"),
-        "conversations",
-        "conversation_id sender text ts",
-        {
-            "conversation_id": "conversation_id",
-            "agent_id": "agent_id",
-            "agent_name": "agent_name",
-            "customer_id": "customer_id",
-            "shop": "shop",
-            "channel": "channel",
-            "order_id": "order_id",
-            "started_at": "started_at",
-            "ended_at": "ended_at",
-            "satisfaction": "satisfaction",
-            "text": "text",
-            "role": "sender",
-            "sent_at": "ts",
-            "seq": "seq",
-            "kind": "kind",
-            "message_id": "message_id",
-        },
-    ),
-    _preset(
-        "qiyu-sessions",
-        N_("Qiyu-style sessions"),
-        "sessions",
-        "id staffId userId startTime",
-        {
-            "conversation_id": "id",
-            "agent_id": "staffId",
-            "agent_name": "nickName",
-            "customer_id": "userId",
-            "channel": "fromType",
-            "started_at": "startTime",
-            "ended_at": "endTime",
-            "satisfaction": "evaluation",
-        },
-        values={"satisfaction": QIYU_EVALUATION},
-    ),
-    _preset(
-        "qiyu-messages",
-        N_("Qiyu-style messages"),
-        "conversations",
-        "sessionId from content time",
-        {
-            "conversation_id": "sessionId",
-            "role": "from",
-            "text": "content",
-            "sent_at": "time",
-            "agent_id": "staffId",
-            "customer_id": "userId",
-            "message_id": "msgId",
-            "kind": "mType",
-        },
-        values={"role": {"0": "agent", "1": "customer", "2": "bot"}},
-    ),
-    _preset(
-        "jd-chatlog",
-        N_("JD Dongdong chat log (nested)"),
-        "conversations",
-        "sessionId chatMessages[].isFromWaiter chatMessages[].content",
-        {
-            "conversation_id": "sessionId",
-            "agent_id": "waiterName",
-            "customer_id": "userId",
-            "role": "chatMessages[].isFromWaiter",
-            "text": "chatMessages[].content",
-            "sent_at": "chatMessages[].timestamp",
-            "order_id": "orderId",
-        },
-        values={"role": {"true": "agent", "false": "customer", "1": "agent", "0": "customer"}},
-        constants={"channel": "jd"},
-    ),
-    _preset(
-        "jd-chatlog-rows",
-        N_("JD Dongdong chat log"),
-        "conversations",
-        "sessionId isFromWaiter content timestamp",
-        {
-            "conversation_id": "sessionId",
-            "agent_id": "waiterName",
-            "customer_id": "userId",
-            "role": "isFromWaiter",
-            "text": "content",
-            "sent_at": "timestamp",
-            "order_id": "orderId",
-        },
-        values={"role": {"true": "agent", "false": "customer", "1": "agent", "0": "customer"}},
-        constants={"channel": "jd"},
-    ),
-    _preset(
-        "taobao-chatlog",
-        N_("Taobao Wangwang chat log (nested)"),
-        "conversations",
-        "from_id to_id msgs[].direction msgs[].time msgs[].content",
-        {
-            "agent_id": "from_id",
-            "customer_id": "to_id",
-            "role": "msgs[].direction",
-            "sent_at": "msgs[].time",
-            "text": "msgs[].content",
-        },
-        values={"role": AGENT_OR_CUSTOMER},
-        constants={"channel": "wangwang"},
-    ),
-    _preset(
-        "taobao-chatlog-rows",
-        N_("Taobao Wangwang chat log"),
-        "conversations",
-        "from_id to_id direction time content",
-        {"agent_id": "from_id", "customer_id": "to_id", "role": "direction", "sent_at": "time", "text": "content"},
-        values={"role": AGENT_OR_CUSTOMER},
-        constants={"channel": "wangwang"},
-    ),
-    _preset(
-        "taobao-refund",
-        N_("Taobao refunds"),
-        "disputes",
-        "RefundId Created Status RefundFee",
-        {
-            "dispute_id": "RefundId",
-            "order_id": "Tid",
-            "customer_id": "BuyerNick",
-            "shop": "SellerNick",
-            "opened_at": "Created",
-            "closed_at": "Modified",
-            "dispute_type": "DisputeType",
-            "phase": "RefundPhase",
-            "status": "Status",
-            "cs_status": "CsStatus",
-            "reason": "Reason",
-            "description": "Desc",
-            "title": "Title",
-            "refund_fee": "RefundFee",
-            "total_fee": "TotalFee",
-        },
-    ),
-    _preset(
-        "tmall-dispute",
-        N_("Tmall disputes"),
-        "disputes",
-        "BizOrderId RefundId DisputeRequest Status",
-        {
-            "dispute_id": "RefundId",
-            "order_id": "BizOrderId",
-            "dispute_type": "DisputeRequest",
-            "status": "Status",
-            "reason": "Reason",
-            "description": "Desc",
-            "refund_fee": "RefundFee",
-            "opened_at": "Created",
-            "closed_at": "TimeOut",
-        },
-        values={"dispute_type": {"仅退款": "REFUND", "退货退款": "REFUND_AND_RETURN", "换货": "TMALL_EXCHANGE"}},
-    ),
-    _preset(
-        "taobao-refund-messages",
-        N_("Taobao refund messages"),
-        "dispute_messages",
-        "RefundId OwnerRole Content Created",
-        {"dispute_id": "RefundId", "role": "OwnerRole", "text": "Content", "sent_at": "Created"},
-        values={"role": {"1": "customer", "2": "agent", "3": "platform"}},
-    ),
-    _preset(
-        "taobao-evaluation",
-        N_("Taobao service ratings (EvalDetail)"),
-        "ratings",
-        "EvalSender EvalTime EvalCode",
-        {
-            "agent_id": "EvalSender",
-            "customer_id": "EvalRecer",
-            "rated_at": "EvalTime",
-            "score": "EvalCode",
-            "label": "LabelName",
-            "origin": "Source",
-        },
-        values={"score": SERVICE_EVALUATION, "origin": {"0": "agent_invited", "1": "buyer", "2": "system"}},
-    ),
-    _preset(
-        "klaus",
-        N_("Klaus import"),
-        "conversations",
-        "id comments[].authorIsNotClient comments[].comment comments[].created",
-        {
-            "conversation_id": "id",
-            "agent_id": "assigneeEmail",
-            "agent_name": "assigneeName",
-            "customer_id": "customerEmail",
-            "channel": "channel",
-            "started_at": "created",
-            "ended_at": "closed",
-            "satisfaction": "satisfactionScore",
-            "text": "comments[].comment",
-            "role": "comments[].authorIsNotClient",
-            "sender_id": "comments[].authorEmail",
-            "sent_at": "comments[].created",
-            "message_id": "comments[].id",
-        },
-        values={"role": {"true": "agent", "false": "customer"}},
-        scales={"satisfaction": 100},
-    ),
-    _preset(
-        "spotcheck-agents",
-        N_("Spotcheck roster"),
-        "agents",
-        "agent_id name team",
-        {
-            "agent_id": "agent_id",
-            "name": "name",
-            "team": "team",
-            "shop": "shop",
-            "stage": "stage",
-            "grade": "grade",
-            "hired_on": "hired_on",
-            "left_on": "left_on",
-        },
-    ),
-)
+def _preset(data: MappingOf[str, Any]) -> Preset:
+    columns = {
+        name: (header,) if isinstance(header, str) else tuple(header) for name, header in data["columns"].items()
+    }
+    if unknown := set(columns) - {field.name for field in FIELDS[data["kind"]]}:
+        raise ValueError(f"preset {data['id']}: no such fields: {', '.join(sorted(unknown))}")
+    rest = {k: v for k, v in data.items() if k not in ("id", "name", "kind", "known_by", "columns")}
+    mapping = Mapping.from_dict({**rest, "preset": data["id"]})
+    name = data["name"]
+    return Preset(data["id"], name["zh"], name["en"], data["kind"], tuple(data["known_by"]), columns, mapping)
+
+
+PRESETS: tuple[Preset, ...] = _load()
 BY_ID = {preset.id: preset for preset in PRESETS}
 
 
+@lru_cache(maxsize=1)
+def names() -> frozenset[str]:
+    """Folded names of all columns that presets know, without the path to them."""
+    said = [known for preset in PRESETS for known in preset.known_by]
+    said += [header for preset in PRESETS for headers in preset.columns.values() for header in headers]
+    parts = [part for text in said for alternative in text.split(ANY) for part in alternative.split(EACH)]
+    return frozenset(fold(part.lstrip("*").rsplit("[].", 1)[-1]) for part in parts)
+
+
+class _Headers:
+    """The headers of a file, found by folded path."""
+
+    def __init__(self, headers: Iterable[str]) -> None:
+        self.exact = set(headers)
+        self.folded: dict[str, str] = {}
+        for header in headers:
+            self.folded.setdefault(_path(header), header)
+
+    def find(self, wanted: str) -> str | None:
+        """The header that is meant by a name of a preset."""
+        if wanted.startswith("*"):
+            tail = _path(wanted[1:])
+            ends = [
+                header
+                for path, header in self.folded.items()
+                if path == tail or path.endswith((f".{tail}", f"]{tail}"))
+            ]
+            return ends[0] if ends else None
+        return wanted if wanted in self.exact else self.folded.get(_path(wanted))
+
+
+@lru_cache(maxsize=50_000)
+def _path(header: str) -> str:
+    """A header with every part folded, its path kept."""
+    return "[]".join(".".join(fold(part) for part in step.strip(".").split(".")) for step in header.split("[]"))
+
+
 def fitting(preset: Preset, headers: tuple[str, ...]) -> Mapping:
-    """The preset's mapping without the columns this file does not have."""
-    columns = {name: header for name, header in preset.mapping.columns.items() if header in headers}
-    return Mapping(**{**preset.mapping.__dict__, "columns": columns})
+    """The preset's mapping with the columns this file has."""
+    found, present = {}, _Headers(headers)
+    for name, alternatives in preset.columns.items():
+        for alternative in alternatives:
+            columns = [header for part in alternative.split(EACH) if (header := present.find(part))]
+            if columns:
+                found[name] = SEPARATOR.join(columns)
+                break
+    return replace(preset.mapping, columns=found)
 
 
-def recognise(headers: tuple[str, ...]) -> Preset | None:
-    """The preset that knows most of `headers` among those that fit."""
-    present = set(headers)
-    fits = [preset for preset in PRESETS if present.issuperset(preset.known_by)]
-    return max(fits, key=lambda p: (len(p.known_by), len(present & set(p.mapping.columns.values()))), default=None)
+def recognise(headers: tuple[str, ...], kind: str = "") -> Preset | None:
+    """The preset that knows most of `headers` among those that fit (and are of `kind`)."""
+    present = _Headers(headers)
+    fits = [
+        preset
+        for preset in PRESETS
+        if kind in ("", preset.kind) and all(_known(known, present) for known in preset.known_by)
+    ]
+    return max(fits, key=lambda p: (len(p.known_by), len(fitting(p, headers).columns)), default=None)
+
+
+def _known(known: str, present: _Headers) -> bool:
+    return any(present.find(name) for name in known.split(ANY))
+
+
+def reading(preset: Preset) -> ReadOptions:
+    """How the preset wants the file read."""
+    return preset.mapping.reading

@@ -73,9 +73,6 @@ KINDS: Mapping[str, ProblemKind] = {
         N_("The conversation has no time at all, so it belongs to no period."),
         N_("Give the start of the conversation or the time of at least one message."),
     ),
-    "bad_number": ProblemKind(
-        "bad", N_("“{value}” in “{field}” is not a number."), N_("Correct the number in “{field}”.")
-    ),
     "bad_score": ProblemKind(
         "warning",
         N_("“{value}” in “{field}” is not a known score; it was left out."),
@@ -93,8 +90,86 @@ KINDS: Mapping[str, ProblemKind] = {
     ),
     "rounded_id": ProblemKind(
         "warning",
-        N_("“{value}” in “{field}” looks like a long number that a spreadsheet has rounded."),
+        N_("“{value}” in “{field}” is a long number that a spreadsheet has rounded; it was left out."),
         N_("Format the column as text in the spreadsheet and export again."),
+    ),
+    "rounded_key": ProblemKind(
+        "bad",
+        N_("“{value}” in “{field}” is a long number that a spreadsheet has rounded: several records would become one."),
+        N_("Export the file again as CSV, or format the column as text before the numbers are entered."),
+    ),
+    "unknown_speaker": ProblemKind(
+        "bad",
+        N_("“{value}” is neither the customer nor a known agent, so it is open who spoke."),
+        N_("Say who “{value}” is under “Who is who”, or import the roster first."),
+    ),
+    "assumed_agent": ProblemKind(
+        "warning",
+        N_("“{value}” is not the customer of the chat and was taken for an agent."),
+        N_("If that is wrong, say who “{value}” is under “Who is who”."),
+    ),
+    "ambiguous_date": ProblemKind(
+        "bad",
+        N_("In “{value}” the day or the month may come first; the file does not settle it."),
+        N_("Choose the order of day and month for this file."),
+    ),
+    "assumed_dates": ProblemKind(
+        "warning",
+        N_("In dates like “{value}” the day or the month may come first; the usual order was taken."),
+        N_("If that is wrong, choose the order of day and month for this file."),
+    ),
+    "bad_status": ProblemKind(
+        "warning",
+        N_("“{value}” in “{field}” is not a known state; it was left out."),
+        N_("Add “{value}” to the value mapping of “{field}”."),
+    ),
+    "bad_flag": ProblemKind(
+        "warning",
+        N_("“{value}” in “{field}” is neither yes nor no; it was taken as no."),
+        N_("Add “{value}” to the value mapping of “{field}”."),
+    ),
+    "bad_amount": ProblemKind(
+        "warning",
+        N_("“{value}” in “{field}” is not a number; it was left out."),
+        N_("Correct the number in “{field}”."),
+    ),
+    "odd_character": ProblemKind(
+        "warning",
+        N_("Half a character or a NUL stands in this row; it was replaced by �."),
+        N_("Nothing to do, unless many rows are affected: then export the file again."),
+    ),
+    "no_transcript": ProblemKind(
+        "bad",
+        N_("In “{field}” no messages with name and time were found."),
+        N_("Choose another column for the whole chat, or map text, time and speaker one by one."),
+    ),
+    "other_shop": ProblemKind(
+        "bad",
+        N_("An earlier row has the same conversation id in another shop than “{value}”."),
+        N_("Import every shop by itself, under a source of its own."),
+    ),
+    "filled_down": ProblemKind(
+        "warning",
+        N_("The row names no conversation, agent and customer; it was taken to belong to the row above."),
+        N_("If that is wrong, fill in “{field}” in every row."),
+    ),
+    "total_row": ProblemKind(
+        "warning", N_("The line is a total or a remark below the table; it is no record."), N_("Nothing to do.")
+    ),
+    "no_header": ProblemKind(
+        "warning",
+        N_("No row names the columns; they are called column 1 to column {value}."),
+        N_("Say which row is the header, or map the columns by their place."),
+    ),
+    "sheet_left_out": ProblemKind(
+        "warning",
+        N_("The sheet “{value}” was not read."),
+        N_("If it holds data, choose it; sheets with other columns are imported one at a time."),
+    ),
+    "file_left_out": ProblemKind(
+        "warning",
+        N_("The file “{value}” in the archive was not read."),
+        N_("If it holds data, import it by itself; files with other columns are imported one at a time."),
     ),
     "duplicate_id": ProblemKind(
         "bad",
@@ -201,6 +276,13 @@ class ProblemLog:
             )
         )
 
+    def take(self, other: ProblemLog, before: int) -> None:
+        """The problems of one part of a file, whose rows are counted on from `before`."""
+        self._frames += [
+            frame.with_columns(field=pl.col("field").replace(dict(self._names)), row=pl.col("row") + before)
+            for frame in other._frames
+        ]
+
     def one(self, code: str, field: str, row: int | None, value: str = "") -> None:
         """One row has problem `code`."""
         self._frames.append(
@@ -211,7 +293,11 @@ class ProblemLog:
 
     def frame(self) -> pl.DataFrame:
         """All problems in row order: row, field, code, value."""
-        return pl.concat(self._frames).sort("row", maintain_order=True) if self._frames else pl.DataFrame(schema=SCHEMA)
+        return (
+            pl.concat(self._frames).unique(maintain_order=True).sort("row", maintain_order=True)
+            if self._frames
+            else pl.DataFrame(schema=SCHEMA)
+        )
 
 
 def bad_codes() -> list[str]:

@@ -29,7 +29,7 @@ def sessions(cells: Cells, source: str) -> pl.DataFrame:
     columns |= {
         name: cells.text(name) for name in ("agent_id", "agent_name", "customer_id", "shop", "channel", "order_id")
     }
-    columns |= {name: cells.time(name) for name in ("started_at", "ended_at")}
+    columns |= {name: cells.time(name, "bad_date") for name in ("started_at", "ended_at")}
     columns["satisfaction"] = cells.score("satisfaction")
     return _keyed(_frame(cells, columns), source, "conversation_key", "conversation_id")
 
@@ -52,8 +52,8 @@ def disputes(cells: Cells, source: str) -> pl.DataFrame:
     )
     columns |= {name: cells.text(name) for name in names}
     columns["opened_at"] = cells.need("opened_at", cells.time("opened_at"))
-    columns["closed_at"] = cells.time("closed_at")
-    columns["cs_status"] = cells.integer("cs_status")
+    columns["closed_at"] = cells.time("closed_at", "bad_date")
+    columns["cs_status"] = cells.status("cs_status")
     columns["refund_fee"], columns["total_fee"] = cells.money("refund_fee"), cells.money("total_fee")
     return _keyed(_frame(cells, columns), source, "dispute_key", "dispute_id")
 
@@ -63,7 +63,7 @@ def dispute_messages(cells: Cells, source: str) -> pl.DataFrame:
     columns = {"dispute_id": cells.need("dispute_id", cells.text("dispute_id")), "role": cells.role()}
     columns["text"] = cells.raw("text").cast(pl.String)
     cells.reject("empty_text", "text", (columns["text"].str.strip_chars() == "").fill_null(True))
-    columns["sent_at"] = cells.time("sent_at")
+    columns["sent_at"] = cells.time("sent_at", "bad_date")
     return _keyed(_frame(cells, columns), source, "dispute_key", "dispute_id")
 
 

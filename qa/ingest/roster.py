@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -15,8 +16,10 @@ from qa.ingest.cells import Cells
 from qa.ingest.loading import AGENTS, SAMPLE_ROWS, ImportCounts, LoadedFile, LoadRequest
 from qa.ingest.problems import ProblemLog
 from qa.ingest.reading import RowBatch
+from qa.ingest.speakers import People
 from qa.people import teams
 from qa.tables import Agent
+from qa.workbench import Workbench
 
 COLUMNS = ("name", "team", "shop", "stage", "grade", "hired_on", "left_on")
 
@@ -30,6 +33,14 @@ def load(job: LoadRequest, pieces: Iterator[RowBatch], log: ProblemLog) -> Loade
     agents = found.with_columns(pl.col("name").fill_null(pl.col("agent_id")))
     counts = ImportCounts(rows=sum(frame.height for frame in frames), new=found.height, duplicates=duplicates)
     return LoadedFile(counts, agents, agents.head(SAMPLE_ROWS))
+
+
+def people(bench: Workbench) -> People:
+    """The accounts of the roster, and the names that only one agent has."""
+    with bench.db.read() as session:
+        rows = session.execute(select(Agent.agent_id, Agent.name)).all()
+    times = Counter(name for _, name in rows)
+    return People({**{name: agent for agent, name in rows if times[name] == 1}, **{agent: agent for agent, _ in rows}})
 
 
 def put(session: Session, loaded: LoadedFile, now: datetime, today: date) -> ImportCounts:

@@ -20,7 +20,8 @@ from sqlalchemy import select
 from qa.archive import Snapshot
 from qa.errors import Invalid
 from qa.i18n import N_, Translator
-from qa.ingest import fields, presets, problems, reading, roster, sources, values
+from qa.ingest import problems, reading, roster, sources
+from qa.ingest.detecting import Detected
 from qa.ingest.loading import ImportCounts, LoadedFile, LoadRequest, load
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog, RowProblem
@@ -39,27 +40,10 @@ from qa.policy import Actor, Right, require
 from qa.tables import ImportRun, Sample, Violation
 from qa.workbench import Workbench
 
-SAMPLE_PIECE_ROWS = 2_000
 SHOWN_MESSAGES = 60
 PART = 500
 Progress = Callable[[float, str], None]
 Cancel = Callable[[], bool]
-
-
-@dataclass(frozen=True)
-class Detected:
-    """What a file seems to be; every part can be overruled. `rows` are the first rows as text, by header."""
-
-    path: Path
-    kind: str
-    shape: Shape
-    preset: str
-    mapping: Mapping
-    rows: tuple[dict[str, str | None], ...]
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        return self.shape.headers
 
 
 @dataclass(frozen=True)
@@ -76,59 +60,6 @@ class ImportPreview:
     changes: tuple[Changed, ...] = ()
     transcript: tuple[dict[str, object], ...] = ()
     """One chat as it would be stored: its messages in order."""
-
-
-def detect(path: Path, *, encoding: str = "", kind: str = "", preset: str = "") -> Detected:
-    """Look at a file: format, encoding, shape, preset, and a mapping to start from. Raises `Invalid` with the cure."""
-    shape = reading.look(path, encoding)
-    rows = _first_rows(shape)
-    known = (
-        _preset(preset)
-        if preset
-        else None
-        if kind and kind not in {p.kind for p in presets.PRESETS}
-        else presets.recognise(shape.headers)
-    )
-    if known is not None and kind and known.kind != kind:
-        known = None
-    if known is not None:
-        mapping, kind = presets.fitting(known, shape.headers), known.kind
-    else:
-        kind = kind or fields.guess_kind(shape.headers)
-        if kind not in fields.FIELDS:
-            raise Invalid(
-                N_("“{value}” is not a kind of file. Known kinds: {known}."), value=kind, known=", ".join(fields.FIELDS)
-            )
-        mapping = Mapping(columns=fields.suggest(kind, shape.headers))
-    return Detected(path, kind, shape, known.id if known else "", with_formats(mapping, kind, rows), rows)
-
-
-def _preset(name: str) -> presets.Preset:
-    if name not in presets.BY_ID:
-        raise Invalid(N_("There is no preset “{value}”. Presets: {known}."), value=name, known=", ".join(presets.BY_ID))
-    return presets.BY_ID[name]
-
-
-def _first_rows(shape: Shape) -> tuple[dict[str, str | None], ...]:
-    with_head = next(iter(reading.pieces(replace(shape), shape.headers, ProblemLog({}), first_only=True)), None)
-    if with_head is None:
-        return ()
-    return tuple(with_head.frame.drop("file_row").head(SAMPLE_PIECE_ROWS).iter_rows(named=True))
-
-
-def with_formats(mapping: Mapping, kind: str, rows: Sequence[dict[str, str | None]]) -> Mapping:
-    """The mapping with the time formats that the first rows show, where it names none."""
-    formats = dict(mapping.formats)
-    for each in fields.FIELDS[kind]:
-        header = mapping.columns.get(each.name)
-        if (
-            each.type in ("time", "date")
-            and header
-            and each.name not in formats
-            and (found := values.detect_formats(r.get(header) for r in rows))
-        ):
-            formats[each.name] = found
-    return replace(mapping, formats=formats)
 
 
 def source_of(bench: Workbench, actor: Actor, detected: Detected) -> SourceChoice:
@@ -226,7 +157,7 @@ def _prepare(
     cancel: Cancel | None,
 ) -> tuple[Shape, LoadRequest]:
     check_source(source)
-    shape = reading.look(path, encoding)
+    shape = reading.look(path, encoding, mapping.reading)
     mapping.check(kind, shape.headers)
     nested = (
         shape.nested
@@ -247,6 +178,7 @@ def _prepare(
         cancel or (lambda: False),
         gap=sources.silence_of(bench, source),
         pinned=lambda keys: _pinned(bench, keys),
+        people=roster.people(bench),
     )
     return shape, job
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import polars as pl
+
+from qa.ingest import fields, moments
 
 UTC = pl.Datetime("us", "UTC")
 NAIVE = pl.Datetime("us")
@@ -37,13 +40,16 @@ FORMATS: tuple[str, ...] = (
     "%Y.%m.%d",
     "%Y年%m月%d日",
     "%Y%m%d",
-    *DAY_FIRST,
-    *MONTH_FIRST,
     "epoch_s",
     "epoch_ms",
+    "epoch_us",
     "excel",
 )
-"""Tried in this order. Day/month order that a file does not settle is read as day first."""
+"""Tried in this order, column by column. What they leave is read cell by cell (`moments.read`)."""
+EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
+OFFSETS = {"offset_s": 1, "offset_ms": 1_000}
+"""Formats of times that count from the start of the conversation."""
+BY_ORDER = {"dmy": DAY_FIRST, "mdy": MONTH_FIRST}
 
 ROLES: Mapping[str, str] = {
     **dict.fromkeys(
@@ -55,29 +61,177 @@ ROLES: Mapping[str, str] = {
             "visitor",
             "end_user",
             "enduser",
+            "end-user",
+            "contact",
+            "consumer",
+            "guest",
+            "incoming",
+            "inbound",
+            "in",
             "顾客",
             "客户",
             "买家",
             "用户",
             "访客",
             "消费者",
+            "客人",
+            "会员",
+            "进线",
+            "客户消息",
+            "用户消息",
         ),
         "customer",
     ),
     **dict.fromkeys(
-        ("agent", "seller", "staff", "waiter", "operator", "客服", "卖家", "商家", "坐席", "人工", "人工客服", "店铺"),
+        (
+            "agent",
+            "seller",
+            "staff",
+            "waiter",
+            "operator",
+            "admin",
+            "teammate",
+            "merchant",
+            "service",
+            "kefu",
+            "mall_cs",
+            "outgoing",
+            "outbound",
+            "out",
+            "客服",
+            "卖家",
+            "商家",
+            "坐席",
+            "人工",
+            "人工客服",
+            "店铺",
+            "客服人员",
+            "在线客服",
+            "接待客服",
+            "座席",
+            "客服消息",
+            "坐席消息",
+        ),
         "agent",
     ),
-    **dict.fromkeys(("bot", "robot", "automated_agent", "assistant", "机器人", "智能客服", "自动回复"), "bot"),
-    **dict.fromkeys(("system", "系统", "系统消息", "notice"), "system"),
-    **dict.fromkeys(("platform", "小二", "平台", "平台小二", "官方"), "platform"),
+    **dict.fromkeys(
+        (
+            "bot",
+            "robot",
+            "chatbot",
+            "automated_agent",
+            "assistant",
+            "automation",
+            "trigger",
+            "virtual_agent",
+            "机器人",
+            "智能客服",
+            "自动回复",
+            "服务助手",
+            "智能机器人",
+            "机器人客服",
+            "智能助手",
+            "店小蜜",
+            "ai客服",
+            "机器人消息",
+        ),
+        "bot",
+    ),
+    **dict.fromkeys(
+        (
+            "system",
+            "系统",
+            "系统消息",
+            "系统提示",
+            "系统通知",
+            "notice",
+            "notification",
+            "activity",
+            "event",
+            "会话提示",
+        ),
+        "system",
+    ),
+    **dict.fromkeys(("platform", "小二", "平台", "平台小二", "官方", "平台客服", "官方客服"), "platform"),
 }
+"""Words for who spoke. In a column that tells apart people of an app, “User” may be the agent: presets say so."""
 MESSAGE_KINDS: Mapping[str, str] = {
-    **dict.fromkeys(("text", "文本", "文字", "1", "0", ""), "text"),
-    **dict.fromkeys(("image", "picture", "pic", "photo", "图片"), "image"),
-    **dict.fromkeys(("card", "product", "order", "link", "卡片", "商品", "订单", "商品卡片", "链接"), "card"),
-    **dict.fromkeys(("file", "video", "audio", "voice", "文件", "视频", "语音"), "file"),
+    **dict.fromkeys(
+        ("text", "文本", "文字", "1", "0", "", "message", "comment", "emoji", "emoticon", "表情", "普通消息"), "text"
+    ),
+    **dict.fromkeys(("image", "picture", "pic", "photo", "图片", "sticker", "emotion", "截图"), "image"),
+    **dict.fromkeys(
+        (
+            "card",
+            "product",
+            "order",
+            "link",
+            "卡片",
+            "商品",
+            "订单",
+            "商品卡片",
+            "链接",
+            "weapp",
+            "location",
+            "位置",
+            "订单卡片",
+            "小程序",
+            "mixed",
+        ),
+        "card",
+    ),
+    **dict.fromkeys(("file", "video", "audio", "voice", "文件", "视频", "语音", "附件", "attachment"), "file"),
+    **dict.fromkeys(
+        ("note", "private_note", "internal_note", "internal note", "备注", "内部备注", "便签", "私密备注"), "note"
+    ),
+    **dict.fromkeys(
+        ("recall", "recalled", "revoke", "revoked", "withdrawn", "deleted", "撤回", "已撤回", "消息撤回", "撤回消息"),
+        "recalled",
+    ),
+    **dict.fromkeys(
+        (
+            "system",
+            "system_message",
+            "系统",
+            "系统消息",
+            "系统提示",
+            "系统通知",
+            "通知",
+            "提示",
+            "notification",
+            "notice",
+            "activity",
+            "event",
+            "chat.memberjoin",
+            "chat.memberleave",
+            "assignment",
+            "close",
+            "open",
+        ),
+        "system",
+    ),
 }
+"""Notes, recalled messages and system lines stay in the chat, but nobody said them to the other side."""
+ASIDES = ("note", "recalled", "system")
+YES: Mapping[str, str] = {
+    **dict.fromkeys(("1", "true", "t", "yes", "y", "是", "有", "√", "private", "internal", "内部"), "yes"),
+    **dict.fromkeys(("0", "false", "f", "no", "n", "否", "无", "", "public", "公开"), "no"),
+}
+
+INTERVENTIONS: Mapping[str, str] = {
+    **dict.fromkeys(("不需要客服介入", "无需客服介入", "未申请客服介入", "未介入", "不需要介入", "无"), "1"),
+    **dict.fromkeys(("需要客服介入", "申请客服介入", "待客服介入", "需要介入", "等待客服介入"), "2"),
+    **dict.fromkeys(("客服已经介入", "客服已介入", "已介入", "小二已介入", "客服介入中", "介入中"), "3"),
+    **dict.fromkeys(("客服初审完成", "初审完成"), "4"),
+    **dict.fromkeys(("客服主管复审失败", "复审失败"), "5"),
+    **dict.fromkeys(("客服处理完成", "处理完成", "客服介入完成", "介入完成"), "6"),
+    **dict.fromkeys(("撤销客服介入", "已撤销", "撤销介入"), "7"),
+    "支持买家": "8",
+    "支持卖家": "9",
+    **dict.fromkeys(("举证中", "等待举证"), "10"),
+    "申诉中": "11",
+}
+"""The platform's state of its intervention in a dispute (Taobao CsStatus) in words."""
 SCORES: Mapping[str, str] = {
     **{str(n): str(n) for n in range(1, 6)},
     **{f"{n}星": str(n) for n in range(1, 6)},
@@ -100,6 +254,22 @@ SCORES: Mapping[str, str] = {
     "very dissatisfied": "1",
     "good": "5",
     "bad": "1",
+    "offered": "",
+    "unoffered": "",
+    "未评价": "",
+    "未评": "",
+    "": "",
+    "五星": "5",
+    "四星": "4",
+    "三星": "3",
+    "二星": "2",
+    "两星": "2",
+    "一星": "1",
+    "great": "5",
+    "amazing": "5",
+    "ok": "3",
+    "okay": "3",
+    "terrible": "1",
 }
 
 
@@ -109,15 +279,16 @@ def blank_to_null(name: str) -> pl.Expr:
     return pl.when(stripped.str.len_bytes() > 0).then(stripped).alias(name)
 
 
-def detect_formats(sample: Iterable[str | None]) -> tuple[str, ...]:
-    """The formats that read the non-empty cells of `sample`, the most useful first."""
+def detect_formats(sample: Iterable[str | None], order: str = "") -> tuple[str, ...]:
+    """The formats that read the non-empty cells of `sample`, the most useful first. `order`: dmy, mdy or ymd for short
+    dates."""
     cells = pl.Series([cell.strip() for cell in sample if cell and cell.strip()], dtype=pl.String)
     found: list[str] = []
-    orders = _orders(cells)
+    known = (*FORMATS, *BY_ORDER.get(order, ()))
     while not cells.is_empty():
         counted = [
             (int(parse_naive(cells, format_, None).is_not_null().sum()), format_)
-            for format_ in orders
+            for format_ in known
             if format_ not in found
         ]
         count, best = max(counted, key=lambda pair: pair[0], default=(0, ""))
@@ -128,19 +299,19 @@ def detect_formats(sample: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _orders(cells: pl.Series) -> tuple[str, ...]:
-    """All formats, with day first or month first as the sample settles it."""
-    parts = cells.str.extract_groups(r"^(\d{1,2})/(\d{1,2})/\d{4}").struct.unnest()
-    second = parts["2"].cast(pl.Int32).max() if not parts.is_empty() else None
-    rest = tuple(f for f in FORMATS if f not in DAY_FIRST and f not in MONTH_FIRST)
-    month_first = isinstance(second, int) and second > 12
-    return rest + (MONTH_FIRST if month_first else DAY_FIRST + tuple(f for f in MONTH_FIRST if "%I" in f))
-
-
-def parse_times(column: pl.Series, formats: tuple[str, ...], zone: ZoneInfo, only: bool = False) -> pl.Series:
+def parse_times(
+    column: pl.Series,
+    formats: tuple[str, ...],
+    zone: ZoneInfo,
+    only: bool = False,
+    order: str = "",
+    group: pl.Series | None = None,
+    backward: bool = False,
+) -> pl.Series:
     """Text to UTC. Formats are tried in order, row by row, so one file may mix them; what none reads is null.
 
-    Unless `only` these are wanted, all known formats are tried after them.
+    Unless `only` these are wanted, all known formats are tried after them, and then every cell by itself. `group` (the
+    chat of each row) and `backward` (newest first) tell the two hours apart that a clock change repeats.
     """
     if column.dtype == UTC:
         return column
@@ -148,7 +319,7 @@ def parse_times(column: pl.Series, formats: tuple[str, ...], zone: ZoneInfo, onl
         return column.cast(UTC) if column.dtype.time_zone else _to_utc(column.cast(NAIVE), zone)
     result = pl.Series(column.name, [None], dtype=UTC).new_from_index(0, len(column))
     tried: list[str] = []
-    for format_ in (*formats, *(() if only else _orders(column.head(1000)))):
+    for format_ in (*formats, *(() if only else (*FORMATS, *BY_ORDER.get(order, ())))):
         if format_ in tried:
             continue
         open_ = result.is_null() & column.is_not_null() if tried else None
@@ -156,49 +327,87 @@ def parse_times(column: pl.Series, formats: tuple[str, ...], zone: ZoneInfo, onl
             break
         tried.append(format_)
         if open_ is None:
-            result = parse_naive(column, format_, zone)
+            result = parse_naive(column, format_, zone, group, backward)
         else:
-            index = open_.arg_true()
-            read = parse_naive(column.gather(index), format_, zone)
-            if read.null_count() < len(read):
-                result = result.scatter(index, read)
+            read = partial(_one_format, format_=format_, zone=zone, backward=backward)
+            result = _filled(result, column, open_, read, group)
+    if not only and (left := result.is_null() & column.is_not_null()).any():
+        result = _filled(result, column, left, partial(_cell_by_cell, order=order, zone=zone, backward=backward), group)
     return result.alias(column.name)
 
 
-def parse_naive(column: pl.Series, format_: str, zone: ZoneInfo | None) -> pl.Series:
-    """One format. With `zone`, to UTC; without, the naive reading (for detection)."""
-    if format_ in ("epoch_s", "epoch_ms"):
-        read = _epoch(column, 1 if format_ == "epoch_s" else 1000)
+def _filled(
+    result: pl.Series,
+    column: pl.Series,
+    open_: pl.Series,
+    read: Callable[[pl.Series, pl.Series | None], pl.Series],
+    group: pl.Series | None,
+) -> pl.Series:
+    """`result` with what `read` makes of the cells that are still open."""
+    index = open_.arg_true()
+    found = read(column.gather(index), group.gather(index) if group is not None else None)
+    return result.scatter(index, found) if found.null_count() < len(found) else result
+
+
+def _one_format(cells: pl.Series, group: pl.Series | None, format_: str, zone: ZoneInfo, backward: bool) -> pl.Series:
+    return parse_naive(cells, format_, zone, group, backward)
+
+
+def _cell_by_cell(cells: pl.Series, group: pl.Series | None, order: str, zone: ZoneInfo, backward: bool) -> pl.Series:
+    found = [moments.read(cell, order)[0] if cell is not None and len(cell) < 80 else None for cell in cells.to_list()]
+    zoned = pl.Series([m if m is not None and m.tzinfo else None for m in found], dtype=UTC)
+    naive = pl.Series([m if m is not None and not m.tzinfo else None for m in found], dtype=NAIVE)
+    return zoned.zip_with(zoned.is_not_null(), _to_utc(naive, zone, group, backward))
+
+
+def parse_naive(
+    column: pl.Series, format_: str, zone: ZoneInfo | None, group: pl.Series | None = None, backward: bool = False
+) -> pl.Series:
+    """One format. With `zone`, to UTC; without, the naive reading (for detection). Years no shop has had are no
+    times."""
+    if format_ in EPOCHS:
+        read = _epoch(column, EPOCHS[format_])
         return read.dt.replace_time_zone("UTC") if zone else read
     if format_ == "excel":
         serial = column.cast(pl.Float64, strict=False)
         serial = serial.zip_with((serial > 20_000) & (serial < 80_000), pl.Series([None], dtype=pl.Float64))
         seconds = (serial * 86_400).round().cast(pl.Int64) - 2_209_161_600  # seconds between 1899-12-30 and 1970-01-01
         naive = (seconds * 1_000_000).cast(NAIVE)
-        return _to_utc(naive, zone) if zone else naive
+        return _to_utc(naive, zone, group, backward) if zone else naive
     frame = column.to_frame("t")
     if "%#z" in format_:
-        read = frame.select(pl.col("t").str.to_datetime(format_, time_unit="us", strict=False, cache=False)).to_series()
+        read = _plausible(
+            frame.select(pl.col("t").str.to_datetime(format_, time_unit="us", strict=False, cache=False)).to_series()
+        )
         return read.cast(UTC) if zone else read.dt.replace_time_zone(None)
     if "%H" not in format_ and "%I" not in format_:
         read = frame.select(pl.col("t").str.to_date(format_, strict=False, cache=False).cast(NAIVE)).to_series()
     else:
         read = frame.select(pl.col("t").str.to_datetime(format_, time_unit="us", strict=False, cache=False)).to_series()
-    return _to_utc(read, zone) if zone else read
+    read = _plausible(read)
+    return _to_utc(read, zone, group, backward) if zone else read
+
+
+def _plausible(read: pl.Series) -> pl.Series:
+    low, high = read.min(), read.max()
+    if low is None or (low.year >= moments.FIRST_YEAR and high.year < moments.LAST_YEAR):  # type: ignore[union-attr]
+        return read
+    return (
+        read.to_frame("t")
+        .select(pl.when(pl.col("t").dt.year().is_between(moments.FIRST_YEAR, moments.LAST_YEAR - 1)).then(pl.col("t")))
+        .to_series()
+    )
 
 
 def _epoch(column: pl.Series, unit: int) -> pl.Series:
     number = column.cast(pl.Float64, strict=False)
     low, high = 946_684_800 * unit, 4_102_444_800 * unit  # 2000 … 2100: other numbers are no moments
-    return (
-        (number.zip_with((number >= low) & (number <= high), pl.Series([None], dtype=pl.Float64)) * (1_000_000 // unit))
-        .cast(pl.Int64)
-        .cast(NAIVE)
-    )
+    inside = number.zip_with((number >= low) & (number <= high), pl.Series([None], dtype=pl.Float64))
+    return (inside * (1_000_000 / unit)).round().cast(pl.Int64).cast(NAIVE)
 
 
-def _to_utc(naive: pl.Series, zone: ZoneInfo) -> pl.Series:
-    """Local times to UTC; a time the clock change skips is null, one it repeats is the earlier.
+def _to_utc(naive: pl.Series, zone: ZoneInfo, group: pl.Series | None = None, backward: bool = False) -> pl.Series:
+    """Local times to UTC; a time the clock change skips is null, one it repeats is the earlier until times go back.
 
     Where the zone's offset is one and the same over the whole column, subtracting it is 10 × cheaper than asking the
     zone for every row.
@@ -210,7 +419,11 @@ def _to_utc(naive: pl.Series, zone: ZoneInfo) -> pl.Series:
         and (offset := _steady_offset(low, high, zone)) is not None
     ):
         return (naive - offset).dt.replace_time_zone("UTC")
-    return naive.dt.replace_time_zone(str(zone), ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    which = moments.repeated(naive, zone, group, backward)
+    local = pl.DataFrame({"t": naive, "a": which}).select(
+        pl.col("t").dt.replace_time_zone(str(zone), ambiguous=pl.col("a"), non_existent="null")
+    )
+    return local.to_series().dt.convert_time_zone("UTC")
 
 
 def _steady_offset(low: datetime, high: datetime, zone: ZoneInfo) -> timedelta | None:
@@ -244,8 +457,10 @@ def translate(column: pl.Series, words: Mapping[str, str]) -> pl.Series:
 
 
 def _word(cell: str, words: Mapping[str, str]) -> str | None:
-    folded = cell.strip().casefold()
-    return words.get(cell.strip(), words.get(folded))
+    bare = cell.strip()
+    return words.get(
+        bare, words.get(bare.casefold(), words.get(fields.simplified(bare)) if not bare.isascii() else None)
+    )
 
 
 def words_for(builtin: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
@@ -269,7 +484,7 @@ def scores(column: pl.Series, own: Mapping[str, str], best: int | None) -> pl.Se
 
 def money(column: pl.Series) -> pl.Series:
     """Cells like `1,234.50`, `¥12` to hundredths; what is no amount becomes null."""
-    text = column.cast(pl.String).str.replace_all(r"[,，\s¥￥元]", "")
+    text = column.cast(pl.String).str.replace_all(r"(?i)CNY|RMB|USD|[,，\s¥￥元$€]", "")
     parts = text.str.extract_groups(r"^(-?)(\d+)(?:\.(\d{1,2})0*)?$").struct.unnest()
     cents = parts["2"].cast(pl.Int64, strict=False) * 100 + parts["3"].fill_null("0").str.pad_end(2, "0").cast(
         pl.Int64, strict=False

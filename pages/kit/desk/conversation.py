@@ -23,6 +23,8 @@ ROLES = {
     "platform": N_("Platform"),
 }
 KINDS = {
+    "note": N_("Private note"),
+    "recalled": N_("Recalled message"),
     "image": N_("Picture"),
     "card": N_("Card"),
     "video": N_("Video"),

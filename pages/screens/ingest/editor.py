@@ -34,7 +34,9 @@ def edit(page: Page, detected: Detected, mapping: Mapping, kind: str, key: str) 
         column_config={
             "name": None,
             "label": st.column_config.TextColumn(_("Field")),
-            "column": st.column_config.SelectboxColumn(_("Column of the file"), options=["", *detected.headers]),
+            "column": st.column_config.SelectboxColumn(
+                _("Column of the file"), options=["", *dict.fromkeys((*detected.headers, *mapping.columns.values()))]
+            ),
             "constant": st.column_config.TextColumn(_("Same for all rows"), help=_("Used when no column is chosen")),
             "formats": st.column_config.TextColumn(
                 _("Date formats"), help=_("Several formats are separated by |; empty means: find out")

@@ -3,6 +3,7 @@ is a job."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import download, heading, show_error
 from pages.kit.work import Work
-from pages.screens.ingest import editor, past, screening, transcript, uploads
+from pages.screens.ingest import editor, options, past, screening, transcript, uploads
 from qa import ingest, jobs
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import N_
@@ -22,7 +23,27 @@ from qa.ingest import Detected, ImportCounts, ImportPreview, ImportResult, Mappi
 from qa.policy import Role
 from qa.transcripts import shown_text
 
-TYPES = ["csv", "txt", "tsv", "xlsx", "jsonl", "ndjson", "json"]
+TYPES = [
+    *(
+        "csv",
+        "txt",
+        "tsv",
+        "xlsx",
+        "xls",
+        "xlsm",
+        "ods",
+        "jsonl",
+        "ndjson",
+        "json",
+        "zip",
+        "html",
+        "htm",
+        "mht",
+        "mhtml",
+    ),
+    *("xml", "log"),
+]
+SHOWN_TYPES = "CSV, XLSX, XLS, JSON, TXT, HTML, ZIP"
 READING = N_("Reading and checking the rows … {share}")
 
 
@@ -47,11 +68,12 @@ def _choose(page: Page) -> Path | None:
     _ = page.t
     st.write(
         _(
-            "Chats, refunds and disputes, service ratings, or the agent roster, as CSV, XLSX or JSON lines. You see"
+            "Chats, refunds and disputes, service ratings, or the agent roster, as CSV, Excel, JSON, text transcript or ZIP. You see"
             " what would happen before anything is written."
         )
     )
     _speak(page)
+    _templates(page)
     uploaded = st.file_uploader(
         _("File to import"), type=TYPES, key=f"import_file_{st.session_state.get('import_round', 0) % 2}"
     )
@@ -67,6 +89,21 @@ def _choose(page: Page) -> Path | None:
     return None
 
 
+def _templates(page: Page) -> None:
+    """A table to fill in, for who has no export."""
+    _ = page.t
+    with st.popover(_("Templates")):
+        st.caption(_("Workbooks with the columns the import knows and an example."))
+        for kind, label in ingest.KINDS.items():
+            st.download_button(
+                _(label),
+                ingest.template(kind, page.t.language),
+                f"{kind}.xlsx",
+                key=f"import_template_{kind}",
+                width="stretch",
+            )
+
+
 def _speak(page: Page) -> None:
     """Streamlit's own words in the upload box, in the page's language."""
     _ = page.t
@@ -75,7 +112,7 @@ def _speak(page: Page) -> None:
         "[data-testid=stFileUploaderDropzoneInstructions] span": _(
             "or drop it here · up to {n} MB · {types}",
             n=page.bench.config.max_upload_mb,
-            types=", ".join(TYPES).upper(),
+            types=SHOWN_TYPES,
         ),
     }
     box = ".stMainBlockContainer [data-testid=stFileUploaderDropzone]"
@@ -105,6 +142,7 @@ def _prepare(page: Page, path: Path) -> None:
         detected = _detect(page, path)
     except SpotcheckError as error:
         show_error(page, error)
+        options.reading(page, path, None)
         return
     left, middle, right = st.columns(3)
     kinds = list(ingest.KINDS)
@@ -135,24 +173,29 @@ def _prepare(page: Page, path: Path) -> None:
         format_func=lambda n: n or _("as detected"),
     )
     if kind != detected.kind:
-        detected = ingest.detect(path, kind=kind)
+        detected = ingest.detect(path, kind=kind, options=options.asked(path))
     mapping = next((p.mapping for p in saved if p.name == name), detected.mapping)
+    mapping = replace(mapping, reading=options.asked(path).over(mapping.reading))
     st.caption(escape(_described(page, detected)))
     above = st.container()  # what can be done stands above the mapping, which most files need not be touched
     with st.expander(_("First rows of the file"), expanded=st.session_state.get("import_work") is None):
         st.dataframe(_first_rows(page, detected), hide_index=True, width="stretch", height=210)
+    options.reading(page, path, detected)
     mapping = editor.edit(page, detected, mapping, kind, f"{detected.kind}_{name}")
+    mapping = options.times(page, detected, mapping)
+    mapping = options.people(page, detected, mapping, kind)
     _save_mapping(page, kind, mapping)
     with above:
         _actions(page, path, detected, mapping, kind, source or "", choice.mark)
 
 
 def _detect(page: Page, path: Path) -> Detected:
-    cached = st.session_state.get("import_detected")
-    if cached is None or cached.path != path:
-        cached = ingest.detect(path)
-        st.session_state["import_detected"] = cached
-    return cached  # type: ignore[no-any-return]
+    mark = (path, options.asked(path))
+    if st.session_state.get("import_detected_of") != mark:
+        st.session_state["import_detected"] = ingest.detect(path, options=options.asked(path))
+        st.session_state["import_detected_of"] = mark
+    found: Detected = st.session_state["import_detected"]
+    return found
 
 
 def _described(page: Page, detected: Detected) -> str:
@@ -165,7 +208,11 @@ def _described(page: Page, detected: Detected) -> str:
         else f"{page.t.number(shape.size / 1_000, 1)} KB"
     )
     parts = [shape.format.upper(), shape.encoding.upper(), size]
-    parts.append(_("recognised as: {name}", name=_(preset.name)) if preset else _("columns matched by their names"))
+    parts.append(
+        _("recognised as: {name}", name=_.label(preset.zh, preset.en))
+        if preset
+        else _("columns matched by their names")
+    )
     return " · ".join(part for part in parts if part)
 
 

@@ -66,7 +66,7 @@ def test_every_problem_text_can_be_filled() -> None:
 FILES = {
     "0 bytes": (b"", "a.csv", "0 bytes"),
     "truncated xlsx": (None, "a.xlsx", "damaged or cut off"),
-    "old excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 100, "a.xls", "xlsx"),
+    "old excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 100, "a.xls", "damaged or cut off"),
     "binary": (b"\x7fELF\x00\x01\x00\x02" * 50, "a.csv", "neither text nor XLSX"),
     "no header": (b"hello\nworld\n", "a.csv", "header"),
     "broken json": (b'{"a": 1\n{"b"\n', "a.jsonl", "JSON"),

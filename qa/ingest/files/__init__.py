@@ -1,0 +1,2 @@
+"""Containers: one module a kind of file (CSV, Excel, JSON, transcripts, archives). Each turns bytes into rows of
+text."""

@@ -1,0 +1,187 @@
+"""Moments as people and programs write them: any order of day and month, short years, 上午/下午, zones; cells in, UTC out.
+
+Known formats are read column by column (`values.parse_times`); what they leave is read here, cell by cell. No clock, no
+files.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+FIRST_YEAR, LAST_YEAR = 1990, 2100
+SHORT_YEARS = range(10, 41)
+"""Two digits are a year of this century from 2010 to 2040."""
+ORDERS = ("ymd", "dmy", "mdy")
+MONTHS = {
+    name: n
+    for n, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
+}
+
+_WEEKDAY = r"(?:(?:星期|周|礼拜)[一二三四五六日天]|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?)"
+_MONTH = r"(?P<{0}>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATES = (
+    r"(?P<y>\d{4})\s?[-/.年]\s?(?P<m>\d{1,2})\s?[-/.月]\s?(?P<d>\d{1,2})\s?[日号]?",
+    r"(?P<cy>\d{4})(?P<cm>\d{2})(?P<cd>\d{2})",
+    r"(?P<a>\d{1,2})\s?[-/.]\s?(?P<b>\d{1,2})\s?[-/.]\s?(?P<c>\d{4}|\d{1,2})",
+    r"(?P<ed>\d{1,2})(?:st|nd|rd|th)?[\s\-.]\s?" + _MONTH.format("en") + r"[,\s\-]+(?P<ey>\d{4})",
+    _MONTH.format("fn") + r"\s+(?P<fd>\d{1,2})(?:st|nd|rd|th)?(?:,|\s)\s?(?P<fy>\d{4})",
+)
+_CLOCK = (
+    r"(?P<half>上午|下午|早上|早晨|晚上|傍晚|凌晨|中午|am|pm)?\s?(?P<H>\d{1,2})\s?[:.时点]\s?(?P<M>\d{1,2})(?:\s?[:.分]\s?(?P<S>\d{1,2}))?\s?[分秒]?"
+    r"(?:[.,](?P<f>\d{1,9}))?\s?(?P<half2>[ap]\.?\s?m\.?|上午|下午)?"
+)
+_ZONE = r"(?P<word>utc|gmt|z|北京时间|bjt)?\s?(?:\(?(?P<sign>[+\-])(?P<zh>\d{1,2})(?::?(?P<zm>\d{2}))?\)?)?\s?(?:\((?![+\-\d]).*\)|\[[^\d].*\])?"
+_FORMS = tuple(
+    re.compile(form)
+    for date in _DATES
+    for form in (
+        rf"(?:{_WEEKDAY}[,，]?\s?)?{date}(?:\s?{_WEEKDAY})?(?:[t,，\s]*(?:at\s)?{_CLOCK}\s?{_ZONE})?",
+        rf"(?:{_WEEKDAY}[,，]?\s?)?{_CLOCK}\s?{_ZONE}[,，\s]+{date}",
+    )
+)
+_ASCTIME = re.compile(
+    rf"{_WEEKDAY}[,\s]+{_MONTH.format('fn')}\s+(?P<fd>\d{{1,2}})\s+{_CLOCK}\s?{_ZONE}\s?(?P<fy>\d{{4}})"
+)
+NUMERIC = r"^\D{0,12}?(\d{1,2})\s?[-/.]\s?(\d{1,2})\s?[-/.]\s?(\d{4}|\d{1,2})(?:\D|$)"
+"""A date of three short numbers, whose order has to be known; also after a weekday or a bracket."""
+NONE = re.compile(
+    r"0+|-+|—+|/|\\n|null|none|nil|nan|n/?a|undefined|invalid"
+    r" date|无|暂无|未知|未结束|0{4}-0?0-0?0.*|0{1,4}1-0?1-0?1(?:[t ].*)?|1970[-/]0?1[-/]0?1(?:[t"
+    r" ]0?[08]:00(?::00.*)?)?"
+    r"|19(?:00|99)[-/]0?[01]-0?[01](?:[t ]00:00.*)?|9999-12-31.*|1899-12-3\d.*|0?0:00(?::00)?"
+)
+"""How exports write that there is no time."""
+
+
+def is_none(cell: str) -> bool:
+    """Whether a cell says that there is no time."""
+    return NONE.fullmatch(unwrapped(cell).casefold()) is not None
+
+
+def unwrapped(cell: str) -> str:
+    """A cell without what makes a spreadsheet take it for text: `="…"`, a leading apostrophe or accent, space around
+    it."""
+    text = cell.strip().strip("\ufeff\u200b\u200e\u202a\u202c").strip()
+    if text.startswith("=") and len(text) >= 4 and text[1] == text[-1] == '"':
+        return text[2:-1].strip()
+    return text[1:].strip() if len(text) > 1 and text[0] in "'`’" else text
+
+
+def orders(cells: pl.Series) -> tuple[str, ...]:
+    """The orders of day, month and year in which every short date of `cells` (text) can be read; all of them when there
+    is none."""
+    parts = cells.str.extract_groups(NUMERIC).struct.unnest()
+    found = parts.select(pl.all().cast(pl.Int32, strict=False)).drop_nulls()
+    if found.is_empty():
+        return ORDERS
+    return _fits(found.min().row(0), found.max().row(0))
+
+
+def _fits(low: tuple[int, ...], high: tuple[int, ...]) -> tuple[str, ...]:
+    """The orders in which three numbers between `low` and `high` are dates."""
+    if min(low) < 1:
+        return ()
+    long_years = low[2] >= 1000
+    year_last = long_years or (low[2] in SHORT_YEARS and high[2] in SHORT_YEARS)
+    fits = {
+        "ymd": not long_years and high[2] <= 31 and low[0] in SHORT_YEARS and high[0] in SHORT_YEARS and high[1] <= 12,
+        "dmy": year_last and high[0] <= 31 and high[1] <= 12,
+        "mdy": year_last and high[0] <= 12 and high[1] <= 31,
+    }
+    return tuple(order for order in ORDERS if fits[order])
+
+
+def has_short_dates(cells: pl.Series) -> bool:
+    """Whether there are dates whose order has to be known."""
+    return bool(cells.str.contains(NUMERIC).any())
+
+
+@lru_cache(maxsize=100_000)
+def read(cell: str, order: str) -> tuple[datetime | None, bool]:
+    """A moment (aware when the cell says its zone, else naive), and whether the order of day and month would have to be
+    known."""
+    text = unicodedata.normalize("NFKC", unwrapped(cell)).casefold()
+    text = re.sub(r"\s+", " ", text)
+    for form in _FORMS:
+        if found := form.fullmatch(text):
+            break
+    else:
+        found = _ASCTIME.fullmatch(text)
+    if not found:
+        return None, False
+    parts = found.groupdict()
+    day = _date(parts, order)
+    if day is None:
+        return None, parts.get("a") is not None and not order and len(_fitting(parts)) > 1
+    try:
+        moment = datetime(*day, *_clock(parts))  # noqa: DTZ001 - the zone is that of the file
+        zoned = moment.replace(tzinfo=UTC) - _offset(parts) if parts.get("word") or parts.get("sign") else moment
+    except (ValueError, OverflowError):
+        return None, False
+    return (zoned if FIRST_YEAR <= zoned.year < LAST_YEAR else None), False
+
+
+def _date(parts: dict[str, str | None], order: str) -> tuple[int, int, int] | None:
+    for year, month, day in (("y", "m", "d"), ("cy", "cm", "cd")):
+        if parts.get(year):
+            return int(parts[year] or 0), int(parts[month] or 0), int(parts[day] or 0)
+    for year, month, day in (("ey", "en", "ed"), ("fy", "fn", "fd")):
+        if parts.get(year):
+            return int(parts[year] or 0), MONTHS[parts[month] or ""], int(parts[day] or 0)
+    fits = _fitting(parts)
+    chosen = order if order in fits else fits[0] if len(fits) == 1 else ""
+    if not chosen:
+        return None
+    slots = dict(zip(chosen, (int(parts[name] or 0) for name in "abc"), strict=True))
+    return slots["y"] + (2000 if slots["y"] < 100 else 0), slots["m"], slots["d"]
+
+
+def _fitting(parts: dict[str, str | None]) -> tuple[str, ...]:
+    numbers = tuple(int(parts[name] or 0) for name in "abc")
+    return _fits(numbers, numbers)
+
+
+def _clock(parts: dict[str, str | None]) -> tuple[int, int, int, int]:
+    if not parts.get("H"):
+        return 0, 0, 0, 0
+    hour, half = int(parts["H"] or 0), (parts.get("half") or parts.get("half2") or "").replace(".", "").replace(" ", "")
+    if half in ("下午", "晚上", "傍晚", "pm") and hour < 12:
+        hour += 12
+    elif (half in ("上午", "早上", "早晨", "凌晨", "am") and hour == 12) or (half == "晚上" and hour == 12):
+        hour = 0
+    elif half == "中午" and hour < 3:
+        hour += 12
+    fraction = (parts.get("f") or "0")[:6].ljust(6, "0")
+    return hour, int(parts["M"] or 0), int(parts.get("S") or 0), int(fraction)
+
+
+def _offset(parts: dict[str, str | None]) -> timedelta:
+    if not parts.get("sign"):
+        return timedelta(hours=8) if parts.get("word") in ("北京时间", "bjt") else timedelta()
+    size = timedelta(hours=int(parts["zh"] or 0), minutes=int(parts.get("zm") or 0))
+    return -size if parts["sign"] == "-" else size
+
+
+def repeated(naive: pl.Series, zone: ZoneInfo, group: pl.Series | None, backward: bool = False) -> pl.Series:
+    """For times that a clock change repeats: `latest` once the times of a chat have gone back within that hour, else
+    `earliest`.
+
+    Rows are in the order of the file; `backward`: newest first. `group` names the chat of each row.
+    """
+    frame = pl.DataFrame(
+        {"t": naive, "g": group if group is not None else pl.Series([0]).new_from_index(0, len(naive))}
+    )
+    if backward:
+        frame = frame.reverse()
+    day = pl.col("t").dt.date()
+    fell = (pl.col("t") < pl.col("t").cum_max()).fill_null(False).over("g", day)
+    later = frame.select(
+        pl.when(fell.cum_max().over("g", day)).then(pl.lit("latest")).otherwise(pl.lit("earliest")).alias("a")
+    )["a"]
+    return later.reverse() if backward else later
