@@ -64,3 +64,13 @@ def test_nothing_yet(open_page: OpenPage, page_bench: Workbench, language: str) 
         at = open_page(role, "inspections.py", language=language)
         assert not at.exception
         assert any("sc-empty" in node.proto.body for node in at.get("html"))
+
+
+def test_an_inspector_does_not_learn_which_readings_had_a_reference(open_page: OpenPage, kit: Kit) -> None:
+    kit.place(kit.samples[0], kit.inspectors[1], kind="gold")
+    inspect(kit, 1, Sheet(()))
+    [row] = open_page("inspector-1", "inspections.py", language="zh_CN").dataframe[0].value.to_dict("records")
+    assert "初检" in row.values()
+    query = {"inspector": str(kit.inspectors[1].user_id)}
+    [row] = open_page("lead", "inspections.py", language="zh_CN", query=query).dataframe[0].value.to_dict("records")
+    assert "带参考答案" in row.values()

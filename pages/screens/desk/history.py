@@ -106,21 +106,21 @@ def _figures(page: Page, who: int) -> None:
     if severity.low <= 0 <= severity.high:
         st.caption(
             _(
-                "Strictness of the last 91 days beside colleagues: {interval} points; chance alone may explain the difference.",
+                "Strictness of the last 91 days beside colleagues, in points: {interval}; chance alone may explain the difference.",
                 interval=interval,
             )
         )
     elif severity.value < 0:
         st.caption(
             _(
-                "Strictness of the last 91 days beside colleagues: {interval} points; the marks are stricter than colleagues' on the same agents.",
+                "Strictness of the last 91 days beside colleagues, in points: {interval}; the marks are stricter than colleagues' on the same agents.",
                 interval=interval,
             )
         )
     else:
         st.caption(
             _(
-                "Strictness of the last 91 days beside colleagues: {interval} points; the marks are milder than colleagues' on the same agents.",
+                "Strictness of the last 91 days beside colleagues, in points: {interval}; the marks are milder than colleagues' on the same agents.",
                 interval=interval,
             )
         )
@@ -141,8 +141,8 @@ def _list(page: Page, who: int, changed: bool) -> None:
         {
             _("Submitted"): [_.when(one.submitted_at) for one in found], _("Agent"): [one.agent_name for one in found],
             _("Conversation"): [f"{_.when(one.occurred_at, 'MM-dd HH:mm')} {one.first_line}".strip() for one in found],
-            _("Reading"): [_(PLACES.get(one.kind, one.kind)) for one in found],
-            _("Score"): [_score(page, one) for one in found], _("Since"): [_since(page, one) for one in found],
+            _("Reading"): [_place(page, one.kind) for one in found],
+            _("Score"): [_score(page, one) for one in found], _("What came of it"): [_since(page, one) for one in found],
         },
         len(found), "past_inspections", lambda row: open_dialog("inspection", found[row].inspection_id), most=PER_PAGE,
         column_config={_("Conversation"): st.column_config.TextColumn(width="large")},
@@ -175,6 +175,12 @@ def _score(page: Page, one: PastInspection) -> str:
     )
 
 
+def _place(page: Page, kind: str) -> str:
+    """What kind of reading it was. Which ones had a reference answer is for the lead to know: it must not be learnt."""
+    shown = kind if page.actor.may(Right.CALIBRATE) or kind != "gold" else "primary"
+    return page.t(PLACES.get(shown, shown))
+
+
 def _since(page: Page, one: PastInspection) -> str:
     parts = (
         CHANGES.get(one.changed_by, ""),
@@ -195,7 +201,7 @@ def _detail(page: Page, inspection_id: int) -> None:
                     (
                         row.agent_name,
                         _.when(row.occurred_at),
-                        _(PLACES.get(row.kind, row.kind)),
+                        _place(page, row.kind),
                         _("submitted {when}", when=_.when(row.submitted_at)),
                     )
                 )
