@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from qa.draws.periods import CADENCES
 from qa.errors import Invalid
 from qa.i18n import N_
 from scoring.draw import Design, DrawError, Intensity, IntensityRules, Quota, ResidualModel
@@ -45,6 +46,8 @@ class PlanDesign:
     intensity: tuple[tuple[str, str], ...] = ()
     """Agents named by hand: (agent_id, newcomer | tightened | normal | reduced | all)."""
     inspectors: tuple[int, ...] = ()
+    cadence: str = ""
+    """How often it draws (`qa.draws.periods`); empty for plans made before there was a choice: as their last draw."""
     complete_only: bool = False
     """Whether conversations of which an import refused a row are left out."""
 
@@ -77,6 +80,8 @@ class PlanDesign:
                     expected=", ".join(sorted(levels)),
                     value=level,
                 )
+        if self.cadence and self.cadence not in CADENCES:
+            raise Invalid(N_("There is no cadence “{value}”."), value=self.cadence)
         scoring_design(self, period="", pool_share=0.0)
 
 

@@ -42,6 +42,7 @@ designs = st.builds(
     double_share=st.floats(0, 1),
     inspectors=st.sampled_from([(), (3, 2), (99,)]),
     adapt=st.booleans(),
+    cadence=st.sampled_from(["", "week", "month"]),
     intensity=st.sampled_from([(), (("amy", "all"),)]),
 )
 

@@ -14,6 +14,7 @@ import streamlit as st
 
 from pages.kit.guard import Page
 from qa.draws import PlanChoices, PlanDesign, PlanView, SourceQuota
+from qa.draws.periods import CADENCES
 from qa.i18n import N_
 
 INTENSITIES = {
@@ -51,6 +52,7 @@ class Answers:
     pool: int | None
     adapt: bool
     complete_only: bool
+    cadence: str = ""
 
 
 def shown(design: PlanDesign) -> Answers:
@@ -65,6 +67,7 @@ def shown(design: PlanDesign) -> Answers:
         None if design.pool_share is None else round(design.pool_share * 100),
         design.adapt,
         design.complete_only,
+        design.cadence,
     )
 
 
@@ -94,6 +97,7 @@ def designed(design: PlanDesign, answers: Answers) -> PlanDesign:
         ),
         adapt=answers.adapt,
         complete_only=answers.complete_only,
+        cadence=answers.cadence,
     )
 
 
@@ -116,6 +120,7 @@ def form(
     with st.form(f"plan_{key}", border=False):
         title = st.text_input(_("Plan name"), name, max_chars=200, key=f"{key}_name")
         rubric = _rubric(page, f"{key}_rubric", offered, plan)
+        cadence = _cadence(page, f"{key}_cadence", now.cadence)
         wishes = {source: _source(page, f"{key}_{source}", source, wish) for source, wish in now.wishes.items()}
         teams = st.multiselect(
             _("Teams"), _all(offered.teams, design.teams), design.teams, key=f"{key}_teams", placeholder=_("All")
@@ -156,9 +161,26 @@ def form(
         if not st.form_submit_button(_("Save"), type="primary"):
             return None
     answers = Answers(
-        wishes, tuple(teams), tuple(shops), tuple(people), double, None if automatic else share, adapt, complete
+        wishes,
+        tuple(teams),
+        tuple(shops),
+        tuple(people),
+        double,
+        None if automatic else share,
+        adapt,
+        complete,
+        cadence,
     )
     return Filled(title, designed(design, answers), rubric)
+
+
+def _cadence(page: Page, key: str, now: str) -> str:
+    """How often the plan draws; a plan without a choice may keep going as its last draw went."""
+    _ = page.t
+    names = {**({} if now else {"": N_("as its last draw")}), **CADENCES}
+    return str(
+        st.selectbox(_("Draws"), list(names), list(names).index(now), key=key, format_func=lambda one: _(names[one]))
+    )
 
 
 def _rubric(page: Page, key: str, offered: PlanChoices, plan: PlanView | None) -> int | None:

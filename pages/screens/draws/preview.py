@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 import streamlit as st
@@ -18,10 +18,12 @@ from pages.screens.draws import publishing
 from pages.screens.draws.planning import INTENSITIES, SOURCES
 from qa import draws
 from qa.draws import Closeness, Load, Period, PlanChoices, PlanPreview, PlanView, TradePoint
+from qa.draws.periods import MONTH, due, usual
 from qa.errors import SpotcheckError
 from qa.i18n import N_, Translator
 
 AUTOMATIC = "automatic"
+_SHOWN = "preview_of"
 
 
 def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
@@ -30,6 +32,7 @@ def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
     st.subheader(escape(plan.name))
     if publishing.running(page):
         return
+    _forget_days(plan)
     standard = _standard(page, plan, offered)
     columns = st.columns([3, 3, 5])
     first = columns[0].date_input(_("From"), standard[0], key="since", bind="query-params", format="YYYY-MM-DD")
@@ -54,22 +57,22 @@ def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
 
 
 def _standard(page: Page, plan: PlanView, offered: PlanChoices) -> tuple[date, date]:
-    """The days after the plan's last draw, as many as it had, when there is something to draw; else the last full
-    month."""
+    """The next days the plan has not drawn yet, by its cadence."""
     today = page.t.local(page.now).date()
     newest = page.t.local(offered.newest).date() if offered.newest else None
-    if plan.drawn_to is not None and newest is not None:
-        first, last = plan.drawn_to
-        after = last + timedelta(days=1)
-        until = after + (last - first)
-        if first.day == 1 and after.day == 1:  # whole months stay whole months
-            until = (until.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
-        if after <= newest and until <= today:
-            return after, until
-    end = today.replace(day=1) - timedelta(days=1)
-    if newest is not None and newest < end:
-        end = (newest.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
-    return end.replace(day=1), end
+    cadence = plan.design.cadence or (usual(*plan.drawn_to) if plan.drawn_to is not None else MONTH)
+    found = due(cadence, plan.drawn_to, today, newest)
+    return found.first, found.last
+
+
+def _forget_days(plan: PlanView) -> None:
+    """Days belong to the plan and to what it has drawn: another plan, or a draw just published, begins with its own."""
+    known, seen = (plan.id, plan.draws), st.session_state.get(_SHOWN)
+    if seen is not None and seen != known:
+        for name in ("since", "until"):
+            st.session_state.pop(name, None)
+            st.query_params.pop(name, None)
+    st.session_state[_SHOWN] = known
 
 
 def _share(page: Page, plan: PlanView, look: PlanPreview) -> float | None:

@@ -14,6 +14,7 @@ from pages.kit.widgets import confirm, empty, heading, showing_errors
 from pages.screens.draws import planning, preview, receipt, risk
 from qa import draws
 from qa.draws import PlanChoices, PlanDesign, PlanView
+from qa.draws.periods import MONTH
 from qa.i18n import N_
 from qa.policy import Right
 
@@ -104,7 +105,7 @@ def _plans(page: Page, plans: list[PlanView], offered: PlanChoices) -> PlanView 
 
 def _new(page: Page, offered: PlanChoices) -> None:
     _ = page.t
-    made = planning.form(page, offered, "new", _("New plan"), PlanDesign())
+    made = planning.form(page, offered, "new", _("New plan"), PlanDesign(cadence=MONTH))
     if made is not None:
         with showing_errors(page):
             plan = draws.create_plan(
