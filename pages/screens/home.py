@@ -92,7 +92,7 @@ def _advice(page: Page, found: Overview) -> str:
 
 def _where(page: Page, kind: str) -> Mapping[str, str]:
     """What the address must say so that the page opens on this work and not beside it."""
-    if kind == "verdicts" and (verdict := reports.next_unread(page.bench, page.actor)) is not None:
+    if kind == "verdicts" and (verdict := reports.next_unread(page.bench, page.actor, now=page.now)) is not None:
         return {"span": "all", "verdict": str(verdict)}
     return WHERE.get(kind, {})
 

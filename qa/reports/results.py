@@ -6,14 +6,14 @@ An agent reads only results of their own, and never who inspected. Refuses to av
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import exists, select
+from sqlalchemy import case, exists, select
 from sqlalchemy.orm import Session
 
-from qa.casefiles.windows import closes
+from qa.casefiles.windows import closes, window_days
 from qa.errors import NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
@@ -87,10 +87,12 @@ def results(bench: Workbench, actor: Actor, *, scope: Scope, limit: int = 500) -
         return found.with_columns(read=pl.col("verdict_id").is_in(read)).select(*LIST_SCHEMA)
 
 
-def next_unread(bench: Workbench, actor: Actor) -> int | None:
-    """The oldest current result of their own that `actor` has not acknowledged yet."""
+def next_unread(bench: Workbench, actor: Actor, *, now: datetime) -> int | None:
+    """The next current result of their own that `actor` has not acknowledged: first those that can still be objected
+    to, the one whose time ends soonest before the others, then the newest of the rest."""
     require(actor, Right.ANSWER)
     with bench.db.read() as session:
+        open_since = now - timedelta(days=window_days(session))
         return session.scalar(
             select(Verdict.id)
             .join(Sample, Sample.id == Verdict.sample_id)
@@ -100,7 +102,13 @@ def next_unread(bench: Workbench, actor: Actor) -> int | None:
                 Verdict.kind != "withdrawn",
                 ~exists().where(Acknowledgement.verdict_id == Verdict.id),
             )
-            .order_by(Sample.occurred_at, Verdict.id)
+            .order_by(
+                case((Verdict.created_at >= open_since, 0), else_=1),
+                case((Verdict.created_at >= open_since, Verdict.created_at)),
+                Verdict.created_at.desc(),
+                Sample.occurred_at,
+                Verdict.id,
+            )
             .limit(1)
         )
 

@@ -70,7 +70,7 @@ def draw(page: Page) -> None:
 def _files(page: Page) -> None:
     names = board.rule_names(page.bench, page.actor)
     wanted = _filters(page, names)
-    after, newest = _cursor(wanted), st.session_state.get("red_order", "newest") != "oldest"
+    after, newest = _cursor(wanted), st.session_state.get("red_order", "oldest") == "newest"
     found = board.listing(page.bench, page.actor, wanted, now=page.now, after=after, limit=PAGE, newest_first=newest)
     _say(page)
     if st.session_state.get(UNDO) is not None:
@@ -131,9 +131,9 @@ def _filters(page: Page, names: board.Names) -> Filter:
     )
     columns[5].selectbox(
         _("Order"),
-        ["newest", "oldest"],
-        format_func=lambda o: _("Newest first") if o == "newest" else _("Oldest first"),
-        key=restore("red_order", ["newest", "oldest"], "newest"),
+        ["oldest", "newest"],
+        format_func=lambda o: _("Newest first") if o == "newest" else _("Longest waiting first"),
+        key=restore("red_order", ["oldest", "newest"], "oldest"),
     )
     base = Filter(rule_id=rule_id, agent_id=agent_id, team=team, severity=severity, older_than_days=age)
     return _with_state(page, base)
@@ -169,7 +169,7 @@ def _with_state(page: Page, base: Filter) -> Filter:
         red_team=None,
         red_severity=None,
         red_age=None,
-        red_order="newest",
+        red_order="oldest",
         red_state="suspected",
     )
     if chosen == "overdue":

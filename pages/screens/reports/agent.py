@@ -308,7 +308,9 @@ def _answers(page: Page, result: Result) -> None:
         if own and not result.acknowledged_at and st.button(_("I have read this"), key="acknowledge", type="primary"):
             reading.acknowledge(page.bench, page.actor, now=page.now, verdict_id=result.verdict_id)
             st.rerun()
-        following = reports.next_unread(page.bench, page.actor) if own and result.acknowledged_at else None
+        following = (
+            reports.next_unread(page.bench, page.actor, now=page.now) if own and result.acknowledged_at else None
+        )
         if following is not None and st.button(_("Next unread result"), key="next_unread", type="primary"):
             st.query_params["verdict"] = str(following)
             st.rerun()

@@ -13,7 +13,7 @@ from qa.errors import Denied, Invalid, NotFound
 from qa.policy import Actor, Role
 from qa.reports import Scope, measures, trends
 from qa.tables import Agent, Assignment, Draw, Inspection, Sample, Verdict
-from qa.verdicts import facts, reading
+from qa.verdicts import facts, ledger, reading
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring.rubric import default
@@ -314,7 +314,7 @@ def test_root_causes_are_those_outside_the_agents_hands_with_intervals(
 def test_what_is_still_unread_comes_oldest_first(bench: Workbench, lead: Actor, now: datetime) -> None:
     judge(bench, lead, now)
     order = []
-    while (verdict_id := reports.next_unread(bench, AMY)) is not None:
+    while (verdict_id := reports.next_unread(bench, AMY, now=now)) is not None:
         order.append(verdict_id)
         reading.acknowledge(bench, AMY, now=now, verdict_id=verdict_id)
     mine = reports.results(bench, AMY, scope=Scope(agents=("amy",)))
@@ -323,6 +323,24 @@ def test_what_is_still_unread_comes_oldest_first(bench: Workbench, lead: Actor, 
     assert sorted(order) == sorted([*mine["verdict_id"], *disputes["verdict_id"]])
     when = dict(pl.concat([mine, disputes]).select("verdict_id", "occurred_at").iter_rows())
     assert [when[x] for x in order] == sorted(when.values())
+
+
+def test_what_can_still_be_objected_to_is_read_first(bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(bench, lead, now)
+    late = now + timedelta(days=10)  # the window of seven days is over for everything but what was ruled on just now
+    with bench.begin(lead, late) as work:
+        mine = work.session.scalars(
+            select(Verdict).where(Verdict.agent_id == "amy").order_by(Verdict.id.desc())
+        ).first()
+        assert mine is not None
+        sheet = Sheet.from_dict(
+            work.session.scalars(select(Inspection.sheet).where(Inspection.id == mine.inspection_id)).one()
+        )
+        fresh = ledger.reissue(work, sample_id=mine.sample_id, kind="ruling", reason="x", sheet=sheet)
+    assert fresh is not None
+    assert reports.next_unread(bench, AMY, now=late) == fresh
+    reading.acknowledge(bench, AMY, now=late, verdict_id=fresh)
+    assert reports.next_unread(bench, AMY, now=late) is not None
 
 
 def test_an_empty_workbench_is_not_an_error(bench: Workbench, lead: Actor) -> None:
