@@ -222,11 +222,11 @@ def without_blank_rows(frame: pl.DataFrame) -> pl.DataFrame:
 def _parties(cells: Cells, role: pl.Series, aside: pl.Series) -> pl.Series:
     """The roles, with what nobody said to the other side as the system's, and automatic replies as a bot's."""
     if aside.any():
-        role = role.scatter(aside.arg_true(), "system")
+        role = role.clone().scatter(aside.arg_true(), "system")  # scatter writes in place
     if not cells.has("automatic"):
         return role
     automatic = cells.flag("automatic") & (role == "agent").fill_null(False)
-    return role.scatter(automatic.arg_true(), "bot") if automatic.any() else role
+    return role.clone().scatter(automatic.arg_true(), "bot") if automatic.any() else role
 
 
 def _conversation_ids(
@@ -297,7 +297,7 @@ def _readable(text: pl.Series, always: bool) -> tuple[pl.Series, pl.Series]:
     changed = {cell: clean for cell in cells.unique() if (clean := _clean(cell, always)) != cell}
     if changed:
         cells = cells.replace(changed)
-        text = text.scatter(odd, cells)
+        text = text.clone().scatter(odd, cells)
     return text, odd.filter(cells.str.contains(RECALLED))
 
 
