@@ -1,5 +1,5 @@
-"""Attacks on a small installation of its own: forged records and sign-in bursts. Prints its seed, what it tried and what
-was not found; exit code 1 when anything got through.
+"""Attacks on a small installation of its own: forged records and sign-in bursts. Prints its seed, what it tried and
+what was not found; exit code 1 when anything got through.
 
     python -m benchmarks.attack                       200 random single changes, guards dropped
     python -m benchmarks.attack --short --seed 7      20 of them

@@ -1,5 +1,6 @@
-"""Do the figures keep their promise where shops start: half-finished draws, tied scores, bad predictions, tiny teams, charts,
-inspectors. Every line states its goal, what was measured, and whether it holds: ``python -m benchmarks.draw --promises``.
+"""Do the figures keep their promise where shops start: half-finished draws, tied scores, bad predictions, tiny teams,
+charts, inspectors. Every line states its goal, what was measured, and whether it holds: ``python -m benchmarks.draw
+--promises``.
 
 All worlds are simulated with planted truth; seeds are printed, so that any line can be made again.
 """
@@ -100,8 +101,10 @@ class Ready:
 
 def ready(world: World, *, labels: int = 1200, quota: float = 10, noise: float = 0.0, spoil: Callable[[Floats], Floats] | None = None,
           late: Callable[[pl.DataFrame], pl.DataFrame] | None = None) -> Ready:  # fmt: skip
-    """Label a past period, train, judge out of fold, predict and plan the next. ``noise``: share of violations one inspector
-    misses, with 5 points of error; ``spoil`` changes what history predicted as well, ``late`` the new predictions alone."""
+    """Label a past period, train, judge out of fold, predict and plan the next. ``noise``: share of violations one
+    inspector misses, with 5 points of error; ``spoil`` changes what history predicted as well, ``late`` the new
+    predictions alone.
+    """
     past = world.units("P")
     n = min(labels, past.height)
     past = past.sample(n, seed=1).with_columns(pi=pl.lit(n / past.height), day=pl.lit(date(2025, 9, 15)))
@@ -143,9 +146,11 @@ class Measured:
     def figures(self) -> tuple[float, float, float, float]:
         """Lift, width ratio to equal chances with the plain mean, team and agent coverage."""
         return (
-            float(np.mean(self.found) / max(np.mean(self.plain), 1e-9)), float(np.mean(self.ratio)), float(np.mean(self.team)),
+            float(np.mean(self.found) / max(np.mean(self.plain), 1e-9)),
+            float(np.mean(self.ratio)),
+            float(np.mean(self.team)),
             float(np.mean(self.agents)),
-        )  # fmt: skip
+        )
 
 
 def measure(made: Ready, draws: int, tag: str) -> Measured:
@@ -274,7 +279,14 @@ def hostile(seeds: int, draws: int) -> Iterator[Line]:
     yield Line("  width ÷ equal chances", float(rows[1]), None)
     for name, agents, each, quota in (("2 agents", 2, (300, 400), 10), ("8 chats each", 12, (8, 9), 4), ("quota 1", 40, (100, 300), 1),
                                       ("quota 2", 40, (100, 300), 2), ("quota 3", 40, (100, 300), 3), ("200 agents", 200, (50, 120), 5)):  # fmt: skip
-        made = [ready(World.of(500 + s, agents=agents, each=each), quota=quota) if agents * each[0] > 300 else _small(World.of(500 + s, agents=agents, each=each), quota) for s in range(seeds)]  # fmt: skip
+        made = [
+            (
+                ready(World.of(500 + s, agents=agents, each=each), quota=quota)
+                if agents * each[0] > 300
+                else _small(World.of(500 + s, agents=agents, each=each), quota)
+            )
+            for s in range(seeds)
+        ]
         rows = np.mean([measure(one, draws, f"q{k}").figures() for k, one in enumerate(made)], axis=0)
         yield Line(f"{name}: width ÷ equal chances", float(rows[1]), 1.05, most=True)
         yield Line("  agent coverage", float(rows[3]), 0.94)

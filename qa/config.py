@@ -44,7 +44,8 @@ class Config:
     public_url: str = ""
     """Address users type when behind a proxy, e.g. `https://qa.example.com`; turns on Secure cookies when https."""
     key_file: str = ""
-    """File of the keys that sign the audit trail; empty means `<home>/keys.json`. Equal on all servers of a database."""
+    """File of the keys that sign the audit trail; empty means `<home>/keys.json`. Equal on all servers of a
+    database."""
     trusted_proxies: str = ""
     """Addresses or networks of reverse proxies, e.g. `127.0.0.1, 10.0.0.0/8`: only they may say whom a request is
     from."""

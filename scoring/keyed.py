@@ -1,7 +1,7 @@
 """The permanent numbers of a draw: one uniform number per unit, derived from its id and the plan's seed alone.
 
 Owns the keyed hash, the commitment to a seed, the fingerprint of a frame and the stream of uniforms that bootstraps use
-instead of a random-number generator. Refuses to know designs, agents, clocks and where a seed comes from.
+instead of a random-number generator. Does not know designs, agents, clocks and where a seed comes from.
 """
 
 from __future__ import annotations

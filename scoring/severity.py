@@ -1,7 +1,7 @@
 """How harsh each inspector is: crossed random effects of agents, inspectors and conversations, by REML.
 
 Owns the model y = μ + agent + inspector + conversation + e, its estimation and the refusal to answer when inspectors
-cannot be compared. Refuses to centre each inspector's mean: that would delete true differences between the agents.
+cannot be compared. Does not centre each inspector's mean: that would delete true differences between the agents.
 """
 
 from __future__ import annotations
@@ -276,11 +276,11 @@ def _result(m: _Model, theta: Floats, inspectors: list[str], largest_se: float) 
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """How one inspector's scores go with those of the others on ``shared`` conversations: correlation (leave-one-out) with
-    its 95 % interval by Fisher's z. ``alone``: not half of what is usual among the colleagues, and below it beyond chance,
-    counted over all inspectors. ``consistent``: even the lower end of the interval is a clear correlation. ``needed`` more
-    shared conversations would show somebody whose scores are random every other time (0: there are enough; None: the
-    colleagues agree too little among themselves to compare anybody with them)."""
+    """How one inspector's scores go with those of the others on ``shared`` conversations: correlation (leave-one-out)
+    with its 95 % interval by Fisher's z. ``alone``: not half of what is usual among the colleagues, and below it beyond
+    chance, counted over all inspectors. ``consistent``: even the lower end of the interval is a clear correlation.
+    ``needed`` more shared conversations would show somebody whose scores are random every other time (0: there are
+    enough; None: the colleagues agree too little among themselves to compare anybody with them)."""
 
     inspector: str
     shared: int
@@ -297,13 +297,13 @@ def consistency(
 ) -> tuple[Consistency, ...]:
     """Return each inspector's correlation with the mean of the others on shared conversations.
 
-    Severe is not unreliable: a harsh but consistent inspector correlates well and is adjusted, one who agrees with nobody
-    is flagged. ``scores`` as for ``fit``; known ``severities`` are taken off first, so that a harsh partner does not make
-    anybody look inconsistent. Below ``LEAST_SHARED`` conversations, or where all the others' scores are equal, there is no
-    figure; who gives every conversation the same score while others do not has 0. ``error`` is the chance that any sound
-    inspector is flagged, over all of them (Holm 1979): each difference to the median of the others, on Fisher's scale, is
-    compared with its bootstrap error over conversations. Whoever is flagged is left out when the others are compared again:
-    to be paired with somebody who agrees with nobody is no fault.
+    Severe is not unreliable: a harsh but consistent inspector correlates well and is adjusted, one who agrees with
+    nobody is flagged. ``scores`` as for ``fit``; known ``severities`` are taken off first, so that a harsh partner does
+    not make anybody look inconsistent. Below ``LEAST_SHARED`` conversations, or where all the others' scores are equal,
+    there is no figure; who gives every conversation the same score while others do not has 0. ``error`` is the chance
+    that any sound inspector is flagged, over all of them (Holm 1979): each difference to the median of the others, on
+    Fisher's scale, is compared with its bootstrap error over conversations. Whoever is flagged is left out when the
+    others are compared again: to be paired with somebody who agrees with nobody is no fault.
     """
     rows = scores.drop_nulls(["inspector_id", "unit_id", "score"])
     if severities is not None:
@@ -373,8 +373,8 @@ class _Shared:
         return one.correlation is not None and usual is not None and one.correlation < usual / 2
 
     def _errors(self) -> Floats:
-        """Bootstrap standard errors of everybody's difference to the median of the others, on Fisher's scale: conversations
-        are drawn again, the same for all, since one hard conversation touches everybody who scored it."""
+        """Bootstrap standard errors of everybody's difference to the median of the others, on Fisher's scale:
+        conversations are drawn again, the same for all, since one hard conversation touches everybody who scored it."""
         drawn = (uniforms("consistency", REPLICATES * self.units) * self.units).astype(np.int64).reshape(REPLICATES, -1)
         times = np.stack([np.bincount(row, minlength=self.units) for row in drawn]).astype(np.float64)
         z = np.stack([_resampled(pairs, times) for pairs in self.pairs], axis=1)

@@ -1,7 +1,7 @@
 """Reply times by platform definition.
 
 Owns what a round is, which rounds count, and the figures per conversation and per message; the platforms' definitions
-are data (`scoring.definitions`), each with its date and source mark. Refuses to know where messages come from, what the
+are data (`scoring.definitions`), each with its date and source mark. Does not know where messages come from, what the
 time is now, and which figure a shop should aim at. Times are whole seconds (fractions cut off). Messages without a time
 are tolerated: their rounds count as answered or not, but are never called fast or slow.
 

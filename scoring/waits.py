@@ -1,7 +1,7 @@
 """The rounds of one conversation, read line by line, for showing where a customer waited too long.
 
 The same rounds as :mod:`scoring.timing` counts over a whole archive, for a single transcript: a test compares the two.
-Refuses to know which definition applies and how a wait is shown.
+Does not know which definition applies and how a wait is shown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The roster section of the admin page: everybody who is inspected, what changes and from which day, and accounts in one go."""
+"""The roster section of the admin page: everybody who is inspected, what changes and from which day, and accounts in
+one go."""
 
 from __future__ import annotations
 

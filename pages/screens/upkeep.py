@@ -185,8 +185,8 @@ def security(page: Page) -> None:
     _ = page.t
     st.caption(
         _(
-            "Kept beside the database in {place}. Accounts are numbers; addresses and unknown names are shown as marks that"
-            " can be compared and not read.",
+            "Kept beside the database in {place}. Accounts are numbers; addresses and unknown names are shown as marks"
+            " that can be compared and not read.",
             place=escape(str(page.bench.config.home / securitylog.FOLDER)),
         )
     )

@@ -1,7 +1,7 @@
 """Blind doubles that disagree: both sheets side by side, and the lead's decision criterion by criterion.
 
 A decision takes a side or an own mark with its reason for everything the two inspectors differ on; it becomes a verdict
-version beside the two inspections, never an average, and never enters a figure of agreement. Refuses to compute scores
+version beside the two inspections, never an average, and never enters a figure of agreement. Does not compute scores
 (`qa.verdicts.ledger`).
 """
 
@@ -384,9 +384,16 @@ def resolve(
             return _same(session, actor, standing, marks, reason)
         side = next((one for one in (first, second) if _alike(one.sheet, marks)), None)
         verdict_id = ledger.append(
-            work, sample_id=sample_id, agent_id=sample.agent_id, kind="resolution", rubric_version_id=version_id, sheet=marks,
-            outcome=outcome, inspection_id=side.inspection_id if side else None, reason=reason,
-        )  # fmt: skip
+            work,
+            sample_id=sample_id,
+            agent_id=sample.agent_id,
+            kind="resolution",
+            rubric_version_id=version_id,
+            sheet=marks,
+            outcome=outcome,
+            inspection_id=side.inspection_id if side else None,
+            reason=reason,
+        )
         taken = {
             **{id_: one.take.value for id_, one in criteria.items()},
             **{id_: two.take.value for id_, two in (rules or {}).items()},

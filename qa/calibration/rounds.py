@@ -1,7 +1,7 @@
 """Calibration rounds and gold conversations: the same conversations given to several inspectors, blind until closed.
 
 A round's results open when it is closed, for everybody at once; a gold conversation looks like any other in the queue.
-Owns who gets what and the reference answers. Refuses to compute agreement (`qa.calibration.comparing`).
+Owns who gets what and the reference answers. Does not compute agreement (`qa.calibration.comparing`).
 """
 
 from __future__ import annotations

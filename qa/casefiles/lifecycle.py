@@ -1,7 +1,7 @@
 """The life of a violation's case file: which step may follow which, who may take it, and when it is due.
 
 One pure function turns the events of a file into its state; everything else (board, desk, appeals) asks it. Owns the
-steps, the two-person rule and the clocks. Refuses to know the database, the archive and what a rule says.
+steps, the two-person rule and the clocks. Does not know the database, the archive and what a rule says.
 """
 
 from __future__ import annotations

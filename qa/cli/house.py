@@ -89,7 +89,8 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     if masked:
         out.say(
             out.t(
-                "Personal data that this version recognises was masked in the case library (cases: {cases}, messages: {messages}).",
+                "Personal data that this version recognises was masked in the case library (cases: {cases}, messages:"
+                " {messages}).",
                 cases=len(masked),
                 messages=sum(masked.values()),
             )

@@ -62,7 +62,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--source",
         default="",
         help=_(
-            "short name of where the data comes from; part of every key (default: as remembered for the shop, else from its name)"
+            "short name of where the data comes from; part of every key (default: as remembered for the shop, else from"
+            " its name)"
         ),
     )
     import_options.add(parser)
@@ -72,7 +73,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default=None,
         metavar="HOURS",
         help=_(
-            "how long a silence ends a chat in files without conversation ids (default: 4, or as last said for the source)"
+            "how long a silence ends a chat in files without conversation ids (default: 4, or as last said for the"
+            " source)"
         ),
     )
     parser.add_argument("--dry-run", action="store_true", help=_("only say what would happen"))
@@ -122,7 +124,8 @@ def take_back(opener: Callable[[], Workbench], args: argparse.Namespace, out: Ou
     facts = {name: t.number(value) for name, value in seen.to_dict().items()}
     out.say(
         t(
-            "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings} ratings go; {changed} records change.",
+            "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings} ratings go;"
+            " {changed} records change.",
             **facts,
         )
     )

@@ -1,7 +1,7 @@
 """Inspecting one sample: drafts that are never lost, a submit that counts once, and ten seconds to take it back.
 
 Every write says which place and which version of it is meant, so that a late click, a second window or somebody
-else's claim can never put marks on the wrong sample. Refuses to know how the queue chooses and how the desk looks.
+else's claim can never put marks on the wrong sample. Does not know how the queue chooses and how the desk looks.
 """
 
 from __future__ import annotations

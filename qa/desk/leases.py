@@ -1,7 +1,7 @@
 """Who is working on which place of the queue, and for how long: the conditions every writer of assignments shares.
 
 A lease says "I am reading this now". It is renewed by working, runs out by itself, and never touches finished work.
-Refuses to know who may inspect and what an inspection is.
+Does not know who may inspect and what an inspection is.
 """
 
 from __future__ import annotations

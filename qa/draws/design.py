@@ -1,6 +1,6 @@
 """A plan as data: sources and quotas, filters, intensity, pool, double scoring, inspectors; and its JSON form.
 
-Refuses to know the database, the archive and the seed.
+Does not know the database, the archive and the seed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the past says before a draw: how good the predictions are, and how much is left unexplained by them.
 
 Everything here comes from verdicts before the period. A model that learnt from days of the period itself is named, so
-that its predictions are set aside: they would know the answers. Refuses to plan anything.
+that its predictions are set aside: they would know the answers. Does not plan anything.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The frame of a draw: which units of the archive a period and filters select, read columnar at one version.
 
-Owns periods in the business time zone and the join of units with risk predictions and participants. Refuses to know
+Owns periods in the business time zone and the join of units with risk predictions and participants. Does not know
 plans in the database, seeds and inspectors.
 """
 

@@ -1,6 +1,6 @@
 """Which days a plan draws next: the first whole week or month that it has not drawn yet.
 
-Pure: days come in as values. Refuses to know the database and the clock.
+Pure: days come in as values. Does not know the database and the clock.
 """
 
 from __future__ import annotations

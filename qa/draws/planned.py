@@ -1,7 +1,7 @@
 """A frame with its chances, ready to be drawn from: held in memory, or so large that a keyed screen streams it.
 
 Both kinds answer the same questions, so that preview, publication, verification and replacement need not care. A frame
-is screened when it is large and nothing in it was predicted; the receipt names the algorithm. Refuses to know the
+is screened when it is large and nothing in it was predicted; the receipt names the algorithm. Does not know the
 database.
 """
 
@@ -48,7 +48,8 @@ class Resolved:
     plain: tuple[float, float] | None = None
     """The same without predictions: what a share for the riskiest is compared with."""
     lam: float | None = None
-    """Weight of the predicted scores in every mean of this draw, frozen before it from history; None in old receipts."""
+    """Weight of the predicted scores in every mean of this draw, frozen before it from history; None in old
+    receipts."""
     lam_rate: float | None = None
     """Weight of the predicted chances in every rate of this draw, frozen likewise."""
     planning: int = PLANNING

@@ -1,6 +1,6 @@
 """The stored form of a receipt: the mathematics' receipt plus the plan as it was, enough to draw again years later.
 
-Refuses to know the database and the archive.
+Does not know the database and the archive.
 """
 
 from __future__ import annotations

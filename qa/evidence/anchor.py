@@ -1,7 +1,7 @@
 """The anchor: one line per batch in a file beside the database, signed with a key that the database does not hold.
 
-Whoever rewrites every seal in the database still has to rewrite this file and know the key. A line may also be printed or
-sent away (`spotcheck seal`): the chain it names can be compared years later.
+Whoever rewrites every seal in the database still has to rewrite this file and know the key. A line may also be printed
+or sent away (`spotcheck seal`): the chain it names can be compared years later.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The deep check: every sealed fact against its checksum, every seal against its chain, the chain against the anchor.
 
-It names each row that was changed, deleted or put there by hand, and tells that from what is merely not sealed yet. What
-may change once after it was written (undone, withdrawn, ruled, the state of a case file) is checked against the trail and
-the events it follows from.
+It names each row that was changed, deleted or put there by hand, and tells that from what is merely not sealed yet.
+What may change once after it was written (undone, withdrawn, ruled, the state of a case file) is checked against the
+trail and the events it follows from.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What must agree in honest records although it may change once: current versions, things undone, withdrawn and ruled, the
-states of case files, transcripts and their checksums, and what the trail says was written."""
+"""What must agree in honest records although it may change once: current versions, things undone, withdrawn and ruled,
+the states of case files, transcripts and their checksums, and what the trail says was written."""
 
 from __future__ import annotations
 
@@ -127,10 +127,13 @@ def _written(session: Session) -> Iterator[Contradiction]:
         (select(AuditEntry.entity_id).where(AuditEntry.action == "appeal.filed"), Appeal.id, "appeals"),
         (select(AuditEntry.entity_id).where(AuditEntry.action == "draw.published"), Draw.id, "draws"),
         (
-            select(cast(verdict, String)).where(AuditEntry.action.startswith("verdict."), AuditEntry.action != "verdict.acknowledged"),
-            Verdict.id, "verdicts",
+            select(cast(verdict, String)).where(
+                AuditEntry.action.startswith("verdict."), AuditEntry.action != "verdict.acknowledged"
+            ),
+            Verdict.id,
+            "verdicts",
         ),
-    )  # fmt: skip
+    )
     for said, column, table in looks:
         stored = {str(key) for key in session.scalars(select(column))}
         for key in set(session.scalars(said)) - stored:

@@ -1,8 +1,8 @@
 """What is sealed: the columns of each table that are facts, and how a row becomes a checksum.
 
-Columns are named one by one, so a column that is added later changes no seal. Texts that retention may remove are covered
-by their own checksum column. Columns that move from empty to filled once (undone, withdrawn, ruled) are checked against
-the audit trail instead.
+Columns are named one by one, so a column that is added later changes no seal. Texts that retention may remove are
+covered by their own checksum column. Columns that move from empty to filled once (undone, withdrawn, ruled) are checked
+against the audit trail instead.
 """
 
 from __future__ import annotations
@@ -58,22 +58,44 @@ def _part(model: Any, names: str, moment: str | None, when: ColumnElement[bool] 
 
 PARTS: tuple[SealedPart, ...] = (
     _part(AuditEntry, "at actor_id actor_name action entity entity_id facts mac", "at"),
-    _part(Draw, "plan_id name period_from period_to archive_version frame_hash frame_size receipt receipt_hash "
-          "rubric_version_id published_by published_at nonce", "published_at"),
+    _part(
+        Draw,
+        "plan_id name period_from period_to archive_version frame_hash frame_size receipt receipt_hash "
+        "rubric_version_id published_by published_at nonce",
+        "published_at",
+    ),
     _part(Transcript, "unit_id content_hash created_at", "created_at"),
-    _part(Sample, "draw_id unit_id source conversation_key agent_id stratum reason pi u rank risk prediction occurred_at "
-          "transcript_id replaces_id", None),
-    _part(Inspection, "assignment_id sample_id inspector_id rubric_version_id sheet outcome total nonce claimed_at "
-          "submitted_at active_seconds", "submitted_at"),
-    _part(Verdict, "sample_id version kind inspection_id agent_id rubric_version_id outcome total sheet reason created_by "
-          "created_at", "created_at"),
+    _part(
+        Sample,
+        "draw_id unit_id source conversation_key agent_id stratum reason pi u rank risk prediction occurred_at "
+        "transcript_id replaces_id",
+        None,
+    ),
+    _part(
+        Inspection,
+        "assignment_id sample_id inspector_id rubric_version_id sheet outcome total nonce claimed_at "
+        "submitted_at active_seconds",
+        "submitted_at",
+    ),
+    _part(
+        Verdict,
+        "sample_id version kind inspection_id agent_id rubric_version_id outcome total sheet reason created_by "
+        "created_at",
+        "created_at",
+    ),
     _part(Acknowledgement, "user_id at", "at"),
     _part(ViolationEvent, "violation_id kind actor_id at reason facts", "at"),
     _part(Appeal, "verdict_id violation_id agent_id criterion_id body filed_by filed_at", "filed_at"),
-    _part(RubricVersion, "rubric_id version content content_hash created_by created_at published_at", None,
-          RubricVersion.state != "draft"),
-    _part(RuleVersion, "rule_id version content content_hash created_by created_at", None, RuleVersion.state != "draft"),
-)  # fmt: skip
+    _part(
+        RubricVersion,
+        "rubric_id version content content_hash created_by created_at published_at",
+        None,
+        RubricVersion.state != "draft",
+    ),
+    _part(
+        RuleVersion, "rule_id version content content_hash created_by created_at", None, RuleVersion.state != "draft"
+    ),
+)
 
 
 def digests(session: Session, part: SealedPart, *conditions: ColumnElement[bool]) -> Iterator[tuple[int, str, Any]]:

@@ -1,8 +1,8 @@
 """Sealing what is new: checksums of facts go into the next batch, after they were committed and outside of any submit.
 
-One snapshot of the database is sealed at a time. So a fact and the audit entry of its transaction are either both sealed
-or both not, which is how the check tells "not sealed yet" from "put there by hand". Two sealers at once are settled by the
-number of the batch: the second finds it taken and does nothing.
+One snapshot of the database is sealed at a time. So a fact and the audit entry of its transaction are either both
+sealed or both not, which is how the check tells "not sealed yet" from "put there by hand". Two sealers at once are
+settled by the number of the batch: the second finds it taken and does nothing.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def unsealed(session: Session, *, everything: bool = False) -> Iterator[_Fresh]:
 
 
 def suspects(session: Session, fresh: list[_Fresh], key: bytes | None) -> list[_Fresh]:
-    """Those of the unsealed rows that no transaction of ours has written: an entry of the trail without our signature or
-    with one that was used before, or a fact without an unsealed entry of the same moment."""
+    """Those of the unsealed rows that no transaction of ours has written: an entry of the trail without our signature
+    or with one that was used before, or a fact without an unsealed entry of the same moment."""
     if key is None:
         return []
     entries = {one.key: one for one in fresh if one.subject == AuditEntry.__tablename__}

@@ -114,7 +114,8 @@ def read(
 def spoken(
     frame: pl.DataFrame, mapping: Mapping, zone: ZoneInfo, people: People, limit: int = 60
 ) -> tuple[tuple[str, str, int], ...]:
-    """Names that speak in the rows: name, what each is taken for (empty: open), number of messages; the open ones first."""
+    """Names that speak in the rows: name, what each is taken for (empty: open), number of messages; the open ones
+    first."""
     if "transcript" in mapping.columns:
         frame, mapping = _opened(frame, mapping, zone, ProblemLog({}))
     cells = Cells(frame, mapping, zone, ProblemLog({}))

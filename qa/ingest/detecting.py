@@ -1,4 +1,5 @@
-"""What a file seems to be: its kind, its preset, and a mapping to start from. Everything can be overruled by a person."""
+"""What a file seems to be: its kind, its preset, and a mapping to start from. Everything can be overruled by a
+person."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ Row = dict[str, str | None]
 class Detected:
     """What a file seems to be; every part can be overruled. `rows` are the first rows as text, by header.
 
-    `open_dates`: an example of a date whose order of day and month the file does not settle, or empty; a transcript is then
-    read in the usual order of its kind.
+    `open_dates`: an example of a date whose order of day and month the file does not settle, or empty; a transcript is
+    then read in the usual order of its kind.
     """
 
     path: Path

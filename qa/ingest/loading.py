@@ -184,7 +184,8 @@ class RejoiningSink:
 
 
 def _rename(sink: Sink, joined: silence.Rejoined, joins: pl.DataFrame) -> None:
-    """Nothing is left under the old names; what refers to them follows. The chats themselves are written with the file's."""
+    """Nothing is left under the old names; what refers to them follows. The chats themselves are written with the
+    file's."""
     renamed = joins.filter(pl.col("old") != pl.col("new"))
     for table in ("conversations", "messages", "hits", "signals"):
         sink.remove(table, renamed["old"])
@@ -252,7 +253,8 @@ def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, 
 
 
 def _unite(sink: Sink, source: str, stage_: ChatStage) -> list[Path]:
-    """Conversations of which the archive has other messages keep them beside those of the file; returns files of the parts."""
+    """Conversations of which the archive has other messages keep them beside those of the file; returns files of the
+    parts."""
     differing = merging.differing(stage_.identities(), sink.before, source)
     files: list[Path] = []
     if differing.height:
@@ -368,7 +370,8 @@ def _mark_incomplete(job: LoadRequest, sink: Sink, log: ProblemLog, found: LoadT
 
 
 def _note_other_source(job: LoadRequest, sink: Sink, log: ProblemLog, found: LoadTotals) -> None:
-    """Say so when nearly all new ids exist under another source: the file was probably imported before, under that name."""
+    """Say so when nearly all new ids exist under another source: the file was probably imported before, under that
+    name."""
     fresh = pl.concat([pl.Series("conversation_id", dtype=pl.String), *found.fresh_ids]).to_frame()
     if fresh.is_empty():
         return

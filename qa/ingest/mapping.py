@@ -22,14 +22,14 @@ SPEAKERS = ("customer", "agent", "bot", "system", "platform")
 class Mapping:
     """Which column fills which field and how cells are read.
 
-    `columns`: field → header (`list[].name` inside a nested list; `a | b` takes the first filled of several). `values`: field → cell → product value, before the
-    built-in words. `constants`: field → value for a field without a column. `formats`: time field → strptime formats,
-    or `epoch_s` / `epoch_ms`; empty means the ones detected. `time_zone` is that of times without offset (empty: the
-    business zone). `date_order`: dmy, mdy or ymd for dates of short numbers; empty means that the file settles it, or
-    no such date is read. `scales`: score field → its best value when the export scores 0…best. `people`: name of a
-    speaker → who that is; `patterns`: role → pattern of the names that have it. `html`: the texts are HTML. `backward`:
-    the newest message comes first. `reading`: how the file itself is read. `assumed`: settings that
-    the file did not settle and a person has not confirmed.
+    `columns`: field → header (`list[].name` inside a nested list; `a | b` takes the first filled of several). `values`:
+    field → cell → product value, before the built-in words. `constants`: field → value for a field without a column.
+    `formats`: time field → strptime formats, or `epoch_s` / `epoch_ms`; empty means the ones detected. `time_zone` is
+    that of times without offset (empty: the business zone). `date_order`: dmy, mdy or ymd for dates of short numbers;
+    empty means that the file settles it, or no such date is read. `scales`: score field → its best value when the
+    export scores 0…best. `people`: name of a speaker → who that is; `patterns`: role → pattern of the names that have
+    it. `html`: the texts are HTML. `backward`: the newest message comes first. `reading`: how the file itself is read.
+    `assumed`: settings that the file did not settle and a person has not confirmed.
     """
 
     columns: MappingOf[str, str] = field(default_factory=dict)

@@ -65,7 +65,8 @@ def chats(found: pl.DataFrame, before: Snapshot, source: str, import_id: int) ->
 
 
 def of_other_people(merged: pl.DataFrame) -> pl.DataFrame:
-    """Changed conversations whose file names another customer and another agent than the archive: probably the same id of two shops."""
+    """Changed conversations whose file names another customer and another agent than the archive: probably the same id
+    of two shops."""
     changed = merged.filter(pl.col("state") == "changed")
     if changed.is_empty() or ("named_agent" not in changed.columns and "speakers" not in changed.columns):
         return changed.clear()

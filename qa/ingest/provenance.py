@@ -17,7 +17,8 @@ SAID = ("customer_id", "shop", "channel", "order_id", "started_at", "ended_at", 
 
 
 def of_chats(part: pl.DataFrame, merged: pl.DataFrame, import_id: int, kind: str = CHATS) -> pl.DataFrame:
-    """What this import says of conversations that are known: `part` as the file gives them, `merged` with the archive's (`old_…`).
+    """What this import says of conversations that are known: `part` as the file gives them, `merged` with the archive's
+    (`old_…`).
 
     With a column `base`: true for what was known before, which counts where nothing is kept yet.
     """
@@ -73,7 +74,8 @@ def missing(table: str, said: pl.DataFrame, before: Snapshot) -> pl.DataFrame:
 
 
 def parts_before(before: Snapshot, keep: Callable[[pl.DataFrame], None]) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """Gives the messages that are known of some conversations; those of which no parts are kept yet are handed to `keep` as one."""
+    """Gives the messages that are known of some conversations; those of which no parts are kept yet are handed to
+    `keep` as one."""
     messages, parts = before.scan("messages"), before.scan("message_parts").select("conversation_key").unique()
 
     def earlier(keys: pl.DataFrame) -> pl.DataFrame:

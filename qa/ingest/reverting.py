@@ -1,4 +1,5 @@
-"""Taking an import back as a user does it: what would go, then the doing, recorded like an import and safe to interrupt.
+"""Taking an import back as a user does it: what would go, then the doing, recorded like an import and safe to
+interrupt.
 
 Samples, verdicts and case files keep their evidence: a case file that nobody has decided yet gets its transcript frozen
 before the chat goes.
@@ -30,8 +31,8 @@ PART = 500
 
 @dataclass(frozen=True)
 class TakeBack:
-    """What taking an import back removes: whole conversations, messages, disputes and ratings; how many records only change; how many
-    drawn samples and case files are of what goes (they stay, with their evidence)."""
+    """What taking an import back removes: whole conversations, messages, disputes and ratings; how many records only
+    change; how many drawn samples and case files are of what goes (they stay, with their evidence)."""
 
     conversations: int = 0
     messages: int = 0
@@ -55,7 +56,8 @@ def take_back_preview(bench: Workbench, actor: Actor, run_id: int) -> TakeBack:
 
 
 def take_back(bench: Workbench, actor: Actor, *, now: datetime, run_id: int) -> TakeBack:
-    """Remove what only this import brought, in one atomic step. Raises `Conflict` when it cannot be taken back or somebody is writing."""
+    """Remove what only this import brought, in one atomic step. Raises `Conflict` when it cannot be taken back or
+    somebody is writing."""
     require(actor, Right.IMPORT)
     run = _run(bench, run_id)
     with bench.db.write() as session:
@@ -108,7 +110,8 @@ def _run(bench: Workbench, run_id: int) -> ImportRun:
         if run.outcome is None:
             raise Conflict(
                 N_(
-                    "Import {id} was made by an earlier release, which did not keep what each import brought; it cannot be taken back."
+                    "Import {id} was made by an earlier release, which did not keep what each import brought; it cannot"
+                    " be taken back."
                 ),
                 id=run_id,
             )

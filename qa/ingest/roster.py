@@ -44,7 +44,8 @@ def people(bench: Workbench) -> People:
 
 
 def put(session: Session, loaded: LoadedFile, now: datetime, today: date) -> ImportCounts:
-    """Write the roster: empty cells leave what is known; who changes teams does so from `today` on. Returns the counts with what really changed."""
+    """Write the roster: empty cells leave what is known; who changes teams does so from `today` on. Returns the counts
+    with what really changed."""
     known = {agent.agent_id: agent for agent in session.execute(select(Agent)).scalars()}
     new = changed = unchanged = 0
     for row in loaded.agents.iter_rows(named=True):

@@ -1,4 +1,5 @@
-"""The record of an import: opened before the archive changes, completed after, by whoever finds it when its process was killed.
+"""The record of an import: opened before the archive changes, completed after, by whoever finds it when its process was
+killed.
 
 The archive changes in one atomic step. What the import comes to is written down before that step, so that a run whose
 rows are visible can always be completed: its counts, the agents it brought, its audit entry.

@@ -27,7 +27,8 @@ class SampleChat:
 
 
 def sample_chat(bench: Workbench, actor: Actor, detected: Detected, mapping: Mapping) -> SampleChat:
-    """One chat of the file's first rows, read by `mapping`: the first in which both sides speak. Empty where none is."""
+    """One chat of the file's first rows, read by `mapping`: the first in which both sides speak. Empty where none
+    is."""
     require(actor, Right.IMPORT)
     wanted = dict.fromkeys(part for header in mapping.columns.values() for part in _parts(header, detected))
     names = [name for name in wanted if name in detected.headers]

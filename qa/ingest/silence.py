@@ -1,8 +1,9 @@
 """Chats of files that name none: what one agent and one customer say until they are silent for a while.
 
 A chat is named after its source, agent, customer and first message, so it is the same whatever order the files come in.
-A late file may close the silence between two known chats, or begin one earlier: they are joined under the new name, which
-is shown before anything is written. Chats that were drawn or have a case file keep their name and are never joined.
+A late file may close the silence between two known chats, or begin one earlier: they are joined under the new name,
+which is shown before anything is written. Chats that were drawn or have a case file keep their name and are never
+joined.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ JOINS = {"old": pl.String, "new": pl.String, "rank": pl.Int64}
 
 @dataclass(frozen=True)
 class Named:
-    """`ids`: the id of the chat of every row, in the order of the rows; `joins`: known chats that get another name (keys)."""
+    """`ids`: the id of the chat of every row, in the order of the rows; `joins`: known chats that get another name
+    (keys)."""
 
     ids: pl.Series
     joins: pl.DataFrame

@@ -43,7 +43,8 @@ _TIMES = re.compile(
 
 @dataclass(frozen=True)
 class SourceChoice:
-    """The source to offer for a file. `remembered`: files like it were imported under this name; `known`: all names in use."""
+    """The source to offer for a file. `remembered`: files like it were imported under this name; `known`: all names in
+    use."""
 
     source: str
     remembered: bool
@@ -53,7 +54,8 @@ class SourceChoice:
 
 
 def suggest_source(path: Path, shop: str = "") -> str:
-    """A name from the shop, else from the file's name without days, months and copy numbers; `import` when nothing is left.
+    """A name from the shop, else from the file's name without days, months and copy numbers; `import` when nothing is
+    left.
 
     A file that is called what every export is called has the name of its folder, unless that is the one of an upload.
     """

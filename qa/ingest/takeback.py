@@ -37,7 +37,8 @@ class Without:
 
 
 def without(before: Snapshot, run_id: int, new_id: int) -> Without:
-    """What the archive would be without import `run_id`; what changes gets `new_id` as its import, to be screened again."""
+    """What the archive would be without import `run_id`; what changes gets `new_id` as its import, to be screened
+    again."""
     gone, kept = _affected(before, "conversations", run_id)
     said = _said(before, "conversations", kept, run_id)
     silent = kept.filter(
@@ -92,7 +93,8 @@ def _last(name: str) -> pl.Expr:
 def _rebuilt(
     before: Snapshot, keys: pl.Series, said: pl.DataFrame, new_id: int
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series]:
-    """Conversations as the remaining imports say them: rows that change, all messages of those that lose some, and their keys."""
+    """Conversations as the remaining imports say them: rows that change, all messages of those that lose some, and
+    their keys."""
     now = before.scan("conversations").join(keys.to_frame(CHAT).lazy(), on=CHAT, how="semi").collect()
     held = before.scan("messages").join(keys.to_frame(CHAT).lazy(), on=CHAT, how="semi").collect()
     united = _united(before, held, said)
@@ -142,7 +144,8 @@ def _rebuilt(
 
 
 def _united(before: Snapshot, held: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
-    """The messages that the imports of `said` brought. One that brought a whole conversation brought every part before it."""
+    """The messages that the imports of `said` brought. One that brought a whole conversation brought every part before
+    it."""
     parts = before.scan("message_parts").join(said.lazy().select(CHAT).unique(), on=CHAT, how="semi").collect()
     single = held.join(parts.select(CHAT).unique(), on=CHAT, how="anti")
     if parts.is_empty():

@@ -128,9 +128,18 @@ class BackupMade:
 
 def _import(run: Run, params: ImportFile) -> ImportResult:
     return ingest.commit(
-        run.bench, run.actor, now=run.now, path=params.path, mapping=params.mapping, kind=params.kind,
-        source=params.source, source_mark=params.source_mark, silence_hours=params.silence_hours, progress=run.progress, cancel=run.cancel,
-    )  # fmt: skip
+        run.bench,
+        run.actor,
+        now=run.now,
+        path=params.path,
+        mapping=params.mapping,
+        kind=params.kind,
+        source=params.source,
+        source_mark=params.source_mark,
+        silence_hours=params.silence_hours,
+        progress=run.progress,
+        cancel=run.cancel,
+    )
 
 
 def _forget_upload(bench: Workbench, params: ImportFile) -> None:

@@ -1,7 +1,7 @@
 """Doing the jobs: one at a time, with a heartbeat beside the work that renews the lease and listens for a cancel.
 
 A worker is a thread of `spotcheck serve` or the process of `spotcheck run`. It may be killed at any moment: the lease
-runs out, and another worker takes the job up. Refuses to know what the jobs do.
+runs out, and another worker takes the job up. Does not know what the jobs do.
 """
 
 from __future__ import annotations

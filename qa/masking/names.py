@@ -38,7 +38,9 @@ _NAME_EN = re.compile(
     r" ][A-Z][a-z'’-]{1,20}){0,2})"
 )
 _CALLED_EN = re.compile(
-    r"([TtMmDdRrCc](?<!\w[TtMmDdRrCc])(?:(?<=[Tt])his is|(?<=[Mm])(?:rs?\.?|s\.?|iss)|(?<=[Dd])ear|(?<=[Rr])ecipient:?|(?<=[Cc])ardholder:?)[ ])([A-Z][a-z'’-]{1,20}(?:["
+    r"([TtMmDdRrCc](?<!\w[TtMmDdRrCc])(?:(?<=[Tt])his"
+    r" is|(?<=[Mm])(?:rs?\.?|s\.?|iss)|(?<=[Dd])ear|(?<=[Rr])ecipient:?|(?<=[Cc])ardholder:?)["
+    r" ])([A-Z][a-z'’-]{1,20}(?:["
     r" ][A-Z][a-z'’-]{1,20}){0,2})"
 )
 _NOT_NAME = re.compile(

@@ -66,7 +66,8 @@ _HOTLINE = re.compile(
     r"[^，,。；;！!？?\n]{0,14}$"
 )
 _ORDER = re.compile(
-    r"(?i)(?:订单|单号|运单|快递|物流|流水|编号|批号|货号|order|tracking|waybill|parcel|shipment|invoice)[^，,。;；\n卡]{0,10}$"
+    r"(?i)(?:订单|单号|运单|快递|物流|流水|编号|批号|货号|order|tracking|waybill|parcel|shipment|invoice)[^，,。"
+    r";；\n卡]{0,10}$"
 )
 _EMAIL = re.compile(
     r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]*+)([@＠]|\s?[\[(（]at[\])）]\s?)([A-Za-z0-9-]{1,63}(?:[.．。"

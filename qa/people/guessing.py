@@ -1,4 +1,5 @@
-"""The limit on guessing passwords: failed sign-ins counted per browser, address and account. It never sees a password."""
+"""The limit on guessing passwords: failed sign-ins counted per browser, address and account. It never sees a
+password."""
 
 from __future__ import annotations
 

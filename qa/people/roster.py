@@ -27,7 +27,8 @@ UNFIT = re.compile(r"[\s/\\<>\"'`]+")
 
 @dataclass(frozen=True)
 class RosterRow:
-    """One agent of the roster; `login` of the account that is theirs, `moves` how often they changed team, shop or stage."""
+    """One agent of the roster; `login` of the account that is theirs, `moves` how often they changed team, shop or
+    stage."""
 
     agent_id: str
     name: str
@@ -111,7 +112,8 @@ def change_agent(
     values: Mapping[str, object],
     from_day: date | None = None,
 ) -> bool:
-    """Change fields of one agent. Team, shop and stage hold from `from_day` on (today when not given); returns whether anything changed.
+    """Change fields of one agent. Team, shop and stage hold from `from_day` on (today when not given); returns whether
+    anything changed.
 
     Raises `Invalid` for a value that does not fit, `NotFound`.
     """
@@ -164,7 +166,8 @@ def _checked(agent: Agent, values: Mapping[str, object]) -> dict[str, object]:
 
 
 def make_accounts(bench: Workbench, actor: Actor, *, now: datetime, agent_ids: Sequence[str]) -> list[NewAccount]:
-    """Accounts with role agent for those of `agent_ids` who have none, and a one-time link for each of them who never signed in.
+    """Accounts with role agent for those of `agent_ids` who have none, and a one-time link for each of them who never
+    signed in.
 
     Asking again makes no account twice: whoever was interrupted asks again and has the links of all.
     """

@@ -1,7 +1,7 @@
 """From the archive to what the risk model reads of a conversation: its texts and its signals, columnar.
 
 The same function serves training and scoring, so that a model is never shown other columns than those it learnt from.
-Refuses to know labels and models.
+Does not know labels and models.
 """
 
 from __future__ import annotations

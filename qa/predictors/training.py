@@ -1,6 +1,6 @@
 """Training: verdicts up to a day become labels, labels and archive become a stored version of the model.
 
-Refuses to choose the version in use; that is a decision of its own. A model is trained on days that are over and names
+Does not choose the version in use; that is a decision of its own. A model is trained on days that are over and names
 them, which is how every later use can refuse to weight those days with it.
 """
 

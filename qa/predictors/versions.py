@@ -1,6 +1,6 @@
 """Stored versions of the risk model: looking at them, and which one is in use.
 
-Refuses to train and to score. Exactly one version can be in use, or none: then the rule score speaks.
+Does not train nor score. Exactly one version can be in use, or none: then the rule score speaks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The board of red-line case files: lists, counts, what is overdue, what changed.
 
 The read side: it never writes. Lists are narrow and paged by id, counts stop at a bound, so that the board of a million
-files opens as fast as that of a hundred. Refuses to decide anything, and to know one file in full
+files opens as fast as that of a hundred. Does not decide anything, nor know one file in full
 (`qa.redlines.detail`).
 """
 

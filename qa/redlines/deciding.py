@@ -1,7 +1,7 @@
 """Violations: opening case files for what screening found, and every step people take on them.
 
 Each function is one user action: it asks the policy, takes one transaction, and leaves an event and an audit entry.
-Refuses to know how hits are found, how the board lists files, and how a
+Does not know how hits are found, how the board lists files, and how a
 score is computed.
 
 Opening thousands of files must be cheap, so the hits are frozen at once (they are what is being alleged) and the

@@ -1,7 +1,7 @@
 """One red-line case file in full: its transcript, history and effect, and what may be done with it now.
 
 The read side: it never writes and never decides. Agents read their own upheld files here, masked and without the names
-of others. Refuses to know how files are listed (`qa.redlines.board`) and who repeats (`qa.redlines.repeats`).
+of others. Does not know how files are listed (`qa.redlines.board`) and who repeats (`qa.redlines.repeats`).
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class ScoreEffect:
 
 @dataclass(frozen=True)
 class CaseFile:
-    """One file in full. `transcript` is as its reader may see it; `frozen` says whether it is the evidence or the archive as it is
-    now."""
+    """One file in full. `transcript` is as its reader may see it; `frozen` says whether it is the evidence or the
+    archive as it is now."""
 
     row: Row
     conversation_key: str

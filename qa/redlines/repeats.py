@@ -1,7 +1,7 @@
 """Who breaks red lines again: standing violations of the record period, and the consequence that is configured for
 them.
 
-The read side. A violation stands from the ruling until it is expunged. Refuses to decide what follows: the text of the
+The read side. A violation stands from the ruling until it is expunged. Does not decide what follows: the text of the
 ladder is shown, people act on it.
 """
 

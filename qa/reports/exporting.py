@@ -1,6 +1,6 @@
 """Figures as files: CSV, XLSX and JSONL with the same rows a screen shows, safe to open, and every export on record.
 
-Text that would start a formula is made harmless; large tables are written in slices. Refuses to compute figures: a
+Text that would start a formula is made harmless; large tables are written in slices. Does not compute figures: a
 frame comes in, bytes go out. Results carry no customer text; what does is masked where it is read.
 """
 

@@ -2,7 +2,7 @@
 
 A draw keeps, per agent, how many units its frame had and the sum of their predictions. That suffices for the difference
 estimator in every cell (week, team, agent …) made of whole draws and whole agents; anywhere else the weighted mean
-stands. Predictions were made before the draw, by a model of earlier days. Refuses to estimate anything.
+stands. Predictions were made before the draw, by a model of earlier days. Does not estimate anything.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 def populations(reader: FactsReader, source: str, numbers: Sequence[int]) -> pl.DataFrame:
-    """What the frames of these draws hold of a source, a row per draw and agent with the columns of `SCHEMA`: f_sum times the
-    draw's λ, the spreads for what was reviewed of it (null where an old draw does not tell). Only draws whose every unit was
-    predicted."""
+    """What the frames of these draws hold of a source, a row per draw and agent with the columns of `SCHEMA`: f_sum
+    times the draw's λ, the spreads for what was reviewed of it (null where an old draw does not tell). Only draws whose
+    every unit was predicted."""
     query = select(Draw.id, Draw.period_from, Draw.period_to, Draw.receipt["frame_summary"]).where(
         Draw.id.in_(list(numbers))
     )

@@ -1,7 +1,8 @@
-"""How far the draws behind a figure are: what was drawn and not reviewed, for whom the figure speaks, and whether the picks
-left for later look worse than the others.
+"""How far the draws behind a figure are: what was drawn and not reviewed, for whom the figure speaks, and whether the
+picks left for later look worse than the others.
 
-An estimate over half a draw holds when the order of work says nothing about the conversations; this says whether it does.
+An estimate over half a draw holds when the order of work says nothing about the conversations; this says whether it
+does.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _PICKS: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class ScopeProgress:
-    """`pending` of `drawn` picks of a scope are not decided yet, `missing` of them were certain picks (high risk): what they
-    hold is in no figure until they are reviewed. A team's figure speaks for `covered` of `agents` agents. `selection` compares
-    the risks of what waits with those of what was reviewed."""
+    """`pending` of `drawn` picks of a scope are not decided yet, `missing` of them were certain picks (high risk): what
+    they hold is in no figure until they are reviewed. A team's figure speaks for `covered` of `agents` agents.
+    `selection` compares the risks of what waits with those of what was reviewed."""
 
     drawn: int
     pending: int

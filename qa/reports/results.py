@@ -1,6 +1,6 @@
 """Single results behind a figure: the list of inspections, and one of them explained line by line.
 
-An agent reads only results of their own, and never who inspected. Refuses to average anything.
+An agent reads only results of their own, and never who inspected. Does not average anything.
 """
 
 from __future__ import annotations

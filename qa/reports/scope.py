@@ -1,6 +1,6 @@
 """What a report looks at: period, source and filters, and the rows of verdicts that belong to it.
 
-Owns the reading of facts for all reports, in the business time zone. Refuses to estimate anything.
+Owns the reading of facts for all reports, in the business time zone. Does not estimate anything.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ class FactsReader:
         )
 
     def rows(self, scope: Scope) -> pl.LazyFrame:
-        """The facts of a scope, with `team`, `day` (a date of the business time zone), `pi` adjusted for unfinished draws and
-        `f` as `weights.weighed` gives them."""
+        """The facts of a scope, with `team`, `day` (a date of the business time zone), `pi` adjusted for unfinished
+        draws and `f` as `weights.weighed` gives them."""
         every = facts.scan(self.bench, self.session).filter(pl.col("source") == scope.source)
         lazy = weights.weighed(every, self.unfinished(scope.source), self.lambdas(scope.source))
         bounds = self.bounds(scope)
@@ -142,7 +142,8 @@ class FactsReader:
         return self.with_team(lazy, scope)
 
     def with_team(self, rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-        """`rows` (`agent_id`, `occurred_at`) with `day` and the `team` of that day; of the scope's teams only, where it names some."""
+        """`rows` (`agent_id`, `occurred_at`) with `day` and the `team` of that day; of the scope's teams only, where it
+        names some."""
         day = pl.col("occurred_at").dt.convert_time_zone(self.bench.config.time_zone).dt.date()
         found = teams.with_team(rows.with_columns(day=day), self.roster(), self.moves())
         return found.filter(pl.col("team").is_in(list(scope.teams))) if scope.teams else found
@@ -152,7 +153,8 @@ class FactsReader:
         return teams.history(self.session)
 
     def moved(self, scope: Scope, by: str) -> bool:
-        """Whether somebody changed teams inside the scope where teams matter: frames know an agent only as a whole then."""
+        """Whether somebody changed teams inside the scope where teams matter: frames know an agent only as a whole
+        then."""
         if by != "team" and not scope.teams:
             return False
         inside = self.moves().filter(pl.col("from_day") > (scope.first or teams.FIRST_DAY))

@@ -78,8 +78,9 @@ class TrendSignal:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a group is compared with since `opened` (the beginning, or a dated measure): the mean of its `periods` known periods
-    from then `until`. `needed` more known periods are missing before anything can be said (0 = it is compared)."""
+    """What a group is compared with since `opened` (the beginning, or a dated measure): the mean of its `periods` known
+    periods from then `until`. `needed` more known periods are missing before anything can be said (0 = it is
+    compared)."""
 
     group: str
     name: str
@@ -190,8 +191,8 @@ def _signals(
 
 
 def _charted(rows: pl.DataFrame, metric: Metric, restart: Sequence[int]) -> Chart:
-    """The chart of one group's periods. Rates have the spread that chance gives them under the baseline's rate: the error of
-    a period that found nothing would be 0."""
+    """The chart of one group's periods. Rates have the spread that chance gives them under the baseline's rate: the
+    error of a period that found nothing would be 0."""
     values = rows["value"].to_list()
     if metric.unit == "rate":
         return scoring_chart.chart(values, sizes=rows["effective"].to_list(), restart=restart)

@@ -1,7 +1,7 @@
 """How much every review weighs: π adjusted for draws that are not finished, and the frozen λ of its draw.
 
 Owns what all figures share, so that no two pages weigh a review differently. A draw's random reviews of an agent are a
-random part of the picks (`scoring.estimate.completion`); its λ was frozen before it. Refuses to estimate anything.
+random part of the picks (`scoring.estimate.completion`); its λ was frozen before it. Does not estimate anything.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _LAMBDAS = {"draw_id": pl.Int64, "lam": pl.Float64, "lam_rate": pl.Float64}
 def shares(session: Session, source: str, reviews: pl.LazyFrame) -> pl.DataFrame:
     """draw_id, agent_id and share (reviewed ÷ drawn of the random picks) where fewer were reviewed than drawn.
 
-    `reviews` are all current verdicts of the source, whatever a report looks at. A pick taken back without anybody to stand
-    in stays drawn and not reviewed; a replacement takes its pick's place.
+    `reviews` are all current verdicts of the source, whatever a report looks at. A pick taken back without anybody to
+    stand in stays drawn and not reviewed; a replacement takes its pick's place.
     """
     first_hand = func.sum(case((Sample.reason.in_((TARGETED, "replacement")), 0), else_=1))
     query = select(Sample.draw_id, Sample.agent_id, first_hand).where(Sample.source == source)
@@ -50,8 +50,8 @@ def lambdas(session: Session, source: str, reviews: pl.LazyFrame) -> pl.DataFram
 
 
 def weighed(reviews: pl.LazyFrame, unfinished: pl.DataFrame, weights: pl.DataFrame) -> pl.LazyFrame:
-    """The reviews with pi adjusted (pi_drawn keeps what the draw gave), and f: λ times the predicted score in points, null where
-    nothing was predicted."""
+    """The reviews with pi adjusted (pi_drawn keeps what the draw gave), and f: λ times the predicted score in points,
+    null where nothing was predicted."""
     share = pl.when(pl.col("reason") == TARGETED).then(1.0).otherwise(pl.col("share").fill_null(1.0))
     return (
         reviews.join(unfinished.lazy(), on=["draw_id", "agent_id"], how="left", maintain_order="left")

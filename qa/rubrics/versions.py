@@ -1,7 +1,7 @@
 """The life of a scorecard: load, draft, edit, publish, retire; once published a version never changes again.
 
 A rubric has versions by stable id. At most one of them is a draft; publishing makes it the newest that new draws score
-on, while every draw already published keeps the version it was drawn with. Refuses to know how sheets are scored.
+on, while every draw already published keeps the version it was drawn with. Does not know how sheets are scored.
 """
 
 from __future__ import annotations

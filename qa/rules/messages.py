@@ -1,6 +1,6 @@
 """Why a rule is refused, in words people read: the reason of the engine and the text it is about.
 
-The engine (`scoring.redline`) gives sentences with facts; here they get their place in the rule. Refuses to know what
+The engine (`scoring.redline`) gives sentences with facts; here they get their place in the rule. Does not know what
 makes a rule unfit.
 """
 

@@ -1,7 +1,7 @@
 """Red-line rules as versions: drafts, publication from a day on, retirement, exchange as TOML, history.
 
 A published version is immutable; an edit is a draft of the next one, and a draft becomes a rule only when nothing
-speaks against it and its own examples pass. Which version judges a chat follows from dates alone. Refuses to know how
+speaks against it and its own examples pass. Which version judges a chat follows from dates alone. Does not know how
 rules are matched (`scoring.redline`) and what they find.
 """
 

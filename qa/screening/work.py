@@ -1,7 +1,7 @@
 """One range of messages in, its hits and signals out: what runs here or on a worker of a cluster.
 
 Depends on nothing but the files it is told to read, so that a range that is done twice (a worker was lost) gives the
-same rows twice, and only one of them is kept. Refuses to know what was screened before and where results go.
+same rows twice, and only one of them is kept. Does not know what was screened before and where results go.
 """
 
 from __future__ import annotations

@@ -11,12 +11,14 @@ FOLDER = 0o700
 
 
 def from_now_on() -> None:
-    """Whatever this process writes from now on can be read by its own account alone; for processes of ours, at their start."""
+    """Whatever this process writes from now on can be read by its own account alone; for processes of ours, at their
+    start."""
     os.umask(0o077)
 
 
 def home(folder: Path, database: Path | None) -> None:
-    """Close an installation's folder, made where it is missing, and its database; left alone where that is not ours to do."""
+    """Close an installation's folder, made where it is missing, and its database; left alone where that is not ours to
+    do."""
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         close(folder)

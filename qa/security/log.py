@@ -1,8 +1,8 @@
 """The security log: who came in or was turned away, what was taken out, when the server started and stopped.
 
 One JSON object a line, in files that rotate, beside the database and not in it: it stays readable when the database is
-not. No personal data: accounts by number, addresses and unknown names as a keyed hash, so that a burst from one place can
-be seen without knowing whose it is.
+not. No personal data: accounts by number, addresses and unknown names as a keyed hash, so that a burst from one place
+can be seen without knowing whose it is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The one door through which text of customers reaches a reader: whole for those with the right, masked for all others.
 
-Pages, exports, cases, rulings and notes ask here and nowhere else (`tests/house/test_masking_door.py`). `None` as the reader
-means everybody: what is kept for the library or leaves the house.
+Pages, exports, cases, rulings and notes ask here and nowhere else (`tests/house/test_masking_door.py`). `None` as the
+reader means everybody: what is kept for the library or leaves the house.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Copying conversations, disputes and ratings out of the archive at one version, and storing each content once.
 
-What is copied is the stored form, plain JSON whose hash names it; `qa.transcripts.document` reads it. Who samples it and
-who may read it is not known here: the content is unmasked, masking happens where it is served.
+What is copied is the stored form, plain JSON whose hash names it; `qa.transcripts.document` reads it. Who samples it
+and who may read it is not known here: the content is unmasked, masking happens where it is served.
 """
 
 from __future__ import annotations

@@ -327,7 +327,8 @@ def _past(bench: Workbench) -> Iterator[HealthFinding]:
             name,
             HealthState.WARNING,
             N_(
-                "{n} chats were replaced by a later file (imports {imports}): import the earlier files again, they add what is missing"
+                "{n} chats were replaced by a later file (imports {imports}): import the earlier files again, they add"
+                " what is missing"
             ),
             {"n": found.replaced, "imports": ", ".join(map(str, found.replacing[: past_damage.SHOWN]))},
         )
@@ -336,7 +337,8 @@ def _past(bench: Workbench) -> Iterator[HealthFinding]:
             name,
             HealthState.WARNING,
             N_(
-                "{n} case files were withdrawn although their rule did not change: import the files of their chats again and screen"
+                "{n} case files were withdrawn although their rule did not change: import the files of their chats"
+                " again and screen"
             ),
             {"n": found.withdrawn},
         )
@@ -345,7 +347,8 @@ def _past(bench: Workbench) -> Iterator[HealthFinding]:
             name,
             HealthState.WARNING,
             N_(
-                "the sources {one} and {other} hold the same ids: probably one shop imported twice; take the imports of one back"
+                "the sources {one} and {other} hold the same ids: probably one shop imported twice; take the imports of"
+                " one back"
             ),
             {"one": one, "other": other},
         )

@@ -46,7 +46,8 @@ def _replacing(session: Session) -> tuple[tuple[int, ...], int]:
 
 
 def _withdrawn(session: Session) -> int:
-    """Files whose very rule version is in force without end, so that no change of it can have taken their finding away."""
+    """Files whose very rule version is in force without end, so that no change of it can have taken their finding
+    away."""
     still = (
         select(RuleVersion.id)
         .where(

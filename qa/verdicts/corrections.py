@@ -1,7 +1,7 @@
 """Corrections: an inspector who sees a wrong mark of their own asks for a new version, and a second person decides.
 
-What counts is computed from the corrected sheet, never typed in. Red lines are not corrected here: their case files have
-steps of their own. The inspection stays as it was sent in; the correction is a version of the result beside it.
+What counts is computed from the corrected sheet, never typed in. Red lines are not corrected here: their case files
+have steps of their own. The inspection stays as it was sent in; the correction is a version of the result beside it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Correctable:
 
 
 def correctable(bench: Workbench, actor: Actor, *, verdict_id: int) -> Correctable:
-    """The marks of a result of one's own. Raises `Conflict` where it has been replaced or was decided by somebody else."""
+    """The marks of a result of one's own. Raises `Conflict` where it has been replaced or was decided by somebody
+    else."""
     require(actor, Right.INSPECT)
     with bench.db.read() as session:
         verdict = _own(session, actor, verdict_id)
@@ -121,8 +122,8 @@ def decide(
 ) -> int | None:
     """A second person accepts or refuses a correction; returns the id of the new verdict, if one was issued.
 
-    Raises `Denied` for whoever asked for it, `Invalid` when a refusal has no answer, `Stale` when the result has changed
-    since it was asked for.
+    Raises `Denied` for whoever asked for it, `Invalid` when a refusal has no answer, `Stale` when the result has
+    changed since it was asked for.
     """
     require(actor, Right.RULE_APPEAL)
     said = answer.strip() if accept else written(answer, ANSWER, MAX_REASON)
@@ -141,7 +142,8 @@ def decide(
             if current is None or current.id != found.verdict_id:
                 raise Stale(
                     N_(
-                        "The result has changed since this correction was asked for; refuse it, and it can be asked for anew."
+                        "The result has changed since this correction was asked for; refuse it, and it can be asked for"
+                        " anew."
                     )
                 )
             issued = ledger.reissue(
@@ -156,7 +158,8 @@ def decide(
 
 
 def listing(bench: Workbench, actor: Actor, *, state: str = "open", limit: int = 100) -> tuple[CorrectionView, ...]:
-    """Corrections in `state` (empty: all), oldest first while open: everybody's for those who decide, else one's own."""
+    """Corrections in `state` (empty: all), oldest first while open: everybody's for those who decide, else one's
+    own."""
     require(actor, Right.INSPECT)
     asked, decided = aliased(User), aliased(User)
     query = (

@@ -1,6 +1,6 @@
 """Results people read: an agent's verdicts with their reasons and history, and the agent's acknowledgement.
 
-Refuses to compute scores (`qa.verdicts.ledger`) and to decide between two inspections (`qa.calibration.doubles`).
+Does not compute scores (`qa.verdicts.ledger`) and to decide between two inspections (`qa.calibration.doubles`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who inspects what: even, rotated over agents, blind to teams, the same for everyone who recomputes it.
 
-Owns the assignment of picks to inspectors and of blind second scores. Refuses to know queues, leases and presence.
+Owns the assignment of picks to inspectors and of blind second scores. Does not know queues, leases and presence.
 """
 
 from __future__ import annotations

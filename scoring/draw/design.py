@@ -1,6 +1,6 @@
 """What a draw is asked to do, as data: quotas per source, the pool of certain reviews, intensities, weight cap.
 
-Owns the design and its validation. Refuses to know the archive, the database and the seed.
+Owns the design and its validation. Does not know the archive, the database and the seed.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class History:
     """What past reviews say before a draw, as ``learn`` reads it from them. ``agents``: agent_id, below_team and, where
     periods are known, clean_periods; ``residual`` what predictions leave unexplained; ``record`` how well p foretold
     violations; ``plain`` the spread of the
-    scores themselves, what f explains included; ``lam`` the weight that f has earned for means and ``lam_rate`` that of p for rates; ``reviews`` how
-    many there were."""
+    scores themselves, what f explains included; ``lam`` the weight that f has earned for means and ``lam_rate`` that of
+    p for rates; ``reviews`` how many there were."""
 
     agents: pl.DataFrame
     residual: ResidualModel
@@ -133,9 +133,9 @@ class Design:
     """One plan. ``period`` labels it and rotates who receives the odd review when a total does not divide evenly.
 
     ``lam`` and ``lam_rate`` are the weights of the predictions in means and rates, frozen before the draw so that no
-    result can choose them (None: not decided; ``plan`` takes them from a ``History``). ``plain`` is the variance of the scores without
-    predictions, which a pool share is compared with (None: from ``residual`` and f). ``planning`` is the version of
-    the rules.
+    result can choose them (None: not decided; ``plan`` takes them from a ``History``). ``plain`` is the variance of the
+    scores without predictions, which a pool share is compared with (None: from ``residual`` and f). ``planning`` is the
+    version of the rules.
     """
 
     quotas: tuple[Quota, ...]

@@ -1,6 +1,6 @@
 """From a frame and a design to the inclusion probability of every unit, before any seed is known.
 
-Owns the certainty pool, the quotas per agent and the preview figures. Refuses to know the seed: what is planned here
+Owns the certainty pool, the quotas per agent and the preview figures. Does not know the seed: what is planned here
 can be published before the draw, and nothing in it can be chosen after seeing who would be picked.
 """
 

@@ -1,6 +1,6 @@
 """Inclusion probabilities of one base sample: fixed size per stratum, proportional to a size measure, capped weights.
 
-Owns the allocation of a total over agents and the solution of Σπ = n under π ≤ 1 and 1/π ≤ cap × N/n. Refuses to know
+Owns the allocation of a total over agents and the solution of Σπ = n under π ≤ 1 and 1/π ≤ cap × N/n. Does not know
 ids, sources and seeds: everything is arrays indexed by stratum number.
 """
 

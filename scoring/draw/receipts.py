@@ -1,6 +1,6 @@
 """The receipt of a draw: everything a stranger needs to recompute who was drawn and why, as data and as JSON.
 
-Owns the receipt's form and its verification against a frame. Refuses to know where receipts are kept or shown.
+Owns the receipt's form and its verification against a frame. Does not know where receipts are kept or shown.
 """
 
 from __future__ import annotations

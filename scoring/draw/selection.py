@@ -1,6 +1,6 @@
 """The draw itself: from ids, inclusion probabilities and a seed to the picks, and from a pick to its replacement.
 
-Owns Pareto order sampling (Rosén 1997) and the replacement by next rank. Refuses to know how the probabilities came
+Owns Pareto order sampling (Rosén 1997) and the replacement by next rank. Does not know how the probabilities came
 about: any frame with unit_id, agent_id and pi can be drawn from, by anyone who has the seed.
 """
 

@@ -1,6 +1,6 @@
 """How much of the reviews may go to the certainty pool without making the team's score less exact.
 
-Owns the automatic pool share and the trade-off behind its slider. Refuses to know how the predictions were made; it
+Owns the automatic pool share and the trade-off behind its slider. Does not know how the predictions were made; it
 only asks how good they proved on reviews they were not trained on.
 """
 

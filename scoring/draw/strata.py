@@ -1,7 +1,7 @@
 """Rows numbered by stratum and worked on a few strata at a time, so that millions of them need neither string sorts nor
 temporaries of their own length.
 
-Owns the numbering and the blocks. Refuses to know probabilities, ranks and what a stratum stands for.
+Owns the numbering and the blocks. Does not know probabilities, ranks and what a stratum stands for.
 """
 
 from __future__ import annotations

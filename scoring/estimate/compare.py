@@ -1,6 +1,6 @@
 """Estimates set against one another: before and after a measure, and several sources joined by their volumes.
 
-Owns the combination of independent estimates. Refuses to combine what has no interval.
+Owns the combination of independent estimates. Does not combine what has no interval.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ RATE = "korn_graubard"
 def difference(before: Estimate, after: Estimate) -> Estimate:
     """Return after − before; the two must rest on different reviews (other periods or units).
 
-    Means have Welch's interval. Rates have MOVER's (Donner & Zou 2012) from the limits of both sides, which holds for rare
-    and for no events: 0 of 160 twice is no proof that nothing has changed.
+    Means have Welch's interval. Rates have MOVER's (Donner & Zou 2012) from the limits of both sides, which holds for
+    rare and for no events: 0 of 160 twice is no proof that nothing has changed.
     """
     if not (before.known and after.known):
         missing = before if not before.known else after

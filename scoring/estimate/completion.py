@@ -3,7 +3,7 @@
 The random picks of an agent that were reviewed are taken as a random part of those drawn, so their probability is
 π·(reviewed ÷ drawn), in the sample and in the population alike (response homogeneity groups, Särndal, Swensson &
 Wretman 1992, ch. 15). That holds when the order of work says nothing about the conversations; ``selective`` looks
-whether it does. Owns that adjustment. Refuses to weight up picks of the certainty pool: those not reviewed stay missing
+whether it does. Owns that adjustment. Does not weight up picks of the certainty pool: those not reviewed stay missing
 and are counted.
 """
 

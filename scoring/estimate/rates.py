@@ -43,13 +43,13 @@ def rate(
     """Estimate the share of units with a fact (0/1 in ``value``) in a team or site.
 
     ``sample`` has agent_id (the stratum; one stratum when absent), pi and the value, or unit_id and the value when
-    ``population`` is the plan of the draw. Units reviewed for certain (π = 1) are counted, not estimated; on the others the
-    Korn–Graubard (1998) interval is Clopper–Pearson at the effective size r(1−r)/v, v by Deville, adjusted for the degrees
-    of freedom. Where every unit has a predicted probability p, r is the difference estimate (mean of λp over all units plus
-    the weighted mean of y − λp), λ as for ``team``; below 5 facts found by chance the reviews speak alone. ``population`` may
-    also be its number of units; without it the weights stand for the sizes. Unfinished draws are adjusted and certain reviews
-    alone refused as in ``team``. ``effective`` of the result is the number of equal-chance reviews that would know a rate as
-    well, whatever was found: what control charts take the spread from.
+    ``population`` is the plan of the draw. Units reviewed for certain (π = 1) are counted, not estimated; on the others
+    the Korn–Graubard (1998) interval is Clopper–Pearson at the effective size r(1−r)/v, v by Deville, adjusted for the
+    degrees of freedom. Where every unit has a predicted probability p, r is the difference estimate (mean of λp over
+    all units plus the weighted mean of y − λp), λ as for ``team``; below 5 facts found by chance the reviews speak
+    alone. ``population`` may also be its number of units; without it the weights stand for the sizes. Unfinished draws
+    are adjusted and certain reviews alone refused as in ``team``. ``effective`` of the result is the number of
+    equal-chance reviews that would know a rate as well, whatever was found: what control charts take the spread from.
     """
     checked(level, None)
     frame = None if isinstance(population, int) else population
@@ -134,8 +134,8 @@ def _read(sample: Table, population: Table | None, value: str, prediction: str) 
 
 
 def _size(s: CheckedSample) -> float | None:
-    """Equal-chance reviews that would know a rate as well: N²/Σ(1−π)/π, each unit counted by the variance p(1−p) of its fact
-    where it is known; None where nothing is left to chance."""
+    """Equal-chance reviews that would know a rate as well: N²/Σ(1−π)/π, each unit counted by the variance p(1−p) of its
+    fact where it is known; None where nothing is left to chance."""
     if s.units is not None and s.spread_p is not None and s.p_noise is not None and s.spread_p.sum() > 0:
         return float(s.p_noise.sum() * s.units.sum() / s.spread_p.sum())
     if s.units is not None and s.spread is not None:
@@ -154,8 +154,8 @@ def _effective(codes: w.Ints, residual: w.Floats, pi: w.Floats, offset: float) -
     variance, _ = w.total_variance(w.deville(codes, residual - mean, pi, int(codes.max()) + 1))
     if math.isnan(variance):
         variance, _ = w.total_variance(w.deville(np.zeros_like(codes), residual - mean, pi, 1))
-    # Korn and Graubard count degrees of freedom by the design. Satterthwaite's, near 1 for one event in one stratum, would
-    # throw away nine tenths of the reviews.
+    # Korn and Graubard count degrees of freedom by the design. Satterthwaite's, near 1 for one event in one stratum,
+    # would throw away nine tenths of the reviews.
     df = float(max(n - len(np.unique(codes)), 1))
     if math.isnan(variance) or variance <= 0 or not 0 < centre < 1:
         return centre, 0.0, float(n - 1), kish

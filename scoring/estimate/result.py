@@ -1,6 +1,6 @@
 """The form every estimate takes: a value that never travels without its interval, count and method.
 
-Owns the frozen result and the refusals. Refuses to know how any estimate was computed.
+Owns the frozen result and the refusals. Does not know how any estimate was computed.
 """
 
 from __future__ import annotations

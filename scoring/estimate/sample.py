@@ -1,7 +1,7 @@
 """A sample and its population, read and checked: what is missing is named, what the plan knows is filled in.
 
 Owns columns, joins by unit and the question whether reviews with π = 1 are all there is or only what was targeted.
-Refuses to estimate anything.
+Does not estimate anything.
 """
 
 from __future__ import annotations

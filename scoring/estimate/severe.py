@@ -1,7 +1,7 @@
 """The uncertainty of severities on top of many estimates at once, for scores that were corrected before they were
 estimated.
 
-Owns the extra variance of ``grouped`` cells. Refuses to correct the scores themselves and to fit severities.
+Owns the extra variance of ``grouped`` cells. Does not correct the scores themselves nor fit severities.
 """
 
 from __future__ import annotations

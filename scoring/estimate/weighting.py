@@ -1,6 +1,6 @@
 """The arithmetic under every estimate: Hájek means, Deville's variance by stratum, the tuning of λ, pooled variances.
 
-Owns formulas on plain arrays, with strata as numbers 0…K−1. Refuses to know frames, names and intervals.
+Owns formulas on plain arrays, with strata as numbers 0…K−1. Does not know frames, names and intervals.
 """
 
 from __future__ import annotations

@@ -9,18 +9,18 @@
 >>> Screener([rule]).screen(chat).select("seq", "rule_id", "start", "end", "matched").rows()
 [(2, 'T1', 2, 6, '加 VX')]
 
-A text is read without its HTML and link markup; spans are those of the original. What a hit is, exactly. A *phrase* is found where its characters stand in the text, seen through the disguises that
-:class:`Evasion` switches on (``Evasion.none()``: character by character); a match neither starts nor ends inside a
-longer run of ASCII letters (or of digits) than the phrase itself, so ``ab`` is not found in ``cab``. A *regular
-expression* is read as Python reads it with ``re.ASCII`` (the admitted syntax: :mod:`scoring.redline.syntax`), with
-look-alikes in its character sets. Matches of one term do not overlap, leftmost first. Matches that overlap an exclusion
-are dropped, then those that a guard calls innocent, then all of a message that holds a term of ``unless``; of what is
-left, overlapping matches of one rule become one, the leftmost, the longest of those that start together. Only then
-conditions, repetition and missing phrases are asked. Of several versions of one rule id only the highest in force for
-the chat's date and platform judges it. Rows with unknown roles are not read; a null text is empty; ``start`` and
-``end`` count code points of the original text.
+A text is read without its HTML and link markup; spans are those of the original. What a hit is, exactly. A *phrase* is
+found where its characters stand in the text, seen through the disguises that :class:`Evasion` switches on
+(``Evasion.none()``: character by character); a match neither starts nor ends inside a longer run of ASCII letters (or
+of digits) than the phrase itself, so ``ab`` is not found in ``cab``. A *regular expression* is read as Python reads it
+with ``re.ASCII`` (the admitted syntax: :mod:`scoring.redline.syntax`), with look-alikes in its character sets. Matches
+of one term do not overlap, leftmost first. Matches that overlap an exclusion are dropped, then those that a guard calls
+innocent, then all of a message that holds a term of ``unless``; of what is left, overlapping matches of one rule become
+one, the leftmost, the longest of those that start together. Only then conditions, repetition and missing phrases are
+asked. Of several versions of one rule id only the highest in force for the chat's date and platform judges it. Rows
+with unknown roles are not read; a null text is empty; ``start`` and ``end`` count code points of the original text.
 
-Owns the public face of the package. Refuses to know databases, people and screens.
+Owns the public face of the package. Does not know databases, people and screens.
 """
 
 from scoring.label import Label

@@ -1,7 +1,7 @@
 """Is a rule fit to be published? Every objection names rule and field and says what to do.
 
 Owns validation of well-formed rules: identity, dates, effect, patterns, logic and examples, which
-:func:`scoring.redline.examples.run_examples` runs. Refuses to know rights and history.
+:func:`scoring.redline.examples.run_examples` runs. Does not know rights and history.
 """
 
 from __future__ import annotations

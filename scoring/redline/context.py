@@ -1,7 +1,7 @@
 """What stands around a hit: neighbours, repetition, and phrases that should have been said but were not.
 
 Owns everything that needs a whole conversation, as plain lists of lines; it is asked only for conversations that matter
-(those with a hit, or those of a missing-phrase rule). Refuses to know frames, engines, dates and platforms.
+(those with a hit, or those of a missing-phrase rule). Does not know frames, engines, dates and platforms.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns the expansion of a phrase or an author's regular expression into a tree that matches the disguises too. Nothing is
 rewritten in the text that decides, so every span is a span of the original. The tables are
-:mod:`scoring.redline.lookalikes`. Refuses to know rules and engines.
+:mod:`scoring.redline.lookalikes`. Does not know rules and engines.
 """
 
 from __future__ import annotations

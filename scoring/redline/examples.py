@@ -1,6 +1,6 @@
 """A rule's own examples, run as its test.
 
-Owns the short notation of example transcripts and the verdict on them. Refuses to know who may publish a rule.
+Owns the short notation of example transcripts and the verdict on them. Does not know who may publish a rule.
 """
 
 from __future__ import annotations

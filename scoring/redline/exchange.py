@@ -1,7 +1,7 @@
 """Rules as TOML text: what managers exchange, and what the shipped defaults are written in.
 
 Owns reading and writing and the shape errors (unknown key, wrong type, missing field), each naming rule and field.
-Refuses to judge whether a well-formed rule is a good one: :mod:`scoring.redline.check` does that.
+Does not judge whether a well-formed rule is a good one: :mod:`scoring.redline.check` does that.
 """
 
 from __future__ import annotations

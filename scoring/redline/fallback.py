@@ -2,7 +2,7 @@
 
 Phrases become literals of a *squeezed* text (plain characters, lower case, homophones drawn together, no marks), found
 by Aho–Corasick; expressions, and phrases with too many spellings, become Rust regular expressions over folded text.
-Owns that translation. Refuses to decide, as every finder does.
+Owns that translation. Does not decide, as every finder does.
 """
 
 from __future__ import annotations

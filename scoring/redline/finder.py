@@ -2,7 +2,7 @@
 
 Owns the contract, *every true (message, piece) pair is among the candidates*, and the engine that keeps it best:
 hyperscan over one joined buffer. Pieces are searched for in folded text (narrow, simplified); folding is cheap because
-it is rare: only messages that show a sign of disguise are copied and searched once more. Refuses to decide:
+it is rare: only messages that show a sign of disguise are copied and searched once more. Does not decide:
 :mod:`scoring.redline.matcher` does that on the original text.
 """
 

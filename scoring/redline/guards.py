@@ -3,7 +3,7 @@ linked, echoed.
 
 Owns the words by which Chinese and English refuse, and how far a refusal reaches: to the next turn of the sentence
 (不支持平台的话 | 加微信), and back from a clause of its own (加微信，这边不支持) unless that clause speaks of something else
-(加微信，不支持改价). Refuses to know rules: it is asked about one span of one text, and what was said before.
+(加微信，不支持改价). Does not know rules: it is asked about one span of one text, and what was said before.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Proof obligations on an author's pattern: no runaway, no empty match, no monster.
 
 Owns the bounds and the reasons for refusing, computed from the tree alone, so that the same pattern is judged the same
-way on every machine. Refuses to time anything.
+way on every machine. Does not time anything.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def runaway(node: Node) -> str | None:
             if high is None and isinstance(body, Chars) and body.wide:
                 return Words(
                     N_(
-                        "an unbounded “.” or negated class can swallow a whole message; give an upper bound such as {bound}"
+                        "an unbounded “.” or negated class can swallow a whole message; give an upper bound such as"
+                        " {bound}"
                     ),
                     bound=".{0,20}",
                 )

@@ -1,6 +1,6 @@
 """The little language that joins named conditions: ``asked && (paid || !warned)``.
 
-Owns parsing and evaluation. Refuses to know what a condition means: it sees names and truth values.
+Owns parsing and evaluation. Does not know what a condition means: it sees names and truth values.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns the marks that may part a word, width forms, traditional characters and the lexicon of homophones, pinyin, split
 characters, slang and digits, and the folding of a text into its plain form, by which the search engine looks behind
-width and script. Refuses to know phrases, patterns and rules beyond their switches.
+width and script. Does not know phrases, patterns and rules beyond their switches.
 """
 
 from __future__ import annotations

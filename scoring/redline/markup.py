@@ -1,6 +1,6 @@
 """HTML and link markup in a message, seen through: 加<b>微</b>信 reads as 加微信, [加微信](https://…) as 加微信.
 
-Owns which marks are markup and where each visible character stands in the original text. Refuses to know rules.
+Owns which marks are markup and where each visible character stands in the original text. Does not know rules.
 """
 
 from __future__ import annotations

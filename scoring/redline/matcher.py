@@ -1,7 +1,7 @@
 """From a rule's terms to exact spans in one message.
 
 Owns the compiled form of phrases and regular expressions (the exact Python pattern and the broader pattern a fast
-engine searches with) and exclusions; :mod:`scoring.redline.guards` reads the sentence. Refuses to know frames, engines,
+engine searches with) and exclusions; :mod:`scoring.redline.guards` reads the sentence. Does not know frames, engines,
 conversations and dates: it judges one text at a time.
 """
 

@@ -1,6 +1,6 @@
 """What the finders share: arrays of (row, piece) and copies of texts with other characters.
 
-Owns two small chores. Refuses to know engines.
+Owns two small chores. Does not know engines.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a red-line rule *is*: frozen types with no behaviour beyond identity.
 
 Owns the vocabulary (speaker, effect, severity, evasion switches, guards, conditions, missing-phrase clauses) and the
-content hash that names a rule's substance. Refuses to know how text is matched, how a rule is stored or who may edit
+content hash that names a rule's substance. Does not know how text is matched, how a rule is stored or who may edit
 it.
 """
 

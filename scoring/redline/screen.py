@@ -2,7 +2,7 @@
 
 Owns the order of work (search all rules at once, look exactly at candidates, then ask the conversation), which version
 of a rule judges which chat, and the columns of a hit. Memory is bounded by the batch; a caller with more messages than
-fit passes them conversation-complete part by part. Refuses to know where messages come from and where hits are kept.
+fit passes them conversation-complete part by part. Does not know where messages come from and where hits are kept.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class Pass:
         return rule if not others and self.matchers[rule].bare else -1
 
     def spans(self, texts: pl.Series) -> Iterator[tuple[int, int, int, int, str]]:
-        """(row, rule, start, end, matched) of all breaches, exactly; rows in no order. Texts with markup are read without it."""
+        """(row, rule, start, end, matched) of all breaches, exactly; rows in no order. Texts with markup are read
+        without it."""
         pairs = self.finder.candidates(texts)
         marked = pairs[:, 1] == len(self.pieces)
         if not marked.any():

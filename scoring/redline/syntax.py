@@ -2,7 +2,7 @@
 
 Owns parsing into a tree and printing it for Python ``re``, hyperscan and Rust. ``\\d \\w \\s \\b`` are ASCII
 everywhere. Anything the engines read differently (inline flags, back-references, ``\\A``, possessive quantifiers, POSIX
-classes, ``{,n}``) is refused here, with the reason, and never reaches an engine. Refuses to know about rules, phrases
+classes, ``{,n}``) is refused here, with the reason, and never reaches an engine. Knows nothing about rules, phrases
 or disguises.
 """
 

@@ -3,7 +3,7 @@
 Owns the split of code-point ranges into byte sequences and two trades: the marks that may stand between two characters
 become a run of bytes that no ideograph, ASCII letter or digit starts with, which is a superset that costs the engine
 one state instead of dozens (and neither knows nor counts which marks), and
-a bounded run of any characters becomes an unbounded one within the message. Refuses to be exact: the answer is a
+a bounded run of any characters becomes an unbounded one within the message. Is not exact: the answer is a
 candidate.
 """
 

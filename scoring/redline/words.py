@@ -1,7 +1,7 @@
 """Where the words of a Chinese sentence begin and end, by the dictionary of jieba (rjieba, MIT) and a few words of our
 own.
 
-Asked about hits alone: a search for characters finds 混蛋 in 混蛋糕, a dictionary reads 混|蛋糕. Refuses to know rules.
+Asked about hits alone: a search for characters finds 混蛋 in 混蛋糕, a dictionary reads 混|蛋糕. Does not know rules.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Texts as hashed character 1–3-grams, and their scores under linear models, without a Python object per gram.
 
 Owns the hashing (stable across machines and versions: a model's coefficients mean the same everywhere). No word
-segmentation is needed for Chinese. Refuses to know labels.
+segmentation is needed for Chinese. Does not know labels.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The risk model: from past reviews to the probability of a violation and the expected score of every conversation.
 
 Owns training, cross-fitting, the report of how good it is, and the refusal to weight the period it was trained on.
-Refuses to know where texts and labels are kept.
+Does not know where texts and labels are kept.
 """
 
 from __future__ import annotations

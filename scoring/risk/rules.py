@@ -1,6 +1,6 @@
 """The rule score: how risky a conversation looks before any label exists.
 
-Owns the words and weights of the cold start. Refuses to learn; once enough conversations are scored, ``model`` takes
+Owns the words and weights of the cold start. Does not learn; once enough conversations are scored, ``model`` takes
 over.
 """
 

@@ -1,6 +1,6 @@
 """Several models put together on what they said out of fold (stacking, Wolpert 1992): the violation, and the score.
 
-Owns the combination. Refuses to know texts, signals and how the models were fitted.
+Owns the combination. Does not know texts, signals and how the models were fitted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a scorecard *is*: frozen types and the canonical plain form that names their content.
 
 Every dimension has a worth in points and criteria whose worths add up to it; bonuses come on top. Points are integers
-of 1/100 point. Refuses to know how a sheet is scored (`scoring.sheet`), where rubrics are stored and who may edit them.
+of 1/100 point. Does not know how a sheet is scored (`scoring.sheet`), where rubrics are stored and who may edit them.
 """
 
 from __future__ import annotations

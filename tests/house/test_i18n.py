@@ -34,8 +34,10 @@ NEVER_ONE = {
     "the phrase has {n} characters; {limit} are allowed",
     "the pattern has {n} characters; {limit} are allowed",
     "the pattern spells out to {n} characters; {limit} are allowed, make the bounds smaller",
-    "{scope}. Every review weighs 1/π, so targeted picks do not pull the mean; whiskers are 95% intervals, hollow points"
-    " rest on fewer than {n} reviews.",
+    (
+        "{scope}. Every review weighs 1/π, so targeted picks do not pull the mean; whiskers are 95% intervals, hollow"
+        " points rest on fewer than {n} reviews."
+    ),
 }
 """Texts of limits and of too many: their number is never one."""
 

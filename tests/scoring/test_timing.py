@@ -219,7 +219,10 @@ def test_equal_to_a_walk_whatever_the_row_order(chats: dict[str, list[tuple[str,
 
 
 def test_a_definition_file_is_read_or_refused_by_name() -> None:
-    text = '[[definition]]\nid = "x"\nlabel = {zh = "甲", en = "A"}\nchannels = ["x"]\nunit = "first"\nthreshold_s = 30\nopens = "22:00"\ncloses = "06:30"\n'
+    text = (
+        '[[definition]]\nid = "x"\nlabel = {zh = "甲", en = "A"}\nchannels = ["x"]\nunit = "first"\nthreshold_s ='
+        ' 30\nopens = "22:00"\ncloses = "06:30"\n'
+    )
     [(found, channels)] = parse_definitions(text, "x")
     assert (found.unit, found.opens, found.closes, found.platform, channels) == (Unit.FIRST, 1320, 390, "x", ("x",))
     for wrong, said in (("foo = 1\n", "unknown key foo"), ('closes = "25:00"\n', "25:00")):

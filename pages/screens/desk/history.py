@@ -102,25 +102,31 @@ def _figures(page: Page, who: int) -> None:
     if severity.value is None or severity.low is None or severity.high is None:
         st.caption(_(WHY_NONE.get(severity.reason, WHY_NONE["few_inspectors"])))
         return
-    interval = f"{_.change(severity.value, 1)} [{_.change(severity.low, 1)}, {_.change(severity.high, 1)}] n = {_.number(severity.n)}"
+    interval = (
+        f"{_.change(severity.value, 1)} [{_.change(severity.low, 1)}, {_.change(severity.high, 1)}] n ="
+        f" {_.number(severity.n)}"
+    )
     if severity.low <= 0 <= severity.high:
         st.caption(
             _(
-                "Strictness of the last 91 days beside colleagues, in points: {interval}; chance alone may explain the difference.",
+                "Strictness of the last 91 days beside colleagues, in points: {interval}; chance alone may explain the"
+                " difference.",
                 interval=interval,
             )
         )
     elif severity.value < 0:
         st.caption(
             _(
-                "Strictness of the last 91 days beside colleagues, in points: {interval}; the marks are stricter than colleagues' on the same agents.",
+                "Strictness of the last 91 days beside colleagues, in points: {interval}; the marks are stricter than"
+                " colleagues' on the same agents.",
                 interval=interval,
             )
         )
     else:
         st.caption(
             _(
-                "Strictness of the last 91 days beside colleagues, in points: {interval}; the marks are milder than colleagues' on the same agents.",
+                "Strictness of the last 91 days beside colleagues, in points: {interval}; the marks are milder than"
+                " colleagues' on the same agents.",
                 interval=interval,
             )
         )
@@ -139,14 +145,19 @@ def _list(page: Page, who: int, changed: bool) -> None:
         return
     clickable(
         {
-            _("Submitted"): [_.when(one.submitted_at) for one in found], _("Agent"): [one.agent_name for one in found],
+            _("Submitted"): [_.when(one.submitted_at) for one in found],
+            _("Agent"): [one.agent_name for one in found],
             _("Conversation"): [f"{_.when(one.occurred_at, 'MM-dd HH:mm')} {one.first_line}".strip() for one in found],
             _("Reading"): [_place(page, one.kind) for one in found],
-            _("Score"): [_score(page, one) for one in found], _("What came of it"): [_since(page, one) for one in found],
+            _("Score"): [_score(page, one) for one in found],
+            _("What came of it"): [_since(page, one) for one in found],
         },
-        len(found), "past_inspections", lambda row: open_dialog("inspection", found[row].inspection_id), most=PER_PAGE,
+        len(found),
+        "past_inspections",
+        lambda row: open_dialog("inspection", found[row].inspection_id),
+        most=PER_PAGE,
         column_config={_("Conversation"): st.column_config.TextColumn(width="large")},
-    )  # fmt: skip
+    )
     with st.container(horizontal=True):
         if number_in_address("before") is not None:
             st.button(_("Newest"), key="past_newest", on_click=_turn, args=(None,), icon=":material/first_page:")
@@ -254,9 +265,17 @@ def _correct(page: Page, verdict_id: int) -> None:
             )
             if st.form_submit_button(_("Ask for the correction"), type="primary"):
                 corrections.request(
-                    page.bench, page.actor, now=page.now, verdict_id=verdict_id, reason=reason,
-                    sheet=Sheet(tuple(mark for mark in chosen.values() if mark is not None), found.sheet.hits, found.sheet.comment),
-                )  # fmt: skip
+                    page.bench,
+                    page.actor,
+                    now=page.now,
+                    verdict_id=verdict_id,
+                    reason=reason,
+                    sheet=Sheet(
+                        tuple(mark for mark in chosen.values() if mark is not None),
+                        found.sheet.hits,
+                        found.sheet.comment,
+                    ),
+                )
                 st.toast(_("Asked for. A second person decides."))
                 done()
 
@@ -304,10 +323,19 @@ def _one_waiting(page: Page, one: CorrectionView) -> None:
     _ = page.t
     own = one.requested_by_id == page.actor.user_id
     with st.container(border=True, key=f"correction_{one.id}", horizontal=True, vertical_alignment="center"):
-        st.markdown(escape(_(
-            "{inspector} asks to correct {agent}, {when}: {before} → {after}. “{reason}”", inspector=one.requested_by, agent=one.agent_name,
-            when=_.when(one.occurred_at), before=_.points(one.before), after=_.points(one.after), reason=one.reason,
-        )))  # fmt: skip
+        st.markdown(
+            escape(
+                _(
+                    "{inspector} asks to correct {agent}, {when}: {before} → {after}. “{reason}”",
+                    inspector=one.requested_by,
+                    agent=one.agent_name,
+                    when=_.when(one.occurred_at),
+                    before=_.points(one.before),
+                    after=_.points(one.after),
+                    reason=one.reason,
+                )
+            )
+        )
         if page.actor.may(Right.RULE_APPEAL) and not own:
             st.button(
                 _("Decide on it"),

@@ -220,8 +220,8 @@ def _notes(page: Page, look: PlanPreview) -> None:
         st.caption(
             escape(
                 _(
-                    "{source}: a typical agent ± {width} after this period, ± {month} after a month and ± {quarter} after a"
-                    " quarter of such draws.",
+                    "{source}: a typical agent ± {width} after this period, ± {month} after a month and ± {quarter}"
+                    " after a quarter of such draws.",
                     source=_(SOURCES[source.source]),
                     width=_.number(source.agent_width / 2, 1),
                     month=_.number(source.month_width / 2, 1),

@@ -1,4 +1,5 @@
-"""How a file is read and who speaks in it, for what detection gets wrong: the same as the options of `spotcheck import`."""
+"""How a file is read and who speaks in it, for what detection gets wrong: the same as the options of `spotcheck
+import`."""
 
 from __future__ import annotations
 

@@ -103,7 +103,8 @@ def _told(page: Page, seen: TakeBack) -> str:
     _ = page.t
     facts = {name: _.number(value) for name, value in seen.to_dict().items()}
     text = _(
-        "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings} ratings go; {changed} records change.",
+        "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings} ratings go; {changed}"
+        " records change.",
         **facts,
     )
     if seen.samples or seen.case_files:

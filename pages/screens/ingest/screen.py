@@ -68,8 +68,8 @@ def _choose(page: Page) -> Path | None:
     _ = page.t
     st.write(
         _(
-            "Chats, refunds and disputes, service ratings, or the agent roster, as CSV, Excel, JSON, text transcript or ZIP. You see"
-            " what would happen before anything is written."
+            "Chats, refunds and disputes, service ratings, or the agent roster, as CSV, Excel, JSON, text transcript or"
+            " ZIP. You see what would happen before anything is written."
         )
     )
     _speak(page)
@@ -248,7 +248,8 @@ def _silence(page: Page, mapping: Mapping, kind: str, source: str) -> float | No
         0.5,
         key=f"import_silence_{source}",
         help=_(
-            "The file has no conversation ids: what one agent and one customer say is one chat until they are silent for so long."
+            "The file has no conversation ids: what one agent and one customer say is one chat until they are silent"
+            " for so long."
         ),
     )
     return float(hours)

@@ -1,4 +1,5 @@
-"""One chat of the preview as it would be stored: who says what, so that a wrong speaker is seen before anything is written."""
+"""One chat of the preview as it would be stored: who says what, so that a wrong speaker is seen before anything is
+written."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def draw(page: Page, messages: Sequence[Mapping[str, Any]]) -> None:
     _ = page.t
     st.caption(
         _(
-            "One chat as it would be stored. Does the wrong side speak? Correct who spoke in the mapping below, then look again."
+            "One chat as it would be stored. Does the wrong side speak? Correct who spoke in the mapping below, then"
+            " look again."
         )
     )
     plain = page.actor.may(Right.UNMASK)

@@ -161,8 +161,8 @@ def basis(
     before: Sequence[str] = (),
     progress: ScopeProgress | None = None,
 ) -> None:
-    """Say what stands behind the figures: scope (`before`), how far the draws are, predictions, correction for severity,
-    or why that was refused."""
+    """Say what stands behind the figures: scope (`before`), how far the draws are, predictions, correction for
+    severity, or why that was refused."""
     _ = page.t
     said = [*before, *_unfinished(page, progress)]
     if predicted:
@@ -188,8 +188,8 @@ def _unfinished(page: Page, progress: ScopeProgress | None) -> list[str]:
         return []
     said = [
         _(
-            "{n} of {drawn} drawn samples are not scored yet: this is an estimate in progress, and it covers {covered} of"
-            " {agents} agents.",
+            "{n} of {drawn} drawn samples are not scored yet: this is an estimate in progress, and it covers {covered}"
+            " of {agents} agents.",
             n=_.number(progress.pending),
             drawn=_.number(progress.drawn),
             covered=_.number(progress.covered),
@@ -203,8 +203,8 @@ def _unfinished(page: Page, progress: ScopeProgress | None) -> list[str]:
             escape(
                 _(
                     "Risky conversations seem to have been left for last: the waiting ones hold {expected} expected"
-                    " violations, a random order would have left {fair}. The figures will look better than they are until"
-                    " those are scored.",
+                    " violations, a random order would have left {fair}. The figures will look better than they are"
+                    " until those are scored.",
                     expected=_.number(progress.selection.expected or 0.0, 1),
                     fair=_.number(progress.selection.by_chance or 0.0, 1),
                 )

@@ -153,7 +153,8 @@ def _signals(page: Page, data: Trend) -> None:
 
 
 def _baselines(page: Page, data: Trend) -> list[str]:
-    """What periods are compared with, so that a signal or its absence can be judged; groups with the same baseline together."""
+    """What periods are compared with, so that a signal or its absence can be judged; groups with the same baseline
+    together."""
     _ = page.t
     judged = [one for one in data.baselines if not one.needed]
     waiting = [one for one in data.baselines if one.needed]
@@ -162,8 +163,8 @@ def _baselines(page: Page, data: Trend) -> list[str]:
         names = [one.name or _("Everybody") for one in judged if (one.opened, one.until) == (opened, until)]
         said.append(
             _(
-                "{names}: compared with the mean from {opened} to {until} (n = {n}); later results never change it (z-EWMA,"
-                " λ = 0.2, limit 2.86 and wider by what the baseline does not know).",
+                "{names}: compared with the mean from {opened} to {until} (n = {n}); later results never change it"
+                " (z-EWMA, λ = 0.2, limit 2.86 and wider by what the baseline does not know).",
                 names=_some(page, names),
                 n=periods,
                 opened=_.day(opened),

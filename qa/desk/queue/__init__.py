@@ -1,6 +1,6 @@
 """The inspector's queue: looking, taking, giving back and skipping, and the day's progress.
 
-Refuses to know what is marked and how a skipped sample is replaced.
+Does not know what is marked and how a skipped sample is replaced.
 """
 
 from qa.desk.queue.giving import MAX_REASON, release, skip

@@ -2,7 +2,7 @@
 
 A claim is one conditional UPDATE: what I hold first, then what is assigned to me, then the common queue, then what a
 colleague who is gone has left. Two people never get the same place, an expired lease is free, finished work is never
-touched, and an empty queue says why. Refuses to know what is marked and how a skipped sample is replaced.
+touched, and an empty queue says why. Does not know what is marked and how a skipped sample is replaced.
 """
 
 from __future__ import annotations

@@ -61,9 +61,25 @@ def test_help_needs_neither_database_nor_mathematics(home: Path) -> None:
 
 
 COMMANDS = [
-    "backup", "bench", "demo", "doctor", "draw", "export", "import", "init", "restore", "risk", "rubric", "rules", "run",
-    "screen", "serve", "upgrade", "user", "verify-draw",
-]  # fmt: skip
+    "backup",
+    "bench",
+    "demo",
+    "doctor",
+    "draw",
+    "export",
+    "import",
+    "init",
+    "restore",
+    "risk",
+    "rubric",
+    "rules",
+    "run",
+    "screen",
+    "serve",
+    "upgrade",
+    "user",
+    "verify-draw",
+]
 
 
 def test_all_commands_are_tested_here() -> None:

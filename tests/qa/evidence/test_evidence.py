@@ -44,7 +44,7 @@ def history(bench: Workbench) -> Kit:
         desk.inspect(kit, 0, CONFIRMED if number == 0 else Sheet())
         if number == 1:
             evidence.seal(bench, NOW + LATER)
-    (row, *_) = reading.own(bench, kit.agent, agent_id="agent-0")
+    row, *_ = reading.own(bench, kit.agent, agent_id="agent-0")
     reading.acknowledge(bench, kit.agent, now=NOW, verdict_id=row.verdict_id)
     appeals.file_against_verdict(bench, kit.agent, now=NOW, verdict_id=row.verdict_id, body="不同意")
     return kit
@@ -159,7 +159,8 @@ def test_deleted_and_inserted_rows_are_named(copy: Workbench, table: str) -> Non
     wanted = ", ".join(unique.get(c, c) for c in columns)
     tamper(
         copy,
-        f"INSERT INTO {table} ({key}, {', '.join(columns)}) SELECT {last} + 1, {wanted} FROM {table} WHERE {key} = {last}",
+        f"INSERT INTO {table} ({key}, {', '.join(columns)}) SELECT {last} + 1, {wanted} FROM {table} WHERE {key} ="
+        f" {last}",
     )
     assert (table, str(last + 1)) in named(copy)
     tamper(copy, f"DELETE FROM {table} WHERE {key} = {last + 1}")
@@ -171,7 +172,8 @@ def test_deleted_and_inserted_rows_are_named(copy: Workbench, table: str) -> Non
 def test_what_was_wrong_when_it_was_sealed_stays_named(copy: Workbench) -> None:
     tamper(
         copy,
-        "INSERT INTO audit (at, actor_id, actor_name, action, entity, entity_id, facts) VALUES ('2026-03-02 02:00:00.000000', 1, 'x', 'user.created', 'user', '9', '{}')",
+        "INSERT INTO audit (at, actor_id, actor_name, action, entity, entity_id, facts) VALUES ('2026-03-02"
+        " 02:00:00.000000', 1, 'x', 'user.created', 'user', '9', '{}')",
     )
     evidence.seal(copy, NOW + 3 * LATER)
     with copy.db.read() as session:
@@ -238,13 +240,25 @@ def test_a_restore_begins_a_new_anchor_that_is_on_record(any_bench: Workbench, t
 
 
 FACTS = [
-    "UPDATE verdicts SET outcome = '{}'", "UPDATE verdicts SET sheet = NULL", "UPDATE verdicts SET reason = 'x'",
-    "UPDATE inspections SET sheet = '{}'", "UPDATE inspections SET outcome = '{}'", "UPDATE samples SET agent_id = 'x'",
-    "UPDATE samples SET pi = 0.25", "UPDATE draws SET receipt = '{\"x\": 1}'", "UPDATE violation_events SET facts = '{\"x\": 1}'",
-    "UPDATE appeals SET body = 'x'", "DELETE FROM samples", "DELETE FROM transcripts", "UPDATE transcripts SET content = '{\"x\": 1}'",
-    "UPDATE transcripts SET content_hash = 'x'", "UPDATE acknowledgements SET user_id = 1", "UPDATE audit SET facts = '{\"x\": 1}'",
-    "UPDATE seals SET digest = 'x'", "DELETE FROM seal_batches",
-]  # fmt: skip
+    "UPDATE verdicts SET outcome = '{}'",
+    "UPDATE verdicts SET sheet = NULL",
+    "UPDATE verdicts SET reason = 'x'",
+    "UPDATE inspections SET sheet = '{}'",
+    "UPDATE inspections SET outcome = '{}'",
+    "UPDATE samples SET agent_id = 'x'",
+    "UPDATE samples SET pi = 0.25",
+    "UPDATE draws SET receipt = '{\"x\": 1}'",
+    "UPDATE violation_events SET facts = '{\"x\": 1}'",
+    "UPDATE appeals SET body = 'x'",
+    "DELETE FROM samples",
+    "DELETE FROM transcripts",
+    "UPDATE transcripts SET content = '{\"x\": 1}'",
+    "UPDATE transcripts SET content_hash = 'x'",
+    "UPDATE acknowledgements SET user_id = 1",
+    "UPDATE audit SET facts = '{\"x\": 1}'",
+    "UPDATE seals SET digest = 'x'",
+    "DELETE FROM seal_batches",
+]
 
 
 def test_the_database_itself_refuses(any_bench: Workbench) -> None:

@@ -19,8 +19,14 @@ from tests.qa.desk.kit import NOW
 
 AT = "2026-03-02 01:30:00+00:00"
 OLD = (
-    f"INSERT INTO audit (id, at, actor_id, actor_name, action, entity, entity_id, facts) VALUES (7, '{AT}', 1, '王', 'user.created', 'user', '1', '{{\"login\": \"root\"}}')",
-    f"INSERT INTO transcripts (id, unit_id, content, content_hash, created_at) VALUES (3, 'u', '{{}}', '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a', '{AT}')",
+    (
+        f"INSERT INTO audit (id, at, actor_id, actor_name, action, entity, entity_id, facts) VALUES (7, '{AT}', 1,"
+        " '王', 'user.created', 'user', '1', '{\"login\": \"root\"}')"
+    ),
+    (
+        "INSERT INTO transcripts (id, unit_id, content, content_hash, created_at) VALUES (3, 'u', '{}',"
+        f" '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a', '{AT}')"
+    ),
 )
 
 

@@ -1,4 +1,5 @@
-"""Exports of real systems, made up: recognised, read with the right speakers and times, or mapped on the command line."""
+"""Exports of real systems, made up: recognised, read with the right speakers and times, or mapped on the command
+line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Where a file comes from: one source per shop and platform, whatever its export is called, and warnings where ids clash."""
+"""Where a file comes from: one source per shop and platform, whatever its export is called, and warnings where ids
+clash."""
 
 from __future__ import annotations
 

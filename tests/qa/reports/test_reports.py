@@ -380,8 +380,10 @@ def test_a_lasting_drop_is_a_signal_and_only_a_measure_of_its_own_team_starts_af
     assert found(other) == plain
     assert found(own) == found(everybody) == [], "what changed with a measure is told by its before and after"
     (after,) = trends._signals(frame, metric, "team", (own,), {})[1]
-    assert (after.opened, after.periods, after.needed) == (weeks[9], 7, 2), (
-        "a new baseline begins, too short to judge by"
-    )
+    assert (after.opened, after.periods, after.needed) == (
+        weeks[9],
+        7,
+        2,
+    ), "a new baseline begins, too short to judge by"
     (before,) = trends._signals(frame, metric, "team", (other,), {})[1]
     assert (before.opened, before.until, before.periods, before.needed) == (weeks[0], weeks[7], 8, 0)

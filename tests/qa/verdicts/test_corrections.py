@@ -1,4 +1,5 @@
-"""Corrections: asked for by the inspector, decided by a second person, computed, once; and the history they appear in."""
+"""Corrections: asked for by the inspector, decided by a second person, computed, once; and the history they appear
+in."""
 
 from __future__ import annotations
 
