@@ -44,7 +44,7 @@ class People:
 class Speakers:
     """Of every row: the role (null where open), the agent who spoke, the agent and the customer of the conversation."""
 
-    def __init__(self, rows: _Rows, role: pl.Series) -> None:
+    def __init__(self, rows: _SpeakerRows, role: pl.Series) -> None:
         self._rows, self.role = rows, role
 
     @cached_property
@@ -66,7 +66,7 @@ class Speakers:
 def resolve(cells: Cells, people: People, group: pl.Series | None, aside: pl.Series) -> Speakers:
     """Who spoke in each row; rows of which that cannot be told become bad. `group` names the conversation of each row,
     `aside` the rows that nobody said to the other side, of which the speaker need not be known."""
-    rows = _Rows(cells, people)
+    rows = _SpeakerRows(cells, people)
     role = rows.said
     open_ = role.is_null() & ~cells.bad
     if open_.any():
@@ -74,7 +74,7 @@ def resolve(cells: Cells, people: People, group: pl.Series | None, aside: pl.Ser
     return Speakers(rows, role)
 
 
-class _Rows:
+class _SpeakerRows:
     """One piece, with the columns that say who spoke."""
 
     def __init__(self, cells: Cells, people: People) -> None:
