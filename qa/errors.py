@@ -22,7 +22,7 @@ from scoring.problem import Fact as Fact
 from scoring.problem import Words as Words
 
 
-class Field(Words):
+class FormField(Words):
     """A field of a form as a fact: a message shows its label, a program finds it by `path`."""
 
     path: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from qa.errors import Field, Invalid
+from qa.errors import FormField, Invalid
 from qa.i18n import N_
 
 
-def written(value: str, field: Field, most: int) -> str:
+def written(value: str, field: FormField, most: int) -> str:
     """`value` without surrounding space. Raises `Invalid` naming `field` when nothing is left or it is longer than
     `most`."""
     text = value.replace("\0", "").strip()

@@ -14,8 +14,8 @@ from pages.kit.choices import pick
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import confirm, empty, heading, show_error, showing_errors
-from pages.screens import roster
-from pages.screens.people import users
+from pages.screens.people import roster
+from pages.screens.people.accounts import users
 from qa import jobs
 from qa.casefiles.lifecycle import STATE_NAMES, FileState
 from qa.errors import SpotcheckError

@@ -5,13 +5,13 @@ from qa.ingest.fields import FIELDS, KINDS, Field
 from qa.ingest.files.decoding import ENCODINGS
 from qa.ingest.files.shape import ReadOptions
 from qa.ingest.frames import commit_frames
-from qa.ingest.loading import ImportCounts
 from qa.ingest.mapping import Mapping
 from qa.ingest.presets import PRESETS, Preset
 from qa.ingest.problems import RowProblem
 from qa.ingest.profile_files import read as read_profile
 from qa.ingest.profile_files import write as write_profile
 from qa.ingest.profiles import Profile, load_profile, profiles, save_profile
+from qa.ingest.requests import ImportCounts
 from qa.ingest.reverting import TakeBack, can_take_back, take_back, take_back_preview
 from qa.ingest.runs import Changed, ImportResult, state_of
 from qa.ingest.sampling import SampleChat, sample_chat

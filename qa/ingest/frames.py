@@ -15,11 +15,12 @@ from qa.errors import Invalid
 from qa.i18n import N_
 from qa.ingest import chats, loading, records
 from qa.ingest.cells import Cells
+from qa.ingest.chat_loading import put_chats
 from qa.ingest.fields import FIELDS
-from qa.ingest.loading import ImportCounts, LoadedFile, LoadRequest
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 from qa.ingest.reading import RowBatch
+from qa.ingest.requests import ImportCounts, LoadedFile, LoadRequest, Sink
 from qa.ingest.runs import ImportResult, execute
 from qa.ingest.service import Cancel, Progress, check_source
 from qa.policy import Actor, Right, require
@@ -70,13 +71,13 @@ def commit_frames(
         cancel or (lambda: False),
     )
 
-    def run(job: LoadRequest, sink: loading.Sink) -> LoadedFile:
+    def run(job: LoadRequest, sink: Sink) -> LoadedFile:
         return _load(job, tables, sink, log)
 
     return execute(bench, actor, now, job, log, run, file_name, lambda: _fingerprint(tables))
 
 
-def _load(job: LoadRequest, tables: MappingOf[str, pl.DataFrame], sink: loading.Sink, log: ProblemLog) -> LoadedFile:
+def _load(job: LoadRequest, tables: MappingOf[str, pl.DataFrame], sink: Sink, log: ProblemLog) -> LoadedFile:
     parts = []
     if "messages" in tables:
         parts.append(_chats(job, tables["messages"], tables.get("conversations"), sink, log))
@@ -103,7 +104,7 @@ def _slices(job: LoadRequest, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _chats(
-    job: LoadRequest, messages: pl.DataFrame, conversations: pl.DataFrame | None, sink: loading.Sink, log: ProblemLog
+    job: LoadRequest, messages: pl.DataFrame, conversations: pl.DataFrame | None, sink: Sink, log: ProblemLog
 ) -> LoadedFile:
     mapping = _identity("conversations", messages)
     stage = loading.chat_stage(job, mapping, sink, log, whole_records=False)
@@ -115,10 +116,10 @@ def _chats(
         )
         described = records.sessions(cells, job.source).rename({"agent_id": "named_agent"})
         log.add("no_messages", "conversation_id", stage.describe(described))
-    return loading.put_chats(job, stage, sink, log, messages.height)
+    return put_chats(job, stage, sink, log, messages.height)
 
 
-def _records(job: LoadRequest, frame: pl.DataFrame, sink: loading.Sink, log: ProblemLog) -> LoadedFile:
+def _records(job: LoadRequest, frame: pl.DataFrame, sink: Sink, log: ProblemLog) -> LoadedFile:
     cells = Cells(
         frame.with_row_index("file_row", offset=1).with_columns(pl.col("file_row").cast(pl.Int64)),
         _identity(job.kind, frame),

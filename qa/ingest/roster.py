@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from qa.ingest import chats, records
 from qa.ingest.cells import Cells
-from qa.ingest.loading import AGENTS, SAMPLE_ROWS, ImportCounts, LoadedFile, LoadRequest
 from qa.ingest.problems import ProblemLog
 from qa.ingest.reading import RowBatch
+from qa.ingest.requests import AGENTS, SAMPLE_ROWS, ImportCounts, LoadedFile, LoadRequest
 from qa.ingest.speakers import People
 from qa.people import teams
 from qa.tables import Agent

@@ -22,8 +22,8 @@ from qa import audit
 from qa.errors import Cancelled
 from qa.i18n import N_
 from qa.ingest import problems, roster, sources
-from qa.ingest.loading import AGENTS, ImportCounts, LoadedFile, LoadRequest
 from qa.ingest.problems import ProblemLog, RowProblem
+from qa.ingest.requests import AGENTS, ImportCounts, LoadedFile, LoadRequest
 from qa.policy import Actor
 from qa.tables import ImportRun
 from qa.workbench import Workbench

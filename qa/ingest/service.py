@@ -22,10 +22,11 @@ from qa.errors import Invalid
 from qa.i18n import N_, Translator
 from qa.ingest import problems, reading, roster, sources
 from qa.ingest.detecting import Detected
-from qa.ingest.loading import ImportCounts, LoadedFile, LoadRequest, load
+from qa.ingest.loading import load
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog, RowProblem
 from qa.ingest.reading import Shape
+from qa.ingest.requests import ImportCounts, LoadedFile, LoadRequest
 from qa.ingest.runs import (
     SHOWN_PROBLEMS,
     Changed,

@@ -13,8 +13,9 @@ import polars as pl
 from qa.archive import KEYS, TABLES, Snapshot, conform
 from qa.ingest import merging
 from qa.ingest.hashing import probe, row_hash
-from qa.ingest.loading import RECORDS, Sink
+from qa.ingest.loading import RECORDS
 from qa.ingest.provenance import CHATS, ORIGINS, SAID, SESSIONS
+from qa.ingest.requests import Sink
 from qa.ingest.uniting import unite
 
 CHAT = "conversation_key"

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from qa import audit, transcripts
 from qa.blinding import STILL_TO_SCORE, shown_cases
 from qa.casefiles.lifecycle import FileState
-from qa.errors import Conflict, Denied, Field, Invalid, NotFound, Stale
+from qa.errors import Conflict, Denied, FormField, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.library.folding import searchable
 from qa.policy import SYSTEM, Actor, Right, Role, require
@@ -30,8 +30,8 @@ from scoring.rubric import FULL
 KINDS = ("exemplary", "counter", "edge")
 MAX_MESSAGES = 60
 MAX_TAGS = 12
-TITLE, LESSON = Field("title", N_("Title")), Field("lesson", N_("What it teaches"))
-MESSAGES = Field("messages", N_("Messages to show"))
+TITLE, LESSON = FormField("title", N_("Title")), FormField("lesson", N_("What it teaches"))
+MESSAGES = FormField("messages", N_("Messages to show"))
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def withdraw(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, ver
     """Take the case out of the library; it stays on record and can be published again."""
     require(actor, Right.PUBLISH_CASE)
     if not reason.strip():
-        raise Invalid(N_("{field}: must not be empty."), field=Field("reason", N_("Reason")))
+        raise Invalid(N_("{field}: must not be empty."), field=FormField("reason", N_("Reason")))
     with bench.db.write() as session:
         case = _load(session, case_id)
         if case.state == "withdrawn":
@@ -276,13 +276,13 @@ def _checked(text: CaseText) -> CaseText:
     if text.kind not in KINDS:
         raise Invalid(
             N_("{field}: expected {expected}, found “{value}”."),
-            field=Field("kind", N_("Kind")),
+            field=FormField("kind", N_("Kind")),
             expected=" / ".join(KINDS),
             value=text.kind,
         )
     tags = tuple(dict.fromkeys(tag.strip().strip("#") for tag in text.tags if tag.strip().strip("#")))
     if len(tags) > MAX_TAGS:
-        raise Invalid(N_("{field}: at most {most} entries."), field=Field("tags", N_("Tags")), most=MAX_TAGS)
+        raise Invalid(N_("{field}: at most {most} entries."), field=FormField("tags", N_("Tags")), most=MAX_TAGS)
     return CaseText(title, lesson, text.kind, tags, text.criterion_id or None, text.rule_id or None, text.language)
 
 

@@ -18,7 +18,7 @@ from qa import audit, transcripts
 from qa.casefiles import record
 from qa.casefiles.lifecycle import FileState, Step, decided_by, ruled_at
 from qa.casefiles.windows import SETTING, closes, window_days
-from qa.errors import Conflict, Denied, Field, Invalid, NotFound
+from qa.errors import Conflict, Denied, FormField, Invalid, NotFound
 from qa.i18n import N_
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.tables import Agent, Appeal, Inspection, Setting, Transcript, Verdict, Violation, ViolationEvent
@@ -30,7 +30,7 @@ from qa.workbench import Workbench
 from scoring.sheet import Outcome, Sheet
 
 MAX_BODY = 2_000
-BODY = Field("body", N_("Objection"))
+BODY = FormField("body", N_("Objection"))
 _RULED = {FileState.UPHELD.value, FileState.ACKNOWLEDGED.value, FileState.APPEALED.value, FileState.CLOSED.value}
 STATES = ("open", "upheld", "rejected", "withdrawn")
 
@@ -98,7 +98,7 @@ def set_window(bench: Workbench, actor: Actor, *, now: datetime, days: int) -> N
     if not 1 <= days <= 90:
         raise Invalid(
             N_("{field}: expected {expected}, found “{value}”."),
-            field=Field("days", N_("Days to object")),
+            field=FormField("days", N_("Days to object")),
             expected="1–90",
             value=days,
         )
@@ -189,7 +189,7 @@ def rule(
     names. Whoever inspected the sample, or confirmed or ruled the violation, cannot rule the appeal.
     """
     require(actor, Right.RULE_APPEAL)
-    ruling = written(ruling, Field("ruling", N_("Reasons of the ruling")), MAX_BODY)
+    ruling = written(ruling, FormField("ruling", N_("Reasons of the ruling")), MAX_BODY)
     with bench.begin(actor, now) as work:
         appeal = _load(work.session, appeal_id)
         if appeal.state != "open":
@@ -326,7 +326,8 @@ def _rule_verdict(work: UnitOfWork, appeal: Appeal, uphold: bool, ruling: str, c
     marked = {mark.criterion_id for mark in sheet.marks}
     if not fallen or not fallen <= marked:
         raise Invalid(
-            N_("{field}: choose the criteria whose deductions fall."), field=Field("clear", N_("Deductions that fall"))
+            N_("{field}: choose the criteria whose deductions fall."),
+            field=FormField("clear", N_("Deductions that fall")),
         )
     corrected = replace(sheet, marks=tuple(mark for mark in sheet.marks if mark.criterion_id not in fallen))
     return ledger.reissue(work, sample_id=verdict.sample_id, kind="appeal", reason=ruling, sheet=corrected)

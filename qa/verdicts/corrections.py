@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from qa.errors import Conflict, Denied, Field, Invalid, NotFound, Stale
+from qa.errors import Conflict, Denied, FormField, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.rubrics.stored import rubric_of
@@ -28,7 +28,7 @@ from scoring.rubric import Rubric
 from scoring.sheet import Sheet, check
 
 MAX_REASON = 2_000
-REASON, ANSWER = Field("reason", N_("What was wrong")), Field("answer", N_("Your answer"))
+REASON, ANSWER = FormField("reason", N_("What was wrong")), FormField("answer", N_("Your answer"))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa.errors import Denied, Field, Invalid, NotFound, Stale
+from qa.errors import Denied, FormField, Invalid, NotFound, Stale
 from qa.i18n import Translator
 from qa.library import cases, search
 from qa.library.cases import CaseText
@@ -177,7 +177,7 @@ def test_bad_text_names_the_field(any_bench: Workbench, sample_id: int, text: Ca
     with pytest.raises(Invalid) as caught:
         cases.propose(any_bench, INSPECTOR, now=NOW, text=text, sample_id=sample_id)
     named = caught.value.facts["field"]
-    assert isinstance(named, Field)
+    assert isinstance(named, FormField)
     assert named.path == field
     assert field not in Translator("zh_CN").error(caught.value), "people read a label, not a column"
 

@@ -12,7 +12,7 @@ import streamlit as st
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import download, empty, show_error
-from pages.screens.people import address
+from pages.screens.people.accounts import address
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.people import accounts, roster

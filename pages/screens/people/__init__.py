@@ -1,0 +1,1 @@
+"""Screens of people: accounts and the roster of agents."""
