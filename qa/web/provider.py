@@ -10,6 +10,7 @@ import json
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
+from streamlit.auth_util import validate_auth_credentials
 from streamlit.errors import Error as StreamlitError
 from streamlit.user_info import generate_login_redirect_url
 from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
@@ -22,6 +23,7 @@ from qa.web.cookies import STREAMLIT_IDENTITY
 def login_url() -> str:
     """Where to send somebody to sign in at the provider. Raises `Unavailable` when none is configured."""
     try:
+        validate_auth_credentials("default")
         return generate_login_redirect_url("default")
     except (StreamlitError, ImportError) as problem:
         raise Unavailable(

@@ -1,11 +1,6 @@
 """Redraw a sample: python verify_receipt.py receipt.json frame.csv   (Python 3.9+, nothing else; exit code 0 = equal)
 frame.csv: unit_id, agent_id, source, pi, role ('pool' = certain) of all units; without pi, the receipt's n/N holds."""
-import csv
-import hashlib
-import hmac
-import json
-import re
-import sys
+import csv, hashlib, hmac, json, re, sys  # noqa: E401, I001
 from struct import pack
 
 

@@ -16,8 +16,7 @@ from qa import ingest
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.ingest import Detected, Mapping, ReadOptions, SampleChat
-from qa.masking import mask_text
-from qa.policy import Right
+from qa.transcripts.door import shown_text
 
 ENCODINGS: MappingOf[str, str] = {
     "utf-8": "UTF-8",
@@ -166,14 +165,13 @@ def _transcript(page: Page, seen: SampleChat) -> None:
     if seen.messages.is_empty():
         st.caption(_("No message of the first rows can be read with this mapping."))
         return
-    masked = not page.actor.may(Right.UNMASK)
     rows = [
         {
             _("Time"): page.t.when(row["sent_at"]) if row["sent_at"] else "",
             _("Speaker"): " ".join(
-                part for part in (_(ROLES[row["role"]]), mask_text(row["name"]) if masked else row["name"]) if part
+                part for part in (_(ROLES[row["role"]]), shown_text(page.actor, row["name"])) if part
             ),
-            _("Text"): mask_text(row["text"]) if masked else row["text"],
+            _("Text"): shown_text(page.actor, row["text"]),
         }
         for row in seen.messages.iter_rows(named=True)
     ]

@@ -11,8 +11,7 @@ import streamlit as st
 
 from pages.kit.guard import Page
 from qa.i18n import N_
-from qa.masking import mask_text
-from qa.policy import Right
+from qa.transcripts.door import shown_text
 
 ROLES: Mapping[str, str] = {
     "customer": N_("Customer"),
@@ -32,12 +31,11 @@ def draw(page: Page, messages: Sequence[Mapping[str, Any]]) -> None:
             " look again."
         )
     )
-    plain = page.actor.may(Right.UNMASK)
     rows = [
         {
             _("Sent at"): _.when(m["sent_at"]) if m["sent_at"] else "",
             _("Who spoke"): _(ROLES.get(m["role"], m["role"])) + (f" · {m['agent_id']}" if m["agent_id"] else ""),
-            _("Text"): m["text"] if plain else mask_text(m["text"] or ""),
+            _("Text"): shown_text(page.actor, m["text"] or ""),
         }
         for m in messages
     ]
