@@ -120,6 +120,10 @@ def scoring_design(
         raise draw_problem(problem) from problem
 
 
+class NothingToDraw(Invalid):
+    """The frame of the period is empty: no fault of the plan, and no reason for a warning."""
+
+
 def draw_problem(problem: DrawError) -> Invalid:
     """A fault of the design or the frame as an error users can read."""
     texts = {
@@ -141,4 +145,5 @@ def draw_problem(problem: DrawError) -> Invalid:
     }
     facts = {name: str(problem.facts.get(name, "")) for name in ("unseen", "agents")}
     text = texts.get(problem.code, N_("The draw cannot be made: {detail}"))
-    return Invalid(text, detail=str(problem), **facts)
+    kind = NothingToDraw if problem.code == "empty_frame" else Invalid
+    return kind(text, detail=str(problem), **facts)

@@ -68,7 +68,7 @@ def text_of(page: AppTest) -> str:
 def test_the_lead_sees_every_page(shop: Workbench, file: str, language: str) -> None:
     page = open_page(shop, file, "lead", language, by="all")
     assert not page.exception
-    assert not page.warning
+    assert not page.warning, [w.value for w in page.warning]
     if file != "draws.py":
         assert " n = " in text_of(page)
 
@@ -126,7 +126,7 @@ def test_agents_with_one_name_stay_apart(shop: Workbench) -> None:
 def test_every_view_of_the_ranking(shop: Workbench, view: str) -> None:
     page = open_page(shop, "ranking.py", "lead", view=view, span="all")
     assert not page.exception
-    assert not page.warning
+    assert not page.warning, [w.value for w in page.warning]
 
 
 def test_an_agent_sees_their_own_page_and_no_other(shop: Workbench) -> None:
@@ -182,7 +182,7 @@ def test_publishing_from_the_page(bench: Workbench) -> None:
         )
         page = open_page(bench, "draws.py", "lead", plan=str(plan.id), since="2026-02-01", until="2026-02-28")
         assert not page.exception
-        assert not page.warning
+        assert not page.warning, [w.value for w in page.warning]
         page.button(key="open_publish").click().run()
         page.button(key="publish_draw").click().run()
         assert not page.exception

@@ -13,11 +13,12 @@ import streamlit as st
 from pages.kit import figures
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import show_error, showing_errors
+from pages.kit.widgets import empty, show_error, showing_errors
 from pages.screens.draws import publishing
 from pages.screens.draws.planning import INTENSITIES, SOURCES
 from qa import draws
 from qa.draws import Closeness, Load, Period, PlanChoices, PlanPreview, PlanView, TradePoint
+from qa.draws.design import NothingToDraw
 from qa.draws.periods import MONTH, due, usual
 from qa.errors import SpotcheckError
 from qa.i18n import N_, Translator
@@ -45,6 +46,9 @@ def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
         if share is not None:
             tried = replace(plan.design, pool_share=share)
             look = draws.preview(page.bench, page.actor, period=look.resolved.period, plan_id=plan.id, design=tried)
+    except NothingToDraw as error:
+        empty(_("Nothing to draw yet"), _.error(error))
+        return
     except SpotcheckError as error:
         show_error(page, error)
         return

@@ -57,6 +57,12 @@ def navigation(messages: list[ForwardMsg]) -> dict[str, str]:
     return {page.url_pathname: page.page_script_hash for page in sent.app_pages}
 
 
+def menu(messages: list[ForwardMsg]) -> set[str]:
+    """Addresses of the pages that are offered; pages of other roles are registered hidden, and each refuses."""
+    sent = [m.navigation for m in messages if m.WhichOneof("type") == "navigation"][-1]
+    return {page.url_pathname for page in sent.app_pages if not page.is_hidden}
+
+
 def shown(messages: list[ForwardMsg]) -> str:
     """Everything shown, as one text."""
     return "\n".join(str(m.delta) for m in messages if m.WhichOneof("type") == "delta")
