@@ -200,7 +200,13 @@ def test_no_model_weights_a_day_it_learnt_from(
                     violations=40,
                     auc=0.9,
                     explained=0.5,
-                    report={"residual": [30.0, 900.0], "curve": [], "calibration": [], "severity_adjusted": False},
+                    report={
+                        "lam": 0.8,
+                        "residual": [30.0, 900.0],
+                        "curve": [],
+                        "calibration": [],
+                        "severity_adjusted": False,
+                    },
                     content=b"",
                     content_hash="",
                     created_at=datetime(2026, 2, 1).astimezone(),
@@ -367,12 +373,18 @@ def _reviews(bench: Workbench, draw: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     return sample, pl.DataFrame(summary).drop("source")
 
 
+def _frozen(bench: Workbench, draw_id: int) -> float:
+    """The weight of predictions that the draw's receipt froze."""
+    with bench.db.read() as session:
+        return float(session.get_one(Draw, draw_id).receipt["plan"]["lam"])
+
+
 def test_trends_use_predictions_where_draws_are_whole_and_equal_the_estimator(
     bench: Workbench, lead: Actor, predicted: int
 ) -> None:
     sample, population = _reviews(bench, predicted)
-    lam = estimate.tune(pl.concat([sample, _reviews(bench, predicted + 1)[0]]))
-    assert lam > 0.5
+    lam = _frozen(bench, predicted)
+    assert lam > 0.5, "known before the draw, and strong"
     expected = estimate.team(sample, population, lam=lam)
     found = reports.trend(bench, lead, scope=SCOPE, by="all")
     rows = {row["period"]: row for row in found.frame.iter_rows(named=True)}
@@ -440,7 +452,7 @@ def test_scores_are_corrected_for_severity_when_asked(bench: Workbench, lead: Ac
     harsh = dict(zip(known.inspectors, known.values, strict=True))
     assert min(harsh, key=lambda who: harsh[who]) == "4"
     sample, population = _reviews(bench, predicted)
-    lam = estimate.tune(pl.concat([_shifted(sample, harsh), _shifted(_reviews(bench, predicted + 1)[0], harsh)]))
+    lam = _frozen(bench, predicted)
     expected = estimate.agents(sample, population, lam=lam, severities=known).sort("agent_id")
     rows = fair.frame.filter(pl.col("period") == world.week(2).first).sort("group")
     assert rows["method"].to_list() == ["difference+severity"] * 4
