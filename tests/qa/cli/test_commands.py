@@ -91,7 +91,7 @@ def test_backup_and_restore(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "backup", "copy")[0] == 5
     assert run(capsys, "restore", "copy")[0] == 5
     assert main(["--home", "other", "restore", "copy"]) == 0
-    assert "1 accounts" in capsys.readouterr().out
+    assert "1 account, archive version 0" in capsys.readouterr().out
     assert run(capsys, "restore", "nowhere")[0] == 4
 
 

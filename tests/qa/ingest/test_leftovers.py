@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from pages.screens.ingest import uploads
 from qa import ingest
-from qa.ingest.service import LONGEST
+from qa.ingest.runs import LONGEST
 from qa.policy import Actor
 from qa.tables import ImportRun
 from qa.workbench import Workbench

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from qa.people import teams
 from qa.policy import Actor
 from qa.reports import Scope, trends
+from qa.reports.progress import read_progress
 from qa.reports.scope import FactsReader
-from qa.reports.standings import read_pending
 from qa.tables import Agent, TeamMembership
 from qa.workbench import Workbench
 from tests.qa.ingest.files import write_csv
@@ -57,7 +57,7 @@ def test_a_move_today_changes_no_past_and_counts_from_today_on(
     only = Scope(FEBRUARY.first, FEBRUARY.last, teams=("新组",))
     assert counts(any_bench, only) == {}
     with FactsReader(any_bench) as reader:
-        assert read_pending(reader, only) == 0
+        assert read_progress(reader, only).pending == 0
     roster(any_bench, lead, now + timedelta(days=1), tmp_path, (mover, old))
     assert counts(any_bench, FEBRUARY) == numbers
 
