@@ -86,17 +86,34 @@ def test_ids_that_are_known_under_another_source_are_warned_of(
     ] == []
 
 
-def test_the_same_id_of_two_shops_is_warned_of(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
-    other = [
-        {**row("C1", "2026-03-01 11:00:00", "客户", "你好", agent="小强", customer="tb9"), "店铺": "乙店"},
-        {**row("C1", "2026-03-01 11:00:20", "客服", "您好", agent="小强", customer="tb9"), "店铺": "乙店"},
+OTHER = [
+    row("C1", "2026-03-01 11:00:00", "客户", "你好", agent="小强", customer="tb9"),
+    row("C1", "2026-03-01 11:00:20", "客服", "您好", agent="小强", customer="tb9"),
+]
+
+
+def test_the_same_id_of_two_shops_in_one_file_is_refused_by_row(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "both.csv", [*MARCH, *({**r, "店铺": "乙店"} for r in OTHER)])
+    result = load(bench, lead, now, path, source="both")
+    assert [(p.code, p.value, p.row) for p in result.problems if p.field == "店铺"] == [
+        ("other_shop", "乙店", 3),
+        ("other_shop", "乙店", 4),
     ]
-    result = load(bench, lead, now, write_csv(tmp_path / "both.csv", [*MARCH, *other]), source="both")
+    assert (result.counts.bad, result.counts.incomplete) == (2, 1)
+    assert bench.archive.at().scan("messages").collect()["text"].to_list() == ["在吗", "在的"]
+
+
+def test_the_same_id_of_two_customers_is_warned_of(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    result = load(bench, lead, now, write_csv(tmp_path / "both.csv", [*MARCH, *OTHER]), source="both")
     assert [(p.code, p.value, p.row) for p in result.problems if p.code == "mixed_customers"] == [
         ("mixed_customers", "C1", 1)
     ]
     load(bench, lead, now, write_csv(tmp_path / "a.csv", MARCH))
-    clash = load(bench, lead, now, write_csv(tmp_path / "b.csv", other))
+    clash = load(bench, lead, now, write_csv(tmp_path / "b.csv", [{**r, "店铺": "乙店"} for r in OTHER]))
     assert [(p.code, p.value) for p in clash.problems if p.code == "other_people"] == [("other_people", "C1")]
     assert (
         bench.archive.at().scan("messages").filter(conversation_key="shop:C1").collect().height == 4
