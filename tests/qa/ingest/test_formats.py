@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from qa import ingest
+from qa.archive import TABLES
 from qa.ingest import reading
 from qa.policy import Actor
 from qa.workbench import Workbench
@@ -64,11 +66,20 @@ def test_every_format_gives_the_same_chats(bench: Workbench, lead: Actor, now: d
 def test_twice_adds_nothing_and_formats_agree_on_that(
     bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
 ) -> None:
-    first = load(bench, lead, now, MAKERS["csv gb18030"](tmp_path))
-    for make in MAKERS.values():
+    load(bench, lead, now, MAKERS["csv gb18030"](tmp_path))
+    first = bench.archive.at()
+    for made, make in enumerate(MAKERS.values(), start=1):
         again = load(bench, lead, now, make(tmp_path))
         assert (again.counts.new, again.counts.changed, again.counts.unchanged) == (0, 0, 2)
-        assert again.archive_version == first.archive_version
+        assert (again.changes, again.counts.messages) == ((), 0)
+        seen = bench.archive.at()
+        for table in TABLES:
+            if table != "conversation_origins":
+                assert_frame_equal(seen.scan(table).collect(), first.scan(table).collect())
+        # who said so is kept, or taking back the first import would take what the others brought as well: one row a
+        # conversation and import, no messages
+        said = seen.scan("conversation_origins").group_by("conversation_key", "import_id").len().collect()
+        assert said["len"].to_list() == [1] * (2 * (made + 1))
 
 
 def test_changed_content_replaces(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
