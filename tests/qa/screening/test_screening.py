@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -278,6 +279,7 @@ KILLED = """
 import sys, os, signal
 from datetime import datetime, UTC
 from pathlib import Path
+from types import ModuleType
 from qa.config import Config
 from qa.workbench import Workbench
 from qa.policy import SYSTEM
@@ -365,9 +367,13 @@ def test_ctrl_c_lets_the_part_under_way_finish_and_twice_stops_at_once() -> None
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_cluster_that_loses_a_worker_gives_the_same_hits_each_once(shop: Workbench, now: datetime) -> None:
+def test_a_cluster_that_loses_a_worker_gives_the_same_hits_each_once(
+    shop: Workbench, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import distributed  # the optional extra `cluster`, in the development lock
 
+    # tests of pages leave their page as the main module, which every worker that is spawned would run first
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     put_chats(shop, many(60, 400), import_id=2)
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         victims = [worker.process.pid for worker in cluster.workers.values()]
