@@ -28,7 +28,7 @@ lint: $(STAMP)  ## style, format and the contracts between layers
 	@$(BIN)/ruff format --check --quiet . || { echo "run: ruff format ."; exit 1; }
 	@$(BIN)/lint-imports --no-cache --no-logo 2>/dev/null || $(BIN)/lint-imports --no-cache
 
-types: $(STAMP)  ## strict types in qa and scoring
+types: $(STAMP)  ## strict types in qa, scoring and pages
 	@$(BIN)/mypy
 
 unit: $(STAMP)  ## all tests without a browser, on SQLite and PostgreSQL; the wheel in a clean environment

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NoReturn
 
 import streamlit as st
 
@@ -60,7 +61,7 @@ def _account(bench: Workbench, now: datetime) -> accounts.Account | None:
     return accounts.signed_in(bench, str(mark), now=now) if mark else None
 
 
-def _leave(bench: Workbench) -> None:
+def _leave(bench: Workbench) -> NoReturn:
     st.logout()  # navigates to our /auth/logout, which clears the cookie and shows /login
     st.stop()
 

@@ -93,8 +93,8 @@ def _poll(page: Page, job_id: int, words: str, key: str, stop: str, help: str, u
     if job.state == "stopping":
         st.caption(_("Stopping …"))
     elif job.share < until:
-        words = _(help) if help else None
-        st.button(_(stop), key=f"{key}_cancel", help=words, on_click=_cancel, args=(page, job_id))
+        hint = _(help) if help else None
+        st.button(_(stop), key=f"{key}_cancel", help=hint, on_click=_cancel, args=(page, job_id))
 
 
 def _cancel(page: Page, job_id: int) -> None:

@@ -21,7 +21,7 @@ def clickable(data: Any, count: int, key: str, opened: Callable[[int], None], *,
         if cells and cells[0][0] < count:
             opened(int(cells[0][0]))
 
-    height = "content" if count <= most else ROW * (most + 1)
+    height: Any = "content" if count <= most else ROW * (most + 1)
     st.dataframe(
         data,
         key=key,

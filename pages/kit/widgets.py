@@ -7,8 +7,7 @@ Markdown as it is.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -50,17 +49,21 @@ def score_text(
     return f"{shown(value)} [{shown(low)}, {shown(high)}] n = {t.number(n)}"
 
 
-@contextmanager
-def showing_errors(page: Page) -> Iterator[None]:
+class showing_errors:
     """Show an expected error as a sentence in place, trouble outside (disk, database) as well; anything unexpected goes
     on to the server's log."""
-    try:
-        yield
-    except Exception as problem:
-        error = outage.explain(problem)
-        if error is None:
-            raise
-        show_error(page, error)
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> bool:
+        error = outage.explain(problem) if isinstance(problem, Exception) else None
+        if error is not None:
+            show_error(self.page, error)
+        return error is not None
 
 
 def show_error(page: Page, error: SpotcheckError) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import streamlit as st
@@ -159,7 +159,7 @@ def _results(page: Page, results: RoundResults) -> None:
     comparison.totals(page, results.totals)
 
 
-def _spreads(page: Page, results: RoundResults) -> Sequence[dict[str, object]]:
+def _spreads(page: Page, results: RoundResults) -> Sequence[Mapping[str, str]]:
     _ = page.t
     names = {criterion.id: criterion.label.pick(_.language) for criterion in results.rubric.criteria}
     rows = []

@@ -9,6 +9,7 @@ from datetime import date
 
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.kit import figures
 from pages.kit.escaping import escape
@@ -36,9 +37,9 @@ def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
     _forget_days(plan)
     standard = _standard(page, plan, offered)
     columns = st.columns([3, 3, 5])
-    first = columns[0].date_input(_("From"), standard[0], key="since", bind="query-params", format="YYYY-MM-DD")
-    last = columns[1].date_input(_("To"), standard[1], key="until", bind="query-params", format="YYYY-MM-DD")
-    if not (isinstance(first, date) and isinstance(last, date)):
+    first = _day(columns[0], _("From"), standard[0], "since")
+    last = _day(columns[1], _("To"), standard[1], "until")
+    if first is None or last is None:
         return
     try:
         look = draws.preview(page.bench, page.actor, period=Period(first, last), plan_id=plan.id)
@@ -58,6 +59,12 @@ def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
     _notes(page, look)
     _agents(page, plan, look, offered)
     publishing.offer(page, plan, look, offered, tried=share is not None)
+
+
+def _day(column: DeltaGenerator, label: str, standard: date, key: str) -> date | None:
+    """A day asked for; None while the field is empty."""
+    chosen: object = column.date_input(label, standard, key=key, bind="query-params", format="YYYY-MM-DD")
+    return chosen if isinstance(chosen, date) else None
 
 
 def _standard(page: Page, plan: PlanView, offered: PlanChoices) -> tuple[date, date]:

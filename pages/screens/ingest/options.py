@@ -48,7 +48,9 @@ def asked(path: Path) -> ReadOptions:
     row = st.session_state.get(_key(path, "header"))
     sheets = st.session_state.get(_key(path, "sheets")) or ()
     return ReadOptions(
-        **{name: value or "" for name, value in chosen.items()},
+        encoding=str(chosen["encoding"] or ""),
+        delimiter=str(chosen["delimiter"] or ""),
+        list=str(chosen["list"] or ""),
         header_row=NO_HEADER if row == 0 else int(row or 0),
         sheets=tuple(sheets),
     )

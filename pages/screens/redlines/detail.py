@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import streamlit as st
 
@@ -217,7 +218,7 @@ def _take(page: Page, violation_id: int, seen: FileState, step: Step, ids: tuple
     """Take the step on the file that was shown, then go on to the next one of the list."""
     reason = str(st.session_state.get(reason_key) or "")
     now = datetime.now(UTC)
-    common = {"now": now, "violation_id": violation_id, "seen": seen}
+    common: dict[str, Any] = {"now": now, "violation_id": violation_id, "seen": seen}
     bench, actor = page.bench, page.actor
     try:
         if step is Step.CONFIRM:

@@ -123,7 +123,8 @@ def scope(page: Page, about: VerdictsOverview, row: Sequence[DeltaGenerator], *,
                 if people
             ] or [(), (), ()]
             adjusted = _adjusted(page)
-    return Scope(first, last, source, *chosen, adjusted=adjusted)
+    teams, shops, channels = chosen
+    return Scope(first, last, source, teams, shops, channels, adjusted=adjusted)
 
 
 def _adjusted(page: Page) -> bool:

@@ -317,6 +317,10 @@ def _history(page: Page, edited: Rule) -> None:
     _ = page.t
     if st.button(_("Try on past chats"), key="rules_compare", type="primary"):
         bar = st.progress(0.0)
+
+        def tell(share: float, what: str) -> None:
+            bar.progress(share, _("{what} messages", what=what))
+
         try:
             st.session_state[COMPARED] = (
                 edited.content_hash,
@@ -324,7 +328,7 @@ def _history(page: Page, edited: Rule) -> None:
                     page.bench,
                     page.actor,
                     draft=edited,
-                    progress=lambda share, what: bar.progress(share, _("{what} messages", what=what)),
+                    progress=tell,
                 ),
             )
         except SpotcheckError as error:
