@@ -28,8 +28,9 @@ COUNTED = (Agent, Appeal, CalibrationRound, Case, Draw, Inspection, Measure, Sam
 
 @pytest.fixture(autouse=True)
 def _few_reviews(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The full demo inspects some 1,400 samples; a tenth of them shows the same."""
-    monkeypatch.setattr(loading, "DESIGN", replace(loading.DESIGN, quotas=(SourceQuota("chat", 0.4),)))
+    """The full demo inspects some 1,400 samples; a quarter of them shows the same and still leaves every agent a
+    chance beside the pool."""
+    monkeypatch.setattr(loading, "DESIGN", replace(loading.DESIGN, quotas=(SourceQuota("chat", 1.2),)))
 
 
 def counts(bench: Workbench) -> dict[str, int]:
