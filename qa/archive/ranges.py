@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from deltalake import DeltaTable
 from numpy.typing import NDArray
 
 from qa.archive import Snapshot
+from qa.archive.delta import StoredTable
 
 NO_IMPORT = -1
 """Stands for rows that came without an import (their `import_id` is null)."""
@@ -58,7 +58,7 @@ def message_files(snapshot: Snapshot, chats: pl.LazyFrame | None = None) -> list
     version = snapshot.tables["messages"]
     if version < 0:
         return []
-    table = DeltaTable(f"{snapshot.root}/messages", version=version)
+    table = StoredTable(f"{snapshot.root}/messages", version=version)
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     uris = {uri.rsplit("/", 1)[-1]: uri for uri in table.file_uris()}
     wanted = None if chats is None else chats.select("conversation_key").collect().to_series()

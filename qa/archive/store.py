@@ -28,6 +28,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from qa.archive.arrival import Arrival
 from qa.archive.checksums import Checksums, FileCheck
+from qa.archive.delta import StoredTable, scan_table
 from qa.archive.locks import alone
 from qa.archive.schema import KEYS, TABLES, conform, empty
 from qa.errors import Busy, Conflict, NotFound, Unavailable
@@ -59,12 +60,12 @@ class Snapshot:
         version = self.tables[table]
         if version < 0:
             return empty(table).lazy()
-        return pl.scan_delta(f"{self.root}/{table}", version=version)
+        return scan_table(f"{self.root}/{table}", version)
 
     def files(self, table: str) -> list[str]:
         """Addresses of the files that hold the rows of `table` at this version."""
         version = self.tables[table]
-        return [] if version < 0 else list(DeltaTable(f"{self.root}/{table}", version=version).file_uris())
+        return [] if version < 0 else StoredTable(f"{self.root}/{table}", version=version).file_uris()
 
     def count(self, table: str) -> int:
         """Number of rows of `table`."""
@@ -92,7 +93,12 @@ class Archive:
         """All versions, newest first: version, at, what."""
         if not self._exists("catalogue"):
             return pl.DataFrame(schema=dict(CATALOGUE_SCHEMA)).select("version", "at", "what")
-        return pl.read_delta(self._path("catalogue")).sort("version", descending=True).select("version", "at", "what")
+        return (
+            scan_table(self._path("catalogue"))
+            .sort("version", descending=True)
+            .select("version", "at", "what")
+            .collect()
+        )
 
     # writing
 
@@ -167,7 +173,7 @@ class Archive:
 
     def _row(self, version: int | None) -> dict[str, int]:
         if self._exists("catalogue"):
-            rows = pl.scan_delta(self._path("catalogue")).drop("at", "what")
+            rows = scan_table(self._path("catalogue")).drop("at", "what")
             rows = rows.filter(pl.col("version") == version) if version else rows.sort("version").tail(1)
             if version != 0 and (found := rows.collect().to_dicts()):
                 # A table that the product learned of after this version was written was empty then.

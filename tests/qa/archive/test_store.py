@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from qa.archive import Archive, stage
+from qa.archive.ranges import cut, message_files
 from qa.errors import Conflict, NotFound
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -148,3 +149,19 @@ def test_a_killed_writer_leaves_the_old_version(archive: Archive, where: str, be
         change.adopt("messages", [stage("messages", messages("b"), change.staging())])
     assert keys(archive) == sorted([*old, "b"])
     assert archive.at().count("conversations") == 0
+
+
+@pytest.mark.parametrize("folder", ["plain", "Li Lei", "李雷", "c#1 (copy)", "50% é"])
+def test_the_archive_may_be_in_any_folder(tmp_path: Path, folder: str) -> None:
+    archive = Archive(str(tmp_path / folder / "archive"))
+    with archive.change("one", NOW) as change:
+        change.append("messages", messages("a"))
+    with archive.change("two", NOW) as change:
+        change.adopt("messages", [stage("messages", messages("b"), change.staging())])
+    with archive.change("three", NOW) as change:
+        change.remove("messages", pl.Series(["a"]))
+    assert archive.history()["what"].to_list() == ["three", "two", "one"]
+    assert (keys(archive), keys(archive, 2)) == (["b"], ["a", "b"])
+    assert all(Path(file).exists() for file in archive.at().files("messages"))
+    pieces = cut(message_files(archive.at()), 10)
+    assert [piece.scan().collect()["conversation_key"].to_list() for piece in pieces] == [["b"]]
