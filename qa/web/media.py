@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 from starlette.types import Message, Send
 
-_ADDRESS = re.compile(rb"/media/[0-9a-zA-Z_\-]+(?:\.[0-9a-zA-Z]+)?")
+_ADDRESS = re.compile(rb"(.?)(/media/[0-9a-zA-Z_\-]+(?:\.[0-9a-zA-Z]+)?)", re.DOTALL)
 MOST = 20_000
 
 
@@ -31,8 +31,10 @@ class MediaOwners:
         async def sending(message: Message) -> None:
             content = message.get("bytes")
             if content and b"/media/" in content:
-                for address in _ADDRESS.findall(content):
-                    self._note(address.decode("ascii"), mark)
+                for length, address in _ADDRESS.findall(content):
+                    # The next field may begin with a letter, so where the address ends is told by the length before it.
+                    for told in {address[: ord(length)] if length else address, address}:
+                        self._note(told.decode("ascii"), mark)
             await send(message)
 
         return sending

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from starlette.datastructures import Headers
 from starlette.types import Message
+from streamlit.proto.DownloadButton_pb2 import DownloadButton
 
 from pages.kit.escaping import escape
 from qa.config import Config, load
@@ -124,6 +125,23 @@ def test_a_media_file_belongs_to_whom_its_address_was_sent(browser: Browser) -> 
     assert not owners.belongs("/media/0123abc.csv", "2.b")
     assert not owners.belongs("/media/other.csv", "1.a")
     assert browser("lead").get("/media/0123abc.csv", headers={"origin": ORIGIN}).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["01a90ae70888e01e327143e3abba48d1.html", "51f87b89ba8093ac1fb0dc4c3c41130b"])
+def test_a_media_address_ends_where_its_field_ends(name: str) -> None:
+    """What follows the address in a real message begins with a letter."""
+    owners = MediaOwners()
+    sent = DownloadButton(id="print", label="Print", url=f"/media/{name}", type="secondary").SerializeToString()
+
+    async def send(message: Message) -> None:
+        pass
+
+    async def run() -> None:
+        await owners.noting(send, "1.a")({"type": "websocket.send", "bytes": sent})
+
+    anyio.run(run)
+    assert owners.belongs(f"/media/{name}", "1.a")
+    assert not owners.belongs(f"/media/{name}", "2.b")
 
 
 @pytest.mark.parametrize("query", ["\0", "退款\0", "x" * 20_000, "x y " * 5_000, "%" * 300, "退" * 20_000])
