@@ -288,7 +288,7 @@ def rules_on_red_lines(walk: Walk, lead: Page) -> None:
     expect(lead.locator(".rl-state")).to_have_text(walk.t("Confirmed"))
     walk.shoot(lead, "redlines-ruling")
     lead.keyboard.press("y")
-    expect(lead.locator('[data-testid="stToast"]')).to_be_visible()
+    expect(lead.locator(".st-key-red_undo_bar")).to_be_visible()
     go(lead, walk, f"/redlines?red_state=upheld&file={file[1]}")
     expect(lead.locator(".rl-state")).to_have_text(walk.t("Upheld"))
     walk.shoot(lead, "redlines-upheld")
