@@ -43,6 +43,8 @@ def test_import(open_as: Callable[..., Page], shoot: Callable[..., Path], tmp_pa
     page.set_input_files("input[type=file]", path)
     page.get_by_role("button", name=words["import"], exact=True).click()
     expect(page.get_by_text(re.compile(words["nothing"]))).to_be_visible()
+    page.get_by_role("button", name=words["again"], exact=True).click()  # a result stays until it is put away
+    page.wait_for_selector("input[type=file]", state="attached")
 
 
 def test_a_closed_tab_loses_nothing(open_as: Callable[..., Page], shoot: Callable[..., Path], tmp_path: Path) -> None:
