@@ -56,9 +56,10 @@ def test_language_title_and_a_quiet_console(judged: Site, open_as: OpenAs, langu
 
 def test_every_page_is_one_click_away_at_1280(judged: Site, open_as: OpenAs) -> None:
     page = open_as("lead", "/", at=judged, language="en-GB", size=(1280, 800))
-    links = page.locator(".st-key-menu a")
+    links = page.locator(".st-key-menu a:visible")  # each stands twice: on a touch screen its tooltip has a place too
     count = links.count()
     assert count >= 12
+    assert count == page.locator(".st-key-menu [data-testid=stPageLink]").count()
     for number in range(count):
         box = links.nth(number).bounding_box()
         assert box is not None
