@@ -68,7 +68,7 @@ def _leave(bench: Workbench) -> NoReturn:
 
 def _refuse(page: Page) -> None:
     _ = page.t
-    st.subheader(_("This page is not for your role"))
+    st.header(_("This page is not for your role"))
     st.write(
         _("You are signed in as {name}. The pages you can use are in the menu.", name=escape(page.user.display_name))
     )

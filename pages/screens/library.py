@@ -191,7 +191,7 @@ def _turn() -> None:
 
 def _detail(page: Page, labels: _Labels, case: CaseView) -> None:
     _ = page.t
-    st.subheader(escape(case.text.title))
+    st.header(escape(case.text.title))
     about = [_(KINDS[case.text.kind]), _(STATES[case.state])]
     if case.text.criterion_id:
         about.append(labels.criterion(case.text.criterion_id))

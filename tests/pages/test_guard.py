@@ -74,8 +74,8 @@ def test_strangers_see_nothing(open_page: OpenPage, entry: PageEntry) -> None:
 def test_the_wrong_role_reads_why_and_nothing_else(open_page: OpenPage, entry: PageEntry, role: Role) -> None:
     at = open_page(role.value, entry.file)
     assert not at.exception
-    assert [element.type for element in list(at.main)[1:]] == ["subheader", "markdown"]
-    assert at.subheader[0].value == "This page is not for your role"
+    assert [element.type for element in list(at.main)[1:]] == ["header", "markdown"]
+    assert at.header[0].value == "This page is not for your role"
 
 
 @pytest.mark.parametrize("language", ["zh_CN", "en"])

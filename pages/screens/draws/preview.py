@@ -31,7 +31,7 @@ _SHOWN = "preview_of"
 def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
     """Preview the plan for a period and publish it."""
     _ = page.t
-    st.subheader(escape(plan.name))
+    st.header(escape(plan.name))
     if publishing.running(page):
         return
     _forget_days(plan)

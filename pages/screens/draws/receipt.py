@@ -33,7 +33,7 @@ def show(page: Page, draw_id: int) -> None:
         st.rerun()
     draw = draws.get_draw(page.bench, page.actor, draw_id)
     data = draws.receipt_of(page.bench, page.actor, draw_id)
-    st.subheader(escape(f"#{draw.id} {draw.name}"))
+    st.header(escape(f"#{draw.id} {draw.name}"))
     left, right = st.columns(2, gap="large")
     with left:
         _words(page, draw, data)

@@ -28,7 +28,7 @@ _GRADES = (
 def show(page: Page) -> None:
     """The whole view."""
     _ = page.t
-    st.subheader(_("Risk model"))
+    st.header(_("Risk model"))
     st.caption(
         _(
             "It reads every conversation and predicts how likely a violation is and how many points are lost. The draw"

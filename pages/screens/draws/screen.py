@@ -67,7 +67,7 @@ def show(page: Page) -> None:
 
 def _plans(page: Page, plans: list[PlanView], offered: PlanChoices) -> PlanView | None:
     _ = page.t
-    st.subheader(_("Plans"))
+    st.header(_("Plans"))
     by_id = {plan.id: plan for plan in plans}
     chosen = None
     if plans:
@@ -143,7 +143,7 @@ def _edit(page: Page, plan: PlanView, offered: PlanChoices) -> None:
 
 def _published(page: Page, published: list[draws.DrawView]) -> None:
     _ = page.t
-    st.subheader(_("Published draws"))
+    st.header(_("Published draws"))
     if not published:
         empty(_("No draw yet"), _("A published draw appears here with its receipt."))
         return

@@ -60,7 +60,7 @@ def draw(page: Page) -> None:
         job_view.ended(page, jobs.IMPORT, key="import")
     if job is None or job.ended:
         screening.draw(page)
-    st.subheader(_("Past imports"))
+    st.header(_("Past imports"))
     past.draw(page)
 
 

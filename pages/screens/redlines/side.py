@@ -111,7 +111,7 @@ def quality(page: Page) -> None:
     """False alarms and misses, each with its interval and what it would take to halve it."""
     _ = page.t
     names = board.rule_names(page.bench, page.actor)
-    st.subheader(_("False alarms, from rulings"))
+    st.header(_("False alarms, from rulings"))
     _rates(
         page, redline_quality.false_alarms(page.bench, page.actor), names, _("Decided files"), _("Cleared or dismissed")
     )
@@ -121,7 +121,7 @@ def quality(page: Page) -> None:
             " they look."
         )
     )
-    st.subheader(_("Misses, from inspected samples"))
+    st.header(_("Misses, from inspected samples"))
     _rates(
         page,
         redline_quality.misses(page.bench, page.actor),

@@ -216,7 +216,7 @@ def _process(page: Page, scope: Scope, period: str) -> None:
     causes = reports.root_causes(page.bench, page.actor, scope=scope)
     if causes.is_empty():
         return
-    st.subheader(_("Root causes, share of conversations"))
+    st.header(_("Root causes, share of conversations"))
     labels = {key: label.pick(_.language) for key, label in reports.root_cause_labels(page.bench).items()}
     columns = ["owner", "root_cause", "value", "low", "high", "n", "method", "occurrences"]
     titles = filters.names(_, columns)

@@ -194,7 +194,7 @@ def _some(page: Page, names: list[str]) -> str:
 
 def _measures(page: Page, data: Trend, about: VerdictsOverview) -> None:
     _ = page.t
-    st.subheader(_("Measures"))
+    st.header(_("Measures"))
     if not data.measures:
         st.caption(_("No training or rule change is noted in this period. Note one to compare before and after."))
     for measure in data.measures:
@@ -278,7 +278,7 @@ def _new_measure(page: Page, about: VerdictsOverview) -> None:
 
 def _behind(page: Page, data: Trend) -> None:
     _ = page.t
-    st.subheader(_("Inspections behind a point"))
+    st.header(_("Inspections behind a point"))
     day, _sep, group = st.query_params.get("point", "").partition("~")
     try:
         first = date.fromisoformat(day)
@@ -372,7 +372,7 @@ REASONS = {
 
 def _table(page: Page, data: Trend, title: str, scope: str) -> None:
     _ = page.t
-    st.subheader(_("Figures"))
+    st.header(_("Figures"))
     columns = ["name", "period", "n", "found", "value", "low", "high", "method"]
     notes = [
         _("{title}, {unit}", title=title, unit=filters.unit_name(_, data.metric)),

@@ -356,10 +356,10 @@ def _history(page: Page, edited: Rule) -> None:
     )
     left, right = st.columns(2)
     with left:
-        st.subheader(_("Newly hit"))
+        st.header(_("Newly hit"))
         _samples(page, edited, found.newly_examples, "rules_newly")
     with right:
-        st.subheader(_("No longer hit"))
+        st.header(_("No longer hit"))
         _samples(page, edited, found.no_longer_examples, "rules_no_longer")
 
 

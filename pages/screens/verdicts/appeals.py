@@ -213,7 +213,7 @@ def _rule(page: Page, rule_id: str) -> str:
 
 def _detail(page: Page, appeal: AppealView) -> None:
     _ = page.t
-    st.subheader(escape(_title(page, appeal)))
+    st.header(escape(_title(page, appeal)))
     st.caption(f"{_(STATES[appeal.state])} · {_('filed {when}', when=page.t.when(appeal.filed_at))}")
     plain_text(appeal.body)
     if appeal.ruling:
