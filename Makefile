@@ -54,7 +54,7 @@ soak: $(STAMP)  ## thirty simulated inspectors with random kills
 attack: $(STAMP)  ## forged records and sign-in bursts against an installation of its own
 	@$(BIN)/python -m benchmarks.attack --verdicts 100000
 
-pictures: $(STAMP)  ## take the pictures of the README anew, from the demo in the real browser
+pictures: $(STAMP)  ## take pictures of the main pages, from the demo in the real browser
 	@$(BIN)/python docs/pictures/take.py
 
 wheel: $(STAMP)  ## build the wheel into dist/

@@ -1,7 +1,7 @@
-"""Pictures of the README, taken of the demo in the real browser: `make pictures`.
+"""Pictures of the pages, taken of the demo in the real browser: `make pictures`.
 
 Each picture is a page as a person of a role sees it, in both languages. `sources.json` keeps what the page was made of
-when its picture was taken; a test compares it, so that a page does not change while its picture stays.
+when its picture was taken.
 """
 
 from __future__ import annotations
