@@ -3,6 +3,7 @@
 
 const PREFIX = "spotcheck-draft-";
 const OURS = '[data-testid="stHtml"], [data-testid="stMarkdownContainer"] .sc-text, textarea, [contenteditable="true"]';
+const OFFLINE = "Connection error";
 const NAMED = ["aria-label", "title", "placeholder"];
 
 let words = new Map();
@@ -36,6 +37,8 @@ function translate(node) {
 function text(node) {
   if (!words.size || !node.parentElement || node.parentElement.closest(OURS)) return;
   const said = spoken(node.nodeValue.trim());
+  // the desk knows this dialog by its English, which is gone after the next line
+  if (node.nodeValue.trim() === OFFLINE) node.parentElement.closest('[data-testid="stDialog"]')?.setAttribute("data-offline", "");
   if (said !== null) node.nodeValue = node.nodeValue.replace(node.nodeValue.trim(), said);
 }
 

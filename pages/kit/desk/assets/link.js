@@ -95,7 +95,7 @@ export class Link {
   putAway() {
     if (this.up) return;
     for (const dialog of document.body.querySelectorAll(':scope > [data-testid="stDialog"]')) {
-      if (!dialog.textContent.includes("Connection error")) continue;
+      if (!dialog.hasAttribute("data-offline") && !dialog.textContent.includes("Connection error")) continue;
       dialog.style.display = "none";
       dialog.querySelector('button[aria-label="Close"]')?.click();
       this.desk.blind = true;
