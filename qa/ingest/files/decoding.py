@@ -92,9 +92,19 @@ def sample_text(blob: Blob, encoding: str) -> str:
 
 
 def is_binary(text: str) -> bool:
-    """More control characters than damage explains."""
+    """More control characters than damage explains.
+
+    Customers paste control characters too: where the first line is clean and every byte was one of the encoding,
+    they are somebody's text.
+    """
     head = text[:JUDGED]
-    return sum(c < " " and c not in "\t\n\r\f" for c in head) > MOST_CONTROLS * len(head) + 3
+    if _controls(head) <= MOST_CONTROLS * len(head) + 3:
+        return False
+    return "\0" in head or "\ufffd" in head or _controls(head.split("\n", 1)[0]) > 0
+
+
+def _controls(text: str) -> int:
+    return sum(c < " " and c not in "\t\n\r\f" for c in text)
 
 
 def is_damaged(cell: str) -> bool:

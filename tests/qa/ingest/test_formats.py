@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -231,6 +231,7 @@ TEXT = st.text(
     encoding=st.sampled_from(["utf-8", "gb18030", "utf-8-sig"]),
     shape=st.sampled_from(["csv", "jsonl", "nested"]),
 )
+@example(texts=["\x1f\x1f\x1f\x1f\x1b"], encoding="utf-8", shape="csv")
 def test_text_comes_back_exactly(tmp_path: Path, texts: list[str], encoding: str, shape: str) -> None:
     from qa.ingest import chats
     from qa.ingest.problems import ProblemLog
