@@ -22,7 +22,9 @@ WORDS = {
 @pytest.mark.parametrize("language", ["zh-CN", "en-GB"])
 def test_import(open_as: Callable[..., Page], shoot: Callable[..., Path], tmp_path: Path, language: str) -> None:
     words = WORDS[language]
-    path = write_csv(tmp_path / f"wangwang-{language}.csv", [*CHATS, row("C3", "昨天", "客服", "坏时间")], "gb18030")
+    chats = [chat | {"会话ID": f"{chat['会话ID']}-{language}"} for chat in CHATS]  # both languages share one shop
+    bad = row(f"C3-{language}", "昨天", "客服", "坏时间")
+    path = write_csv(tmp_path / f"wangwang-{language}.csv", [*chats, bad], "gb18030")
     page = open_as("lead", "/import", language=language)
     shoot(page, f"import-empty-{language}")
     page.set_input_files("input[type=file]", path)
@@ -50,7 +52,7 @@ def test_import(open_as: Callable[..., Page], shoot: Callable[..., Path], tmp_pa
 def test_a_closed_tab_loses_nothing(open_as: Callable[..., Page], shoot: Callable[..., Path], tmp_path: Path) -> None:
     rows = [row(f"T{n}", "2026-03-01 10:00:00", "客户", f"在吗，第 {n} 次问") for n in range(60_000)]
     page = open_as("lead", "/import", language="zh-CN")
-    page.set_input_files("input[type=file]", write_csv(tmp_path / "wangwang-closed.csv", rows))
+    page.set_input_files("input[type=file]", write_csv(tmp_path / "wangwang-closed.csv", rows), timeout=60_000)
     page.get_by_role("button", name="开始导入", exact=True).click()
     page.get_by_text("可以关闭此页面").wait_for()
     shoot(page, "import-running-zh-CN")
