@@ -21,8 +21,9 @@ from scoring.frames import Table, table
 #: No pool from a model below this out-of-fold AUC; a small pool until this many labels and violations exist.
 LEAST_AUC, LEAST_LABELS, LEAST_VIOLATIONS = 0.60, 500, 30
 LARGEST_SHARE, EARLY_SHARE = 0.40, 0.10
-#: Held back from the limit for what the prediction of the width cannot see (p calibrated on average, not per agent).
-RESERVE = 0.0
+#: Held back from the limit where reviews are few: below 200 the intervals of equal chances come out narrower than the
+#: spread is (the rare −45s are mostly not among them), and this share of the width at none.
+RESERVE = 0.10
 #: The shares that are compared: 0 to 40 % in steps of 1 %.
 SHARES = tuple(percent / 100 for percent in range(41))
 COARSE = 5
@@ -86,7 +87,8 @@ class _Trader:
                 scores = checked.select("unit_id").join(scores, on="unit_id", how="left", maintain_order="left")
             f = scores["f"].cast(pl.Float64).fill_null(scores["f"].mean()).to_numpy()[rows]
         # What past reviews made of f counts, not what f claims: predictions on another scale explain no more for that.
-        explained, used = _weights(design, float(self._strata.allot(0.0, self._cap)[1].sum()))
+        self.reviews = float(self._strata.allot(0.0, self._cap)[1].sum())
+        explained, used = _weights(design, self.reviews)
         self._reference = self._plain(None if f is None or design.plain else explained * f, design)
         if f is not None and used != explained:
             # what the predictions could explain stays in the scores while their weight is not that large
@@ -150,9 +152,8 @@ def automatic_share(
 
     At most 40 %, at most 10 % until 500 labels and 30 violations exist, 0 when the out-of-fold AUC is below 0.60.
     Shares that would leave an agent without a chance outside the pool are not considered. ``limit`` is the slider: 1.00
-    = no loss of precision, at most 1.10; the predicted width must stay 2 % below it, since predictions that are right
-    on average are still wrong for single agents. ``record`` may come with a ``History``; 0 where no p is known, or
-    where everything is reviewed anyway.
+    = no loss of precision, at most 1.10; below 200 reviews the predicted width must stay up to ``RESERVE`` below it.
+    ``record`` may come with a ``History``; 0 where no p is known, or where everything is reviewed anyway.
     """
     judged = record if record is not None or not isinstance(history, History) else history.record
     if judged is None:
@@ -166,7 +167,8 @@ def automatic_share(
     allowed = largest_allowed(judged)
     if allowed == 0.0:
         return 0.0
-    at, limit = _Trader(units, design, source, history).at, limit - RESERVE
+    trader = _Trader(units, design, source, history)
+    at, limit = trader.at, limit - RESERVE * max(1 - trader.reviews / TUNING_REVIEWS, 0.0)
     # A handful of plans instead of forty-one: steps of five points, then halving the last one. The width has one valley
     # in the share; where whole reviews of a tiny total make it wobble, a slightly smaller share comes out, never a
     # larger.

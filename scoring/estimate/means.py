@@ -26,6 +26,9 @@ Bounds = tuple[float, float]
 
 #: p(1−p) of a unit nobody predicted: violations are rare, but not absent.
 ORDINARY = 0.03 * 0.97
+#: Degrees of freedom of a spread that was learnt from at least 200 past reviews, and of one that is assumed; the share
+#: of their own variance that few reviews keep at least.
+LEARNT_DF, ASSUMED_DF, LEAST_OWN = 60.0, 20.0, 0.75
 
 
 def tune(sample: Table, *, value: str = "y", prediction: str = "f") -> float:
@@ -83,7 +86,7 @@ def team(
     it is tuned from 200 reviews on, 0 below or without a population, unless given. Where fewer were reviewed than
     drawn, π is adjusted per agent and source (``completion``); agents without a review leave the figure, which then
     says how many it covers. Variance by Deville within agents, degrees of freedom by Satterthwaite; with a plan, below
-    200 random reviews, the interval is not narrower than the residual model lets expect. ``severities`` removes each
+    200 random reviews, the variance is blended with the one that its residual model expects. ``severities`` removes each
     inspector's severity and adds its variance. ``bounds`` are the lowest and highest possible mean. Certain reviews
     alone (π = 1) are the mean of a complete review where the population or a column reason says so, and refused
     otherwise ('only_targeted').
@@ -111,7 +114,7 @@ def team(
     variance, df = w.total_variance(parts)
     if math.isnan(variance):
         return replace(refusal("one_review", n, value_, units, level), **about)
-    variance = _cautious(variance / float(weight.sum()) ** 2, s)
+    variance, df = _cautious(variance / float(weight.sum()) ** 2, df, s)
     if (s.pi < 1).any() and variance <= 1e-18:
         return replace(_no_spread(value_, n, s.pi, bounds, units, level), lam=lam, **about)
     if s.shares is not None and severities is not None:
@@ -140,23 +143,32 @@ def coverage(s: CheckedSample, here: NDArray[np.bool_]) -> dict[str, Any]:
 
 def _expected(s: CheckedSample) -> Floats | None:
     """The variance of each agent's total that the plan's residual model expects, 0 where it says nothing."""
+    if s.expected is not None:
+        return s.expected
     if s.prior is None or s.spread is None:
         return None
     by_p = ORDINARY * s.spread if s.spread_p is None else s.spread_p
     return s.prior[0] * s.spread + s.prior[1] * by_p
 
 
-def _cautious(variance: float, s: CheckedSample) -> float:
-    """Few reviews may hold none of the rare −45s: below 200 random ones the plan's expectation fills up what they lack,
-    and never narrows. Reviews count by what they are asked to carry: two each for the half of the agents that is behind
-    are few, however many the others have."""
+def _cautious(variance: float, df: float, s: CheckedSample) -> tuple[float, float]:
+    """Few reviews may hold none of the rare −45s: below 200 random ones the plan's expectation fills up what they lack
+    (below 100 where it is an assumption, not learnt). It may narrow what they say, where one −45 among few says too
+    much, but never below ``LEAST_OWN`` of it: the expectation may be of better days. Reviews count by what they are
+    asked to carry: two each for the half of the agents that is behind are few, however many the others have."""
     expected = _expected(s)
     if expected is None or s.units is None or not expected.sum() > 0:
-        return variance
+        return variance, df
+    enough, known = (w.TUNING_REVIEWS, LEARNT_DF) if s.learnt else (w.TUNING_REVIEWS / 2, ASSUMED_DF)
     random = w.sums(s.codes, (s.pi < 1).astype(np.float64), s.k)
     carried = float((w.ratio(expected, np.sqrt(random), 0.0) ** 2).sum())
-    own = min(float(expected.sum()) ** 2 / carried / w.TUNING_REVIEWS, 1.0) if carried > 0 else 0.0
-    return max(variance, own * variance + (1 - own) * float(expected.sum()) / float(s.units.sum()) ** 2)
+    own = min(float(expected.sum()) ** 2 / carried / enough, 1.0) if carried > 0 else 0.0
+    rest = (1 - own) * float(expected.sum()) / float(s.units.sum()) ** 2
+    mixed = own * variance + rest
+    if not mixed > 0 or own == 1.0:
+        return variance, df
+    # Satterthwaite's, as for any sum of independent variances
+    return max(mixed, LEAST_OWN * variance), mixed**2 / ((own * variance) ** 2 / max(df, 1.0) + rest**2 / known)
 
 
 def _with_severity(variance: float, df: float, extra: float) -> tuple[float, float]:

@@ -71,7 +71,8 @@ def _sum_or_null(values: pl.Expr) -> pl.Expr:
 class CheckedSample:
     """A checked sample as arrays, agents numbered over the union of population and sample. ``complete`` says of each
     agent with certain reviews only that they are all there is; of the others nothing. ``prior`` is the plan's residual
-    variance a + b·p(1−p), ``lam`` the weight of the predictions that the plan froze, ``missing`` counts certain picks
+    variance a + b·p(1−p), ``learnt`` whether past reviews have shown it, ``expected`` the variance of each agent's total
+    under it where the population tells it ready made, ``lam`` the weight of the predictions that the plan froze, ``missing`` counts certain picks
     that were not reviewed.
     """
 
@@ -88,6 +89,8 @@ class CheckedSample:
     p_noise: Floats | None
     complete: NDArray[np.bool_]
     prior: tuple[float, float] | None
+    learnt: bool
+    expected: Floats | None
     lam: float | None
     missing: int
     shares: Floats | None
@@ -113,7 +116,7 @@ class CheckedSample:
             codes=number[self.codes[rows]].astype(np.int64), y=self.y[rows], f=cut(self.f, rows), p=cut(self.p, rows),
             pi=self.pi[rows], units=cut(self.units, here), f_sum=cut(self.f_sum, here), spread=cut(self.spread, here),
             spread_p=cut(self.spread_p, here),
-            p_noise=cut(self.p_noise, here), complete=self.complete[here], shares=cut(self.shares, rows),
+            p_noise=cut(self.p_noise, here), expected=cut(self.expected, here), complete=self.complete[here], shares=cut(self.shares, rows),
         )  # fmt: skip
 
 
@@ -151,6 +154,8 @@ def read(
         _complete(frame, "p_noise"),
         complete,
         _prior(population),
+        _learnt(population, frame),
+        _complete(frame, "expected"),
         frozen_lambda(population),
         missing,
         shares,
@@ -218,6 +223,14 @@ def _by_picks(rows: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
 def _prior(population: Table | None) -> tuple[float, float] | None:
     residual = getattr(getattr(population, "design", None), "residual", None)
     return None if residual is None else (float(residual.a), float(residual.b))
+
+
+def _learnt(population: Table | None, frame: pl.DataFrame | None) -> bool:
+    """Whether the residual variances come from past reviews: not the plan's assumption, or as the population says."""
+    if frame is not None and "learnt" in frame.columns:
+        return bool(frame["learnt"].fill_null(False).all())
+    residual = getattr(getattr(population, "design", None), "residual", None)
+    return residual is not None and residual != type(residual)()
 
 
 def frozen_lambda(population: Table | None) -> float | None:
