@@ -14,8 +14,9 @@ import polars as pl
 from qa.reports import adjusting
 from qa.reports.adjusting import Adjustment
 from qa.reports.metrics import Metric, column
-from qa.reports.predictions import cells, populations, possible, whole
+from qa.reports.predictions import cells, populations, possible, scores, whole
 from qa.reports.scope import FactsReader, Scope, bucketed, group_column
+from qa.reports.weights import ENOUGH
 from scoring import estimate
 from scoring.estimate import Estimate
 
@@ -27,7 +28,7 @@ PREDICTABLE = ("total",)
 
 def measured(reader: FactsReader, scope: Scope, metric: Metric, by: str, bucket: str) -> pl.LazyFrame:
     """The reviews of a scope as `Means` wants them: agent_id, pi, reason, redline, draw_id, inspector_id, occurred_at,
-    group, period, y (the metric) and f (λ times the predicted score, points)."""
+    group, period, y (the metric) and what `weights.weighed` adds: f, p, expected, expected_plain, learnt."""
     return reader.rows(scope).select(
         "agent_id",
         "pi",
@@ -40,6 +41,10 @@ def measured(reader: FactsReader, scope: Scope, metric: Metric, by: str, bucket:
         bucketed(bucket).alias("period"),
         column(reader.rubrics(), metric).alias("y"),
         "f",
+        "p",
+        "expected",
+        "expected_plain",
+        "learnt",
     )
 
 
@@ -70,7 +75,7 @@ class Means:
         bounds = self._metric.bounds
         strata = None if self._by == "agent" else "agent_id"
         mean_f = self._usable(keys, bucket)
-        table = estimate.grouped(self._rows, keys, ["y"], strata=strata, bounds=bounds).rename({"mean": "value"})
+        table = self._grouped(self._rows, keys, strata, "expected_plain", bounds).rename({"mean": "value"})
         if mean_f is not None:
             table = self._with_predictions(table, keys, mean_f, strata)
         found = self._parts.group_by(keys).agg(pl.col("found").sum())
@@ -79,6 +84,15 @@ class Means:
             table = estimate.widened(table, self._rows, keys, self.adjustment.severities, bounds)
         # rounding of sums may leave a mean a hair outside what is possible
         return table.with_columns(pl.col("value").clip(*bounds))
+
+    def _grouped(
+        self, rows: pl.DataFrame, keys: Sequence[str], strata: str | None, expected: str,
+        bounds: tuple[float, float] | None,
+    ) -> pl.DataFrame:  # fmt: skip
+        """The means of `rows`; scores lean on the spread their plans expected while reviews are few."""
+        known = expected if self._metric.id in PREDICTABLE else None
+        enough = ENOUGH[bool(rows["learnt"].all())]
+        return estimate.grouped(rows, keys, ["y"], strata=strata, bounds=bounds, expected=known, enough=enough)
 
     def whole(self) -> Estimate:
         """One estimate of everything in the scope; only when it is not split."""
@@ -101,7 +115,7 @@ class Means:
         """Frames behind the reviews that were predicted; None when there are none."""
         numbers = self._rows.filter(pl.col("f").is_not_null())["draw_id"].unique().to_list()
         found = populations(reader, self._scope.source, numbers) if numbers else None
-        return None if found is None or found.is_empty() else whole(found, self._scope)
+        return None if found is None or found.is_empty() else whole(scores(found), self._scope)
 
     def _usable(self, keys: Sequence[str], bucket: str | None) -> pl.DataFrame | None:
         if self._populations is None or self._populations.is_empty():
@@ -116,7 +130,7 @@ class Means:
         inside = self._rows.join(mean_f, on=list(keys), how="semi").with_columns(y=pl.col("y") - pl.col("f"))
         low, high = self._metric.bounds
         better = (
-            estimate.grouped(inside, keys, ["y"], strata=strata)
+            self._grouped(inside, keys, strata, "expected", None)
             .join(mean_f, on=list(keys))
             .filter(pl.col("low").is_not_null())
             .with_columns(pl.col("mean", "low", "high") + pl.col("mean_f"))

@@ -34,8 +34,8 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 def populations(reader: FactsReader, source: str, numbers: Sequence[int]) -> pl.DataFrame:
     """What the frames of these draws hold of a source, a row per draw and agent with the columns of `SCHEMA`: f_sum
-    times the draw's λ, the spreads for what was reviewed of it (null where an old draw does not tell). Only draws whose
-    every unit was predicted."""
+    times the draw's λ and p_sum times its weight for rates (0 where that is 0, null where nobody predicted), the
+    spreads for what was reviewed of it (null where an old draw does not tell)."""
     query = select(Draw.id, Draw.period_from, Draw.period_to, Draw.receipt["frame_summary"]).where(
         Draw.id.in_(list(numbers))
     )
@@ -45,13 +45,30 @@ def populations(reader: FactsReader, source: str, numbers: Sequence[int]) -> pl.
         for row in summary or ()
         if row["source"] == source
     ]
-    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").filter(pl.col("f_sum").is_not_null().all().over("draw_id"))
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    weights = reader.lambdas(source).select("draw_id", "lam", "lam_rate")
     weighed = (
         frame.join(reader.unfinished(source), on=["draw_id", "agent_id"], how="left", maintain_order="left")
-        .join(reader.lambdas(source), on="draw_id", how="left", maintain_order="left")
-        .with_columns(pl.col("share").fill_null(1.0), f_sum=pl.col("f_sum") * pl.col("lam"), drawn=pl.lit(0.0))
+        .join(weights, on="draw_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("share").fill_null(1.0),
+            f_sum=pl.when(pl.col("lam") > 0).then(pl.col("f_sum") * pl.col("lam")).otherwise(0.0),
+            p_sum=pl.when(pl.col("lam_rate") > 0).then(pl.col("p_sum") * pl.col("lam_rate")).otherwise(0.0),
+            drawn=pl.lit(0.0),
+        )
     )
     return thinned(weighed).select(*SCHEMA, "lam", "lam_rate")
+
+
+def scores(populations: pl.DataFrame) -> pl.DataFrame:
+    """Those of draws whose every score was predicted, or whose λ asks for none."""
+    return populations.filter(pl.col("f_sum").is_not_null().all().over("draw_id"))
+
+
+def chances(populations: pl.DataFrame) -> pl.DataFrame:
+    """Those of draws whose every chance was predicted, or whose weight for rates asks for none; f_sum is p_sum."""
+    known = populations.filter(pl.col("p_sum").is_not_null().all().over("draw_id"))
+    return known.with_columns(f_sum="p_sum", lam="lam_rate")
 
 
 def possible(scope: Scope, by: str) -> bool:

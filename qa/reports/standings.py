@@ -14,7 +14,7 @@ from qa.policy import Actor, Right, require
 from qa.reports import adjusting
 from qa.reports.adjusting import Adjustment
 from qa.reports.metrics import TOTAL
-from qa.reports.predictions import populations, possible, whole
+from qa.reports.predictions import populations, possible, scores, whole
 from qa.reports.progress import ScopeProgress, read_progress
 from qa.reports.scope import FactsReader, Scope, names_of
 from qa.workbench import Workbench
@@ -67,6 +67,9 @@ def read_standings(reader: FactsReader, scope: Scope) -> Standings:
             "inspector_id",
             "occurred_at",
             "f",
+            "expected",
+            "expected_plain",
+            "learnt",
             y=pl.col("total") / 100,
             p="risk",
         )
@@ -77,7 +80,7 @@ def read_standings(reader: FactsReader, scope: Scope) -> Standings:
     sample = sample.with_columns(inspector_id=adjusting.inspector(sample["inspector_id"]))
     population = _population(reader, scope, sample)
     if population is None:
-        sample = sample.drop("f")
+        sample = sample.with_columns(expected="expected_plain").drop("f")
     bounds = TOTAL.bounds
     # f comes weighted by the λ that each draw froze; where none gave it any weight, the reviews speak alone
     lam = 1.0 if population is not None and (sample["f"] > 0).any() else 0.0
@@ -100,7 +103,7 @@ def _population(reader: FactsReader, scope: Scope, sample: pl.DataFrame) -> pl.D
     if not possible(scope, "agent") or reader.moved(scope, "agent") or sample["f"].null_count() or sample.is_empty():
         return None
     numbers = sample["draw_id"].unique()
-    frame = whole(populations(reader, scope.source, numbers.to_list()), scope)
+    frame = whole(scores(populations(reader, scope.source, numbers.to_list())), scope)
     if frame["draw_id"].n_unique() != len(numbers):
         return None
     reviewed = sample["agent_id"].unique()

@@ -7,7 +7,7 @@ rates are given for teams and larger; for one agent only the count of verified r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -21,6 +21,7 @@ from qa.reports.adjusting import Adjustment
 from qa.reports.means import Means, measured
 from qa.reports.metrics import Metric
 from qa.reports.progress import ScopeProgress, read_progress
+from qa.reports.rates import Rates
 from qa.reports.scope import BUCKETS, GROUPS, FactsReader, Scope, names_of
 from qa.tables import Measure
 from qa.workbench import Workbench
@@ -29,6 +30,7 @@ from scoring import estimate
 from scoring.chart import Chart
 from scoring.estimate import Estimate
 
+SOURCES = ("chat", "dispute", "rating")
 SMALL_N = 5
 """Below so many reviews a point is drawn hollow: it says little alone."""
 
@@ -140,8 +142,8 @@ def unguarded_trend(bench: Workbench, *, scope: Scope, metric: str, by: str, buc
         measures = _measures(reader, scope)
         adjustment = None
         if chosen.unit == "rate":
-            known = rows.collect()
-            frame, overall = _rates(known, ["group", "period"], by), _rates(known, ["group"], by)
+            rates = Rates(reader, scope, rows, by)
+            frame, overall = rates.estimate(["group", "period"], bucket), rates.estimate(["group"], None)
         else:
             means = Means(reader, scope, rows, by, chosen)
             frame, overall = means.estimate(["group", "period"], bucket), means.estimate(["group"], None)
@@ -205,38 +207,6 @@ def _baselines(chart: Chart, group: str, name: str, days: Sequence[date]) -> lis
         Baseline(group, name, days[last.first], days[last.until], last.baseline, last.needed, last.centre)
         for last in chart.segments[-1:]
     ]
-
-
-def _rates(rows: pl.DataFrame, keys: Sequence[str], by: str) -> pl.DataFrame:
-    out = []
-    for key, part in rows.group_by(list(keys), maintain_order=False):
-        result = _rate(part.filter(pl.col("y").is_not_null()), one_agent=by == "agent")
-        out.append({**dict(zip(keys, key, strict=True)), **estimate_row(result), "found": int(part["redline"].sum())})
-    return pl.DataFrame(
-        out, schema={k: SCHEMA[k] for k in SCHEMA if k != "name" and (k != "period" or "period" in keys)}
-    )
-
-
-def _rate(rows: pl.DataFrame, *, one_agent: bool = False) -> Estimate:
-    """An agent's 0 of 10 allows up to 31 %: the count is a fact, a rate would pretend to be one."""
-    if one_agent or rows["agent_id"].n_unique() == 1:
-        return estimate.refusal("agent_rate", rows.height)
-    return estimate.rate(rows, value="y")
-
-
-def estimate_row(result: Estimate) -> dict[str, object]:
-    """An estimate as columns of `SCHEMA`."""
-    return {
-        "n": result.n,
-        "value": result.value,
-        "low": result.low,
-        "high": result.high,
-        "se": result.se,
-        "df": result.df,
-        "method": result.method,
-        "reason": result.reason,
-        "effective": result.effective,
-    }
 
 
 def _named(frame: pl.DataFrame, names: object) -> pl.DataFrame:
@@ -303,14 +273,14 @@ def effect(
 def _side(reader: FactsReader, scope: Scope, metric: Metric) -> Estimate:
     rows = measured(reader, scope, metric, "all", "week")
     if metric.unit == "rate":
-        known = rows.filter(pl.col("y").is_not_null()).collect()
-        return _rate(known) if known.height else estimate.refusal("no_reviews")
+        return Rates(reader, scope, rows, "all").whole()
     return Means(reader, scope, rows, "all", metric).whole()
 
 
 @dataclass(frozen=True)
 class VerdictsOverview:
-    """What the archive of verdicts holds: to choose defaults and to say what to do when it is empty."""
+    """What the archive of verdicts holds: to choose defaults and to say what to do when it is empty. `days` are the
+    first and last day with results of each source that has any."""
 
     reviews: int
     first: date | None
@@ -319,6 +289,7 @@ class VerdictsOverview:
     channels: tuple[str, ...]
     teams: tuple[str, ...]
     metrics: tuple[Metric, ...]
+    days: Mapping[str, tuple[date, date]] = field(default_factory=dict)
 
 
 def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
@@ -327,8 +298,8 @@ def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
     with FactsReader(bench) as reader:
         lists = pl.concat(
             [
-                reader.rows(Scope(source=source)).select("day", "shop", "channel")
-                for source in ("chat", "dispute", "rating")
+                reader.rows(Scope(source=source)).select("day", "shop", "channel", source=pl.lit(source))
+                for source in SOURCES
             ]
         ).collect()
         rubrics = reader.rubrics()
@@ -341,12 +312,23 @@ def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
         tuple(sorted({c for c in lists["channel"] if c})),
         tuple(teams),
         m.all_metrics(rubrics),
+        _days(lists),
     )
 
 
+def _days(rows: pl.DataFrame) -> dict[str, tuple[date, date]]:
+    known = rows.drop_nulls("day").group_by("source").agg(first=pl.col("day").min(), last=pl.col("day").max())
+    return {source: (first, last) for source, first, last in known.sort("source").iter_rows()}
+
+
 def own_overview(bench: Workbench, actor: Actor, agent_id: str) -> VerdictsOverview:
-    """The same for one agent's page: the span of their own results, and no filters."""
+    """The same for one agent's page: the spans of their own results, and no filters."""
     require_own(actor, agent_id)
     with FactsReader(bench) as reader:
-        days = reader.rows(Scope(agents=(agent_id,))).select("day").collect()["day"]
-    return VerdictsOverview(len(days), days.min(), days.max(), (), (), (), ())  # type: ignore[arg-type]
+        parts = [
+            reader.rows(Scope(source=source, agents=(agent_id,))).select("day", source=pl.lit(source))
+            for source in SOURCES
+        ]
+        found = pl.concat(parts).collect()
+    chats = found.filter(pl.col("source") == "chat")["day"]
+    return VerdictsOverview(len(chats), chats.min(), chats.max(), (), (), (), (), _days(found))  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
-"""How much every review weighs: π adjusted for draws that are not finished, and the frozen λ of its draw.
+"""How much every review weighs: π adjusted for draws that are not finished, the frozen λ of its draw, and the spread
+its plan expected of it.
 
 Owns what all figures share, so that no two pages weigh a review differently. A draw's random reviews of an agent are a
 random part of the picks (`scoring.estimate.completion`); its λ was frozen before it. Does not estimate anything.
@@ -12,10 +13,19 @@ from sqlalchemy.orm import Session
 
 from qa.tables import Draw, Sample
 from scoring import estimate
+from scoring.draw import ResidualModel
+from scoring.estimate.means import ORDINARY
 
 TARGETED = "certainty"
 _DRAWN = {"draw_id": pl.Int64, "agent_id": pl.String, "drawn": pl.Float64}
-_LAMBDAS = {"draw_id": pl.Int64, "lam": pl.Float64, "lam_rate": pl.Float64}
+_FROZEN = {
+    "draw_id": pl.Int64, "lam": pl.Float64, "lam_rate": pl.Float64,
+    "a": pl.Float64, "b": pl.Float64, "plain_a": pl.Float64, "plain_b": pl.Float64,
+}  # fmt: skip
+ASSUMED = ResidualModel()
+ENOUGH = {True: 200.0, False: 100.0}
+"""Random reviews from which on they speak for themselves: beside a spread that was learnt, and beside an assumed
+one."""
 
 
 def shares(session: Session, source: str, reviews: pl.LazyFrame) -> pl.DataFrame:
@@ -36,10 +46,13 @@ def shares(session: Session, source: str, reviews: pl.LazyFrame) -> pl.DataFrame
 
 
 def lambdas(session: Session, source: str, reviews: pl.LazyFrame) -> pl.DataFrame:
-    """draw_id, lam and lam_rate of every draw. Draws from before weights were frozen share one, tuned over all their
-    reviews of the source: the same on every page, whatever it looks at."""
-    query = select(Draw.id, Draw.receipt["plan"]["lam"].as_float(), Draw.receipt["plan"]["lam_rate"].as_float())
-    known = pl.DataFrame([tuple(row) for row in session.execute(query)], schema=_LAMBDAS, orient="row")
+    """draw_id, lam, lam_rate and the residual spread a + b·p(1−p) of every draw, with predictions (a, b) and without
+    (plain_a, plain_b), null where past reviews had not shown it. Draws from before weights were frozen share one λ,
+    tuned over all their reviews of the source: the same on every page, whatever it looks at."""
+    plan = Draw.receipt["plan"]
+    spread = [plan[name][k].as_float() for name in ("residual", "plain") for k in (0, 1)]
+    query = select(Draw.id, plan["lam"].as_float(), plan["lam_rate"].as_float(), *spread)
+    known = pl.DataFrame([tuple(row) for row in session.execute(query)], schema=_FROZEN, orient="row")
     old = known.filter(pl.col("lam").is_null())["draw_id"]
     if old.is_empty():
         return known.with_columns(pl.col("lam_rate").fill_null(0.0))
@@ -50,14 +63,26 @@ def lambdas(session: Session, source: str, reviews: pl.LazyFrame) -> pl.DataFram
 
 
 def weighed(reviews: pl.LazyFrame, unfinished: pl.DataFrame, weights: pl.DataFrame) -> pl.LazyFrame:
-    """The reviews with pi adjusted (pi_drawn keeps what the draw gave), and f: λ times the predicted score in points,
-    null where nothing was predicted."""
+    """The reviews with pi adjusted (pi_drawn keeps what the draw gave), f: λ times the predicted score in points (null
+    where λ needs one and nobody predicted), p: the frozen weight of rates times the predicted chance, expected and
+    expected_plain: the variance that the plan expected of the score, with predictions and without, and whether past
+    reviews had shown it (learnt)."""
     share = pl.when(pl.col("reason") == TARGETED).then(1.0).otherwise(pl.col("share").fill_null(1.0))
+    lam, lam_rate = pl.col("lam").fill_null(0.0), pl.col("lam_rate").fill_null(0.0)
+    by_p = (pl.col("risk") * (1 - pl.col("risk"))).fill_null(ORDINARY)
+    residual = pl.col("a").fill_null(ASSUMED.a) + pl.col("b").fill_null(ASSUMED.b) * by_p
+    plain = pl.coalesce("plain_a", "a", pl.lit(ASSUMED.a)) + pl.coalesce("plain_b", "b", pl.lit(ASSUMED.b)) * by_p
     return (
         reviews.join(unfinished.lazy(), on=["draw_id", "agent_id"], how="left", maintain_order="left")
-        .join(weights.lazy().select("draw_id", "lam"), on="draw_id", how="left", maintain_order="left")
+        .join(weights.lazy(), on="draw_id", how="left", maintain_order="left")
         .with_columns(
-            pi_drawn="pi", pi=pl.col("pi") * share, f=pl.col("lam").fill_null(0.0) * (100 - pl.col("prediction") / 100)
+            pi_drawn="pi",
+            pi=pl.col("pi") * share,
+            f=pl.when(lam > 0).then(lam * (100 - pl.col("prediction") / 100)).otherwise(0.0),
+            p=pl.when(lam_rate > 0).then(lam_rate * pl.col("risk")).otherwise(0.0),
+            expected=residual,
+            expected_plain=plain,
+            learnt=pl.col("a").is_not_null(),
         )
-        .drop("share", "lam")
+        .drop("share", *list(_FROZEN)[1:])
     )

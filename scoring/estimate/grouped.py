@@ -14,7 +14,7 @@ from scipy import stats
 
 from scoring.estimate.completion import TARGETED
 from scoring.estimate.result import ONLY_TARGETED, EstimateError
-from scoring.estimate.weighting import PRIOR_DF
+from scoring.estimate.weighting import LEARNT_DF, LEAST_OWN, PRIOR_DF
 from scoring.frames import Table, table
 
 
@@ -28,6 +28,8 @@ def grouped(
     bounds: tuple[float, float] | None = None,
     level: float = 0.95,
     pooled: bool = True,
+    expected: str | None = None,
+    enough: float = 200.0,
 ) -> pl.DataFrame:
     """Estimate the mean of every column in ``values`` for every combination of ``by``.
 
@@ -36,6 +38,8 @@ def grouped(
     interval. For cells that span several agents name their column as ``strata``: variances then add up by stratum. π
     null or 0 is an error. Cells with certain reviews alone (π = 1) have figures only where a column ``reason`` says
     that not all of them were picks of the certainty pool: a mean of targeted picks is refused ('only_targeted').
+    ``expected`` names the variance that plans expected of each review: below ``enough`` random reviews it is blended
+    into the variances as in ``team`` and ``agents``, since few reviews may hold none of the rare −45s.
 
     Returns long rows sorted by ``by`` and in the order of ``values``: by…, measure, n, mean, low, high, se, df, method
     ('moderated' | 'pooled' | 'census' | 'range' | 'none'), reason ('' | 'no_reviews' | 'only_targeted' | 'one_review' |
@@ -44,7 +48,11 @@ def grouped(
     by, values = ([names] if isinstance(names, str) else list(names) for names in (by, values))
     lazy = frame if isinstance(frame, pl.LazyFrame) else table(frame, "the sample").lazy()
     columns = lazy.collect_schema().names()
-    missing = [name for name in (*by, *values, pi, *([strata] if strata else [])) if name not in columns]
+    missing = [
+        name
+        for name in (*by, *values, pi, *([strata] if strata else []), *([expected] if expected else []))
+        if name not in columns
+    ]
     if missing:
         raise EstimateError(
             "columns", f"expected columns {', '.join([*by, *values, pi])}; missing {', '.join(missing)}"
@@ -52,7 +60,11 @@ def grouped(
     keys = [*by, strata] if strata else list(by)
     told = (pl.col("reason") != TARGETED).fill_null(False) if "reason" in columns else pl.lit(False)
     rows = lazy.select(
-        *keys, *(pl.col(v).cast(pl.Float64) for v in values), pl.col(pi).cast(pl.Float64).alias("__pi"), __told=told
+        *keys,
+        *(pl.col(v).cast(pl.Float64) for v in values),
+        pl.col(pi).cast(pl.Float64).alias("__pi"),
+        __told=told,
+        __sigma2=pl.col(expected).cast(pl.Float64) if expected else pl.lit(0.0),
     )
     weighted = (
         rows.with_columns(__w=1 / pl.col("__pi"), __c=1 - pl.col("__pi"))
@@ -68,7 +80,10 @@ def grouped(
     cells = plan.collect(engine="streaming")
     if cells["__bad"].sum():
         raise EstimateError("pi", "expected an inclusion probability in (0, 1] for every row")
-    parts = [_measure(cells, k, value, gaps[value] > 0, list(by), strata, pooled) for k, value in enumerate(values)]
+    asked = enough if expected else 0.0
+    parts = [
+        _measure(cells, k, value, gaps[value] > 0, list(by), strata, pooled, asked) for k, value in enumerate(values)
+    ]
     order = pl.Enum(list(values))
     result = pl.concat(parts).with_columns(measure=pl.col("measure").cast(order)).sort(*by, "measure")
     return _intervals(result, list(by), level, bounds).with_columns(pl.col("measure").cast(pl.String))
@@ -79,6 +94,7 @@ def _sums(k: int, value: str, gaps: bool) -> list[pl.Expr]:
     y = pl.col(value)
     powers = {"wy": ("__w", y), "cwy": ("__cw", y), "cwwy": ("__cww", y), "cwwyy": ("__cww", y * y)}
     exprs = [(pl.col(weight) * power).sum().alias(f"{name}{k}") for name, (weight, power) in powers.items()]
+    exprs.append((pl.col("__cww") * pl.col("__sigma2")).filter(y.is_not_null()).sum().alias(f"e{k}"))
     return exprs + (_weight_sums(str(k), y.is_not_null()) if gaps else [])
 
 
@@ -96,7 +112,7 @@ def _weight_sums(suffix: str, known: pl.Expr | None) -> list[pl.Expr]:
 
 
 def _measure(
-    cells: pl.DataFrame, k: int, value: str, gaps: bool, by: list[str], strata: str | None, pooled: bool
+    cells: pl.DataFrame, k: int, value: str, gaps: bool, by: list[str], strata: str | None, pooled: bool, enough: float
 ) -> pl.DataFrame:
     """Variance of Σ(y − mean)/π from power sums, by stratum where there are strata, then one row per cell."""
     s = {name: pl.col(f"{name}{k}") for name in ("wy", "cwy", "cwwy", "cwwyy")}
@@ -123,18 +139,22 @@ def _measure(
     df = pl.max_horizontal(s["m"] - 1, 0.0)
     rows = rows.with_columns(own=own, df=df, spread=s["cww"])
     unit = _pooled_unit_variance(rows) if pooled else None
+    rows = rows.with_columns(e=pl.col(f"e{k}"), m=s["m"])
+    pool = None if unit is None else unit * pl.col("spread")
+    if enough and pooled and not strata:
+        pool = _cautious_pool(pool, float(rows["m"].sum()) / enough)
     rows = rows.with_columns(
-        v=own if unit is None else (PRIOR_DF * unit * pl.col("spread") + df * own) / (PRIOR_DF + df),
+        v=own if pool is None else (PRIOR_DF * pool + df * own) / (PRIOR_DF + df),
         # Without a pool a lone review has no variance, unless its cell was reviewed completely.
-        lone=(s["m"] == 1) if unit is None else pl.lit(False),
-        d=df if unit is None else df + PRIOR_DF,
+        lone=(s["m"] == 1) if pool is None else pl.lit(False),
+        d=df if pool is None else df + PRIOR_DF,
         n=s["n"],
-        m=s["m"],
         told=s["told"],
         square=s["cww"] + s["w"],  # Σ1/π²
     )
     if strata:
         rows = _over_strata(rows, by)
+        rows = _cautious(rows, enough) if enough else rows
     return rows.select(
         *by,
         measure=pl.lit(value),
@@ -156,8 +176,35 @@ def _over_strata(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
         pl.col("mean", "size").first(),
         pl.col("lone").any(),
         (v.sum() ** 2 / (v**2 / pl.max_horizontal(pl.col("d"), 1.0)).sum()).alias("d"),
+        pl.col("e").sum(),
+        # what the reviews are asked to carry: a few each for the agents that are behind are few
+        (pl.col("e") ** 2 / pl.col("m")).filter(pl.col("m") > 0).sum().alias("carried"),
     ]
     return rows.group_by(by).agg(aggregates) if by else rows.select(aggregates)
+
+
+def _cautious_pool(pool: pl.Expr | None, many: float) -> pl.Expr | None:
+    """The pooled variance of single agents' cells, not below what is expected while there are few reviews in all."""
+    if many >= 1:
+        return pool
+    if pool is None:
+        return pl.col("e")
+    return pl.max_horizontal(pool, many * pool + (1 - many) * pl.col("e"))
+
+
+def _cautious(rows: pl.DataFrame, enough: float) -> pl.DataFrame:
+    """Cells of several agents with few reviews: the blend of ``means.team``."""
+    own = pl.min_horizontal(pl.col("e") ** 2 / pl.col("carried") / enough, 1.0).fill_nan(1.0).fill_null(1.0)
+    known = (pl.col("e") > 0) & (own < 1)
+    own_part, rest = own * pl.when(pl.col("lone")).then(0.0).otherwise("v"), (1 - own) * pl.col("e")
+    mixed = own_part + rest
+    return rows.with_columns(
+        v=pl.when(known).then(pl.max_horizontal(mixed, LEAST_OWN * pl.col("v"))).otherwise("v"),
+        d=pl.when(known)
+        .then(mixed**2 / (own_part**2 / pl.max_horizontal(pl.col("d").fill_nan(1.0), 1.0) + rest**2 / LEARNT_DF))
+        .otherwise("d"),
+        lone=pl.col("lone") & ~known,
+    )
 
 
 def _pooled_unit_variance(rows: pl.DataFrame) -> float | None:

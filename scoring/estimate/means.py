@@ -26,9 +26,6 @@ Bounds = tuple[float, float]
 
 #: p(1−p) of a unit nobody predicted: violations are rare, but not absent.
 ORDINARY = 0.03 * 0.97
-#: Degrees of freedom of a spread that was learnt from at least 200 past reviews, and of one that is assumed; the share
-#: of their own variance that few reviews keep at least.
-LEARNT_DF, ASSUMED_DF, LEAST_OWN = 60.0, 20.0, 0.75
 
 
 def tune(sample: Table, *, value: str = "y", prediction: str = "f") -> float:
@@ -80,7 +77,9 @@ def team(
 
     ``sample`` has a row per reviewed unit: agent_id (the stratum), pi, the value and, where a model exists, the
     prediction; rows without a value are units that were not reviewed. ``population`` has every unit of the frame: the
-    plan of the draw (then unit_id and the value suffice in the sample), a frame, or the result of ``totals``.
+    plan of the draw (then unit_id and the value suffice in the sample), a frame, or the result of ``totals``. Without a plan
+    the sample may bring ``expected``, the variance that its plan expected of each review, and ``learnt``, whether past
+    reviews had shown it.
     Difference estimator: mean of λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f
     must come from earlier periods or be cross-fitted. λ is the one the plan froze from history; where none was frozen
     it is tuned from 200 reviews on, 0 below or without a population, unless given. Where fewer were reviewed than
@@ -114,7 +113,7 @@ def team(
     variance, df = w.total_variance(parts)
     if math.isnan(variance):
         return replace(refusal("one_review", n, value_, units, level), **about)
-    variance, df = _cautious(variance / float(weight.sum()) ** 2, df, s)
+    variance, df = _cautious(variance / float(weight.sum()) ** 2, df, s, _size(s, weight))
     if (s.pi < 1).any() and variance <= 1e-18:
         return replace(_no_spread(value_, n, s.pi, bounds, units, level), lam=lam, **about)
     if s.shares is not None and severities is not None:
@@ -151,24 +150,29 @@ def _expected(s: CheckedSample) -> Floats | None:
     return s.prior[0] * s.spread + s.prior[1] * by_p
 
 
-def _cautious(variance: float, df: float, s: CheckedSample) -> tuple[float, float]:
+def _size(s: CheckedSample, weight: Floats) -> Floats:
+    """Units of each agent; where the frame is not known as many as the weights stand for."""
+    return s.units if s.units is not None else w.sums(s.codes, weight, s.k)
+
+
+def _cautious(variance: float, df: float, s: CheckedSample, size: Floats) -> tuple[float, float]:
     """Few reviews may hold none of the rare −45s: below 200 random ones the plan's expectation fills up what they lack
     (below 100 where it is an assumption, not learnt). It may narrow what they say, where one −45 among few says too
-    much, but never below ``LEAST_OWN`` of it: the expectation may be of better days. Reviews count by what they are
+    much, but never below three quarters of it: the expectation may be of better days. Reviews count by what they are
     asked to carry: two each for the half of the agents that is behind are few, however many the others have."""
     expected = _expected(s)
-    if expected is None or s.units is None or not expected.sum() > 0:
+    if expected is None or not expected.sum() > 0:
         return variance, df
-    enough, known = (w.TUNING_REVIEWS, LEARNT_DF) if s.learnt else (w.TUNING_REVIEWS / 2, ASSUMED_DF)
+    enough, known = (w.TUNING_REVIEWS, w.LEARNT_DF) if s.learnt else (w.TUNING_REVIEWS / 2, w.ASSUMED_DF)
     random = w.sums(s.codes, (s.pi < 1).astype(np.float64), s.k)
     carried = float((w.ratio(expected, np.sqrt(random), 0.0) ** 2).sum())
     own = min(float(expected.sum()) ** 2 / carried / enough, 1.0) if carried > 0 else 0.0
-    rest = (1 - own) * float(expected.sum()) / float(s.units.sum()) ** 2
+    rest = (1 - own) * float(expected.sum()) / float(size.sum()) ** 2
     mixed = own * variance + rest
     if not mixed > 0 or own == 1.0:
         return variance, df
     # Satterthwaite's, as for any sum of independent variances
-    return max(mixed, LEAST_OWN * variance), mixed**2 / ((own * variance) ** 2 / max(df, 1.0) + rest**2 / known)
+    return max(mixed, w.LEAST_OWN * variance), mixed**2 / ((own * variance) ** 2 / max(df, 1.0) + rest**2 / known)
 
 
 def _with_severity(variance: float, df: float, extra: float) -> tuple[float, float]:
@@ -222,9 +226,10 @@ def agents(
     value_ = centre if offset is None or s.units is None else centre + w.ratio(offset, s.units)
     own = w.deville(s.codes, r - centre[s.codes], s.pi, k)
     pooled = _pooled_variance(s, r - centre[s.codes], own.spread, size)
-    expected, random = _expected(s), int((s.pi < 1).sum()) / w.TUNING_REVIEWS
-    if expected is not None and s.units is not None and random < 1:
-        prior = expected / s.units**2
+    expected = _expected(s)
+    random = int((s.pi < 1).sum()) / (w.TUNING_REVIEWS if s.learnt else w.TUNING_REVIEWS / 2)
+    if expected is not None and random < 1:
+        prior = w.ratio(expected, _size(s, weight) ** 2, 0.0)
         pooled = np.where(np.isnan(pooled), prior, np.maximum(pooled, random * pooled + (1 - random) * prior))
     df_own = np.maximum(own.n - 1, 0)
     v_own = np.nan_to_num(w.ratio(own.variance, size**2, 0.0))

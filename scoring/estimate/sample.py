@@ -72,7 +72,7 @@ class CheckedSample:
     """A checked sample as arrays, agents numbered over the union of population and sample. ``complete`` says of each
     agent with certain reviews only that they are all there is; of the others nothing. ``prior`` is the plan's residual
     variance a + b·p(1−p), ``learnt`` whether past reviews have shown it, ``expected`` the variance of each agent's total
-    under it where the population tells it ready made, ``lam`` the weight of the predictions that the plan froze, ``missing`` counts certain picks
+    under it as the reviews tell it (column ``expected``), ``lam`` the weight of the predictions that the plan froze, ``missing`` counts certain picks
     that were not reviewed.
     """
 
@@ -154,8 +154,8 @@ def read(
         _complete(frame, "p_noise"),
         complete,
         _prior(population),
-        _learnt(population, frame),
-        _complete(frame, "expected"),
+        _learnt(population, rows),
+        _told_spread(rows, codes, pi, len(agents)),
         frozen_lambda(population),
         missing,
         shares,
@@ -225,12 +225,19 @@ def _prior(population: Table | None) -> tuple[float, float] | None:
     return None if residual is None else (float(residual.a), float(residual.b))
 
 
-def _learnt(population: Table | None, frame: pl.DataFrame | None) -> bool:
-    """Whether the residual variances come from past reviews: not the plan's assumption, or as the population says."""
-    if frame is not None and "learnt" in frame.columns:
-        return bool(frame["learnt"].fill_null(False).all())
+def _learnt(population: Table | None, rows: pl.DataFrame) -> bool:
+    """Whether the residual variances come from past reviews: not the plan's assumption, or as the reviews say."""
+    if "learnt" in rows.columns:
+        return bool(rows["learnt"].fill_null(False).all())
     residual = getattr(getattr(population, "design", None), "residual", None)
     return residual is not None and residual != type(residual)()
+
+
+def _told_spread(rows: pl.DataFrame, codes: w.Ints, pi: Floats, k: int) -> Floats | None:
+    """Σ(1−π)/π²·σ² of each agent's reviews, where each brings the variance σ² expected of it: an estimate of
+    Σ(1−π)/π·σ² over the agent's units, for samples whose plan is not at hand."""
+    sigma2 = _complete(rows, "expected")
+    return None if sigma2 is None else w.sums(codes, (1 - pi) / pi**2 * sigma2, k)
 
 
 def frozen_lambda(population: Table | None) -> float | None:

@@ -19,6 +19,9 @@ PRIOR_DF = 8.0
 #: λ is tuned from this many reviews on; below it the predictions are left out.
 TUNING_REVIEWS = 200
 LARGEST_LAMBDA = 1.2
+#: Degrees of freedom of a spread that was learnt from at least 200 past reviews, and of one that is assumed; the share
+#: of their own variance that few reviews keep at least.
+LEARNT_DF, ASSUMED_DF, LEAST_OWN = 60.0, 20.0, 0.75
 #: A residual counts for the residual variance when at least this share of its own variance is left in it.
 LEAST_KEPT = 0.2
 

@@ -105,7 +105,7 @@ def scope(page: Page, about: VerdictsOverview, row: Sequence[DeltaGenerator], *,
     _ = page.t
     span = pick(row[0], _("Period"), "span", list(SPANS), lambda s: _(SPANS[s]), default="8w")
     source = pick(row[1], _("Source"), "source", list(SOURCES), lambda s: _(SOURCES[s]))
-    first, last = _days(page, about, span)
+    first, last = _days(page, about, span, source)
     if not page.actor.may(Right.VIEW_RESULTS):
         return Scope(first, last, source)
     offered = (
@@ -222,24 +222,26 @@ def _unfinished(page: Page, progress: ScopeProgress | None) -> list[str]:
     return said
 
 
-def _days(page: Page, about: VerdictsOverview, span: str) -> tuple[date | None, date | None]:
-    if span == "all" or about.last is None:
+def _days(page: Page, about: VerdictsOverview, span: str, source: str) -> tuple[date | None, date | None]:
+    """The days of a span, counted back from the last result of the source that is looked at: a late draw of another one
+    moves nothing."""
+    begin, end = about.days.get(source, (about.first, about.last))
+    if span == "all" or end is None:
         return None, None
     if span == "days":
         left, right = st.columns(2)
-        first = left.date_input(
-            page.t("From"), value=about.first, key="since", bind="query-params", format="YYYY-MM-DD"
-        )
-        last = right.date_input(page.t("To"), value=about.last, key="until", bind="query-params", format="YYYY-MM-DD")
+        first = left.date_input(page.t("From"), value=begin, key="since", bind="query-params", format="YYYY-MM-DD")
+        last = right.date_input(page.t("To"), value=end, key="until", bind="query-params", format="YYYY-MM-DD")
         return (first, last) if isinstance(first, date) and isinstance(last, date) and first <= last else (first, None)
     # Whole weeks counted back from the last week that has results: a half week would look like a change.
-    monday = about.last - timedelta(days=about.last.weekday())
+    monday = end - timedelta(days=end.weekday())
     return monday - timedelta(weeks=int(span[:-1]) - 1), monday + timedelta(days=6)
 
 
 def describe(t: Translator, chosen: Scope, about: VerdictsOverview) -> str:
     """The scope as one sentence, for captions and the notes of a file."""
-    first, last = chosen.first or about.first, chosen.last or about.last
+    begin, end = about.days.get(chosen.source, (about.first, about.last))
+    first, last = chosen.first or begin, chosen.last or end
     parts = [
         t(SOURCES[chosen.source]),
         f"{t.day(first)} – {t.day(last)}",
