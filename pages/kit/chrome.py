@@ -29,7 +29,8 @@ def draw(page: Page) -> None:
     st.set_page_config(page_title=NAME, page_icon=str(MARK), layout="wide")
     st.html(style())
     if page.bench.config.demo:
-        st.html(f'<div class="sc-demo">{html.escape(page.t("Demo · all data is generated"))}</div>')
+        about = html.escape(page.t("All data is generated."))
+        st.html(f'<div class="sc-demo" title="{about}">{html.escape(page.t("Demo"))}</div>')
     with st.container(key="account"):
         _account_menu(page)
     with st.container(key="frame_place"):

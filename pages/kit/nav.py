@@ -12,6 +12,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from pages.kit import dialogs
 from pages.kit.guard import Page
 from qa.i18n import N_
 from qa.policy import Actor, Right, Role
@@ -161,6 +162,9 @@ def navigation(page: Page) -> StreamlitPage:
             with st.container(key=f"menu_{apart}_{entry.file.removesuffix('.py')}{here.strip() and '_here'}"):
                 st.page_link(pages[entry.file], label=_(title(entry, page.actor)), help=_(entry.help))
             group = entry.group
+    dialogs.arrive(chosen.url_path)
+    if (going := st.session_state.pop(_GOING, None)) is not None:
+        st.switch_page(pages[going[0]], query_params=going[1])
     return chosen
 
 
@@ -169,3 +173,11 @@ def link(page: Page, file: str, label: str | None = None, **query: str) -> None:
     for entry in entries_for(page.actor):
         if entry.file == file:
             st.page_link(entry.path, label=label or page.t(title(entry, page.actor)), query_params=query or None)
+
+
+_GOING = "nav_going"
+
+
+def go(file: str, /, **query: str) -> None:
+    """Go to the page in `file` in the run that follows: for callbacks, which cannot switch pages themselves."""
+    st.session_state[_GOING] = (file, query)

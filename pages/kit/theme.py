@@ -57,7 +57,10 @@ def _variables() -> str:
 
 _RULES = """
 .stApp{font-variant-numeric:tabular-nums lining-nums;line-height:1.6}
-.stMainBlockContainer{max-width:1600px;padding:1.2rem 1.6rem 4rem}
+.stMainBlockContainer{max-width:1600px;padding:3.9rem 1.6rem 4rem}
+[data-testid="stHeader"]{background:var(--sc-paper)!important}
+[data-testid="stLayoutWrapper"]:has(>.st-key-account),[data-testid="stLayoutWrapper"]:has(>.st-key-menu),[data-testid="stLayoutWrapper"]:has(>.st-key-frame_place),
+.stElementContainer:has(>.stHtml>style:only-child),.stElementContainer:has(>.stHtml>.sc-demo){position:absolute}
 @media (max-width:640px){.stMainBlockContainer{padding-left:.8rem;padding-right:.8rem}}
 .stApp em,.stApp i{font-style:normal}
 .stMainBlockContainer h1,.stMainBlockContainer h2{font-weight:600;letter-spacing:0}
@@ -97,11 +100,11 @@ _RULES = """
 .js-plotly-plot .cartesianlayer text,.js-plotly-plot .infolayer text{fill:var(--sc-muted)!important}
 .js-plotly-plot .infolayer .legend text{fill:var(--sc-ink)!important}
 .js-plotly-plot .gridlayer path,.js-plotly-plot .zerolinelayer path{stroke:var(--sc-line)!important}
-.sc-demo{position:fixed;top:.8rem;right:8.6rem;z-index:1000001;padding:0 .5rem;font-size:.75rem;line-height:1.5rem;color:var(--sc-muted);
+.sc-demo{position:fixed;top:.8rem;right:8.6rem;cursor:help;z-index:1000001;padding:0 .5rem;font-size:.75rem;line-height:1.5rem;color:var(--sc-muted);
 background:var(--sc-card);border:1px solid var(--sc-line);border-radius:4px;white-space:nowrap}
 .st-key-menu{position:fixed;top:.8rem;left:.9rem;right:8.4rem;z-index:1000000;flex-wrap:nowrap!important;gap:0!important;
 overflow-x:auto;scrollbar-width:none;width:auto!important}
-.stApp:has(.sc-demo) .st-key-menu{right:calc(8.6rem + 12.5rem)}
+.stApp:has(.sc-demo) .st-key-menu{right:calc(8.6rem + 3.6rem)}
 .st-key-menu>*{width:auto!important;flex:0 0 auto!important}
 .st-key-menu [data-testid="stPageLink"] a{padding:.15rem .5rem;border-radius:4px}
 .st-key-menu [data-testid="stPageLink"] p{color:var(--sc-ink)!important;white-space:nowrap;font-size:.95rem}
@@ -109,9 +112,10 @@ overflow-x:auto;scrollbar-width:none;width:auto!important}
 [class*="st-key-menu_"][class*="_here"] a{background:var(--sc-card)}
 [class*="st-key-menu_apart_"]{margin-left:.35rem;padding-left:.35rem;border-left:1px solid var(--sc-line)}
 .st-key-frame_place{position:absolute;height:0;overflow:hidden}
-@media (max-width:1279px){.sc-demo{position:static;display:inline-block;margin-bottom:.3rem}.stApp:has(.sc-demo) .st-key-menu{right:8.4rem}}
+@media (max-width:1279px){.sc-demo{top:auto;bottom:.4rem;right:.6rem}.stApp:has(.sc-demo) .st-key-menu{right:8.4rem}}
 [data-testid="stCaptionContainer"],[data-testid="stCaptionContainer"] p{color:var(--sc-muted)!important;opacity:1!important}
 .stApp [data-testid^="stBaseButton-primary"],.stApp [data-testid^="stBaseButton-primary"] p{color:light-dark(#FFFFFF,#1B1A18)!important}
+.sc-lines a{color:var(--sc-indigo)}
 .st-key-account{position:fixed;top:.45rem;right:.9rem;z-index:1000001;width:auto!important}
 .st-key-account button{background:transparent;border-color:transparent}
 """

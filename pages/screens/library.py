@@ -9,8 +9,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.kit.choices import number_in_address, pick
+from pages.kit.dialogs import addressed, turn_to
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, showing_errors
 from qa import reports
 from qa.i18n import LANGUAGE_NAMES, N_
@@ -19,7 +21,9 @@ from qa.library.cases import CaseText, CaseView
 from qa.library.search import CaseFilter, CaseHit, CasePage
 from qa.policy import Right
 
-PER_PAGE = 12
+PER_PAGE = 14
+_MODE = "case_mode"
+"""What is done in the dialog: reading (empty), `edit` or `withdraw`."""
 KINDS: Mapping[str, str] = {"exemplary": N_("Exemplary"), "counter": N_("Counter-example"), "edge": N_("Hard case")}
 STATES: Mapping[str, str] = {"published": N_("Published"), "proposed": N_("Proposed"), "withdrawn": N_("Withdrawn")}
 ROLES: Mapping[str, str] = {
@@ -41,10 +45,6 @@ _FIELDS = (
 )
 STYLE = """
 <style>
-[class*="st-key-case_line_"] { border-bottom: 1px solid var(--sc-line); padding: .15rem 0 .45rem; }
-[class*="st-key-case_slot_"] button { padding: 0; min-height: 0; text-align: start; }
-[class*="st-key-case_slot_"] button p { font-size: .95rem; line-height: 1.5; }
-.sc-case-meta { font-size: .8rem; opacity: .72; }
 .sc-lesson { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.7; border-inline-start: 3px solid var(--sc-indigo);
   padding: .1rem 0 .1rem .8rem; margin: .2rem 0 .6rem; max-width: 46rem; }
 .sc-excerpt { display: flex; flex-direction: column; gap: .3rem; max-width: 46rem; }
@@ -59,6 +59,7 @@ STYLE = """
 
 def show(page: Page) -> None:
     """The whole page: the form when the address asks for a new case, else the library."""
+    _ = page.t
     st.html(STYLE)
     labels = _Labels(page)
     sample, violation = number_in_address("sample"), number_in_address("violation")
@@ -66,6 +67,7 @@ def show(page: Page) -> None:
         _propose(page, labels, sample, violation)
     else:
         _library(page, labels)
+        addressed("case", _("Case"), _named, Right.VIEW_CASES)
 
 
 class _Labels:
@@ -83,6 +85,10 @@ class _Labels:
         name = self.rules.get(rule_id)
         return f"{rule_id} {name}" if name else rule_id
 
+    def about(self, hit: CaseHit) -> str:
+        """What a case teaches: a criterion or a red line."""
+        return self.criterion(hit.criterion_id) if hit.criterion_id else self.rule(hit.rule_id) if hit.rule_id else ""
+
 
 # the library
 
@@ -92,17 +98,10 @@ def _library(page: Page, labels: _Labels) -> None:
     heading(page, _("Cases"), _("What good and bad conversations teach"))
     wanted, number = _filters(page, labels)
     found = search.find_cases(page.bench, page.actor, wanted, page=number, size=PER_PAGE)
-    if not found.total and number_in_address("case") is None:
+    if not found.total:
         _nothing(page, wanted)
         return
-    left, right = st.columns([4, 8], gap="large")
-    with left:
-        _list(page, labels, found, number)
-    with right:
-        shown = number_in_address("case") or found.hits[0].id if found.hits else number_in_address("case")
-        if shown is not None:
-            with showing_errors(page):
-                _detail(page, labels, cases.get(page.bench, page.actor, shown))
+    _list(page, labels, found, number)
 
 
 def _filters(page: Page, labels: _Labels) -> tuple[CaseFilter, int]:
@@ -150,26 +149,28 @@ def _list(page: Page, labels: _Labels, found: CasePage, number: int) -> None:
     _ = page.t
     total = f"{page.t.number(found.total)}+" if found.bounded else page.t.number(found.total)
     st.caption(_("{total} cases", total=total))
-    for slot, hit in enumerate(found.hits):
-        with st.container(key=f"case_line_{slot}", gap=None):
-            st.button(escape(hit.title), key=f"case_slot_{slot}", type="tertiary", on_click=_open, args=(hit.id,))
-            st.html(f'<span class="sc-case-meta">{html.escape(_meta(page, labels, hit))}</span>')
+    table = {
+        _("Title"): [hit.title for hit in found.hits],
+        _("Kind"): [_(KINDS[hit.kind]) for hit in found.hits],
+        _("About"): [labels.about(hit) for hit in found.hits],
+        _("Tags"): [" ".join(f"#{tag}" for tag in hit.tags[:3]) for hit in found.hits],
+        _("Changed"): [_.day(hit.changed_at) for hit in found.hits],
+    }
+    clickable(
+        table,
+        len(found.hits),
+        "case_list",
+        lambda row: _open(found.hits[row].id),
+        column_config={_("Title"): st.column_config.TextColumn(width="large")},
+    )
     if found.total > PER_PAGE:
         pages = -(-found.total // PER_PAGE)
         st.pagination(pages, default=min(number, pages), key="case_pages", on_change=_turn)
 
 
-def _meta(page: Page, labels: _Labels, hit: CaseHit) -> str:
-    _ = page.t
-    about = labels.criterion(hit.criterion_id) if hit.criterion_id else labels.rule(hit.rule_id) if hit.rule_id else ""
-    parts = [_(KINDS[hit.kind]), about, *(f"#{tag}" for tag in hit.tags[:3]), page.t.day(hit.changed_at)]
-    if hit.state != "published":
-        parts.insert(0, _(STATES[hit.state]))
-    return " · ".join(part for part in parts if part)
-
-
 def _open(case_id: int) -> None:
-    st.query_params["case"] = str(case_id)
+    turn_to("case", case_id)
+    st.session_state.pop(_MODE, None)
     for key in _FIELDS:  # the form keeps its keys, so it must forget the case it showed before
         st.session_state.pop(key, None)
 
@@ -189,9 +190,13 @@ def _turn() -> None:
 # one case
 
 
+def _named(page: Page, case_id: int) -> None:
+    _detail(page, _Labels(page), cases.get(page.bench, page.actor, case_id))
+
+
 def _detail(page: Page, labels: _Labels, case: CaseView) -> None:
     _ = page.t
-    st.header(escape(case.text.title))
+    st.markdown(f"#### {escape(case.text.title)}")
     about = [_(KINDS[case.text.kind]), _(STATES[case.state])]
     if case.text.criterion_id:
         about.append(labels.criterion(case.text.criterion_id))
@@ -220,27 +225,36 @@ def _excerpt(page: Page, lines: tuple[dict[str, object], ...]) -> None:
 
 
 def _actions(page: Page, labels: _Labels, case: CaseView) -> None:
+    """What a lead can do with the case; the form of a change takes the place of the buttons."""
     _ = page.t
-    with st.container(horizontal=True), showing_errors(page):
-        if case.state != "published" and st.button(_("Publish"), key="case_publish", type="primary"):
-            cases.publish(page.bench, page.actor, now=page.now, case_id=case.id, version=case.version)
-            st.rerun()
-        with st.popover(_("Edit"), key="case_edit"):
-            _edit(page, labels, case)
-        if case.state == "published":
-            _withdraw(page, case)
+    mode = st.session_state.get(_MODE, "")
+    if mode == "edit":
+        _edit(page, labels, case)
+    elif mode == "withdraw":
+        _withdraw(page, case)
+    else:
+        with st.container(horizontal=True):
+            if case.state != "published" and st.button(_("Publish"), key="case_publish", type="primary"):
+                with showing_errors(page):
+                    cases.publish(page.bench, page.actor, now=page.now, case_id=case.id, version=case.version)
+                    st.rerun()
+            st.button(_("Edit"), key="case_edit", on_click=_turn_mode, args=("edit",))
+            if case.state == "published":
+                st.button(_("Withdraw"), key="case_withdraw", on_click=_turn_mode, args=("withdraw",))
+
+
+def _turn_mode(mode: str) -> None:
+    st.session_state[_MODE] = mode
 
 
 def _withdraw(page: Page, case: CaseView) -> None:
     _ = page.t
-    with st.popover(_("Withdraw"), key="case_withdraw"):
+    with st.form("case_withdraw_form", border=False), showing_errors(page):
         reason = st.text_input(_("Reason"), key="case_withdraw_reason")
-        with showing_errors(page):
-            if st.button(_("Withdraw from the library"), key="case_withdraw_yes"):
-                cases.withdraw(
-                    page.bench, page.actor, now=page.now, case_id=case.id, version=case.version, reason=reason
-                )
-                st.rerun()
+        if st.form_submit_button(_("Withdraw from the library"), type="primary"):
+            cases.withdraw(page.bench, page.actor, now=page.now, case_id=case.id, version=case.version, reason=reason)
+            _turn_mode("")
+            st.rerun()
 
 
 def _edit(page: Page, labels: _Labels, case: CaseView) -> None:
@@ -250,6 +264,7 @@ def _edit(page: Page, labels: _Labels, case: CaseView) -> None:
         if st.form_submit_button(_("Save"), type="primary"):
             with showing_errors(page):
                 cases.edit(page.bench, page.actor, now=page.now, case_id=case.id, version=case.version, text=text)
+                _turn_mode("")
                 st.rerun()
 
 

@@ -199,19 +199,13 @@ def _row(
         one.submitted_at,
         sample.occurred_at,
         agent or sample.agent_id,
-        transcripts.shown_text(reader, _first_line(transcripts.read(content))),
+        transcripts.shown_text(reader, transcripts.read(content).first_line),
         one.total,
         counts,
         verdict.kind if verdict is not None and counts is not None and counts != one.total else "",
         verdict.id if verdict is not None and follows else None,
         correction or "",
     )
-
-
-def _first_line(transcript: FrozenTranscript) -> str:
-    """What the customer said first: how people recognise a conversation."""
-    said = ((message.text or "").strip() for message in transcript.messages if message.role == "customer")
-    return next((text for text in said if text), "").replace("\n", " ")[:80]
 
 
 def _require(actor: Actor, inspector_id: int) -> None:

@@ -5,6 +5,7 @@ An agent reads only results of their own, and never who inspected. Does not aver
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,12 +14,24 @@ import polars as pl
 from sqlalchemy import case, exists, select
 from sqlalchemy.orm import Session
 
+from qa import transcripts
 from qa.casefiles.windows import closes, window_days
 from qa.errors import NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
 from qa.reports.scope import FactsReader, Scope, names_of
-from qa.tables import Acknowledgement, Agent, Inspection, RubricVersion, RuleVersion, Sample, User, Verdict
+from qa.tables import (
+    Acknowledgement,
+    Agent,
+    Appeal,
+    Inspection,
+    RubricVersion,
+    RuleVersion,
+    Sample,
+    Transcript,
+    User,
+    Verdict,
+)
 from qa.verdicts import ledger
 from qa.workbench import Workbench
 from scoring.explain import Explanation, explain
@@ -40,6 +53,8 @@ LIST_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "reason": pl.String,
     "pi": pl.Float64,
     "read": pl.Boolean,
+    "first_line": pl.String,
+    "appeal_until": pl.Datetime("us", "UTC"),
 }
 
 
@@ -66,9 +81,15 @@ class Result:
     appeal_until: datetime
 
 
-def results(bench: Workbench, actor: Actor, *, scope: Scope, limit: int = 500) -> pl.DataFrame:
-    """The inspections of a scope, newest first, with the columns of `LIST_SCHEMA` (`read`: acknowledged by the agent).
-    An agent must name themselves."""
+def results(
+    bench: Workbench, actor: Actor, *, scope: Scope, limit: int = 200, now: datetime | None = None
+) -> pl.DataFrame:
+    """The inspections of a scope, newest first, with the columns of `LIST_SCHEMA` (`read`: acknowledged by the agent;
+    `first_line`: what the customer said first, masked for whoever may not see customers).
+
+    With `now` the results that can still be objected to come first, the one whose time ends soonest before the others,
+    and `appeal_until` says when it ends; it is null for all others. An agent must name themselves.
+    """
     if len(scope.agents) == 1:
         require_own(actor, scope.agents[0])
     else:
@@ -84,7 +105,49 @@ def results(bench: Workbench, actor: Actor, *, scope: Scope, limit: int = 500) -
         )
         seen = select(Acknowledgement.verdict_id).where(Acknowledgement.verdict_id.in_(found["verdict_id"].to_list()))
         read = list(reader.session.scalars(seen))
-        return found.with_columns(read=pl.col("verdict_id").is_in(read)).select(*LIST_SCHEMA)
+        until = _open_until(reader.session, found, now) if now is not None else {}
+        lines = _first_lines(reader.session, actor, found["sample_id"].to_list())
+        return (
+            found.with_columns(
+                _looked_up("verdict_id", until, pl.Datetime("us", "UTC")).alias("appeal_until"),
+                _looked_up("sample_id", lines, pl.String()).fill_null("").alias("first_line"),
+                read=pl.col("verdict_id").is_in(read),
+            )
+            .sort("appeal_until", nulls_last=True, maintain_order=True)
+            .select(*LIST_SCHEMA)
+        )
+
+
+def _looked_up(column: str, values: Mapping[int, Any], kind: pl.DataType) -> pl.Expr:
+    return pl.col(column).replace_strict(list(values), list(values.values()), default=None, return_dtype=kind)
+
+
+def _first_lines(session: Session, reader: Actor, samples: list[int]) -> dict[int, str]:
+    query = (
+        select(Sample.id, Transcript.content)
+        .join(Transcript, Transcript.id == Sample.transcript_id)
+        .where(Sample.id.in_(samples))
+    )
+    return {
+        sample: transcripts.shown_text(reader, transcripts.read(content).first_line)
+        for sample, content in session.execute(query)
+    }
+
+
+def _open_until(session: Session, found: pl.DataFrame, now: datetime) -> dict[int, datetime]:
+    """Until when each of these results can be objected to; only those that still can, and that nobody objects to
+    now."""
+    appealed = select(Appeal.verdict_id).where(Appeal.state == "open", Appeal.verdict_id.is_not(None))
+    query = select(Verdict).where(
+        Verdict.id.in_(found["verdict_id"].to_list()),
+        Verdict.created_at >= now - timedelta(days=window_days(session)),
+        Verdict.id.not_in(appealed),
+    )
+    ends = {
+        verdict.id: closes(session, ledger.standing_since(session, verdict).created_at)
+        for verdict in session.scalars(query)
+    }
+    return {verdict: until for verdict, until in ends.items() if until >= now}
 
 
 def next_unread(bench: Workbench, actor: Actor, *, now: datetime) -> int | None:

@@ -84,6 +84,12 @@ class FrozenTranscript:
         return frozenset(person for person in people if person is not None)
 
     @property
+    def first_line(self) -> str:
+        """What the customer said first, in one line of at most 80 characters: how people recognise a conversation."""
+        said = ((message.text or "").strip() for message in self.messages if message.role == "customer")
+        return next((text for text in said if text), "").replace("\n", " ")[:80]
+
+    @property
     def seqs(self) -> frozenset[int]:
         """The numbers of its messages."""
         return frozenset(message.seq for message in self.messages)

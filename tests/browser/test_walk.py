@@ -327,8 +327,6 @@ def reads_trends(walk: Walk, page: Page) -> None:
     walk.shoot(page, "trends")
     click_point(page)
     open_first_row(page, "behind")
-    walk.shoot(page, "trends-behind")
-    walk.link(page, "Open this result").click()
     expect(page.locator(".sc-lines tr.sum")).to_be_visible()
     walk.shoot(page, "result")
 
@@ -337,7 +335,6 @@ def teaches_with_a_case(walk: Walk, page: Page) -> None:
     """A scored sample becomes a masked case, found by a Chinese word of two characters and by an English one."""
     go(page, walk, f"/agent?agent={COLLEAGUE}&span=all")
     open_first_row(page, "agent_results")
-    walk.button(page, "Open this result").click()
     walk.link(page, "Propose as a case").click()
     expect(page.get_by_text(walk.t("Propose a case"), exact=True)).to_be_visible()
     page.get_by_label(walk.t("Title"), exact=True).fill("运费由我们承担")
@@ -351,7 +348,7 @@ def teaches_with_a_case(walk: Walk, page: Page) -> None:
     for word, found in (("漏水", True), ("postage", True), ("发票", False)):
         box.fill(word)
         box.press("Enter")
-        expect(reader.get_by_role("button", name="运费由我们承担")).to_have_count(1 if found else 0)
+        expect(reader.locator(".st-key-case_list td", has_text="运费由我们承担")).to_have_count(1 if found else 0)
         if found:
             walk.shoot(reader, f"case-found-{'zh' if word == '漏水' else 'en'}")
 
@@ -360,7 +357,6 @@ def is_appealed(walk: Walk) -> None:
     """The agent sees only their own result, acknowledges it, objects; a lead who did not decide it rules."""
     page = walk.open_as("agent", "/agent?span=all")
     open_first_row(page, "agent_results")
-    walk.button(page, "Open this result").click()
     expect(page.locator(".sc-lines tr.sum")).to_be_visible()
     expect(page.locator(".sc-lines tr.redline")).to_have_count(1)
     assert COLLEAGUE not in page.locator(".stApp").inner_text()
@@ -375,12 +371,14 @@ def is_appealed(walk: Walk) -> None:
     walk.button(page, "File the appeal").click()
     expect(walk.button(page, "Take the appeal back")).to_be_visible()
     second = walk.open_as("second", "/appeals")
+    open_first_row(second, "appeal_list")
     expect(second.get_by_text("是顾客先要求加微信的。")).to_be_visible()
     second.get_by_label(walk.t("Reasons of the ruling"), exact=True).fill("会话里没有这样的要求。")
     walk.shoot(second, "appeal-ruling")
     walk.button(second, "Reject the appeal").click()
     expect(second.get_by_text("会话里没有这样的要求。")).to_be_visible()
     go(page, walk, "/appeals")
+    open_first_row(page, "appeal_list")
     expect(page.get_by_text("会话里没有这样的要求。")).to_be_visible()
     walk.shoot(page, "appeal-answered")
 

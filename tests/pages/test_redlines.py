@@ -376,8 +376,8 @@ def test_an_appeal_against_a_violation_shows_what_it_is_about(shop: Workbench, o
     now = datetime.now(UTC)
     deciding.confirm(shop, INSPECTOR, now=now, violation_id=file, reason="原话")
     deciding.rule(shop, LEAD, now=now, violation_id=file, uphold=True, reason="属实")
-    appeals.file_against_violation(shop, AGENT, now=now, violation_id=file, body="我是在转述 <b>规定</b>")
-    page = open_page("appeals.py", actor)
+    made = appeals.file_against_violation(shop, AGENT, now=now, violation_id=file, body="我是在转述 <b>规定</b>")
+    page = open_page("appeals.py", actor, appeal=str(made))
     assert not page.exception
     assert "&lt;b&gt;规定&lt;/b&gt;" in text_of(page)
     readers = [json.loads(node.proto.json) for node in page.get("bidi_component")]

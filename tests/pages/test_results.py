@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from qa import draws
+from qa import draws, reports
 from qa.jobs import Worker
 from qa.people import accounts
 from qa.policy import SYSTEM, Actor, Role
-from qa.reports import measures
+from qa.reports import Scope, measures
 from qa.tables import Agent, Draw, User, Verdict, Violation
 from qa.workbench import Workbench, share
 from tests.qa.draws.world import fill
@@ -58,7 +58,7 @@ def open_page(bench: Workbench, file: str, who: str, language: str = "en", **que
 
 
 def text_of(page: AppTest) -> str:
-    parts = [str(getattr(element, "value", "")) + str(getattr(element, "label", "")) for element in page.main]
+    parts = [str(getattr(element, "value", "")) + str(getattr(element, "label", "")) for element in page._tree]
     parts += [node.proto.body for node in page.get("html")]
     return "\n".join(parts).replace("\\", "")
 
@@ -139,7 +139,7 @@ def test_an_agent_sees_their_own_page_and_no_other(shop: Workbench) -> None:
     assert "Bob" not in text_of(page)
     assert "inspected by" not in text_of(page)
     page = open_page(shop, "agent.py", "agent", span="all", verdict=str(other))
-    assert "There is no result" in text_of(page)
+    assert ["There is no result" in shown.value for shown in page.warning] == [True]
     for file in ("trends.py", "ranking.py", "draws.py"):
         assert "not for your role" in text_of(open_page(shop, file, "agent"))
 
@@ -163,11 +163,11 @@ def test_an_agent_answers_a_red_line_while_there_is_time(shop: Workbench) -> Non
                 )
             )
     page = open_page(shop, "agent.py", "agent", span="all")
-    assert "Choose a red line" in text_of(page)
-    page.session_state["agent_ledger"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    entries = reports.agent_report(shop, Actor(5, Role.AGENT, "Amy", "amy"), agent_id="amy", scope=Scope()).ledger
+    page.session_state["dialog_open"], page.session_state["dialog_beside"] = "ruling", entries[0]
     page.run()
     assert "object, until" in text_of(page) or [x for x in page.get("page_link") if "object, until" in x.proto.label]
-    page.session_state["agent_ledger"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    page.session_state["dialog_open"], page.session_state["dialog_beside"] = "ruling", entries[1]
     page.run()
     assert "The time to object ended on" in text_of(page)
     assert not [x for x in page.get("page_link") if "object, until" in x.proto.label]

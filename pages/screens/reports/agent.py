@@ -10,21 +10,22 @@ import html
 import polars as pl
 import streamlit as st
 
-from pages.kit import figures, nav
-from pages.kit.choices import number_in_address, pick
-from pages.kit.desk import TranscriptView, transcript
+from pages.kit import nav, plainfigures
+from pages.kit.choices import pick
+from pages.kit.dialogs import dialog, done, kept, open_dialog
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.nav import go
+from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, plain_text, score_text, showing_errors
 from pages.screens.reports import filters, printing
-from pages.screens.reports.lines import lines_table, proofs
-from pages.screens.reports.trends import result_list
+from pages.screens.reports.single import days_left, result_dialog, result_list
 from qa import reports
 from qa.casefiles.lifecycle import STATE_NAMES, FileState
 from qa.policy import Right, Role
 from qa.redlines import deciding
-from qa.reports import OWNERS, AgentReport, LedgerEntry, Result
-from qa.verdicts import appeals, reading
+from qa.reports import OWNERS, AgentReport, LedgerEntry
+from qa.verdicts import appeals
 
 
 def show(page: Page) -> None:
@@ -40,7 +41,7 @@ def show(page: Page) -> None:
         return
     names = {person.agent_id: f"{person.name} · {person.team}" if person.team else person.name for person in people}
     everybody = page.actor.may(Right.VIEW_RESULTS)
-    row = list(st.columns([8, 5, 4, 4, 4]))
+    row = list(st.columns([8, 5, 4, 4, 4] if everybody else [1, 1, 2]))
     agent_id = (
         pick(row.pop(0), _("Agent"), "agent", list(names), names.__getitem__) if everybody else people[0].agent_id
     )
@@ -48,12 +49,10 @@ def show(page: Page) -> None:
         return
     about = reports.own_overview(page.bench, page.actor, agent_id)
     scope = filters.scope(page, about, row, people=False)
-    if (verdict := number_in_address("verdict")) is not None:
-        with showing_errors(page):
-            _result(page, reports.result(page.bench, page.actor, verdict, _.language))
     with showing_errors(page):
         report = reports.agent_report(page.bench, page.actor, agent_id=agent_id, scope=scope)
         _report(page, report, filters.describe(_, report.scope, about))
+    result_dialog(page)
 
 
 def _report(page: Page, report: AgentReport, period: str) -> None:
@@ -109,48 +108,46 @@ def _headline(page: Page, report: AgentReport, period: str) -> None:
 def _trend(page: Page, report: AgentReport) -> None:
     _ = page.t
     st.markdown(f"**{_('Over time')}**")
-    chart = figures.trend(figures.look(page), report.trend, [report.person.agent_id], _("points"), height=270)
-    figures.show(page, chart, key="agent_trend", name="agent-trend", alt=_("Score over time"))
+    form = "M月d日" if _.language == "zh_CN" else "d MMM"
+    points = [
+        plainfigures.Point(
+            r["period"], _.day(r["period"], form), r["value"], r["low"], r["high"],
+            score_text(_, r["value"], r["low"], r["high"], r["n"]), r["n"] < reports.SMALL_N,
+        )
+        for r in report.trend.frame.sort("period").iter_rows(named=True)
+    ]  # fmt: skip
+    marks = [(measure.on_day, measure.name) for measure in report.trend.measures]
+    plainfigures.over_time(points, marks, alt=_("Score over time"))
 
 
 def _parts(page: Page, report: AgentReport) -> None:
     _ = page.t
-    st.markdown(f"**{_('Dimensions')}**")
-    rows = [
-        {
-            "label": filters.metric_name(_, p.metric),
-            "value": p.estimate.value,
-            "low": p.estimate.low,
-            "high": p.estimate.high,
-            "n": p.estimate.n,
-        }
-        for p in report.parts
-        if p.estimate.value is not None
-    ]
-    schema = {"label": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.Int64}
-    chart = figures.dots(figures.look(page), pl.DataFrame(rows, schema=schema), _("% earned"))
-    figures.show(page, chart, key="agent_parts", name="agent-dimensions", alt=_("Dimensions"))
+    st.markdown(f"**{_('Dimensions')}** · {_('% earned')}")
+    plainfigures.dots([
+        plainfigures.Row(
+            filters.metric_name(_, part.metric), e.value, e.low, e.high, score_text(_, e.value, e.low, e.high, e.n),
+            e.n < reports.SMALL_N,
+        )
+        for part in report.parts if (e := part.estimate).value is not None
+    ])  # fmt: skip
 
 
 def _losses(page: Page, report: AgentReport) -> None:
     _ = page.t
-    st.markdown(f"**{_('What cost the points')}**")
+    st.markdown(f"**{_('What cost the points')}** · {_('points lost per review')}")
     own, other = report.losses.frame.head(8), report.elsewhere.frame.head(4)
     if own.is_empty() and other.is_empty():
         st.caption(_("Nothing: no points were lost in the reviewed conversations."))
         return
-    frame = pl.concat([own.with_columns(ours=pl.lit(True)), other.with_columns(ours=pl.lit(False))])
-    named = labelled(page, frame).with_columns(
-        label=pl.when("ours")
-        .then("label")
-        .otherwise(
-            pl.col("label")
-            + " · "
-            + pl.col("owner").replace_strict({k: _(v) for k, v in OWNERS.items()}, default=pl.col("owner"))
+    frame = labelled(page, pl.concat([own.with_columns(ours=pl.lit(True)), other.with_columns(ours=pl.lit(False))]))
+    plainfigures.bars([
+        plainfigures.Row(
+            r["label"] if r["ours"] else f"{r['label']} · {_(OWNERS.get(r['owner'], r['owner']))}",
+            r["value"], r["low"], r["high"], score_text(_, r["value"], r["low"], r["high"], r["n"], 2),
+            tone="red" if r["red"] else "own" if r["ours"] else "other",
         )
-    )
-    chart = figures.pareto(figures.look(page), named, _("points lost per review"))
-    figures.show(page, chart, key="agent_losses", name="agent-losses", alt=_("What cost the points"))
+        for r in frame.iter_rows(named=True) if r["value"] is not None
+    ])  # fmt: skip
     if other.height:
         st.caption(_("Grey: owned by policy, warehouse, system or the customer. It does not count against the agent."))
 
@@ -170,7 +167,8 @@ def labelled(page: Page, frame: pl.DataFrame) -> pl.DataFrame:
 def _results(page: Page, report: AgentReport) -> None:
     _ = page.t
     st.markdown(f"**{_('Single results')}**")
-    rows = reports.results(page.bench, page.actor, scope=report.scope)
+    everybody = page.actor.may(Right.VIEW_RESULTS)
+    rows = reports.results(page.bench, page.actor, scope=report.scope, now=None if everybody else page.now)
     result_list(page, rows, key="agent_results", names=False)
 
 
@@ -180,31 +178,34 @@ def _ledger(page: Page, report: AgentReport) -> None:
     if not report.ledger:
         st.caption(_("None in this period."))
         return
-    mine = page.actor.may(Right.ANSWER) and page.actor.agent_id == report.person.agent_id
-    event = st.dataframe(
+    clickable(
         {
             _("When"): [page.t.when(e.occurred_at) for e in report.ledger],
             _("Red line"): [f"{e.rule_id} {e.rule.pick(_.language)}" for e in report.ledger],
             _("State"): [_(STATE_NAMES[FileState(e.state)]) for e in report.ledger],
+            _("To object"): [days_left(page, e.appeal_until) for e in report.ledger],
         },
-        hide_index=True,
-        width="stretch",
-        key="agent_ledger",
-        height="content" if len(report.ledger) < 9 else 320,
-        on_select="rerun",
-        selection_mode="single-row",
+        len(report.ledger),
+        "agent_ledger",
+        lambda row: _open_entry(page, report.ledger[row]),
+        most=8,
     )
     st.caption(_("Case files from screening and inspection; a verified red line is a fact, not an estimate."))
-    picked = event["selection"]["rows"]
-    if mine and picked and picked[0] < len(report.ledger):
-        _answer(page, report.ledger[picked[0]])
-    elif mine and any(e.state == FileState.UPHELD for e in report.ledger):
-        st.caption(_("Choose a red line to read the ruling and to answer it."))
+    dialog("ruling", _("Red line"), lambda: _answer(page, kept()), width="medium")
+
+
+def _open_entry(page: Page, entry: LedgerEntry) -> None:
+    """The agent reads the ruling; everybody else goes to the case file."""
+    if page.actor.may(Right.ANSWER):
+        open_dialog("ruling", entry)
+    elif page.actor.may(Right.VIEW_VIOLATIONS):
+        go("redlines.py", file=str(entry.violation_id), red_state="all")
 
 
 def _answer(page: Page, entry: LedgerEntry) -> None:
     """The ruling on a red line of one's own, and what can still be done about it."""
     _ = page.t
+    st.markdown(f"**{escape(f'{entry.rule_id} {entry.rule.pick(_.language)}')}**")
     with showing_errors(page):
         ruling = appeals.ruling_on(page.bench, page.actor, violation_id=entry.violation_id)
         for quote in ruling.quotes:
@@ -212,11 +213,13 @@ def _answer(page: Page, entry: LedgerEntry) -> None:
         if ruling.reason:
             plain_text(_("Reason of the ruling: {reason}", reason=ruling.reason))
         with st.container(horizontal=True, vertical_alignment="center"):
-            if entry.state == FileState.UPHELD and st.button(_("I accept this ruling"), key="accept_ruling"):
+            if entry.state == FileState.UPHELD and st.button(
+                _("I accept this ruling"), key="accept_ruling", type="primary"
+            ):
                 deciding.acknowledge(
                     page.bench, page.actor, now=page.now, violation_id=entry.violation_id, seen=FileState.UPHELD
                 )
-                st.rerun()
+                done()
             if entry.appeal_until is not None and page.now <= entry.appeal_until:
                 text = _("Read the conversation and object, until {until}", until=page.t.when(entry.appeal_until))
                 nav.link(page, "appeals.py", text, violation=str(entry.violation_id))
@@ -264,67 +267,3 @@ def _cases(page: Page, report: AgentReport) -> None:
         st.markdown(f"**{_('Cases that teach this')}**")
         for case in report.cases:
             nav.link(page, "library.py", escape(case.title), case=str(case.id))
-
-
-def _result(page: Page, result: Result) -> None:
-    """One result line by line, beside the conversation it judges."""
-    _ = page.t
-    view = reading.view(page.bench, page.actor, verdict_id=result.verdict_id, language=_.language)
-    with st.container(border=True, key="one_result"):
-        st.markdown(
-            f"**{escape(_('Result of {when}', when=page.t.when(result.occurred_at)))}** · {_.points(result.total)}"
-        )
-        left, right = st.columns([5, 6], gap="large")
-        with left:
-            lines_table(page, result.lines, result.total, view.before)
-            if result.comment:
-                plain_text(result.comment)
-            st.caption(escape(" · ".join(_facts(page, result))))
-            _answers(page, result)
-        with right:
-            transcript(
-                page,
-                TranscriptView(view.transcript, evidence=proofs(result.lines)),
-                key="result_transcript",
-                height=440,
-            )
-
-
-def _facts(page: Page, result: Result) -> list[str]:
-    _ = page.t
-    facts = [_("Unit {unit}", unit=result.unit_id), _("decided {when}", when=page.t.when(result.decided_at))]
-    if result.inspector:
-        facts.append(_("inspected by {name}", name=result.inspector))
-    if result.acknowledged_at:
-        facts.append(_("acknowledged {when}", when=page.t.when(result.acknowledged_at)))
-    return facts
-
-
-def _answers(page: Page, result: Result) -> None:
-    """What the reader can do with the result: the agent answers it, others may teach with it."""
-    _ = page.t
-    own = page.actor.may(Right.ANSWER) and page.actor.agent_id == result.agent_id
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if own and not result.acknowledged_at and st.button(_("I have read this"), key="acknowledge", type="primary"):
-            reading.acknowledge(page.bench, page.actor, now=page.now, verdict_id=result.verdict_id)
-            st.rerun()
-        following = (
-            reports.next_unread(page.bench, page.actor, now=page.now) if own and result.acknowledged_at else None
-        )
-        if following is not None and st.button(_("Next unread result"), key="next_unread", type="primary"):
-            st.query_params["verdict"] = str(following)
-            st.rerun()
-        if st.button(_("Hide"), key="close_result"):
-            del st.query_params["verdict"]
-            st.rerun()
-        if own and page.now <= result.appeal_until:
-            nav.link(
-                page,
-                "appeals.py",
-                _("Object to this result, until {until}", until=page.t.when(result.appeal_until)),
-                verdict=str(result.verdict_id),
-            )
-        elif own:
-            st.caption(_("The time to object ended on {until}.", until=page.t.when(result.appeal_until)))
-        elif page.actor.may(Right.PROPOSE_CASE):
-            nav.link(page, "library.py", _("Propose as a case"), sample=str(result.sample_id))

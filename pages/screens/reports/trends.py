@@ -13,6 +13,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, heading, showing_errors
 from pages.screens.reports import filters
+from pages.screens.reports.single import result_dialog, result_list
 from qa import reports
 from qa.i18n import C_, N_
 from qa.policy import Right
@@ -43,6 +44,7 @@ def show(page: Page) -> None:
     with right:
         _behind(page, data)
     _table(page, data, title, period)
+    result_dialog(page)
 
 
 def _trend(page: Page, about: VerdictsOverview) -> Trend | None:
@@ -307,67 +309,7 @@ def _behind(page: Page, data: Trend) -> None:
                 )
             )
         )
-        result_list(page, rows)
-
-
-def result_list(page: Page, rows: pl.DataFrame, *, key: str = "behind", names: bool = True) -> int | None:
-    """A table of single results; returns the verdict somebody has picked. `names` only where it holds several
-    people's."""
-    _ = page.t
-    if rows.is_empty():
-        st.caption(_("No inspections."))
-        return None
-    shown = pl.DataFrame(
-        {
-            _("When"): [page.t.when(x) for x in rows["occurred_at"]],
-            _("Name"): rows["name"],
-            _("Score"): rows["score"],
-            _("Red lines"): [", ".join(x) for x in rows["redlines"]],
-            _("Drawn as"): [_(REASONS.get(x, x)) for x in rows["reason"]],
-            _("Chance"): [_.percent(x) for x in rows["pi"]],
-            _("Read"): [_("yes") if x else "" for x in rows["read"]],
-            _("Unit"): rows["unit_id"],
-        }
-    )
-    event = st.dataframe(
-        shown if names else shown.drop(_("Name")),
-        hide_index=True,
-        width="stretch",
-        height="content" if rows.height < 9 else 320,
-        key=key,
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={_("Score"): st.column_config.NumberColumn(format="%.1f")},
-    )
-    picked = event["selection"]["rows"]
-    if picked:
-        verdict = int(rows["verdict_id"][picked[0]])
-        if names:
-            nav.link(
-                page, "agent.py", _("Open this result"), agent=str(rows["agent_id"][picked[0]]), verdict=str(verdict)
-            )
-        else:  # the agent's own page shows it: a link from a page to itself is forgotten with the next click
-            st.button(
-                _("Open this result"),
-                key=f"{key}_open",
-                icon=":material/arrow_upward:",
-                on_click=_open_here,
-                args=(verdict,),
-            )
-        return verdict
-    return None
-
-
-def _open_here(verdict: int) -> None:
-    st.query_params["verdict"] = str(verdict)
-
-
-REASONS = {
-    "certainty": N_("high risk"),
-    "base": N_("random"),
-    "take_all": N_("all taken"),
-    "replacement": N_("replacement"),
-}
+        result_list(page, rows, key="behind")
 
 
 def _table(page: Page, data: Trend, title: str, scope: str) -> None:

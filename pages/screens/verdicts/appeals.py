@@ -9,9 +9,10 @@ import streamlit as st
 
 from pages.kit.choices import number_in_address, pick
 from pages.kit.desk import TranscriptView, transcript
-from pages.kit.dialogs import dialog, done, kept, opener
+from pages.kit.dialogs import addressed, dialog, done, kept, opener, turn_to
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, plain_text, showing_errors
 from pages.screens.redlines.words import reading
 from pages.screens.reports.lines import lines_table, proofs
@@ -137,26 +138,39 @@ def _list_and_detail(page: Page) -> None:
     if leads:
         _window(page)
     found = appeals.list_appeals(page.bench, page.actor, state=state, before=number_in_address("before"), size=PER_PAGE)
-    if not found and number_in_address("appeal") is None:
+    if found:
+        _rows(page, found)
+    else:
         _nothing(page, leads, state)
-        return
-    left, right = st.columns([3, 8], gap="large")
-    with left:
-        for slot, appeal in enumerate(found):
-            with st.container(key=f"appeal_line_{slot}", gap=None):
-                st.button(
-                    escape(_title(page, appeal)),
-                    key=f"appeal_slot_{slot}",
-                    type="tertiary",
-                    on_click=_open,
-                    args=(appeal.id,),
-                )
-                st.caption(f"{_(STATES[appeal.state])} · {page.t.when(appeal.filed_at)}")
+    addressed("appeal", _("Appeal"), _named, Right.RULE_APPEAL, Right.ANSWER)
+
+
+def _rows(page: Page, found: list[AppealView]) -> None:
+    _ = page.t
+    leads = page.actor.may(Right.RULE_APPEAL)
+    clickable(
+        {
+            _("Filed"): [_.when(appeal.filed_at) for appeal in found],
+            **({_("Agent"): [appeal.agent_name for appeal in found]} if leads else {}),
+            _("About"): [_about(page, appeal) for appeal in found],
+            _("Reasons given"): [appeal.body.replace("\n", " ")[:80] for appeal in found],
+            _("State"): [_(STATES[appeal.state]) for appeal in found],
+        },
+        len(found),
+        "appeal_list",
+        lambda row: _open(found[row].id),
+        most=PER_PAGE,
+        column_config={_("Reasons given"): st.column_config.TextColumn(width="large")},
+    )
+    with st.container(horizontal=True):
+        if number_in_address("before") is not None:
+            st.button(_("Back to the first"), key="appeal_first", on_click=_more, args=(None,))
         if len(found) == PER_PAGE:
             st.button(_("Show more"), key="appeal_more", on_click=_more, args=(found[-1].id,))
-    with right, showing_errors(page):
-        shown = number_in_address("appeal")
-        _detail(page, appeals.get(page.bench, page.actor, shown) if shown is not None else found[0])
+
+
+def _named(page: Page, appeal_id: int) -> None:
+    _detail(page, appeals.get(page.bench, page.actor, appeal_id))
 
 
 def _window(page: Page) -> None:
@@ -193,16 +207,18 @@ def _nothing(page: Page, leads: bool, state: str) -> None:
         empty(_("You have not filed an appeal"), _("Open one of your results and choose “Object to this result”."))
 
 
-def _title(page: Page, appeal: AppealView) -> str:
+def _about(page: Page, appeal: AppealView) -> str:
     _ = page.t
     if appeal.rule_id:
-        about = f"{appeal.rule_id} {_rule(page, appeal.rule_id)}"
-    else:
-        about = (
-            reports.criterion_labels(page.bench)[appeal.criterion_id].pick(_.language)
-            if appeal.criterion_id
-            else _("whole result")
-        )
+        return f"{appeal.rule_id} {_rule(page, appeal.rule_id)}"
+    if appeal.criterion_id:
+        label = reports.criterion_labels(page.bench).get(appeal.criterion_id)
+        return label.pick(_.language) if label else appeal.criterion_id
+    return _("whole result")
+
+
+def _title(page: Page, appeal: AppealView) -> str:
+    about = _about(page, appeal)
     return f"{appeal.agent_name} · {about}" if page.actor.may(Right.RULE_APPEAL) else about
 
 
@@ -213,7 +229,7 @@ def _rule(page: Page, rule_id: str) -> str:
 
 def _detail(page: Page, appeal: AppealView) -> None:
     _ = page.t
-    st.header(escape(_title(page, appeal)))
+    st.markdown(f"**{escape(_title(page, appeal))}**")
     st.caption(f"{_(STATES[appeal.state])} · {_('filed {when}', when=page.t.when(appeal.filed_at))}")
     plain_text(appeal.body)
     if appeal.ruling:
@@ -234,14 +250,16 @@ def _detail(page: Page, appeal: AppealView) -> None:
         elif st.button(_("Take the appeal back"), key="appeal_withdraw"):
             appeals.withdraw(page.bench, page.actor, now=page.now, appeal_id=appeal.id)
             st.rerun()
+    left, right = st.columns(2, gap="large")
     if view is not None:
-        lines_table(page, view.lines, view.row.total, view.before if appeal.state == "upheld" else None)
-        _conversation(page, view.transcript, view)
+        with left:
+            lines_table(page, view.lines, view.row.total, view.before if appeal.state == "upheld" else None)
+        with right:
+            _conversation(page, view.transcript, view)
     elif appeal.violation_id is not None and page.actor.may(Right.VIEW_VIOLATIONS):
         file = detail.case_file(page.bench, page.actor, appeal.violation_id, now=page.now)
-        transcript(
-            page, reading(page, file, board.rule_names(page.bench, page.actor)), key="appeal_transcript", height=460
-        )
+        shown = reading(page, file, board.rule_names(page.bench, page.actor))
+        transcript(page, shown, key="appeal_transcript", height=400)
 
 
 def _ruling(page: Page, appeal: AppealView, view: VerdictView | None) -> None:
@@ -273,17 +291,17 @@ def _ruling(page: Page, appeal: AppealView, view: VerdictView | None) -> None:
 
 def _conversation(page: Page, content: FrozenTranscript, view: VerdictView | None) -> None:
     transcript(
-        page, TranscriptView(content, evidence=proofs(view.lines if view else ())), key="appeal_transcript", height=460
+        page, TranscriptView(content, evidence=proofs(view.lines if view else ())), key="appeal_transcript", height=400
     )
 
 
 def _open(appeal_id: int) -> None:
-    st.query_params["appeal"] = str(appeal_id)
+    turn_to("appeal", appeal_id)
     for key in ("appeal_clear", "appeal_reasons"):  # what was written about one appeal must not stay for the next
         st.session_state.pop(key, None)
 
 
-def _more(last: int) -> None:
-    st.query_params["before"] = str(last)
-    if "appeal" in st.query_params:
-        del st.query_params["appeal"]
+def _more(last: int | None) -> None:
+    st.query_params.pop("before", None)
+    if last is not None:
+        st.query_params["before"] = str(last)

@@ -15,9 +15,18 @@ export default function frame({ data }) {
   patterns = data.patterns.map(([found, said]) => [new RegExp(`^${found}$`), said]);
   dropOthers(data.me);
   translate(document.body);
+  const app = document.querySelector(".stApp");
+  const lit = new MutationObserver(() => scheme(app));
+  if (app) lit.observe(app, { attributes: true, attributeFilter: ["class"] });
+  scheme(app);
   const watch = new MutationObserver((changes) => changes.forEach(seen));
   watch.observe(document.body, { childList: true, subtree: true, characterData: true });
-  return () => watch.disconnect();
+  return () => [watch, lit].forEach((one) => one.disconnect());
+}
+
+// Dialogs and menus lie outside the app's own element: they are light or dark as it is.
+function scheme(app) {
+  if (app) document.documentElement.style.colorScheme = getComputedStyle(app).colorScheme;
 }
 
 function seen(change) {
