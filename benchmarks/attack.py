@@ -1,9 +1,11 @@
-"""Attacks on a small installation of its own: forged records and sign-in bursts. Prints its seed, what it tried and
-what was not found; exit code 1 when anything got through.
+"""Attacks on a small installation of its own: forged records, honest histories and sign-in bursts. Prints its seed,
+what it tried and what was not found; exit code 1 when anything got through or anybody was accused wrongly.
 
     python -m benchmarks.attack                       200 random single changes, guards dropped
     python -m benchmarks.attack --short --seed 7      20 of them
-    python -m benchmarks.attack --verdicts 100000     also how long the deep check takes over so many results
+    python -m benchmarks.attack --honest 1000         so many honest histories, each checked
+    python -m benchmarks.attack --verdicts 100000     how long the deep check takes over so many results
+    python -m benchmarks.attack --changes 0 …         without forgeries
 """
 
 from __future__ import annotations
@@ -23,20 +25,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import select
+from sqlalchemy.dialects import sqlite
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.honest import histories  # noqa: E402
 from qa import evidence, migrations  # noqa: E402
 from qa.config import Config  # noqa: E402
 from qa.demo import load  # noqa: E402
 from qa.errors import Denied  # noqa: E402
-from qa.evidence.parts import PARTS  # noqa: E402
+from qa.evidence.parts import PARTS, SealedPart  # noqa: E402
+from qa.evidence.records import RECORDS, SealedRecord  # noqa: E402
 from qa.people import accounts  # noqa: E402
 from qa.policy import SYSTEM, Role  # noqa: E402
 from qa.workbench import Workbench  # noqa: E402
 
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 SCALE = 0.03
+UNIQUE = ("nonce", "content_hash", "unit_id", "token_hash", "login", "name", "rule_id", "conversation_key", "request")
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Change:
 
     kind: str
     table: str
-    key: int
+    key: str
     statement: str
 
 
@@ -53,34 +61,38 @@ def main() -> int:
     """Run the attacks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--changes", type=int, default=200)
+    parser.add_argument("--honest", type=int, default=0, help="so many honest histories")
     parser.add_argument("--short", action="store_true", help="a tenth of everything")
     parser.add_argument("--seed", type=int, default=secrets.randbits(31))
     parser.add_argument("--verdicts", type=int, default=0, help="time the deep check over so many results")
     args = parser.parse_args()
-    changes = args.changes // 10 if args.short else args.changes
-    print(f"seed {args.seed}")
+    part = 10 if args.short else 1
+    print(f"seed {args.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="spotcheck-attack-") as folder:
         home = Path(folder) / "home"
-        bench = prepared(home)
-        through = forgeries(bench, home, random.Random(args.seed), changes)
-        through += burst(bench)
+        bench, through = prepared(home)
+        if args.changes:
+            through += forgeries(bench, home, random.Random(args.seed), args.changes // part)
+            through += burst(bench)
+        if args.honest:
+            through += histories(home, NOW, random.Random(args.seed), args.honest // part)
         if args.verdicts:
-            timed(bench, args.verdicts)
+            timed(bench, args.verdicts // part)
         bench.close()
     return int(bool(through))
 
 
-def prepared(home: Path) -> Workbench:
-    """A demo installation, sealed, and found honest."""
+def prepared(home: Path) -> tuple[Workbench, int]:
+    """A demo installation, sealed, and found honest; and how many false alarms there were."""
     bench = Workbench.open(Config(home=home, demo=True))
     migrations.upgrade(bench.db)
     load.load(bench, now=NOW, scale=SCALE)
     evidence.seal(bench, NOW)
     report = evidence.check(bench)
-    print(f"honest history: {report.rows} facts sealed, {len(report.forgeries)} false alarms")
+    print(f"honest demo: {report.rows} rows sealed, {len(report.forgeries)} false alarms", flush=True)
     with bench.db.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    return bench
+    return bench, len(report.forgeries)
 
 
 def forgeries(bench: Workbench, home: Path, dice: random.Random, count: int) -> int:
@@ -88,52 +100,59 @@ def forgeries(bench: Workbench, home: Path, dice: random.Random, count: int) -> 
     bench.db.engine.dispose()
     honest = home.parent / "honest.db"
     shutil.copy(home / "workbench.db", honest)
-    tried, missed = Counter[str](), []
+    tried, tables, missed = Counter[str](), Counter[str](), []
     while sum(tried.values()) < count:
         change = drawn(honest, dice)
         for suffix in ("-wal", "-shm"):
             (home / f"workbench.db{suffix}").unlink(missing_ok=True)
         shutil.copy(honest, home / "workbench.db")
-        if not made(home / "workbench.db", change):
+        if change is None or not made(home / "workbench.db", change):
             continue  # the schema itself refuses it
         tried[change.kind] += 1
+        tables[change.table] += 1
         named = {(one.table, one.key) for one in evidence.check(bench).forgeries}
-        if (change.table, str(change.key)) not in named:
+        if (change.table, change.key) not in named and not (change.kind == "current" and named):
             missed.append(change)
         bench.db.engine.dispose()
     shutil.copy(honest, home / "workbench.db")
-    print(f"forgeries: {dict(tried)}, not named: {len(missed)}")
+    print(f"forgeries: {dict(tried)} in {len(tables)} tables, not named: {len(missed)}", flush=True)
     for change in missed:
         print("  ", change)
     return len(missed)
 
 
-def drawn(honest: Path, dice: random.Random) -> Change:
-    """A random change of one cell, deletion of a row (often the last one) or a copied row."""
-    part = dice.choice(PARTS)
+def drawn(honest: Path, dice: random.Random) -> Change | None:
+    """A random change of one cell, deletion of a row (often the last one) or a copied row, of any table that is
+    vouched for."""
+    part = dice.choice((*PARTS, *RECORDS))
     table, key = part.subject, part.key.key
     with closing(sqlite3.connect(honest)) as connection:
-        keys = [row[0] for row in connection.execute(f"SELECT {key} FROM {table}")]
+        keys = [row[0] for row in connection.execute(_rows(part))]
         columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
     if not keys:
-        return drawn(honest, dice)
+        return None
     number, kind = dice.choice(keys), dice.choice(("changed", "changed", "deleted", "last deleted", "inserted"))
+    here = f"WHERE {key} = '{number}'"
+    if kind == "changed" and table == "verdicts" and dice.random() < 0.2:
+        return Change("current", table, str(number), f"UPDATE verdicts SET is_current = 1 - is_current {here}")
     if kind == "changed":
         column = dice.choice(part.columns).key
-        return Change(
-            kind, table, number, f"UPDATE {table} SET {column} = '{dice.getrandbits(48)}' WHERE {key} = {number}"
-        )
+        return Change(kind, table, str(number), f"UPDATE {table} SET {column} = '{dice.getrandbits(48)}' {here}")
     if kind == "inserted":
-        fresh = {key: str(max(keys) + 1)} | {
-            c: f"'{dice.getrandbits(48)}'" for c in ("nonce", "content_hash", "unit_id")
-        }
-        fresh |= {"version": "version + 1000", "is_current": "0"} if table != "samples" else {}
-        values = ", ".join(fresh.get(c, c) for c in columns)
-        return Change(
-            kind, table, max(keys) + 1, f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {key} = {number}"
-        )
+        fresh = max(keys) + 1 if isinstance(number, int) else f"forged-{dice.getrandbits(48)}"
+        values = {name: f"'{dice.getrandbits(48)}'" for name in UNIQUE}
+        values |= {"version": "version + 1000", "is_current": "0"} if table in ("verdicts", "rubric_versions") else {}
+        values |= {"inspector_id": "inspector_id + 1000"} if table == "assignments" else {}
+        values[key] = f"'{fresh}'"
+        listed = ", ".join(values.get(column, column) for column in columns)
+        return Change(kind, table, str(fresh), f"INSERT INTO {table} SELECT {listed} FROM {table} {here}")
     gone = max(keys) if kind == "last deleted" else number
-    return Change(kind, table, gone, f"DELETE FROM {table} WHERE {key} = {gone}")
+    return Change(kind, table, str(gone), f"DELETE FROM {table} WHERE {key} = '{gone}'")
+
+
+def _rows(part: SealedPart | SealedRecord) -> str:
+    query = select(part.key).where(part.when)
+    return str(query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
 
 
 def made(database: Path, change: Change) -> bool:
@@ -166,39 +185,32 @@ def burst(bench: Workbench) -> int:
     start = time.perf_counter()
     with ThreadPoolExecutor(100) as many:
         answered = sum(many.map(guess, range(100)))
-    print(f"sign-in burst: {answered} of 100 guesses answered in {time.perf_counter() - start:.1f} s")
+    print(f"sign-in burst: {answered} of 100 guesses answered in {time.perf_counter() - start:.1f} s", flush=True)
     return max(answered - 8, 0)
 
 
 def timed(bench: Workbench, verdicts: int) -> None:
-    """Copy inspections and results until there are `verdicts`, and time sealing and checking in CPU seconds."""
+    """Copy places, inspections and results until there are `verdicts`, and time sealing and checking in CPU seconds."""
     with closing(sqlite3.connect(str(bench.db.url.database), isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
-        for table, unique in (("inspections", "nonce"), ("verdicts", "sample_id")):
+        for table in ("assignments", "inspections", "verdicts"):
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             have, top = connection.execute(f"SELECT count(*), max(id) FROM {table}").fetchone()
-            values = {
-                "id": f"({top} + n)",
-                "nonce": "'n' || n",
-                "sample_id": "(1000000 + n)",
-                "assignment_id": "(1000000 + n)",
-            }
-            values |= {"version": "1", "is_current": "1", "undone_at": "NULL"}
+            values = {"id": f"({top} + n)", "nonce": "'n' || n", "sample_id": "(1000000 + n)"}
+            values |= {"assignment_id": "(1000000 + n)", "version": "1", "is_current": "1", "undone_at": "NULL"}
             listed = ", ".join(values.get(c, f"t.{c}") for c in columns)
             connection.execute(
                 f"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {max(verdicts - have, 1)}) "
                 f"INSERT INTO {table} SELECT {listed} FROM c JOIN {table} t ON t.id = 1 + (n % {have})"
             )
-            assert unique in columns
-    start = time.process_time()
     accounts.create_user(bench, SYSTEM, now=NOW, login="latest", role=Role.LEAD)
+    start, wall = time.process_time(), time.perf_counter()
     rows = evidence.seal(bench, NOW).rows
-    middle = time.process_time()
+    sealed = f"{rows} rows sealed in {time.process_time() - start:.1f} CPU s ({time.perf_counter() - wall:.1f} s)"
+    start, wall = time.process_time(), time.perf_counter()
     report = evidence.check(bench)
-    print(
-        f"{verdicts} results: {rows} facts sealed in {middle - start:.1f} CPU s, {report.rows} checked in "
-        f"{time.process_time() - middle:.1f} CPU s"
-    )
+    took = f"{time.process_time() - start:.1f} CPU s ({time.perf_counter() - wall:.1f} s)"
+    print(f"{verdicts} results: {sealed}, {report.rows} checked in {took}")
 
 
 if __name__ == "__main__":

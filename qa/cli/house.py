@@ -81,9 +81,13 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         before = migrations.current(bench.db)
         migrations.upgrade(bench.db)
         after = migrations.current(bench.db)
+        if before is not None and before != after:
+            with bench.begin(SYSTEM, datetime.now(UTC)) as work:
+                work.record("schema.upgraded", "schema", str(after), before=before)
         bench.archive.list_old_files()
         masked = cases.mask_again(bench, datetime.now(UTC))
         private.everything(opener.config.home)
+        evidence.seal(bench, datetime.now(UTC))
     finally:
         bench.close()
     if masked:

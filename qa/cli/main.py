@@ -14,6 +14,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,10 +31,11 @@ from qa.security import files as private
 from qa.security import log as securitylog
 
 if TYPE_CHECKING:
-    from qa import migrations, outage, workbench
+    from qa import evidence, migrations, outage, workbench
     from qa.workbench import Workbench
 else:
-    migrations, outage, workbench = Later("qa.migrations"), Later("qa.outage"), Later("qa.workbench")
+    evidence, migrations = Later("qa.evidence"), Later("qa.migrations")
+    outage, workbench = Later("qa.outage"), Later("qa.workbench")
 
 NOT_COMMANDS = {"main", "output", "later", "import_options"}
 #: Commands that do not bear their module's name.
@@ -91,6 +93,11 @@ class Opener:
         return Conflict(
             N_("There is no workbench in {home} yet. Run “spotcheck init” first."), home=str(self.config.home)
         )
+
+    def vouch(self) -> None:
+        """Seal what the command has put on record; a server that runs beside it may do so first."""
+        if self._bench is not None and not self._bench.db.read_only:
+            evidence.seal(self._bench, datetime.now(UTC))
 
     def close(self) -> None:
         """Close what was opened."""
@@ -170,7 +177,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv is None and config.home.is_dir():
             securitylog.write_to(config.home)
         run: Command = args.run
-        return run(opener, args, out)
+        code = run(opener, args, out)
+        opener.vouch()
+        return code
     except SpotcheckError as error:
         out.error(error)
         return error.exit_code

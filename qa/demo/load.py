@@ -17,7 +17,7 @@ from random import Random
 import polars as pl
 from sqlalchemy import func, select
 
-from qa import ingest, predictors, screening
+from qa import audit, ingest, predictors, screening
 from qa.blinding import shown_files
 from qa.demo import rounds, stories
 from qa.demo.generate import SOURCE, WEEKS, DemoData, generate_parts
@@ -146,6 +146,7 @@ def _claim(bench: Workbench, now: datetime, seed: str, scale: float, last_day: d
                     updated_at=now,
                 )
             )
+            audit.record(session, SYSTEM, now, "demo.begun", "setting", SETTING)
             return last_day
         if (known.value["seed"], known.value["scale"]) != (seed, scale):
             raise Conflict(N_("This demo was begun with another seed or scale. Choose another folder with --home."))
@@ -164,6 +165,7 @@ def _finish(bench: Workbench, now: datetime) -> None:
         known = session.get_one(Setting, SETTING)
         known.value = {**known.value, "done": True}
         known.updated_at = now
+        audit.record(session, SYSTEM, now, "demo.done", "setting", SETTING)
 
 
 def _import(

@@ -11,16 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from qa.evidence import anchor, consistency
+from qa.evidence import anchor, archive_lists, consistency, records
 from qa.evidence.consistency import Contradiction
 from qa.evidence.parts import FETCH, PARTS, SealedPart, chained, digests
-from qa.evidence.sealing import LOST, restore_token, snapshot, suspects, unsealed
+from qa.evidence.sealing import LOST, restore_token, snapshot, suspects, trail, unsealed
 from qa.i18n import N_
-from qa.tables import AuditEntry, Seal, SealBatch, guards
+from qa.tables import AuditEntry, RecordSeal, Seal, SealBatch, guards
 from qa.workbench import Workbench
 
 CHANGED = N_("{table} {key} was changed by hand")
@@ -68,8 +69,11 @@ def check(bench: Workbench) -> EvidenceReport:
             for part in PARTS:
                 found += _compare(session, part)
             fresh = list(unsealed(session, everything=True))
-            found += [Forgery(INSERTED, one.subject, str(one.key)) for one in suspects(session, fresh, key)]
+            wrong = suspects(session, fresh, key)
+            found += [Forgery(INSERTED, one.subject, str(one.key)) for one in wrong]
+            found += _records(session, trail(session, fresh, wrong))
             found += [Forgery(WAS_WRONG, str(t), str(k)) for batch in batches for t, k in batch.suspects]
+            found += _lists(session, bench)
             found += _chain(session, batches)
             waiting = [
                 one.moment for one in fresh if one.moment is not None and one.subject == AuditEntry.__tablename__
@@ -104,18 +108,41 @@ def _compare(session: Session, part: SealedPart) -> Iterator[Forgery]:
         seal = next(seals, None)
 
 
+def _records(session: Session, entries: Sequence[AuditEntry]) -> Iterator[Forgery]:
+    """Rows that may change and did, without a word in the trail."""
+    if not records.any_sealed(session):
+        return
+    for one, known in records.unexplained(session, entries):
+        yield Forgery(INSERTED if not known else CHANGED if one.digest else DELETED, one.subject, one.key)
+
+
+def _lists(session: Session, bench: Workbench) -> Iterator[Forgery]:
+    """The archive's lists of checksums."""
+    there = {one.key: one.digest for one in archive_lists.standing(bench.config.archive)}
+    for name, digest in records.sealed(session, archive_lists.SUBJECT).items():
+        if digest and there.get(name) != digest:
+            yield Forgery(CHANGED if name in there else DELETED, archive_lists.SUBJECT, name)
+
+
 def _chain(session: Session, batches: Sequence[SealBatch]) -> Iterator[Forgery]:
     query = select(Seal.batch_id, Seal.subject, Seal.key, Seal.digest).order_by(Seal.batch_id)
-    rows = session.execute(query.execution_options(yield_per=FETCH))
-    held = {
-        number: [(row[1], row[2], row[3]) for row in group] for number, group in groupby(rows, key=lambda row: row[0])
-    }
+    standing = select(RecordSeal.batch_id, RecordSeal.subject, RecordSeal.key, RecordSeal.digest)
+    held = _by_batch(session, query)
+    stands = _by_batch(session, standing.order_by(RecordSeal.batch_id))
     before, expected = batches[0].epoch, 1
     for batch in batches:
-        content = sorted(held.get(batch.id, []))
+        content = [*sorted(held.get(batch.id, [])), *sorted(stands.get(batch.id, []))]
         if batch.id != expected or len(content) != batch.rows or chained(before, content) != batch.chain:
             yield Forgery(SEALS, SealBatch.__tablename__, str(batch.id))
         before, expected = batch.chain, batch.id + 1
+
+
+def _by_batch(session: Session, query: Select[int, str, Any, str]) -> dict[int, list[tuple[str, Any, str]]]:
+    """(subject, key, checksum) of every batch."""
+    rows = session.execute(query.execution_options(yield_per=FETCH))
+    return {
+        number: [(row[1], row[2], row[3]) for row in group] for number, group in groupby(rows, key=lambda row: row[0])
+    }
 
 
 def _anchored(session: Session, bench: Workbench, batches: Sequence[SealBatch]) -> Iterator[Forgery]:

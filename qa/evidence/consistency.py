@@ -3,17 +3,29 @@ the states of case files, transcripts and their checksums, and what the trail sa
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Integer, String, case, cast, func, select
+from sqlalchemy import Integer, String, case, cast, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from qa.casefiles.lifecycle import Event, Step, violation_state
 from qa.errors import SpotcheckError
 from qa.evidence.parts import FETCH
 from qa.i18n import N_
-from qa.tables import Appeal, AuditEntry, Draw, Inspection, Sample, Transcript, Verdict, Violation, ViolationEvent
+from qa.tables import (
+    Appeal,
+    AuditEntry,
+    Draw,
+    Inspection,
+    RiskModelVersion,
+    Sample,
+    Transcript,
+    Verdict,
+    Violation,
+    ViolationEvent,
+)
 from qa.transcripts import content_hash
 
 CURRENT = N_("{table} {key}: the current version is not the last one, or versions are missing")
@@ -22,6 +34,8 @@ WITHDRAWN = N_("{table} {key}: the trail does not say that it was replaced")
 RULED = N_("{table} {key}: the trail does not say that it was ruled like this")
 STATE = N_("{table} {key}: its state does not follow from its steps")
 CONTENT = N_("{table} {key}: its text is not the one that was drawn")
+TOTAL = N_("{table} {key}: its total is not the one of its outcome")
+HASH = N_("{table} {key}: its content does not fit the checksum beside it")
 REMOVED = N_("{table} {key}: its text was removed without a word in the trail")
 UNREADABLE = N_("{table}: a value cannot be read, so the rest of the table could not be compared{key}")
 GONE = N_("{table} {key}: the trail says that it was written, and it is not there")
@@ -55,6 +69,30 @@ def _current_verdicts(session: Session) -> Iterator[Contradiction]:
     )
     for (sample,) in session.execute(query):
         yield Contradiction(CURRENT, "samples", str(sample))
+
+
+def _marks_of_truth(session: Session) -> Iterator[Contradiction]:
+    """SQLite keeps any number as a truth value: ours are 0 and 1."""
+    if session.get_bind().dialect.name == "sqlite":
+        stored = type_coerce(Verdict.is_current, Integer)
+        for key in session.scalars(select(Verdict.id).where(stored.not_in((0, 1)))):
+            yield Contradiction(CURRENT, "verdicts", str(key))
+
+
+def _totals(session: Session) -> Iterator[Contradiction]:
+    """The number that is averaged is the one of the outcome that is shown."""
+    for model in (Inspection, Verdict):
+        stated = model.outcome["total"].as_integer()
+        for key in session.scalars(select(model.id).where(stated != model.total)):
+            yield Contradiction(TOTAL, model.__tablename__, str(key))
+
+
+def _hashes(session: Session) -> Iterator[Contradiction]:
+    """Risk models against the checksums that stand beside them."""
+    models = select(RiskModelVersion.id, RiskModelVersion.content, RiskModelVersion.content_hash)
+    for key, content, stated in session.execute(models):
+        if hashlib.sha256(content if isinstance(content, bytes) else str(content).encode()).hexdigest() != stated:
+            yield Contradiction(HASH, "risk_models", str(key))
 
 
 def _said(session: Session, action: str) -> set[str]:
@@ -143,6 +181,9 @@ def _written(session: Session) -> Iterator[Contradiction]:
 
 _RULES: tuple[tuple[Callable[[Session], Iterator[Contradiction]], str], ...] = (
     (_current_verdicts, "verdicts"),
+    (_marks_of_truth, "verdicts"),
+    (_totals, "verdicts"),
+    (_hashes, "risk_models"),
     (_undone, "inspections"),
     (_withdrawn, "samples"),
     (_ruled, "appeals"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Text, cast, select, true, type_coerce
+from sqlalchemy import Boolean, ColumnElement, Date, Text, cast, select, true, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql import SQLColumnExpression
 
@@ -102,20 +102,20 @@ def digests(session: Session, part: SealedPart, *conditions: ColumnElement[bool]
     """(key, checksum, moment) of the rows of a part that fulfil `conditions`, in order of their key."""
     raw = session.get_bind().dialect.name == "sqlite"
     columns: list[ColumnElement[Any]] = [
-        _readable(column, raw).label(f"v{place}") for place, column in enumerate(part.columns)
+        readable(column, raw).label(f"v{place}") for place, column in enumerate(part.columns)
     ]
-    moment = (part.key if part.moment is None else _readable(part.moment, raw)).label("moment")
+    moment = (part.key if part.moment is None else readable(part.moment, raw)).label("moment")
     query = select(part.key, moment, *columns).where(part.when, *conditions).order_by(part.key)
     for rows in session.execute(query.execution_options(yield_per=FETCH)).partitions(FETCH):
         for key, at, *values in rows:
             yield int(key), digest(values), _time(at) if part.moment is not None else None
 
 
-def _readable(column: InstrumentedAttribute[Any], raw: bool) -> SQLColumnExpression[Any]:
-    """Documents as their text; times of SQLite as they are stored, since a forged one may be no time at all."""
+def readable(column: InstrumentedAttribute[Any], raw: bool) -> SQLColumnExpression[Any]:
+    """Documents as their text; on SQLite times and truth values as they are stored, since forged ones may be none."""
     if isinstance(column.type, JsonDocument):
         return cast(column, Text)
-    if raw and isinstance(column.type, UtcDateTime | Date):
+    if raw and isinstance(column.type, UtcDateTime | Date | Boolean):
         return type_coerce(column, Text)
     return column
 
@@ -141,7 +141,7 @@ def _text(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, date) else repr(value)
 
 
-def chained(before: str, rows: Sequence[tuple[str, int, str]]) -> str:
+def chained(before: str, rows: Sequence[tuple[str, int | str, str]]) -> str:
     """The chain after a batch: over the chain before it and (subject, key, checksum) of its rows, in that order."""
     state = hashlib.sha256(before.encode())
     for subject, key, checksum in rows:

@@ -8,19 +8,20 @@ settled by the number of the batch: the second finds it taken and does nothing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from qa import audit
-from qa.evidence import anchor
+from qa.evidence import anchor, archive_lists, records
 from qa.evidence.parts import PARTS, SealedPart, chained, digests
-from qa.tables import AuditEntry, Seal, SealBatch
+from qa.tables import AuditEntry, RecordSeal, Seal, SealBatch
 from qa.workbench import Workbench
 
 WINDOW = 5_000
@@ -54,28 +55,47 @@ def seal(bench: Workbench, now: datetime) -> Sealed:
             return Sealed(last.id, last.chain, 0)
         fresh = list(unsealed(session))
         wrong = suspects(session, fresh, bench.db.signing_key) if last is not None else []
+        first = last is None or not records.any_sealed(session)
+        standing = records.changed(session, None if first else trail(session, fresh, wrong))
+        standing += archive_lists.standing(bench.config.archive, records.sealed(session, archive_lists.SUBJECT))
         epoch, reason = (last.epoch, "") if last is not None else _new_epoch(session, bench)
     rows = sorted((one.subject, one.key, one.digest) for one in fresh)
+    stands = sorted((one.subject, one.key, one.digest) for one in standing)
     number, before = (last.id + 1, last.chain) if last is not None else (1, epoch)
-    chain = chained(before, rows)
+    chain = chained(before, [*rows, *stands])
+    count = len(rows) + len(stands)
     try:
         with bench.db.write() as session:
             session.execute(
                 insert(SealBatch).values(
-                    id=number, epoch=epoch, reason=reason, rows=len(rows), chain=chain, sealed_at=now,
+                    id=number, epoch=epoch, reason=reason, rows=count, chain=chain, sealed_at=now,
                     suspects=[[one.subject, one.key] for one in wrong],
                 )
             )  # fmt: skip
-            for start in range(0, len(rows), _BATCH):
-                part = rows[start : start + _BATCH]
-                values = [{"subject": s, "key": k, "digest": d, "batch_id": number} for s, k, d in part]
-                session.execute(insert(Seal), values)
+            _put(session, Seal, number, rows)
+            _put(session, RecordSeal, number, stands)
     except IntegrityError:  # another process has sealed this batch meanwhile
         return Sealed(number - 1, before, 0)
     if bench.db.signing_key is not None:
-        line = anchor.AnchorLine(epoch, number, len(rows), chain, reason, now.isoformat())
+        line = anchor.AnchorLine(epoch, number, count, chain, reason, now.isoformat())
         anchor.append(bench.config.home, line, bench.db.signing_key)
-    return Sealed(number, chain, len(rows))
+    return Sealed(number, chain, count)
+
+
+def _put(session: Session, table: type[Seal | RecordSeal], number: int, rows: Sequence[tuple[str, Any, str]]) -> None:
+    for start in range(0, len(rows), _BATCH):
+        part = rows[start : start + _BATCH]
+        session.execute(insert(table), [{"subject": s, "key": k, "digest": d, "batch_id": number} for s, k, d in part])
+
+
+def trail(session: Session, fresh: Sequence[_Fresh], wrong: Sequence[_Fresh]) -> list[AuditEntry]:
+    """The unsealed entries of the trail that our transactions wrote."""
+    bad = {one.key for one in wrong if one.subject == AuditEntry.__tablename__}
+    numbers = sorted(one.key for one in fresh if one.subject == AuditEntry.__tablename__ and one.key not in bad)
+    found: list[AuditEntry] = []
+    for start in range(0, len(numbers), 500):
+        found += session.scalars(select(AuditEntry).where(AuditEntry.id.in_(numbers[start : start + 500])))
+    return found
 
 
 def standing(bench: Workbench) -> Sealed:
@@ -92,6 +112,7 @@ def standing(bench: Workbench) -> Sealed:
 def begin_anew(session: Session) -> None:
     """Forget all seals within a transaction that replaces every row (a restore): the next sealing begins a new epoch,
     named by the restore's entry in the trail."""
+    session.execute(delete(RecordSeal))
     session.execute(delete(Seal))
     session.execute(delete(SealBatch))
 

@@ -24,7 +24,7 @@ from qa.i18n import N_
 from qa.ingest import problems, roster, sources
 from qa.ingest.problems import ProblemLog, RowProblem
 from qa.ingest.requests import AGENTS, ImportCounts, LoadedFile, LoadRequest
-from qa.policy import Actor
+from qa.policy import SYSTEM, Actor
 from qa.tables import ImportRun
 from qa.workbench import Workbench
 
@@ -287,17 +287,21 @@ def complete_dead_runs(bench: Workbench, actor: Actor, now: datetime, run_id: in
                 complete(session, actor, now, other, version, interrupted=True)
             else:
                 session.execute(update(ImportRun).where(ImportRun.id == other).values(state="failed", ended_at=now))
+                audit.record(session, actor, now, "import.failed", "import", other, interrupted=True)
 
 
 def _close_dead_rosters(bench: Workbench, now: datetime) -> None:
     """A roster is written in the transaction that records it as done: one that still counts as started wrote
     nothing."""
     with bench.db.write() as session:
-        session.execute(
+        closed = session.scalars(
             update(ImportRun)
             .where(ImportRun.state == "started", ImportRun.kind == "agents", ImportRun.started_at < now - LONGEST)
             .values(state="failed", ended_at=now)
-        )
+            .returning(ImportRun.id)
+        ).all()
+        for run_id in closed:
+            audit.record(session, SYSTEM, now, "import.failed", "import", run_id, interrupted=True)
 
 
 def state_of(run: ImportRun, now: datetime) -> str:

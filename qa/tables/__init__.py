@@ -1,7 +1,7 @@
 """The schema of the workbench database, as SQLAlchemy models by area."""
 
 from qa.tables.base import Base
-from qa.tables.evidence import Seal, SealBatch
+from qa.tables.evidence import RecordSeal, Seal, SealBatch
 from qa.tables.jobs import Job
 from qa.tables.people import Agent, AuditEntry, LoginFailure, LoginLink, Setting, SignIn, TeamMembership, User
 from qa.tables.programme import (
@@ -50,6 +50,7 @@ __all__ = [
     "MappingProfile",
     "Measure",
     "Plan",
+    "RecordSeal",
     "RiskModelVersion",
     "RubricVersion",
     "RuleVersion",

@@ -37,3 +37,15 @@ class Seal(Base):
     key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     digest: Mapped[str] = mapped_column(String(64))
     batch_id: Mapped[int] = mapped_column(ForeignKey("seal_batches.id"), index=True)
+
+
+class RecordSeal(Base):
+    """The checksum of a row that may change, as it stood when a batch was sealed; the newest one counts. Empty: the row
+    was removed."""
+
+    __tablename__ = "record_seals"
+
+    subject: Mapped[str] = mapped_column(String(40), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("seal_batches.id"), primary_key=True, index=True)
+    digest: Mapped[str] = mapped_column(String(64))

@@ -136,6 +136,12 @@ GUARDS = (
     RowGuard("audit", ("at", "actor_id", "actor_name", "action", "entity", "entity_id", "facts", "mac")),
     RowGuard("seal_batches", ("id", "epoch", "reason", "rows", "chain", "suspects", "sealed_at")),
     RowGuard("seals", ("subject", "key", "digest", "batch_id")),
+    RowGuard("record_seals", ("subject", "key", "digest", "batch_id")),
+    RowGuard(
+        "corrections",
+        ("sample_id", "verdict_id", "sheet", "reason", "requested_by", "requested_at"),
+        once=("decided_by", "decided_at", "answer"),
+    ),
 )
 
 _FUNCTION = """

@@ -1,0 +1,285 @@
+"""What is sealed as it stands: rows that may change, but never without an entry in the trail.
+
+Accounts, settings, plans, the roster, case files and the like have no columns that stay for ever. Each sealing writes
+anew the checksum of those rows that the unsealed entries of the trail speak of, and of no others. So a row that differs
+from its last checksum, and of which no waiting entry speaks, was changed by hand. A row that was removed leaves an
+empty checksum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from qa.evidence.parts import FETCH, digest, readable
+from qa.tables import (
+    Agent,
+    Appeal,
+    Assignment,
+    AuditEntry,
+    CalibrationRound,
+    Case,
+    Correction,
+    ImportRun,
+    Inspection,
+    Job,
+    LoginLink,
+    MappingProfile,
+    Measure,
+    Plan,
+    RecordSeal,
+    RiskModelVersion,
+    RubricVersion,
+    RuleVersion,
+    Sample,
+    Setting,
+    SignIn,
+    TeamMembership,
+    User,
+    Violation,
+)
+
+ANY = "*"
+UPGRADE = "schema.upgraded"
+"""The entry of an upgrade: it speaks of every row."""
+PASSING = frozenset({"drafts", "login_failures", "seals", "seal_batches", "record_seals"})
+"""Tables without facts: marks not submitted, attempts counted for some minutes, and the seals themselves (the chain
+covers those)."""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Entries about `entity` (and whose action begins with `action`) speak of the rows that are named by `by`: the
+    entry's own `entity_id`, one of its facts, or `ANY` row."""
+
+    entity: str
+    by: str = "entity_id"
+    action: str = ""
+
+
+@dataclass(frozen=True)
+class SealedRecord:
+    """One table's rows as they stand. `named`: the column that a witness names; `moment`: when the row last changed,
+    which limits what a witness of any row may explain."""
+
+    subject: str
+    key: InstrumentedAttribute[Any]
+    named: InstrumentedAttribute[Any]
+    columns: tuple[InstrumentedAttribute[Any], ...]
+    witnesses: tuple[Witness, ...]
+    moment: InstrumentedAttribute[Any] | None
+    when: ColumnElement[bool]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A row and its checksum; empty for a row that is not there."""
+
+    subject: str
+    key: str
+    digest: str
+
+
+def _record(
+    model: Any, columns: str, *witnesses: Witness, named: str = "", moment: str = "", when: Any = None
+) -> SealedRecord:
+    key = getattr(model, next(iter(model.__table__.primary_key.columns)).key)
+    return SealedRecord(
+        model.__tablename__, key, getattr(model, named) if named else key,
+        tuple(getattr(model, name) for name in columns.split()), witnesses,
+        getattr(model, moment) if moment else None, true() if when is None else when,
+    )  # fmt: skip
+
+
+RECORDS: tuple[SealedRecord, ...] = (
+    _record(
+        User,
+        "login display_name password_hash role agent_id home_team language active created_at",
+        Witness("user"),
+    ),
+    _record(SignIn, "token_hash user_id created_at expires_at revoked_at", Witness("user"), named="user_id"),
+    _record(LoginLink, "user_id expires_at used_at", Witness("user"), named="user_id"),
+    _record(Setting, "value updated_at", Witness("setting"), Witness("import", ANY)),
+    _record(
+        Agent,
+        "name team shop stage grade hired_on left_on updated_at",
+        Witness("agent"),
+        Witness("import", ANY),
+        moment="updated_at",
+    ),
+    _record(
+        TeamMembership,
+        "agent_id from_day team shop stage created_at",
+        Witness("agent"),
+        Witness("import", ANY),
+        named="agent_id",
+    ),
+    _record(
+        Plan,
+        "name content rubric_version_id seed seed_commitment committed_at created_by created_at archived_at",
+        Witness("plan"),
+        Witness("draw", "plan"),
+    ),
+    _record(
+        RubricVersion,
+        "rubric_id version state content_hash created_by created_at published_at",
+        Witness("rubric_version"),
+    ),
+    _record(
+        RuleVersion,
+        "rule_id version state in_force_from in_force_to content_hash created_by created_at published_at",
+        Witness("rule"),
+        named="rule_id",
+    ),
+    _record(
+        RiskModelVersion,
+        "version state trained_from trained_to labels violations auc explained report content_hash created_by "
+        "created_at activated_at retired_at",
+        Witness("risk_model"),
+    ),
+    _record(Measure, "name kind on_day team created_by created_at", Witness("measure")),
+    _record(
+        ImportRun,
+        "file_name sha256 kind source mapping state counts problems outcome archive_version started_by started_at "
+        "ended_at",
+        Witness("import"),
+        Witness("import", ANY, "import.taken_back"),
+        moment="ended_at",
+        when=ImportRun.state != "started",
+    ),
+    _record(MappingProfile, "name kind content created_by created_at", Witness("mapping_profile"), named="name"),
+    _record(Sample, "withdrawn_at withdrawn_reason", Witness("sample"), when=Sample.withdrawn_at.is_not(None)),
+    _record(
+        Assignment,
+        "sample_id inspector_id kind round_id finished_at finished_as skip_reason created_at",
+        Witness("assignment"),
+        Witness("inspection", "assignment"),
+        Witness("draw", ANY, "draw.published"),
+        Witness("sample", ANY, "sample.replaced"),
+        Witness("calibration_round", ANY),
+    ),
+    _record(Inspection, "undone_at", Witness("inspection"), when=Inspection.undone_at.is_not(None)),
+    _record(
+        Violation,
+        "conversation_key agent_id rule_id rule_version severity state occurred_at opened_at changed_at evidence "
+        "transcript_id sample_id",
+        Witness("violation"),
+        Witness("violation", ANY, "violations."),
+        Witness("rule", ANY, "violations."),
+        Witness("import", ANY, "import.taken_back"),
+    ),
+    _record(Appeal, "state ruled_by ruled_at ruling", Witness("appeal")),
+    _record(
+        Correction,
+        "sample_id verdict_id sheet reason requested_by requested_at state decided_by decided_at answer",
+        Witness("sample", action="correction."),
+        named="sample_id",
+    ),
+    _record(
+        CalibrationRound,
+        "name rubric_version_id opened_by opened_at closed_at reference",
+        Witness("calibration_round"),
+    ),
+    _record(
+        Case,
+        "title lesson kind state tags criterion_id rule_id excerpt sample_id violation_id language search_text version "
+        "proposed_by proposed_at published_by published_at changed_at",
+        Witness("case"),
+    ),
+    _record(Job, "kind params request asked_by asked_name asked_at state result error", Witness("job")),
+)
+
+
+def changed(session: Session, entries: Sequence[AuditEntry] | None) -> list[Standing]:
+    """Rows that differ from their last checksum and of which one of `entries` speaks; with None all that differ."""
+    return [one for record in RECORDS for one in _changed(session, record, entries)]
+
+
+def unexplained(session: Session, entries: Sequence[AuditEntry]) -> Iterator[tuple[Standing, bool]]:
+    """Rows that differ from their last checksum although no entry speaks of them, and whether there was a checksum."""
+    explained = {(one.subject, one.key) for one in changed(session, entries)}
+    for record in RECORDS:
+        held = sealed(session, record.subject)
+        for one in _different(record.subject, held, _rows(session, record, [true()])):
+            if (one.subject, one.key) not in explained:
+                yield one, bool(held.get(one.key))
+
+
+def _changed(session: Session, record: SealedRecord, entries: Sequence[AuditEntry] | None) -> list[Standing]:
+    scope, few = ([true()], None) if entries is None else _scope(record, entries)
+    if not scope:
+        return []
+    return list(_different(record.subject, sealed(session, record.subject, few), _rows(session, record, scope)))
+
+
+def _scope(record: SealedRecord, entries: Sequence[AuditEntry]) -> tuple[list[ColumnElement[bool]], set[str] | None]:
+    """Conditions for the rows that the entries speak of (any of them holds), and the only keys that may be missing;
+    None: any."""
+    if any(entry.action == UPGRADE for entry in entries):
+        return [true()], None
+    names = sorted(_names(record, entries))
+    parts = [names[start : start + 500] for start in range(0, len(names), 500)]
+    found: list[ColumnElement[bool]] = [record.named.in_(_typed(record, part)) for part in parts]
+    any_row = [witness for witness in record.witnesses if witness.by == ANY]
+    moments = {entry.at for witness in any_row for entry in entries if _speaks(witness, entry)}
+    if moments:
+        found.append(true() if record.moment is None else record.moment.in_(sorted(moments)))
+    return found, set(names) if record.named is record.key and not moments else None
+
+
+def _names(record: SealedRecord, entries: Iterable[AuditEntry]) -> set[str]:
+    found = set()
+    for entry in entries:
+        for witness in record.witnesses:
+            if witness.by != ANY and _speaks(witness, entry):
+                value = entry.entity_id if witness.by == "entity_id" else entry.facts.get(witness.by)
+                found.add("" if value is None else str(value))
+    numbers = isinstance(record.named.type, Integer)
+    return {name for name in found if not numbers or (name.isascii() and name.isdigit() and len(name) < 19)}
+
+
+def _speaks(witness: Witness, entry: AuditEntry) -> bool:
+    return entry.entity == witness.entity and entry.action.startswith(witness.action)
+
+
+def _typed(record: SealedRecord, names: Sequence[str]) -> list[Any]:
+    return [int(name) for name in names] if isinstance(record.named.type, Integer) else list(names)
+
+
+def sealed(session: Session, subject: str, few: set[str] | None = None) -> dict[str, str]:
+    """The last checksum of every key (or of `few` of them)."""
+    query = select(RecordSeal.key, RecordSeal.digest).where(RecordSeal.subject == subject)
+    if few is not None and len(few) <= 500:
+        query = query.where(RecordSeal.key.in_(sorted(few)))
+    return {row.key: row.digest for row in session.execute(query.order_by(RecordSeal.batch_id))}
+
+
+def _rows(session: Session, record: SealedRecord, scope: Sequence[ColumnElement[bool]]) -> dict[str, str]:
+    raw = session.get_bind().dialect.name == "sqlite"
+    columns: list[ColumnElement[Any]] = [
+        readable(column, raw).label(f"v{place}") for place, column in enumerate(record.columns)
+    ]
+    found: dict[str, str] = {}
+    for condition in scope:
+        query = select(record.key, *columns).where(record.when, condition)
+        for rows in session.execute(query.execution_options(yield_per=FETCH)).partitions(FETCH):
+            found.update((str(key), digest(values)) for key, *values in rows)
+    return found
+
+
+def _different(subject: str, held: dict[str, str], rows: dict[str, str]) -> Iterator[Standing]:
+    for key, now in rows.items():
+        if held.get(key, "") != now:
+            yield Standing(subject, key, now)
+    for key in sorted(held.keys() - rows.keys()):
+        if held[key]:
+            yield Standing(subject, key, "")
+
+
+def any_sealed(session: Session) -> bool:
+    """Whether records have been sealed at all."""
+    return session.scalar(select(RecordSeal.key).limit(1)) is not None
