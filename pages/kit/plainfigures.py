@@ -41,7 +41,7 @@ STYLE = """<style>
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """One value with its interval: `text` says it in full; `few` draws it hollow; `tone` is 'own', 'other' or 'red'."""
 
     label: str
@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Point:
+class LinePoint:
     """One period of a series; `value` is None where there is no figure."""
 
     day: date
@@ -66,7 +66,7 @@ class Point:
     few: bool = False
 
 
-def dots(rows: Sequence[Row]) -> None:
+def dots(rows: Sequence[FigureRow]) -> None:
     """One dot with its interval a row, on a scale just wide enough for all of them."""
     if not rows:
         return
@@ -74,19 +74,19 @@ def dots(rows: Sequence[Row]) -> None:
     _rows(rows, low, high, bars=False)
 
 
-def bars(rows: Sequence[Row]) -> None:
+def bars(rows: Sequence[FigureRow]) -> None:
     """One bar from zero with its interval a row."""
     if rows:
         _rows(rows, 0.0, max([1e-9, *(max(row.value, row.high or 0) for row in rows)]), bars=True)
 
 
-def _rows(rows: Sequence[Row], low: float, high: float, *, bars: bool) -> None:
+def _rows(rows: Sequence[FigureRow], low: float, high: float, *, bars: bool) -> None:
     parts = [_row(row, low, high, bar=bars) for row in rows]
     scale = f'<div class="pf-scale" aria-hidden="true"><span>{low:g}</span><span>{high:.4g}</span></div>'
     st.html(f'{STYLE}<div class="pf-rows">{"".join(parts)}{scale}</div>')
 
 
-def _row(row: Row, low: float, high: float, *, bar: bool) -> str:
+def _row(row: FigureRow, low: float, high: float, *, bar: bool) -> str:
     def at(x: float) -> float:
         return round(100 * (min(max(x, low), high) - low) / (high - low), 2)
 
@@ -103,7 +103,7 @@ def _row(row: Row, low: float, high: float, *, bar: bool) -> str:
     )
 
 
-def over_time(points: Sequence[Point], marks: Sequence[tuple[date, str]] = (), *, alt: str) -> None:
+def over_time(points: Sequence[LinePoint], marks: Sequence[tuple[date, str]] = (), *, alt: str) -> None:
     """Points with whiskers by week or month, in even steps of time; `marks` are dated names shown as dotted lines."""
     known = [x for p in points for x in (p.low, p.value, p.high) if x is not None]
     if not known:

@@ -6,19 +6,19 @@ from collections.abc import Container
 from pathlib import Path
 
 from qa.archive.checksums import FOLDER, digest
-from qa.evidence.records import Standing
+from qa.evidence.records import RecordState
 
 SUBJECT = "archive"
 _LAST = '["catalogue/'
 """A list is complete when it names the row of the catalogue that published it."""
 
 
-def standing(root: str, known: Container[str] = ()) -> list[Standing]:
+def standing(root: str, known: Container[str] = ()) -> list[RecordState]:
     """Every complete list that is not `known`; none where the archive lies in an object store."""
     if "://" in root:
         return []
     return [
-        Standing(SUBJECT, file.name, digest(file))
+        RecordState(SUBJECT, file.name, digest(file))
         for file in sorted((Path(root) / FOLDER).glob("*.jsonl"))
         if file.name not in known and (file.name.startswith("00000000-") or _LAST in file.read_text("utf-8"))
     ]

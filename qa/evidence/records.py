@@ -76,7 +76,7 @@ class SealedRecord:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RecordState:
     """A row and its checksum; empty for a row that is not there."""
 
     subject: str
@@ -194,12 +194,12 @@ RECORDS: tuple[SealedRecord, ...] = (
 )
 
 
-def changed(session: Session, entries: Sequence[AuditEntry] | None) -> list[Standing]:
+def changed(session: Session, entries: Sequence[AuditEntry] | None) -> list[RecordState]:
     """Rows that differ from their last checksum and of which one of `entries` speaks; with None all that differ."""
     return [one for record in RECORDS for one in _changed(session, record, entries)]
 
 
-def unexplained(session: Session, entries: Sequence[AuditEntry]) -> Iterator[tuple[Standing, bool]]:
+def unexplained(session: Session, entries: Sequence[AuditEntry]) -> Iterator[tuple[RecordState, bool]]:
     """Rows that differ from their last checksum although no entry speaks of them, and whether there was a checksum."""
     explained = {(one.subject, one.key) for one in changed(session, entries)}
     for record in RECORDS:
@@ -209,7 +209,7 @@ def unexplained(session: Session, entries: Sequence[AuditEntry]) -> Iterator[tup
                 yield one, bool(held.get(one.key))
 
 
-def _changed(session: Session, record: SealedRecord, entries: Sequence[AuditEntry] | None) -> list[Standing]:
+def _changed(session: Session, record: SealedRecord, entries: Sequence[AuditEntry] | None) -> list[RecordState]:
     scope, few = ([true()], None) if entries is None else _scope(record, entries)
     if not scope:
         return []
@@ -271,13 +271,13 @@ def _rows(session: Session, record: SealedRecord, scope: Sequence[ColumnElement[
     return found
 
 
-def _different(subject: str, held: dict[str, str], rows: dict[str, str]) -> Iterator[Standing]:
+def _different(subject: str, held: dict[str, str], rows: dict[str, str]) -> Iterator[RecordState]:
     for key, now in rows.items():
         if held.get(key, "") != now:
-            yield Standing(subject, key, now)
+            yield RecordState(subject, key, now)
     for key in sorted(held.keys() - rows.keys()):
         if held[key]:
-            yield Standing(subject, key, "")
+            yield RecordState(subject, key, "")
 
 
 def any_sealed(session: Session) -> bool:

@@ -110,7 +110,7 @@ def _trend(page: Page, report: AgentReport) -> None:
     st.markdown(f"**{_('Over time')}**")
     form = "M月d日" if _.language == "zh_CN" else "d MMM"
     points = [
-        plainfigures.Point(
+        plainfigures.LinePoint(
             r["period"], _.day(r["period"], form), r["value"], r["low"], r["high"],
             score_text(_, r["value"], r["low"], r["high"], r["n"]), r["n"] < reports.SMALL_N,
         )
@@ -124,7 +124,7 @@ def _parts(page: Page, report: AgentReport) -> None:
     _ = page.t
     st.markdown(f"**{_('Dimensions')}** · {_('% earned')}")
     plainfigures.dots([
-        plainfigures.Row(
+        plainfigures.FigureRow(
             filters.metric_name(_, part.metric), e.value, e.low, e.high, score_text(_, e.value, e.low, e.high, e.n),
             e.n < reports.SMALL_N,
         )
@@ -141,7 +141,7 @@ def _losses(page: Page, report: AgentReport) -> None:
         return
     frame = labelled(page, pl.concat([own.with_columns(ours=pl.lit(True)), other.with_columns(ours=pl.lit(False))]))
     plainfigures.bars([
-        plainfigures.Row(
+        plainfigures.FigureRow(
             r["label"] if r["ours"] else f"{r['label']} · {_(OWNERS.get(r['owner'], r['owner']))}",
             r["value"], r["low"], r["high"], score_text(_, r["value"], r["low"], r["high"], r["n"], 2),
             tone="red" if r["red"] else "own" if r["ours"] else "other",
