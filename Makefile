@@ -36,7 +36,7 @@ unit: $(STAMP)  ## all tests without a browser, on SQLite and PostgreSQL; the wh
 
 browser: $(STAMP)  ## the real application in Chromium; screenshots go to screenshots/
 	@command -v chromium >/dev/null || { echo "Chromium is missing. On Debian: apt-get install chromium fonts-noto-cjk"; exit 1; }
-	@$(BIN)/python -m pytest -q -m browser
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m browser
 
 bench: bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends  ## measured ratios against the named peers
 
