@@ -2,7 +2,7 @@
 
 A *key* is `source + ":" + external id`, unique over all imports of that table; it is also the unit id of a draw.
 Times are UTC. Money is in hundredths. `import_id` and `file_row` say where a row came from (row 1 is the first data
-row). Rows of `hits` and `signals` are derived and may be rebuilt at any time.
+row). Rows of `hits`, `signals` and `predictions` are derived and may be rebuilt at any time.
 """
 
 from __future__ import annotations
@@ -112,10 +112,16 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "rounds_in_time": pl.Int32,
         "unanswered": pl.Int32,
         "hit_count": pl.Int32,
-        "risk": pl.Float64,  # predicted probability of a violation
-        "predicted_loss": pl.Float64,  # predicted centi-points lost
-        "model_version": pl.String,
         "import_id": pl.Int64,  # the import whose content was screened: equal to the conversation's when up to date
+    },
+    "predictions": {  # one row a conversation, predictor and what it speaks about; read by `qa.archive.predictions`
+        "conversation_key": pl.String,
+        "predictor": pl.String,  # rules, risk, …
+        "version": pl.String,
+        "about": pl.String,  # the rule or criterion alone that is predicted; null: the conversation as a whole
+        "p": pl.Float64,  # predicted probability of a violation
+        "loss": pl.Float64,  # predicted centi-points lost; null from predictors that know no score
+        "import_id": pl.Int64,  # the import whose content was read
     },
     # What each import said of a record that more than one has touched, so that any of them can be taken back. A record
     # without rows here is what the one import in its `import_id` said.
@@ -195,6 +201,7 @@ KEYS: Mapping[str, str] = {
     "ratings": "rating_key",
     "hits": "conversation_key",
     "signals": "conversation_key",
+    "predictions": "conversation_key",
     "conversation_origins": "conversation_key",
     "message_parts": "conversation_key",
     "dispute_origins": "dispute_key",

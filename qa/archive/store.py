@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -199,8 +199,9 @@ class Archive:
             else:
                 delta.restore(wanted)
 
-    def _publish(self, before: Snapshot, what: str, now: datetime) -> None:
-        versions = self._versions_now()
+    def _publish(self, before: Snapshot, what: str, now: datetime, touched: Set[str]) -> None:
+        # the remains of a writer that died do not make a table exist
+        versions = {t: v if t in touched else before.tables[t] for t, v in self._versions_now().items()}
         row = {"version": before.version + 1, "at": now, "what": what, **versions}
         frame = pl.DataFrame([row], schema=dict(CATALOGUE_SCHEMA))
         listed = self.checksums.note(
@@ -257,7 +258,7 @@ class Writer:
         try:
             yield change
             if change.touched:
-                archive._publish(before, what, now)
+                archive._publish(before, what, now, change.touched)
         finally:
             archive._sweep()
 
@@ -268,7 +269,8 @@ class ArchiveChange:
     def __init__(self, archive: Archive, before: Snapshot) -> None:
         self._archive = archive
         self.before = before
-        self.touched = False
+        self.touched: set[str] = set()
+        """Tables that were written to."""
 
     def append(self, table: str, frame: pl.DataFrame) -> None:
         """Add rows. `frame` is brought into the shape of the schema first."""
@@ -280,21 +282,26 @@ class ArchiveChange:
         """Make `frame` the whole content of `table`."""
         self._write(table, conform(table, frame), "overwrite")
 
-    def remove(self, table: str, keys: pl.Series, column: str | None = None) -> None:
-        """Delete the rows whose key is among `keys`."""
-        if not self._archive._exists(table) or keys.is_empty():
+    def remove(
+        self, table: str, keys: pl.Series, column: str | None = None, *, only: tuple[str, str] | None = None
+    ) -> None:
+        """Delete the rows whose key, or whose `column`, is among `keys`; `only` those with this value in that other
+        column."""
+        if (self.before.tables[table] < 0 and table not in self.touched) or keys.is_empty():
             return
         delta = DeltaTable(self._archive._path(table))
         name = column or KEYS[table]
         wanted = keys.unique().sort()
         if len(wanted) <= FEW_KEYS:
-            delta.delete(f"{name} IN ({', '.join(_literal(value) for value in wanted)})")
+            more = f" AND {only[0]} = {_literal(only[1])}" if only else ""
+            delta.delete(f"{name} IN ({', '.join(_literal(value) for value in wanted)}){more}")
         else:
+            more = f" AND t.{only[0]} = {_literal(only[1])}" if only else ""
             source = wanted.to_frame("gone").to_arrow(compat_level=pl.CompatLevel.oldest())
             delta.merge(
-                source, f"t.{name} = s.gone", source_alias="s", target_alias="t"
+                source, f"t.{name} = s.gone{more}", source_alias="s", target_alias="t"
             ).when_matched_delete().execute()
-        self.touched = True
+        self.touched.add(table)
 
     def now(self) -> Snapshot:
         """The tables as changed so far, which nobody else sees yet."""
@@ -320,7 +327,7 @@ class ArchiveChange:
         delta = DeltaTable(path)
         actions: list[AddAction | RemoveAction] = [_moved(file, Path(path), KEYS[table]) for file in files]
         delta.create_write_transaction(actions, "append", delta.schema())
-        self.touched = True
+        self.touched.add(table)
 
     def _write(self, table: str, frame: pl.DataFrame, mode: str) -> None:
         writer: Callable[..., None] = write_deltalake
@@ -328,9 +335,11 @@ class ArchiveChange:
             self._archive._path(table),
             frame.to_arrow(compat_level=pl.CompatLevel.oldest()),
             mode=mode,
+            # a table that had more columns in an earlier version keeps them in its old rows until it is replaced
+            schema_mode="merge" if mode == "append" else "overwrite",
             writer_properties=COMPRESSION,
         )
-        self.touched = True
+        self.touched.add(table)
 
 
 def stage(table: str, frame: pl.DataFrame, folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """Plans and draws: what to inspect, who was drawn and why, and the receipt with which anyone can draw again."""
 
 from qa.draws.closeness import Closeness
-from qa.draws.design import PlanDesign, SourceQuota
+from qa.draws.design import PREDICTORS, PlanDesign, SourceQuota
 from qa.draws.frames import Period
 from qa.draws.plans import (
     PlanChoices,
@@ -33,6 +33,7 @@ from qa.draws.receipts import (
 from qa.draws.replacing import Replaced, replace
 
 __all__ = [
+    "PREDICTORS",
     "Closeness",
     "DrawView",
     "Load",

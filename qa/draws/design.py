@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from qa.archive import predictions
 from qa.draws.periods import CADENCES
 from qa.errors import Invalid
 from qa.i18n import N_
@@ -17,6 +18,12 @@ from scoring.draw.design import PLANNING
 
 SOURCES = ("chat", "dispute", "rating")
 SOURCE_NAMES: Mapping[str, str] = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
+
+PREDICTORS: Mapping[str, str] = {
+    predictions.RISK: N_("the risk model, where it may speak"),
+    predictions.RULES: N_("the rule score alone"),
+}
+"""What is always there to lean on; others go by their own name."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ class PlanDesign:
     """How often it draws (`qa.draws.periods`); empty for plans made before there was a choice: as their last draw."""
     complete_only: bool = False
     """Whether conversations of which an import refused a row are left out."""
+    predictor: str = predictions.RISK
+    """Whose predictions chances and estimates lean on; where it has none, the rule score stands."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -80,6 +89,8 @@ class PlanDesign:
                     expected=", ".join(sorted(levels)),
                     value=level,
                 )
+        if not self.predictor:
+            raise Invalid(N_("Name the predictor that the plan leans on."))
         if self.cadence and self.cadence not in CADENCES:
             raise Invalid(N_("There is no cadence “{value}”."), value=self.cadence)
         scoring_design(self, period="", pool_share=0.0)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.archive import Snapshot
+from qa.archive import Snapshot, predictions
 from qa.draws.design import PlanDesign
 from qa.errors import Invalid
 from qa.i18n import N_
@@ -98,11 +98,8 @@ def source(
     """The units of one source, lazily; without predictions when they are not asked for, which spares a join."""
     units = _units(snapshot, name, design, period.bounds(zone))
     if predicted:
-        signals = snapshot.scan("signals")
-        if barred:
-            signals = signals.filter(~pl.col("model_version").is_in(list(barred)))
-        signals = signals.select("conversation_key", p=pl.col("risk").clip(0.0, 1.0), loss="predicted_loss")
-        units = units.join(signals, on="conversation_key", how="left")
+        units = predictions.predicted(units, snapshot, design.predictor, barred)
+        units = units.with_columns(pl.col("p").clip(0.0, 1.0))
     else:
         units = units.with_columns(p=pl.lit(None, pl.Float64), loss=pl.lit(None, pl.Float64))
     units = units.filter(pl.col("agent_id").is_not_null() & (pl.col("agent_id") != ""))
@@ -128,16 +125,11 @@ def participants(snapshot: Snapshot, units: pl.DataFrame) -> pl.DataFrame:
     return everyone.drop_nulls().unique().sort("unit_id", "agent_id")
 
 
-def model_versions(snapshot: Snapshot, period: Period, zone: ZoneInfo) -> list[str]:
-    """Whose predictions the period's conversations hold, the one with most of them first; empty when nothing was
-    screened."""
-    signals = snapshot.scan("signals").filter(pl.col("model_version").is_not_null())
-    known = signals.select(pl.col("model_version").unique().sort()).collect().to_series().to_list()
-    if len(known) < 2:
-        return known
+def model_versions(snapshot: Snapshot, design: PlanDesign, period: Period, zone: ZoneInfo) -> list[str]:
+    """Whose predictions the period's conversations are drawn with, the one with most of them first; empty when nothing
+    was screened."""
     chats = snapshot.scan("conversations").filter(_within("started_at", period.bounds(zone))).select("conversation_key")
-    counts = signals.join(chats, on="conversation_key", how="semi").group_by("model_version").len().collect()
-    return counts.sort("len", "model_version", descending=[True, False])["model_version"].to_list()
+    return predictions.versions(chats, snapshot, design.predictor)
 
 
 def _units(snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[datetime, datetime]) -> pl.LazyFrame:

@@ -14,7 +14,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
-from qa.draws.design import SOURCES, PlanDesign
+from qa.archive import predictions
+from qa.draws.design import PREDICTORS, SOURCES, PlanDesign
 from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -252,6 +253,8 @@ class PlanChoices:
     """Start of the newest conversation: a draw looks for its period there."""
     rubrics: tuple[RubricChoice, ...] = ()
     """Every published version, the newest first."""
+    predictors: tuple[str, ...] = tuple(PREDICTORS)
+    """Who can be leaned on: the two that are always there, and all others with predictions in the archive."""
 
     def newer(self, plan: PlanView) -> RubricChoice | None:
         """A version of the plan's rubric published after the one the plan scores with."""
@@ -262,7 +265,8 @@ class PlanChoices:
 def choices(bench: Workbench, actor: Actor) -> PlanChoices:
     """Teams of the roster, shops of the archive, and everybody who may inspect."""
     require(actor, Right.PLAN_DRAW)
-    chats = bench.archive.at().scan("conversations")
+    snapshot = bench.archive.at()
+    chats = snapshot.scan("conversations")
     found = chats.select(shops=pl.col("shop").unique().sort().implode(), newest=pl.col("started_at").max()).collect(
         engine="streaming"
     )
@@ -291,4 +295,5 @@ def choices(bench: Workbench, actor: Actor) -> PlanChoices:
         names,
         newest,
         rubrics,
+        tuple(dict.fromkeys((*PREDICTORS, *predictions.predictors(snapshot)))),
     )

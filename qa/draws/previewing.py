@@ -130,7 +130,7 @@ def resolve(
     """Build the frame and decide, from the past alone, intensities and the pool share."""
     agents, zone = _agents_of(session, design), bench.config.zone
     past = reviews(bench, session, snapshot, period.bounds(zone)[0])
-    found = look(session, past, frames.model_versions(snapshot, period, zone), period)
+    found = look(session, past, frames.model_versions(snapshot, design, period, zone), period)
     undecided = Resolved(
         design,
         period,

@@ -224,7 +224,7 @@ def apply(sink: Sink, plan: Without, run_id: int) -> None:
     """Make the archive what `plan` says."""
     gone = plan.gone["conversations"]
     stale = pl.concat([gone, plan.rows["conversations"][CHAT], plan.rewritten]).unique()
-    for table in ("hits", "signals"):
+    for table in ("hits", "signals", "predictions"):
         sink.remove(table, stale)
     sink.remove("messages", plan.touched())
     sink.append("messages", plan.messages)

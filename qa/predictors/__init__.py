@@ -1,18 +1,24 @@
-"""The risk model as a service: trained on earlier verdicts, kept in versions, one in use, its predictions in the
-archive.
+"""Predictors: what says beforehand how a conversation will be judged, each with several versions, their predictions side
+by side in the archive (`qa.archive.predictions`).
 
-While there are too few labels, or no version is in use, the rule score of the screening stands.
+The rule score speaks from the first screening on; the risk model is trained on earlier verdicts, kept in versions, one in
+use. A plan names the predictor that it leans on.
 """
 
-from qa.predictors.rescoring import Rescored, first_moment, score
+from qa.predictors.protocol import SCHEMA, Predictor, RuleScore, TrainedRisk
+from qa.predictors.rescoring import Rescored, first_moment, predict, score, waiting
 from qa.predictors.training import Outlook, outlook, train
 from qa.predictors.versions import STATES, ModelView, activate, active, get_model, list_models, load, retire
 
 __all__ = [
+    "SCHEMA",
     "STATES",
     "ModelView",
     "Outlook",
+    "Predictor",
     "Rescored",
+    "RuleScore",
+    "TrainedRisk",
     "activate",
     "active",
     "first_moment",
@@ -20,7 +26,9 @@ __all__ = [
     "list_models",
     "load",
     "outlook",
+    "predict",
     "retire",
     "score",
     "train",
+    "waiting",
 ]

@@ -32,8 +32,7 @@ CHATS = (
 
 
 def chats(snapshot: Snapshot) -> pl.LazyFrame:
-    """One row for each conversation whose present content was screened, with its signals: the columns `CHATS`, and
-    `model_version` of the risk it has now."""
+    """One row for each conversation whose present content was screened, with its signals: the columns `CHATS`."""
     conversations = snapshot.scan("conversations").select(
         "conversation_key", "import_id", "started_at", "satisfaction", "message_count"
     )
@@ -45,7 +44,6 @@ def chats(snapshot: Snapshot) -> pl.LazyFrame:
         "rounds",
         "rounds_in_time",
         "unanswered",
-        "model_version",
     )
     disputes = snapshot.scan("disputes").select("conversation_key", "opened_at").drop_nulls()
     opened = disputes.group_by("conversation_key").agg(pl.col("opened_at").min())
@@ -53,7 +51,7 @@ def chats(snapshot: Snapshot) -> pl.LazyFrame:
         opened, on="conversation_key", how="left"
     )
     soon = (pl.col("opened_at") - pl.col("started_at") <= SOON).fill_null(False)
-    return joined.with_columns(refund=soon).select(*CHATS, "model_version")
+    return joined.with_columns(refund=soon).select(*CHATS)
 
 
 def features(messages: pl.DataFrame, chats: pl.DataFrame) -> pl.DataFrame:

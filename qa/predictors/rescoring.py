@@ -1,42 +1,41 @@
-"""Giving conversations the risk that the model in use predicts, or the rule score again when none is: columnar, in
-ranges, visible all at once.
+"""Bringing predictions up to date: the rule score where it is missing, and the risk model in use: columnar, in ranges,
+visible all at once.
 
-Only conversations after the last day the model learnt from are scored, whoever asks: a prediction must not weight a day
-whose verdicts it was made of. The rule score learnt from nothing and speaks of every day. Owns no model and no rule.
+Only conversations after the last day a predictor learnt from are given to it, whoever asks: a prediction must not weight
+a day whose verdicts it was made of. Owns no model and no rule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from qa import audit
-from qa.archive import ArchiveChange, Snapshot
+from qa.archive import ArchiveChange, Snapshot, predictions
 from qa.archive.ranges import cut, message_files
 from qa.errors import Cancelled
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.predictors.features import chats, features
+from qa.predictors.features import chats
+from qa.predictors.protocol import SCHEMA, Predictor, RuleScore, TrainedRisk
 from qa.predictors.versions import active, load
-from qa.screening.work import COLD_START
 from qa.workbench import Workbench
-from scoring import risk
-from scoring.risk import RiskModel
 
 BATCH = 400_000
 """Messages of one range: about 200 MB while its features are made."""
-REWRITE_SHARE = 20
-"""Signals are rewritten as a whole when more than one in this many changes: cheaper than deleting by key."""
 
 Progress = Callable[[float, str], None]
+Cancel = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class Rescored:
-    """What a run did. `version` is empty while the rule score is in use."""
+    """What a run did: `conversations` whose prediction in use is another now. `version` is empty while the rule score
+    is in use."""
 
     conversations: int
     version: str
@@ -49,31 +48,43 @@ def score(
     *,
     now: datetime,
     progress: Progress | None = None,
-    cancel: Callable[[], bool] | None = None,
+    cancel: Cancel | None = None,
     batch: int = BATCH,
     again: bool = False,
 ) -> Rescored:
     """Give every screened conversation after the model's last day the prediction of the model in use, where it has
-    another; without a model in use, the rule score to those that carry a model's prediction.
+    another; without a model in use, take back what models have said, so that the rule score stands.
 
-    Run it after a screening or after taking a model into use or out of it; with nothing to do it costs one scan of the
-    signals. `again` scores also what has its prediction already: a change of the red-line rules changes the hits that
-    predictions are made of, but not the predictions. A conversation that is imported or screened again meanwhile keeps
-    what that gave it. Raises `Cancelled` when `cancel` answers true; nothing is written then.
+    Run it after a screening or after taking a model into use or out of it; with nothing to do it costs a scan of the
+    predictions. `again` scores also what has its prediction already: a change of the red-line rules changes the hits
+    that predictions are made of, but not the predictions. A conversation that is imported or screened again meanwhile
+    keeps what that gave it. Raises `Cancelled` when `cancel` answers true; nothing is written then.
     """
     require(actor, Right.IMPORT if not actor.may(Right.PLAN_DRAW) else Right.PLAN_DRAW)
     snapshot = bench.archive.at()
     with bench.db.read() as session:
         row = active(session)
         model = load(row) if row is not None else None
+    used = RuleScore() if model is None else TrainedRisk(model, bench.config.time_zone)
+    # an archive of 0.1.0 has no rule score where a model had spoken
+    every = (used,) if model is None else (RuleScore(), used)
+    zone = bench.config.zone
+    waits = {one.name: waiting(snapshot, one, zone, again=again and one is used) for one in every}
+    spoken = None if model is not None else predictions.of(snapshot, predictions.RISK).select("conversation_key")
+    gone = pl.Series(dtype=pl.String) if spoken is None else spoken.collect().to_series()
     version = model.version if model else ""
-    waiting = _waiting(snapshot, version or COLD_START, first_moment(bench, model) if model else None, again)
-    if waiting.is_empty():
+    if gone.is_empty() and all(found.is_empty() for found in waits.values()):
         return Rescored(0, version, snapshot.version)
-    predicted = _predictions(bench, snapshot, model, waiting, batch, progress, cancel)
+    shares = _shares(progress, len(every))
+    made = {
+        one.name: predict(snapshot, one, waits[one.name], batch=batch, progress=tell, cancel=cancel)
+        for one, tell in zip(every, shares, strict=True)
+    }
+    if gone.is_empty() and all(rows.is_empty() for rows in made.values()):
+        return Rescored(0, version, snapshot.version)
     with bench.archive.hold() as writer:
         with writer.change("risk model", now) as change:
-            count = _write(change, predicted, version or COLD_START)
+            count = _write(change, made, used.name, gone)
         number = bench.archive.version()
         with bench.db.write() as session:
             audit.record(
@@ -83,7 +94,7 @@ def score(
                 "risk_model.scored",
                 "archive",
                 number,
-                model=version or COLD_START,
+                model=used.version,
                 conversations=count,
             )
     if progress is not None:
@@ -91,31 +102,47 @@ def score(
     return Rescored(count, version, number)
 
 
-def first_moment(bench: Workbench, model: RiskModel) -> datetime:
-    """The first moment a model may speak of: midnight after the last day it learnt from, in the business time zone."""
-    return datetime.combine(model.last + timedelta(days=1), time(), bench.config.zone).astimezone(UTC)
+def first_moment(predictor: Predictor, zone: ZoneInfo) -> datetime | None:
+    """The first moment a predictor may speak of: midnight after the last day it learnt from, in the business time zone;
+    None: any."""
+    if predictor.learnt_to is None:
+        return None
+    return datetime.combine(predictor.learnt_to + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
-def _waiting(snapshot: Snapshot, version: str, start: datetime | None, again: bool) -> pl.DataFrame:
-    """Screened conversations from `start` on whose risk is not of this version. Those without messages have none."""
-    wanted = pl.col("model_version").is_not_null() if again else pl.col("model_version") != version
+def waiting(snapshot: Snapshot, predictor: Predictor, zone: ZoneInfo, *, again: bool = False) -> pl.DataFrame:
+    """Screened conversations that `predictor` may speak of and whose present content this version of it has not seen:
+    the columns `qa.predictors.features.CHATS`. Also those it has seen when `again`."""
+    found, start = chats(snapshot), first_moment(predictor, zone)
     if start is not None:
-        wanted &= pl.col("started_at") >= start
-    return chats(snapshot).filter(wanted).drop("model_version").collect()
+        found = found.filter(pl.col("started_at") >= start)
+    if not again:
+        done = predictions.scan(snapshot).filter(
+            (pl.col("predictor") == predictor.name) & (pl.col("version") == predictor.version)
+        )
+        found = found.join(
+            done.select("conversation_key", "import_id"),
+            on=["conversation_key", "import_id"],
+            how="anti",
+            nulls_equal=True,
+        )
+    return found.collect()
 
 
-def _predictions(
-    bench: Workbench,
+def predict(
     snapshot: Snapshot,
-    model: RiskModel | None,
+    predictor: Predictor,
     waiting: pl.DataFrame,
-    batch: int,
-    progress: Progress | None,
-    cancel: Callable[[], bool] | None,
+    *,
+    batch: int = BATCH,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
 ) -> pl.DataFrame:
-    """conversation_key, import_id, p and loss (centi-points) of the waiting conversations."""
-    ranges = cut(message_files(snapshot, waiting.lazy()), batch)
-    total, seen, parts = max(sum(piece.rows for piece in ranges), 1), 0, []
+    """What `predictor` says of the `waiting` conversations, for `qa.archive.predictions.put`; those without messages
+    get none. `batch` bounds memory (messages at a time). Raises `Cancelled` when `cancel` answers true."""
+    parts = [pl.DataFrame(schema=SCHEMA)]
+    ranges = [] if waiting.is_empty() else cut(message_files(snapshot, waiting.lazy()), batch)
+    total, seen = max(sum(piece.rows for piece in ranges), 1), 0
     keys = waiting.lazy().select("conversation_key")
     for piece in ranges:
         said = (
@@ -126,66 +153,29 @@ def _predictions(
         )
         if not said.is_empty():
             mine = waiting.join(said.select("conversation_key").unique(), on="conversation_key", how="semi")
-            parts.append(_predict(bench, model, features(said, mine)))
+            parts.append(predictor.predict(mine, said))
         seen += piece.rows
         if cancel is not None and cancel():
             raise Cancelled(N_("Scoring was stopped; every conversation keeps the risk it had."))
         if progress is not None:
-            progress(0.98 * seen / total, N_("Scoring conversations"))
-    schema = {"conversation_key": pl.String, "import_id": pl.Int64, "p": pl.Float64, "loss": pl.Float64}
-    return pl.concat([pl.DataFrame(schema=schema), *parts])
+            progress(seen / total, N_("Scoring conversations"))
+    return pl.concat(parts)
 
 
-def _predict(bench: Workbench, model: RiskModel | None, frame: pl.DataFrame) -> pl.DataFrame:
-    if frame.is_empty():
-        return pl.DataFrame(
-            schema={"conversation_key": pl.String, "import_id": pl.Int64, "p": pl.Float64, "loss": pl.Float64}
-        )
-    if model is None:
-        # as the screening gave it, which does not wait for disputes
-        found = risk.rule_score(frame.drop("refund")).select("unit_id", "p", f=pl.lit(None, pl.Float64))
-    else:
-        found = risk.predict(model, frame, _days(bench, frame))  # refuses days the model learnt from
-    return (
-        pl.concat([frame.select("import_id"), found], how="horizontal")
-        .select("import_id", "p", conversation_key="unit_id", loss=(100.0 - pl.col("f")) * 100.0)
-        .select("conversation_key", "import_id", "p", "loss")
-    )
+def _shares(progress: Progress | None, parts: int) -> list[Progress | None]:
+    """The progress of several predictors one after the other, as one."""
+
+    def share(k: int) -> Progress | None:
+        return None if progress is None else lambda done, what: progress(0.98 * (k + done) / parts, what)
+
+    return [share(k) for k in range(parts)]
 
 
-def _days(bench: Workbench, frame: pl.DataFrame) -> tuple[date, date]:
-    first, last = frame["started_at"].min(), frame["started_at"].max()
-    assert isinstance(first, datetime)
-    assert isinstance(last, datetime)
-    return first.astimezone(bench.config.zone).date(), last.astimezone(bench.config.zone).date()
-
-
-def _write(change: ArchiveChange, predicted: pl.DataFrame, version: str) -> int:
-    """Replace the risk of what still has the content that was read; returns how many conversations that is."""
-    signals = change.before.scan("signals")
-    news = predicted.lazy().with_columns(pl.lit(version).alias("version"))
-    everything = predicted.height * REWRITE_SHARE > change.before.count("signals")
-    rows = (
-        signals.join(
-            news,
-            on=["conversation_key", "import_id"],
-            how="left" if everything else "inner",
-            nulls_equal=True,
-            maintain_order="left",
-        )
-        .with_columns(
-            risk=pl.coalesce("p", "risk"),
-            predicted_loss=pl.when(pl.col("version").is_not_null()).then("loss").otherwise("predicted_loss"),
-            model_version=pl.coalesce("version", "model_version"),
-        )
-        .collect()
-    )
-    count = rows["version"].count()
-    if not count:
-        return 0
-    if everything:
-        change.replace("signals", rows)
-    else:
-        change.remove("signals", rows["conversation_key"])
-        change.append("signals", rows)
-    return int(count)
+def _write(change: ArchiveChange, made: dict[str, pl.DataFrame], used: str, gone: pl.Series) -> int:
+    """Write what was `made` by each predictor and take back the risk of `gone`; returns how many conversations have
+    another prediction in use."""
+    counts = {name: predictions.put(change, name, rows) for name, rows in made.items()}
+    if gone.is_empty():
+        return counts[used]
+    predictions.withdraw(change, predictions.RISK)
+    return int(pl.concat([gone, made[used]["conversation_key"]]).n_unique())

@@ -21,6 +21,7 @@ import polars as pl
 from qa import audit
 from qa.archive import Snapshot
 from qa.archive.locks import alone
+from qa.archive.predictions import RULES
 from qa.archive.ranges import NO_IMPORT, Range, cut, message_files
 from qa.errors import Busy, Cancelled, Invalid, Unavailable
 from qa.i18n import N_
@@ -78,6 +79,7 @@ class _Plan:
             "changed": list(self.changed),
             "zone": self.job.time_zone,
             "reflected": dict(reflected),
+            "predictor": RULES,
             **{table: self.snapshot.tables[table] for table in ("hits", "signals", "screened_rules")},
         }
 
@@ -93,7 +95,7 @@ def screen(
     batch: int = BATCH,
     cluster: str | None = None,
 ) -> Screened:
-    """Bring hits and signals up to date. Installs the shipped rules when there are none at all.
+    """Bring hits, signals and the rule score up to date. Installs the shipped rules when there are none at all.
 
     `batch` bounds memory (messages at a time). `cluster` is the address of a Dask scheduler whose workers see the same
     archive. Raises `Cancelled` when `cancel` answers true (or `progress` raises it): what is finished is kept for the

@@ -1,4 +1,5 @@
-"""Making a finished pass visible: hits, signals and what they reflect change in one version of the archive.
+"""Making a finished pass visible: hits, signals, rule scores and what they reflect change in one version of the
+archive.
 
 Whatever was imported while the pass ran is left for the next one: only rows of conversations that still have the
 content that was screened are published. Knows tables and keys, not rules.
@@ -12,12 +13,12 @@ from datetime import datetime
 
 import polars as pl
 
-from qa.archive import ArchiveChange, Snapshot, Writer, conform, empty
+from qa.archive import ArchiveChange, Snapshot, Writer, conform, empty, predictions
 from qa.archive.ranges import NO_IMPORT
 from qa.errors import Conflict
 from qa.i18n import N_
 from qa.screening.staging import Staging
-from qa.screening.work import COLD_START, ScreeningPass, hashes, unscreened
+from qa.screening.work import ScreeningPass, hashes, unscreened
 from scoring.risk.rules import HIT, MOST_HITS
 
 PART = 500_000
@@ -48,6 +49,7 @@ def publish(
         for table in ("hits", "signals", "screened_rules"):
             if change.before.tables[table] != pinned.tables[table]:
                 raise Conflict(N_("The archive was screened by somebody else meanwhile. Run the screening again."))
+        predictions.carry(change)
         moved = change.before.tables["conversations"] != pinned.tables["conversations"]
         if kind == "rules":
             counts = _publish_rules(change, job, changed, staging)
@@ -70,13 +72,15 @@ def _publish_imports(
         .to_series()
     )
     silent = _without_messages(pinned, job, keys)
-    for table in ("hits", "signals"):
+    for table in ("hits", "signals", "predictions"):  # what was predicted of the content before goes as well
         change.remove(table, pl.concat([stale, silent["conversation_key"]]))
     conversations = hits = 0
     for frame in staging.parts("signals", PART):
         part = _still_current(change.before, frame) if moved else frame
         conversations += part.height
         change.append("signals", part)
+    for frame in staging.parts("predictions", PART):
+        change.append("predictions", _still_current(change.before, frame) if moved else frame)
     current = (
         change.before.scan("conversations").join(
             staged, on=["conversation_key", "import_id"], how="semi", nulls_equal=True
@@ -143,32 +147,32 @@ def _publish_rules(
 
 
 def _adjust_counts(change: ArchiveChange, difference: pl.DataFrame) -> None:
-    """Bring `hit_count` in line for the conversations whose number of hits has changed."""
+    """Bring `hit_count` and the rule score in line for the conversations whose number of hits has changed."""
     if difference.is_empty():
         return
-    signals = change.before.scan("signals")
-    everything = difference.height * REWRITE_SHARE > change.before.count("signals")
-    before, after = (
-        pl.col("hit_count").fill_null(0),
-        pl.col("hit_count").fill_null(0) + pl.col("difference").fill_null(0),
+    before, after = pl.col("hit_count").fill_null(0), pl.col("hit_count").fill_null(0) + pl.col("difference")
+    signals = change.before.scan("signals").join(
+        difference.lazy(), on="conversation_key", how="left", maintain_order="left"
     )
-    rows = signals.join(
-        difference.lazy(), on="conversation_key", how="left" if everything else "inner", maintain_order="left"
-    ).with_columns(
-        hit_count=after,
-        risk=pl.when(pl.col("model_version") == COLD_START).then(_shifted(before, after)).otherwise("risk"),
+    signals = signals.with_columns(pl.col("difference").fill_null(0))
+    scores = predictions.of(change.before, predictions.RULES).join(
+        signals.filter(pl.col("difference") != 0).select("conversation_key", before=before, after=after),
+        on="conversation_key",
     )
-    if everything:
-        change.replace("signals", rows.collect())
+    shifted = scores.with_columns(p=_shifted(pl.col("before"), pl.col("after"))).collect()
+    if difference.height * REWRITE_SHARE > change.before.count("signals"):
+        change.replace("signals", signals.with_columns(hit_count=after).collect())
     else:
+        rows = signals.filter(pl.col("difference") != 0).with_columns(hit_count=after).collect()
         change.remove("signals", difference["conversation_key"])
-        change.append("signals", rows.collect())
+        change.append("signals", rows)
+    predictions.put(change, predictions.RULES, shifted)
 
 
 def _shifted(before: pl.Expr, after: pl.Expr) -> pl.Expr:
     """The rule score's probability when the number of hits goes from `before` to `after`: hits add points on its
     logit."""
-    logit = (pl.col("risk") / (1 - pl.col("risk"))).log() + HIT * (after.clip(0, MOST_HITS) - before.clip(0, MOST_HITS))
+    logit = (pl.col("p") / (1 - pl.col("p"))).log() + HIT * (after.clip(0, MOST_HITS) - before.clip(0, MOST_HITS))
     return 1 / (1 + (-logit).exp())
 
 

@@ -57,7 +57,11 @@ class Staging:
 
     def keep(self, number: int, result: ScreenedRows) -> None:
         """Keep the result of one range."""
-        for table, frame in (("hits", result.hits), ("signals", result.signals)):
+        for table, frame in (
+            ("hits", result.hits),
+            ("signals", result.signals),
+            ("predictions", result.predictions),
+        ):
             if not frame.is_empty():
                 path = self.folder / f"{table}-{number:06d}.parquet"
                 frame.write_parquet(path.with_suffix(".tmp"), compression="zstd", compression_level=1)

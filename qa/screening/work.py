@@ -1,4 +1,4 @@
-"""One range of messages in, its hits and signals out: what runs here or on a worker of a cluster.
+"""One range of messages in, its hits, signals and rule scores out: what runs here or on a worker of a cluster.
 
 Depends on nothing but the files it is told to read, so that a range that is done twice (a worker was lost) gives the
 same rows twice, and only one of them is kept. Does not know what was screened before and where results go.
@@ -13,13 +13,11 @@ from functools import lru_cache
 import polars as pl
 
 from qa.archive import Snapshot, conform, empty
+from qa.archive.predictions import RULES
 from qa.archive.ranges import NO_IMPORT, Range
 from scoring.redline import Rule, Screener
 from scoring.risk import rule_score
 from scoring.timing import conversation_metrics, definition_of
-
-COLD_START = "rules"
-"""`model_version` of a risk that comes from the rule score."""
 
 CHAT_COLUMNS = ("conversation_key", "agent_id", "channel", "started_at", "satisfaction", "import_id")
 
@@ -37,10 +35,11 @@ class ScreeningPass:
 
 @dataclass(frozen=True)
 class ScreenedRows:
-    """Rows of the archive tables `hits` and `signals`, and how many messages were read for them."""
+    """Rows of the archive tables `hits`, `signals` and `predictions`, and how many messages were read for them."""
 
     hits: pl.DataFrame
     signals: pl.DataFrame
+    predictions: pl.DataFrame
     messages: int
 
 
@@ -58,13 +57,15 @@ def screen_range(job: ScreeningPass, piece: Range) -> ScreenedRows:
             chats.select("conversation_key"), on="conversation_key", how="semi", maintain_order="left"
         )
     if messages.is_empty():
-        return ScreenedRows(empty("hits"), empty("signals"), 0)
+        return ScreenedRows(empty("hits"), empty("signals"), empty("predictions"), 0)
     found = _screener(job.rules, job.time_zone).screen(
         messages, chats.select("conversation_key", "started_at", platform="channel")
     )
     hits = with_agents(found, messages, chats)
-    signals = measure(messages, chats, hits, job.time_zone) if job.with_signals else empty("signals")
-    return ScreenedRows(hits, signals, messages.height)
+    if not job.with_signals:
+        return ScreenedRows(hits, empty("signals"), empty("predictions"), messages.height)
+    measured = measure(messages, chats, hits, job.time_zone)
+    return ScreenedRows(hits, conform("signals", measured), _rule_score(messages, measured), messages.height)
 
 
 def unscreened(snapshot: Snapshot, imports: Iterable[int]) -> pl.LazyFrame:
@@ -107,17 +108,16 @@ def with_agents(found: pl.DataFrame, messages: pl.DataFrame, chats: pl.DataFrame
 
 
 def measure(messages: pl.DataFrame, chats: pl.DataFrame, hits: pl.DataFrame, time_zone: str) -> pl.DataFrame:
-    """Signals of complete conversations: reply times by the platform's definition, hits, and the risk that needs no
-    labels."""
+    """Signals of complete conversations: reply times by the platform's definition, and hits; with what else the rule
+    score reads of them."""
     counted = hits.group_by("conversation_key").agg(pl.len().cast(pl.Int32).alias("hit_count"))
     number = pl.when(pl.col("import_id") != NO_IMPORT).then("import_id").alias("import_id")
-    joined = (
+    return (
         chats.with_columns(number)
         .join(_timed(messages, chats, time_zone), on="conversation_key", how="left")
         .join(counted, on="conversation_key", how="left")
         .with_columns(pl.col("hit_count").fill_null(0))
     )
-    return conform("signals", joined.join(_risk(messages, joined), on="conversation_key", how="left"))
 
 
 def _timed(messages: pl.DataFrame, chats: pl.DataFrame, time_zone: str) -> pl.DataFrame:
@@ -130,8 +130,8 @@ def _timed(messages: pl.DataFrame, chats: pl.DataFrame, time_zone: str) -> pl.Da
     return pl.concat(parts).select(*kept, **columns)
 
 
-def _risk(messages: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
-    """The cold-start rule score; a trained model replaces it when there are labels."""
+def _rule_score(messages: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `predictions`: the risk that needs no labels."""
     said = (
         messages.lazy().filter(pl.col("role") == "customer").sort("conversation_key", "seq")
         .group_by("conversation_key").agg(pl.col("text").str.join("\n").alias("customer_text"))
@@ -141,9 +141,9 @@ def _risk(messages: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
         .group_by("conversation_key").agg((pl.col("role").sort_by("seq").last() == "customer").alias("customer_last"))
     )  # fmt: skip
     frame = (
-        signals.lazy()
+        measured.lazy()
         .select(
-            "conversation_key", unit_id="conversation_key", hits="hit_count", rating="satisfaction",
+            "conversation_key", "import_id", unit_id="conversation_key", hits="hit_count", rating="satisfaction",
             slow_replies=pl.col("rounds") - pl.col("rounds_in_time") - pl.col("unanswered") - pl.col("untimed"),
         )
         .join(said, on="conversation_key", how="left")
@@ -151,8 +151,11 @@ def _risk(messages: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("customer_text").fill_null(""))
         .collect()
     )  # fmt: skip
-    scored = rule_score(frame.drop("conversation_key"))
-    return scored.select(conversation_key="unit_id", risk="p", model_version=pl.lit(COLD_START))
+    scored = rule_score(frame.drop("conversation_key", "import_id"))
+    named = scored.select(
+        "p", conversation_key="unit_id", predictor=pl.lit(RULES), version=pl.lit(RULES), import_id=frame["import_id"]
+    )
+    return conform("predictions", named)
 
 
 def hashes(rules: Sequence[Rule]) -> dict[str, str]:

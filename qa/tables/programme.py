@@ -158,7 +158,7 @@ class RiskModelVersion(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[str] = mapped_column(String(16), unique=True)
-    """What `signals.model_version` names."""
+    """What predictions of it name in the archive."""
     state: Mapped[str] = mapped_column(String(20))
     trained_from: Mapped[date]
     trained_to: Mapped[date]

@@ -13,7 +13,7 @@ from typing import TypeVar
 import streamlit as st
 
 from pages.kit.guard import Page
-from qa.draws import PlanChoices, PlanDesign, PlanView, SourceQuota
+from qa.draws import PREDICTORS, PlanChoices, PlanDesign, PlanView, SourceQuota
 from qa.draws.periods import CADENCES
 from qa.i18n import N_
 
@@ -52,6 +52,7 @@ class Answers:
     pool: int | None
     adapt: bool
     complete_only: bool
+    predictor: str
     cadence: str = ""
 
 
@@ -67,6 +68,7 @@ def shown(design: PlanDesign) -> Answers:
         None if design.pool_share is None else round(design.pool_share * 100),
         design.adapt,
         design.complete_only,
+        design.predictor,
         design.cadence,
     )
 
@@ -98,6 +100,7 @@ def designed(design: PlanDesign, answers: Answers) -> PlanDesign:
         adapt=answers.adapt,
         complete_only=answers.complete_only,
         cadence=answers.cadence,
+        predictor=answers.predictor,
     )
 
 
@@ -141,6 +144,7 @@ def form(
         share = st.slider(
             _("… or fixed"), 0, 40, now.pool or 0, _step(now.pool or 0), format="%d%%", key=f"{key}_share"
         )
+        predictor = _predictor(page, f"{key}_predictor", offered, now.predictor)
         names = dict(offered.inspectors)
         people = st.multiselect(
             _("Inspectors"),
@@ -169,6 +173,7 @@ def form(
         None if automatic else share,
         adapt,
         complete,
+        predictor,
         cadence,
     )
     return Filled(title, designed(design, answers), rubric)
@@ -180,6 +185,21 @@ def _cadence(page: Page, key: str, now: str) -> str:
     names = {**({} if now else {"": N_("as its last draw")}), **CADENCES}
     return str(
         st.selectbox(_("Draws"), list(names), list(names).index(now), key=key, format_func=lambda one: _(names[one]))
+    )
+
+
+def _predictor(page: Page, key: str, offered: PlanChoices, now: str) -> str:
+    """Whose predictions decide which chats are the riskiest, and sharpen the estimates."""
+    _ = page.t
+    names = _all(offered.predictors, (now,))
+    return str(
+        st.selectbox(
+            _("Predictions of"),
+            names,
+            names.index(now),
+            key=key,
+            format_func=lambda name: _(PREDICTORS[name]) if name in PREDICTORS else name,
+        )
     )
 
 

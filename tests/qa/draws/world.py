@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import insert
 
+from qa.archive.predictions import RULES
 from qa.tables import Agent, RubricVersion, User
 from qa.workbench import Workbench
 from scoring.rubric import default
@@ -19,7 +20,7 @@ AGENTS = ("amy", "bob", "cui", "dan")
 def fill(bench: Workbench, *, chats: int = 30, screened: bool = True) -> None:
     """`chats` conversations of each agent in February 2026, a dispute for every tenth and a rating for every sixth."""
     people(bench)
-    conversations, messages, disputes, ratings, signals = [], [], [], [], []
+    conversations, messages, disputes, ratings, signals, scores = [], [], [], [], [], []
     for number, agent in enumerate(AGENTS):
         for k in range(chats):
             key, at = f"shop:{agent}-{k:03d}", START + timedelta(hours=20 * k + number)
@@ -62,12 +63,14 @@ def fill(bench: Workbench, *, chats: int = 30, screened: bool = True) -> None:
                     "text": "在的，亲",
                 },
             ]
-            signals.append(
+            signals.append({"conversation_key": key})
+            scores.append(
                 {
                     "conversation_key": key,
-                    "risk": ((k * 7 + number) % 30) / 40,
-                    "predicted_loss": 100.0 * (k % 9),
-                    "model_version": "rules-1",
+                    "predictor": RULES,
+                    "version": "rules-1",
+                    "p": ((k * 7 + number) % 30) / 40,
+                    "loss": 100.0 * (k % 9),
                 }
             )
             if k % 10 == 0:
@@ -111,6 +114,7 @@ def fill(bench: Workbench, *, chats: int = 30, screened: bool = True) -> None:
             change.append(table, _frame(rows))
         if screened:
             change.append("signals", _frame(signals))
+            change.append("predictions", _frame(scores))
 
 
 def people(bench: Workbench) -> None:

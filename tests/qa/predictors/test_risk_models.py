@@ -17,6 +17,7 @@ from polars.testing import assert_frame_equal
 from sqlalchemy import select, update
 
 from qa import draws, predictors, reports
+from qa.archive import predictions
 from qa.config import Config
 from qa.draws import Period, PlanDesign, SourceQuota
 from qa.draws.evidence import look, reviews
@@ -101,15 +102,18 @@ def _learnt(bench: Workbench, lead: Actor, now: datetime) -> int:
     return plan
 
 
-def _signals(bench: Workbench) -> pl.DataFrame:
+def _in_use(bench: Workbench) -> pl.DataFrame:
+    """What a draw would read of every conversation: conversation_key, day, version, p and loss."""
     snapshot = bench.archive.at()
-    days = snapshot.scan("conversations").select("conversation_key", day=pl.col("started_at").dt.date())
-    return snapshot.scan("signals").join(days, on="conversation_key").collect()
+    chats = snapshot.scan("conversations").select("conversation_key", day=pl.col("started_at").dt.date())
+    said = predictions.scan(snapshot).sort(pl.col("predictor") == predictions.RISK)
+    version = said.group_by("conversation_key").agg(pl.col("version").last())
+    return predictions.predicted(chats, snapshot).join(version, on="conversation_key").collect()
 
 
 def test_a_model_is_trained_kept_and_used_on_both_databases(any_bench: Workbench, lead: Actor, now: datetime) -> None:
     _learnt(any_bench, lead, now)
-    before = _signals(any_bench).sort("conversation_key")
+    before = _in_use(any_bench).sort("conversation_key")
     steps: list[float] = []
     model = predictors.train(any_bench, lead, now=now, progress=lambda share, what: steps.append(share))
     assert steps == sorted(steps)
@@ -153,30 +157,30 @@ def test_a_model_is_trained_kept_and_used_on_both_databases(any_bench: Workbench
         predictors.activate(any_bench, lead, now=now, model="nobody")
     back = predictors.score(any_bench, lead, now=now)
     assert (back.version, back.conversations) == ("", 160)
-    after = _signals(any_bench).sort("conversation_key")
-    assert after["model_version"].unique().to_list() == ["rules"]
-    assert after["predicted_loss"].null_count() == after.height
-    assert after.drop("risk").equals(before.drop("risk"))
+    after = _in_use(any_bench).sort("conversation_key")
+    assert after["version"].unique().to_list() == ["rules"]
+    assert after["loss"].null_count() == after.height
+    assert after.equals(before)
 
 
 def test_only_days_after_the_last_one_learnt_from_are_scored(
     bench: Workbench, lead: Actor, now: datetime, learnt: int
 ) -> None:
-    before = _signals(bench)
+    before = _in_use(bench)
     model = predictors.activate(bench, lead, now=now, model=TRAINED)
     predictors.score(bench, lead, now=now)
-    after = _signals(bench)
-    own = after.filter(pl.col("model_version") == model.version)
+    after = _in_use(bench)
+    own = after.filter(pl.col("version") == model.version)
     assert own["day"].min() > model.trained_to
-    kept = after.filter(pl.col("model_version") == "rules")
+    kept = after.filter(pl.col("version") == "rules")
     assert kept["day"].max() <= model.trained_to
     assert kept.sort("conversation_key").equals(
         before.join(kept, on="conversation_key", how="semi").sort("conversation_key")
     )
     bad = own.with_columns(bad=pl.col("conversation_key").map_elements(world.is_bad, return_dtype=pl.Boolean))
-    means = dict(bad.group_by("bad").agg(pl.col("risk").mean()).iter_rows())
+    means = dict(bad.group_by("bad").agg(pl.col("p").mean()).iter_rows())
     assert means[True] > 5 * means[False]
-    assert own["predicted_loss"].is_between(0, 10_000).all()
+    assert own["loss"].is_between(0, 10_000).all()
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -246,17 +250,15 @@ def test_new_conversations_get_predictions_and_changed_ones_wait(
     predictors.score(bench, lead, now=now)
     world.add(bench, [("amy", 5, k) for k in range(30)], import_id=2)
     assert predictors.score(bench, lead, now=now, batch=20).conversations == 30
-    assert _signals(bench).filter(pl.col("day") > world.week(4).last)["model_version"].unique().to_list() == [
-        model.version
-    ]
+    assert _in_use(bench).filter(pl.col("day") > world.week(4).last)["version"].unique().to_list() == [model.version]
     world.add(bench, [("bob", 5, 1)], import_id=3)
     assert predictors.score(bench, lead, now=now).conversations == 1, "few are exchanged by key"
-    assert _signals(bench).height == bench.archive.at().count("conversations")
+    assert _in_use(bench).height == bench.archive.at().count("conversations")
     # a conversation imported anew but not screened again keeps what it had
     with bench.archive.change("anew", now) as change:
         rows = change.before.scan("conversations").with_columns(pl.lit(9, pl.Int64).alias("import_id")).collect()
         change.replace("conversations", rows)
-        change.replace("signals", change.before.scan("signals").with_columns(model_version=pl.lit("rules")).collect())
+        change.replace("predictions", predictions.of(change.before, predictions.RULES).collect())
     assert predictors.score(bench, lead, now=now).conversations == 0
 
 
@@ -269,13 +271,13 @@ def test_stopping_writes_nothing_and_scoring_again_replaces_what_is_there(
         predictors.score(bench, lead, now=now, cancel=lambda: True)
     assert bench.archive.version() == version
     predictors.score(bench, lead, now=now)
-    before = _signals(bench).sort("conversation_key")
-    with bench.archive.change("signals have changed, predictions have not", now) as change:
-        change.replace("signals", change.before.scan("signals").with_columns(risk=0.5).collect())
+    before = _in_use(bench).sort("conversation_key")
+    with bench.archive.change("predictions are of other signals", now) as change:
+        change.replace("predictions", predictions.scan(change.before).with_columns(p=0.5).collect())
     assert predictors.score(bench, lead, now=now).conversations == 0
     assert predictors.score(bench, lead, now=now, again=True).conversations == 160
-    mine = pl.col("model_version") != "rules"
-    assert_frame_equal(_signals(bench).sort("conversation_key").filter(mine), before.filter(mine))
+    mine = pl.col("version") != "rules"
+    assert_frame_equal(_in_use(bench).sort("conversation_key").filter(mine), before.filter(mine))
 
 
 def test_what_cannot_be_done_is_refused(bench: Workbench, lead: Actor, now: datetime) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 from sqlalchemy import select
 
 from qa import draws
+from qa.archive.predictions import RULES
 from qa.draws import Period, PlanDesign, SourceQuota
 from qa.policy import Actor
 from qa.tables import Assignment, Sample
@@ -21,6 +22,7 @@ from tests.qa.draws.world import AGENTS, people
 from tests.qa.reports.judged import RULE, verdict
 
 MONDAY = date(2026, 2, 2)
+STARTED = datetime(2026, 2, 2, tzinfo=UTC)
 WEEKS = 4
 BAD = ("不退就是不退，别烦我", "自己看说明，没空理你", "爱买不买，随便投诉")
 GOOD = ("亲，已经为您登记了", "好的，马上帮您查询物流", "感谢等待，退款今天到账")
@@ -45,7 +47,7 @@ def fill(bench: Workbench, *, weeks: int = WEEKS, per_week: int = 20) -> None:
 
 def add(bench: Workbench, chosen: list[tuple[str, int, int]], *, import_id: int) -> None:
     """Conversations (agent, week, number within it), screened."""
-    chats, messages, signals = [], [], []
+    chats, messages, signals, scores = [], [], [], []
     for agent, w, k in chosen:
         number = w * 100 + k
         key = f"shop:{agent}-{number}"
@@ -106,13 +108,25 @@ def add(bench: Workbench, chosen: list[tuple[str, int, int]], *, import_id: int)
                 "rounds_in_time": 1,
                 "unanswered": 0,
                 "max_gap_s": 5.0,
-                "risk": 0.03 + (k % 5) / 100,
-                "model_version": "rules",
+                "import_id": import_id,
+            }
+        )
+        scores.append(
+            {
+                "conversation_key": key,
+                "predictor": RULES,
+                "version": RULES,
+                "p": 0.03 + (k % 5) / 100,
                 "import_id": import_id,
             }
         )
     with bench.archive.change("test", datetime(2026, 2, 2, tzinfo=UTC)) as change:
-        for table, rows in (("conversations", chats), ("messages", messages), ("signals", signals)):
+        for table, rows in (
+            ("conversations", chats),
+            ("messages", messages),
+            ("signals", signals),
+            ("predictions", scores),
+        ):
             change.append(table, _frame(rows))
 
 
