@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, select, true
@@ -210,25 +211,38 @@ def unexplained(session: Session, entries: Sequence[AuditEntry]) -> Iterator[tup
 
 
 def _changed(session: Session, record: SealedRecord, entries: Sequence[AuditEntry] | None) -> list[RecordState]:
-    scope, few = ([true()], None) if entries is None else _scope(record, entries)
+    scope = [true()] if entries is None else _scope(record, entries)
     if not scope:
         return []
-    return list(_different(record.subject, sealed(session, record.subject, few), _rows(session, record, scope)))
+    few = None if entries is None or record.named is not record.key else _only(record, entries)
+    held, rows = sealed(session, record.subject, few), _rows(session, record, scope)
+    if few is None:
+        there = {str(key) for key in session.scalars(select(record.key).where(record.when))}
+        held = {key: digest for key, digest in held.items() if key in rows or key not in there}
+    return list(_different(record.subject, held, rows))
 
 
-def _scope(record: SealedRecord, entries: Sequence[AuditEntry]) -> tuple[list[ColumnElement[bool]], set[str] | None]:
-    """Conditions for the rows that the entries speak of (any of them holds), and the only keys that may be missing;
-    None: any."""
+def _only(record: SealedRecord, entries: Sequence[AuditEntry]) -> set[str] | None:
+    """The only keys that entries speak of; None when they may speak of any."""
+    whole = any(entry.action == UPGRADE for entry in entries) or _moments(record, entries)
+    return None if whole else _names(record, entries)
+
+
+def _moments(record: SealedRecord, entries: Sequence[AuditEntry]) -> set[datetime]:
+    any_row = [witness for witness in record.witnesses if witness.by == ANY]
+    return {entry.at for witness in any_row for entry in entries if _speaks(witness, entry)}
+
+
+def _scope(record: SealedRecord, entries: Sequence[AuditEntry]) -> list[ColumnElement[bool]]:
+    """Conditions for the rows that the entries speak of: any of them holds."""
     if any(entry.action == UPGRADE for entry in entries):
-        return [true()], None
+        return [true()]
     names = sorted(_names(record, entries))
     parts = [names[start : start + 500] for start in range(0, len(names), 500)]
     found: list[ColumnElement[bool]] = [record.named.in_(_typed(record, part)) for part in parts]
-    any_row = [witness for witness in record.witnesses if witness.by == ANY]
-    moments = {entry.at for witness in any_row for entry in entries if _speaks(witness, entry)}
-    if moments:
+    if moments := _moments(record, entries):
         found.append(true() if record.moment is None else record.moment.in_(sorted(moments)))
-    return found, set(names) if record.named is record.key and not moments else None
+    return found
 
 
 def _names(record: SealedRecord, entries: Iterable[AuditEntry]) -> set[str]:

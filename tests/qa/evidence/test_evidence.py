@@ -186,6 +186,11 @@ def test_a_record_that_changes_with_its_entry_is_not_accused(any_bench: Workbenc
     accounts.sign_in_by_link(any_bench, token, now=NOW)
     accounts.disable_user(any_bench, SYSTEM, person.id, now=NOW)
     assert evidence.check(any_bench).forgeries == ()
+    evidence.seal(any_bench, NOW + 2 * LATER)  # the sign-ins of others stay as they were sealed
+    other = accounts.new_link(any_bench, SYSTEM, kit.inspectors[1].user_id, now=NOW)
+    accounts.sign_in_by_link(any_bench, other, now=NOW)
+    evidence.seal(any_bench, NOW + 2 * LATER)
+    assert evidence.check(any_bench).forgeries == ()
     tamper(any_bench, f"UPDATE users SET role = 'admin' WHERE id = {kit.inspectors[0].user_id}")
     assert named(any_bench) == {("users", str(kit.inspectors[0].user_id))}
     evidence.seal(any_bench, NOW + 3 * LATER)  # whoever seals again hides nothing
