@@ -4,4 +4,4 @@ from pages.kit.guard import enter
 from pages.screens.reports import ranking
 from qa.policy import Right
 
-ranking.show(enter(Right.VIEW_RESULTS))
+ranking.show(enter(Right.VIEW_RESULTS, Right.VIEW_TEAM))

@@ -4,4 +4,4 @@ from pages.kit.guard import enter
 from pages.screens.redlines import board
 from qa.policy import Right
 
-board.draw(enter(Right.VIEW_VIOLATIONS))
+board.draw(enter(Right.VIEW_VIOLATIONS, Right.VIEW_TEAM))

@@ -4,4 +4,4 @@ from pages.kit.guard import enter
 from pages.screens.reports import trends
 from qa.policy import Right
 
-trends.show(enter(Right.VIEW_RESULTS))
+trends.show(enter(Right.VIEW_RESULTS, Right.VIEW_TEAM))

@@ -11,10 +11,12 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from qa import scoping
 from qa.errors import Conflict
 from qa.i18n import N_
 from qa.policy import Actor
 from qa.tables import Assignment, Case, Sample, Violation
+from qa.workbench import Workbench
 
 STILL_TO_SCORE = N_("This conversation waits in your own queue. Score it first; what others decided shows afterwards.")
 
@@ -29,9 +31,14 @@ def waiting(actor: Actor) -> Select[int]:
     )
 
 
-def shown_files(actor: Actor) -> ColumnElement[bool]:
-    """Condition on `Violation`: its conversation does not wait for this reader. One look-up, whatever the number of
-    files."""
+def shown_files(bench: Workbench, actor: Actor) -> ColumnElement[bool]:
+    """Condition on `Violation`: its conversation does not wait for this reader, and it is of a team that they may see.
+    One look-up, whatever the number of files."""
+    at = func.coalesce(Violation.occurred_at, Violation.opened_at)
+    return and_(_scored(actor), scoping.seen(bench, actor, Violation.agent_id, at))
+
+
+def _scored(actor: Actor) -> ColumnElement[bool]:
     same = and_(
         _CASE_FILE.conversation_key == func.coalesce(Sample.conversation_key, Sample.unit_id),
         _CASE_FILE.agent_id == Sample.agent_id,
@@ -54,5 +61,5 @@ _SAMPLE = aliased(Sample)
 def refuse_early(session: Session, actor: Actor, violation_id: int) -> None:
     """Raise `Conflict` while the conversation of this case file waits for the actor: neither its state nor a step on
     it."""
-    if session.scalar(select(Violation.id).where(Violation.id == violation_id, ~shown_files(actor))) is not None:
+    if session.scalar(select(Violation.id).where(Violation.id == violation_id, ~_scored(actor))) is not None:
         raise Conflict(STILL_TO_SCORE)

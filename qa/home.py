@@ -86,9 +86,9 @@ def overview(bench: Workbench, actor: Actor, *, now: datetime) -> Overview:
         if actor.may(Right.INSPECT):
             todo |= _inspecting(session, actor)
         if actor.may(Right.RULE_HIT):
-            todo["hits"] = _violations(session, actor, FileState.SUSPECTED)
+            todo["hits"] = _violations(bench, session, actor, FileState.SUSPECTED)
         if actor.may(Right.RULE_VIOLATION):
-            todo["rulings"] = _violations(session, actor, FileState.CONFIRMED)
+            todo["rulings"] = _violations(bench, session, actor, FileState.CONFIRMED)
         if actor.may(Right.RULE_APPEAL):
             todo["corrections"] = corrections.count_open(session, actor)
             todo["appeals"] = _count(session, select(Appeal.id).where(Appeal.state == "open"))
@@ -162,8 +162,8 @@ def _inspecting(session: Session, actor: Actor) -> dict[str, int]:
     }
 
 
-def _violations(session: Session, actor: Actor, state: FileState) -> int:
-    return _count(session, select(Violation.id).where(Violation.state == state.value, shown_files(actor)))
+def _violations(bench: Workbench, session: Session, actor: Actor, state: FileState) -> int:
+    return _count(session, select(Violation.id).where(Violation.state == state.value, shown_files(bench, actor)))
 
 
 def _answering(session: Session, agent_id: str) -> dict[str, int]:

@@ -19,6 +19,7 @@ class Role(StrEnum):
 
     INSPECTOR = "inspector"
     LEAD = "lead"
+    TEAM_LEADER = "team_leader"
     AGENT = "agent"
     ADMIN = "admin"
 
@@ -26,6 +27,7 @@ class Role(StrEnum):
 ROLE_NAMES: Mapping[Role, str] = {
     Role.INSPECTOR: N_("Inspector"),
     Role.LEAD: N_("Lead"),
+    Role.TEAM_LEADER: N_("Team leader"),
     Role.AGENT: N_("Agent"),
     Role.ADMIN: N_("Admin"),
 }
@@ -39,6 +41,7 @@ class Right(StrEnum):
     RULE_VIOLATION = "rule_violation"  # second step: the manager's ruling
     VIEW_VIOLATIONS = "view_violations"
     VIEW_RESULTS = "view_results"  # results of all agents
+    VIEW_TEAM = "view_team"  # results and case files of the team one leads, and of no other
     VIEW_OWN_RESULTS = "view_own_results"
     ANSWER = "answer"  # acknowledge or appeal one's own verdicts
     RULE_APPEAL = "rule_appeal"
@@ -65,6 +68,7 @@ RIGHT_NAMES: Mapping[Right, str] = {
     Right.RULE_VIOLATION: N_("rule on violations"),
     Right.VIEW_VIOLATIONS: N_("see case files of red lines"),
     Right.VIEW_RESULTS: N_("see the results of all agents"),
+    Right.VIEW_TEAM: N_("see the results of one's own team"),
     Right.VIEW_OWN_RESULTS: N_("see one's own results"),
     Right.ANSWER: N_("answer for one's own results"),
     Right.RULE_APPEAL: N_("rule on appeals"),
@@ -109,6 +113,8 @@ _LEAD = _INSPECTOR | {
     Right.EXPORT,
 }
 _AGENT = {Right.VIEW_OWN_RESULTS, Right.ANSWER, Right.VIEW_CASES, Right.PROPOSE_CASE, Right.VIEW_RUBRIC}
+# A team leader reads what concerns their own team, to coach it: no plans, no rules, no rulings.
+_TEAM_LEADER = {Right.VIEW_TEAM, Right.VIEW_CASES, Right.PROPOSE_CASE, Right.VIEW_RUBRIC, Right.EXPORT}
 # An admin keeps the installation safe but does not judge people: no inspecting, no ruling.
 _ADMIN = {
     Right.MANAGE_USERS,
@@ -125,6 +131,7 @@ _ADMIN = {
 RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.INSPECTOR: frozenset(_INSPECTOR),
     Role.LEAD: frozenset(_LEAD),
+    Role.TEAM_LEADER: frozenset(_TEAM_LEADER),
     Role.AGENT: frozenset(_AGENT),
     Role.ADMIN: frozenset(_ADMIN),
 }
@@ -132,26 +139,34 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts. `agent_id` is set when the user is (or also was) an agent: nobody judges a chat of their own."""
+    """Who acts. `agent_id` is set when the user is (or also was) an agent: nobody judges a chat of their own. `team` is
+    the one that a team leader leads."""
 
     user_id: int
     role: Role
     name: str
     agent_id: str | None = None
+    team: str | None = None
 
     def may(self, right: Right) -> bool:
         return right in RIGHTS[self.role]
+
+    @property
+    def reads_others(self) -> bool:
+        """Whether results of other people are theirs to read: everybody's, or a team's."""
+        return self.may(Right.VIEW_RESULTS) or self.may(Right.VIEW_TEAM)
 
 
 SYSTEM = Actor(user_id=0, role=Role.ADMIN, name="system")
 """The installation itself: command line of the machine's owner, and scheduled work."""
 
 
-def require(actor: Actor, right: Right) -> None:
-    """Raise `Denied` unless `actor` has `right`. The machine's owner at the command line has every right."""
-    if actor is SYSTEM or actor.may(right):
+def require(actor: Actor, right: Right, *others: Right) -> None:
+    """Raise `Denied` unless `actor` has `right` or one of the `others`. The machine's owner at the command line has
+    every right."""
+    if actor is SYSTEM or any(actor.may(one) for one in (right, *others)):
         return
-    securitylog.note("right.refused", actor.user_id, right=right.value, role=actor.role.value)
+    refused(actor, right)
     raise Denied(
         N_("Your role ({role}) does not allow this: {right}."),
         role=Words(ROLE_NAMES[actor.role]),
@@ -159,11 +174,17 @@ def require(actor: Actor, right: Right) -> None:
     )
 
 
+def refused(actor: Actor, right: Right) -> None:
+    """Note in the security log that somebody asked for what is not theirs."""
+    securitylog.note("right.refused", actor.user_id, right=right.value, role=actor.role.value)
+
+
 def require_own(actor: Actor, agent_id: str) -> None:
-    """Raise `Denied` unless `actor` may read the results of `agent_id`: a reader of all, or that agent."""
-    if actor is SYSTEM or actor.may(Right.VIEW_RESULTS):
+    """Raise `Denied` unless `actor` may read the results of `agent_id`: a reader of all, that agent, or a team leader,
+    whom `qa.scoping` then limits to what is of the team."""
+    if actor is SYSTEM or actor.reads_others:
         return
     if actor.may(Right.VIEW_OWN_RESULTS) and actor.agent_id == agent_id:
         return
-    securitylog.note("right.refused", actor.user_id, right=Right.VIEW_RESULTS.value, role=actor.role.value)
+    refused(actor, Right.VIEW_RESULTS)
     raise Denied(N_("You can only see your own results."))

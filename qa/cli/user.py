@@ -35,7 +35,7 @@ def add(subparsers: Any) -> None:
     new.add_argument("--role", required=True, choices=[role.value for role in Role], help=_("what the person does"))
     new.add_argument("--name", default="", help=_("name shown to others"))
     new.add_argument("--agent", help=_("id in the roster, when the person is (also) an agent"))
-    new.add_argument("--team", help=_("home team"))
+    new.add_argument("--team", help=_("home team; for a team leader the team that is led"))
     new.add_argument("--language", choices=LANGUAGES, help=_("language, instead of the browser's"))
     new.add_argument("--password", action="store_true", help=_("ask for a password instead of printing a link"))
     new.set_defaults(run=run_add)

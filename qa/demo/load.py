@@ -399,7 +399,7 @@ def _rule(
             .where(
                 Violation.occurred_at < cutoff,
                 Violation.state.in_(("suspected", "confirmed")),
-                shown_files(reader),  # what the reader still has to score stays open: its file is closed to them
+                shown_files(bench, reader),  # what the reader still has to score stays open: its file is closed to them
             )
             .order_by(Violation.id)
         ).all()

@@ -130,7 +130,7 @@ class Worker:
             user = session.get(User, taken.asked_by)
         if user is None or not user.active:
             raise Denied(N_("The account of whoever asked for this is disabled."))
-        return Actor(user.id, Role(user.role), user.display_name, user.agent_id)
+        return Actor(user.id, Role(user.role), user.display_name, user.agent_id, user.home_team)
 
     def _later(self, taken: Taken, error: Busy) -> Callable[[datetime], bool]:
         """Somebody else is at it: wait for them, but not for ever."""

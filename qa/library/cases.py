@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from qa import audit, transcripts
+from qa import audit, scoping, transcripts
 from qa.blinding import STILL_TO_SCORE, shown_cases
 from qa.casefiles.lifecycle import FileState
 from qa.errors import Conflict, Denied, FormField, Invalid, NotFound, Stale
@@ -83,8 +83,7 @@ def propose(
     text = _checked(text)
     with bench.db.read() as session:  # frozen evidence: what is masked here is what would be masked while writing
         evidence, agent_id = _evidence(session, sample_id, violation_id)
-    if actor.role is Role.AGENT and actor is not SYSTEM and agent_id != actor.agent_id:
-        raise Denied(N_("You can only propose cases from your own conversations."))
+    _require_theirs(bench, actor, agent_id, evidence)
     excerpt = _excerpt(evidence, seqs)  # before the transaction: masking takes as long as the text is
     search_text = searchable(text.title, text.lesson, text.tags, excerpt)
     with bench.db.write() as session:
@@ -246,8 +245,7 @@ def material(bench: Workbench, actor: Actor, *, sample_id: int | None, violation
     require(actor, Right.PROPOSE_CASE)
     with bench.db.read() as session:
         evidence, agent_id = _evidence(session, sample_id, violation_id)
-        if actor.role is Role.AGENT and agent_id != actor.agent_id:
-            raise Denied(N_("You can only propose cases from your own conversations."))
+        _require_theirs(bench, actor, agent_id, evidence)
         masked = _excerpt(evidence, None, limit=None)
         lines = tuple({"seq": m.seq, **e} for m, e in zip(evidence.messages, masked, strict=True))
         every = [m.seq for m in evidence.messages]
@@ -261,6 +259,13 @@ def material(bench: Workbench, actor: Actor, *, sample_id: int | None, violation
         return Material(
             lines, "exemplary" if total is None or total >= FULL else "counter", None, tuple(every[:MAX_MESSAGES])
         )
+
+
+def _require_theirs(bench: Workbench, actor: Actor, agent_id: str, evidence: FrozenTranscript) -> None:
+    """Agents take cases from their own conversations, team leaders from those of their team."""
+    if actor.role is Role.AGENT and actor is not SYSTEM and agent_id != actor.agent_id:
+        raise Denied(N_("You can only propose cases from your own conversations."))
+    scoping.require_seen(bench, actor, agent_id, next((m.sent_at for m in evidence.messages if m.sent_at), None))
 
 
 _NO_BREACH = {FileState.CLEARED.value, FileState.DISMISSED.value, FileState.EXPUNGED.value, FileState.WITHDRAWN.value}

@@ -57,7 +57,7 @@ class Account:
     @property
     def actor(self) -> Actor:
         """This person as the one who acts."""
-        return Actor(self.id, self.role, self.display_name, self.agent_id)
+        return Actor(self.id, self.role, self.display_name, self.agent_id, self.home_team)
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,8 @@ def create_user(
         raise Invalid(
             N_("“{login}” cannot be an account name: 1–100 characters without spaces, quotes or slashes."), login=login
         )
-    _check_role(role, agent_id)
+    home_team = (home_team or "").strip() or None
+    _check_role(role, agent_id, home_team)
     _check_language(language)
     password_hash = _hash_password(password, login) if password is not None else None
     with bench.db.write() as session:
@@ -264,7 +265,7 @@ def create_user(
             password_hash=password_hash,
             role=role.value,
             agent_id=agent_id,
-            home_team=(home_team or "").strip() or None,
+            home_team=home_team,
             language=language,
             active=True,
             created_at=now,
@@ -272,7 +273,16 @@ def create_user(
         session.add(user)
         session.flush()
         audit.record(
-            session, actor, now, "user.created", "user", user.id, login=login, role=role.value, agent_id=agent_id
+            session,
+            actor,
+            now,
+            "user.created",
+            "user",
+            user.id,
+            login=login,
+            role=role.value,
+            agent_id=agent_id,
+            home_team=home_team,
         )
         return _account(user)
 
@@ -291,7 +301,8 @@ def change_user(
     """Change what an account is. A new role takes effect at the person's next click."""
     require(actor, Right.MANAGE_USERS)
     agent_id = (agent_id or "").strip() or None
-    _check_role(role, agent_id)
+    home_team = (home_team or "").strip() or None
+    _check_role(role, agent_id, home_team)
     if not display_name.strip():
         raise Invalid(N_("The name is empty."))
     with bench.db.write() as session:
@@ -305,7 +316,7 @@ def change_user(
             "home_team": user.home_team,
         }
         user.display_name, user.role, user.agent_id = display_name.strip()[:100], role.value, agent_id
-        user.home_team = (home_team or "").strip() or None
+        user.home_team = home_team
         after = {
             "display_name": user.display_name,
             "role": user.role,
@@ -489,7 +500,9 @@ def _keep_one_admin(session: Session, user: User) -> None:
         raise Conflict(N_("“{login}” is the last active admin; make somebody else an admin first."), login=user.login)
 
 
-def _check_role(role: Role, agent_id: str | None) -> None:
+def _check_role(role: Role, agent_id: str | None, team: str | None) -> None:
+    if role is Role.TEAM_LEADER and not team:
+        raise Invalid(N_("An account with the role team leader needs the team it leads."))
     if role is Role.AGENT and not agent_id:
         raise Invalid(N_("An account with the role agent needs the agent's id from the roster."))
 

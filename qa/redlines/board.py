@@ -102,10 +102,10 @@ def listing(
     newest_first: bool = True,
 ) -> Listing:
     """One page of files, newest (or oldest) first."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
         rules = programme(session)
-        where = _conditions(actor, wanted, rules.clocks, now)
+        where = _conditions(bench, actor, wanted, rules.clocks, now)
         query = rows().where(*where)
         if after is not None:
             query = query.where(Violation.id < after if newest_first else Violation.id > after)
@@ -120,12 +120,12 @@ def counts_by_state(
     bench: Workbench, actor: Actor, wanted: Filter, *, now: datetime
 ) -> Mapping[FileState, BoundedCount]:
     """How many files stand in each state, with the other filters applied."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
         clocks = programme(session).clocks
         found = {}
         for state in FileState:
-            found[state] = _count(session, _conditions(actor, replace(wanted, states=(state,)), clocks, now))
+            found[state] = _count(session, _conditions(bench, actor, replace(wanted, states=(state,)), clocks, now))
     return found
 
 
@@ -133,11 +133,13 @@ def overdue_by_state(
     bench: Workbench, actor: Actor, wanted: Filter, *, now: datetime
 ) -> Mapping[FileState, BoundedCount]:
     """How many files wait longer than the clock of their step allows, for every step somebody has to take."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
         clocks = programme(session).clocks
         return {
-            state: _count(session, _conditions(actor, replace(wanted, states=(state,), overdue=True), clocks, now))
+            state: _count(
+                session, _conditions(bench, actor, replace(wanted, states=(state,), overdue=True), clocks, now)
+            )
             for state in OPEN_STATES
         }
 
@@ -159,15 +161,15 @@ class BoardChoices:
 
 def choices(bench: Workbench, actor: Actor) -> BoardChoices:
     """Values for the filters."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
         rules = session.scalars(
-            select(Violation.rule_id).where(shown_files(actor)).distinct().order_by(Violation.rule_id)
+            select(Violation.rule_id).where(shown_files(bench, actor)).distinct().order_by(Violation.rule_id)
         ).all()
         agents = session.execute(
             select(Violation.agent_id, func.coalesce(func.max(Agent.name), ""), func.coalesce(func.max(Agent.team), ""))
             .outerjoin(Agent, Agent.agent_id == Violation.agent_id)
-            .where(shown_files(actor))
+            .where(shown_files(bench, actor))
             .group_by(Violation.agent_id)
             .order_by(Violation.agent_id)
             .limit(5_000)
@@ -182,7 +184,7 @@ Names = Mapping[str, stored.RuleName]
 
 def rule_names(bench: Workbench, actor: Actor) -> Names:
     """Names of all rules, for lists and filters."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
         return stored.names(session)
 
@@ -192,9 +194,9 @@ def phrases(
 ) -> tuple[tuple[str, int], ...]:
     """What was said in the suspected files of one rule, with how often: the false alarms of a rule are often one
     phrase."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     query = select(Violation.evidence).where(
-        Violation.rule_id == rule_id, Violation.state == FileState.SUSPECTED.value, shown_files(actor)
+        Violation.rule_id == rule_id, Violation.state == FileState.SUSPECTED.value, shown_files(bench, actor)
     )
     if agent_id:
         query = query.where(Violation.agent_id == agent_id)
@@ -215,13 +217,13 @@ def start_of_yesterday(now: datetime, zone: ZoneInfo) -> datetime:
 
 def changes(bench: Workbench, actor: Actor, *, since: datetime, limit: int = 200) -> tuple[RecentStep, ...]:
     """The latest steps of people since then, newest first. What screening opened is counted by the list, not here."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     machine = [Step.OPEN.value, Step.WITHDRAW.value]
     query = (
         select(ViolationEvent, Violation.rule_id, Violation.agent_id, User.display_name)
         .join(Violation, Violation.id == ViolationEvent.violation_id)
         .outerjoin(User, User.id == ViolationEvent.actor_id)
-        .where(ViolationEvent.at >= since, ViolationEvent.kind.not_in(machine), shown_files(actor))
+        .where(ViolationEvent.at >= since, ViolationEvent.kind.not_in(machine), shown_files(bench, actor))
         .order_by(ViolationEvent.id.desc())
         .limit(limit)
     )
@@ -234,9 +236,9 @@ def changes(bench: Workbench, actor: Actor, *, since: datetime, limit: int = 200
 
 def count_opened(bench: Workbench, actor: Actor, *, since: datetime) -> BoundedCount:
     """How many files were opened since then."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
-        return _count(session, [Violation.opened_at >= since, shown_files(actor)])
+        return _count(session, [Violation.opened_at >= since, shown_files(bench, actor)])
 
 
 # queries
@@ -278,8 +280,10 @@ def row_of(row: Any, clocks: Clocks) -> Row:
     )
 
 
-def _conditions(actor: Actor, wanted: Filter, clocks: Clocks, now: datetime) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = [shown_files(actor)]
+def _conditions(
+    bench: Workbench, actor: Actor, wanted: Filter, clocks: Clocks, now: datetime
+) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = [shown_files(bench, actor)]
     if wanted.states:
         where.append(Violation.state.in_([state.value for state in wanted.states]))
     if wanted.rule_id:

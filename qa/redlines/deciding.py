@@ -380,7 +380,7 @@ def clear_rule(
         raise Denied(N_("This step needs a person who answers for it; sign in to take it."))
     version = bench.archive.version()
     with bench.begin(actor, now) as work:
-        ids = [id_ for id_, _agent, _said in _bulk(work.session, actor, rule_id, agent_id, phrase)]
+        ids = [id_ for id_, _agent, _said in _bulk(bench, work.session, actor, rule_id, agent_id, phrase)]
         if len(ids) != expected:
             raise _changed(len(ids), expected)
         if len(ids) > BULK_LIMIT:
@@ -419,7 +419,7 @@ def bulk_preview(
     """What `clear_rule` with these arguments would clear now, oldest first."""
     require(actor, Right.RULE_HIT)
     with bench.db.read() as session:
-        found = _bulk(session, actor, rule_id, agent_id, phrase)
+        found = _bulk(bench, session, actor, rule_id, agent_id, phrase)
     step = max(1, len(found) // examples)  # spread over the whole list, not its beginning alone
     return Bulk(len(found), tuple(found[::step][:examples]))
 
@@ -458,11 +458,11 @@ def take_back_bulk(bench: Workbench, actor: Actor, *, now: datetime, rule_id: st
 
 
 def _bulk(
-    session: Session, actor: Actor, rule_id: str, agent_id: str | None, phrase: str | None
+    bench: Workbench, session: Session, actor: Actor, rule_id: str, agent_id: str | None, phrase: str | None
 ) -> list[tuple[int, str, str]]:
     """The suspected files that `clear_rule` would clear, oldest first."""
     query = select(Violation.id, Violation.agent_id, Violation.evidence).where(
-        Violation.state == FileState.SUSPECTED.value, Violation.rule_id == rule_id, shown_files(actor)
+        Violation.state == FileState.SUSPECTED.value, Violation.rule_id == rule_id, shown_files(bench, actor)
     )
     if agent_id:
         query = query.where(Violation.agent_id == agent_id)

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from qa import transcripts
+from qa import scoping, transcripts
 from qa.blinding import refuse_early
 from qa.casefiles.lifecycle import STANDING, Clocks, Event, FileState, Refusal, Step, options
 from qa.casefiles.record import SAME_CASE, Evidence, transcript_now
@@ -72,7 +72,7 @@ class CaseFile:
 
 def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetime) -> CaseFile:
     """One file with its transcript, history and what `actor` can do with it. Changes nothing."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
         rules = programme(session)
         found = session.execute(board.rows().where(Violation.id == violation_id)).one_or_none()
@@ -80,10 +80,11 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
         if found is None or violation is None:
             raise NotFound(N_("There is no case file {id}."), id=violation_id)
         refuse_early(session, actor, violation_id)
+        scoping.require_seen(bench, actor, violation.agent_id, violation.occurred_at or violation.opened_at)
         history = _history(session, violation_id)
         frozen = session.get(Transcript, violation.transcript_id) if violation.transcript_id else None
         repeats, same = count_repeats(
-            session, actor, violation.agent_id, violation.rule_id, now, rules.clocks, excluding=violation_id
+            bench, session, actor, violation.agent_id, violation.rule_id, now, rules.clocks, excluding=violation_id
         )
         effect = _effect(session, violation_id)
         content = (
@@ -133,7 +134,7 @@ def own(bench: Workbench, actor: Actor, agent_id: str, *, now: datetime, limit: 
         clocks = programme(session).clocks
         query = (
             board.rows()
-            .where(Violation.agent_id == agent_id, Violation.state.in_(visible))
+            .where(Violation.agent_id == agent_id, Violation.state.in_(visible), _theirs(bench, actor))
             .order_by(Violation.id.desc())
         )
         found = []
@@ -153,6 +154,10 @@ def own(bench: Workbench, actor: Actor, agent_id: str, *, now: datetime, limit: 
             line = replace(line, excerpt=transcripts.shown_text(None, line.excerpt))
             found.append(Own(line, evidence, transcripts.shown_text(actor, reason or "") or None, answerable))
     return tuple(found)
+
+
+def _theirs(bench: Workbench, actor: Actor) -> ColumnElement[bool]:
+    return scoping.seen(bench, actor, Violation.agent_id, func.coalesce(Violation.occurred_at, Violation.opened_at))
 
 
 def _history(session: Session, violation_id: int) -> list[HistoryStep]:

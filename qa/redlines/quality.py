@@ -43,7 +43,7 @@ def false_alarms(bench: Workbench, actor: Actor, *, since: datetime | None = Non
     require(actor, Right.VIEW_VIOLATIONS)
     query = (
         select(Violation.rule_id, Violation.state, func.count())
-        .where(shown_files(actor))
+        .where(shown_files(bench, actor))
         .group_by(Violation.rule_id, Violation.state)
     )
     with bench.db.read() as session:
@@ -52,7 +52,7 @@ def false_alarms(bench: Workbench, actor: Actor, *, since: datetime | None = Non
         counts: dict[str, dict[FileState, int]] = {}
         for rule_id, state, n in session.execute(query):
             counts.setdefault(rule_id, {})[FileState(state)] = n
-        granted = _granted(session, actor, since)
+        granted = _granted(bench, session, actor, since)
     found = [_alarm(rule_id, states, granted.get(rule_id, 0)) for rule_id, states in sorted(counts.items())]
     total: dict[FileState, int] = {}
     for states in counts.values():
@@ -61,11 +61,11 @@ def false_alarms(bench: Workbench, actor: Actor, *, since: datetime | None = Non
     return (*found, _alarm(None, total, sum(granted.values())))
 
 
-def _granted(session: Session, actor: Actor, since: datetime | None) -> dict[str, int]:
+def _granted(bench: Workbench, session: Session, actor: Actor, since: datetime | None) -> dict[str, int]:
     """Files struck because an appeal was granted: those were no violations, unlike those struck for their age."""
     query = (
         select(Violation.rule_id, func.count())
-        .where(Violation.state == FileState.EXPUNGED.value, shown_files(actor))
+        .where(Violation.state == FileState.EXPUNGED.value, shown_files(bench, actor))
         .where(
             select(ViolationEvent.id)
             .where(ViolationEvent.violation_id == Violation.id, ViolationEvent.kind == Step.GRANT_APPEAL.value)
@@ -118,7 +118,7 @@ def misses(bench: Workbench, actor: Actor, *, since: datetime | None = None) -> 
     require(actor, Right.VIEW_VIOLATIONS)
     with bench.db.read() as session:
         rows = _inspected(session, actor, since)
-        ids = set(session.scalars(select(Violation.rule_id).where(shown_files(actor)).distinct()))
+        ids = set(session.scalars(select(Violation.rule_id).where(shown_files(bench, actor)).distinct()))
     if not rows:
         return (RuleQuality(None, 0, 0, 0, refusal("no_reviews"), 1),)
     keys = pl.Series([row.conversation_key for row in rows], dtype=pl.String).unique()

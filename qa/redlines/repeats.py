@@ -24,6 +24,7 @@ from qa.workbench import Workbench
 
 
 def count_repeats(
+    bench: Workbench,
     session: Session,
     actor: Actor,
     agent_id: str,
@@ -37,7 +38,7 @@ def count_repeats(
     since = now - timedelta(days=clocks.record_days)
     where = [
         Violation.agent_id == agent_id,
-        shown_files(actor),
+        shown_files(bench, actor),
         Violation.state.in_([state.value for state in STANDING]),
         func.coalesce(Violation.occurred_at, Violation.opened_at) >= since,
     ]
@@ -64,14 +65,14 @@ def repeats(
     bench: Workbench, actor: Actor, *, now: datetime, team: str | None = None, limit: int = 200
 ) -> tuple[Repeats, ...]:
     """Agents with standing violations in the record period, most first."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
         rules = programme(session)
         since = now - timedelta(days=rules.clocks.record_days)
         query = (
             select(Violation.agent_id, Violation.rule_id, func.count(), func.max(Agent.name), func.max(Agent.team))
             .outerjoin(Agent, Agent.agent_id == Violation.agent_id)
-            .where(Violation.state.in_([state.value for state in STANDING]), shown_files(actor))
+            .where(Violation.state.in_([state.value for state in STANDING]), shown_files(bench, actor))
             .where(func.coalesce(Violation.occurred_at, Violation.opened_at) >= since)
             .group_by(Violation.agent_id, Violation.rule_id)
         )
@@ -97,6 +98,6 @@ def _ranked(rows: Any, rules: SanctionTerms) -> tuple[Repeats, ...]:
 
 def programme_in_force(bench: Workbench, actor: Actor) -> SanctionTerms:
     """Clocks and sanction ladder."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
         return programme(session)

@@ -9,21 +9,22 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from qa import scoping
 from qa.casefiles.lifecycle import FileState, ruled_at
 from qa.casefiles.record import events_of
 from qa.casefiles.windows import closes
-from qa.errors import NotFound
+from qa.errors import Denied, NotFound
 from qa.i18n import N_
-from qa.policy import Actor, Right, require, require_own
+from qa.policy import SYSTEM, Actor, Right, require
 from qa.reports import metrics as m
 from qa.reports.adjusting import Adjustment
 from qa.reports.boards import LossBoard, read_losses
 from qa.reports.metrics import Metric
 from qa.reports.progress import ScopeProgress, read_progress
 from qa.reports.results import rule_names
-from qa.reports.scope import FactsReader, Scope
+from qa.reports.scope import FactsReader, Scope, readable_of
 from qa.reports.standings import read_standings
 from qa.reports.trends import Trend, unguarded_trend
 from qa.tables import Agent, Case, Violation
@@ -126,26 +127,30 @@ class AgentReport:
 
 
 def roster(bench: Workbench, actor: Actor) -> list[Person]:
-    """Agents whose page `actor` may open: everybody, or themselves."""
-    if not actor.may(Right.VIEW_RESULTS):
-        require(actor, Right.VIEW_OWN_RESULTS)
+    """Agents whose page `actor` may open: everybody, who is or was in the team they lead, or themselves."""
+    require(actor, Right.VIEW_RESULTS, Right.VIEW_TEAM, Right.VIEW_OWN_RESULTS)
+    days = scoping.days_of(bench, actor)
     with bench.db.read() as session:
         query = select(Agent).order_by(Agent.team, Agent.name, Agent.agent_id)
-        if not actor.may(Right.VIEW_RESULTS):
+        if days is not None:
+            query = query.where(Agent.agent_id.in_(days.agents()))
+        elif actor is not SYSTEM and not actor.may(Right.VIEW_RESULTS):
             query = query.where(Agent.agent_id == actor.agent_id)
         return [_person(row) for row in session.scalars(query)]
 
 
 def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope, bucket: str = "week") -> AgentReport:
     """Everything about one agent in the period and source of `scope` (its filters by person and team do not count)."""
-    require_own(actor, agent_id)
-    own = replace(scope, agents=(agent_id,), teams=())
+    own = readable_of(actor, agent_id, scope)
+    days = scoping.days_of(bench, actor)
+    if days is not None and agent_id not in days.agents():
+        raise Denied(scoping.OTHERS)
     with FactsReader(bench) as reader:
         row = reader.session.get(Agent, agent_id)
         if row is None:
             raise NotFound(N_("There is no agent “{agent}” on the roster."), agent=agent_id)
         person = _person(row)
-        everybody = read_standings(reader, replace(scope, agents=(), teams=()))
+        everybody = read_standings(reader, replace(own, agents=()))
         mine = everybody.agents.filter(pl.col("agent_id") == agent_id)
         score = estimate.as_estimates(mine).get(agent_id, estimate.refusal("no_reviews"))
         first = mine.row(0, named=True) if mine.height else None
@@ -156,12 +161,12 @@ def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope,
             score=score,
             best_guess=first["best_guess"] if first else None,
             more=first["more"] if first else None,
-            team=_team(reader, replace(scope, agents=(), teams=(person.team,) if person.team else ())),
+            team=_team(reader, replace(own, agents=(), teams=own.teams or ((person.team,) if person.team else ()))),
             progress=read_progress(reader, own),
             parts=_parts(reader, own),
             losses=losses,
             elsewhere=read_losses(reader, own, "process"),
-            ledger=_ledger(reader, bench, agent_id, own, everything=actor.may(Right.VIEW_RESULTS)),
+            ledger=_ledger(reader, bench, actor, agent_id, own),
             replies=_replies(reader, person, own),
             cases=_cases(reader, losses),
             trend=unguarded_trend(bench, scope=own, metric="total", by="agent", bucket=bucket),
@@ -206,11 +211,13 @@ def _parts(reader: FactsReader, scope: Scope) -> tuple[Part, ...]:
 
 
 def _ledger(
-    reader: FactsReader, bench: Workbench, agent_id: str, scope: Scope, *, everything: bool
+    reader: FactsReader, bench: Workbench, actor: Actor, agent_id: str, scope: Scope
 ) -> tuple[LedgerEntry, ...]:
     first, last = reader.bounds(scope)
-    query = select(Violation).where(Violation.agent_id == agent_id).order_by(Violation.occurred_at.desc(), Violation.id)
-    if not everything:
+    theirs = scoping.seen(bench, actor, Violation.agent_id, func.coalesce(Violation.occurred_at, Violation.opened_at))
+    query = select(Violation).where(Violation.agent_id == agent_id, theirs)
+    query = query.order_by(Violation.occurred_at.desc(), Violation.id)
+    if not actor.reads_others:
         query = query.where(Violation.state.in_(RULED))
     else:
         query = query.where(Violation.state.not_in(("withdrawn", "cleared", "dismissed", "expunged")))
@@ -241,13 +248,16 @@ def _appeal_until(reader: FactsReader, violation: Violation) -> datetime:
 def _replies(reader: FactsReader, person: Person, scope: Scope) -> Replies | None:
     """Reply times of every conversation, from the signals of the archive."""
     first, last = reader.bounds(scope)
-    people = reader.roster().filter(pl.col("team") == person.team)["agent_id"].to_list() if person.team else []
+    team = scope.teams[0] if scope.teams else person.team
+    people = reader.roster().filter(pl.col("team") == team)["agent_id"].to_list() if team else []
     snapshot = reader.bench.archive.at()
     chats = snapshot.scan("conversations").filter(pl.col("agent_id").is_in([*people, person.agent_id]))
     if first:
         chats = chats.filter(pl.col("started_at") >= first)
     if last:
         chats = chats.filter(pl.col("started_at") < last)
+    if scope.teams:
+        chats = reader.with_team(chats.with_columns(occurred_at=pl.col("started_at")), scope)
     rows = (
         chats.select("conversation_key", "agent_id")
         .join(snapshot.scan("signals"), on="conversation_key")

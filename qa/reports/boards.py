@@ -13,8 +13,8 @@ from itertools import accumulate
 import polars as pl
 
 from qa.i18n import N_
-from qa.policy import Actor, Right, require
-from qa.reports.scope import FactsReader, Item, Scope, names_of
+from qa.policy import Actor
+from qa.reports.scope import FactsReader, Item, Scope, names_of, readable
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring.estimate import Estimate
@@ -49,7 +49,7 @@ class LossBoard:
 
 def heat_map(bench: Workbench, actor: Actor, *, scope: Scope) -> HeatMap:
     """Every agent against every criterion."""
-    require(actor, Right.VIEW_RESULTS)
+    scope = readable(actor, scope)
     with FactsReader(bench) as reader:
         rubrics = reader.rubrics()
         items = rubrics.criteria
@@ -94,7 +94,7 @@ def heat_map(bench: Workbench, actor: Actor, *, scope: Scope) -> HeatMap:
 def losses(bench: Workbench, actor: Actor, *, scope: Scope, owners: str = "agent") -> LossBoard:
     """Pareto of lost points: `owners` 'agent' for what agents own (red lines included), 'process' for everybody
     else."""
-    require(actor, Right.VIEW_RESULTS)
+    scope = readable(actor, scope)
     with FactsReader(bench) as reader:
         return read_losses(reader, scope, owners)
 
@@ -126,7 +126,7 @@ def read_losses(reader: FactsReader, scope: Scope, owners: str, *, limit: int = 
 def root_causes(bench: Workbench, actor: Actor, *, scope: Scope) -> pl.DataFrame:
     """How often each root cause outside the agents' hands was named: owner, root_cause, occurrences, n, value (share of
     conversations, 0–1), low, high, method; most frequent first."""
-    require(actor, Right.VIEW_RESULTS)
+    scope = readable(actor, scope)
     with FactsReader(bench) as reader:
         rows = reader.rows(scope).select("sample_id", "agent_id", "pi", "reason", "losses").collect()
     named = _lines(rows, "process").filter((pl.col("kind") == "loss") & (pl.col("root_cause") != ""))

@@ -19,11 +19,11 @@ from typing import IO, Any
 import polars as pl
 import xlsxwriter
 
-from qa import audit
+from qa import audit, scoping
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.reports.scope import FactsReader, Scope
+from qa.reports.scope import FactsReader, Scope, readable
 from qa.verdicts import facts
 from qa.workbench import Workbench
 
@@ -84,8 +84,9 @@ def export_verdicts(
     require(actor, Right.EXPORT)
     _check(form)
     facts.compact(bench, now)
+    wanted = [] if scope is None and scoping.sees_all(actor) else _sources(actor, scope)
     with FactsReader(bench) as reader:
-        rows = reader.rows(scope) if scope else facts.scan(bench, reader.session)
+        rows = pl.concat([reader.rows(one) for one in wanted]) if wanted else facts.scan(bench, reader.session)
         frame = rows.select(pl.exclude("^[cd]\\d+$")).sort("sample_id").with_columns(weight=1 / pl.col("pi")).collect()
     front = ["verdict_id", "sample_id", "unit_id", "source", "agent_id", "reason", "pi", "weight", "total"]
     try:
@@ -197,6 +198,13 @@ def _check(form: str) -> None:
             expected=", ".join(FORMATS),
             value=form,
         )
+
+
+def _sources(actor: Actor, scope: Scope | None) -> list[Scope]:
+    """The scope as far as this reader may see it; of every source where none was asked for."""
+    if scope is not None:
+        return [readable(actor, scope)]
+    return [readable(actor, Scope(source=source)) for source in ("chat", "dispute", "rating")]
 
 
 def _record(bench: Workbench, actor: Actor, now: datetime, what: str, form: str, rows: int) -> None:

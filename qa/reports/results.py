@@ -14,12 +14,12 @@ import polars as pl
 from sqlalchemy import case, exists, select
 from sqlalchemy.orm import Session
 
-from qa import transcripts
+from qa import scoping, transcripts
 from qa.casefiles.windows import closes, window_days
 from qa.errors import NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
-from qa.reports.scope import FactsReader, Scope, names_of
+from qa.reports.scope import FactsReader, Scope, names_of, readable
 from qa.tables import (
     Acknowledgement,
     Agent,
@@ -90,10 +90,10 @@ def results(
     With `now` the results that can still be objected to come first, the one whose time ends soonest before the others,
     and `appeal_until` says when it ends; it is null for all others. An agent must name themselves.
     """
-    if len(scope.agents) == 1:
-        require_own(actor, scope.agents[0])
+    if len(scope.agents) == 1 and scope.agents[0] == actor.agent_id:
+        require_own(actor, actor.agent_id)
     else:
-        require(actor, Right.VIEW_RESULTS)
+        scope = readable(actor, scope)
     with FactsReader(bench) as reader:
         names = dict(names_of(reader))
         found = (
@@ -212,10 +212,9 @@ def result(bench: Workbench, actor: Actor, verdict_id: int, language: str) -> Re
             .outerjoin(User, User.id == Inspection.inspector_id)
             .where(Verdict.sample_id == same, Verdict.is_current, Verdict.kind != "withdrawn")
         ).first()
-        if row is None or not (actor.may(Right.VIEW_RESULTS) or actor.agent_id == row[0].agent_id):
+        if row is None or not _may_read(bench, actor, row[0].agent_id, row[1].occurred_at):
             raise NotFound(N_("There is no result {verdict}."), verdict=verdict_id)
         verdict, sample, name, inspection, inspector = row
-        require_own(actor, verdict.agent_id)
         rubric = from_dict(session.get_one(RubricVersion, verdict.rubric_version_id).content)
         outcome = Outcome.from_dict(verdict.outcome)
         return Result(
@@ -237,6 +236,13 @@ def result(bench: Workbench, actor: Actor, verdict_id: int, language: str) -> Re
             _acknowledged(session, verdict.id),
             closes(session, ledger.standing_since(session, verdict).created_at),
         )
+
+
+def _may_read(bench: Workbench, actor: Actor, agent_id: str, at: datetime | None) -> bool:
+    if actor.may(Right.VIEW_RESULTS) or actor.agent_id == agent_id:
+        return True
+    days = scoping.days_of(bench, actor)
+    return days is not None and days.holds(agent_id, at)
 
 
 def _acknowledged(session: Session, verdict_id: int) -> datetime | None:

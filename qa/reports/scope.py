@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -15,9 +15,12 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from qa.errors import Denied
 from qa.i18n import N_
 from qa.people import teams
+from qa.policy import SYSTEM, Actor, Right, refused, require, require_own
 from qa.reports import weights
+from qa.scoping import OTHERS
 from qa.tables import Agent, RubricVersion
 from qa.verdicts import facts
 from qa.workbench import Workbench
@@ -50,6 +53,25 @@ class Scope:
     agents: tuple[str, ...] = ()
     adjusted: bool = False
     """Whether scores are corrected for the severity of inspectors, where that can be done."""
+
+
+def readable(actor: Actor, scope: Scope) -> Scope:
+    """What of `scope` this reader may see: all of it, or their own team's part. Raises `Denied` for who reads neither,
+    and where it names other teams only. Every report begins with this."""
+    if actor is SYSTEM or actor.may(Right.VIEW_RESULTS):
+        return scope
+    require(actor, Right.VIEW_TEAM)
+    if not actor.team or (scope.teams and actor.team not in scope.teams):
+        refused(actor, Right.VIEW_TEAM)
+        raise Denied(OTHERS)
+    return replace(scope, teams=(actor.team,))
+
+
+def readable_of(actor: Actor, agent_id: str, scope: Scope) -> Scope:
+    """The same for one agent: oneself, or as `readable` says."""
+    require_own(actor, agent_id)
+    own = replace(scope, agents=(agent_id,), teams=())
+    return own if actor.agent_id == agent_id else readable(actor, own)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from qa.policy import Actor, Right, require
+from qa.policy import Actor
 from qa.reports import adjusting
 from qa.reports.adjusting import Adjustment
 from qa.reports.metrics import TOTAL
 from qa.reports.predictions import populations, possible, scores, whole
 from qa.reports.progress import ScopeProgress, read_progress
-from qa.reports.scope import FactsReader, Scope, names_of
+from qa.reports.scope import FactsReader, Scope, names_of, readable
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring import ranking as scoring_ranking
@@ -49,7 +49,7 @@ class Standings:
 
 def standings(bench: Workbench, actor: Actor, *, scope: Scope) -> Standings:
     """Estimate every agent's mean score."""
-    require(actor, Right.VIEW_RESULTS)
+    scope = readable(actor, scope)
     with FactsReader(bench) as reader:
         return read_standings(reader, scope)
 
@@ -135,7 +135,7 @@ class Ranking:
 
 def ranking(bench: Workbench, actor: Actor, *, scope: Scope, bottom: int = 3) -> Ranking:
     """Compare agents: below the team's mean, in the bottom `bottom`, or not distinguishable."""
-    require(actor, Right.VIEW_RESULTS)
+    scope = readable(actor, scope)
     with FactsReader(bench) as reader:
         found = read_standings(reader, scope)
     said = scoring_ranking.standings(found.agents, found.team, bottom=bottom) if found.agents.height else ()

@@ -15,14 +15,14 @@ from sqlalchemy import select
 
 from qa.errors import Invalid
 from qa.i18n import N_
-from qa.policy import Actor, Right, require, require_own
+from qa.policy import Actor
 from qa.reports import metrics as m
 from qa.reports.adjusting import Adjustment
 from qa.reports.means import Means, measured
 from qa.reports.metrics import Metric
 from qa.reports.progress import ScopeProgress, read_progress
 from qa.reports.rates import Rates
-from qa.reports.scope import BUCKETS, GROUPS, FactsReader, Scope, names_of
+from qa.reports.scope import BUCKETS, GROUPS, FactsReader, Scope, names_of, readable, readable_of
 from qa.tables import Measure
 from qa.workbench import Workbench
 from scoring import chart as scoring_chart
@@ -123,7 +123,7 @@ def trend(
     bench: Workbench, actor: Actor, *, scope: Scope, metric: str = "total", by: str = "all", bucket: str = "week"
 ) -> Trend:
     """Estimate `metric` for every group and week or month of the scope."""
-    require(actor, Right.VIEW_RESULTS)
+    scope = readable(actor, scope)
     return unguarded_trend(bench, scope=scope, metric=metric, by=by, bucket=bucket)
 
 
@@ -257,12 +257,11 @@ def effect(
 
     Both sides are estimated as the points of a trend are: with predictions where whole draws lie inside a span.
     """
-    require(actor, Right.VIEW_RESULTS)
+    about = readable(actor, replace(scope, teams=(measure.team,)) if measure.team else scope)
     first, last = measure.on_day - timedelta(days=days), measure.on_day + timedelta(days=days - 1)
-    whole = replace(scope, first=first, last=last, adjusted=False)
+    concerned = replace(about, first=first, last=last, adjusted=False)
     with FactsReader(bench) as reader:
         chosen = m.find(reader.rubrics(), metric)
-        concerned = replace(whole, teams=(measure.team,) if measure.team else scope.teams)
         before, after = (
             _side(reader, replace(concerned, first=start, last=end), chosen)
             for start, end in ((first, measure.on_day - timedelta(days=1)), (measure.on_day, last))
@@ -294,16 +293,16 @@ class VerdictsOverview:
 
 def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
     """The span of days with results and the values of every filter."""
-    require(actor, Right.VIEW_RESULTS)
+    every = readable(actor, Scope())
     with FactsReader(bench) as reader:
         lists = pl.concat(
             [
-                reader.rows(Scope(source=source)).select("day", "shop", "channel", source=pl.lit(source))
+                reader.rows(replace(every, source=source)).select("day", "shop", "channel", source=pl.lit(source))
                 for source in SOURCES
             ]
         ).collect()
         rubrics = reader.rubrics()
-        teams = sorted({team for team in reader.roster()["team"] if team})
+        teams = every.teams or sorted({team for team in reader.roster()["team"] if team})
     return VerdictsOverview(
         lists.height,
         lists["day"].min(),  # type: ignore[arg-type]
@@ -323,12 +322,9 @@ def _days(rows: pl.DataFrame) -> dict[str, tuple[date, date]]:
 
 def own_overview(bench: Workbench, actor: Actor, agent_id: str) -> VerdictsOverview:
     """The same for one agent's page: the spans of their own results, and no filters."""
-    require_own(actor, agent_id)
+    own = readable_of(actor, agent_id, Scope())
     with FactsReader(bench) as reader:
-        parts = [
-            reader.rows(Scope(source=source, agents=(agent_id,))).select("day", source=pl.lit(source))
-            for source in SOURCES
-        ]
+        parts = [reader.rows(replace(own, source=source)).select("day", source=pl.lit(source)) for source in SOURCES]
         found = pl.concat(parts).collect()
     chats = found.filter(pl.col("source") == "chat")["day"]
     return VerdictsOverview(len(chats), chats.min(), chats.max(), (), (), (), (), _days(found))  # type: ignore[arg-type]

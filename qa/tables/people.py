@@ -12,10 +12,11 @@ from qa.tables.base import Base
 
 
 class User(Base):
-    """Somebody who can sign in. `agent_id` joins an agent's account to the roster."""
+    """Somebody who can sign in. `agent_id` joins an agent's account to the roster; `home_team` is what a team leader
+    leads."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("role IN ('inspector', 'lead', 'agent', 'admin')", name="role"),)
+    __table_args__ = (CheckConstraint("role IN ('inspector', 'lead', 'team_leader', 'agent', 'admin')", name="role"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     login: Mapped[str] = mapped_column(String(100), unique=True)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from qa import audit, transcripts
+from qa import audit, scoping, transcripts
 from qa.errors import Conflict, Denied, NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
@@ -91,7 +91,7 @@ def own(bench: Workbench, actor: Actor, *, agent_id: str, limit: int = 200) -> t
     with bench.db.read() as session:
         rows = session.execute(
             _rows()
-            .where(Verdict.agent_id == agent_id)
+            .where(Verdict.agent_id == agent_id, scoping.seen(bench, actor, Verdict.agent_id, Sample.occurred_at))
             .order_by(Verdict.created_at.desc(), Verdict.id.desc())
             .limit(limit)
         ).all()
@@ -109,6 +109,8 @@ def view(bench: Workbench, actor: Actor, *, verdict_id: int, language: str, late
         verdict = (ledger.current(session, named.sample_id) or named) if latest else named
         before = named if verdict.id != named.id else _predecessor(session, verdict)
         sample = session.get_one(Sample, verdict.sample_id)
+        if actor.agent_id != verdict.agent_id:
+            scoping.require_seen(bench, actor, verdict.agent_id, sample.occurred_at)
         at = session.scalar(select(Acknowledgement.at).where(Acknowledgement.verdict_id == verdict.id))
         lines = _explained(session, verdict, language)
         transcript = transcripts.read(session.get_one(Transcript, sample.transcript_id).content)

@@ -65,6 +65,7 @@ def signed_in_as(page_bench: Workbench) -> SignInAs:
                 language=language,
                 display_name=login.title(),
                 agent_id=agent_id or ("a-1" if kind is Role.AGENT else None),
+                home_team="一组" if kind is Role.TEAM_LEADER else None,
             )
         opened = accounts.sign_in(page_bench, login, PASSWORD, address="1", now=now)
         return {"session": accounts.session_mark(page_bench, opened.token, now=now)}

@@ -9,7 +9,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import confirm, show_error
 from qa.errors import SpotcheckError
-from qa.people import accounts
+from qa.people import accounts, roster
 from qa.policy import ROLE_NAMES, Role
 
 
@@ -64,8 +64,18 @@ def _new_form(page: Page) -> None:
             key="new_agent",
             help=_("From the roster. Needed for agents; for others only if they also serve customers."),
         )
-        st.text_input(_("Team"), key="new_team")
+        _team_field(page, "new_team", "")
         st.form_submit_button(_("Create and make a sign-in link"), type="primary", on_click=_create, args=(page,))
+
+
+def _team_field(page: Page, key: str, team: str) -> None:
+    """The teams of the roster to choose from; another name can be written."""
+    _ = page.t
+    known = sorted({row.team for row in roster.roster(page.bench, page.actor) if row.team} | ({team} - {""}))
+    st.selectbox(
+        _("Team"), known, index=known.index(team) if team else None, key=key, accept_new_options=True,
+        placeholder=_("none"), help=_("A team leader sees the results of this team, and of no other."),
+    )  # fmt: skip
 
 
 def _create(page: Page) -> None:
@@ -160,7 +170,7 @@ def _change_form(page: Page, account: accounts.Account) -> None:
             key="change_role",
         )
         st.text_input(_("Agent id"), account.agent_id or "", key="change_agent")
-        st.text_input(_("Team"), account.home_team or "", key="change_team")
+        _team_field(page, "change_team", account.home_team or "")
         st.text_input(
             _("New password"),
             key="change_new_password",

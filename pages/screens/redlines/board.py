@@ -50,9 +50,10 @@ def draw(page: Page) -> None:
     """The whole page."""
     _ = page.t
     heading(page, _("Red lines"), _("Suspected and confirmed violations"))
+    views = [view for view in VIEWS if view != "quality" or page.actor.may(Right.VIEW_VIOLATIONS)]
     view = st.segmented_control(
-        _("View"), list(VIEWS), format_func=lambda v: _(VIEWS[v]), required=True, label_visibility="collapsed",
-        key=restore("red_view", list(VIEWS), "files"),
+        _("View"), views, format_func=lambda v: _(VIEWS[v]), required=True, label_visibility="collapsed",
+        key=restore("red_view", views, "files"),
     )  # fmt: skip
     keep(red_view="files")
     if view == "changes":

@@ -106,7 +106,7 @@ def scope(page: Page, about: VerdictsOverview, row: Sequence[DeltaGenerator], *,
     span = pick(row[0], _("Period"), "span", list(SPANS), lambda s: _(SPANS[s]), default="8w")
     source = pick(row[1], _("Source"), "source", list(SOURCES), lambda s: _(SOURCES[s]))
     first, last = _days(page, about, span, source)
-    if not page.actor.may(Right.VIEW_RESULTS):
+    if not page.actor.reads_others:
         return Scope(first, last, source)
     offered = (
         (N_("Team"), about.teams, "team"),

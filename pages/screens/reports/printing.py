@@ -14,7 +14,6 @@ from pages.kit.widgets import score_text
 from pages.screens.reports import filters
 from qa import reports
 from qa.casefiles.lifecycle import STANDING, FileState
-from qa.policy import Right
 from qa.reports import OWNERS, AgentReport, Ranking
 
 _STYLE = f"""
@@ -178,7 +177,7 @@ def document(page: Page, title: str, body: Sequence[str]) -> str:
         when=t.when(page.now),
         name=page.actor.name,
     )
-    note = t("Confidential: for the person concerned and their lead.") if page.actor.may(Right.VIEW_RESULTS) else ""
+    note = t("Confidential: for the person concerned and their lead.") if page.actor.reads_others else ""
     return (
         f'<!doctype html><html lang="{t.language.replace("_", "-")}"><head><meta'
         f' charset="utf-8"><title>{_e(title)}</title>'

@@ -42,7 +42,7 @@ def result_list(page: Page, rows: pl.DataFrame, *, key: str, names: bool = True)
     if rows.is_empty():
         st.caption(_("No inspections."))
         return
-    everybody = page.actor.may(Right.VIEW_RESULTS)
+    everybody = page.actor.reads_others
     table: dict[str, list[str]] = {
         **({} if everybody else {_("To object"): [days_left(page, x) for x in rows["appeal_until"]]}),
         _("When"): [_.when(x, "MM-dd HH:mm") for x in rows["occurred_at"]],

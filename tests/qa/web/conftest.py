@@ -63,6 +63,7 @@ def people(bench: Workbench) -> dict[str, accounts.Account]:
             display_name=f"{role.value} *星*",
             password=PASSWORD,
             agent_id="a-1" if role is Role.AGENT else None,
+            home_team="一组" if role is Role.TEAM_LEADER else None,
         )
         for role in Role
     }
