@@ -16,6 +16,7 @@ import polars as pl
 from qa.masking.addresses import hide_addresses
 from qa.masking.names import hide_names
 from qa.masking.numbers import hide_numbers
+from qa.masking.signs import may_change
 
 STAR = "*"
 
@@ -84,7 +85,7 @@ SENSITIVE = ("text", "description", "comment", "reason", "excerpt", "note")
 def mask_frame(frame: pl.DataFrame, texts: Iterable[str] = SENSITIVE) -> pl.DataFrame:
     """A frame for export: the columns `texts` masked as text, `customer_id` as a name, `order_id` as a number.
 
-    Only cells that could hide something (a digit, an @, a word that announces a name or an address) are rewritten.
+    Only cells with a sign of something to hide are rewritten.
     """
     columns = []
     for name in frame.columns:
@@ -106,21 +107,15 @@ def mask_column(column: pl.Expr | str) -> pl.Expr:
 
 
 def _mask_suspects(column: pl.Series) -> pl.Series:
-    index = column.str.contains(_SUSPECT).fill_null(False).arg_true()
+    index = may_change(column).fill_null(False).arg_true()
     if not len(index):
         return column
     return column.scatter(index, pl.Series([mask_text(text) for text in column.gather(index)], dtype=pl.String))
 
 
-_SUSPECT = (
-    r"先生|女士|小姐|[0-9０-９@]|收件|收货|联系人|姓名|名字|叫|户名|路|街|巷|弄|村|小区|(?i:name|this"
-    r" is|recipient|mr|ms|dear)"
-)
-
-
 def _each_suspect(frame: pl.DataFrame, name: str) -> pl.Series:
     column = frame[name]
-    suspect = column.str.contains(_SUSPECT).fill_null(False)
+    suspect = may_change(column).fill_null(False)
     if not suspect.any():
         return column
     customers = frame["customer_id"] if "customer_id" in frame.columns else None

@@ -10,11 +10,11 @@ from qa.tables import Base
 database: Database = context.config.attributes["database"]
 
 with database.engine.connect() as connection:
-    if database.is_sqlite:
+    raw = connection.connection.driver_connection
+    if database.is_sqlite and raw is not None:
         # Rebuilding a table for a changed column must not trip over foreign keys, and cannot be switched inside a
-        # transaction.
-        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-        connection.rollback()
+        # transaction, which any statement of SQLAlchemy's begins.
+        raw.execute("PRAGMA foreign_keys = OFF")
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -25,3 +25,5 @@ with database.engine.connect() as connection:
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
+    if database.is_sqlite and raw is not None:
+        raw.execute("PRAGMA foreign_keys = ON")
