@@ -43,6 +43,25 @@ _CALLED_EN = re.compile(
     r" ])([A-Z][a-z'’-]{1,20}(?:["
     r" ][A-Z][a-z'’-]{1,20}){0,2})"
 )
+# i am called ben, the booking is under Anna Brown, I'm Anna Brown.
+_KNOWN_AS_EN = re.compile(
+    r"([CcGgUu](?<!\w[CcGgUu])(?:(?<=[Cc])alled|(?<=[Gg])o by|(?<=[Uu])nder(?: the name(?: of)?)?)[ ])"
+    r"([A-Za-z][a-z'’-]{1,20}(?:[ ][A-Z][a-z'’-]{1,20}){0,2})"
+)
+_OWN = re.compile(
+    r"(?i)\b(?:i am|i['’]?m|i was|people|please|i|me|booking|reservation|order|account|it|it['’]?s|is|was|made|booked) $"
+)
+_I_AM_EN = re.compile(
+    r"(I(?<!\wI)(?:[ ]am|['’]m|['’]?m)[ ])([A-Z][a-z'’-]{1,20}[ ][A-Z][a-z'’-]{1,20})(?=[.,!;)]|$| and | from | here)"
+)
+# the name of somebody who is no customer, or of a thing
+_OTHERS = re.compile(
+    r"(?i)\b(?:drivers?|driver['’]s|courier['’]?s?|agent['’]?s?|doctor['’]?s?|product|item|file|user|brand|company|shop|store|model|event|hotel|party|venue"
+    r"|host['’]?s?|street|domain|project|app|place|restaurant)[ ]$"
+)
+_LABEL = re.compile(
+    r"(?:[ ](?:Car|Model|Phone|Order|Email|Address|Date|Time|License|Plate|Number|Company|Reason|Issue))+.*$"
+)
 _NOT_NAME = re.compile(
     r"(?i)(?:customers?|sir|madam|ma['’]?am|friend|friends|valued|all|buyer|seller|team|guests?|member|client|user|shopper|colleagues?|everyone"
     r"|the|a|an|not|on|in|under|for|of|to|and|or|as|is|it|your|my|our|this|that|what|spelled|spelt|misspelled|wrong|incorrect|correct|different|same|required|also|already|still|there"
@@ -60,7 +79,9 @@ def hide_names(text: str) -> str:
     text = substitute(_NAME_ZH, _hide_announced, text)
     if _TITLE.search(text):
         text = substitute(_TITLED_ZH, _hide_titled, text)
-    return substitute(_CALLED_EN, _hide_english, substitute(_NAME_EN, _hide_english, text))
+    for pattern in (_NAME_EN, _CALLED_EN, _I_AM_EN):
+        text = substitute(pattern, _hide_english, text)
+    return substitute(_KNOWN_AS_EN, _hide_known_as, text)
 
 
 def _hide_announced(match: re.Match[str]) -> str:
@@ -80,6 +101,17 @@ def _hide_titled(match: re.Match[str]) -> str:
 
 def _hide_english(match: re.Match[str]) -> str:
     lead, name = match.groups()
-    if _NOT_NAME.match(name):
+    if _NOT_NAME.match(name) or _OTHERS.search(match.string, max(0, match.start() - 12), match.start()):
         return match.group()
-    return lead + " ".join(mask_name(part) for part in name.split(" "))
+    label = _LABEL.search(name)
+    own, rest = (name[: label.start()], name[label.start() :]) if label else (name, "")
+    return lead + " ".join(mask_name(part) for part in own.split(" ")) + rest
+
+
+def _hide_known_as(match: re.Match[str]) -> str:
+    """Only where somebody speaks of a person: I am called, the booking is under."""
+    if not _OWN.search(match.string, max(0, match.start() - 14), match.start()):
+        return match.group()
+    if match.group(1).lower().startswith("under ") and "name" not in match.group(1) and not match.group(2).istitle():
+        return match.group()  # under warranty
+    return _hide_english(match)

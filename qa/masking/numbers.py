@@ -22,12 +22,13 @@ _PLAIN = str.maketrans({**{chr(0xFF10 + n): str(n) for n in range(10)}, **_ZH})
 _D = "0-9０-９〇○零一二三四五六七八九壹贰叁肆伍陆柒捌玖幺两"
 _A = "0-9０-９"
 _GAP = r"[ \t\-－—–·.．_\u3000\u200b-\u200d\ufe0f\u20e3]{0,3}"
+_ROUND = _GAP.replace("[ ", "[()（） ", 1)  # (138) 1234 5678
 _END = rf"(?![{_A}])"
 _N1, _N3, _N9 = "1１一壹幺", "3-9３-９三四五六七八九叁肆伍陆柒捌玖", "1-9１-９一二三四五六七八九壹贰叁肆伍陆柒捌玖幺两"
 # 138 1234 5678, １３８…, 一三八…, +86 138…
 _MOBILE = re.compile(
     rf"[{_N1}](?=[{_N3}"
-    rf" \t\-－—–·.．_\u3000\u200b-\u200d\ufe0f\u20e3])(?:(?<![{_A}*.][{_N1}])|(?<=86[{_N1}])(?:(?<![{_A}]86[{_N1}])|(?<=0086[{_N1}]))){_GAP}[{_N3}](?:{_GAP}[{_D}]){{9}}{_END}"
+    rf" \t\-－—–·.．_\u3000\u200b-\u200d\ufe0f\u20e3])(?:(?<![{_A}*.][{_N1}])|(?<=86[{_N1}])(?:(?<![{_A}]86[{_N1}])|(?<=0086[{_N1}]))){_GAP}[{_N3}](?:{_ROUND}[{_D}]){{9}}{_END}"
 )
 # 0571-88886666, (010) 8888 6666, 0912-345-678 (Taiwan), 07911 123456 (United Kingdom), 400-820-8820
 _LANDLINE = re.compile(
@@ -41,6 +42,10 @@ _AMERICAN = re.compile(
     r"[(2-9](?<![\w*.#/=$-][(2-9])(?:(?<=\()[2-9]\d{2}\)[ .-]?|(?<=[2-9])\d{2}[ .-])[2-9]\d{2}["
     r" .-]\d{4}(?![\w*])(?![.-]\d)"
 )
+# 1-212-555-0187: the country in front
+_TRUNK = re.compile(r"1[ .-](?<![\w*.#/=$-]1[ .-])\(?[2-9]\d{2}\)?[ .-]?[2-9]\d{2}[ .-]\d{4}(?![\w*])(?![.-]\d)")
+# 400-820-8820, 800 820 8820, 95588, 12315: lines that anybody may call
+_PUBLIC = re.compile(r"[48]00\d{7}|95\d{3,4}|1[0-2]\d{1,3}")
 _TEN = re.compile(r"[2-9](?<![\w*.#/=$-][2-9])\d{2}[2-9]\d{6}(?![\w*%])(?![.-]\d)")
 _NOT_PHONE = re.compile(
     r"(?i)(?:order|invoice|tracking|track|account|acct|booking|reservation|confirmation|reference|ref|ticket|case|serial|model|sku|item|product|part"
@@ -73,8 +78,24 @@ _EMAIL = re.compile(
     r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]*+)([@＠]|\s?[\[(（]at[\])）]\s?)([A-Za-z0-9-]{1,63}(?:[.．。"
     r"][A-Za-z0-9-]{1,63})+)"
 )
+# lily at qq dot com, lily@qq点com, lily @ qq.com: spelled so that no filter sees it
+_SPOKEN_EMAIL = re.compile(
+    r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]{1,63}+)(\s?[@＠]\s?|\s?艾特\s?|\sat\s(?=[A-Za-z0-9-]{2,40}(?:\sdot\s|\s?点)))"
+    r"([A-Za-z0-9-]{2,40}(?:(?:\s?[.．点]\s?|\sdot\s)[A-Za-z]{2,15}){1,3})(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+# Taiwanese identity cards, passports and permits, where the text names them
+_OTHER_ID = re.compile(
+    r"(?:身[分份][证證]|护照|護照|通行证|通行證|居留证|居留證|[Pp]assport)[^A-Za-z0-9\n]{0,8}+(?:(?:no|No|NO|number)[.:： ]{0,3})?([A-Za-z]{1,2}[0-9]{7,9})(?![0-9A-Za-z])"
+)
+_BARE_Q = re.compile(
+    r"[qQｑＱ](?<![A-Za-z0-9][qQｑＱ])(?:号码?|\s?number)?\s?(?:[:：是]|(?<=加[qQ])|(?<=加[qQ]\s)|(?<=加[qQ]号)|(?<=number))\s?([1-9][0-9]{4,11})(?![A-Za-z0-9])"
+)
+_ADD_V = re.compile(
+    r"加(?:我|个|下|一下)?\s?[vVｖＶ]\s{0,2}[:：]?\s?([A-Za-z](?=[A-Za-z]{0,19}[0-9_-])[A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_-])"
+)
 _ACCOUNT = re.compile(
-    r"(微信|薇信|威信|v信|V信|wx|WX|Wx|vx|VX|Vx|qq|QQ|Qq|wechat|Wechat|WeChat|WECHAT|weixin|Weixin|扣扣|企鹅)"
+    r"(微\s?信|薇信|威信|v信|V信|wx|WX|Wx|vx|VX|Vx|qq|QQ|Qq|wechat|Wechat|WeChat|WECHAT|weixin|Weixin|wei信|薇xin|绿泡泡|绿泡|扣扣|企鹅|[Ll]ine(?=\s[Ii][Dd]))"
     r"(?<![A-Za-z0-9][WwVvQq][XxQq])(?=[号账帐是为叫:：=\sA-Za-z0-9])(?:[账帐]?号码?|\s?(?:id|ID|Id|number|account))?+"
     r"\s{0,2}+(?:(是|为|叫|[:：=]|is\b)\s{0,2}+)?([A-Za-z](?=[A-Za-z0-9_-]{5})[A-Za-z0-9_-]{5,19}+|[1-9][0-9]{4,11}+)(?![A-Za-z0-9_@-])"
 )
@@ -90,7 +111,11 @@ def hide_numbers(text: str) -> str:
     """`text` with phones, cards, e-mail addresses and account names hidden; first and last digits stay."""
     if any(sign in text for sign in ("@", "＠", "[at]", "(at)", "（at）")):
         text = substitute(_EMAIL, _hide_email, text)
+    if any(sign in text for sign in ("@", "＠", " at ", " AT ", "艾特")):
+        text = substitute(_SPOKEN_EMAIL, _hide_spoken, text)
     text = substitute(_ACCOUNT, _hide_account, text)
+    for pattern in (_BARE_Q, _ADD_V):
+        text = substitute(pattern, lambda m: _within(m, 1, _hide_account_name(m.group(1))), text)
     text = substitute(_BARE_V, lambda m: _within(m, 1, _hide_account_name(m.group(1))), text)
     if not _DIGITS.search(text):
         return text
@@ -101,8 +126,10 @@ def hide_numbers(text: str) -> str:
     text = substitute(_CARD, _hide_card, text)
     text = substitute(_LANDLINE, _hide_line, text)
     text = substitute(_FOREIGN, lambda m: _hide_digits(m.group(), 3, 2), text)
+    text = substitute(_TRUNK, _hide_line, text)
     text = substitute(_AMERICAN, _hide_line, text)
     text = substitute(_OLD_ID, lambda m: _within(m, 1, _hide_digits(m.group(1), 3, 2)), text)
+    text = substitute(_OTHER_ID, lambda m: _within(m, 1, _hide_account_name(m.group(1))), text)
     text = substitute(_SAID, _hide_said, text)
     return text if _HAN.search(text) else substitute(_TEN, _hide_ten, text)
 
@@ -148,6 +175,13 @@ def _hide_email(match: re.Match[str]) -> str:
     return match.group() if STAR in name else name[0] + STAR * max(len(name) - 1, 1) + sign + host
 
 
+def _hide_spoken(match: re.Match[str]) -> str:
+    name, sign, host = match.groups()
+    if STAR in name:
+        return match.group()
+    return name[0] + STAR * max(len(name) - 1, 1) + sign + host
+
+
 def _hide_account_name(name: str) -> str:
     return name[:2] + STAR * (len(name) - 2)
 
@@ -156,7 +190,7 @@ def _hide_account(match: re.Match[str]) -> str:
     app, link, name = match.groups()
     if not link and not any(c.isdigit() or c in "_-" for c in name):
         return match.group()  # wechat account, 微信 payment: a word, no id
-    if not link and app.lower() in ("wx", "vx") and match.end(1) == match.start(3):
+    if not link and app.lower() in ("wx", "vx") and match.end(1) == match.start(3) and not name[0].islower():
         return match.group()  # WX20230501: a model
     return _within(match, 3, _hide_account_name(name))
 
@@ -184,13 +218,17 @@ def _hide_card(match: re.Match[str]) -> str:
 
 
 def _hide_line(match: re.Match[str]) -> str:
-    """A number that the text calls a hotline, or the line of a house, belongs to nobody."""
-    if _HOTLINE.search(match.string, max(0, match.start() - 30), match.start()):
+    """A number that the text calls a hotline, a toll-free one, or the line of a house, belongs to nobody."""
+    if _PUBLIC.fullmatch(plain_digits(match.group())) or _HOTLINE.search(
+        match.string, max(0, match.start() - 30), match.start()
+    ):
         return match.group()
     return _hide_digits(match.group(), 3, 2)
 
 
 def _hide_said(match: re.Match[str]) -> str:
+    if _PUBLIC.fullmatch(plain_digits(match.group(1))):
+        return match.group()
     if _HOTLINE.search(match.string, max(0, match.start() - 14), match.start(1)) and not match.group(1).startswith("1"):
         return match.group()
     return _within(match, 1, _hide_digits(match.group(1), 3, 2))

@@ -96,8 +96,18 @@ def test_no_mobile_number_survives(second: int, rest: int, around: str) -> None:
 
 
 def test_column_equals_text() -> None:
-    frame = pl.DataFrame({"text": ["电话13812345678", None, "好的"]})
-    assert frame.select(mask_column("text"))["text"].to_list() == [mask_text("电话13812345678"), None, "好的"]
+    said = [
+        "电话13812345678",
+        None,
+        "好的",
+        "微信号lily-wang",
+        "li.si at qq dot com",
+        "I am Maria Lopez.",
+        "i am called ben",
+    ]
+    masked = pl.DataFrame({"text": said}).select(mask_column("text"))["text"].to_list()
+    assert masked == [None if text is None else mask_text(text) for text in said]
+    assert [text for text in said if text and text in masked] == ["好的"]
 
 
 def test_no_message_holds_up_everybody_else() -> None:
@@ -186,6 +196,28 @@ def test_masking_twice_is_masking_once_for_every_form(text: str) -> None:
         ("2125550199 is my cell", ["2125550199"]),
         ("身份证号：32010619880808123x", ["19880808"]),
         ("我的号码是1 3 8 1 2 3 4 5 6 7 8", ["1 2 3 4 5 6 7"]),
+        ("手机（138）1234 5678）", ["1234 5678"]),
+        ("新号码(138)12345678 明天送", ["12345678"]),
+        ("1️⃣3️⃣8️⃣1️⃣2️⃣3️⃣4️⃣5️⃣6️⃣7️⃣8️⃣", ["1️⃣2️⃣3️⃣4️⃣5️⃣6️⃣"]),
+        ("sure, 1-288-660-8536", ["660-8536"]),
+        ("邮箱li.si@qq点com", ["li.si"]),
+        ("mail me at lily.wang at gmail dot com", ["lily.wang"]),
+        ("我的邮箱是li_si @ 163.com", ["li_si"]),
+        ("发票发LI.SI@QQ.COM", ["LI.SI"]),
+        ("Q：108697347 谢谢", ["108697347"]),
+        ("我的q是7795899198", ["7795899198"]),
+        ("加q 203654869", ["203654869"]),
+        ("QQ number 87654321", ["87654321"]),
+        ("绿泡泡号：xiaoming1990", ["xiaoming1990"]),
+        ("微 信：lily_2088", ["lily_2088"]),
+        ("加我v: shop8866x", ["shop8866x"]),
+        ("wei信 wxid-8a7f", ["wxid-8a7f"]),
+        ("line id: lily_2088", ["lily_2088"]),
+        ("身分證字號：A151072896", ["151072896"]),
+        ("护照号 E12345678", ["12345678"]),
+        ("i am called james", ["james"]),
+        ("the booking is under Anna Brown.", ["Anna", "Brown"]),
+        ("I am Maria Lopez, and I need help", ["Maria", "Lopez"]),
     ],
 )
 def test_every_form_is_hidden_whatever_stands_beside_it(text: str, secrets: list[str]) -> None:
@@ -265,6 +297,18 @@ def test_every_form_is_hidden_whatever_stands_beside_it(text: str, secrets: list
         "我叫客服过来",
         "账户名称要写全称",
         "姓名填错了怎么办",
+        "请直接拨打400 820 8820",
+        "全国电话800-820-8820",
+        "售后电话95338转2",
+        "The drivers name is Alex",
+        "the repair is under warranty",
+        "the order is under review",
+        "I am Happy to help",
+        "we meet at shop.example",
+        "open at noon dot",
+        "加V领和加Q版图案",
+        "加q币100个",
+        "WX20230501和VX123456",
     ],
 )
 def test_ordinary_talk_is_left_alone(text: str) -> None:
