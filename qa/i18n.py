@@ -43,6 +43,18 @@ def C_(context: str, msgid: str) -> str:
     return f"{context}{_CONTEXT}{msgid}"
 
 
+def by_name(name: str) -> tuple[tuple[int, bytes], ...]:
+    """Sorting key of people's names: Latin letters first, then Chinese characters by pinyin, rare ones last.
+
+    The common characters of GB 2312 (its first level, 0xB0A1–0xD7F9) stand in order of pinyin there.
+    """
+    codes = [char.encode("gb18030") for char in name.casefold()]
+    return tuple(
+        (0 if len(code) == 1 else 1 if b"\xb0\xa1" <= code <= b"\xd7\xf9" and len(code) == 2 else 2, code)
+        for code in codes
+    )
+
+
 def pick_language(*wishes: str | None, default: str = "zh_CN") -> str:
     """The first supported language among `wishes` (`zh-Hans-CN`, `en-GB`, `zh`, …), else `default`."""
     for wish in wishes:

@@ -54,7 +54,7 @@ class FigureRow:
 
 
 @dataclass(frozen=True)
-class LinePoint:
+class FigurePoint:
     """One period of a series; `value` is None where there is no figure."""
 
     day: date
@@ -103,7 +103,7 @@ def _row(row: FigureRow, low: float, high: float, *, bar: bool) -> str:
     )
 
 
-def over_time(points: Sequence[LinePoint], marks: Sequence[tuple[date, str]] = (), *, alt: str) -> None:
+def over_time(points: Sequence[FigurePoint], marks: Sequence[tuple[date, str]] = (), *, alt: str) -> None:
     """Points with whiskers by week or month, in even steps of time; `marks` are dated names shown as dotted lines."""
     known = [x for p in points for x in (p.low, p.value, p.high) if x is not None]
     if not known:

@@ -97,7 +97,7 @@ _RULES = """
 .js-plotly-plot .main-svg{background:transparent!important}
 .js-plotly-plot .bglayer .bg,.js-plotly-plot .legend .bg{fill:transparent!important}
 .js-plotly-plot .modebar-btn::before,.js-plotly-plot .modebar-btn::after,.plotly-notifier{display:none!important}
-.js-plotly-plot .cartesianlayer text,.js-plotly-plot .infolayer text{fill:var(--sc-muted)!important}
+.js-plotly-plot [class*=axislayer] text,.js-plotly-plot .infolayer text{fill:var(--sc-muted)!important}
 .js-plotly-plot .infolayer .legend text{fill:var(--sc-ink)!important}
 .js-plotly-plot .gridlayer path,.js-plotly-plot .zerolinelayer path{stroke:var(--sc-line)!important}
 .sc-demo{position:fixed;top:.8rem;right:8.6rem;cursor:help;z-index:1000001;padding:0 .5rem;font-size:.75rem;line-height:1.5rem;color:var(--sc-muted);

@@ -196,7 +196,7 @@ def _named(page: Page, case_id: int) -> None:
 
 def _detail(page: Page, labels: _Labels, case: CaseView) -> None:
     _ = page.t
-    st.markdown(f"#### {escape(case.text.title)}")
+    st.markdown(f"**{escape(case.text.title)}**")
     about = [_(KINDS[case.text.kind]), _(STATES[case.state])]
     if case.text.criterion_id:
         about.append(labels.criterion(case.text.criterion_id))

@@ -13,6 +13,7 @@ from pages.kit import jobs as job_view
 from pages.kit.choices import pick
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.rows import choosable
 from pages.kit.widgets import confirm, empty, heading, show_error, showing_errors
 from pages.screens.people import roster
 from pages.screens.people.accounts import users
@@ -238,20 +239,23 @@ def backups(page: Page) -> None:
     if not found:
         empty(_("No backup yet."), _("Make one now, and one before every upgrade."))
         return
-    frame = pl.DataFrame(
+    chosen = choosable(
         {
             _("Backup"): [name for name, _m in found],
             _("Size, MB"): [_.number(m.bytes / 1e6, 1) for _n, m in found],
             _("Files"): [len(m.files) for _n, m in found],
             _("Accounts"): [m.users for _n, m in found],
             _("Archive version"): [m.archive_version for _n, m in found],
-        }
+        },
+        len(found),
+        "backups",
     )
-    picked = st.dataframe(frame, key="backups", on_select="rerun", selection_mode="single-row", hide_index=True)
-    rows = [row for row in picked["selection"]["rows"] if row < len(found)]
-    if st.button(_("Check the selected backup"), disabled=not rows, key="check_backup", icon=":material/fact_check:"):
+    if st.button(
+        _("Check the selected backup"), disabled=chosen is None, key="check_backup", icon=":material/fact_check:"
+    ):
+        assert chosen is not None
         try:
-            backup.verify(backup.own_folder(page.bench) / found[rows[0]][0])
+            backup.verify(backup.own_folder(page.bench) / found[chosen][0])
         except SpotcheckError as error:
             show_error(page, error)
         else:
@@ -276,35 +280,30 @@ def work(page: Page) -> None:
     if not found:
         empty(_("No jobs yet."), _("Imports, screenings, draws and backups that somebody starts on a page show here."))
         return
-    picked = st.dataframe(
-        pl.DataFrame(
-            {
-                _("No."): [job.id for job in found],
-                _("Job"): [_(job.title) for job in found],
-                _("State"): [_(jobs.STATES[job.state]) for job in found],
-                _("Progress"): [_.percent(job.share, 0) for job in found],
-                _("Asked for by"): [job.asked_name for job in found],
-                _("Asked for"): [_.when(job.asked_at) for job in found],
-                _("Begun"): [_.when(job.started_at) if job.started_at else "" for job in found],
-                _("Ended"): [_.when(job.ended_at) if job.ended_at else "" for job in found],
-                _("Attempts"): [job.attempts for job in found],
-                _("Reason"): [_.error(job.error) if job.error else "" for job in found],
-            }
-        ),
-        key="jobs",
-        on_select="rerun",
-        selection_mode="single-row",
-        hide_index=True,
-        height="content",
+    chosen = choosable(
+        {
+            _("No."): [job.id for job in found],
+            _("Job"): [_(job.title) for job in found],
+            _("State"): [_(jobs.STATES[job.state]) for job in found],
+            _("Progress"): [_.percent(job.share, 0) for job in found],
+            _("Asked for by"): [job.asked_name for job in found],
+            _("Asked for"): [_.when(job.asked_at) for job in found],
+            _("Begun"): [_.when(job.started_at) if job.started_at else "" for job in found],
+            _("Ended"): [_.when(job.ended_at) if job.ended_at else "" for job in found],
+            _("Attempts"): [job.attempts for job in found],
+            _("Reason"): [_.error(job.error) if job.error else "" for job in found],
+        },
+        len(found),
+        "jobs",
     )
-    rows = [found[row] for row in picked["selection"]["rows"] if row < len(found)]
-    under_way = bool(rows) and not rows[0].ended
+    picked = None if chosen is None else found[chosen]
+    under_way = picked is not None and not picked.ended
     st.button(
         _("Stop the selected job"),
         disabled=not under_way,
         key="stop_job",
         on_click=_stop_job,
-        args=(page, rows[0].id if rows else 0),
+        args=(page, picked.id if picked else 0),
         icon=":material/stop_circle:",
     )
 

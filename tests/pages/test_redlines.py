@@ -62,7 +62,7 @@ def shop(bench: Workbench) -> Iterator[Workbench]:
 
 @pytest.fixture
 def open_page(shop: Workbench) -> Open:
-    def open_it(file: str, actor: Actor, language: str = "en") -> AppTest:
+    def open_it(file: str, actor: Actor, language: str = "en", **query: str) -> AppTest:
         now = datetime.now(UTC)
         with shop.db.write() as session:
             user = session.get_one(User, actor.user_id)
@@ -76,6 +76,7 @@ def open_page(shop: Workbench) -> Open:
         )
         page = AppTest.from_string(script, default_timeout=30)
         page.user = {"session": mark}
+        page.query_params.update(query)
         return page.run()
 
     return open_it

@@ -45,8 +45,10 @@ def trend(
     signals: pl.DataFrame | None = None,
     *,
     height: int = 400,
+    chosen: tuple[str, date] | None = None,
 ) -> go.Figure:
-    """Points with whiskers by week or month, one series for each of `groups` (at most eight)."""
+    """Points with whiskers by week or month, one series for each of `groups` (at most eight); `chosen` is the group and
+    first day of a point to mark."""
     figure = look.figure(height)
     factor = scaled(data.metric)
     shift = {"week": 0.5, "month": 2.0}[data.bucket]
@@ -67,7 +69,7 @@ def trend(
                 line={"color": colour, "width": 1.6, "dash": DASHES[k]},
                 marker={
                     "symbol": [SYMBOLS[k] + ("-open" if n < SMALL_N else "") for n in rows["n"]],
-                    "size": 8,
+                    "size": [15 if chosen == (group, day) else 8 for day in rows["period"]],
                     "color": colour,
                     "line": {"width": 1.6, "color": colour},
                 },
@@ -181,7 +183,8 @@ def dots(look: Look, rows: pl.DataFrame, title: str, *, middle: tuple[float, flo
             )
         )
     figure.update_yaxes(range=[rows.height - 0.4, -0.6], type="category", showgrid=False)
-    figure.update_xaxes(title_text=title)
+    figure.update_xaxes(title_text=title, side="top")  # in view, however many rows follow
+    figure.update_layout(margin_t=54)
     return figure
 
 
@@ -190,11 +193,12 @@ def heat(look: Look, rows: pl.DataFrame, columns: Sequence[tuple[str, str]], tit
     high."""
     people = rows["name"].unique(maintain_order=True).to_list()
     cells = {(r["name"], r["criterion"]): r for r in rows.iter_rows(named=True)}
-    z, text = [], []
+    z, text, told = [], [], []
     for person in people:
         found = [cells.get((person, key)) for key, _ in columns]
         z.append([None if cell is None else cell["value"] for cell in found])
-        text.append(
+        text.append(["" if c is None or c["value"] is None else look.t.number(c["value"], 1) for c in found])
+        told.append(
             ["" if c is None else score_text(look.t, c["value"], c["low"], c["high"], c["n"], 2) for c in found]
         )
     figure = look.figure(140 + 22 * len(people))
@@ -204,6 +208,9 @@ def heat(look: Look, rows: pl.DataFrame, columns: Sequence[tuple[str, str]], tit
             x=[plain(label) for _, label in columns],
             y=[plain(person) for person in people],
             text=text,
+            texttemplate="%{text}",
+            textfont={"size": 10},
+            customdata=told,
             xgap=2,
             ygap=2,
             colorscale=[[0, look.colours.CARD], [1, look.colours.INDIGO]],
@@ -214,7 +221,7 @@ def heat(look: Look, rows: pl.DataFrame, columns: Sequence[tuple[str, str]], tit
                 "outlinewidth": 0,
                 "tickfont": {"color": look.colours.MUTED, "size": 12},
             },
-            hovertemplate="%{y} · %{x}<br>%{text}<extra></extra>",
+            hovertemplate="%{y} · %{x}<br>%{customdata}<extra></extra>",
         )
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")

@@ -9,6 +9,7 @@ from pages.kit import figures
 from pages.kit import jobs as job_view
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.rows import choosable
 from pages.kit.widgets import confirm, showing_errors
 from qa import jobs, predictors
 from qa.i18n import N_
@@ -239,7 +240,7 @@ def _compare(page: Page, old: ModelView | None, new: ModelView) -> None:
 def _versions(page: Page, models: tuple[ModelView, ...]) -> None:
     _ = page.t
     st.markdown(f"**{_('Versions')}**")
-    event = st.dataframe(
+    chosen = choosable(
         {
             _("No."): [m.id for m in models],
             _("Version"): [m.version for m in models],
@@ -250,23 +251,19 @@ def _versions(page: Page, models: tuple[ModelView, ...]) -> None:
             "AUC": [m.auc for m in models],
             _("Trained"): [_.when(m.created_at) for m in models],
         },
-        hide_index=True,
-        width="stretch",
-        key="risk_versions",
-        on_select="rerun",
-        selection_mode="single-row",
+        len(models),
+        "risk_versions",
         column_config={"AUC": st.column_config.NumberColumn(format="%.3f")},
     )
-    rows = event["selection"]["rows"]
-    if rows and models[rows[0]].state != "active":
+    if chosen is not None and models[chosen].state != "active":
         if confirm(
             page,
-            _("Take model {no} into use", no=models[rows[0]].id),
+            _("Take model {no} into use", no=models[chosen].id),
             _("Conversations after its last day get its predictions. Published draws keep theirs."),
             key="risk_use",
         ):
-            _use(page, models[rows[0]].id)
-    elif rows and confirm(
+            _use(page, models[chosen].id)
+    elif chosen is not None and confirm(
         page,
         _("Stop using it"),
         _("Conversations get the rule score again. Published draws keep what they were drawn with."),

@@ -7,9 +7,10 @@ import secrets
 import streamlit as st
 
 from pages.kit.choices import number_in_address, pick
-from pages.kit.dialogs import dialog, done, kept, opener
+from pages.kit.dialogs import dialog, done, kept, opener, turn_to
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.rows import clickable
 from pages.kit.widgets import confirm, empty, heading, showing_errors
 from pages.screens.draws import planning, preview, receipt, risk
 from qa import draws
@@ -89,7 +90,7 @@ def _plans(page: Page, plans: list[PlanView], offered: PlanChoices) -> PlanView 
         dialog("edit_plan", _("Change this plan"), lambda: _edit(page, kept(), offered), width="medium")
         if confirm(
             page,
-            _("Put away"),
+            _("Retire"),
             _("The plan disappears from this list; its draws and results stay."),
             key="archive_plan",
         ):
@@ -147,7 +148,7 @@ def _published(page: Page, published: list[draws.DrawView]) -> None:
     if not published:
         empty(_("No draw yet"), _("A published draw appears here with its receipt."))
         return
-    event = st.dataframe(
+    clickable(
         {
             _("Draw"): [f"#{d.id} {d.name}" for d in published],
             _("Period"): [f"{d.period_from} – {d.period_to}" for d in published],
@@ -157,14 +158,8 @@ def _published(page: Page, published: list[draws.DrawView]) -> None:
             _("Published"): [page.t.when(d.published_at) for d in published],
             _("Receipt"): [d.receipt_hash[:12] for d in published],
         },
-        hide_index=True,
-        width="stretch",
-        key="draw_list",
-        on_select="rerun",
-        selection_mode="single-row",
+        len(published),
+        "draw_list",
+        lambda row: turn_to("draw", published[row].id),
         column_config={_("Scored"): st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100)},
     )
-    picked = event["selection"]["rows"]
-    if picked:
-        st.query_params["draw"] = str(published[picked[0]].id)
-        st.rerun()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
+from pages.kit.dialogs import close_dialog, dialog, kept, open_dialog
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.rows import clickable
 from pages.kit.widgets import confirm, show_error
 from qa.errors import SpotcheckError
 from qa.people import accounts, roster
@@ -32,19 +34,10 @@ def users(page: Page) -> None:
             _("Since"): [_.day(a.created_at) for a in found],
         }
     )
-    picked = st.dataframe(
-        frame,
-        key="users",
-        on_select="rerun",
-        selection_mode="single-row",
-        hide_index=True,
-        height="content" if len(found) < 14 else 480,
-    )
-    rows = [row for row in picked["selection"]["rows"] if row < len(found)]
-    if rows:
-        _selected(page, found[rows[0]])
-    else:
-        st.caption(_("Select an account to change it."))
+    clickable(frame, len(found), "users", lambda row: open_dialog("account", found[row].id))
+    by_id = {account.id: account for account in found}
+    if (chosen := by_id.get(kept())) is not None:
+        dialog("account", _("Account"), lambda: _selected(page, chosen))
 
 
 def address(page: Page, token: str) -> str:
@@ -146,6 +139,7 @@ def _do(page: Page, action: object) -> None:
     except SpotcheckError as error:
         show_error(page, error)
     else:
+        close_dialog()
         st.rerun()
 
 
@@ -156,6 +150,7 @@ def _make_link(page: Page, user_id: int) -> None:
         st.session_state["users_outcome"] = (page.t.error(error), None)
     else:
         st.session_state["users_outcome"] = (page.t("The link is ready."), address(page, token))
+        close_dialog()
 
 
 def _change_form(page: Page, account: accounts.Account) -> None:
@@ -195,3 +190,4 @@ def _change(page: Page, user_id: int) -> None:
         st.session_state["users_outcome"] = (page.t.error(error), None)
     else:
         st.session_state["users_outcome"] = (page.t("Saved."), None)
+        close_dialog()

@@ -12,6 +12,7 @@ import streamlit as st
 
 from pages.kit.choices import number_in_address
 from pages.kit.guard import Page
+from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, show_error
 from pages.screens.redlines import bulk, detail, side
 from pages.screens.redlines.address import keep, restore
@@ -21,7 +22,7 @@ from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Right
 from qa.redlines import board
-from qa.redlines.board import Filter, Listing, added
+from qa.redlines.board import BoundedCount, Filter, Listing, added
 
 PAGE = 50
 AGES = (1, 3, 7, 14, 30, 90)
@@ -29,7 +30,7 @@ VIEWS = {
     "files": N_("Case files"),
     "changes": N_("Since yesterday"),
     "repeats": N_("Repeats"),
-    "quality": N_("How well"),
+    "quality": N_("Rule quality"),
     "programme": N_("Deadlines and sanctions"),
 }
 SHOWN_STATES = (
@@ -156,12 +157,13 @@ def _with_state(page: Page, base: Filter) -> Filter:
         state = FileState(option)
         return f"{_(STATE_NAMES[state])} {count(page, counted[state])}"
 
+    key = restore("red_state", options, "suspected")
     chosen = st.segmented_control(
         _("State"),
-        options,
+        _filled(options, counted, str(st.session_state[key])),
         format_func=show,
         required=True,
-        key=restore("red_state", options, "suspected"),
+        key=key,
         label_visibility="collapsed",
     )
     keep(
@@ -188,6 +190,12 @@ def _with_state(page: Page, base: Filter) -> Filter:
     return replace(base, states=states, overdue=chosen == "overdue")
 
 
+def _filled(options: list[str], counted: Mapping[FileState, BoundedCount], chosen: str) -> list[str]:
+    """States that hold something, and the one that is looked at; what people always look for stays."""
+    always = {"open", "overdue", "all", FileState.SUSPECTED.value, FileState.CONFIRMED.value, chosen}
+    return [option for option in options if option in always or counted[FileState(option)].n]
+
+
 def _cursor(wanted: Filter) -> int | None:
     """The start of the present page; changing a filter starts over."""
     key = repr(wanted) + str(st.session_state.get("red_order"))
@@ -207,11 +215,9 @@ def _list(page: Page, found: Listing, names: board.Names, *, hidden: Mapping[str
     # the address names a file only when the page is opened; afterwards it follows what is shown
     asked = st.session_state[FILE] if FILE in st.session_state else number_in_address("file")
     if asked is not None and asked not in ids:
-        # a shared link may name a file outside this page of the list: show it all the same
-        current, at = asked, None
+        current = asked  # a shared link may name a file outside this page of the list: show it all the same
     else:
-        at = ids.index(asked) if asked in ids else 0
-        current = ids[at]
+        current = asked if asked in ids else ids[0]
     frame = pl.DataFrame(
         {
             "state": [_(STATE_NAMES[row.state]) for row in found.rows],
@@ -225,8 +231,6 @@ def _list(page: Page, found: Listing, names: board.Names, *, hidden: Mapping[str
     frame = frame.drop(name for name, same in hidden.items() if same)  # every row would say the same
     if "state" in frame.columns:
         frame = frame.drop("when")  # no room for both: what is due counts from the state
-    key = "red_list"
-    st.session_state[key] = {"selection": {"rows": [] if at is None else [at]}}
     titles = {
         "state": _("State"),
         "rule": _("Rule"),
@@ -238,19 +242,25 @@ def _list(page: Page, found: Listing, names: board.Names, *, hidden: Mapping[str
     widths = {"state": 74, "rule": 168, "agent": 60, "when": 54, "due": 72}
     widths["excerpt"] = 460 - sum(widths[name] for name in frame.columns if name != "excerpt")
     row_height = 34 if hidden["rule"] else 61  # tall rows wrap: names of rules are read in full
-    st.dataframe(
-        frame,
-        hide_index=True,
-        key=key,
-        on_select=_pick,
-        selection_mode="single-row",
-        height=min(38 + row_height * frame.height, 560),
+    marked = frame.insert_column(0, pl.Series("here", ["▸" if id_ == current else "" for id_ in ids]))
+    clickable(
+        marked,
+        len(ids),
+        "red_list",
+        lambda row: _go(ids[row]),
+        most=15 if hidden["rule"] else 8,
         row_height=row_height,
-        column_config={name: st.column_config.TextColumn(titles[name], width=widths[name]) for name in frame.columns},
+        column_config={
+            "here": st.column_config.TextColumn("", width=30),
+            **{name: st.column_config.TextColumn(titles[name], width=widths[name]) for name in widths},
+        },
     )
-    st.session_state["red_ids"] = ids
     st.session_state[FILE] = current
     return current
+
+
+def _go(violation_id: int) -> None:
+    st.session_state[FILE] = violation_id
 
 
 def _due(page: Page, due: datetime | None) -> str:
@@ -260,12 +270,6 @@ def _due(page: Page, due: datetime | None) -> str:
     if left >= timedelta(0):
         return page.t("in {n} d", n=left.days) if left.days else page.t("in hours")
     return page.t("{n} d late", n=(-left).days) if (-left).days else page.t("just late")
-
-
-def _pick() -> None:
-    rows = st.session_state["red_list"]["selection"]["rows"]
-    if rows:
-        st.session_state[FILE] = st.session_state["red_ids"][rows[0]]
 
 
 def _below_list(page: Page, wanted: Filter, found: Listing, names: board.Names) -> None:

@@ -42,6 +42,9 @@ STYLE = """<style>
 .rl-head b{font-size:1.1rem;font-weight:600}
 .rl-state{border:1px solid var(--sc-line);border-radius:999px;padding:0 .6rem;font-size:.85rem}
 .rl-facts{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem;color:var(--sc-muted);font-size:.88rem}
+.rl-facts details{flex-basis:100%}.rl-facts details div{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem}.rl-facts summary{cursor:pointer}
+.rl-said{border-inline-start:3px solid var(--sc-vermilion);padding:.2rem .7rem;background:var(--sc-card);white-space:pre-wrap;overflow-wrap:anywhere;max-height:7rem;overflow:auto;margin-bottom:.3rem}
+.rl-said mark{background:none;color:var(--sc-vermilion);font-weight:600}.rl-said a{color:var(--sc-muted)}
 .rl-facts b{color:var(--sc-ink);font-weight:500}
 .st-key-red_reason_keys{display:none}
 .rl-keys{color:var(--sc-muted);font-size:.82rem;display:flex;flex-wrap:wrap;gap:.1rem .9rem}
@@ -50,6 +53,10 @@ STYLE = """<style>
 .rl-history time{color:var(--sc-muted)}
 .rl-history q{quotes:none;color:var(--sc-muted);overflow-wrap:anywhere}
 </style>"""
+
+
+_FIRST = 5
+"""So many facts stand in view; the rest is a click away."""
 
 
 def draw(page: Page, violation_id: int, ids: Sequence[int], names: board.Names) -> None:
@@ -63,6 +70,7 @@ def draw(page: Page, violation_id: int, ids: Sequence[int], names: board.Names) 
     if st.query_params.get("file") != str(violation_id):
         st.query_params["file"] = str(violation_id)
     _head(page, file, names)
+    _said(file)
     _actions(page, file, ids)
     transcript(page, reading(page, file, names), key="red_transcript", height=430)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -89,14 +97,13 @@ def _head(page: Page, file: CaseFile, names: board.Names) -> None:
         (_("Team"), row.team or "–"),
         (_("Severity"), _(SEVERITIES.get(row.severity, row.severity))),
         (_("When"), _.when(row.occurred_at) or "–"),
-        (_("Conversation"), file.conversation_key),
-        (_("Rule version"), str(file.rule_version)),
         (_("Due"), _.when(row.due) or "–"),
         (
             _("Standing violations in {n} days", n=file.clocks.record_days),
             _("{n}, of this rule {same}", n=file.repeats, same=file.repeats_same_rule),
         ),
     ]
+    facts += [(_("Conversation"), file.conversation_key), (_("Rule version"), str(file.rule_version))]
     if file.sanction:
         facts.append((_("If it stands"), _.label(*file.sanction)))
     if file.effect:
@@ -110,11 +117,28 @@ def _head(page: Page, file: CaseFile, names: board.Names) -> None:
                 ),
             )
         )
-    listed = "".join(f"<span>{html.escape(name)} <b>{html.escape(value)}</b></span>" for name, value in facts)
+    parts = [f"<span>{html.escape(name)} <b>{html.escape(value)}</b></span>" for name, value in facts]
+    more = f"<details><summary>{html.escape(_('More facts'))}</summary><div>{''.join(parts[_FIRST:])}</div></details>"
+    listed = "".join(parts[:_FIRST]) + more
     st.html(
         f'{STYLE}<div class="rl-head"><b>{html.escape(rule_name(page, row.rule_id, names))}</b><span class="rl-state'
         f' {state_class}">{html.escape(_(STATE_NAMES[row.state]))}</span></div><div class="rl-facts">{listed}</div>'
     )
+
+
+def _said(file: CaseFile) -> None:
+    """The messages that the file rests on, with what was found in them: read before anything is decided."""
+    texts, parts = file.transcript.texts, []
+    for seq in sorted({hit.seq for hit in file.evidence})[:3]:
+        text, said, at = texts.get(seq, ""), "", 0
+        for hit in sorted((hit for hit in file.evidence if hit.seq == seq), key=lambda hit: hit.start):
+            if hit.start >= at:
+                said += html.escape(text[at : hit.start]) + f"<mark>{html.escape(text[hit.start : hit.end])}</mark>"
+                at = hit.end
+        link = f'<a href="#message-{seq + 1}">#{seq + 1}</a>'
+        parts.append(f'<div class="rl-said">{link} {said.replace("<mark></mark>", "")}{html.escape(text[at:])}</div>')
+    if parts:
+        st.html("".join(parts))
 
 
 def _actions(page: Page, file: CaseFile, ids: Sequence[int]) -> None:

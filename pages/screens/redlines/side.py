@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from pages.kit.guard import Page
+from pages.kit.rows import clickable
 from pages.kit.widgets import empty, show_error
 from pages.screens.redlines.words import CURSORS, FILE, rule_name, share
 from qa.casefiles.lifecycle import STEP_NAMES, Clocks
@@ -63,24 +64,14 @@ def changes(page: Page) -> None:
 def _open_on_click(key: str, frame: pl.DataFrame, targets: Sequence[Mapping[str, object]]) -> None:
     """A list whose rows open the board: on what the n-th of `targets` says."""
 
-    def go() -> None:
-        rows = st.session_state[key]["selection"]["rows"]
-        if not rows:
-            return
+    def go(row: int) -> None:
         for name in ("red_rule", "red_agent", "red_team", "red_severity", "red_age", CURSORS, FILE):
             st.session_state.pop(name, None)
             st.query_params.pop(name, None)
-        st.session_state.update(targets[rows[0]])
+        st.session_state.update(targets[row])
         st.session_state["red_view"] = "files"
 
-    st.dataframe(
-        frame,
-        hide_index=True,
-        height=min(36 * (frame.height + 1) + 2, 560),
-        key=key,
-        on_select=go,
-        selection_mode="single-row",
-    )
+    clickable(frame, frame.height, key, go)
 
 
 def repeats(page: Page) -> None:

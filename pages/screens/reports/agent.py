@@ -40,7 +40,7 @@ def show(page: Page) -> None:
         empty(_("No agent to show"), _("Import the roster, or ask an admin to join your account to your name on it."))
         return
     names = {person.agent_id: f"{person.name} · {person.team}" if person.team else person.name for person in people}
-    everybody = page.actor.reads_others
+    everybody = page.actor.may(Right.VIEW_RESULTS)
     row = list(st.columns([8, 5, 4, 4, 4] if everybody else [1, 1, 2]))
     agent_id = (
         pick(row.pop(0), _("Agent"), "agent", list(names), names.__getitem__) if everybody else people[0].agent_id
@@ -110,7 +110,7 @@ def _trend(page: Page, report: AgentReport) -> None:
     st.markdown(f"**{_('Over time')}**")
     form = "M月d日" if _.language == "zh_CN" else "d MMM"
     points = [
-        plainfigures.LinePoint(
+        plainfigures.FigurePoint(
             r["period"], _.day(r["period"], form), r["value"], r["low"], r["high"],
             score_text(_, r["value"], r["low"], r["high"], r["n"]), r["n"] < reports.SMALL_N,
         )
@@ -167,7 +167,7 @@ def labelled(page: Page, frame: pl.DataFrame) -> pl.DataFrame:
 def _results(page: Page, report: AgentReport) -> None:
     _ = page.t
     st.markdown(f"**{_('Single results')}**")
-    everybody = page.actor.reads_others
+    everybody = page.actor.may(Right.VIEW_RESULTS)
     rows = reports.results(page.bench, page.actor, scope=report.scope, now=None if everybody else page.now)
     result_list(page, rows, key="agent_results", names=False)
 

@@ -10,11 +10,12 @@ from pages.kit import figures, nav
 from pages.kit.choices import pick
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, score_text, showing_errors
 from pages.screens.reports import filters, printing
 from pages.screens.reports.agent import labelled
 from qa import reports
-from qa.i18n import N_
+from qa.i18n import N_, by_name
 from qa.reports import OWNERS, Ranking, Scope
 
 STATEMENTS = {
@@ -57,7 +58,9 @@ def show(page: Page) -> None:
 
 def _statements(page: Page, scope: Scope, period: str) -> None:
     _ = page.t
-    head, side = st.columns([5, 1], vertical_alignment="bottom")
+    head, middle, side = st.columns([8, 3, 2], vertical_alignment="bottom")
+    orders = {"statement": N_("By statement"), "name": N_("By name"), "score": N_("Lowest score first")}
+    order = pick(middle, _("Order"), "order", list(orders), lambda o: _(orders[o]))
     bottom = side.number_input(_("“In the bottom k” with k ="), 1, 20, 3, key="k", bind="query-params")
     found = reports.ranking(page.bench, page.actor, scope=scope, bottom=int(bottom))
     if found.statements.is_empty():
@@ -73,30 +76,34 @@ def _statements(page: Page, scope: Scope, period: str) -> None:
             progress=found.standings.progress,
             before=[_("{scope}.", scope=period)],
         )
+    few = found.statements.filter(pl.col("statement") == "too_few_reviews").height
     st.info(
         escape(
             _(
-                "There is no ranked list here, on purpose: {unclear} of {total} agents cannot be told apart from the"
-                " team with these reviews. An agent named by rank alone would often be the wrong one. Statements keep"
-                " false accusations below 10% and need {least} reviews.",
-                unclear=found.unclear,
+                "There is no ranked list here, on purpose: an agent named by rank alone would often be the wrong one."
+                " {unclear} of {total} agents have reviews enough and cannot be told apart from the team; {few} have"
+                " fewer than {least} reviews, so nothing is said of them. Statements keep false accusations below 10%.",
+                unclear=found.unclear - few,
                 total=found.statements.height,
+                few=few,
                 least=found.least,
             )
         ),
         icon=":material/balance:",
     )
-    _dots(page, found)
+    ordered = _ordered(found.statements, order)
+    _dots(page, found, ordered)
     words = {key: _(text, k=found.bottom) for key, text in STATEMENTS.items()}
-    table = found.statements.with_columns(statement=pl.col("statement").replace_strict(words))
+    table = ordered.with_columns(statement=pl.col("statement").replace_strict(words))
     columns = ["name", "team", "statement", "n", "value", "low", "high", "method"]
     titles = filters.names(_, columns)
     number = st.column_config.NumberColumn(format="%.1f")
-    st.dataframe(
+    agents = table["agent_id"].to_list()
+    clickable(
         table.select(columns).with_columns(_methods(page)).rename(titles),
-        hide_index=True,
-        width="stretch",
-        key="ranking_table",
+        table.height,
+        "ranking_table",
+        lambda row: nav.go("agent.py", agent=str(agents[row])),
         placeholder="–",
         column_config={titles[k]: number for k in ("value", "low", "high")},
     )
@@ -106,7 +113,20 @@ def _statements(page: Page, scope: Scope, period: str) -> None:
     printing.offer(page, printing.team_sheet(page, found, losses, period, title, words), "team")
 
 
-def _dots(page: Page, found: Ranking) -> None:
+_TURN = ("bottom_k", "below_team", "not_distinguishable", "too_few_reviews")
+
+
+def _ordered(statements: pl.DataFrame, order: str) -> pl.DataFrame:
+    """By statement and then name, by name alone, or by score; names as people sort them, in pinyin."""
+    if order == "score":
+        return statements.sort("value", nulls_last=True, maintain_order=True)
+    rank = {name: n for n, name in enumerate(sorted(statements["name"].unique().to_list(), key=by_name))}
+    frame = statements.with_columns(_name=pl.col("name").replace_strict(rank, return_dtype=pl.Int64))
+    turn = pl.col("statement").replace_strict({key: n for n, key in enumerate(_TURN)}, return_dtype=pl.Int64)
+    return frame.sort(*([turn] if order == "statement" else []), "_name", "agent_id").drop("_name")
+
+
+def _dots(page: Page, found: Ranking, ordered: pl.DataFrame) -> None:
     _ = page.t
     look = figures.look(page)
     paint = {
@@ -114,7 +134,7 @@ def _dots(page: Page, found: Ranking) -> None:
         "below_team": look.colours.OCHRE,
         "not_distinguishable": look.colours.INDIGO,
     }
-    rows = found.statements.with_columns(
+    rows = ordered.with_columns(
         label=_distinct(), colour=pl.col("statement").replace_strict(paint, default=look.colours.MUTED)
     )
     team = found.standings.team
@@ -126,7 +146,10 @@ def _dots(page: Page, found: Ranking) -> None:
     chart = figures.dots(look, rows, _("points"), middle=band)
     figures.show(page, chart, key="ranking_dots", name="agents", alt=_("Scores of all agents with intervals"))
     st.caption(
-        _("Sorted by statement, then name. Ochre: below the team mean. Grey: too few reviews. The band is the team.")
+        _(
+            "Ochre: below the team mean. Blue: cannot be told apart from the team. Grey: too few reviews to say anything."
+            " The band is the team."
+        )
     )
 
 
@@ -143,7 +166,8 @@ def _heat(page: Page, scope: Scope, period: str) -> None:
         empty(_("Nothing in this selection"), _("Choose a longer period or remove a filter."))
         return
     columns = [(item.id, item.label.pick(_.language)) for item in found.criteria]
-    frame = found.frame.sort("name", "agent_id")
+    rank = {name: n for n, name in enumerate(sorted(found.frame["name"].unique().to_list(), key=by_name))}
+    frame = found.frame.sort(pl.col("name").replace_strict(rank, return_dtype=pl.Int64), "agent_id")
     chart = figures.heat(
         figures.look(page), frame.with_columns(name=_distinct("criterion")), columns, _("points lost per review")
     )

@@ -12,12 +12,13 @@ import polars as pl
 import streamlit as st
 
 from pages.kit import nav
+from pages.kit.choices import number_in_address
 from pages.kit.desk import TranscriptView, transcript
 from pages.kit.dialogs import addressed, turn_to
 from pages.kit.escaping import escape
 from pages.kit.guard import Page, enter
 from pages.kit.rows import clickable
-from pages.kit.widgets import plain_text, show_error
+from pages.kit.widgets import plain_text, show_error, showing_errors
 from pages.screens.reports.lines import lines_table, proofs
 from qa import reports
 from qa.errors import SpotcheckError
@@ -87,6 +88,13 @@ def open_result(verdict: int) -> None:
 def result_dialog(page: Page) -> None:
     """The result that the address names, in a dialog; nothing when it names none. Call it once on a page."""
     addressed(_ADDRESS, page.t("Result"), _named, Right.VIEW_RESULTS, Right.VIEW_OWN_RESULTS)
+
+
+def result_named(page: Page) -> None:
+    """The result that the address names, inside a dialog that is open already."""
+    if (verdict := number_in_address(_ADDRESS)) is not None:
+        with showing_errors(page):
+            _named(page, verdict)
 
 
 def _named(page: Page, verdict: int) -> None:

@@ -8,12 +8,14 @@ import polars as pl
 import streamlit as st
 
 from pages.kit import figures, nav
-from pages.kit.choices import pick
+from pages.kit.choices import number_in_address, pick
+from pages.kit.dialogs import dialog, done, leave, opener
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, showing_errors
 from pages.screens.reports import filters
-from pages.screens.reports.single import result_dialog, result_list
+from pages.screens.reports.single import result_dialog, result_list, result_named
 from qa import reports
 from qa.i18n import C_, N_
 from qa.policy import Right
@@ -38,13 +40,12 @@ def show(page: Page) -> None:
     title, period = filters.metric_name(_, data.metric), filters.describe(_, data.scope, about)
     _chart(page, data, title, period)
     _signals(page, data)
-    left, right = st.columns(2, gap="large")
-    with left:
-        _measures(page, data, about)
-    with right:
-        _behind(page, data)
     _table(page, data, title, period)
-    result_dialog(page)
+    _measures(page, data, about)
+    if _chosen() is not None:
+        st.dialog(_("Inspections behind a point"), width="large", on_dismiss=_unpoint)(lambda: _behind(page, data))()
+    else:
+        result_dialog(page)
 
 
 def _trend(page: Page, about: VerdictsOverview) -> Trend | None:
@@ -121,7 +122,7 @@ def _chart(page: Page, data: Trend, title: str, period: str) -> None:
     signals = pl.DataFrame(
         [(s.group, s.period) for s in data.signals], schema={"group": pl.String, "period": pl.Date}, orient="row"
     ).join(data.frame.select("group", "period", "value"), on=["group", "period"])
-    chart = figures.trend(look, data, groups, filters.unit_name(_, data.metric), signals)
+    chart = figures.trend(look, data, groups, filters.unit_name(_, data.metric), signals, chosen=_chosen())
     figures.show(
         page, chart, key="trend_chart", name=f"trend-{data.metric.id.replace(':', '-')}", alt=title, on_point=_point
     )
@@ -129,6 +130,20 @@ def _chart(page: Page, data: Trend, title: str, period: str) -> None:
 
 def _point(data: list[object]) -> None:
     st.query_params["point"] = f"{data[1]}~{data[0]}"
+
+
+def _unpoint() -> None:
+    for name in ("point", "verdict"):
+        st.query_params.pop(name, None)
+
+
+def _chosen() -> tuple[str, date] | None:
+    """The group and the first day of the point that the address names."""
+    day, _sep, group = st.query_params.get("point", "").partition("~")
+    try:
+        return group, date.fromisoformat(day)
+    except ValueError:
+        return None
 
 
 def _signals(page: Page, data: Trend) -> None:
@@ -207,8 +222,8 @@ def _measures(page: Page, data: Trend, about: VerdictsOverview) -> None:
     if data.measures and data.scope.adjusted:
         st.caption(_("Before and after are not corrected for severity."))
     if page.actor.may(Right.PLAN_DRAW):
-        with st.popover(_("Note a measure"), icon=":material/event:"):
-            _new_measure(page, about)
+        opener(_("Note a measure"), "measure", icon=":material/event:")
+        dialog("measure", _("Note a measure"), lambda: _new_measure(page, about))
 
 
 def _effect(page: Page, found: MeasureEffect) -> None:
@@ -275,18 +290,22 @@ def _new_measure(page: Page, about: VerdictsOverview) -> None:
             measures.create_measure(
                 page.bench, page.actor, now=page.now, name=name, on_day=day, kind=kind or "training", team=team or None
             )
-            st.rerun()
+            done()
 
 
 def _behind(page: Page, data: Trend) -> None:
+    """The list of one point, or the result that was opened from it."""
     _ = page.t
-    st.header(_("Inspections behind a point"))
-    day, _sep, group = st.query_params.get("point", "").partition("~")
-    try:
-        first = date.fromisoformat(day)
-    except ValueError:
-        st.caption(_("Click a point of the chart, or a row of the figures below."))
+    chosen = _chosen()
+    if chosen is None:
         return
+    if number_in_address("verdict") is not None:
+        st.button(
+            _("Back to the list"), key="behind_back", icon=":material/arrow_back:", on_click=leave, args=("verdict",)
+        )
+        result_named(page)
+        return
+    group, first = chosen
     last = (
         first + timedelta(days=6)
         if data.bucket == "week"
@@ -300,21 +319,15 @@ def _behind(page: Page, data: Trend) -> None:
             f"{_.day(first)} – {_.day(last)}",
             f"n = {rows.height}",
         ]
-        st.caption(
-            escape(
-                _(
-                    "{scope}. {text}",
-                    scope=" · ".join(about),
-                    text=_("Risky picks stand beside random ones: a plain mean of this list would be wrong."),
-                )
-            )
-        )
+        warning = _("Risky picks stand beside random ones: a plain mean of this list would be wrong.")
+        st.caption(escape(_("{scope}. {text}", scope=" · ".join(about), text=warning)))
         result_list(page, rows, key="behind")
 
 
 def _table(page: Page, data: Trend, title: str, scope: str) -> None:
     _ = page.t
     st.header(_("Figures"))
+    st.caption(_("Click a point of the chart, or a row here, to read the inspections behind it."))
     columns = ["name", "period", "n", "found", "value", "low", "high", "method"]
     notes = [
         _("{title}, {unit}", title=title, unit=filters.unit_name(_, data.metric)),
@@ -334,21 +347,14 @@ def _table(page: Page, data: Trend, title: str, scope: str) -> None:
     places = st.column_config.NumberColumn(format=f"%.{data.metric.digits}f")
     titles = filters.names(_, columns)
 
-    def chosen() -> None:
-        rows = st.session_state["trend_table"]["selection"]["rows"]
-        if rows and rows[0] < frame.height:
-            _point([frame["group"][rows[0]], frame["period"][rows[0]]])
-
-    st.dataframe(
+    clickable(
         shown.rename(titles),
-        hide_index=True,
-        width="stretch",
-        height="content" if shown.height < 10 else 360,
-        key="trend_table",
+        frame.height,
+        "trend_table",
+        lambda row: _point([frame["group"][row], frame["period"][row]]),
+        most=10,
         column_config={titles[name]: places for name in ("value", "low", "high")},
         placeholder="–",
-        on_select=chosen,
-        selection_mode="single-row",
     )
     st.caption(escape(" ".join(notes[2:])))
     filters.downloads(
