@@ -213,7 +213,7 @@ def test_after_a_ruling_keys_are_keys(desk_site: Site, open_as: OpenAs) -> None:
     expect(page.locator(".msg[aria-current]")).to_have_count(1)
     assert page.locator('[data-field="note"]').input_value() == ""
     press(page, "Control+Enter")
-    expect(page.locator(".notice.refused")).to_contain_text("1 处红线命中未裁定")
+    expect(page.locator(".notice.refused")).to_contain_text("1 处红线命中未初审")
     press(page, "ArrowUp", "1", "ArrowDown", "0", "Control+Enter")
     expect(page.locator(".notice.refused")).to_contain_text("1 处红线已作决定但缺理由")
     press(page, "2")

@@ -73,4 +73,4 @@ def test_an_inspector_does_not_learn_which_readings_had_a_reference(open_page: O
     assert "初检" in row.values()
     query = {"inspector": str(kit.inspectors[1].user_id)}
     [row] = open_page("lead", "inspections.py", language="zh_CN", query=query).dataframe[0].value.to_dict("records")
-    assert "带参考答案" in row.values()
+    assert "标杆会话" in row.values()

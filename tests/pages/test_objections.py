@@ -61,7 +61,7 @@ def test_after_an_upheld_appeal_everybody_reads_the_new_score(open_page: OpenPag
         assert f"{old} → {new}" in told(at)
         assert '<tr class="fallen">' in told(at)
     home = open_page("ann", "home.py", language="zh_CN")
-    assert f"你的申诉成立 · {old} → {new}" in told(home)
+    assert f"您的申诉成立 · {old} → {new}" in told(home)
 
 
 def test_the_time_to_object_has_a_screen(open_page: OpenPage, kit: Kit) -> None:
