@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -48,3 +49,19 @@ def test_every_command_is_documented() -> None:
 def test_every_page_is_documented() -> None:
     text = documentation().lower()
     assert [entry.title for entry in ENTRIES if entry.path.exists() and entry.title.lower() not in text] == []
+
+
+def test_commands_in_the_documents_exist() -> None:
+    """Whatever a document calls `spotcheck NAME` is a command, in both languages."""
+    every = {*commands(), "spotcheck"}
+    files = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    named = {
+        (path.name, word)
+        for path in files
+        if path.name != "CHANGELOG.md"
+        for word in re.findall(
+            r"(?:^|[`“])spotcheck (?:--json |--home \S+ )*([a-z][a-z-]+)", path.read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert len(named) > 20
+    assert sorted((name, word) for name, word in named if word not in every) == []
