@@ -18,7 +18,7 @@ TOOLKIT: Mapping[str, str] = {
     "Choose an option": N_("Choose"),
     "Choose options": N_("Choose"),
     "Select all": N_("Choose all"),
-    "Clear all": N_("Empty the choice"),
+    "Clear all": N_("Clear the selection"),
     "No results": N_("Nothing found"),
     "No options to select": N_("Nothing to choose from"),
     "Sort ascending": N_("Sort from low to high"),

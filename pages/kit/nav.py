@@ -55,7 +55,7 @@ ENTRIES: Sequence[PageEntry] = (
         "inspections",
         N_("My inspections"),
         _WORK,
-        N_("What one has scored, and what was changed since"),
+        N_("What you have scored, and what was changed since"),
         (Right.INSPECT,),
     ),
     PageEntry(

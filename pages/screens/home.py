@@ -82,7 +82,7 @@ def _todo(page: Page, found: Overview) -> None:
 
 def _advice(page: Page, found: Overview) -> str:
     if found.setup and not all(found.setup.values()):
-        return N_("The steps on the right bring the workbench to life.")
+        return N_("Follow the steps on the right to set up the workbench.")
     if page.actor.role is Role.AGENT:
         return N_("New results appear here when your conversations were inspected.")
     if page.actor.role is Role.INSPECTOR:

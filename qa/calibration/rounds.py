@@ -269,7 +269,7 @@ def results(bench: Workbench, actor: Actor, *, round_id: int) -> RoundResults:
         if not (mine or actor.may(Right.CALIBRATE)):
             raise NotFound(N_("There is no calibration round {id}."), id=round_id)
         if found.closed_at is None:
-            raise Conflict(N_("The results of this round open when it is closed."))
+            raise Conflict(N_("The results of this round are shown when it is closed."))
         return round_results(session, found, without=frozenset(session.scalars(waiting(actor))))
 
 

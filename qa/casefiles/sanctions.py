@@ -65,7 +65,7 @@ def store_programme(session: Session, wanted: SanctionTerms, now: datetime) -> N
             raise Invalid(N_("{field}: give between {low} and {high} days."), field=name, low=1, high=3_650)
     counts = [rung.count for rung in wanted.ladder]
     if len(set(counts)) != len(counts) or any(count < 1 for count in counts):
-        raise Invalid(N_("Each rung of the sanction ladder needs its own count from 1 upwards."))
+        raise Invalid(N_("Each step of the sanctions needs its own count, from 1 upwards."))
     value = {"clocks": asdict(wanted.clocks), "ladder": [asdict(rung) for rung in wanted.ladder]}
     found = session.get(Setting, SETTING)
     if found is None:

@@ -170,7 +170,7 @@ def find_plan(session: Session, plan_id: int, *, lock: bool = True) -> Plan:
     if plan is None:
         raise NotFound(N_("There is no plan {plan}."), plan=plan_id)
     if plan.archived_at is not None:
-        raise Conflict(N_("The plan “{name}” has been put away; create a new one."), name=plan.name)
+        raise Conflict(N_("The plan “{name}” is retired; create a new one."), name=plan.name)
     return plan
 
 

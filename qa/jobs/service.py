@@ -90,7 +90,7 @@ def put_away(bench: Workbench, actor: Actor, job_id: int, *, now: datetime) -> N
     with bench.db.write() as session:
         job = _find(session.get(Job, job_id), job_id)
         if (job.asked_by or 0) != actor.user_id:
-            raise Denied(N_("Only whoever asked for it can put a result away."))
+            raise Denied(N_("Only the person who asked for it can dismiss a result."))
         if job.ended_at is not None and job.put_away_at is None:
             job.put_away_at = now
             audit.record(session, actor, now, "job.put_away", "job", job_id)

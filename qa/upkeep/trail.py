@@ -91,12 +91,12 @@ ACTIONS: Mapping[str, str] = {
     "job.done": N_("Job done"),
     "job.failed": N_("Job failed"),
     "job.given_back": N_("Job given back, to be tried again"),
-    "job.put_away": N_("Result of a job put away"),
+    "job.put_away": N_("Result of a job dismissed"),
     "job.started": N_("Job begun"),
     "job.stop_asked": N_("Stop of a job asked for"),
     "mapping.saved": N_("Column mapping saved"),
     "measure.created": N_("Measure recorded"),
-    "plan.archived": N_("Plan archived"),
+    "plan.archived": N_("Plan retired"),
     "plan.changed": N_("Plan changed"),
     "plan.created": N_("Plan made"),
     "risk_model.activated": N_("Risk model taken into use"),
@@ -244,8 +244,8 @@ FACTS: Mapping[str, str] = {
     "double_share": N_("share scored twice"),
     "newcomer_weeks": N_("weeks as a newcomer"),
     "reduced_after_clean_periods": N_("clean months before fewer reviews"),
-    "adapt": N_("closeness from the past"),
-    "intensity": N_("closeness by hand"),
+    "adapt": N_("intensity from the past"),
+    "intensity": N_("intensity by hand"),
 }
 """Names of what an entry says beside its action; a fact without a name keeps its code."""
 

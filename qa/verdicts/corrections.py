@@ -222,7 +222,7 @@ def _own(session: Session, actor: Actor, verdict_id: int) -> Verdict:
     if not verdict.is_current or verdict.kind == "withdrawn":
         raise Conflict(N_("This result has been replaced by a newer one; correct that."))
     if verdict.kind == "resolution":
-        raise Conflict(N_("Two readings were decided between here; ask the lead to take that decision back first."))
+        raise Conflict(N_("This double has been decided; ask the lead to take that decision back first."))
     if verdict.kind == "appeal":
         raise Conflict(N_("An appeal was ruled on here; what it decided is not corrected."))
     return verdict

@@ -208,7 +208,7 @@ def _person(t: Translator, name: str, severity: tuple[float, float] | None, one:
     harsh, se = severity or (0.0, 0.0)
     note = ""
     if one.alone:
-        note = t("goes with nobody's scores: worth a look")
+        note = t("agrees with nobody's scores: worth a look")
     elif one.needed is None:
         note = t("cannot say yet: colleagues agree too little among themselves")
     elif one.needed:
@@ -252,7 +252,7 @@ def _gold(page: Page) -> None:
     if not gold.rows and not gold.waiting:
         empty(
             _("No gold conversation has come back yet."),
-            _("Seed one: it waits unannounced in the middle of the queues."),
+            _("Place one: it waits unannounced in the middle of the queues."),
         )
     if not gold.rows:
         return
@@ -320,7 +320,7 @@ def _skipped(_: Translator, count: queue.SkipCount | None) -> str:
 def _seed(page: Page) -> None:
     _ = page.t
     choices = rounds.candidates(page.bench, page.actor)
-    with st.expander(_("Seed a gold conversation")):
+    with st.expander(_("Place a gold conversation")):
         if not choices.settled:
             st.caption(_("A gold conversation needs a result to compare with; nothing has been inspected yet."))
             return

@@ -90,7 +90,7 @@ def _open_round(page: Page, view: RoundView) -> None:
     if page.actor.may(Right.CALIBRATE) and confirm(
         page,
         _("Close the round"),
-        _("What is not in by now falls away; the results open for everybody."),
+        _("What has not been submitted by now is dropped; the results are shown to everybody."),
         key="close_round",
     ):
         with showing_errors(page):
@@ -146,8 +146,8 @@ def _results(page: Page, results: RoundResults) -> None:
         empty(
             _("Nobody submitted anything in this round."),
             _(
-                "What was not in when the round was closed fell away. Open a new round with the same conversations for"
-                " other inspectors."
+                "What was not submitted when the round was closed was dropped. Open a new round with the"
+                " same conversations for other inspectors."
             ),
         )
         return

@@ -27,8 +27,8 @@ from scoring.sheet import Mark, Sheet
 
 PER_PAGE = 20
 PLACES: Mapping[str, str] = {
-    "primary": N_("first reading"),
-    "double": N_("second reading, blind"),
+    "primary": N_("first inspection"),
+    "double": N_("double, blind"),
     "calibration": N_("calibration"),
     "gold": N_("with reference"),
 }
@@ -148,9 +148,9 @@ def _list(page: Page, who: int, changed: bool) -> None:
             _("Submitted"): [_.when(one.submitted_at) for one in found],
             _("Agent"): [one.agent_name for one in found],
             _("Conversation"): [f"{_.when(one.occurred_at, 'MM-dd HH:mm')} {one.first_line}".strip() for one in found],
-            _("Reading"): [_place(page, one.kind) for one in found],
+            _("Kind of inspection"): [_place(page, one.kind) for one in found],
             _("Score"): [_score(page, one) for one in found],
-            _("What came of it"): [_since(page, one) for one in found],
+            _("Later changes"): [_since(page, one) for one in found],
         },
         len(found),
         "past_inspections",

@@ -26,7 +26,7 @@ INTENSITIES = {
 }
 SOURCES = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
 EACH, ALL, NONE = "each", "all", "none"
-WAYS = {EACH: N_("so many per agent"), ALL: N_("take all"), NONE: N_("leave out")}
+WAYS = {EACH: N_("a number per agent"), ALL: N_("take all"), NONE: N_("leave out")}
 USUAL: Mapping[str, float] = {"chat": 5.0, "dispute": 2.0, "rating": 2.0}
 """The number offered where a source is not drawn by number yet."""
 T = TypeVar("T")
@@ -155,7 +155,7 @@ def form(
             format_func=lambda user: names.get(user) or _("#{number} (no longer inspecting)", number=user),
         )
         adapt = st.checkbox(
-            _("Look closer at newcomers and agents below the team, less at agents long without a red line"),
+            _("More reviews for newcomers and agents below the team, fewer for agents long without a red line"),
             design.adapt,
             key=f"{key}_adapt",
         )

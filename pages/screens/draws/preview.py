@@ -255,8 +255,8 @@ def _notes(page: Page, look: PlanPreview) -> None:
     if look.resolved.screened:
         st.caption(
             _(
-                "So many conversations without predictions are drawn behind a keyed screen, with equal chances for each"
-                " agent."
+                "These are so many conversations without predictions that a keyed hash thins them out first;"
+                " within each agent all have the same chance."
             )
         )
     for short in f.shortages[:5]:
@@ -279,7 +279,7 @@ def _notes(page: Page, look: PlanPreview) -> None:
         st.caption(
             escape(
                 _(
-                    "{source}: the reviews do not reach {n} agents; no figure will speak for theirs.",
+                    "{source}: the reviews do not reach {n} agents; there will be no figure for them.",
                     source=_(SOURCES[str(source)]),
                     n=part.height,
                 )
@@ -322,17 +322,17 @@ def _agents(page: Page, plan: PlanView, look: PlanPreview, offered: PlanChoices)
     if special:
         st.caption(
             _(
-                "Looked at differently: {list}.",
+                "More or fewer reviews than normal: {list}.",
                 list=_(", ").join(f"{_(INTENSITIES[level])} {n}" for level, n in sorted(special.items())),
             )
         )
-    with st.expander(_("Agent by agent: reviews, closeness and its reason")):
+    with st.expander(_("Agent by agent: reviews, intensity and its reason")):
         table = look.figures.agents
         event = st.dataframe(
             {
                 _("Source"): [_(SOURCES[s]) for s in table["source"]],
                 _("Agent"): [_named(a, offered) for a in table["agent_id"]],
-                _("Closeness"): [_(INTENSITIES[x]) for x in table["intensity"]],
+                _("Intensity"): [_(INTENSITIES[x]) for x in table["intensity"]],
                 _("Because"): [reason(_, people.get(a)) for a in table["agent_id"]],
                 _("Frame"): table["frame"],
                 _("Certain"): table["pool"],
@@ -349,12 +349,12 @@ def _agents(page: Page, plan: PlanView, look: PlanPreview, offered: PlanChoices)
         )
         chosen = list(dict.fromkeys(table["agent_id"][row] for row in event["selection"]["rows"]))
         if not chosen:
-            st.caption(_("Select agents to decide by hand how closely they are looked at."))
+            st.caption(_("Select agents to set their intensity by hand."))
             return
         with st.form("closeness_form", border=False):
-            levels = {AUTOMATIC: N_("as the past says"), **INTENSITIES}
+            levels = {AUTOMATIC: N_("as past results suggest"), **INTENSITIES}
             level = st.selectbox(
-                escape(_("Look at {list}", list=_(", ").join(_named(a, offered) for a in chosen))),
+                escape(_("Intensity of {list}", list=_(", ").join(_named(a, offered) for a in chosen))),
                 list(levels),
                 format_func=lambda x: _(levels[x]),
                 key="closeness_level",

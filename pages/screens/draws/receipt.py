@@ -65,8 +65,8 @@ def _words(page: Page, draw: draws.DrawView, data: dict[str, Any]) -> None:
         ),
         (
             _(
-                "Each unit's number is the HMAC of its id keyed with the seed; a keyed screen lets few units of every"
-                " agent pass, and of those the smallest numbers were picked."
+                "Each unit's number is the HMAC of its id keyed with the seed; a keyed hash first kept a few"
+                " units of every agent, and of those the smallest numbers were picked."
             )
             if equal
             else _(
@@ -86,9 +86,7 @@ def _words(page: Page, draw: draws.DrawView, data: dict[str, Any]) -> None:
         _("{finished} of {samples} are scored.", finished=draw.finished, samples=draw.samples - draw.withdrawn),
     ]
     if plan["levels"]:
-        sentences.append(
-            _("{count} agents were looked at more or less closely than normal.", count=len(plan["levels"]))
-        )
+        sentences.append(_("{count} agents were given more or fewer reviews than normal.", count=len(plan["levels"])))
     if len(taken) > alone:
         sentences.append(
             _("{count} picks could not be reviewed and were replaced by the next rank.", count=len(taken) - alone)
@@ -96,8 +94,8 @@ def _words(page: Page, draw: draws.DrawView, data: dict[str, Any]) -> None:
     if alone:
         sentences.append(
             _(
-                "{count} picks could not be reviewed and nobody stands in: they spoke for themselves alone, or nobody"
-                " was left. The estimates speak for the rest.",
+                "{count} picks could not be reviewed and have no substitute: they represented only"
+                " themselves, or none was left. The estimates cover the rest.",
                 count=alone,
             )
         )
@@ -111,11 +109,11 @@ def _closeness(page: Page, people: list[dict[str, Any]]) -> None:
     if not people:
         return
     known = [draws.Closeness(**{"why": "", "by_hand": False, **one}) for one in people]
-    with st.expander(_("Who was looked at more or less closely")):
+    with st.expander(_("Agents with more or fewer reviews")):
         st.dataframe(
             {
                 _("Agent"): [one.agent_id for one in known],
-                _("Closeness"): [_(INTENSITIES[one.level]) for one in known],
+                _("Intensity"): [_(INTENSITIES[one.level]) for one in known],
                 _("Because"): [reason(_, one) for one in known],
             },
             hide_index=True,
@@ -237,8 +235,8 @@ def _samples(page: Page, draw: draws.DrawView) -> None:
             st.write(
                 escape(
                     _(
-                        "{unit} speaks for itself alone, so nobody can stand in without a false chance. It is recorded"
-                        " as not reviewable; the estimates speak for the rest.",
+                        "{unit} was picked with certainty and represents only itself: a substitute would have a"
+                        " false probability. It is recorded as not reviewable; the estimates cover the rest.",
                         unit=unit,
                     )
                     if certain
@@ -256,6 +254,6 @@ def _samples(page: Page, draw: draws.DrawView) -> None:
                     st.toast(
                         _("Replaced by {unit}.", unit=made.substitute_unit)
                         if made.substitute_unit
-                        else _("Recorded: nobody stands in.")
+                        else _("Recorded: no substitute.")
                     )
                     st.rerun()

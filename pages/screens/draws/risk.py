@@ -90,8 +90,8 @@ def _quality(page: Page, model: ModelView) -> None:
         st.markdown(
             escape(
                 _(
-                    "Told apart: {grade}. Shown a chat with a violation and one without, it gives the first the higher"
-                    " risk in {of} of 100 cases (AUC {auc}, on reviews it had not learnt from).",
+                    "Separation: {grade}. Shown a chat with a violation and one without, it gives the first the"
+                    " higher risk in {of} of 100 cases (AUC {auc}, on reviews it had not learnt from).",
                     grade=_(grade),
                     of=round(100 * model.auc),
                     auc=_.number(model.auc, 3),
@@ -156,7 +156,9 @@ def _charts(page: Page, model: ModelView) -> None:
             name="learning-curve",
             alt=_("What would more reviews teach?"),
         )
-        st.caption(_("While the line still rises, every further review improves the model. The dotted line is a coin."))
+        st.caption(
+            _("While the line still rises, every further review improves the model. The dotted line is pure chance.")
+        )
 
 
 def _train(page: Page, outlook: Outlook, used: ModelView | None) -> None:

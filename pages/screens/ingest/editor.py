@@ -39,7 +39,7 @@ def edit(page: Page, detected: Detected, mapping: Mapping, kind: str, key: str) 
             ),
             "constant": st.column_config.TextColumn(_("Same for all rows"), help=_("Used when no column is chosen")),
             "formats": st.column_config.TextColumn(
-                _("Date formats"), help=_("Several formats are separated by |; empty means: find out")
+                _("Date formats"), help=_("Several formats are separated by |; empty means: detect them")
             ),
             "example": st.column_config.TextColumn(_("Example")),
         },

@@ -70,14 +70,14 @@ def reading(page: Page, path: Path, detected: Detected | None) -> None:
             columns[0].selectbox(
                 _("Encoding"),
                 ["", *ENCODINGS],
-                format_func=lambda e: ENCODINGS.get(e) or _("find out"),
+                format_func=lambda e: ENCODINGS.get(e) or _("detect"),
                 key=_key(path, "encoding"),
             )
         if shape is None or shape.format == "csv":
             columns[1].selectbox(
                 _("Cells are separated by"),
                 ["", *DELIMITERS],
-                format_func=lambda d: _(DELIMITERS[d]) if d else _("find out"),
+                format_func=lambda d: _(DELIMITERS[d]) if d else _("detect"),
                 key=_key(path, "delimiter"),
             )
         if shape is None or shape.format in ("csv", "xlsx"):
@@ -86,7 +86,7 @@ def reading(page: Page, path: Path, detected: Detected | None) -> None:
                 min_value=0,
                 value=None,
                 step=1,
-                placeholder=_("find out"),
+                placeholder=_("detect"),
                 help=_("0 when no row names the columns"),
                 key=_key(path, "header"),
             )
@@ -101,7 +101,7 @@ def reading(page: Page, path: Path, detected: Detected | None) -> None:
             columns[3].selectbox(
                 _("List of messages"),
                 ["", *shape.choices],
-                format_func=lambda choice: choice or (shape.nested or _("find out")),
+                format_func=lambda choice: choice or (shape.nested or _("detect")),
                 key=_key(path, "list"),
             )
 

@@ -29,7 +29,7 @@ CSS = """<style>
 WHY: Mapping[str, str] = {
     "appeal": N_("Changed by an appeal that was upheld."),
     "ruling": N_("Changed by the ruling on a red line."),
-    "resolution": N_("Changed when two readings were decided between."),
+    "resolution": N_("Changed when the double was decided."),
     "correction": N_("Corrected by the inspector."),
 }
 """Why a result replaced another one, by the kind of its version."""

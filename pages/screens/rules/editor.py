@@ -111,17 +111,17 @@ def form(page: Page) -> Rule:
     one, two = st.columns(2)
     one.text_area(_("Phrases, one a line"), key="rule_phrases", height=170)
     two.text_area(_("Regular expressions, one a line"), key="rule_regex", height=170)
-    one.text_area(_("Innocent when part of (one a line)"), key="rule_exclusions", height=100)
-    two.text_area(_("Innocent when the message also says (one a line)"), key="rule_unless", height=100)
+    one.text_area(_("Not a hit when part of (one a line)"), key="rule_exclusions", height=100)
+    two.text_area(_("Not a hit when the message also says (one a line)"), key="rule_unless", height=100)
     one.multiselect(
-        _("Innocent readings"),
+        _("Not a hit when meant as"),
         list(GUARDS),
         format_func=lambda g: _(GUARDS[g]),
         key="rule_guards",
         placeholder=_("None"),
     )
     two.multiselect(
-        _("Sees through"),
+        _("Sees through evasion by"),
         list(SWITCHES),
         format_func=lambda s: _(SWITCHES[s]),
         key="rule_evasion",

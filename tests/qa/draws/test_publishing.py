@@ -296,5 +296,5 @@ def test_rights_and_bad_input(bench: Workbench, lead: Actor, now: datetime) -> N
     with pytest.raises(Invalid, match="seed"):
         draws.create_plan(bench, lead, now=now, name="x", design=DESIGN, seed="short")
     draws.archive_plan(bench, lead, now=now, plan_id=plan_id)
-    with pytest.raises(Conflict, match="put away"):
+    with pytest.raises(Conflict, match="is retired"):
         publish(bench, lead, now, plan_id)
