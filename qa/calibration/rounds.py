@@ -149,7 +149,7 @@ def open_round(
 
 
 def close_round(bench: Workbench, actor: Actor, *, now: datetime, round_id: int) -> None:
-    """Close a round: what is not submitted falls away, results open for everybody. Twice is once."""
+    """Close a round: what is not submitted is dropped, results are shown to everybody. Twice is once."""
     require(actor, Right.CALIBRATE)
     with bench.db.write() as session:
         found = _find(session, round_id, lock=True)

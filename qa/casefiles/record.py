@@ -1,6 +1,6 @@
 """Case files in the database: opening them once each, and adding a step under lock with its audit entry.
 
-What the board, the desk and the appeals share, one floor below them. Owns the cached state (always
+What the board, the desk and the appeals share, in a layer below them. Owns the cached state (always
 `qa.casefiles.lifecycle` over the events) and the frozen evidence. Does not decide who may take a step: the services
 ask `qa.policy` first.
 """

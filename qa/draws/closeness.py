@@ -1,7 +1,7 @@
-"""How closely each agent is looked at, proposed from the past: tenure, the last quarter's estimate, months without a
+"""The intensity of review of each agent, proposed from the past: tenure, the last quarter's estimate, months without a
 red line.
 
-A proposal is a value with its reason. The lead may overrule it by name; what holds is frozen on the receipt. Refuses to
+A proposal is a value with its reason. The lead may overrule it by name; what holds is frozen on the receipt. Does not
 look at anything of the period itself, for then the chances would depend on what they are meant to measure.
 """
 

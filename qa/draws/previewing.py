@@ -1,7 +1,7 @@
 """What a plan would draw, before anybody is drawn: frame, counts, shortages, violations and widths to expect, load.
 
-Owns how a plan meets the roster and past results (all of it resolved into values that go on the receipt). Refuses to
-know the seed: nothing here can depend on who would be picked.
+Owns how a plan meets the roster and past results (all of it resolved into values that go on the receipt). Never
+given the seed: nothing here can depend on who would be picked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Red-line rules in the database: rows on one side, `scoring.redline` rules on the other.
 
-What screening, the rule bench, the board and the desk need to know about rules, one floor below them. The only thing it
+What screening, the rule bench, the board and the desk need to know about rules, in a layer below them. The only thing it
 writes are the shipped rules of a workbench that has none; who may change a rule is the business of `qa.rules`.
 """
 

@@ -70,7 +70,7 @@ def examine(bench: Workbench, actor: Actor, *, deep: bool = False, forgeries: bo
                     _NAMES[look], HealthState.FAILED, problem.msgid, {k: str(v) for k, v in problem.facts.items()}
                 )
             )
-        except Exception as problem:  # the doctor must survive whatever the patient has
+        except Exception as problem:  # one look that fails must not hide the others
             text = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             findings.append(HealthFinding(_NAMES[look], HealthState.FAILED, N_("{reason}"), {"reason": text}))
     return findings

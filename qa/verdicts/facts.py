@@ -1,7 +1,7 @@
 """Current verdicts as columns: how a verdict becomes a row of the archive's `facts`, and how that table keeps up.
 
 The database is the truth; the table is a copy up to a watermark. Whoever reads joins the copy with the verdicts that
-are newer (`scan`), so what is shown is never behind, and whoever publishes moves the watermark (`compact`). Refuses to
+are newer (`scan`), so what is shown is never behind, and whoever publishes moves the watermark (`compact`). Does not
 know what is estimated from the rows.
 """
 

@@ -1,7 +1,7 @@
 """The ledger of results: append-only verdict versions of a sample, one of them current.
 
 What inspecting, resolving, ruling and appealing share: functions of their unit of work. Scores are always computed here
-from a sheet, the rubric version it was marked on, and the rulings on its red lines; nobody writes a number. Refuses to
+from a sheet, the rubric version it was marked on, and the rulings on its red lines; nobody writes a number. Does not
 decide who may change a result.
 """
 

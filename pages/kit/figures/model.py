@@ -46,7 +46,7 @@ def calibration(look: Look, model: ModelView, across: str, up: str) -> go.Figure
 
 
 def learning(look: Look, model: ModelView, across: str) -> go.Figure:
-    """AUC on unseen reviews against the number of reviews learnt from; 0.5 is a coin."""
+    """AUC on unseen reviews against the number of reviews learnt from; 0.5 is pure chance."""
     figure = look.figure(280)
     points = [(n, auc) for n, auc in model.curve if auc is not None]
     figure.add_trace(
