@@ -124,8 +124,8 @@ def take_back(opener: Callable[[], Workbench], args: argparse.Namespace, out: Ou
     facts = {name: t.number(value) for name, value in seen.to_dict().items()}
     out.say(
         t(
-            "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings} ratings go;"
-            " {changed} records change.",
+            "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings}"
+            " ratings will be removed; {changed} records will change.",
             **facts,
         )
     )

@@ -96,7 +96,7 @@ def _check(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         points = ", ".join(
             f"{d.label.pick(out.t.language)} {scorecards.points_text(d.points)}" for d in rubric.dimensions
         )
-        out.say(_("Sound: {points}.", points=points))
+        out.say(_("No problems: {points}.", points=points))
     out.json({"problems": [out.t.error(problem) for problem in problems]})
     return Invalid.exit_code if problems else 0
 

@@ -127,7 +127,7 @@ def submit(
     require(actor, Right.INSPECT)
     asked = _Asked(assignment_id, version, nonce, ledger.read(sheet), active_seconds)
     if not 8 <= len(nonce) <= 64:
-        raise Invalid(N_("The request has no proper mark against repetition. Reload the page."))
+        raise Invalid(N_("The request lacks its protection against repetition. Reload the page."))
     try:
         with bench.begin(actor, now) as work:
             return _submit(work, asked)

@@ -100,7 +100,7 @@ KINDS: Mapping[str, ProblemKind] = {
     ),
     "unknown_speaker": ProblemKind(
         "bad",
-        N_("“{value}” is neither the customer nor a known agent, so it is open who spoke."),
+        N_("“{value}” is neither the customer nor a known agent, so it is not clear who spoke."),
         N_("Say who “{value}” is under “Who is who”, or import the roster first."),
     ),
     "assumed_agent": ProblemKind(

@@ -214,7 +214,7 @@ def _files(bench: Workbench, deep: bool = False) -> Iterator[HealthFinding]:
         yield HealthFinding(
             name,
             HealthState.WARNING,
-            N_("{count} files are older than checksums: “spotcheck upgrade” takes them up"),
+            N_("{count} files are older than checksums: “spotcheck upgrade” adds theirs"),
             {"count": checked.unlisted},
         )
     if not checked.damaged and checked.files:

@@ -326,8 +326,8 @@ def _rule_verdict(work: UnitOfWork, appeal: Appeal, uphold: bool, ruling: str, c
     marked = {mark.criterion_id for mark in sheet.marks}
     if not fallen or not fallen <= marked:
         raise Invalid(
-            N_("{field}: choose the criteria whose deductions fall."),
-            field=FormField("clear", N_("Deductions that fall")),
+            N_("{field}: choose the criteria whose deductions are cancelled."),
+            field=FormField("clear", N_("Deductions cancelled")),
         )
     corrected = replace(sheet, marks=tuple(mark for mark in sheet.marks if mark.criterion_id not in fallen))
     return ledger.reissue(work, sample_id=verdict.sample_id, kind="appeal", reason=ruling, sheet=corrected)

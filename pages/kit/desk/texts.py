@@ -55,7 +55,7 @@ TEXTS: Mapping[str, str] = {
     "submitting": N_("Submitting…"),
     "skip": N_("Skip…"),
     "skip_title": N_("Why can this sample not be inspected?"),
-    "skip_hint": N_("Another one stands in. The reason is recorded and counted."),
+    "skip_hint": N_("Another one takes its place. The reason is recorded and counted."),
     "skip_reasons": N_(
         "Not a real conversation|Wrong agent or shop|Text missing or unreadable|Duplicate of another sample"
     ),
@@ -109,8 +109,8 @@ TEXTS: Mapping[str, str] = {
         "Nothing is marked, and the conversation was not read to its end. Submit once more to put {points} on record as"
         " it is."
     ),
-    "owner_usual": N_("This cause is usually the part of: {owner}."),
-    "owner_take": N_("Name {owner}"),
+    "owner_usual": N_("The owner of this cause is usually: {owner}."),
+    "owner_take": N_("Change to {owner}"),
     "na_shift": N_(
         "While this does not apply, the rest of “{dimension}” weighs more: a deduction of {before} points counts"
         " {after}."

@@ -65,7 +65,7 @@ def criteria(page: Page, rows: Sequence[CriterionAgreement]) -> None:
     )
     if same := [row.criterion.label.pick(_.language) for row in rows if row.found.percent == 1]:
         st.caption(
-            escape(_("Nobody differed on: {criteria}", criteria=("、" if _.language == "zh_CN" else ", ").join(same)))
+            escape(_("Everybody agreed on: {criteria}", criteria=("、" if _.language == "zh_CN" else ", ").join(same)))
         )
     st.caption(
         _(

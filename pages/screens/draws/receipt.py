@@ -215,7 +215,7 @@ def _samples(page: Page, draw: draws.DrawView) -> None:
             _("Source"): [_(SOURCES[s]) for s in table["source"]],
             _("Agent"): table["agent_id"],
             _("Drawn as"): [_(REASONS[r]) for r in table["reason"]],
-            _("Chance"): [f"{p * 100:.2f}%" for p in table["pi"]],
+            _("Probability"): [f"{p * 100:.2f}%" for p in table["pi"]],
             _("Rank"): table["rank"],
             _("Scored"): table["finished"],
             _("Taken back because"): table["withdrawn_reason"].fill_null(""),

@@ -152,7 +152,7 @@ def people(page: Page, detected: Detected, mapping: Mapping, kind: str) -> Mappi
         with right:
             if open_:
                 st.warning(
-                    _("It is open who some of the speakers are. Say so here; until then their rows are left out.")
+                    _("It is not clear who some of the speakers are. Say so here; until then their rows are left out.")
                 )
             changed = _who(page, detected, mapping, seen)
         if changed != mapping:

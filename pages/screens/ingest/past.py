@@ -69,7 +69,10 @@ def _way_back(page: Page, runs: list[ImportRun]) -> None:
     names = {run.id: f"{page.t.when(run.started_at)} · {run.file_name}" for run in runs}
     with st.expander(_("Take an import back")):
         st.write(
-            _("Only what no other import brought goes. Drawn samples, verdicts and case files keep their evidence.")
+            _(
+                "Only what no other import brought is removed. Drawn samples, results and case files keep"
+                " their evidence."
+            )
         )
         run_id = st.selectbox(
             _("Import"),
@@ -103,8 +106,8 @@ def _told(page: Page, seen: TakeBack) -> str:
     _ = page.t
     facts = {name: _.number(value) for name, value in seen.to_dict().items()}
     text = _(
-        "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings} ratings go; {changed}"
-        " records change.",
+        "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings}"
+        " ratings will be removed; {changed} records will change.",
         **facts,
     )
     if seen.samples or seen.case_files:

@@ -268,8 +268,8 @@ def _due(page: Page, due: datetime | None) -> str:
         return ""
     left = due - page.now
     if left >= timedelta(0):
-        return page.t("in {n} d", n=left.days) if left.days else page.t("in hours")
-    return page.t("{n} d late", n=(-left).days) if (-left).days else page.t("just late")
+        return page.t("in {n} d", n=left.days) if left.days else page.t("in less than a day")
+    return page.t("{n} d late", n=(-left).days) if (-left).days else page.t("just overdue")
 
 
 def _below_list(page: Page, wanted: Filter, found: Listing, names: board.Names) -> None:

@@ -232,8 +232,8 @@ def _process(page: Page, scope: Scope, period: str) -> None:
     _ = page.t
     st.caption(
         _(
-            "Points that policy, warehouse, system or customers cost. They count against nobody; they say where the"
-            " shop can mend itself."
+            "Points that policy, warehouse, system or customers cost. They count against nobody; they"
+            " show what the shop can improve."
         )
     )
     _losses(page, scope, "process", period)

@@ -269,7 +269,7 @@ def _ruling(page: Page, appeal: AppealView, view: VerdictView | None) -> None:
         clear: list[str] = []
         if view is not None:
             clear = st.multiselect(
-                _("Deductions that fall if upheld"),
+                _("Deductions cancelled if upheld"),
                 list(lost),
                 default=[appeal.criterion_id] if appeal.criterion_id in lost else [],
                 key="appeal_clear",
