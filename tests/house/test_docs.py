@@ -7,9 +7,12 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from babel.messages.pofile import read_po
+
 from pages.kit.nav import ENTRIES
 from qa.cli.main import parser
 from qa.config import PREFIX, Config
+from qa.i18n import LOCALE_DIR
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,3 +68,32 @@ def test_commands_in_the_documents_exist() -> None:
     }
     assert len(named) > 20
     assert sorted((name, word) for name, word in named if word not in every) == []
+
+
+def on_screen() -> tuple[set[str], set[str]]:
+    """Every text of the screens: in English, in Chinese."""
+    english: set[str] = set()
+    chinese: set[str] = set()
+    for path in (LOCALE_DIR / "zh_CN").glob("*.po"):
+        with path.open("rb") as file:
+            for message in read_po(file, locale="zh_CN"):
+                if message.id:
+                    english.add(str(message.id))
+                    chinese.add(str(message.string))
+    return english, chinese
+
+
+def test_buttons_are_named_as_on_the_screen() -> None:
+    """What a Chinese document quotes, and what an English one sets in italics with a capital, stands on a screen."""
+    english, chinese = on_screen()
+    wrong, seen = [], 0
+    for language, texts, marked, single in (
+        ("en", english, r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", "README.md"),
+        ("zh", chinese, r"“([^”]+)”", "README.zh-CN.md"),
+    ):
+        for path in [ROOT / single, *(ROOT / "docs" / language).glob("*.md")]:
+            named = [] if path.name == "glossary.md" else re.findall(marked, path.read_text("utf-8"))
+            seen += len(named)
+            wrong += [f"{language}/{path.name}: {text}" for text in named if text not in texts]
+    assert seen > 20
+    assert wrong == []
