@@ -49,9 +49,12 @@ def _scored(actor: Actor) -> ColumnElement[bool]:
 def shown_cases(actor: Actor) -> ColumnElement[bool]:
     """Condition on `Case`: it was not made from a conversation that waits for this reader, in this draw or another."""
     open_ = waiting(actor).with_only_columns(func.coalesce(Sample.conversation_key, Sample.unit_id))
+    elsewhere = func.coalesce(Case.conversation_key, "").not_in(open_)
     samples = select(_SAMPLE.id).where(or_(_SAMPLE.conversation_key.in_(open_), _SAMPLE.unit_id.in_(open_)))
     files = select(_CASE_FILE.id).where(_CASE_FILE.conversation_key.in_(open_))
-    return and_(func.coalesce(Case.sample_id, 0).not_in(samples), func.coalesce(Case.violation_id, 0).not_in(files))
+    return and_(
+        elsewhere, func.coalesce(Case.sample_id, 0).not_in(samples), func.coalesce(Case.violation_id, 0).not_in(files)
+    )
 
 
 _CASE_FILE = aliased(Violation)

@@ -46,6 +46,7 @@ class Right(StrEnum):
     ANSWER = "answer"  # acknowledge or appeal one's own verdicts
     RULE_APPEAL = "rule_appeal"
     CALIBRATE = "calibrate"  # run calibration rounds and see inspectors compared
+    VIEW_CONVERSATIONS = "view_conversations"  # search and read the whole archive
     VIEW_CASES = "view_cases"
     PROPOSE_CASE = "propose_case"
     PUBLISH_CASE = "publish_case"
@@ -73,6 +74,7 @@ RIGHT_NAMES: Mapping[Right, str] = {
     Right.ANSWER: N_("answer for one's own results"),
     Right.RULE_APPEAL: N_("rule on appeals"),
     Right.CALIBRATE: N_("run calibration rounds"),
+    Right.VIEW_CONVERSATIONS: N_("search and read conversations"),
     Right.VIEW_CASES: N_("read the case library"),
     Right.PROPOSE_CASE: N_("propose cases"),
     Right.PUBLISH_CASE: N_("publish cases"),
@@ -94,6 +96,7 @@ _INSPECTOR = {
     Right.INSPECT,
     Right.RULE_HIT,
     Right.VIEW_VIOLATIONS,
+    Right.VIEW_CONVERSATIONS,
     Right.VIEW_CASES,
     Right.PROPOSE_CASE,
     Right.VIEW_RUBRIC,
@@ -114,7 +117,14 @@ _LEAD = _INSPECTOR | {
 }
 _AGENT = {Right.VIEW_OWN_RESULTS, Right.ANSWER, Right.VIEW_CASES, Right.PROPOSE_CASE, Right.VIEW_RUBRIC}
 # A team leader reads what concerns their own team, to coach it: no plans, no rules, no rulings.
-_TEAM_LEADER = {Right.VIEW_TEAM, Right.VIEW_CASES, Right.PROPOSE_CASE, Right.VIEW_RUBRIC, Right.EXPORT}
+_TEAM_LEADER = {
+    Right.VIEW_TEAM,
+    Right.VIEW_CONVERSATIONS,
+    Right.VIEW_CASES,
+    Right.PROPOSE_CASE,
+    Right.VIEW_RUBRIC,
+    Right.EXPORT,
+}
 # An admin keeps the installation safe but does not judge people: no inspecting, no ruling.
 _ADMIN = {
     Right.MANAGE_USERS,
@@ -123,6 +133,7 @@ _ADMIN = {
     Right.IMPORT,
     Right.VIEW_DRAWS,
     Right.VIEW_RUBRIC,
+    Right.VIEW_CONVERSATIONS,
     Right.VIEW_CASES,
     Right.EXPORT,
     Right.VIEW_RESULTS,

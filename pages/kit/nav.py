@@ -59,6 +59,14 @@ ENTRIES: Sequence[PageEntry] = (
         (Right.INSPECT,),
     ),
     PageEntry(
+        "conversations.py",
+        "conversations",
+        N_("Conversations"),
+        _WORK,
+        N_("Search and read the whole archive"),
+        (Right.VIEW_CONVERSATIONS,),
+    ),
+    PageEntry(
         "redlines.py",
         "redlines",
         N_("Red lines"),
@@ -175,7 +183,7 @@ def navigation(page: Page) -> StreamlitPage:
     return chosen
 
 
-def link(page: Page, file: str, label: str | None = None, **query: str) -> None:
+def link(page: Page, file: str, /, label: str | None = None, **query: str) -> None:
     """A link to the page in `file`, with its query string; nothing when this person's menu does not have it."""
     for entry in entries_for(page.actor):
         if entry.file == file:

@@ -63,8 +63,10 @@ def show(page: Page) -> None:
     st.html(STYLE)
     labels = _Labels(page)
     sample, violation = number_in_address("sample"), number_in_address("violation")
-    if (sample is not None or violation is not None) and page.actor.may(Right.PROPOSE_CASE):
-        _propose(page, labels, sample, violation)
+    conversation = st.query_params.get("conversation", "")
+    named = sample is not None or violation is not None or bool(conversation)
+    if named and page.actor.may(Right.PROPOSE_CASE):
+        _propose(page, labels, sample, violation, conversation)
     else:
         _library(page, labels)
         addressed("case", _("Case"), _named, Right.VIEW_CASES)
@@ -271,11 +273,13 @@ def _edit(page: Page, labels: _Labels, case: CaseView) -> None:
 # a new case
 
 
-def _propose(page: Page, labels: _Labels, sample: int | None, violation: int | None) -> None:
+def _propose(page: Page, labels: _Labels, sample: int | None, violation: int | None, conversation: str) -> None:
     _ = page.t
     heading(page, _("Propose a case"))
     with showing_errors(page):
-        known = cases.material(page.bench, page.actor, sample_id=sample, violation_id=violation)
+        known = cases.material(
+            page.bench, page.actor, sample_id=sample, violation_id=violation, conversation=conversation
+        )
         lines = known.lines
         start = CaseText(
             "",
@@ -307,6 +311,7 @@ def _propose(page: Page, labels: _Labels, sample: int | None, violation: int | N
                     text=text,
                     sample_id=sample,
                     violation_id=violation if sample is None else None,
+                    conversation=conversation,
                     seqs=chosen,
                 )
                 st.query_params.from_dict({"case": str(made), "state": "proposed"})

@@ -346,7 +346,7 @@ def _marks(session: Session, *where: object) -> list[_Mark]:
         .join(Assignment, Assignment.id == Inspection.assignment_id)
         .join(Sample, Sample.id == Inspection.sample_id)
         .join(User, User.id == Inspection.inspector_id)
-        .where(Inspection.undone_at.is_(None), *where)  # type: ignore[arg-type]
+        .where(Inspection.undone_at.is_(None), Sample.pi.is_not(None), *where)  # type: ignore[arg-type]
         .order_by(Inspection.sample_id, Inspection.id)
     )
     rows = session.execute(query).all()
@@ -364,6 +364,7 @@ def _marks(session: Session, *where: object) -> list[_Mark]:
             Outcome.from_dict(row.outcome),
         )
         for row, unit, agent, pi, _name in rows
+        if pi is not None
     ]
 
 

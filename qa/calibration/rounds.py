@@ -474,7 +474,7 @@ def candidates(bench: Workbench, actor: Actor, *, limit: int = 300) -> Candidate
     require(actor, Right.CALIBRATE)
     recent = (
         select(Sample.id, Sample.unit_id, Sample.agent_id)
-        .where(Sample.withdrawn_at.is_(None))
+        .where(Sample.withdrawn_at.is_(None), Sample.pi.is_not(None))
         .order_by(Sample.id.desc())
         .limit(limit)
     )
@@ -487,7 +487,11 @@ def candidates(bench: Workbench, actor: Actor, *, limit: int = 300) -> Candidate
         select(Sample.id, Sample.unit_id, Sample.agent_id)
         .join(Verdict, Verdict.sample_id == Sample.id)
         .where(
-            Sample.withdrawn_at.is_(None), Verdict.is_current, Verdict.kind != "withdrawn", Verdict.sheet.is_not(None)
+            Sample.withdrawn_at.is_(None),
+            Sample.pi.is_not(None),
+            Verdict.is_current,
+            Verdict.kind != "withdrawn",
+            Verdict.sheet.is_not(None),
         )
         .order_by(case((Verdict.kind == "inspection", 1), else_=0), Verdict.id.desc())
         .limit(limit)

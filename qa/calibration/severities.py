@@ -70,7 +70,7 @@ def scores(session: Session, *, first: datetime | None, before: datetime | None)
         )
         .join(Assignment, Assignment.id == Inspection.assignment_id)
         .join(Sample, Sample.id == Inspection.sample_id)
-        .where(Inspection.undone_at.is_(None), Assignment.kind.in_(("primary", "double")))
+        .where(Inspection.undone_at.is_(None), Sample.pi.is_not(None), Assignment.kind.in_(("primary", "double")))
         .order_by(Inspection.id)
     )
     if first is not None:

@@ -17,6 +17,7 @@ from qa.policy import SYSTEM, Role
 
 if TYPE_CHECKING:
     from qa import evidence, migrations, workbench
+    from qa.conversations import index
     from qa.library import cases
     from qa.people import accounts
     from qa.rubrics import versions as rubric_versions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 else:
     evidence, migrations, workbench = Later("qa.evidence"), Later("qa.migrations"), Later("qa.workbench")
     cases, private = Later("qa.library.cases"), Later("qa.security.files")
+    index = Later("qa.conversations.index")
     accounts, health = Later("qa.people.accounts"), Later("qa.upkeep.health")
     rubric_versions, rule_versions = Later("qa.rubrics.versions"), Later("qa.rules.versions")
 
@@ -45,6 +47,7 @@ def add(subparsers: Any) -> None:
     doctor.add_argument(
         "--deep", action="store_true", help=_("compare every fact with its seal and name what was forged")
     )
+    doctor.add_argument("--rebuild-index", action="store_true", help=_("build the search index anew first"))
     doctor.set_defaults(run=run_doctor)
     seal = subparsers.add_parser("seal", help=_("seal the newest facts and print the line that vouches for all"))
     seal.set_defaults(run=run_seal)
@@ -130,6 +133,9 @@ def run_doctor(opener: Opener, args: argparse.Namespace, out: Output) -> int:
             N_("{place} cannot be written: {reason}"), place=str(opener.config.home), reason=str(problem)
         ) from problem
     try:
+        if args.rebuild_index:
+            built = index.update(bench, again=True, progress=out.progress)
+            out.say(out.t("The search index was built anew: {n} messages.", n=out.t.number(built.messages)))
         findings = health.examine(bench, SYSTEM, deep=True, forgeries=args.deep)
     finally:
         bench.close()

@@ -18,11 +18,11 @@ from qa.i18n import N_
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa import ingest
+    from qa import ingest, jobs
     from qa.ingest import Detected, ImportCounts, ImportPreview, ImportResult, RowProblem
     from qa.workbench import Workbench
 else:
-    ingest = Later("qa.ingest")
+    ingest, jobs = Later("qa.ingest"), Later("qa.jobs")
 
 ORDER = ("conversations", "sessions", "disputes", "dispute_messages", "ratings", "agents")
 SHOWN = 20
@@ -110,6 +110,8 @@ def run(opener: Callable[[], Workbench], args: argparse.Namespace, out: Output) 
         if not args.dry_run:
             import_options.save(bench, args, task.kind, task.mapping)
     documents = [_one(bench, args, out, task) for task in tasks]
+    if not args.dry_run:
+        jobs.ask(bench, SYSTEM, jobs.INDEXING, jobs.IndexMessages(), now=datetime.now(UTC))
     out.json(documents if len(documents) > 1 else documents[0])
     return 2 if any(document["counts"]["bad"] for document in documents) else 0
 

@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 
 from qa import audit, ingest, predictors, screening
 from qa.blinding import shown_files
+from qa.conversations import index
 from qa.demo import rounds, stories
 from qa.demo.generate import SOURCE, WEEKS, DemoData, generate_parts
 from qa.demo.inspectors import judge
@@ -98,6 +99,7 @@ def load(
     tell(0.30, N_("Screening"))
     screening.screen(bench, SYSTEM, now=now)
     deciding.open_suspected(bench, SYSTEM, now=now)
+    index.update(bench)
     rubric = rubric_versions.get(bench, users[LEAD].actor, rubric_id).rubric
     inspected = _history(bench, users, truth, rubric, seed, last_day, now, tell)
     tell(0.90, N_("Rulings"))

@@ -78,8 +78,8 @@ def write_draft(
     return draft.version, draft.other
 
 
-RUBRIC_VERSION = func.coalesce(CalibrationRound.rubric_version_id, Draw.rubric_version_id)
-"""The rubric version a place is scored on: that of its calibration round, else that of the draw."""
+RUBRIC_VERSION = func.coalesce(CalibrationRound.rubric_version_id, Draw.rubric_version_id, Sample.rubric_version_id)
+"""The rubric version a place is scored on: that of its calibration round, else that of the draw, or of the named pick."""
 
 FILES = (
     Violation.conversation_key == bindparam("chat"),
@@ -148,7 +148,7 @@ _BASIS = (
     .select_from(Assignment)
     .join(Sample, Sample.id == Assignment.sample_id)
     .join(Transcript, Transcript.id == Sample.transcript_id)
-    .join(Draw, Draw.id == Sample.draw_id)
+    .join(Draw, Draw.id == Sample.draw_id, isouter=True)
     .join(CalibrationRound, CalibrationRound.id == Assignment.round_id, isouter=True)
     .join(RubricVersion, RubricVersion.id == RUBRIC_VERSION)
     .where(Assignment.id == bindparam("place"))

@@ -146,7 +146,7 @@ _PLACE = (
     select(Assignment, Sample, Transcript.content, RUBRIC_VERSION, CalibrationRound.name)
     .join(Sample, Sample.id == Assignment.sample_id)
     .join(Transcript, Transcript.id == Sample.transcript_id)
-    .join(Draw, Draw.id == Sample.draw_id)
+    .join(Draw, Draw.id == Sample.draw_id, isouter=True)
     .join(CalibrationRound, CalibrationRound.id == Assignment.round_id, isouter=True)
     .where(Assignment.id == bindparam("place"))
 )
@@ -245,6 +245,7 @@ def _teaching() -> Select[Any]:
 
 _SAME_CHAT = or_(Sample.conversation_key == bindparam("chat"), Sample.unit_id == bindparam("chat"))
 _ELSEWHERE = and_(
+    func.coalesce(Case.conversation_key, "") != bindparam("chat"),
     func.coalesce(Case.sample_id, 0).not_in(select(Sample.id).where(_SAME_CHAT)),
     func.coalesce(Case.violation_id, 0).not_in(
         select(Violation.id).where(Violation.conversation_key == bindparam("chat"))

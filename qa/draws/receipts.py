@@ -251,7 +251,9 @@ def _document(session: Session, draw_id: int) -> dict[str, Any]:
     steps = [
         (
             Replacement(out.unit_id, into.unit_id if into else None, out.withdrawn_reason or ""),
-            Pick(into.unit_id, into.agent_id, into.source, into.reason, into.pi, into.u, into.rank) if into else None,
+            Pick(into.unit_id, into.agent_id, into.source, into.reason, into.pi or 0.0, into.u, into.rank)
+            if into
+            else None,
         )
         for out, into in rows
     ]

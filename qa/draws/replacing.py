@@ -46,7 +46,7 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
         old = _replaceable(session, sample_id)
         names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
     try:
-        drawn, ready, _ = redraw(bench, receipt_of(bench, actor, old.draw_id))
+        drawn, ready, _ = redraw(bench, receipt_of(bench, actor, old.draw_id or 0))
         _, step = scoring_draw.replace(drawn, old.unit_id, reason)
     except DrawError as problem:
         raise draw_problem(problem) from problem
@@ -100,7 +100,7 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
 
 def _replaceable(session: Session, sample_id: int) -> Sample:
     sample = session.scalars(select(Sample).where(Sample.id == sample_id).with_for_update(key_share=True)).one_or_none()
-    if sample is None:
+    if sample is None or sample.draw_id is None:  # a named pick has no next rank
         raise NotFound(N_("There is no sample {sample}."), sample=sample_id)
     if sample.withdrawn_at is not None:
         raise Conflict(N_("Sample {sample} was already replaced."), sample=sample_id)

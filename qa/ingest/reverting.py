@@ -7,7 +7,7 @@ before the chat goes.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from qa import transcripts
 from qa.archive import Snapshot
-from qa.errors import Conflict, NotFound
+from qa.conversations import index
+from qa.errors import Busy, Conflict, NotFound
 from qa.i18n import N_
 from qa.ingest import runs, takeback
 from qa.ingest.takeback import Without
@@ -56,7 +57,7 @@ def take_back_preview(bench: Workbench, actor: Actor, run_id: int) -> TakeBack:
 
 
 def take_back(bench: Workbench, actor: Actor, *, now: datetime, run_id: int) -> TakeBack:
-    """Remove what only this import brought, in one atomic step. Raises `Conflict` when it cannot be taken back or
+    """Remove what only this import brought, in one atomic step, and then from the search index. Raises `Conflict` when it cannot be taken back or
     somebody is writing."""
     require(actor, Right.IMPORT)
     run = _run(bench, run_id)
@@ -93,6 +94,9 @@ def take_back(bench: Workbench, actor: Actor, *, now: datetime, run_id: int) -> 
             raise
         with bench.db.write() as session:
             runs.complete(session, actor, now, new_id, version)
+    with suppress(Busy):  # whoever is at it works on what was there before: the next update takes it out
+        if index.of(bench).manifest() is not None:
+            index.update(bench)
     return done
 
 

@@ -3,6 +3,7 @@
 from qa.jobs.kinds import (
     BACKUP,
     IMPORT,
+    INDEXING,
     KINDS,
     PUBLISHING,
     SCORING,
@@ -11,6 +12,7 @@ from qa.jobs.kinds import (
     Backup,
     BackupMade,
     ImportFile,
+    IndexMessages,
     JobKind,
     PublishDraw,
     Score,
@@ -25,6 +27,7 @@ from qa.jobs.worker import Worker
 __all__ = [
     "BACKUP",
     "IMPORT",
+    "INDEXING",
     "KINDS",
     "PUBLISHING",
     "SCORING",
@@ -34,6 +37,7 @@ __all__ = [
     "Backup",
     "BackupMade",
     "ImportFile",
+    "IndexMessages",
     "JobKind",
     "JobView",
     "PublishDraw",

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from qa import draws, ingest, predictors, screening
+from qa.conversations import index
+from qa.conversations.index import Updated
 from qa.draws import Period, PublishedDraw
 from qa.errors import Cancelled, NotFound
 from qa.i18n import N_
@@ -51,7 +53,8 @@ class Run:
 
 @dataclass(frozen=True)
 class JobKind(Generic[P, R]):
-    """One kind of job. `over` is called once when it has ended for good, however it ended."""
+    """One kind of job. `over` is called once when it has ended for good, however it ended; when it is done, a job of the
+    kind named `then` is asked for."""
 
     name: str
     title: str
@@ -60,6 +63,7 @@ class JobKind(Generic[P, R]):
     result: type[R]
     run: Callable[[Run, P], R]
     over: Callable[[Workbench, P], None] = lambda bench, params: None
+    then: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,13 @@ class Train:
 @dataclass(frozen=True)
 class Score:
     """Score conversations with the model in use; `again`: also what has its prediction already."""
+
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class IndexMessages:
+    """Bring the search index up to date; `again`: build it anew."""
 
     again: bool = False
 
@@ -178,6 +189,10 @@ def _score(run: Run, params: Score) -> Rescored:
     )
 
 
+def _index(run: Run, params: IndexMessages) -> Updated:
+    return index.update(run.bench, again=params.again, progress=run.progress, cancel=run.cancel)
+
+
 def _backup(run: Run, params: Backup) -> BackupMade:
     folder = backup.own_folder(run.bench) / params.name
     if run.attempt > 1 and (made := _made_before(folder)) is not None:
@@ -200,7 +215,10 @@ def _before_the_end(run: Run) -> Callable[[float, str], None]:
     return lambda share, what: (run.stoppable if share < 0.9 else run.progress)(share, what)
 
 
-IMPORT = JobKind("import", N_("Import"), Right.IMPORT, ImportFile, ImportResult, _import, _forget_upload)
+INDEXING = JobKind(
+    "indexing", N_("Building the search index"), Right.VIEW_CONVERSATIONS, IndexMessages, Updated, _index
+)
+IMPORT = JobKind("import", N_("Import"), Right.IMPORT, ImportFile, ImportResult, _import, _forget_upload, INDEXING.name)
 SCREENING = JobKind("screening", N_("Screening"), Right.IMPORT, Screen, ScreeningDone, _screen)
 PUBLISHING = JobKind("publishing", N_("Publishing a draw"), Right.PLAN_DRAW, PublishDraw, PublishedDraw, _publish)
 TRAINING = JobKind("training", N_("Training the risk model"), Right.PLAN_DRAW, Train, ModelView, _train)
@@ -208,5 +226,5 @@ SCORING = JobKind("scoring", N_("Scoring with the risk model"), Right.PLAN_DRAW,
 BACKUP = JobKind("backup", N_("Backup"), Right.MAINTAIN, Backup, BackupMade, _backup)
 
 KINDS: Mapping[str, JobKind[Any, Any]] = {
-    kind.name: kind for kind in (IMPORT, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP)
+    kind.name: kind for kind in (IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP)
 }

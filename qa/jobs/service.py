@@ -143,6 +143,14 @@ def over(bench: Workbench, kind: str, params: dict[str, Any]) -> None:
         known.over(bench, given)
 
 
+def follow(bench: Workbench, job_id: int, *, now: datetime) -> None:
+    """When the job is done, ask for the one that its kind says comes then."""
+    done = get(bench, SYSTEM, job_id)
+    then = KINDS.get(KINDS[done.kind].then) if done.state == "done" and done.kind in KINDS else None
+    if then is not None:
+        ask(bench, SYSTEM, then, then.params(), now=now, request=f"{then.name} after {job_id}")
+
+
 def _find(job: Job | None, job_id: int) -> Job:
     if job is None:
         raise NotFound(N_("There is no job {id}."), id=job_id)

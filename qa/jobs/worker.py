@@ -94,6 +94,7 @@ class Worker:
             log.warning("job %s is in other hands; its outcome here was dropped", taken.id)
         elif self._is_over(taken):
             service.over(self.bench, taken.kind, taken.params)
+            service.follow(self.bench, taken.id, now=self.clock())
 
     def _outcome(self, taken: Taken, heart: _Heart) -> Callable[[datetime], bool]:
         """Do the work; returns how to write down what came of it."""

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from qa import audit, scoping, transcripts
 from qa.blinding import STILL_TO_SCORE, shown_cases
 from qa.casefiles.lifecycle import FileState
+from qa.conversations import reading
 from qa.errors import Conflict, Denied, FormField, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.library.folding import searchable
@@ -72,9 +73,10 @@ def propose(
     text: CaseText,
     sample_id: int | None = None,
     violation_id: int | None = None,
+    conversation: str = "",
     seqs: Sequence[int] | None = None,
 ) -> int:
-    """Propose a case from a sample or a violation and return its id.
+    """Propose a case from a sample, a violation or a `conversation` of the archive (its handle) and return its id.
 
     `seqs` are the messages to show (all when None). Agents may propose only from their own conversations. The same
     subject, title and proposer again returns the case that is there.
@@ -82,7 +84,7 @@ def propose(
     require(actor, Right.PROPOSE_CASE)
     text = _checked(text)
     with bench.db.read() as session:  # frozen evidence: what is masked here is what would be masked while writing
-        evidence, agent_id = _evidence(session, sample_id, violation_id)
+        key, evidence, agent_id = _subject(bench, session, actor, sample_id, violation_id, conversation)
     _require_theirs(bench, actor, agent_id, evidence)
     excerpt = _excerpt(evidence, seqs)  # before the transaction: masking takes as long as the text is
     search_text = searchable(text.title, text.lesson, text.tags, excerpt)
@@ -90,6 +92,7 @@ def propose(
         same = select(Case.id).where(
             Case.sample_id.is_(sample_id) if sample_id is None else Case.sample_id == sample_id,
             Case.violation_id.is_(violation_id) if violation_id is None else Case.violation_id == violation_id,
+            Case.conversation_key.is_(None) if key is None else Case.conversation_key == key,
             Case.title == text.title,
             Case.proposed_by == (actor.user_id or None),
         )
@@ -107,6 +110,7 @@ def propose(
             excerpt=excerpt,
             sample_id=sample_id,
             violation_id=violation_id,
+            conversation_key=key,
             search_text=search_text,
             proposed_by=actor.user_id or None,
             proposed_at=now,
@@ -240,11 +244,13 @@ AROUND = 2
 """Messages shown before and after the one that a red line was found in."""
 
 
-def material(bench: Workbench, actor: Actor, *, sample_id: int | None, violation_id: int | None) -> Material:
+def material(
+    bench: Workbench, actor: Actor, *, sample_id: int | None, violation_id: int | None, conversation: str = ""
+) -> Material:
     """The masked messages a case could be made of, with a first proposal of everything that is known already."""
     require(actor, Right.PROPOSE_CASE)
     with bench.db.read() as session:
-        evidence, agent_id = _evidence(session, sample_id, violation_id)
+        _, evidence, agent_id = _subject(bench, session, actor, sample_id, violation_id, conversation)
         _require_theirs(bench, actor, agent_id, evidence)
         masked = _excerpt(evidence, None, limit=None)
         lines = tuple({"seq": m.seq, **e} for m, e in zip(evidence.messages, masked, strict=True))
@@ -289,6 +295,19 @@ def _checked(text: CaseText) -> CaseText:
     if len(tags) > MAX_TAGS:
         raise Invalid(N_("{field}: at most {most} entries."), field=FormField("tags", N_("Tags")), most=MAX_TAGS)
     return CaseText(title, lesson, text.kind, tags, text.criterion_id or None, text.rule_id or None, text.language)
+
+
+def _subject(
+    bench: Workbench, session: Session, actor: Actor, sample_id: int | None, violation_id: int | None, conversation: str
+) -> tuple[str | None, FrozenTranscript, str]:
+    """What a case is made of: the key of a conversation that is neither sample nor case file, the text, the agent."""
+    if not conversation or sample_id is not None or violation_id is not None:
+        return None, *_evidence(session, sample_id, violation_id)
+    require(actor, Right.VIEW_CONVERSATIONS)
+    key = reading.key_of(bench, actor, conversation)
+    reading.refuse_waiting(session, actor, key)
+    content = reading.content_of(session, bench, key)
+    return key, content, content.agent_id or ""
 
 
 def _evidence(session: Session, sample_id: int | None, violation_id: int | None) -> tuple[FrozenTranscript, str]:

@@ -153,6 +153,7 @@ def _inspected(session: Session, actor: Actor, since: datetime | None) -> list[_
         .where(
             Inspection.undone_at.is_(None),
             Sample.withdrawn_at.is_(None),
+            Sample.pi.is_not(None),
             Sample.source == "chat",
             Sample.conversation_key.is_not(None),
         )

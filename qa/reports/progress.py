@@ -64,7 +64,7 @@ def read_progress(reader: FactsReader, scope: Scope) -> ScopeProgress:
 def _drawn(reader: FactsReader, scope: Scope) -> pl.DataFrame:
     bounds = reader.bounds(scope)
     query = select(Sample.id, Sample.agent_id, Sample.reason, Sample.risk, Sample.occurred_at)
-    query = query.where(Sample.source == scope.source, Sample.withdrawn_at.is_(None))
+    query = query.where(Sample.source == scope.source, Sample.withdrawn_at.is_(None), Sample.pi.is_not(None))
     if bounds[0]:
         query = query.where(Sample.occurred_at >= bounds[0])
     if bounds[1]:

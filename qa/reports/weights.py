@@ -35,7 +35,7 @@ def shares(session: Session, source: str, reviews: pl.LazyFrame) -> pl.DataFrame
     stand in stays drawn and not reviewed; a replacement takes its pick's place.
     """
     first_hand = func.sum(case((Sample.reason.in_((TARGETED, "replacement")), 0), else_=1))
-    query = select(Sample.draw_id, Sample.agent_id, first_hand).where(Sample.source == source)
+    query = select(Sample.draw_id, Sample.agent_id, first_hand).where(Sample.source == source, Sample.pi.is_not(None))
     rows = [tuple(row) for row in session.execute(query.group_by(Sample.draw_id, Sample.agent_id))]
     drawn = pl.DataFrame(rows, schema=_DRAWN, orient="row")
     reviewed = reviews.filter(pl.col("reason") != TARGETED).group_by("draw_id", "agent_id").agg(m=pl.len()).collect()

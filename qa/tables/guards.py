@@ -82,6 +82,7 @@ GUARDS = (
             "occurred_at",
             "transcript_id",
             "replaces_id",
+            "rubric_version_id",
         ),
         once=("withdrawn_at", "withdrawn_reason"),
     ),

@@ -108,17 +108,25 @@ class Transcript(Base):
 
 
 class Sample(Base):
-    """One picked unit. `pi` is its inclusion probability, `u` its permanent number, `rank` its place in the order."""
+    """One picked unit. `pi` is its inclusion probability, `u` its permanent number, `rank` its place in the order.
+
+    A named pick, which a person put on an inspector's list, has neither draw nor `pi`: no estimate may count it.
+    """
 
     __tablename__ = "samples"
     __table_args__ = (
         UniqueConstraint("draw_id", "unit_id"),
         CheckConstraint("source IN ('chat', 'dispute', 'rating')", name="source"),
         CheckConstraint("pi > 0 AND pi <= 1", name="pi"),
+        CheckConstraint(
+            "(pi IS NULL) = (reason = 'named') AND (draw_id IS NULL) = (reason = 'named')"
+            " AND (rubric_version_id IS NULL) = (reason <> 'named')",
+            name="named",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    draw_id: Mapped[int] = mapped_column(ForeignKey("draws.id"), index=True)
+    draw_id: Mapped[int | None] = mapped_column(ForeignKey("draws.id"), index=True)
     unit_id: Mapped[str] = mapped_column(String(300), index=True)
     source: Mapped[str] = mapped_column(String(10))
     conversation_key: Mapped[str | None] = mapped_column(String(300), index=True)
@@ -126,8 +134,8 @@ class Sample(Base):
     agent_id: Mapped[str] = mapped_column(String(200), index=True)
     stratum: Mapped[str] = mapped_column(String(200))
     reason: Mapped[str] = mapped_column(String(20))
-    """`certainty`, `base`, `take_all` or `replacement`."""
-    pi: Mapped[float]
+    """`certainty`, `base`, `take_all` or `replacement`; `named` for a named pick."""
+    pi: Mapped[float | None]
     u: Mapped[float]
     rank: Mapped[int]
     risk: Mapped[float | None]
@@ -139,6 +147,8 @@ class Sample(Base):
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("samples.id"))
     withdrawn_at: Mapped[datetime | None]
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
+    rubric_version_id: Mapped[int | None] = mapped_column(ForeignKey("rubric_versions.id"))
+    """What a named pick is scored on; a drawn sample is scored on the version of its draw."""
 
 
 class RiskModelVersion(Base):

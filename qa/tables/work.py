@@ -262,6 +262,8 @@ class Case(Base):
     """Masked messages: role, text, offset in seconds."""
     sample_id: Mapped[int | None] = mapped_column(ForeignKey("samples.id"))
     violation_id: Mapped[int | None] = mapped_column(ForeignKey("violations.id"))
+    conversation_key: Mapped[str | None] = mapped_column(String(300), index=True)
+    """The chat it was made from where it was neither a sample nor a case file."""
     language: Mapped[str] = mapped_column(String(10))
     search_text: Mapped[str] = mapped_column(Text)
     """Title, lesson, tags and excerpt, folded for searching (`qa.library.search.fold`)."""

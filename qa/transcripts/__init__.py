@@ -1,7 +1,7 @@
 """Frozen evidence: conversations, disputes and ratings as they were in the archive at one version."""
 
 from qa.transcripts.document import FrozenDispute, FrozenMessage, FrozenRating, FrozenTranscript, read
-from qa.transcripts.door import sees_customers, shown, shown_text
+from qa.transcripts.door import hidden_rows, sees_customers, shown, shown_customer, shown_order, shown_text
 from qa.transcripts.freezing import content_hash, freeze, store
 
 __all__ = [
@@ -11,9 +11,12 @@ __all__ = [
     "FrozenTranscript",
     "content_hash",
     "freeze",
+    "hidden_rows",
     "read",
     "sees_customers",
     "shown",
+    "shown_customer",
+    "shown_order",
     "shown_text",
     "store",
 ]

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
+import polars as pl
 
-from qa.masking import mask_text, mask_transcript
+from qa.masking import mask_id, mask_name, mask_text, mask_transcript
+from qa.masking.signs import may_change
 from qa.policy import Actor, Right
 from qa.transcripts.document import FrozenTranscript, read
 
@@ -28,3 +30,32 @@ def shown_text(reader: Actor | None, text: str, names: Iterable[str] = ()) -> st
 def shown(reader: Actor | None, transcript: FrozenTranscript) -> FrozenTranscript:
     """A frozen transcript as `reader` may see it: texts, customer, order, dispute and rating."""
     return transcript if sees_customers(reader) else read(mask_transcript(msgspec.to_builtins(transcript)))
+
+
+def shown_customer(reader: Actor | None, customer: str | None) -> str | None:
+    """A customer's name or account as `reader` may see it."""
+    return customer if sees_customers(reader) else mask_name(customer)
+
+
+def shown_order(reader: Actor | None, order: str | None) -> str | None:
+    """An order number as `reader` may see it."""
+    return order if sees_customers(reader) else mask_id(order)
+
+
+def hidden_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    """What everybody without the right reads in place of some messages: `row` (their number in `rows`) and `text`, of
+    those alone that masking changes. `rows` has `text` and `customer`, the customer of the conversation.
+
+    Equal texts are masked once; those that name the customer of their conversation one by one.
+    """
+    named = pl.col("text").str.contains(pl.col("customer"), literal=True) & (pl.col("customer").str.len_chars() > 1)
+    frame = rows.select("text", "customer", named.fill_null(False).alias("named")).with_row_index("row")
+    plain = frame.filter(~pl.col("named"))
+    texts = plain["text"].unique()
+    texts = texts.filter(may_change(texts))
+    masked = pl.DataFrame({"text": texts, "shown": pl.Series([mask_text(text) for text in texts], dtype=pl.String)})
+    changed = plain.join(masked.filter(pl.col("text") != pl.col("shown")), on="text").select("row", "shown")
+    by_name = frame.filter("named")
+    shown = [mask_text(text, (name,)) for text, name in by_name.select("text", "customer").iter_rows()]
+    own = by_name.select("row").with_columns(pl.Series("shown", shown, pl.String))
+    return pl.concat([changed, own]).sort("row").rename({"shown": "text"})

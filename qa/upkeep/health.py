@@ -17,6 +17,8 @@ from sqlalchemy import func, inspect, select
 
 from qa import evidence, migrations, restore_journal
 from qa.archive.checksums import Damage, digest
+from qa.conversations import index
+from qa.conversations.index import IndexState
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -56,7 +58,20 @@ def examine(bench: Workbench, actor: Actor, *, deep: bool = False, forgeries: bo
     """
     require(actor, Right.MAINTAIN)
     findings: list[HealthFinding] = []
-    for look in (_program, _home, _restore, _database, _archive, _files, _evidence, _accounts, _backups, _past, _parts):
+    for look in (
+        _program,
+        _home,
+        _restore,
+        _database,
+        _archive,
+        _files,
+        _index,
+        _evidence,
+        _accounts,
+        _backups,
+        _past,
+        _parts,
+    ):
         try:
             if look is _files:
                 findings += _files(bench, deep)
@@ -194,6 +209,23 @@ def _archive(bench: Workbench) -> Iterator[HealthFinding]:
         N_("version {version}, {conversations} conversations, {messages} messages"),
         facts,
     )
+
+
+def _index(bench: Workbench) -> Iterator[HealthFinding]:
+    """The search index beside the archive: what is missing or behind is answered by a slower scan meanwhile."""
+    name, state = N_("Search index"), index.state(bench)
+    if state is IndexState.EMPTY:
+        return
+    broken = state is IndexState.READY and index.ready(bench, index.fingerprint(bench.archive.at())) is None
+    detail = {
+        IndexState.READY: N_("holds the archive as it is"),
+        IndexState.BEHIND: N_("is behind the archive: “spotcheck doctor --rebuild-index”, or wait for its job"),
+        IndexState.MISSING: N_("is missing: “spotcheck doctor --rebuild-index”, or wait for its job"),
+    }[state]
+    if broken:
+        detail = N_("is damaged: “spotcheck doctor --rebuild-index” builds it anew")
+    good = state is IndexState.READY and not broken
+    yield HealthFinding(name, HealthState.OK if good else HealthState.WARNING, detail, {})
 
 
 def _files(bench: Workbench, deep: bool = False) -> Iterator[HealthFinding]:
@@ -376,6 +408,7 @@ _NAMES: dict[Callable[[Workbench], Iterator[HealthFinding]], str] = {
     _database: N_("Database"),
     _archive: N_("Archive"),
     _files: N_("Archive files"),
+    _index: N_("Search index"),
     _evidence: N_("Evidence"),
     _accounts: N_("Accounts"),
     _backups: N_("Backup"),

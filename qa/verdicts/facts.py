@@ -1,8 +1,9 @@
 """Current verdicts as columns: how a verdict becomes a row of the archive's `facts`, and how that table keeps up.
 
 The database is the truth; the table is a copy up to a watermark. Whoever reads joins the copy with the verdicts that
-are newer (`scan`), so what is shown is never behind, and whoever publishes moves the watermark (`compact`). Does not
-know what is estimated from the rows.
+are newer (`scan`), so what is shown is never behind, and whoever publishes moves the watermark (`compact`). A named
+pick is no fact of any draw and is left out: no estimate can count what has no chance of being drawn. Does not know what
+is estimated from the rows.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def _rows(session: Session, verdicts: Sequence[int]) -> pl.DataFrame:
             .join(Sample, Sample.id == Verdict.sample_id)
             .join(Transcript, Transcript.id == Sample.transcript_id)
             .outerjoin(Inspection, Inspection.id == Verdict.inspection_id)
-            .where(Verdict.id.in_(numbers), Verdict.is_current, Verdict.kind != "withdrawn")
+            .where(Verdict.id.in_(numbers), Verdict.is_current, Verdict.kind != "withdrawn", Sample.pi.is_not(None))
             .order_by(Verdict.id)
         )
         parts.append(_frame(session.execute(query), orders))

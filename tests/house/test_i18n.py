@@ -26,6 +26,8 @@ COUNTS = re.compile(r"\{(n|count)\} [a-z]+s\b")
 NEVER_ONE = {
     "The reason has {n} characters; {limit} are allowed.",
     "The seed needs at least {count} characters.",
+    "Message {n} is not an agent's; choose one that an agent wrote.",
+    "{n} conversations are too many for one file; {limit} are allowed. Narrow the search.",
     "{n} files at once are too many to answer for; {limit} are allowed. Narrow it by what was said or by agent.",
     "{count} rows do not fit into one Excel sheet; choose CSV or JSONL.",
     "{path}: the id “{id}” is used {count} times; every id must be unique.",

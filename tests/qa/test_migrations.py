@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from alembic import command
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DatabaseError
 
 from qa import jobs, migrations
 from qa.config import Config
 from qa.db import Database
 from qa.policy import SYSTEM
+from qa.tables import guards
 from qa.workbench import Workbench
 
 
@@ -81,3 +83,37 @@ def test_an_upgrade_from_0_1_0_brings_jobs_and_keeps_accounts(first: Database, t
     jobs.ask(bench, SYSTEM, jobs.SCREENING, jobs.Screen(), now=now)
     assert [job.state for job in jobs.recent(bench, SYSTEM)] == ["waiting"]
     bench.close()
+
+
+def test_an_upgrade_from_0_1_0_keeps_samples_and_what_refers_to_them(first: Database) -> None:
+    """The table of samples is made anew on SQLite: rows, references and guards have to come through it."""
+    moment = datetime(2026, 3, 2, tzinfo=UTC).replace(tzinfo=None if first.is_sqlite else UTC)
+    with first.engine.begin() as connection:
+        for statement in _OLD_SAMPLE:
+            connection.execute(text(statement), {"at": moment, "day": moment.date(), "no": False})
+    migrations.upgrade(first)
+    migrations.check(first)
+    with first.engine.connect() as connection:
+        row = connection.execute(text("SELECT draw_id, pi, reason, rubric_version_id FROM samples")).one()
+        assert tuple(row) == (1, 0.25, "base", None)
+        assert connection.execute(text("SELECT sample_id FROM assignments")).scalar_one() == 1
+        assert guards.missing(connection) == []
+        if first.is_sqlite:
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    with pytest.raises(DatabaseError), first.engine.begin() as connection:
+        connection.execute(text("UPDATE samples SET pi = 0.5"))
+
+
+_OLD_SAMPLE = (
+    "INSERT INTO rubric_versions (id, rubric_id, version, state, content, content_hash, created_at)"
+    " VALUES (1, 'r', 1, 'published', '{}', 'h', :at)",
+    "INSERT INTO plans (id, name, content, rubric_version_id, seed, seed_commitment, created_at)"
+    " VALUES (1, 'p', '{}', 1, 's', 'c', :at)",
+    "INSERT INTO draws (id, plan_id, name, period_from, period_to, archive_version, frame_hash, frame_size, receipt,"
+    " receipt_hash, rubric_version_id, published_at)"
+    " VALUES (1, 1, 'd', :day, :day, 1, 'f', 1, '{}', 'r', 1, :at)",
+    "INSERT INTO transcripts (id, unit_id, content, content_hash, created_at) VALUES (1, 'u', '{}', 't', :at)",
+    "INSERT INTO samples (id, draw_id, unit_id, source, agent_id, stratum, reason, pi, u, rank, transcript_id)"
+    " VALUES (1, 1, 'u', 'chat', 'a', '', 'base', 0.25, 0.5, 1, 1)",
+    "INSERT INTO assignments (id, sample_id, kind, position, version, created_at) VALUES (1, 1, 'primary', 1, 1, :at)",
+)

@@ -123,6 +123,7 @@ def needs_replacement(bench: Workbench, actor: Actor, *, draw_id: int | None = N
             Assignment.kind == "primary",
             Assignment.finished_as == "skipped",
             Sample.withdrawn_at.is_(None),
+            Sample.draw_id.is_not(None),
             ~inspected,
             *([Sample.draw_id == draw_id] if draw_id is not None else []),
         )
@@ -132,7 +133,7 @@ def needs_replacement(bench: Workbench, actor: Actor, *, draw_id: int | None = N
         return tuple(
             Skipped(sample, draw, unit, agent, reason or "", name or "", at)
             for sample, draw, unit, agent, reason, name, at in session.execute(query)
-            if at is not None
+            if at is not None and draw is not None
         )
 
 

@@ -47,7 +47,7 @@ def clock(later: timedelta = timedelta(0)):  # type: ignore[no-untyped-def]
 def test_an_import_as_a_job_keeps_its_result_and_clears_the_upload(any_bench: Workbench) -> None:
     params = upload(any_bench, CHATS)
     job = jobs.ask(any_bench, SYSTEM, jobs.IMPORT, params, now=NOW)
-    assert Worker(any_bench, clock()).run_waiting() == 1
+    assert Worker(any_bench, clock()).run_waiting() == 2, "the import, and the index after it"
     result = jobs.get(any_bench, SYSTEM, job).result
     assert isinstance(result, ImportResult)
     assert (result.counts.new, result.counts.bad) == (2, 0)
@@ -70,7 +70,7 @@ def test_an_import_waits_for_whoever_writes_and_keeps_its_file(bench: Workbench)
         assert Worker(bench, clock()).run_waiting() == 1
     assert jobs.get(bench, SYSTEM, job).state == "waiting"
     assert params.path.exists()
-    assert Worker(bench, clock(timedelta(seconds=10))).run_waiting() == 1
+    assert Worker(bench, clock(timedelta(seconds=10))).run_waiting() == 2, "the import, and the index after it"
     assert jobs.get(bench, SYSTEM, job).state == "done"
 
 
@@ -131,7 +131,7 @@ def test_a_worker_killed_in_the_middle_and_another_ends_the_job_once(
     assert died.returncode == -signal.SIGKILL, died.stderr
     assert jobs.get(any_bench, SYSTEM, job).state == "running"
     assert Worker(any_bench, clock()).run_waiting() == 0, "its lease is not over yet"
-    assert Worker(any_bench, clock(record.LEASE)).run_waiting() == 1
+    assert Worker(any_bench, clock(record.LEASE)).run_waiting() == 2, "the import, and the index after it"
     view = jobs.get(any_bench, SYSTEM, job)
     assert (view.state, view.attempts) == ("done", 2)
     assert any_bench.archive.at().count("conversations") == len(rows)

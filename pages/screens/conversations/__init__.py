@@ -1,0 +1,1 @@
+"""The screens of the archive: filters, the list, one conversation, what can be begun with it."""
