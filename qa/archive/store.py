@@ -272,6 +272,10 @@ class ArchiveChange:
         self.touched: set[str] = set()
         """Tables that were written to."""
 
+    def forget(self) -> None:
+        """Let nothing of the change become visible; the next writer clears it away."""
+        self.touched.clear()
+
     def append(self, table: str, frame: pl.DataFrame) -> None:
         """Add rows. `frame` is brought into the shape of the schema first."""
         if frame.is_empty():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 else:
     ingest = Later("qa.ingest")
 
-ENCODINGS = ("utf-8", "gb18030", "big5", "utf-16", "utf-16-le", "cp1252")
+ENCODINGS = ("utf-8", "gb18030", "big5", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
 NO_HEADER = -1
 
 
@@ -72,6 +72,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         ("--set", "FIELD=VALUE", _("the same value of a field for all rows")),
         ("--word", "FIELD:CELL=MEANING", _("what a cell of a field means, like role:0=agent")),
         ("--who", "NAME=ROLE", _("who a speaker is: customer, agent, bot, system or platform")),
+        ("--scale", "FIELD=BEST", _("best value of a score that runs from 0, like score=10")),
         ("--format", "FIELD=FORMAT", _("how times of a field are written, like sent_at=%%d.%%m.%%Y %%H:%%M")),
     )
     for name, metavar, help_ in several:
@@ -159,12 +160,21 @@ def _adjusted(found: Detected, mapping: Mapping, args: argparse.Namespace) -> Ma
         constants=constants,
         values=values,
         formats=formats,
+        scales={**mapping.scales, **{field: _best(best) for field, best in _pairs(args.scale)}},
         people={**mapping.people, **dict(_pairs(args.who))},
         time_zone=args.time_zone or mapping.time_zone,
         date_order=args.dates or mapping.date_order,
         assumed=() if args.dates else mapping.assumed,
     )
     return ingest.completed(replace(found, mapping=changed)).mapping
+
+
+def _best(said: str) -> int:
+    if not said.isdigit() or not 1 <= int(said) <= 1000:
+        raise Invalid(
+            N_("“{value}” is not the best value of a score; write a whole number, like score=10."), value=said
+        )
+    return int(said)
 
 
 def _pairs(said: Iterable[str]) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from qa.evidence.parts import FETCH, digest, readable
 from qa.tables import (
     Agent,
+    AgentAlias,
     Appeal,
     Assignment,
     AuditEntry,
@@ -119,6 +120,7 @@ RECORDS: tuple[SealedRecord, ...] = (
         Witness("import", ANY),
         named="agent_id",
     ),
+    _record(AgentAlias, "account agent_id from_day until created_at", Witness("agent"), named="agent_id"),
     _record(
         Plan,
         "name content rubric_version_id seed seed_commitment committed_at created_by created_at archived_at",

@@ -15,7 +15,17 @@ import polars as pl
 from qa.archive import KEYS, Snapshot, conform, empty, stage
 from qa.ingest import merging, provenance, silence
 from qa.ingest.problems import ProblemLog
-from qa.ingest.requests import AGENTS, CHANGES, SAMPLE_ROWS, ImportCounts, LoadedFile, LoadRequest, Sink, counts_of
+from qa.ingest.requests import (
+    AGENTS,
+    CHANGES,
+    SAMPLE_ROWS,
+    ImportCounts,
+    LoadedFile,
+    LoadRequest,
+    Sink,
+    compared,
+    counts_of,
+)
 from qa.ingest.staging import ChatStage
 
 SAME_IDS = 0.9
@@ -145,7 +155,7 @@ def _take(job: LoadRequest, merged: pl.DataFrame, sink: Sink, log: ProblemLog, f
     log.add(
         "no_start",
         "started_at",
-        timeless.select(file_row="first_row", rows=pl.lit(1) if job.nested else "message_count"),
+        timeless.select(file_row="first_row", rows="message_count"),
     )
     found.timeless += timeless.height
     good = merged.filter(pl.col("started_at").is_not_null()) if timeless.height else merged
@@ -172,7 +182,8 @@ def _take(job: LoadRequest, merged: pl.DataFrame, sink: Sink, log: ProblemLog, f
         n=pl.col("message_count") - pl.col("old_message_count").fill_null(0), known=pl.col("state") == "changed"
     )
     part = replace(
-        counts_of(good, 0, 0, int(more["n"].sum())), extended=more.filter(pl.col("known") & (pl.col("n") > 0)).height
+        counts_of(compared(good, "conversation_key", job.restated), 0, 0, int(more["n"].sum())),
+        extended=more.filter(pl.col("known") & (pl.col("n") > 0)).height,
     )
     found.differences.append(merging.changes(good, "conversation_key", merging.ATTRIBUTES))
     found.counts = ImportCounts(**{name: value + getattr(part, name) for name, value in found.counts.to_dict().items()})

@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.ingest import fields, moments, speakers, values
+from qa.ingest import fields, moments, silence, speakers, values
 from qa.ingest.cells import Cells, filled, untidy
 from qa.ingest.files import markup, transcripts
-from qa.ingest.mapping import Mapping
+from qa.ingest.mapping import SEPARATOR, Mapping
 from qa.ingest.problems import ProblemLog
 from qa.ingest.speakers import People, Speakers
 
-MARKS = ("<", "&", '="', "撤回", " deleted")
+MARKS = ("<", "&", '="', "撤回", " deleted", "'=", "'+", "'-", "'@", "#NAME?")
 """What the few texts hold that may have to be read otherwise than written."""
 ATTRIBUTES: tuple[str, ...] = (
     "named_agent",
@@ -59,7 +59,10 @@ PLACEHOLDERS = {
     "audio omitted": "file",
 }
 """What exports write where a picture or card stood."""
-RECALLED = r"^(?:\[撤回\]|【撤回】|.{0,40}撤回了一条消息。?$|This message was deleted\.?$|You deleted this message\.?$)"
+RECALLED = (
+    r"^(?:\[撤回\]|【撤回】|.{0,40}撤回了一条消息。?$|[\[【(（]?(?:该|此|这条|本条)?消息已(?:被)?撤回[\]】)）]?。?$"
+    r"|This message (?:was|has been) deleted\.?$|You deleted this message\.?$)"
+)
 
 
 def read(
@@ -67,17 +70,19 @@ def read(
     mapping: Mapping,
     nested: str,
     zone: ZoneInfo,
-    business: ZoneInfo,
     log: ProblemLog,
     people: People | None = None,
+    business: ZoneInfo | None = None,
 ) -> pl.DataFrame:
-    """Canonical message rows of one piece; bad rows are in `log` and not in the result."""
+    """Canonical message rows of one piece; bad rows are in `log` and not in the result. Rows that name no chat are
+    marked (`silence.MARK`)."""
     frame = _filled_down(without_blank_rows(frame), mapping, log)
     if "transcript" in mapping.columns:
         frame, mapping = _opened(frame, mapping, zone, log)
     cells = Cells(frame, mapping, zone, log)
     if nested:
-        inside = [h for h in mapping.columns.values() if h.startswith(f"{nested}[].")]
+        single = (h for header in mapping.columns.values() for h in _single(header, frame))
+        inside = [h for h in single if h.startswith(f"{nested}[].")]
         cells.reject(
             "no_messages",
             "text",
@@ -90,18 +95,21 @@ def read(
     sent_at = cells.time("sent_at", group=given)
     kind, text = _content(cells, _kinds(cells))
     aside = kind.is_in(values.ASIDES)
-    who = speakers.resolve(cells, people or People(), given, aside)
+    people = people or People()
+    who = speakers.resolve(cells, people, given, aside)
     columns["role"] = role = _parties(cells, who.role, aside)
-    columns["conversation_id"] = _conversation_ids(cells, who, given, sent_at, business)
+    agent = people.person(who.agent, sent_at, business or zone)
+    columns["conversation_id"] = _conversation_ids(cells, who, agent, given, sent_at)
     _one_shop(cells, columns["conversation_id"])
-    columns["agent_id"] = pl.select(pl.when(role == "agent").then(who.speaker)).to_series()
+    speaker = people.person(who.speaker, sent_at, business or zone)
+    columns["agent_id"] = pl.select(pl.when(role == "agent").then(speaker)).to_series()
     columns["sent_at"] = sent_at
     columns["kind"], columns["text"] = kind.replace("system", "text") if aside.any() else kind, text
     if cells.has("seq"):
         columns["seq"] = cells.integer("seq")
     if cells.has("message_id"):
         columns["message_id"] = cells.text("message_id")
-    columns |= _attributes(cells, who)
+    columns |= _attributes(cells, who, agent)
     if sent_at.null_count():
         cells.warn("no_time", "sent_at", sent_at.is_null())
     result = pl.DataFrame(columns)
@@ -129,6 +137,11 @@ def spoken(
         "name", keep="first", maintain_order=True
     )
     return tuple(ordered.head(limit).iter_rows())
+
+
+def _single(header: str, frame: pl.DataFrame) -> list[str]:
+    """The columns of the file that a header of a mapping stands for."""
+    return [header] if header in frame.columns else header.split(SEPARATOR)
 
 
 def _empty(cells: pl.Series) -> pl.Series:
@@ -172,16 +185,20 @@ def _opened(frame: pl.DataFrame, mapping: Mapping, zone: ZoneInfo, log: ProblemL
     )
 
 
-def _attributes(cells: Cells, who: Speakers) -> dict[str, pl.Series]:
+def _attributes(cells: Cells, who: Speakers, agent: pl.Series) -> dict[str, pl.Series]:
     """The cells of the conversation's attributes, and agent and customer where the names of the speakers tell them."""
     found = {}
     for name in ATTRIBUTES:
         if cells.has(given := FIELD_OF.get(name, name)):
             found[name] = cells.raw(given)
     if "named_agent" in found:
-        found["named_agent"] = who.agent
+        found["named_agent"] = agent
     if "customer_id" not in found and cells.has("sender_id"):
         found["customer_id"] = who.customer
+    if "named_agent" not in found and cells.has("receiver_id"):
+        found["named_agent"] = who.asked
+    elif "named_agent" not in found and not cells.has("conversation_id"):
+        found["named_agent"] = agent  # who was asked, though nobody answered
     return found
 
 
@@ -231,17 +248,16 @@ def _parties(cells: Cells, role: pl.Series, aside: pl.Series) -> pl.Series:
 
 
 def _conversation_ids(
-    cells: Cells, who: Speakers, given: pl.Series | None, sent_at: pl.Series, business: ZoneInfo
+    cells: Cells, who: Speakers, agent: pl.Series, given: pl.Series | None, sent_at: pl.Series
 ) -> pl.Series:
-    """The given ids; without any, what one agent and one customer said on one business day is one conversation."""
+    """The given ids; without any, agent and customer, whose chats are told apart by silence later."""
     if given is not None and not (cells.has("receiver_id") and given.null_count()):
         return cells.need("conversation_id", given)
-    day = sent_at.dt.convert_time_zone(str(business)).dt.strftime("%Y-%m-%d")
     if given is None:
         cells.need("customer_id", who.customer)
-        cells.need("agent_id", who.agent)
+        cells.need("agent_id", agent)
         cells.need("sent_at", sent_at)
-    derived = pl.select(pl.concat_str([who.agent, who.customer, day], separator="|")).to_series()
+    derived = silence.unnamed(agent, who.customer, sent_at)
     return derived if given is None else cells.need("conversation_id", given.zip_with(given.is_not_null(), derived))
 
 
@@ -257,6 +273,8 @@ def _one_shop(cells: Cells, ids: pl.Series) -> None:
 
 def _content(cells: Cells, kind: pl.Series) -> tuple[pl.Series, pl.Series]:
     text, recalled = _readable(cells.raw("text").cast(pl.String), cells.mapping.html)
+    if (lost := (text == "#NAME?").fill_null(False)).any():
+        cells.warn("lost_text", "text", lost, text)
     # only what is empty or begins with a space or control character can be blank: most texts are never stripped
     flags = text.to_frame("t").select(
         placeholder=pl.col("t").is_in(list(PLACEHOLDERS)).fill_null(False),
@@ -303,4 +321,6 @@ def _readable(text: pl.Series, always: bool) -> tuple[pl.Series, pl.Series]:
 
 
 def _clean(cell: str, always: bool) -> str:
+    if cell[0] == "'" and cell[1:2] in ("=", "+", "-", "@"):  # against formulas, by the program that wrote the table
+        cell = cell[1:]
     return markup.plain(moments.unwrapped(cell) if cell.startswith('="') and cell.endswith('"') else cell, always)

@@ -21,6 +21,7 @@ SAMPLE_PIECE_ROWS = 2_000
 SAMPLE_CELLS = 200
 MOSTLY = 0.3
 """Share of the texts that must be HTML for all of them to be read as such."""
+ZONE_COLUMNS = frozenset(("时区", "timezone", "tz", "zone"))
 INVERSE = {"yes": "no", "no": "yes"}
 Row = dict[str, str | None]
 
@@ -68,6 +69,10 @@ def detect(
     kind = kind or (known.kind if known else "conversations" if shape.nested else fields.guess_kind(shape.headers))
     rows = _first_rows(shape)
     mapping = presets.fitting(known, shape.headers) if known else suggested(kind, shape.headers, rows)
+    if kind == "ratings" and "rating_id" not in mapping.columns:
+        own = {name: h for name, h in fields.suggest(kind, shape.headers).items() if name == "rating_id"}
+        free = {name: h for name, h in own.items() if h not in mapping.columns.values()}
+        mapping = replace(mapping, columns={**mapping.columns, **free})
     return completed(Detected(path, kind, shape, known.id if known else "", replace(mapping, reading=asked), rows))
 
 
@@ -93,14 +98,34 @@ def suggested(kind: str, headers: tuple[str, ...], rows: Sequence[Row]) -> Mappi
         if "private" not in columns and (public := next((h for h in headers if fields.is_public(h)), "")):
             columns["private"] = public
             found["private"] = {cell: INVERSE[meaning] for cell, meaning in values.YES.items()}
+        if words := _users(columns.get("role", ""), rows):
+            found["role"] = words
     return Mapping(columns=columns, values=found)
+
+
+def _users(header: str, rows: Sequence[Row]) -> dict[str, str]:
+    """“User” is the agent where another word stands for the customer and none for the agent."""
+    words = {fields.simplified(cell) for row in rows if (cell := row.get(header))}
+    meanings = {values.ROLES.get(word) for word in words - {"user"}}
+    return {"user": "agent"} if "user" in words and "customer" in meanings and "agent" not in meanings else {}
+
+
+def _zone(mapping: Mapping, found: Detected) -> str:
+    """The time zone that the headers of times, or a column of zones, name with one voice."""
+    said = {zone for _, header in _time_columns(mapping, found.kind) if (zone := moments.zone_said(header))}
+    for header in found.headers:
+        if fields.fold(header) in ZONE_COLUMNS:
+            cells = {cell.strip() for row in found.rows if (cell := row.get(header))}
+            said |= {moments.zone_said(cell) for cell in cells}
+    return said.pop() if len(said) == 1 else ""
 
 
 def _whole_chats(columns: dict[str, str], rows: Sequence[Row]) -> dict[str, str]:
     """A column is taken for whole chats only when its cells are; then nothing else is the text."""
     for name in ("transcript", "text"):
         cells = [cell for row in rows[:SAMPLE_CELLS] if (cell := row.get(columns.get(name, "")))]
-        whole = sum(len(transcripts.of_cell(cell, None)) > (name == "text") for cell in cells[:20])
+        loose, few = name == "transcript", name == "text"
+        whole = sum(len(transcripts.of_cell(cell, None, untimed=loose)) > few for cell in cells[:20])
         spoken = {"role", "sender_id"} & set(columns)
         if cells and whole > len(cells[:20]) / 2 and not (name == "text" and spoken):
             return {**{k: v for k, v in columns.items() if k not in ("text", "role")}, "transcript": columns[name]}
@@ -117,6 +142,8 @@ def completed(found: Detected) -> Detected:
         if order and example:
             mapping = replace(mapping, assumed=("date_order",))
     mapping = with_formats(mapping, found.kind, found.rows)
+    if not mapping.time_zone:
+        mapping = replace(mapping, time_zone=_zone(mapping, found))
     if not mapping.html and found.kind == "conversations":
         mapping = replace(mapping, html=_is_html(mapping.columns.get("text", ""), found.rows))
     return replace(found, mapping=mapping)

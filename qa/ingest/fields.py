@@ -69,14 +69,14 @@ _CONVERSATION = _field(
     N_("Conversation id"),
     "text",
     "会话ID 会话编号 会话id 对话ID 服务记录ID chat_id session_id ticket_id sid 会话标识 tid 咨询ID 咨询编号 会话号"
-    " 会话编码 conversation_sid conv_id thread_id 服务单号 sessionno",
+    " 会话编码 聊天ID 聊天编号 接待ID 接待编号 conversation conversation_sid conv_id thread_id 服务单号 sessionno",
 )
 _AGENT = _field(
     "agent_id",
     N_("Agent id"),
     "text",
     "客服账号 客服ID 客服工号 客服 坐席 坐席ID 接待客服 客服昵称 工号 旺旺子账号 子账号 staff_id waiter waiter_id"
-    " assignee_email assignee operator 客服帐号 坐席账号 坐席工号 座席 座席ID 接待人 接待人员 责任客服 kefu"
+    " assignee_email assignee operator 客服人员 客服名 接待客服昵称 接待账号 客服旺旺 服务人员 员工账号 客服帐号 坐席账号 坐席工号 座席 座席ID 接待人 接待人员 责任客服 kefu"
     " seller_account agent",
 )
 _AGENT_NAME = _field(
@@ -91,7 +91,7 @@ _CUSTOMER = _field(
     "text",
     "买家昵称 买家 客户ID 客户 顾客 顾客ID 用户ID 买家旺旺 buyer_nick buyer customer user_id customer_email visitor_id"
     " buyer_id 用户昵称 客户昵称 买家名称 买家会员名 买家账号 买家ID 客户名称 客户姓名 顾客昵称 访客 访客名称 访客ID"
-    " 会员名 会员昵称 咨询人 consumer contact_id requester customer_name visitor_name open_uid",
+    " 会员名 会员昵称 咨询人 顾客名称 顾客旺旺 买家名 买家旺旺号 客户账号 用户名 用户名称 访客昵称 咨询者 consumer contact_id requester customer_name visitor_name open_uid",
 )
 _SHOP = _field(
     "shop",
@@ -118,7 +118,7 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
             N_("Text"),
             "text",
             "消息内容 内容 消息 聊天内容 文本 content message msg words comment body 讯息内容 信息内容 发送内容"
-            " 对话内容 message_text message_body body_text message_content",
+            " 对话内容 消息正文 正文 聊天消息 发言内容 对话文本 message_text message_body body_text message_content",
             True,
         ),
         _field(
@@ -133,14 +133,14 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
             "role",
             "发送方 角色 消息方向 发送者类型 身份 sender sender_type speaker direction from_role identity"
             " is_from_waiter owner_role 方向 发送方角色 发送人角色 发送人类型 发言人类型 发言方 用户类型 消息来源"
-            " from_type sender_role author_type author_role sender_kind",
+            " 说话方 发送身份 消息发送方 发话人角色 说话人角色 from_type sender_role author_type author_role sender_kind",
         ),
         _field(
             "sender_id",
             N_("Account that spoke"),
             "text",
             "发送者 发送人 发言人 发送者账号 发送人昵称 发送人名称 发送者昵称 发送方昵称 发送方账号 发言者 说话人 from"
-            " from_user author author_email from_name sender_name author_name from_id name nickname 昵称",
+            " 消息发送者 消息发送人 发送账号 from_user author author_email from_name sender_name author_name from_id name nickname 昵称",
         ),
         _field(
             "receiver_id",
@@ -153,7 +153,7 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
             N_("Sent at"),
             "time",
             "消息时间 发送时间 时间 聊天时间 消息发送时间 发言时间 ts time timestamp sent_time send_time created"
-            " created_at createtime msg_time message_time 发送日期时间 date 创建时间",
+            " 消息发送日期 聊天日期时间 sent_on createdat created_on create_at createtime msg_time message_time 发送日期时间 date 创建时间",
         ),
         _field(
             "sent_date",
@@ -318,7 +318,12 @@ def _by_name(headers: tuple[str, ...]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for header in headers:
         tail = header.rsplit("[].", 1)[-1]
-        for name in dict.fromkeys((fold(tail), fold(tail.rsplit(".", 1)[-1]) if "." in tail else "")):
+        if "→" in tail:  # what a list of participants says of who spoke
+            names = ["sendertype" if tail.endswith("→type") else "sendername"]
+        else:
+            names = [fold(tail), fold(tail.rsplit(".", 1)[-1]) if "." in tail else ""]
+            names += [name.removesuffix("utc").removesuffix("gmt") for name in names if name.endswith(("utc", "gmt"))]
+        for name in dict.fromkeys(names):
             if name:
                 found.setdefault(name, []).append(header)
     return found

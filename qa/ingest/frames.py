@@ -13,7 +13,7 @@ import polars as pl
 
 from qa.errors import Invalid
 from qa.i18n import N_
-from qa.ingest import chats, loading, records
+from qa.ingest import chats, loading, records, sources
 from qa.ingest.cells import Cells
 from qa.ingest.chat_loading import put_chats
 from qa.ingest.fields import FIELDS
@@ -69,9 +69,10 @@ def commit_frames(
         zone,
         progress or (lambda share, what: None),
         cancel or (lambda: False),
+        id_key=sources.id_key(bench, now),
     )
 
-    def run(job: LoadRequest, sink: Sink) -> LoadedFile:
+    def run(job: LoadRequest, sink: Sink, log: ProblemLog) -> LoadedFile:
         return _load(job, tables, sink, log)
 
     return execute(bench, actor, now, job, log, run, file_name, lambda: _fingerprint(tables))
@@ -109,7 +110,7 @@ def _chats(
     mapping = _identity("conversations", messages)
     stage = loading.chat_stage(job, mapping, sink, log, whole_records=False)
     for frame in _slices(job, messages):
-        stage.add(chats.read(frame, mapping, "", job.zone, job.business, log))
+        stage.add(chats.read(frame, mapping, "", job.zone, log))
     if conversations is not None and conversations.height:
         cells = Cells(
             conversations.with_row_index("file_row", offset=1), _identity("sessions", conversations), job.zone, log
@@ -126,8 +127,11 @@ def _records(job: LoadRequest, frame: pl.DataFrame, sink: Sink, log: ProblemLog)
         job.zone,
         log,
     )
-    read = records.disputes if job.kind == "disputes" else records.ratings
-    found = read(cells, job.source)
+    found = (
+        records.disputes(cells, job.source)
+        if job.kind == "disputes"
+        else records.ratings(cells, job.source, job.id_key)
+    )
     if "messages" in frame.columns:
         found = found.with_columns(messages=frame["messages"].cast(pl.List(records.MESSAGE)).filter(~cells.bad))
     return loading.put_records(job, found, sink, log, frame.height)

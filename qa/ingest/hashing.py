@@ -14,6 +14,16 @@ def probe() -> str:
     return f"{value:016x}"[:8]
 
 
+def said_hash(rows: pl.DataFrame, at: pl.Expr) -> pl.Series:
+    """64-bit hash of what makes a message the same in two files: its side, its moment `at` and its text. Which account
+    of the shop spoke, and as what a file has it, two exports may tell differently."""
+    side = (pl.col("role") == "customer").cast(pl.UInt64)
+    mixed = pl.col("text").hash(1) * pl.lit(MIX_A, dtype=pl.UInt64) + at.dt.epoch("us").fill_null(-1).hash(2) * pl.lit(
+        MIX_B, dtype=pl.UInt64
+    )
+    return rows.select(h=(mixed + side * pl.lit(MIX_A ^ MIX_B, dtype=pl.UInt64)).hash(3))["h"]
+
+
 def row_hash(rows: pl.DataFrame, place: str | None = "seq") -> pl.Series:
     """64-bit hash of everything a message says, with its place; to be added up over a conversation."""
     columns = rows.select(

@@ -21,7 +21,7 @@ from qa.ingest.chat_loading import RejoiningSink, agents_of, put_chats, rename_j
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 from qa.ingest.reading import RowBatch
-from qa.ingest.requests import AGENTS, SAMPLE_ROWS, LoadedFile, LoadRequest, Sink, counts_of
+from qa.ingest.requests import AGENTS, SAMPLE_ROWS, LoadedFile, LoadRequest, Sink, compared, counts_of
 from qa.ingest.staging import ChatStage
 
 
@@ -44,33 +44,36 @@ def each(job: LoadRequest, pieces: Iterator[RowBatch]) -> Iterator[pl.DataFrame]
 
 def _chats(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
     stage_ = chat_stage(job, job.mapping, sink, log, whole_records=bool(job.nested))
-    if "conversation_id" not in {*job.mapping.columns, *job.mapping.constants}:
+    fields = {*job.mapping.columns, *job.mapping.constants}
+    if "conversation_id" not in fields or "receiver_id" in fields:
         return _chats_by_silence(job, pieces, sink, log, stage_)
     rows = 0
     for frame in each(job, pieces):
         rows += frame.height
-        stage_.add(chats.read(frame, job.mapping, job.nested, job.zone, job.business, log, job.people))
+        stage_.add(chats.read(frame, job.mapping, job.nested, job.zone, log, job.people, job.business))
     return put_chats(job, stage_, sink, log, rows)
 
 
 def _chats_by_silence(
     job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog, stage_: ChatStage
 ) -> LoadedFile:
-    """Files without conversation ids: rows wait until all times are known, then chats are told apart by silence."""
+    """Files of which rows name no chat: they wait until all times are known, then chats are told apart by silence."""
     rows = 0
     waiting: list[Path] = []
     for frame in each(job, pieces):
         rows += frame.height
-        read = chats.read(frame, job.mapping, job.nested, job.zone, job.business, log, job.people)
+        read = chats.read(frame, job.mapping, job.nested, job.zone, log, job.people, job.business)
         if read.height:
             waiting.append(sink.staging() / f"waiting-{len(waiting)}.parquet")
             read.write_parquet(waiting[-1], compression="lz4")
-    named = silence.name(silence.spooled(waiting), sink.before, job.source, job.gap, job.pinned)
+    named = silence.name(silence.spooled(waiting), sink.before, job.source, job.gap, job.pinned, job.id_key)
     at = 0
     for path in waiting:
         read = pl.read_parquet(path)
-        stage_.add(read.with_columns(conversation_id=named.ids.slice(at, read.height)))
-        at += read.height
+        open_ = read.select(silence.is_unnamed("conversation_id")).to_series().arg_true()
+        ids = read["conversation_id"].scatter(open_, named.ids.slice(at, len(open_)))
+        stage_.add(read.with_columns(ids))
+        at += len(open_)
         path.unlink()
     if named.joins.is_empty():
         return put_chats(job, stage_, sink, log, rows)
@@ -94,6 +97,7 @@ def chat_stage(job: LoadRequest, mapping: Mapping, sink: Sink, log: ProblemLog, 
 
 def _sessions(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
     found, rows = _collect(job, pieces, log, lambda cells: records.sessions(cells, job.source))
+    found = _persons(job, found, "started_at")
     found, duplicates = records.without_repeats(found, "conversation_key", "conversation_id", log)
     merged, lost = merging.sessions(found, sink.before, job.source, job.import_id)
     log.add("no_session", "conversation_id", lost, "conversation_id")
@@ -116,6 +120,13 @@ def _sessions(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: Pro
 # records
 
 
+def _persons(job: LoadRequest, found: pl.DataFrame, moment: str) -> pl.DataFrame:
+    """Other accounts of a person as that person."""
+    if not job.people.aliases or "agent_id" not in found.columns:
+        return found
+    return found.with_columns(job.people.person(found["agent_id"], found[moment], job.business).alias("agent_id"))
+
+
 def _collect(
     job: LoadRequest, pieces: Iterator[RowBatch], log: ProblemLog, read: Callable[[Cells], pl.DataFrame]
 ) -> tuple[pl.DataFrame, int]:
@@ -132,13 +143,14 @@ def _disputes(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: Pro
 
 
 def _ratings(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
-    found, rows = _collect(job, pieces, log, lambda cells: records.ratings(cells, job.source))
+    found, rows = _collect(job, pieces, log, lambda cells: records.ratings(cells, job.source, job.id_key))
     return put_records(job, found, sink, log, rows)
 
 
 def put_records(job: LoadRequest, found: pl.DataFrame, sink: Sink, log: ProblemLog, rows: int) -> LoadedFile:
     """Disputes or ratings, compared with the archive, linked to their chat and written."""
     table, key, field_, moment = RECORDS[job.kind]
+    found = _persons(job, found, moment)
     found, duplicates = records.without_repeats(found, key, field_, log)
     found = merging.with_earlier_keys(found, sink.before, job.source, key)
     merged = merging.records(table, found, sink.before, job.source, key)
@@ -159,7 +171,8 @@ def put_records(job: LoadRequest, found: pl.DataFrame, sink: Sink, log: ProblemL
         "file_row", "agent_id"
     )
     changes = merging.changes(merged, key, merging.content_of(table))
-    return LoadedFile(counts_of(merged, rows, duplicates), agents, conform(table, fresh).head(SAMPLE_ROWS), changes)
+    counts = counts_of(compared(merged, key, job.restated), rows, duplicates)
+    return LoadedFile(counts, agents, conform(table, fresh).head(SAMPLE_ROWS), changes)
 
 
 def _dispute_messages(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
 
@@ -34,9 +34,22 @@ _DATES = (
 )
 _CLOCK = (
     r"(?P<half>上午|下午|早上|早晨|晚上|傍晚|凌晨|中午|am|pm)?\s?(?P<H>\d{1,2})\s?[:.时点]\s?(?P<M>\d{1,2})(?:\s?[:.分]\s?(?P<S>\d{1,2}))?\s?[分秒]?"
-    r"(?:[.,](?P<f>\d{1,9}))?\s?(?P<half2>[ap]\.?\s?m\.?|上午|下午)?"
+    r"(?:[.,:](?P<f>\d{1,9}))?\s?(?P<half2>[ap]\.?\s?m\.?|上午|下午)?"
 )
-_ZONE = r"(?P<word>utc|gmt|z|北京时间|bjt)?\s?(?:\(?(?P<sign>[+\-])(?P<zh>\d{1,2})(?::?(?P<zm>\d{2}))?\)?)?\s?(?:\((?![+\-\d]).*\)|\[[^\d].*\])?"
+ZONES = {
+    **dict.fromkeys(("北京时间", "bjt", "hkt", "sgt"), 8),
+    **dict.fromkeys(("jst", "kst"), 9),
+    "cet": 1,
+    "cest": 2,
+    "edt": -4,
+    "mdt": -6,
+    "pdt": -7,
+}
+"""Hours from UTC of names of zones that mean one alone; CST, EST, PST and IST do not."""
+_ZONE = (
+    r"(?P<word>utc|gmt|z|" + "|".join(ZONES) + r")?\s?(?:\(?(?P<sign>[+\-])(?P<zh>\d{1,2})(?::?(?P<zm>\d{2}))?\)?)?"
+    r"\s?(?:\((?![+\-\d]).*\)|\[[^\d].*\])?"
+)
 _FORMS = tuple(
     re.compile(form)
     for date in _DATES
@@ -119,8 +132,10 @@ def read(cell: str, order: str) -> tuple[datetime | None, bool]:
     day = _date(parts, order)
     if day is None:
         return None, parts.get("a") is not None and not order and len(_fitting(parts)) > 1
+    hour, *rest = _clock(parts)
+    midnight = hour == 24 and not any(rest)  # the end of the day
     try:
-        moment = datetime(*day, *_clock(parts))  # noqa: DTZ001 - the zone is that of the file
+        moment = datetime(*day, 0 if midnight else hour, *rest) + timedelta(days=midnight)  # noqa: DTZ001 - the zone is that of the file
         zoned = moment.replace(tzinfo=UTC) - _offset(parts) if parts.get("word") or parts.get("sign") else moment
     except (ValueError, OverflowError):
         return None, False
@@ -163,9 +178,38 @@ def _clock(parts: dict[str, str | None]) -> tuple[int, int, int, int]:
 
 def _offset(parts: dict[str, str | None]) -> timedelta:
     if not parts.get("sign"):
-        return timedelta(hours=8) if parts.get("word") in ("北京时间", "bjt") else timedelta()
+        return timedelta(hours=ZONES.get(parts.get("word") or "", 0))
     size = timedelta(hours=int(parts["zh"] or 0), minutes=int(parts.get("zm") or 0))
     return -size if parts["sign"] == "-" else size
+
+
+ZONE_WORD = re.compile(
+    r"(?:^|[^a-z])(?:utc|gmt)\s?(?P<offset>[+\-]\d{1,2}(?::?\d\d)?)?(?![a-z])|(?P<beijing>北京时间|东八区|中国标准时间)"
+    r"|(?P<name>(?:asia|europe|america|australia|africa|pacific|atlantic)/[a-z_]+)",
+    re.IGNORECASE,
+)
+
+
+def zone_said(text: str) -> str:
+    """The time zone that a header, or a cell of a column of zones, names (of the IANA list); empty when it names
+    none."""
+    found = ZONE_WORD.search(unicodedata.normalize("NFKC", text).replace("_", " ") if "/" not in text else text)
+    if found is None:
+        return ""
+    if found.group("beijing"):
+        return "Asia/Shanghai"
+    if name := found.group("name"):
+        return next((zone for zone in _zones() if zone.casefold() == name.casefold()), "")
+    offset = (found.group("offset") or "+0").replace(":", "")
+    hours, minutes = (int(offset[1:3]), int(offset[3:] or 0)) if len(offset) > 3 else (int(offset[1:]), 0)
+    if minutes or hours > 14:
+        return ""
+    return "UTC" if not hours else f"Etc/GMT{'-' if offset[0] == '+' else '+'}{hours}"
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def repeated(naive: pl.Series, zone: ZoneInfo, group: pl.Series | None, backward: bool = False) -> pl.Series:

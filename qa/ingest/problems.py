@@ -133,6 +133,27 @@ KINDS: Mapping[str, ProblemKind] = {
         N_("“{value}” in “{field}” is not a number; it was left out."),
         N_("Correct the number in “{field}”."),
     ),
+    "lines_above": ProblemKind(
+        "warning",
+        N_("Lines above the first message were not read, like “{value}”."),
+        N_("If they are messages, look at how they begin: name and time must stand there as in the others."),
+    ),
+    "head_in_text": ProblemKind(
+        "warning",
+        N_("“{value}” stands in the text of a message, but looks like the beginning of another one."),
+        N_("If it is one, write name and time as in the other messages of the file."),
+    ),
+    "no_rows": ProblemKind(
+        "warning",
+        N_("The file has no rows below its header; nothing was read."),
+        N_("Check the period of the export, and whether another sheet holds the data."),
+    ),
+    "header_again": ProblemKind("warning", N_("The row repeats the header; it is no record."), N_("Nothing to do.")),
+    "lost_text": ProblemKind(
+        "warning",
+        N_("“{value}” is what a spreadsheet left of a text that began with =, + or -."),
+        N_("Export the texts again as CSV or JSON, without opening the file in a spreadsheet."),
+    ),
     "odd_character": ProblemKind(
         "warning",
         N_("Half a character or a NUL stands in this row; it was replaced by �."),
@@ -247,10 +268,18 @@ class ProblemLog:
         self._frames: list[pl.DataFrame] = []
         self._refused: list[pl.DataFrame] = []
 
+    def empty(self) -> ProblemLog:
+        """A log for the same columns without problems."""
+        return ProblemLog(self._names)
+
     def refuse(self, rows: pl.DataFrame) -> None:
         """Rows that stay out of a known conversation: `conversation_id`, `file_row`."""
         if rows.height:
             self._refused.append(rows.select(pl.col(name).cast(kind) for name, kind in REFUSED.items()).drop_nulls())
+
+    def refused_any(self) -> bool:
+        """Whether anything was told that keeps a row out."""
+        return any(frame["code"].is_in(bad_codes()).any() for frame in self._frames)
 
     def refused(self) -> pl.DataFrame:
         """What `refuse` was told, with the first problem that kept each row out: REFUSED, `field`, `code`, `value`."""
@@ -294,10 +323,26 @@ class ProblemLog:
     def frame(self) -> pl.DataFrame:
         """All problems in row order: row, field, code, value."""
         return (
-            pl.concat(self._frames).unique(maintain_order=True).sort("row", maintain_order=True)
+            pl.concat(self._frames)
+            .group_by("row", "field", "code", "value", maintain_order=True)
+            .agg(
+                pl.when(pl.col("code").first().is_in(bad_codes()))
+                .then(pl.col("rows").sum())
+                .otherwise(pl.col("rows").max())
+            )
+            .sort("row", maintain_order=True)
             if self._frames
             else pl.DataFrame(schema=SCHEMA)
         )
+
+
+UNREAD = ("unreadable", "encoding", "too_many_cells")
+"""Problems of rows that were never rows of a table."""
+
+
+def unread_rows(frame: pl.DataFrame) -> int:
+    """Number of rows that could not be read at all."""
+    return frame.filter(pl.col("code").is_in(UNREAD))["row"].n_unique()
 
 
 def bad_codes() -> list[str]:
@@ -306,8 +351,8 @@ def bad_codes() -> list[str]:
 
 
 def bad_rows(frame: pl.DataFrame) -> int:
-    """Number of rows that stayed out: of a conversation that did, all of its rows."""
-    return int(frame.filter(pl.col("code").is_in(bad_codes())).group_by("row").agg(pl.col("rows").max())["rows"].sum())
+    """Number of rows that stayed out: of a conversation that did, all of its rows. Every row is bad for one reason."""
+    return int(frame.filter(pl.col("code").is_in(bad_codes()))["rows"].sum())
 
 
 def first(frame: pl.DataFrame, limit: int) -> tuple[RowProblem, ...]:

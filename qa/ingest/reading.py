@@ -6,6 +6,7 @@ Cells stay text here. `Shape`, `RowBatch` and `ReadOptions` are what the rest of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -16,7 +17,7 @@ import polars as pl
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.ingest import fields
-from qa.ingest.files import archives, csv_files, decoding, excel, json_files, markup, shape, transcripts
+from qa.ingest.files import archives, csv_files, decoding, excel, json_files, markup, shape, tables, transcripts
 from qa.ingest.files.shape import Blob, ReadOptions, RowBatch, Shape, Tap
 from qa.ingest.mapping import SEPARATOR
 from qa.ingest.problems import ProblemLog
@@ -27,6 +28,10 @@ PIECE = 6 << 20
 FIRST_PIECE = 256 << 10
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 FEWEST_NAMES = 3
+JSON = re.compile(r"\s*(?:\{|\[\s*\{\s*\")")
+SUFFIXES_OF_JSON = (".json", ".jsonl", ".ndjson")
+NO_TABLES = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"SQLite f")
+"""How files begin that hold no text."""
 PAGES = (".txt", ".html", ".htm", ".mht", ".mhtml", ".log", ".md", "")
 
 
@@ -55,6 +60,8 @@ def _look(blob: Blob, options: ReadOptions) -> Shape:
         head = file.read(8)
     if head[:4] == ZIP or head == OLE or blob.suffix in (".xlsx", ".xlsm", ".xlsb", ".ods"):
         return excel.look(blob, options, known)
+    if head.startswith(NO_TABLES):
+        raise Invalid(N_("The file {file} is neither text nor XLSX. Export CSV, XLSX or JSON lines."), file=blob.name)
     encoding = options.encoding or decoding.detect(blob)
     if encoding not in decoding.ENCODINGS:
         raise Invalid(
@@ -69,8 +76,9 @@ def _look(blob: Blob, options: ReadOptions) -> Shape:
 
 
 def _look_text(blob: Blob, encoding: str, text: str, options: ReadOptions) -> Shape:
-    start = text.lstrip()[:1]
-    if start == "{" or (start == "[" and blob.suffix in (".json", ".jsonl", ".ndjson")) or _is_xml(text):
+    if markup.is_spreadsheet(text):
+        return excel.look(blob, replace(options, encoding=encoding), known)
+    if JSON.match(text) or (text.lstrip()[:1] == "[" and blob.suffix in SUFFIXES_OF_JSON) or _is_xml(text):
         return json_files.look(blob, encoding, text, options)
     if blob.suffix in (".mht", ".mhtml") or transcripts.is_html(text):
         page = transcripts.content(blob, encoding)
@@ -122,9 +130,22 @@ def pieces(
     streamed = given.format in ("csv", "jsonl")
     if tap is not None and not streamed:
         tap(given.path.read_bytes())
-    yield from _pieces(
+    rows = 0
+    for piece in _pieces(
         given, _single(given, columns), log, FIRST_PIECE if first_only else PIECE, tap if streamed else None
-    )
+    ):
+        rows += piece.frame.height
+        yield _without_headers(piece, log)
+    if not rows and not log.refused_any():
+        log.one("no_rows", "", None)
+
+
+def _without_headers(piece: RowBatch, log: ProblemLog) -> RowBatch:
+    again = tables.headers_again(piece.frame)
+    if not again.any():
+        return piece
+    log.add("header_again", "", piece.frame.filter(again))
+    return RowBatch(piece.frame.filter(~again), piece.share)
 
 
 def _single(given: Shape, columns: Iterable[str]) -> list[str]:
@@ -141,7 +162,7 @@ def _pieces(given: Shape, wanted: list[str], log: ProblemLog, size: int, tap: Ta
     elif given.format == "json":
         yield from json_files.document_pieces(given, wanted, log)
     elif given.format == "transcript":
-        yield from transcripts.pieces(given, wanted)
+        yield from transcripts.pieces(given, wanted, log)
     else:
         with decoding.opened(given.blob, given.encoding, tap) as (file, encoding):
             if given.format == "jsonl":

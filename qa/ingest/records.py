@@ -3,11 +3,11 @@ roster."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import polars as pl
 
+from qa.ingest import moments, silence
 from qa.ingest.cells import Cells
 from qa.ingest.problems import ProblemLog
 
@@ -67,8 +67,9 @@ def dispute_messages(cells: Cells, source: str) -> pl.DataFrame:
     return _keyed(_frame(cells, columns), source, "dispute_key", "dispute_id")
 
 
-def ratings(cells: Cells, source: str) -> pl.DataFrame:
-    """Columns of the ratings table known from the file. Without ids, a rating is all that its row says.
+def ratings(cells: Cells, source: str, key: bytes = b"") -> pl.DataFrame:
+    """Columns of the ratings table known from the file. Without ids, a rating is all that its row says, also in columns
+    that fill no field; the id is a keyed hash of it.
 
     `earlier_key` is the key that release 0.1.0 gave it, of agent, customer and time alone.
     """
@@ -89,32 +90,30 @@ def ratings(cells: Cells, source: str) -> pl.DataFrame:
         separator="|",
     )
     frame = frame.with_columns(short=pl.when(pl.col("rating_id").is_null()).then(named))
-    rest = [
-        name
-        for name in ("conversation_id", "order_id", "shop", "score", "label", "comment", "origin")
-        if cells.has(name)
-    ]
-    marks = pl.Series(
-        "mark",
-        (
-            [_mark(row) for row in frame.select(rest).iter_rows()]
-            if frame["short"].null_count() < frame.height
-            else [None] * frame.height
-        ),
-        dtype=pl.String,
-    )
+    marks = pl.Series("mark", [None] * frame.height, dtype=pl.String)
+    if frame["short"].null_count() < frame.height:
+        marks = silence.opaque(key, _whole_rows(cells, frame["rated_at"]), 20).alias("mark")
     frame = frame.with_columns(marks).with_columns(
-        rating_id=pl.coalesce("rating_id", pl.concat_str("short", "mark", separator="|")),
+        rating_id=pl.coalesce("rating_id", pl.concat_str(pl.lit(silence.NAMED), "mark")),
         earlier_key=pl.concat_str(pl.lit(source + ":"), "short"),
     )
     return _keyed(frame.drop("short", "mark"), source, "rating_key", "rating_id")
 
 
-def _mark(cells: tuple[object, ...]) -> str:
-    """Twelve digits that stand for some cells; the same on every machine."""
-    return hashlib.blake2b(
-        json.dumps(cells, ensure_ascii=False, default=str).encode(errors="surrogatepass"), digest_size=6
-    ).hexdigest()
+def _whole_rows(cells: Cells, moments_: pl.Series) -> pl.Series:
+    """All that each row that is let in says, by column, with the moment as such: the same however columns are mapped
+    and ordered."""
+    time = cells.mapping.columns.get("rated_at", "")
+    names = sorted(name for name in cells.frame.columns if name not in ("file_row", time, "messages"))
+    rows = cells.frame.filter(~cells.bad).select(pl.col(name).cast(pl.String) for name in names)
+    told = [
+        json.dumps(
+            [at, *([name, moments.unwrapped(cell)] for name, cell in zip(names, row, strict=True) if cell)],
+            ensure_ascii=False,
+        )
+        for at, row in zip(moments_.dt.epoch("s"), rows.iter_rows(), strict=True)
+    ]
+    return pl.Series(told, dtype=pl.String)
 
 
 def agents(cells: Cells) -> pl.DataFrame:
@@ -122,8 +121,8 @@ def agents(cells: Cells) -> pl.DataFrame:
     columns = {"agent_id": cells.need("agent_id", cells.text("agent_id"))}
     columns |= {name: cells.text(name) for name in ("name", "team", "shop", "stage", "grade")}
     for name in ("hired_on", "left_on"):
-        moments = cells.time(name, "bad_date")
-        columns[name] = moments.dt.convert_time_zone(str(cells.zone)).dt.date()
+        days = cells.time(name, "bad_date")
+        columns[name] = days.dt.convert_time_zone(str(cells.zone)).dt.date()
     frame = _frame(cells, columns)
     return frame.with_columns(
         pl.col("stage").str.to_lowercase().replace_strict(STAGES, default=None, return_dtype=pl.String)

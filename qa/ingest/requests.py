@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -35,6 +35,16 @@ class Sink(Protocol):
     def append(self, table: str, frame: pl.DataFrame) -> None: ...
     def adopt(self, table: str, files: Sequence[Path]) -> None: ...
     def remove(self, table: str, keys: pl.Series, column: str | None = None) -> None: ...
+
+
+class OnTop:
+    """A sink that is read at another state than the one it began with."""
+
+    def __init__(self, sink: Sink, before: Any) -> None:
+        self._sink, self.before = sink, before
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,11 @@ class LoadRequest:
     gap_given: bool = False
     pinned: silence.Pinned = field(default=lambda keys: set())
     people: People = field(default_factory=People)
+    restated: pl.DataFrame | None = None
+    """Key and `known_hash` of what an earlier import of the very same file brought and this one reads
+    anew."""
+    id_key: bytes = b""
+    """What makes ids opaque that are derived."""
 
 
 @dataclass(frozen=True)
@@ -104,3 +119,14 @@ def counts_of(frame: pl.DataFrame, rows: int, duplicates: int, messages: int = 0
         duplicates=duplicates,
         messages=messages,
     )
+
+
+def compared(rows: pl.DataFrame, key: str, restated: pl.DataFrame | None) -> pl.DataFrame:
+    """`rows` with the state of records that are read anew as against what the archive knew of them."""
+    if restated is None or restated.is_empty():
+        return rows
+    both = rows.join(restated, on=key, how="left", maintain_order="left")
+    read_anew = pl.col("known_hash").is_not_null() & (pl.col("state") == "new")
+    same = pl.col("content_hash") == pl.col("known_hash")
+    state = pl.when(same).then(pl.lit("unchanged")).otherwise(pl.lit("changed"))
+    return both.with_columns(state=pl.when(read_anew).then(state).otherwise("state"))

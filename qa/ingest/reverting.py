@@ -11,19 +11,16 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-import polars as pl
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from qa import transcripts
-from qa.archive import Snapshot
 from qa.conversations import index
 from qa.errors import Busy, Conflict, NotFound
 from qa.i18n import N_
-from qa.ingest import runs, takeback
+from qa.ingest import freezing, runs, takeback
 from qa.ingest.takeback import Without
 from qa.policy import Actor, Right, require
-from qa.tables import Agent, ImportRun, Sample, Violation
+from qa.tables import ImportRun, Sample, Violation
 from qa.workbench import Workbench
 
 KIND = "take_back"
@@ -51,7 +48,8 @@ def take_back_preview(bench: Workbench, actor: Actor, run_id: int) -> TakeBack:
     """What `take_back` would do; nothing is written. Raises `Conflict` for a run that cannot be taken back."""
     require(actor, Right.IMPORT)
     _run(bench, run_id)
-    plan = takeback.without(bench.archive.at(), run_id, 0)
+    owner, alone = _owner(bench, run_id)
+    plan = takeback.without(bench.archive.at(), owner, 0) if alone else takeback.nothing()
     with bench.db.read() as session:
         return _counted(session, plan)
 
@@ -81,9 +79,10 @@ def take_back(bench: Workbench, actor: Actor, *, now: datetime, run_id: int) -> 
             with writer.change(f"import {new_id}", now) as change:
                 runs.complete_dead_runs(bench, actor, now, new_id)
                 _run(bench, run_id)  # nobody else has taken it back meanwhile
-                plan = takeback.without(change.before, run_id, new_id)
-                _freeze(bench, change.before, plan, now)
-                takeback.apply(change, plan, run_id)
+                owner, alone = _owner(bench, run_id)
+                plan = takeback.without(change.before, owner, new_id) if alone else takeback.nothing()
+                freezing.freeze(bench, change.before, plan, now)
+                takeback.apply(change, plan, owner)
                 with bench.db.write() as session:
                     done = _counted(session, plan)
                     outcome = {"counts": done.to_dict(), "agents": [], "takes_back": run_id}
@@ -123,6 +122,17 @@ def _run(bench: Workbench, run_id: int) -> ImportRun:
         return run
 
 
+def _owner(bench: Workbench, run_id: int) -> tuple[int, bool]:
+    """The import whose rows stand for a run, which may only have repeated it, and whether no other run says the same."""
+    with bench.db.read() as session:
+        done = session.execute(
+            select(ImportRun.id, ImportRun.outcome).where(ImportRun.state == "done", ImportRun.kind != KIND)
+        ).all()
+    owners = {id_: int((outcome or {}).get("repeats") or id_) for id_, outcome in done}
+    owner = owners[run_id]
+    return owner, not any(other == owner for id_, other in owners.items() if id_ != run_id)
+
+
 def can_take_back(run: ImportRun) -> bool:
     """Whether `take_back` would accept this run."""
     return run.state == "done" and run.kind not in (KIND, "agents") and run.outcome is not None
@@ -146,33 +156,3 @@ def _counted(session: Session, plan: Without) -> TakeBack:
         samples=samples,
         case_files=files,
     )
-
-
-def _freeze(bench: Workbench, before: Snapshot, plan: Without, now: datetime) -> None:
-    """Case files of what goes, whose transcript nobody has frozen yet, get it now: doing so twice changes nothing."""
-    keys = plan.touched().to_list()
-    with bench.db.read() as session:
-        names = {id_: name for id_, name in session.execute(select(Agent.agent_id, Agent.name)) if name}
-        open_ = [
-            tuple(row)
-            for start in range(0, len(keys), PART)
-            for row in session.execute(
-                select(Violation.id, Violation.conversation_key, Violation.agent_id).where(
-                    Violation.conversation_key.in_(keys[start : start + PART]), Violation.transcript_id.is_(None)
-                )
-            )
-        ]
-    if not open_:
-        return
-    schema = {"id": pl.Int64, "conversation_key": pl.String, "agent_id": pl.String}
-    units = pl.DataFrame(open_, schema=schema, orient="row").with_columns(
-        unit_id="conversation_key", source=pl.lit("chat")
-    )
-    contents = transcripts.freeze(before, units.drop("id"), names)
-    with bench.db.write() as session:
-        for id_, transcript in zip(units["id"], transcripts.store(session, contents, now), strict=True):
-            session.execute(
-                update(Violation)
-                .where(Violation.id == id_, Violation.transcript_id.is_(None))
-                .values(transcript_id=transcript)
-            )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import polars as pl
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from qa.ingest import chats, records
@@ -16,9 +16,9 @@ from qa.ingest.cells import Cells
 from qa.ingest.problems import ProblemLog
 from qa.ingest.reading import RowBatch
 from qa.ingest.requests import AGENTS, SAMPLE_ROWS, ImportCounts, LoadedFile, LoadRequest
-from qa.ingest.speakers import People
-from qa.people import teams
-from qa.tables import Agent
+from qa.ingest.speakers import BOT_NAME, People
+from qa.people import aliases, teams
+from qa.tables import Agent, Sample, User, Violation
 from qa.workbench import Workbench
 
 COLUMNS = ("name", "team", "shop", "stage", "grade", "hired_on", "left_on")
@@ -35,12 +35,17 @@ def load(job: LoadRequest, pieces: Iterator[RowBatch], log: ProblemLog) -> Loade
     return LoadedFile(counts, agents, agents.head(SAMPLE_ROWS))
 
 
-def people(bench: Workbench) -> People:
-    """The accounts of the roster, and the names that only one agent has."""
+def people(bench: Workbench, besides: Sequence[str] = ()) -> People:
+    """The accounts of the roster, and the names that only one agent has; without those of `besides` who have no
+    team."""
     with bench.db.read() as session:
-        rows = session.execute(select(Agent.agent_id, Agent.name)).all()
+        known = session.execute(select(Agent.agent_id, Agent.name, Agent.team)).all()
+        others = aliases.known(session)
+    # a bot that an earlier import took for a person has no team
+    rows = [(agent, name) for agent, name, team in known if team or not (BOT_NAME.search(agent) or agent in besides)]
     times = Counter(name for _, name in rows)
-    return People({**{name: agent for agent, name in rows if times[name] == 1}, **{agent: agent for agent, _ in rows}})
+    accounts = {name: agent for agent, name in rows if times[name] == 1} | {agent: agent for agent, _ in rows}
+    return People(accounts | {alias.account: alias.account for alias in others}, others)
 
 
 def put(session: Session, loaded: LoadedFile, now: datetime, today: date) -> ImportCounts:
@@ -76,6 +81,22 @@ def unknown(session: Session, agents: pl.DataFrame) -> pl.DataFrame:
     """Those of `agents` that the roster does not know."""
     known = set(session.execute(select(Agent.agent_id)).scalars()) if agents.height else set()
     return agents.select(list(AGENTS)).filter(~pl.col("agent_id").is_in(list(known)))
+
+
+def drop_unknown(session: Session, agents: Sequence[str]) -> int:
+    """Agents whom only a mistaken reading brought leave the roster, unless somebody has said anything about them;
+    returns how many."""
+    if not agents:
+        return 0
+    spoken_of = {
+        *session.scalars(select(Sample.agent_id).where(Sample.agent_id.in_(agents))),
+        *session.scalars(select(User.agent_id).where(User.agent_id.in_(agents))),
+        *session.scalars(select(Violation.agent_id).where(Violation.agent_id.in_(agents))),
+    }
+    going = [agent for agent in agents if agent not in spoken_of]
+    nobody = Agent.team == "", Agent.shop == "", Agent.stage == "", Agent.grade == ""
+    done = session.execute(delete(Agent).where(Agent.agent_id.in_(going), *nobody))
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 def add_unknown(session: Session, agents: Sequence[tuple[str, str]], now: datetime) -> int:

@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 from qa import audit
 from qa.errors import Cancelled
 from qa.i18n import N_
-from qa.ingest import problems, roster, sources
+from qa.ingest import problems, roster, same_file, sources
 from qa.ingest.problems import ProblemLog, RowProblem
-from qa.ingest.requests import AGENTS, ImportCounts, LoadedFile, LoadRequest
+from qa.ingest.requests import AGENTS, ImportCounts, LoadedFile, LoadRequest, OnTop
 from qa.policy import SYSTEM, Actor
 from qa.tables import ImportRun
 from qa.workbench import Workbench
@@ -133,16 +133,32 @@ def _change(
     """Run the import on the archive, which stays held; returns what was loaded, what came of it, and the version that
     shows it."""
     if job.kind == "agents":
-        loaded = run(job, None)
+        loaded = run(job, None, log)
         return loaded, _look_back(bench, job, loaded, log), bench.archive.version()
     writer = held.enter_context(bench.archive.hold())
     with writer.change(f"import {job.import_id}", now) as change:
         complete_dead_runs(bench, actor, now, job.import_id)
-        loaded = run(job, change)
+        loaded = run(job, change, log)
         if job.cancel():
             raise Cancelled(N_("The import was cancelled; nothing was written."))
+        before = same_file.earlier(bench, job, sha256())
         seen = _look_back(bench, job, loaded, log)
-        _note_outcome(bench, job, seen, sha256())
+        if before is None:
+            _note_outcome(bench, job, seen, sha256())
+        else:
+            change.forget()
+            if same_file.says_nothing_new(job, before, seen.counts):
+                _note_outcome(bench, job, seen, sha256(), repeats=before.owner)
+    if before is None or same_file.says_nothing_new(job, before, seen.counts):
+        return loaded, seen, bench.archive.version()
+    with writer.change(f"import {job.import_id}", now) as change:
+        log = log.empty()
+        restated = same_file.take_back(bench, change, before, job.import_id, job.kind, now)
+        again = replace(job, restated=restated, people=roster.people(bench, before.agents))
+        loaded = run(again, OnTop(change, change.now()), log)
+        seen = _look_back(bench, job, loaded, log)
+        gone = same_file.unused(before, change.now())
+        _note_outcome(bench, job, seen, sha256(), replaces=list(before.runs), leaves=gone)
     return loaded, seen, bench.archive.version()
 
 
@@ -178,7 +194,7 @@ def _look_back(bench: Workbench, job: LoadRequest, loaded: LoadedFile, log: Prob
     )
 
 
-def _note_outcome(bench: Workbench, job: LoadRequest, seen: _Seen, sha256: str) -> None:
+def _note_outcome(bench: Workbench, job: LoadRequest, seen: _Seen, sha256: str, **facts: object) -> None:
     """Write down what the import comes to before its rows become visible: whoever finds it unfinished can complete
     it."""
     stored = [problem.to_dict() for problem in problems.first(seen.frame, STORED_PROBLEMS)]
@@ -187,6 +203,7 @@ def _note_outcome(bench: Workbench, job: LoadRequest, seen: _Seen, sha256: str) 
         "agents": [list(agent) for agent in seen.unknown],
         "source_mark": job.source_mark,
         "silence": job.gap.total_seconds() if job.gap_given else None,
+        **facts,
     }
     with bench.db.write() as session:
         session.execute(
@@ -242,6 +259,16 @@ def complete(session: Session, actor: Actor, now: datetime, run_id: int, version
     if seconds := outcome.get("silence"):
         sources.remember_silence(session, run.source, seconds, now)
     run.state, run.counts, run.archive_version, run.ended_at = "done", outcome["counts"], version, now
+    if replaced := outcome.get("replaces"):
+        session.execute(update(ImportRun).where(ImportRun.id.in_(replaced)).values(state="taken_back"))
+        for other in replaced:
+            audit.record(
+                session, actor, now, "import.taken_back", "import", other, file=run.file_name, read_anew=run_id
+            )
+        facts["replaces"] = replaced
+        roster.drop_unknown(session, outcome.get("leaves", ()))
+    if repeated := outcome.get("repeats"):
+        facts["repeats"] = repeated
     if taken := outcome.get("takes_back"):
         session.execute(update(ImportRun).where(ImportRun.id == taken).values(state="taken_back"))
         audit.record(
@@ -265,6 +292,7 @@ def complete(session: Session, actor: Actor, now: datetime, run_id: int, version
 
 def recount(counts: ImportCounts, frame: pl.DataFrame) -> ImportCounts:
     bad = problems.bad_codes()
+    counts = replace(counts, rows=counts.rows + problems.unread_rows(frame))
     return replace(counts, bad=problems.bad_rows(frame), warnings=frame.height - int(frame["code"].is_in(bad).sum()))
 
 

@@ -38,7 +38,7 @@ def sample_chat(bench: Workbench, actor: Actor, detected: Detected, mapping: Map
     rows = rows.with_row_index("file_row", offset=1).with_columns(pl.col("file_row").cast(pl.Int64))
     zone, people = mapping.zone(bench.config.zone), roster.people(bench)
     log = ProblemLog({})
-    read = chats.read(rows, mapping, detected.shape.nested, zone, bench.config.zone, log, people)
+    read = chats.read(rows, mapping, detected.shape.nested, zone, log, people)
     spoke = chats.spoken(rows, mapping, zone, roster.people(bench))
     return SampleChat(_one(read), spoke)
 

@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from sqlalchemy import select
 
-from qa.archive import Snapshot
 from qa.errors import Invalid
 from qa.i18n import N_, Translator
-from qa.ingest import problems, reading, roster, sources
+from qa.ingest import problems, reading, roster, same_file, sources, takeback
 from qa.ingest.detecting import Detected
 from qa.ingest.loading import load
 from qa.ingest.mapping import Mapping
@@ -61,6 +61,8 @@ class ImportPreview:
     changes: tuple[Changed, ...] = ()
     transcript: tuple[dict[str, object], ...] = ()
     """One chat as it would be stored: its messages in order."""
+    imported_before: datetime | None = None
+    """When this very file was imported last; it is read anew and replaces what it brought then."""
 
 
 def source_of(bench: Workbench, actor: Actor, detected: Detected) -> SourceChoice:
@@ -84,12 +86,19 @@ def preview(
 ) -> ImportPreview:
     """Everything `commit` would do, without writing."""
     require(actor, Right.IMPORT)
-    shape, job = _prepare(bench, path, mapping, kind, source, encoding, 0, progress, cancel)
+    shape, job = _prepare(bench, path, mapping, kind, source, encoding, None, progress, cancel)
     if silence_hours is not None:
         job = replace(job, gap=sources.checked_silence(silence_hours))
     log = _log(mapping)
+    digest, before = hashlib.sha256(), bench.archive.at()
     with tempfile.TemporaryDirectory(prefix="spotcheck-preview-", dir=_scratch(bench)) as folder:
-        loaded = _load(shape, job, _Nowhere(bench.archive.at(), Path(folder)), log, None)
+        loaded = _load(shape, job, _Nowhere(before, Path(folder)), log, digest.update)
+        again = same_file.earlier(bench, job, digest.hexdigest())
+        if again and kind != "agents" and not same_file.says_nothing_new(job, again, loaded.counts):
+            plan, log = takeback.without(before, again.owner, 0), log.empty()
+            known = same_file.restated(before, plan, kind)
+            job = replace(job, restated=known, people=roster.people(bench, again.agents))
+            loaded = _load(shape, job, _Nowhere(takeback.View(before, plan, again.owner), Path(folder)), log, None)
     _note_unknown_agents(bench, loaded, log)
     frame = log.frame()
     sample = tuple(loaded.sample.iter_rows(named=True))
@@ -104,6 +113,7 @@ def preview(
         frame,
         changed_fields(loaded.changes),
         tuple(loaded.transcript.head(SHOWN_MESSAGES).iter_rows(named=True)),
+        again.at if again else None,
     )
 
 
@@ -131,7 +141,7 @@ def commit(
     Raises `Invalid` (file or mapping), `Conflict` (somebody else is writing), `Cancelled`.
     """
     require(actor, Right.IMPORT)
-    shape, job = _prepare(bench, path, mapping, kind, source, encoding, 0, progress, cancel)
+    shape, job = _prepare(bench, path, mapping, kind, source, encoding, now, progress, cancel)
     if silence_hours is not None:
         job = replace(job, gap=sources.checked_silence(silence_hours), gap_given=True)
     job = replace(job, source_mark=source_mark)
@@ -140,8 +150,8 @@ def commit(
 
     digest = hashlib.sha256()
 
-    def run(job: LoadRequest, sink: object) -> LoadedFile:
-        return _load(shape, job, sink, log, digest.update)
+    def run(job: LoadRequest, sink: object, log: ProblemLog) -> LoadedFile:
+        return _load(shape, job, sink, log, None if job.restated is not None else digest.update)
 
     return execute(bench, actor, now, job, log, run, name, digest.hexdigest)
 
@@ -153,7 +163,7 @@ def _prepare(
     kind: str,
     source: str,
     encoding: str,
-    import_id: int,
+    now: datetime | None,
     progress: Progress | None,
     cancel: Cancel | None,
 ) -> tuple[Shape, LoadRequest]:
@@ -170,7 +180,7 @@ def _prepare(
     job = LoadRequest(
         kind,
         source,
-        import_id,
+        0,
         mapping,
         nested,
         mapping.zone(bench.config.zone),
@@ -180,6 +190,7 @@ def _prepare(
         gap=sources.silence_of(bench, source),
         pinned=lambda keys: _pinned(bench, keys),
         people=roster.people(bench),
+        id_key=sources.id_key(bench, now),
     )
     return shape, job
 
@@ -211,7 +222,9 @@ def _log(mapping: Mapping) -> ProblemLog:
 
 
 def _load(shape: Shape, job: LoadRequest, sink: object, log: ProblemLog, tap: reading.Tap | None) -> LoadedFile:
-    pieces = reading.pieces(shape, job.mapping.columns.values(), log, tap=tap)
+    # what a rating without an id is told apart by is all that its row says
+    whole = job.kind == "ratings" and "rating_id" not in job.mapping.columns
+    pieces = reading.pieces(shape, (*job.mapping.columns.values(), *(shape.headers if whole else ())), log, tap=tap)
     if job.kind == "agents":
         return roster.load(job, pieces, log)
     return load(job, pieces, sink, log)  # type: ignore[arg-type]
@@ -247,10 +260,10 @@ def _scratch(bench: Workbench) -> Path:
 class _Nowhere:
     """The sink of a preview."""
 
-    before: Snapshot
+    before: Any
     folder: Path
 
-    def now(self) -> Snapshot:
+    def now(self) -> Any:
         return self.before
 
     def staging(self) -> Path:

@@ -1,6 +1,7 @@
 """Chats of files that name none: what one agent and one customer say until they are silent for a while.
 
-A chat is named after its source, agent, customer and first message, so it is the same whatever order the files come in.
+A chat is named after its source, agent, customer and first message, so it is the same whatever order the files come in;
+the name is a keyed hash that tells nobody who they were.
 A late file may close the silence between two known chats, or begin one earlier: they are joined under the new name,
 which is shown before anything is written. Chats that were drawn or have a case file keep their name and are never
 joined.
@@ -8,6 +9,8 @@ joined.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,14 +39,30 @@ class Named:
     joins: pl.DataFrame
 
 
-def pair_of(ids: pl.Expr) -> pl.Expr:
-    """Agent and customer of a derived id, which ends with a day or a moment."""
-    return ids.str.replace(r"\|[0-9TZ:-]+$", "")
+MARK = "\x01"
+"""What the id of a row begins with until its chat is named; agent and customer follow."""
+NAMED = "auto-"
+EARLIER = r"\|[0-9TZ:-]+$"
+"""How the ids end that earlier releases derived: agent, customer and a day or a moment."""
 
 
-def name(rows: pl.DataFrame, before: Snapshot, source: str, gap: timedelta, pinned: Pinned) -> Named:
-    """Name the chats of `rows` (`pair`, `sent_at`), beside those of the archive."""
-    known = _known(before, source, rows["pair"].unique())
+def unnamed(agent: pl.Series, customer: pl.Series, sent_at: pl.Series) -> pl.Series:
+    """The id of rows that name no chat, until it is known; null where one of the three is."""
+    pair = pl.concat_str([agent, customer], separator="|")
+    return pl.select(pl.when(sent_at.is_not_null()).then(pl.concat_str(pl.lit(MARK), pair))).to_series()
+
+
+def opaque(key: bytes, texts: pl.Series, digits: int = 16) -> pl.Series:
+    """Keyed hashes (HMAC-SHA256, RFC 2104) of texts, as hexadecimal digits."""
+    distinct = texts.drop_nulls().unique()
+    found = {text: hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:digits] for text in distinct}
+    return texts.replace_strict(found, default=None, return_dtype=pl.String)
+
+
+def name(rows: pl.DataFrame, before: Snapshot, source: str, gap: timedelta, pinned: Pinned, key: bytes) -> Named:
+    """Name the chats of `rows` (`pair`, `sent_at`), beside those of the archive. `key` makes names opaque."""
+    rows = rows.with_columns(pair=opaque(key, rows["pair"]))
+    known = _known(before, source, rows["pair"].unique(), key)
     kept = pinned(known["key"].to_list()) if known.height else set()
     known = known.with_columns(pinned=pl.col("key").is_in(list(kept)))
     events = pl.concat(
@@ -70,7 +89,9 @@ def name(rows: pl.DataFrame, before: Snapshot, source: str, gap: timedelta, pinn
         rows=pl.col("row").is_not_null().sum(),
         fixed=pl.col("pinned").any(),
     )
-    natural = pl.concat_str("pair", pl.col("begin").dt.strftime("%Y%m%dT%H%M%SZ"), separator="|")
+    begun = groups.select(pl.concat_str("pair", pl.col("begin").dt.epoch("us"), separator="|")).to_series()
+    groups = groups.with_columns(mark=opaque(key, begun, 10))
+    natural = pl.concat_str(pl.lit(NAMED), "pair", pl.lit("-"), "mark")
     first = pl.col("keys").list.first().str.slice(len(source) + 1)
     starts_known = (pl.col("firsts").list.first() <= pl.col("begin")).fill_null(False)
     groups = groups.with_columns(id=pl.when(starts_known | pl.col("fixed")).then(first).otherwise(natural))
@@ -91,14 +112,17 @@ def name(rows: pl.DataFrame, before: Snapshot, source: str, gap: timedelta, pinn
     return Named(ids["id"], several.select(pl.col(n).cast(t) for n, t in JOINS.items()))
 
 
-def _known(before: Snapshot, source: str, pairs: pl.Series) -> pl.DataFrame:
+def _known(before: Snapshot, source: str, pairs: pl.Series, key: bytes) -> pl.DataFrame:
     """Chats of these pairs in the archive: `pair`, `key`, time of the first and the last message."""
-    chats = (
-        before.scan("conversations")
-        .filter(pl.col("source") == source)
-        .select(CHAT, pair=pair_of(pl.col("conversation_id")))
+    id_ = pl.col("conversation_id")
+    ours = before.scan("conversations").filter(
+        (pl.col("source") == source) & (id_.str.starts_with(NAMED) | id_.str.contains(EARLIER))
     )
-    mine = chats.join(pairs.to_frame("pair").lazy(), on="pair", how="semi")
+    chats = ours.select(CHAT, id_).collect()
+    named = chats["conversation_id"].str.extract(rf"^{NAMED}([0-9a-f]+)-[0-9a-f]+$")
+    earlier = opaque(key, chats["conversation_id"].str.replace(EARLIER, ""))
+    chats = chats.select(CHAT, pair=named.zip_with(named.is_not_null(), earlier))
+    mine = chats.lazy().join(pairs.to_frame("pair").lazy(), on="pair", how="semi")
     times = before.scan("messages").select(CHAT, "sent_at").join(mine, on=CHAT, how="inner").group_by(CHAT, "pair")
     found = times.agg(begin=pl.col("sent_at").min(), end=pl.col("sent_at").max()).drop_nulls("begin").collect()
     return found.select("pair", "begin", "end", key=CHAT).sort("pair", "begin", "key")
@@ -220,12 +244,19 @@ class Rejoined:
 
 
 def spooled(frames: Sequence[Path]) -> pl.DataFrame:
-    """Pair and time of all rows that wait in these files, in order."""
+    """Pair and time of all rows that wait in these files and name no chat, in order."""
+    pair = pl.col("conversation_id").str.strip_prefix(MARK)
     wanted = [
-        pl.scan_parquet(path).select(pair=pair_of(pl.col("conversation_id")), sent_at="sent_at") for path in frames
+        pl.scan_parquet(path).filter(is_unnamed("conversation_id")).select(pair=pair, sent_at="sent_at")
+        for path in frames
     ]
     return (
         pl.concat(wanted).collect()
         if wanted
         else pl.DataFrame(schema={"pair": pl.String, "sent_at": pl.Datetime("us", "UTC")})
     )
+
+
+def is_unnamed(column: str) -> pl.Expr:
+    """Whether a row names no chat."""
+    return pl.col(column).str.starts_with(MARK)

@@ -7,6 +7,7 @@ names, else by its own name without the days and numbers that exports put into i
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,14 +17,17 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from qa import audit
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.ingest import silence
+from qa.policy import SYSTEM
 from qa.tables import ImportRun, Setting
 from qa.workbench import Workbench
 
 SETTING = "import.sources"
 SILENCES = "import.silences"
+ID_KEY = "import.id_key"
 NAMELESS = "import"
 LENGTH = 40
 GENERIC = frozenset(
@@ -131,3 +135,21 @@ def remember_silence(session: Session, source: str, seconds: float, now: datetim
         session.add(Setting(key=SILENCES, value={source: seconds}, updated_at=now))
     else:
         kept.value, kept.updated_at = {**kept.value, source: seconds}, now
+
+
+def id_key(bench: Workbench, now: datetime | None) -> bytes:
+    """The key that makes derived ids opaque. It is kept with the installation's data, so that a restored backup derives
+    the same ones; made at the first import (`now`), and thrown away where nothing is written (None)."""
+    with bench.db.read() as session:
+        kept = session.get(Setting, ID_KEY)
+    if kept is not None:
+        return bytes.fromhex(kept.value["key"])
+    key = secrets.token_bytes(32)
+    if now is None:
+        return key
+    with bench.db.write() as session:
+        if (other := session.get(Setting, ID_KEY)) is not None:
+            return bytes.fromhex(other.value["key"])
+        session.add(Setting(key=ID_KEY, value={"key": key.hex()}, updated_at=now))
+        audit.record(session, SYSTEM, now, "setting.made", "setting", ID_KEY)
+    return key

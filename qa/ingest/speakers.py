@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.ingest import values
+from qa.ingest import fields, values
 from qa.ingest.cells import Cells
+from qa.people.aliases import Alias, persons
 
 SUB_ACCOUNT = re.compile(r"^[^:：\s][^:：]{0,60}[:：][^:：]{1,40}$")
 """An account of a shop on Taobao: shop, colon, member of staff. Nicknames of customers cannot hold a colon."""
@@ -29,10 +32,15 @@ class People:
     told so far."""
 
     accounts: MappingOf[str, str] = field(default_factory=dict)
+    aliases: Sequence[Alias] = ()
     agents: set[str] = field(default_factory=set)
     customers: set[str] = field(default_factory=set)
     spoken: bool = False
     """Whether a customer has spoken under the name that the file gives the customer."""
+
+    def person(self, names: pl.Series, at: pl.Series, zone: ZoneInfo) -> pl.Series:
+        """`names` of agents with other accounts of a person as that person, at the moments `at`."""
+        return persons(names, at, self.aliases, zone) if self.aliases else names
 
     def is_agent(self, name: str | None) -> bool:
         """Whether a name is known to be an agent's."""
@@ -62,6 +70,11 @@ class Speakers:
         """The customer of the conversation."""
         return self._rows.customers(self.role)
 
+    @cached_property
+    def asked(self) -> pl.Series:
+        """The known agent to whom a customer wrote, who may never have answered."""
+        return self._rows.asked(self.role)
+
 
 def resolve(cells: Cells, people: People, group: pl.Series | None, aside: pl.Series) -> Speakers:
     """Who spoke in each row; rows of which that cannot be told become bad. `group` names the conversation of each row,
@@ -71,7 +84,7 @@ def resolve(cells: Cells, people: People, group: pl.Series | None, aside: pl.Ser
     open_ = role.is_null() & ~cells.bad
     if open_.any():
         role = rows.by_name(role, open_, group, aside)
-    return Speakers(rows, role)
+    return Speakers(rows, rows.without_bots(role))
 
 
 class _SpeakerRows:
@@ -79,7 +92,9 @@ class _SpeakerRows:
 
     def __init__(self, cells: Cells, people: People) -> None:
         self.cells, self.people = cells, people
-        self.agent = _without_bots(cells.text("agent_id")) if cells.has("agent_id") else cells.raw("agent_id")
+        self._named_agent = cells.text("agent_id") if cells.has("agent_id") else cells.raw("agent_id")
+        self._bots = _bots(self._named_agent, people)
+        self.agent = self._named_agent.replace(dict.fromkeys(self._bots)) if self._bots else self._named_agent
         self.worded = False  # whether the column of roles holds words, so that what it holds beside them is no name
 
     @cached_property
@@ -134,6 +149,18 @@ class _SpeakerRows:
         self._note(role, frame, aside)
         return role.scatter((role.is_null() & aside).arg_true(), "system")
 
+    def without_bots(self, role: pl.Series) -> pl.Series:
+        """`role`, with agents that are bots by the name of who spoke, or of whom the file names as the agent, as
+        bots."""
+        spoke = self._named_agent
+        if self.cells.has("sender_id"):
+            spoke = self.sender.zip_with(self.sender.is_not_null(), spoke)
+        bots = _bots(spoke, self.people) if self.cells.has("sender_id") else self._bots
+        if not bots:
+            return role
+        theirs = (role == "agent").fill_null(False) & spoke.is_in(list(bots)).fill_null(False)
+        return role.clone().scatter(theirs.arg_true(), "bot") if theirs.any() else role
+
     def _open(self, open_: pl.Series) -> pl.DataFrame:
         """The open rows, each with its number `i` and the names it holds."""
         columns = {"name": self.name, "receiver": self.receiver, "customer": self.customer, "agent": self.agent}
@@ -151,7 +178,7 @@ class _SpeakerRows:
             return known, False
         if name == customer:
             return "customer", False
-        word = values.ROLES.get(name.casefold()) or ("bot" if BOT_NAME.search(name) else None)
+        word = values.ROLES.get(fields.simplified(name)) or ("bot" if BOT_NAME.search(name) else None)
         if word and name not in people.accounts:
             return word, False
         if name in (agent, agent_name) or people.is_agent(name):
@@ -200,6 +227,8 @@ class _SpeakerRows:
     def speakers(self, role: pl.Series) -> pl.Series:
         """The agent of each agent message: the account that spoke where the file says so, else the conversation's."""
         named = self.sender if self.cells.has("sender_id") else self._name_of_agents(role)
+        if self.cells.has("agent_id") and (words := _words(named, self.people)):
+            named = named.replace(dict.fromkeys(words))  # “agent” is nobody's name
         speaker = named.zip_with(named.is_not_null(), self.agent) if named.null_count() < len(named) else self.agent
         if self.cells.has("agent_name") and self.cells.has("agent_id"):
             same = (named == self.cells.text("agent_name")).fill_null(False) & self.agent.is_not_null()
@@ -229,6 +258,13 @@ class _SpeakerRows:
             return spoke.zip_with(spoke.is_not_null(), other)
         return self._of_piece(spoke)
 
+    def asked(self, role: pl.Series) -> pl.Series:
+        """The receivers of what customers wrote that are known to be agents."""
+        theirs = [name for name in self.receiver.drop_nulls().unique() if self.people.is_agent(name)]
+        named = self.receiver.replace({name: self.people.accounts.get(name, name) for name in theirs})
+        customers = (role == "customer").fill_null(False) & self.receiver.is_in(theirs).fill_null(False)
+        return pl.select(pl.when(customers).then(named)).to_series()
+
     def customers(self, role: pl.Series) -> pl.Series:
         """The customer of the conversation: as the file says, else the customer of the two who speak."""
         if self.cells.has("customer_id") or not self.cells.has("sender_id"):
@@ -237,6 +273,8 @@ class _SpeakerRows:
         if self.cells.has("receiver_id"):
             other = pl.select(pl.when(role.is_in(["agent", "bot"])).then(self.receiver)).to_series()
             return spoke.zip_with(spoke.is_not_null(), other)
+        if not self.cells.has("conversation_id") and spoke.n_unique() - bool(spoke.null_count()) > 1:
+            return spoke.fill_null(strategy="forward").fill_null(strategy="backward")  # who asked last is answered
         return self._of_piece(spoke)
 
     def _of_piece(self, names: pl.Series) -> pl.Series:
@@ -253,14 +291,20 @@ def _said(people: MappingOf[str, str], patterns: MappingOf[str, str], name: str)
     return next((role for role, pattern in patterns.items() if name and re.search(pattern, name)), None)
 
 
-def _without_bots(agent: pl.Series) -> pl.Series:
-    """A bot is not the agent of a conversation."""
-    bots = [
+def _bots(names: pl.Series, people: People) -> set[str]:
+    """Those of `names` that are bots: by a word for one, or by their name unless somebody of the roster bears it."""
+    return {
         name
-        for name in agent.drop_nulls().unique()
-        if values.ROLES.get(name.casefold()) == "bot" or BOT_NAME.search(name)
+        for name in names.drop_nulls().unique()
+        if values.ROLES.get(name.casefold()) == "bot" or (BOT_NAME.search(name) and name not in people.accounts)
+    }
+
+
+def _words(names: pl.Series, people: People) -> list[str]:
+    """Those of `names` that are words for a role."""
+    return [
+        name for name in names.drop_nulls().unique() if name.casefold() in values.ROLES and name not in people.accounts
     ]
-    return agent.replace(dict.fromkeys(bots)) if bots else agent
 
 
 def _first(names: pl.Series) -> pl.Series:

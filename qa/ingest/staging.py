@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from qa.archive import TABLES, stage
-from qa.ingest import uniting
+from qa.ingest import moments, uniting
 from qa.ingest.chats import ATTRIBUTES
 from qa.ingest.hashing import row_hash
 from qa.ingest.problems import ProblemLog
@@ -104,7 +104,7 @@ class ChatStage:
         other = ((customers != customers.shift(1)) & (frame["c"] == frame["c"].shift(1))).fill_null(False)
         if other.any():
             said = frame.filter(other | other.shift(-1).fill_null(False)).select(
-                "c", pl.col("customer_id").str.strip_chars()
+                "c", pl.col("customer_id").map_elements(moments.unwrapped, return_dtype=pl.String).str.to_lowercase()
             )
             counts = said.group_by("c").agg(pl.col("customer_id").filter(pl.col("customer_id") != "").n_unique())
             self.mixed.append(counts.filter(pl.col("customer_id") > 1).select("c"))

@@ -31,10 +31,18 @@ class Without:
     """Conversations that stay with fewer messages."""
     messages: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(TABLES["messages"])))
     lost: int = 0
+    stays: bool = False
+    """Whether the archive stays as it is."""
 
     def touched(self) -> pl.Series:
         """Conversations that go or lose messages."""
         return pl.concat([self.gone["conversations"], self.rewritten])
+
+
+def nothing() -> Without:
+    """A plan by which nothing changes: another import of the same file stands."""
+    none = {table: pl.Series(KEYS[table], dtype=pl.String) for table in ("conversations", "disputes", "ratings")}
+    return Without(none, {table: pl.DataFrame(schema=dict(TABLES[table])) for table in none}, stays=True)
 
 
 def without(before: Snapshot, run_id: int, new_id: int) -> Without:
@@ -220,8 +228,38 @@ LINKED = ("agent_id", "shop", "customer_id", "order_id")
 """Columns of disputes and ratings that their chat fills where the file says nothing."""
 
 
+class View:
+    """The archive as it would be without an import, for looking at: a snapshot that nobody has written."""
+
+    def __init__(self, before: Snapshot, plan: Without, run_id: int) -> None:
+        self._before, self._plan, self._run_id = before, plan, run_id
+        self.root, self.version, self.tables = before.root, before.version, before.tables
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """As `Snapshot.scan`."""
+        rows, plan = self._before.scan(table), self._plan
+        if table in ("conversations", "disputes", "ratings"):
+            stale = pl.concat([plan.gone[table], plan.rows[table][KEYS[table]]])
+            return pl.concat([_without_keys(rows, KEYS[table], stale), conform(table, plan.rows[table]).lazy()])
+        if table == "messages":
+            return pl.concat([_without_keys(rows, CHAT, plan.touched()), conform(table, plan.messages).lazy()])
+        if table in ORIGINS.values() or table == "refused":
+            return rows.filter(pl.col("import_id") != self._run_id)
+        return _without_keys(rows, CHAT, plan.gone["conversations"]) if table == "message_parts" else rows
+
+    def count(self, table: str) -> int:
+        """As `Snapshot.count`."""
+        return int(self.scan(table).select(pl.len()).collect().item())
+
+
+def _without_keys(rows: pl.LazyFrame, key: str, keys: pl.Series) -> pl.LazyFrame:
+    return rows.join(keys.to_frame(key).lazy(), on=key, how="anti")
+
+
 def apply(sink: Sink, plan: Without, run_id: int) -> None:
     """Make the archive what `plan` says."""
+    if plan.stays:
+        return
     gone = plan.gone["conversations"]
     stale = pl.concat([gone, plan.rows["conversations"][CHAT], plan.rewritten]).unique()
     for table in ("hits", "signals", "predictions"):

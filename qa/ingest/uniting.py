@@ -1,7 +1,8 @@
 """Parts of one conversation as one: the same message once, every part's order kept, whatever order the parts come in.
 
-A part is what one file (or one record of it) says of a conversation. Two messages are the same when speaker, time, kind
-and text are; one that a part says twice is there twice. Times decide the order; among equal times the parts do.
+A part is what one file (or one record of it) says of a conversation. Two messages are the same when side (customer or
+shop), time and text are; one that a part says twice is there twice. Times decide the order; among equal times the parts
+do. Where one part knows minutes alone and another seconds, the minute decides, and the seconds stay.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from qa.ingest.hashing import row_hash
+from qa.ingest.hashing import said_hash
 
 T = TypeVar("T", bound=Hashable)
 
@@ -28,16 +29,29 @@ def unite(rows: pl.DataFrame) -> pl.DataFrame:
     Of a message that several parts have, the row of the lowest `part` stays. Returns the columns of `rows` without
     `part` and `place`, with `seq` 0, 1, 2 …, sorted by conversation and `seq`.
     """
-    said = _timed(rows.with_columns(row_hash(rows, None)).sort(CHAT, "part", "place", maintain_order=True))
+    coarse = _coarse(rows)
+    moment = pl.when(pl.col("mixed")).then(pl.col("sent_at").dt.truncate("1m")).otherwise("sent_at")
+    marked = rows.join(coarse, on=[CHAT, "part"], how="left", maintain_order="left")
+    marked = marked.with_columns(said_hash(marked, moment))
+    said = _timed(marked.sort(CHAT, "coarse", "part", "place", maintain_order=True))
     said = said.with_columns(n=pl.int_range(pl.len()).over(CHAT, "part", "h"))
-    said = said.with_columns(at=pl.col("at").min().over(SAME))
+    exact = pl.when("mixed").then(pl.col("at").first()).otherwise(pl.col("at").min()).over(SAME)
+    said = said.with_columns(at=exact)
     once = said.unique(SAME, keep="first", maintain_order=True).join(
         _places(said), on=SAME, how="left", maintain_order="left"
     )
     ordered = once.sort(CHAT, "at", "tie", nulls_last=False, maintain_order=True)
-    return ordered.drop("part", "place", "h", "n", "at", "tie").with_columns(
+    return ordered.drop("part", "place", "h", "n", "at", "tie", "coarse", "mixed").with_columns(
         seq=pl.int_range(pl.len(), dtype=pl.Int32).over(CHAT)
     )
+
+
+def _coarse(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of each part whether it knows whole minutes alone (`coarse`), and whether other parts know seconds (`mixed`)."""
+    exact = (pl.col("sent_at") != pl.col("sent_at").dt.truncate("1m")).fill_null(False)
+    parts = rows.group_by(CHAT, "part").agg(coarse=~exact.any() & (pl.col("sent_at").count() > 1))
+    mixed = pl.col("coarse").any().over(CHAT) & ~pl.col("coarse").all().over(CHAT)
+    return parts.with_columns(mixed=mixed).with_columns(coarse=pl.col("coarse") & pl.col("mixed"))
 
 
 def _timed(rows: pl.DataFrame) -> pl.DataFrame:

@@ -34,6 +34,7 @@ FORMATS: tuple[str, ...] = (
     "%Y年%m月%d日 %H时%M分%S秒",
     "%Y年%m月%d日%H时%M分%S秒",
     "%Y%m%d%H%M%S",
+    "%Y%m%d%H%M%S%3f",
     "%Y%m%d %H:%M:%S",
     "%Y-%m-%d",
     "%Y/%m/%d",
@@ -413,6 +414,8 @@ def _to_utc(naive: pl.Series, zone: ZoneInfo, group: pl.Series | None = None, ba
     zone for every row.
     """
     low, high = naive.min(), naive.max()
+    if low is None:
+        return naive.dt.replace_time_zone("UTC")
     if (
         isinstance(low, datetime)
         and isinstance(high, datetime)
@@ -479,6 +482,9 @@ def scores(column: pl.Series, own: Mapping[str, str], best: int | None) -> pl.Se
         inside = number.zip_with((number >= 0) & (number <= best), pl.Series([None], dtype=pl.Float64))
         return (1 + (inside * 4 / best).round()).cast(pl.Int8)
     cells = column.str.replace(r"^(\d+)\.0+$", "${1}") if column.dtype == pl.String else column.cast(pl.String)
+    cells = cells.str.replace(r"^([1-5])\s*(?:分|颗星|stars?|points?)$", "${1}")
+    if (stars := cells.str.contains(r"^★{1,5}☆{0,4}$").fill_null(False)).any():
+        cells = cells.str.count_matches("★", literal=True).cast(pl.String).zip_with(stars, cells)
     return translate(cells, words_for(SCORES, own)).cast(pl.Int8, strict=False)
 
 

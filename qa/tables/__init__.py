@@ -3,7 +3,17 @@
 from qa.tables.base import Base
 from qa.tables.evidence import RecordSeal, Seal, SealBatch
 from qa.tables.jobs import Job
-from qa.tables.people import Agent, AuditEntry, LoginFailure, LoginLink, Setting, SignIn, TeamMembership, User
+from qa.tables.people import (
+    Agent,
+    AgentAlias,
+    AuditEntry,
+    LoginFailure,
+    LoginLink,
+    Setting,
+    SignIn,
+    TeamMembership,
+    User,
+)
 from qa.tables.programme import (
     Draw,
     ImportRun,
@@ -33,6 +43,7 @@ from qa.tables.work import (
 __all__ = [
     "Acknowledgement",
     "Agent",
+    "AgentAlias",
     "Appeal",
     "Assignment",
     "AuditEntry",

@@ -98,6 +98,21 @@ class TeamMembership(Base):
     created_at: Mapped[datetime]
 
 
+class AgentAlias(Base):
+    """Another account of the same person: what `account` says from `from_day` to `until` (days of the business time
+    zone, both included; null: open) is said by `agent_id`."""
+
+    __tablename__ = "agent_aliases"
+    __table_args__ = (UniqueConstraint("account", "from_day"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account: Mapped[str] = mapped_column(String(200))
+    agent_id: Mapped[str] = mapped_column(String(200), index=True)
+    from_day: Mapped[date]
+    until: Mapped[date | None]
+    created_at: Mapped[datetime]
+
+
 class Setting(Base):
     """A setting changed in the workbench (not in the configuration file)."""
 

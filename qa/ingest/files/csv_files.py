@@ -6,6 +6,7 @@ only where it refuses one, or may have swallowed lines into a cell, the piece is
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -168,7 +169,7 @@ def _frame(
 ) -> tuple[pl.DataFrame, int]:
     text, damaged = recode(raw)
     try:
-        if damaged or b"\0" in text:
+        if damaged or b"\0" in text or b'\\"' in text:
             raise ValueError
         frame = _fast(given, wanted, text, row)
         if _may_have_swallowed(given, wanted, frame, text):
@@ -261,8 +262,13 @@ def records(text: str, delimiter: str, width: int) -> Iterator[list[str]]:
             at += 1
             continue
         cells, used = _record(lines, at, delimiter, width)
-        yield cells
         at += used
+        if used == 1 and len(cells) > width and "\r" in lines[at - 1].removesuffix("\r"):
+            parts = [_literal(part, delimiter) for part in lines[at - 1].removesuffix("\r").split("\r")]
+            if all(len(part) == width for part in parts):  # lines of another system among the others
+                yield from parts
+                continue
+        yield cells
 
 
 def _record(lines: list[str], at: int, delimiter: str, width: int) -> tuple[list[str], int]:
@@ -276,13 +282,27 @@ def _record(lines: list[str], at: int, delimiter: str, width: int) -> tuple[list
     try:
         cells = next(reader)
     except (csv.Error, StopIteration):
-        return literal, 1
+        return _otherwise(lines[at], delimiter, width) or literal, 1
     used = reader.line_num
     if used > 1 and width and _swallowed(lines[at : at + used], delimiter, width):
         return literal, 1
     if width and len(cells) != width and len(literal) == width:
         return literal, 1
+    if width and len(cells) != width and (other := _otherwise(lines[at], delimiter, width)):
+        return other, 1
     return cells, used
+
+
+def _otherwise(line: str, delimiter: str, width: int) -> list[str] | None:
+    """The cells of a line whose quotation marks are escaped by a backslash or stand behind a space, where that gives a
+    whole row."""
+    ways: list[dict[str, Any]] = [{"escapechar": "\\", "doublequote": False}, {"skipinitialspace": True}]
+    for way in ways:
+        with contextlib.suppress(csv.Error, StopIteration):
+            cells = next(csv.reader([line.removesuffix("\r")], delimiter=delimiter, strict=True, **way))
+            if width and len(cells) == width:
+                return cells
+    return None
 
 
 def _ended(lines: Iterator[str]) -> Iterator[str]:

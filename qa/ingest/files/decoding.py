@@ -20,8 +20,9 @@ from qa.ingest.files.shape import Blob, Tap
 SAMPLE = 1 << 20
 JUDGED = 64 << 10
 """Bytes by which encodings are told apart."""
-UTF8, GB18030, BIG5, UTF16, UTF16LE, WESTERN = "utf-8", "gb18030", "big5", "utf-16", "utf-16-le", "cp1252"
-ENCODINGS: tuple[str, ...] = (UTF8, GB18030, BIG5, UTF16, UTF16LE, WESTERN)
+UTF8, GB18030, BIG5, UTF16, WESTERN = "utf-8", "gb18030", "big5", "utf-16", "cp1252"
+UTF16LE, UTF16BE = "utf-16-le", "utf-16-be"
+ENCODINGS: tuple[str, ...] = (UTF8, GB18030, BIG5, UTF16, UTF16LE, UTF16BE, WESTERN)
 CODECS = {BIG5: "cp950"}
 MOST_CONTROLS = 0.02
 """Share of control characters from which a file is no text."""
@@ -39,8 +40,10 @@ def detect(blob: Blob) -> str:
         head = file.read(SAMPLE)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return UTF16
-        if _without_mark(head):
+        if _without_mark(head[0::2], head[1::2]):
             return UTF16LE
+        if _without_mark(head[1::2], head[0::2]):
+            return UTF16BE
         samples = [head]
         for place in (blob.size // 2, blob.size - SAMPLE):
             if place > SAMPLE:
@@ -51,10 +54,9 @@ def detect(blob: Blob) -> str:
     return _not_utf8(head[: head.rfind(b"\n", 0, JUDGED) + 1] or head[:JUDGED])
 
 
-def _without_mark(head: bytes) -> bool:
-    """UTF-16 that does not say so: every second byte of its newlines, digits and delimiters is zero."""
-    odd, even = head[1:4000:2].count(0), head[0:4000:2].count(0)
-    return odd > 0.2 * len(head[1:4000:2]) and not even
+def _without_mark(low: bytes, high: bytes) -> bool:
+    """UTF-16 that does not say so: the high bytes of its newlines, digits and delimiters are zero."""
+    return high[:2000].count(0) > 0.2 * len(high[:2000]) and not low[:2000].count(0)
 
 
 def _not_utf8(sample: bytes) -> str:
@@ -121,14 +123,15 @@ def opened(blob: Blob, encoding: str, tap: Tap | None) -> Iterator[tuple[Any, st
     with blob.open() as file:
         head = file.read(SAMPLE)
         file.seek(0)
-        cr_only = b"\r" in head and b"\n" not in head
-        if encoding in (UTF16, UTF16LE) or cr_only:
+        first = head.split(b"\n", 1)[0].rstrip(b"\r")
+        cr_only = b"\r" in first and b'"' not in first  # the first line ends in one, so others do
+        if encoding in (UTF16, UTF16LE, UTF16BE) or cr_only:
             whole = _Tapped(file, tap).read(-1)
             text = whole.decode(
                 CODECS.get(encoding, encoding), errors="surrogateescape" if cr_only else "replace"
             ).lstrip("\ufeff")
             yield (
-                io.BytesIO((text.replace("\r", "\n") if cr_only else text).encode("utf-8", errors="surrogateescape")),
+                io.BytesIO((_with_newlines(text) if cr_only else text).encode("utf-8", errors="surrogateescape")),
                 UTF8,
             )
             return
@@ -138,6 +141,10 @@ def opened(blob: Blob, encoding: str, tap: Tap | None) -> Iterator[tuple[Any, st
         elif tap:
             tap(mark)
         yield _Tapped(file, tap), encoding
+
+
+def _with_newlines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 class _Tapped:

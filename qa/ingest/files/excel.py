@@ -54,7 +54,8 @@ def look(blob: Blob, options: ReadOptions, known: tables.Known) -> Shape:
         if options.sheets
         else max(visible, key=lambda sheet: (sheet.known, len(sheet.rows) > sheet.header_at + 1))
     )
-    chosen = options.sheets or tuple(sheet.name for sheet in visible if sheet.headers == first.headers)
+    names = set(first.headers)  # in whatever order the columns stand
+    chosen = options.sheets or tuple(sheet.name for sheet in visible if set(sheet.headers) == names)
     others = [f"{name} ({HIDDEN})" if name in hidden else name for name in named if name not in chosen]
     others += [f"{name} ({HIDDEN})" for name in hidden if name not in named]
     notes = [("sheet_left_out", name) for name in others]
@@ -120,6 +121,8 @@ def _read(blob: Blob, size: int, changed: int) -> tuple[tuple[str, bool, list[li
     raw = blob.read()
     if raw[:200].lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):  # a web page that bears the name of a workbook
         text = raw.decode(decoding.CODECS.get(encoding := decoding.detect(blob), encoding), errors="replace")
+        if markup.is_spreadsheet(text):
+            return tuple((name, True, rows) for name, rows in markup.sheets_of(text, blob.name))
         return tuple((f"table {n}", True, rows) for n, rows in enumerate(markup.tables_of(text), 1))
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))

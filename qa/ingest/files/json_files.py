@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,15 +19,16 @@ from qa.ingest.files.shape import Blob, ReadOptions, RowBatch, Shape
 from qa.ingest.problems import ProblemLog
 
 SAMPLE_LINES = 200
-ODD = (b"\\ud", b"\\uD", b"\\u0000")
-"""What may be half a character or none; the fast reader would store it as NUL."""
+BETWEEN = re.compile(r"[\s,]*")
+ODD = (b"\\ud", b"\\uD", b"\\u0000", b'{"$')
+"""What may be half a character or none, which the fast reader would store as NUL; values that are wrapped."""
 
 
 def look(blob: Blob, encoding: str, text: str, options: ReadOptions) -> Shape:
     """The shape of a JSON file. Raises `Invalid` with the cure."""
     lines = text.split("\n")
     records, document = _line_records(lines[:SAMPLE_LINES]), None
-    if not records or (len(records) == 1 and not any(line.strip() for line in lines[1:])):
+    if not records or text.lstrip()[:1] == "[" or (len(records) == 1 and not any(line.strip() for line in lines[1:])):
         document = _document(blob, encoding)
         records = _records(document, options.list)[0]
     if not records:
@@ -76,8 +78,8 @@ def _line_records(lines: Iterable[str]) -> list[Record]:
     for line in lines:
         with contextlib.suppress(ValueError, RecursionError):
             record = json.loads(line)
-            if isinstance(record, dict):
-                found.append(record)
+            if isinstance(record, dict) and isinstance(clean := json_paths.plain(record), dict):
+                found.append(clean)
     return found
 
 
@@ -85,13 +87,26 @@ def _document(blob: Blob, encoding: str) -> Any:
     """The file as one JSON (or XML) document; None when it is none."""
     try:
         text = blob.read().decode(decoding.CODECS.get(encoding, encoding), errors="surrogateescape").lstrip("\ufeff")
-        return markup.xml_record(text, blob.name) if text.lstrip().startswith("<") else json.loads(text)
+        return markup.xml_record(text, blob.name) if text.lstrip().startswith("<") else json_paths.plain(_parsed(text))
     except RecursionError as problem:
         raise Invalid(
             N_("The records of {file} are nested too deeply to be read. Export it in a flatter form."), file=blob.name
         ) from problem
     except (ValueError, UnicodeDecodeError):
         return None
+
+
+def _parsed(text: str) -> Any:
+    """One JSON document, or several one after the other as a list."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        found, at, decoder = [], 0, json.JSONDecoder()
+        while at < len(text):
+            record, end = decoder.raw_decode(text, at)
+            found.append(record)
+            at = BETWEEN.match(text, end).end()  # type: ignore[union-attr] - it matches nothing, too
+        return [item for record in found for item in (record if isinstance(record, list) else [record])]
 
 
 def _records(document: Any, wanted: str) -> tuple[list[Record], str]:
@@ -235,8 +250,8 @@ def _lines(text: str, row: int, log: ProblemLog) -> Iterator[tuple[int, Record]]
                 "unreadable", "", number, "nested too deeply" if isinstance(problem, RecursionError) else str(problem)
             )
             continue
-        if isinstance(record, dict):
-            yield number, record
+        if isinstance(record, dict) and isinstance(clean := json_paths.plain(record), dict):
+            yield number, clean
         else:
             log.one("unreadable", "", number, "not an object")
 

@@ -123,6 +123,38 @@ def fold(name: str) -> str:
     return "".join(c for c in name.casefold() if c.isalnum())
 
 
+def plain(node: Any, depth: int = 0) -> Any:
+    """A record with what other programs wrap undone: values of MongoDB (`{"$oid": …}`), and objects that hold messages
+    or conversations by id (`{"m1": {…}, "m2": {…}}`) as lists of them."""
+    if depth > 2 * DEPTH:
+        return node
+    if isinstance(node, list):
+        return [plain(item, depth + 1) if isinstance(item, dict | list) else item for item in node]
+    if len(node) == 1 and (key := next(iter(node))) in WRAPPED:
+        inner = node[key]
+        return plain(inner, depth + 1) if isinstance(inner, dict) else inner
+    found = {key: plain(value, depth + 1) if isinstance(value, dict | list) else value for key, value in node.items()}
+    return _by_id(found) or found
+
+
+def _by_id(node: Record) -> list[Record] | None:
+    """The objects of an object that are kept by id, each with its id, if they hold or are messages."""
+    if not node or not all(isinstance(value, dict) for value in node.values()):
+        return None
+    if not all(any(c.isdigit() for c in key) for key in node):
+        return None
+    items = list(node.values())
+    if message_score(items) >= 5:
+        return [{"message_id": key, **item} for key, item in node.items()]
+    held = any(message_score(inner) > 0 for item in items[:SAMPLE_ITEMS] for inner in lists_of(item).values())
+    return (
+        [{**item, "conversation_id": item.get("conversation_id", key)} for key, item in node.items()] if held else None
+    )
+
+
+WRAPPED = frozenset(("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal"))
+
+
 def lists_of(record: Record) -> dict[str, list[Record]]:
     """Path → items of every list of objects inside, at most `DEPTH` levels down; inner lists as `outer[].inner`."""
     found: dict[str, list[Record]] = {}

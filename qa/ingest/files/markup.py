@@ -86,6 +86,7 @@ INLINE = frozenset(
     ]
 )
 TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>")
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 SPACES = re.compile(r"[ \t\r\f\v]*\n[ \t\r\f\v]*")
 
 
@@ -95,7 +96,7 @@ class _Lines(HTMLParser):
     def __init__(self, picture: str) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
-        self._silent, self._picture = 0, picture
+        self._silent, self._picture, self._link = 0, picture, ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in SILENT:
@@ -106,8 +107,14 @@ class _Lines(HTMLParser):
             self.parts.append(" ")
         elif tag == "img":
             self.parts.append(self._picture)
+        elif tag == "a":
+            self._link = next((value or "" for name, value in attrs if name == "href"), "")
 
     def handle_endtag(self, tag: str) -> None:
+        if tag == "a" and self._link.startswith(("http://", "https://")):
+            if self._link not in "".join(self.parts[-3:]):
+                self.parts.append(f" {self._link} ")  # what a reader would be led to
+            self._link = ""
         if tag in SILENT:
             self._silent = max(0, self._silent - 1)
         elif tag in BLOCKS and tag != "br":
@@ -129,6 +136,8 @@ def text_of(markup: str, picture: str = "[图片]") -> str:
 def is_formatted(text: str) -> bool:
     """Whether a message is HTML a program wrote: closed formatting tags, or line breaks; not a lone tag that somebody
     typed."""
+    if COMMENT.search(text):
+        return True
     tags = [(name.lower(), text[at.start() + 1] == "/") for at in TAG.finditer(text) if (name := at.group(1))]
     if not tags or any(name not in INLINE for name, _ in tags):
         return False
@@ -146,6 +155,7 @@ def plain(text: str, always: bool = False) -> str:
     return text
 
 
+MOST_SPANNED = 2_000
 ENTITY = re.compile(r"&(?:nbsp|amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 
 
@@ -156,21 +166,29 @@ class _Tables(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.tables: list[list[list[str]]] = []
         self._cell: list[str] | None = None
+        self._span = (1, 1)
+        self._below: dict[int, tuple[int, str]] = {}  # column → rows it still fills, with what
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "table":
             self.tables.append([])
+            self._below = {}
         elif tag == "tr" and self.tables:
             self.tables[-1].append([])
         elif tag in ("td", "th") and self.tables and self.tables[-1]:
             self._close()
+            self._fill_down()
             self._cell = []
+            said = dict(attrs)
+            self._span = (_count(said.get("rowspan")), _count(said.get("colspan")))
         elif tag == "br" and self._cell is not None:
             self._cell.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("td", "th", "tr", "table"):
             self._close()
+            if tag == "tr" and self.tables and self.tables[-1]:
+                self._fill_down()
 
     def handle_data(self, data: str) -> None:
         if self._cell is not None:
@@ -178,8 +196,27 @@ class _Tables(HTMLParser):
 
     def _close(self) -> None:
         if self._cell is not None and self.tables and self.tables[-1]:
-            self.tables[-1][-1].append("".join(self._cell).strip())
+            row, text = self.tables[-1][-1], "".join(self._cell).strip()
+            rows, columns = self._span
+            for _ in range(columns):
+                if rows > 1:
+                    self._below[len(row)] = (rows - 1, text)
+                row.append(text)
         self._cell = None
+
+    def _fill_down(self) -> None:
+        """Cells of rows above that reach into this one."""
+        row = self.tables[-1][-1]
+        while len(row) in self._below:
+            left, text = self._below.pop(len(row))
+            if left > 1:
+                self._below[len(row)] = (left - 1, text)
+            row.append(text)
+
+
+def _count(said: str | None) -> int:
+    """How many rows or columns a cell spans."""
+    return min(int(said), MOST_SPANNED) if said and said.isascii() and said.isdigit() and int(said) > 0 else 1
 
 
 def tables_of(markup: str) -> list[list[list[str]]]:
@@ -188,6 +225,30 @@ def tables_of(markup: str) -> list[list[list[str]]]:
     parser.feed(markup)
     parser.close()
     return [rows for rows in parser.tables if max((len(row) for row in rows), default=0) >= 2]
+
+
+OFFICE = "urn:schemas-microsoft-com:office:spreadsheet"
+
+
+def is_spreadsheet(text: str) -> bool:
+    """Whether a file is a workbook written as XML."""
+    return text[:200].lstrip().startswith("<?xml") and OFFICE in text[:4000]
+
+
+def sheets_of(text: str, name: str) -> list[tuple[str, list[list[str]]]]:
+    """Name and rows of the sheets of a workbook written as XML."""
+    found = []
+    for sheet in _parsed(text, name).iter(f"{{{OFFICE}}}Worksheet"):
+        rows: list[list[str]] = []
+        for line in sheet.iter(f"{{{OFFICE}}}Row"):
+            row: list[str] = []
+            for cell in line.iter(f"{{{OFFICE}}}Cell"):
+                place = int(cell.get(f"{{{OFFICE}}}Index", len(row) + 1))
+                row += [""] * min(place - 1 - len(row), MOST_SPANNED)
+                row.append("".join(cell.itertext()).strip())
+            rows.append(row)
+        found.append((sheet.get(f"{{{OFFICE}}}Name", ""), rows))
+    return found
 
 
 def mht_html(raw: bytes) -> str:
@@ -205,19 +266,23 @@ def mht_html(raw: bytes) -> str:
 def xml_record(text: str, name: str) -> dict[str, Any]:
     """An XML document as a record: attributes and elements become fields, repeated elements lists. Definitions are
     refused."""
+    root = _parsed(text, name)
+    record = _element(root, 0)
+    return record if isinstance(record, dict) else {_local(root.tag): record}
+
+
+def _parsed(text: str, name: str) -> ET.Element:
     if re.search(r"<!(?:DOCTYPE|ENTITY)", text[:100_000], re.IGNORECASE):
         raise Invalid(
             N_("The XML file {file} defines entities, which are not read. Export it without a document type."),
             file=name,
         )
     try:
-        root = ET.fromstring(re.sub(r"^\s*<\?xml.*?\?>", "", text.replace("\0", ""), flags=re.DOTALL))
+        return ET.fromstring(re.sub(r"^\s*<\?xml.*?\?>", "", text.replace("\0", ""), flags=re.DOTALL))
     except ET.ParseError as problem:
         raise Invalid(
             N_("The file {file} is damaged and cannot be read as XML: {reason}"), file=name, reason=str(problem)
         ) from problem
-    record = _element(root, 0)
-    return record if isinstance(record, dict) else {_local(root.tag): record}
 
 
 def _local(tag: str) -> str:

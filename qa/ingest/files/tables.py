@@ -11,7 +11,7 @@ import polars as pl
 LOOKED_AT = 40
 VALUE = re.compile(r"^[\d\s:：/.,%+\-TZ年月日时分秒]+$")
 TOTAL = (
-    r"^\s*(?:合\s*计|总\s*计|小\s*计|共\s*\d+\s*[条行笔]|记录总?数|grand"
+    r"^\s*(?:合\s*计|总\s*计|小\s*计|共\s*\d+\s*[条行笔个项]\w{0,4}|记录总?数|导出人|制表人|grand"
     r" total|sub-?total|total|sum|#?\s*[-=*]*\s*(?:end|列表结束|导出时间|导出账号))(?:\b|\s|[:：(（]|$)"
 )
 FOOT_ROWS = 10
@@ -42,6 +42,18 @@ def _all_values(rows: Sequence[Sequence[str]]) -> bool:
     first, others = rows[0], rows[1:6]
     places = [n for n, cell in enumerate(first) if VALUE.match(cell.strip()) and any(c.isdigit() for c in cell)]
     return bool(places) and all(len(row) > n and VALUE.match(row[n].strip()) for row in others for n in places)
+
+
+def headers_again(frame: pl.DataFrame) -> pl.Series:
+    """Which rows say the names of the columns once more, as files that were put together do."""
+    names = [name for name in frame.columns if name != "file_row"]
+    if not names or not (frame[names[0]] == names[0]).any():
+        return pl.Series("again", [False], dtype=pl.Boolean).new_from_index(0, frame.height)
+    same = [
+        (pl.col(name).str.strip_chars('\ufeff" \t') == name) | (pl.col(name).is_null() if n else pl.lit(False))
+        for n, name in enumerate(names)
+    ]
+    return frame.select(again=pl.all_horizontal(same).fill_null(False))["again"]
 
 
 def totals(frame: pl.DataFrame) -> pl.Series:

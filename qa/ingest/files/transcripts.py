@@ -8,49 +8,73 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from qa.ingest import values
 from qa.ingest.files import decoding, markup, shape
 from qa.ingest.files.shape import Blob, ReadOptions, RowBatch, Shape
+from qa.ingest.problems import ProblemLog
 
 HEADERS = ("chat", "contact", "name", "time", "text")
+_Found = tuple[str, str, list[str], str]
+"""Name, time and lines of a message, and whose chat it is of."""
 DATE = r"(?:\d{4}\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}日?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})"
 CLOCK = r"(?:(?:上午|下午|早上|晚上|凌晨|中午)\s?)?\d{1,2}[:：.]\d{2}(?:[:：.]\d{2})?(?:\.\d{1,6})?(?:[\s\u202f\u00a0]?[AaPp]\.?\s?[Mm]\.?)?"
 WHEN = rf"{DATE}[,，]?\s?(?:星期.|周.)?\s*{CLOCK}"
 NAME = r"(?![-–—:：\[(（])(?:(?![:：]\s)[^\t\n]){1,60}?"
 SPOKEN = r"(?P<name>[^:：\t\n]{1,60}(?:[:：][^:：\s\t]{1,30}(?=[:：](?:\s|$)))?)[:：]\s*(?P<text>.*)"
 MARKS = r"[\u200e\u200f\u202a-\u202e\ufeff]*"
-GRAMMARS: tuple[re.Pattern[str], ...] = tuple(
-    re.compile(MARKS + pattern)
-    for pattern in (
-        rf"(?P<name>{NAME})\s*[（(]\s*(?P<time>{WHEN})\s*[)）]\s*[:：]?\s*(?P<text>.*)$",  # Wangwang
-        rf"\[(?P<time>{WHEN})\]\s*{MARKS}{SPOKEN}$",  # WhatsApp on iOS
-        rf"(?P<time>{WHEN})\s+[-–—]\s+{SPOKEN}$",  # WhatsApp on Android
-        rf"(?P<time>{WHEN})\s+{SPOKEN}$",
-        rf"(?P<time>{WHEN})\s+(?P<name>{NAME})(?P<text>)\s*$",  # time name / text
-        rf"(?P<name>{NAME})\s+(?P<time>{WHEN})\s*[:：]?(?P<text>)\s*$",  # name time / text
-        rf"[\[(（]?\s*(?P<time>{CLOCK})\s*[\])）]?\s*[-–—]?\s*{SPOKEN}$",  # clock name: text, below a date
-        rf"\(\s*(?P<time>(?:\d+\s?[dhms]\s*){{1,4}})\)\s*{SPOKEN}$",  # Salesforce
-    )
-)
-SYSTEM = {
-    2: re.compile(MARKS + rf"(?P<time>{WHEN})\s+[-–—]\s+(?P<name>)(?P<text>.*)$"),
-    1: re.compile(MARKS + rf"\[(?P<time>{WHEN})\]\s*(?P<name>)(?P<text>.*)$"),
+_GRAMMARS = {
+    "wangwang": rf"(?P<name>{NAME})\s*[（(]\s*(?P<time>{WHEN})\s*[)）]\s*[:：]\s*(?P<text>.*)$",
+    "wangwang without colon": rf"(?P<name>{NAME})\s*[（(]\s*(?P<time>{WHEN})\s*[)）]\s*[:：]?\s*(?P<text>.*)$",
+    "whatsapp ios": rf"\[(?P<time>{WHEN})\]\s*{MARKS}{SPOKEN}$",
+    "whatsapp android": rf"(?P<time>{WHEN})\s+[-–—]\s+{SPOKEN}$",
+    "time name: text": rf"(?P<time>{WHEN})\s+{SPOKEN}$",
+    "time name": rf"\[?(?P<time>{WHEN})\]?\s+[\[【]?(?P<name>{NAME})[\]】]?(?P<text>)\s*$",
+    "name time": rf"[\[【]?(?P<name>{NAME})[\]】]?\s*(?P<time>{WHEN})\s*[:：]?(?P<text>)\s*$",
+    "clock": rf"[\[(（]?\s*(?P<time>{CLOCK})\s*[\])）]?\s*[-–—]?\s*{SPOKEN}$",
+    "name clock": rf"(?P<name>{NAME})\s*[（(]\s*(?P<time>{CLOCK})\s*[)）]\s*[:：]\s*(?P<text>.*)$",
+    "offset": rf"\(\s*(?P<time>(?:\d+\s?[dhms]\s*){{1,4}})\)\s*{SPOKEN}$",
 }
-CLOCKS_ONLY, OFFSETS = 6, 7
+"""Wangwang; WhatsApp; time and name in one line, the text below; below a line with the date; Salesforce."""
+GRAMMARS = {name: re.compile(MARKS + pattern) for name, pattern in _GRAMMARS.items()}
+SYSTEM = {
+    "whatsapp android": re.compile(MARKS + rf"(?P<time>{WHEN})\s+[-–—]\s+(?P<name>)(?P<text>.*)$"),
+    "whatsapp ios": re.compile(MARKS + rf"\[(?P<time>{WHEN})\]\s*(?P<name>)(?P<text>.*)$"),
+}
+UNTIMED = re.compile(
+    MARKS + rf"[\[【(（]?(?P<name>[^:：\t\n\[\]【】]{{1,30}}?)[\]】)）]?\s*(?P<time>{CLOCK})?\s*[:：]\s*(?P<text>.*)$"
+)
+"""A line of a chat that stands in a cell: who, perhaps a time of day, what."""
+CLOCKS_ONLY = ("clock", "name clock")
+NO_NAME = re.compile(r"[:：]$|时间$|日期$|(?:at|time|date|on)$", re.IGNORECASE)
+"""What stands before a moment that is part of somebody's text."""
 DAY_LINE = re.compile(rf"^[\W_]*(?P<day>{DATE})[\W_]*(?:星期.|周.)?[\W_]*$")
 CONTACT_IN_NAME = (
-    re.compile(r"^WhatsApp Chat (?:with|-) (?P<who>.+)$", re.IGNORECASE),
+    re.compile(
+        r"^(?:WhatsApp Chat|Chat WhatsApp|WhatsApp-chat|Discussion WhatsApp) (?:with|-|mit|avec|con|met) (?P<who>.+)$",
+        re.IGNORECASE,
+    ),
     re.compile(r"^与(?P<who>.+?)的(?:WhatsApp)?(?:聊天|对话)"),
     re.compile(r"^和(?P<who>.+?)的(?:聊天|对话)"),
-    re.compile(r"^Chat de WhatsApp con (?P<who>.+)$", re.IGNORECASE),
+    re.compile(
+        r"^(?:Chat de WhatsApp con|Conversa do WhatsApp com|Чат WhatsApp с|Chat di WhatsApp con) (?P<who>.+)$",
+        re.IGNORECASE,
+    ),
 )
+SECTION = re.compile(r"^消息对象\s*[:：]\s*(?P<who>\S.{0,60})$")
+"""A line that begins the chat with another customer in the same file."""
+TITLES = re.compile(
+    r"^(?:[\W_]*|.{0,4}(?:消息|聊天)记录.*|消息分组.*|日期.*|导出.*|chat started.*|agent .*)$", re.IGNORECASE
+)
+"""Lines above the first message that are none."""
 CONTACT_LINE = re.compile(r"^(?:消息对象|联系人|对方|买家|客户|contact)\s*[:：]\s*(?P<who>\S.{0,60})$", re.IGNORECASE)
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+MOST_NAMES = 8
 FEWEST = 0.15
 """Share of the lines that must be heads for a text to be a transcript."""
 
@@ -64,6 +88,7 @@ class Said:
     time: str
     text: str
     offset: int | None = None
+    contact: str = ""
 
 
 def look(blob: Blob, encoding: str, text: str, options: ReadOptions) -> Shape | None:
@@ -73,14 +98,14 @@ def look(blob: Blob, encoding: str, text: str, options: ReadOptions) -> Shape | 
     return Shape(blob, "transcript", encoding, "", HEADERS, "", blob.size, 0, options)
 
 
-def pieces(given: Shape, wanted: list[str]) -> Iterable[RowBatch]:
+def pieces(given: Shape, wanted: list[str], log: ProblemLog) -> Iterable[RowBatch]:
     """The messages of the file."""
     text = content(given.blob, given.encoding)
-    lines = parse(text)
+    lines = parse(text, log=log)
     contact = _contact(given.blob, text)
     columns: dict[str, list[Any]] = {
         "chat": [given.blob.name] * len(lines),
-        "contact": [contact] * len(lines),
+        "contact": [line.contact or contact for line in lines],
         "name": [line.name or None for line in lines],
         "time": [line.time for line in lines],
         "text": [line.text for line in lines],
@@ -105,43 +130,70 @@ def is_html(text: str) -> bool:
     )
 
 
-def grammar_of(lines: list[str]) -> int | None:
+def grammar_of(lines: list[str]) -> str | None:
     """The grammar that finds most heads; None when it finds too few."""
-    head = [line for line in lines[:2000] if line.strip()]
-    counts = [sum(grammar.match(line.strip()) is not None for line in head[:600]) for grammar in GRAMMARS]
-    counts[3] -= counts[2]
-    best = max(range(len(counts)), key=lambda n: counts[n])
-    if best == CLOCKS_ONLY and not any(DAY_LINE.match(line) for line in head[:600]):
-        counts[best] = 0
-        best = max(range(len(counts)), key=lambda n: counts[n])
-    return best if counts[best] >= max(1, FEWEST * len(head[:600])) else None
+    head = [line.strip() for line in lines[:2000] if line.strip()][:600]
+    counts = {name: sum(_head(name, line) is not None for line in head) for name in GRAMMARS}
+    counts["time name: text"] -= counts["whatsapp android"]
+    if counts["wangwang"] >= 0.6 * counts["wangwang without colon"]:
+        counts["wangwang without colon"] = 0  # where heads end with a colon, a moment in brackets is part of a text
+    if not any(DAY_LINE.match(line) for line in head):
+        counts |= dict.fromkeys(CLOCKS_ONLY, 0)
+    best = max(counts, key=lambda name: counts[name])
+    return best if counts[best] >= max(1, FEWEST * len(head)) else None
 
 
-def parse(text: str, day: str = "") -> list[Said]:
-    """The messages of a transcript in order; empty when it is none. `day` is the date of times without one."""
+def _head(grammar: str, line: str) -> re.Match[str] | None:
+    """The head of a message, if the line is one."""
+    found = GRAMMARS[grammar].match(line)
+    if found is None or NO_NAME.search(found.group("name").strip()):
+        return None
+    return found
+
+
+def parse(text: str, day: str = "", log: ProblemLog | None = None) -> list[Said]:
+    """The messages of a transcript in order; empty when it is none. `day` is the date of times without one. What may
+    have been taken for text wrongly is told to `log`."""
     lines = text.splitlines()
     chosen = grammar_of([*([day] if day else []), *lines])
     if chosen is None:
         return []
-    found: list[tuple[str, str, list[str]]] = []
+    found: list[_Found] = []
+    contact, above = "", []
     for raw in lines:
         line = raw.strip()
-        if chosen == CLOCKS_ONLY and (date := DAY_LINE.match(line)):
+        if chosen in CLOCKS_ONLY and (date := DAY_LINE.match(line)):
             day = date.group("day")
-            continue
-        head = GRAMMARS[chosen].match(line) or (SYSTEM[chosen].match(line) if chosen in SYSTEM else None)
-        if head:
-            when = f"{day} {head.group('time')}".strip() if chosen == CLOCKS_ONLY else head.group("time")
-            found.append((head.group("name").strip(" \u200e\u200f\u202a\u202c\ufeff~"), when, [head.group("text")]))
-        elif found:
+        elif section := SECTION.match(line):
+            contact = section.group("who").strip()
+        elif head := _head(chosen, line) or (SYSTEM[chosen].match(line) if chosen in SYSTEM else None):
+            when = f"{day} {head.group('time')}".strip() if chosen in CLOCKS_ONLY else head.group("time")
+            name = head.group("name").strip(" \u200e\u200f\u202a\u202c\ufeff~")
+            found.append((name, when, [head.group("text")], contact))
+        elif not found:
+            above.append(line)
+        elif not (contact and contact != found[-1][3]):  # between a section's line and its first message is no text
             found[-1][2].append(raw.rstrip())
-    return [_said(name, when, rest, chosen) for name, when, rest in found]
+    if log is not None:
+        _note(found, above, chosen, log)
+    return [_said(*said, chosen) for said in found]
 
 
-def _said(name: str, when: str, rest: list[str], grammar: int) -> Said:
+def _note(found: list[_Found], above: list[str], chosen: str, log: ProblemLog) -> None:
+    """Lines above the first message that are no titles, and lines of texts that look like the head of a message."""
+    if odd := [line for line in above if line and not TITLES.match(line) and not CONTACT_LINE.match(line)]:
+        log.one("lines_above", "", 1, odd[-1])
+    others = [name for name in GRAMMARS if name not in (chosen, "wangwang without colon", "offset", *CLOCKS_ONLY)]
+    for row, (_name, _when, rest, _of) in enumerate(found, 1):
+        for line in rest[1:]:
+            if any(_head(name, line.strip()) for name in others):
+                log.one("head_in_text", "", row, line.strip())
+
+
+def _said(name: str, when: str, rest: list[str], contact: str, grammar: str) -> Said:
     text = "\n".join(rest).strip("\n")
-    if grammar != OFFSETS:
-        return Said(name, " ".join(when.replace("\u202f", " ").replace("\u00a0", " ").split()), text)
+    if grammar != "offset":
+        return Said(name, " ".join(when.replace("\u202f", " ").replace("\u00a0", " ").split()), text, contact=contact)
     seconds = sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)\s?([dhms])", when))
     return Said(name, when, text, seconds)
 
@@ -180,11 +232,35 @@ def expand(frame: pl.DataFrame, column: str, started: pl.Series) -> pl.DataFrame
     )
 
 
-def of_cell(cell: str, begin: datetime | None) -> list[Said]:
-    """The messages of a chat that stands in one cell and began at `begin`."""
+def of_cell(cell: str, begin: datetime | None, *, untimed: bool = True) -> list[Said]:
+    """The messages of a chat that stands in one cell and began at `begin`. `untimed`: lines that name no time are
+    messages too."""
     text = markup.text_of(cell) if "<" in cell and markup.TAG.search(cell) else cell
-    said = parse(text, begin.strftime("%Y-%m-%d") if begin else "")
+    day = begin.strftime("%Y-%m-%d") if begin else ""
+    said = parse(text, day) or (_untimed(text, day) if untimed else [])
     return [line if line.offset is None else Said(line.name, _after(begin, line.offset), line.text) for line in said]
+
+
+def _untimed(text: str, day: str) -> list[Said]:
+    """Lines “who: what” of a cell, where most lines are such and few names speak, one of them by its role."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    heads = [UNTIMED.match(line) for line in lines]
+    names = {head.group("name").strip() for head in heads if head}
+    told = any(name.casefold() in values.ROLES for name in names)
+    if not told or len(names) > MOST_NAMES or 2 * sum(head is not None for head in heads) < len(lines):
+        return []
+    found: list[Said] = []
+    for line, head in zip(lines, heads, strict=True):
+        if head:
+            clock = head.group("time")
+            found.append(
+                Said(head.group("name").strip(), f"{day} {clock}".strip() if clock and day else "", head.group("text"))
+            )
+        elif found:
+            found[-1] = replace(found[-1], text=f"{found[-1].text}\n{line}")
+        else:
+            found.append(Said("", "", line))
+    return found
 
 
 def _after(begin: datetime | None, seconds: int) -> str:

@@ -153,6 +153,7 @@ def test_moments_in_words() -> None:
         assert moments.read(cell, "")[0] == datetime(2024, 3, 5, 2, tzinfo=UTC), cell
     assert moments.read("03/04/2024 10:00", "") == (None, True)
     assert moments.read("2024-03-05 10:00 EST", "") == (None, False)
+    assert moments.read("2024-03-05 03:00 CET", "")[0] == datetime(2024, 3, 5, 2, tzinfo=UTC)
     assert all(
         moments.is_none(cell) for cell in ("0001-01-01 00:00:00", "0", "-", "null", "1970-01-01 08:00:00", "9999-12-31")
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import permutations
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from qa import ingest
 from qa.archive import Archive
 from qa.casefiles.record import Evidence, Finding, open_files
 from qa.errors import Invalid
+from qa.ingest import silence, sources
 from qa.policy import Actor
 from qa.workbench import Workbench
 from tests.qa.ingest.files import row, write_csv
@@ -53,8 +54,12 @@ def chats(archive: Archive) -> dict[str, list[str]]:
     return dict(rows.iter_rows())
 
 
-def key(at: str, customer: str = "tb1") -> str:
-    return f"shop:小青|{customer}|{datetime.fromisoformat(at + '+08:00').astimezone(UTC):%Y%m%dT%H%M%SZ}"
+def key(bench: Workbench, at: str, customer: str = "tb1") -> str:
+    """The name of a chat that began at `at`: a keyed hash of who and when."""
+    secret = sources.id_key(bench, None)
+    pair = silence.opaque(secret, pl.Series([f"小青|{customer}"]))[0]
+    begun = int(datetime.fromisoformat(at + "+08:00").timestamp()) * 1_000_000
+    return f"shop:auto-{pair}-{silence.opaque(secret, pl.Series([f'{pair}|{begun}']), 10)[0]}"
 
 
 def test_a_chat_goes_on_over_midnight_and_ends_with_silence(
@@ -63,8 +68,8 @@ def test_a_chat_goes_on_over_midnight_and_ends_with_silence(
     path = write_csv(tmp_path / "a.csv", [*NIGHT, *MORNING, *OTHER])
     load(bench, lead, now, path)
     assert chats(bench.archive) == {
-        key("2026-03-01 23:50:00"): ["在吗", "在的", "谢谢"], key("2026-03-02 09:00:00"): ["到了", "好的"],
-        key("2026-03-02 00:00:00", "tb2"): ["你好"], key("2026-03-02 09:01:00", "tb2"): ["您好"],
+        key(bench, "2026-03-01 23:50:00"): ["在吗", "在的", "谢谢"], key(bench, "2026-03-02 09:00:00"): ["到了", "好的"],
+        key(bench, "2026-03-02 00:00:00", "tb2"): ["你好"], key(bench, "2026-03-02 09:01:00", "tb2"): ["您好"],
     }  # fmt: skip
     again = load(bench, lead, now, path)
     assert (again.counts.unchanged, again.counts.new, again.counts.changed, again.counts.joined) == (4, 0, 0, 0)
@@ -78,7 +83,7 @@ def test_the_order_of_files_does_not_matter(
     for i in order:
         load(bench, lead, now, parts[i])
     assert chats(bench.archive) == {
-        key("2026-03-01 22:00:00"): ["喂", "在吗", "在的", "谢谢", "睡了吗", "没睡", "到了", "好的"]
+        key(bench, "2026-03-01 22:00:00"): ["喂", "在吗", "在的", "谢谢", "睡了吗", "没睡", "到了", "好的"]
     }
     one = bench.archive.at().scan("conversations").collect().row(0, named=True)
     assert (one["message_count"], one["agent_message_count"], one["customer_id"]) == (8, 3, "tb1")
@@ -96,7 +101,7 @@ def test_what_a_late_file_would_join_is_shown_before(
     before = chats(bench.archive)
     seen = ingest.preview(bench, lead, path, d.mapping, d.kind, "shop")
     assert seen.counts.joined == 1
-    assert ("conversation_id", key("2026-03-02 09:00:00"), key("2026-03-01 23:50:00")) in [
+    assert ("conversation_id", key(bench, "2026-03-02 09:00:00"), key(bench, "2026-03-01 23:50:00")) in [
         (c.field, c.old, c.new) for c in seen.changes
     ]
     assert chats(bench.archive) == before
@@ -118,7 +123,7 @@ def test_chats_that_were_drawn_or_have_a_case_file_are_never_joined(
     result = load(bench, lead, now, write_csv(tmp_path / "b.csv", [*BRIDGE, *EARLIER]))
     assert result.counts.joined == 0
     assert chats(bench.archive) == {
-        key("2026-03-01 23:50:00"): ["喂", "在吗", "在的", "谢谢", "睡了吗"], key("2026-03-02 09:00:00"): ["没睡", "到了", "好的"],
+        key(bench, "2026-03-01 23:50:00"): ["喂", "在吗", "在的", "谢谢", "睡了吗"], key(bench, "2026-03-02 09:00:00"): ["没睡", "到了", "好的"],
     }  # fmt: skip
 
 
