@@ -218,11 +218,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--populations", type=int, default=4)
     parser.add_argument("--cost", action="store_true", help="only measure a draw from 10 million rows")
     parser.add_argument("--promises", choices=("short", "full"), help="only measure what is promised of hard cases")
+    parser.add_argument("--part", help="with --promises: one part alone, like lifts, tiny or goals")
     options = parser.parse_args(arguments)
     if options.promises:
         from benchmarks.draw_promises import run as promises
 
-        return int(bool(promises(short=options.promises == "short")))
+        return int(bool(promises(short=options.promises == "short", only=options.part)))
     if options.cost:
         from benchmarks.draw_cost import measure
 

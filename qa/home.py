@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from qa.blinding import shown_files
 from qa.casefiles.lifecycle import FileState
+from qa.desk.queue import standing
 from qa.policy import Actor, Right
 from qa.tables import (
     Acknowledgement,
@@ -203,6 +204,7 @@ def _draws(session: Session) -> tuple[DrawProgress, ...]:
         for draw, samples, done in session.execute(
             select(Sample.draw_id, func.count(), func.count().filter(inspected))
             .where(Sample.draw_id.in_([row.id for row in newest]), Sample.withdrawn_at.is_(None))
+            .where(Sample.id.not_in(standing.left_out()))
             .group_by(Sample.draw_id)
         )
     }

@@ -37,8 +37,28 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--pool", type=float, default=None, help=_("share for the riskiest chats, 0 to 0.4 (default: automatic)")
     )
+    parser.add_argument(
+        "--within",
+        type=float,
+        metavar="POINTS",
+        help=_("as many chats as give every agent an interval of ± POINTS by the end of the month"),
+    )
+    parser.add_argument(
+        "--find-below",
+        type=float,
+        metavar="POINTS",
+        help=_("as many chats as find every agent truly POINTS below the team by the end of the month"),
+    )
+    parser.add_argument("--power", type=float, default=0.8, help=_("how likely such an agent is found (default 0.8)"))
     parser.add_argument("--preview", action="store_true", help=_("show what would be drawn and write nothing"))
     parser.set_defaults(run=run_draw)
+    stop = subparsers.add_parser(
+        "stop-draw", help=_("leave out of the queue what the goal of a draw does not need any more")
+    )
+    stop.add_argument("draw", type=int, help=_("number of the draw"))
+    stop.add_argument("--look", action="store_true", help=_("only say how far it is"))
+    stop.add_argument("--undo", action="store_true", help=_("put back what was left out"))
+    stop.set_defaults(run=run_stop)
     check = subparsers.add_parser("verify-draw", help=_("draw again from a receipt and say whether it is equal"))
     check.add_argument("receipt", help=_("exported receipt (zip or JSON), or the number of a draw"))
     check.set_defaults(run=run_verify)
@@ -62,6 +82,8 @@ def run_draw(opener: Opener, args: argparse.Namespace, out: Output) -> int:
                 "expected_found": look.figures.expected_found,
                 "team_width": look.figures.team_width,
                 "shortages": look.figures.shortages,
+                "goal": look.goal,
+                "readings": look.figures.reviews + look.doubles,
             }
         )
         return 0
@@ -96,6 +118,24 @@ def run_draw(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     if done.unassigned:
         out.note(_("{count} samples wait in the common queue: no inspector could take them.", count=done.unassigned))
     out.json({"plan": plan.id, "period": [period.first, period.last], "units": look.figures.units, **_plain(done)})
+    return 0
+
+
+def run_stop(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Leave out what is not needed any more, say how far the draw is, or put it back."""
+    bench, now = opener(), datetime.now(UTC)
+    far = draws.stopping(bench, SYSTEM, draw_id=args.draw, now=now)
+    if far is None:
+        raise Invalid(N_("Draw {draw} has no goal: its plan draws by number."), draw=args.draw)
+    places = 0
+    if args.undo:
+        places = draws.put_back(bench, SYSTEM, now=now, draw_id=args.draw)
+        out.say(_("{count} places are back in the queue.", count=places))
+    elif not args.look:
+        places = draws.leave_out(bench, SYSTEM, now=now, draw_id=args.draw)
+        out.say(_("{count} places were left out of the queue.", count=places))
+    out.say(_("{met} of {agents} agents have as many reviews as the goal takes.", met=far.met, agents=len(far.agents)))
+    out.json({"draw": args.draw, "places": places, "met": far.met, "agents": far.agents})
     return 0
 
 
@@ -149,7 +189,15 @@ def _design(args: argparse.Namespace) -> PlanDesign:
         quotas.append(draws.SourceQuota("dispute", None))
     if args.ratings is not None:
         quotas.append(draws.SourceQuota("rating", args.ratings))
-    return replace(draws.PlanDesign(), quotas=tuple(quotas), pool_share=args.pool)
+    return replace(draws.PlanDesign(), quotas=tuple(quotas), pool_share=args.pool, goal=_goal(args))
+
+
+def _goal(args: argparse.Namespace) -> draws.Goal | None:
+    if args.within is not None and args.find_below is not None:
+        raise Invalid(N_("Give either --within or --find-below."))
+    if args.within is not None:
+        return draws.design.goal("width", args.within)
+    return draws.design.goal("below", args.find_below, args.power) if args.find_below is not None else None
 
 
 def _stored(bench: Workbench, wanted: str) -> draws.PlanView:
@@ -172,6 +220,18 @@ def _show_preview(look: draws.PlanPreview, period: Period, out: Output) -> None:
             doubles=look.doubles,
         )
     )
+    if look.goal is not None:
+        out.say(
+            t(
+                "The goal takes {reviews} random chats ({low} to {high} of an agent, {weekly} a week); {cost} readings"
+                " in all.",
+                reviews=look.goal.reviews,
+                low=look.goal.low,
+                high=look.goal.high,
+                weekly=round(look.goal.weekly),
+                cost=figures.reviews + look.doubles,
+            )
+        )
     for short in figures.shortages[:10]:
         out.note(
             t(

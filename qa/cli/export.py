@@ -45,6 +45,11 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--metric", default="total", help=_("what a trend shows: total, clean, redline, dim:…, cri:…"))
     parser.add_argument("--by", choices=GROUPS, default="team", help=_("what a trend is split by"))
     parser.add_argument("--bucket", choices=BUCKETS, default="week", help=_("length of a period"))
+    parser.add_argument(
+        "--estimator",
+        metavar="VERSION",
+        help=_("estimate as an earlier release did, to make a report of then again (a file names its version)"),
+    )
     parser.set_defaults(run=run_export)
 
 
@@ -67,8 +72,12 @@ def run_export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
             metric=args.metric,
             by=args.by,
             bucket=args.bucket,
+            **({"estimator": args.estimator} if args.estimator else {}),
         )
-        made = exporting.export(bench, SYSTEM, now=now, what=f"trend-{args.metric}", frame=trend.frame, form=form)
+        what = f"trend-{args.metric}"
+        made = exporting.export(
+            bench, SYSTEM, now=now, what=what, frame=trend.frame, form=form, estimator=trend.estimator
+        )
         _write(args.file, made.content)
         rows = trend.frame.height
     out.say(_("{rows} rows written to {file}", rows=rows, file=args.file))

@@ -41,6 +41,7 @@ NOT_COMMANDS = {"main", "output", "later", "import_options"}
 #: Commands that do not bear their module's name.
 HOMES = {
     "restore": "backup",
+    "stop-draw": "draw",
     "verify-draw": "draw",
     "init": "house",
     "upgrade": "house",

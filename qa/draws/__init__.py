@@ -3,6 +3,7 @@
 from qa.draws.closeness import Closeness
 from qa.draws.design import PREDICTORS, PlanDesign, SourceQuota
 from qa.draws.frames import Period
+from qa.draws.goals import GoalOutlook
 from qa.draws.plans import (
     PlanChoices,
     PlanView,
@@ -31,11 +32,15 @@ from qa.draws.receipts import (
     verify,
 )
 from qa.draws.replacing import Replaced, replace
+from qa.draws.stopping import Stopping, leave_out, put_back, stopping, sweep
+from scoring.draw import Goal
 
 __all__ = [
     "PREDICTORS",
     "Closeness",
     "DrawView",
+    "Goal",
+    "GoalOutlook",
     "Load",
     "Period",
     "PlanChoices",
@@ -48,6 +53,7 @@ __all__ = [
     "Replaced",
     "RubricChoice",
     "SourceQuota",
+    "Stopping",
     "TradePoint",
     "Verification",
     "archive_plan",
@@ -57,16 +63,20 @@ __all__ = [
     "export_receipt",
     "get_draw",
     "get_plan",
+    "leave_out",
     "list_draws",
     "list_plans",
     "preview",
     "publish",
+    "put_back",
     "read_receipt",
     "receipt_from_file",
     "receipt_json",
     "receipt_of",
     "replace",
     "samples",
+    "stopping",
+    "sweep",
     "trade",
     "verify",
 ]

@@ -13,7 +13,7 @@ from qa.archive import predictions
 from qa.draws.periods import CADENCES
 from qa.errors import Invalid
 from qa.i18n import N_
-from scoring.draw import Design, DrawError, Intensity, IntensityRules, Quota, ResidualModel
+from scoring.draw import Design, DrawError, Goal, Intensity, IntensityRules, Quota, ResidualModel
 from scoring.draw.design import PLANNING
 
 SOURCES = ("chat", "dispute", "rating")
@@ -59,6 +59,8 @@ class PlanDesign:
     """Whether conversations of which an import refused a row are left out."""
     predictor: str = predictions.RISK
     """Whose predictions chances and estimates lean on; where it has none, the rule score stands."""
+    goal: Goal | None = None
+    """What the chats are to tell of every agent by the end of the month; their number follows from it."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -72,6 +74,8 @@ class PlanDesign:
         for name in ("teams", "shops", "channels", "inspectors"):
             known[name] = tuple(known.get(name, ()))
         known["intensity"] = tuple((str(agent), str(level)) for agent, level in known.get("intensity", ()))
+        if known.get("goal") is not None:
+            known["goal"] = goal(**known["goal"])
         return PlanDesign(**known)
 
     def check(self) -> None:
@@ -91,9 +95,23 @@ class PlanDesign:
                 )
         if not self.predictor:
             raise Invalid(N_("Name the predictor that the plan leans on."))
+        if self.goal is not None and not any(q.source == "chat" and q.per_agent is not None for q in self.quotas):
+            raise Invalid(N_("A goal decides how many chats are drawn: choose so many per agent for chats."))
         if self.cadence and self.cadence not in CADENCES:
             raise Invalid(N_("There is no cadence “{value}”."), value=self.cadence)
         scoring_design(self, period="", pool_share=0.0)
+
+
+def goal(kind: str, points: float, power: float = 0.8) -> Goal:
+    """A goal from plain data. Raises `Invalid`."""
+    try:
+        return Goal(kind, float(points), float(power))  # type: ignore[arg-type]
+    except DrawError as problem:
+        raise Invalid(
+            N_("Goal: expected 0.5 to 50 points and a power of 50% to 99%, found {points} points and {power}%."),
+            points=points,
+            power=round(power * 100),
+        ) from problem
 
 
 def scoring_design(
@@ -107,15 +125,17 @@ def scoring_design(
     lam: float | None = None,
     lam_rate: float | None = None,
     planning: int = PLANNING,
+    wanted: tuple[tuple[str, int], ...] = (),
 ) -> Design:
     """The design as `scoring.draw` takes it, with the pool share that was decided. `levels` states every intensity,
     `residual` the residual variance that past reviews show (None: the ordinary one), `plain` that without predictions,
-    `lam` and `lam_rate` the frozen weights of the predictions, `planning` the version of the rules."""
+    `lam` and `lam_rate` the frozen weights of the predictions, `planning` the version of the rules, `wanted` the random reviews of single agents' chats."""
     try:
         return Design(
             # Only chats compete for the pool: disputes and low ratings are frames of their own, chosen as a whole.
             quotas=tuple(
-                Quota(q.source, q.per_agent, pool_share if q.source == "chat" else 0.0) for q in design.quotas
+                Quota(q.source, q.per_agent, pool_share, wanted) if q.source == "chat" else Quota(q.source, q.per_agent)
+                for q in design.quotas
             ),
             period=period,
             intensity=tuple((a, Intensity(level)) for a, level in (design.intensity if levels is None else levels)),

@@ -10,17 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import numpy as np
 import polars as pl
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session, aliased
 
 from qa.archive import Snapshot
 from qa.draws.frames import Period
-from qa.tables import RiskModelVersion
+from qa.tables import Assignment, Inspection, RiskModelVersion, Sample
 from qa.verdicts import facts
 from qa.workbench import Workbench
-from scoring.draw import ResidualModel
-from scoring.draw.history import LEAST_REVIEWS, model_record, rate_lambda, residual_model
+from scoring.draw import ModelRecord, ResidualModel
+from scoring.draw.history import LEAST_REVIEWS, label_agreement, model_record, rate_lambda, residual_model
 from scoring.estimate import tune
 
 
@@ -29,12 +30,19 @@ class PredictionEvidence:
     """How well predictions have foretold violations so far, in draws before the period; `auc` None = too few to say.
 
     `reviews` past reviews gave the spread that widths are computed with, 0 = the ordinary spread is assumed.
+    `agreement` is how far two blind readings agree on red lines (κ, its upper end), None = too few doubles to say.
     """
 
     labels: int
     violations: int
     auc: float | None
     reviews: int = 0
+    agreement: float | None = None
+
+    @property
+    def record(self) -> ModelRecord:
+        """What the automatic pool share is decided from."""
+        return ModelRecord(self.auc, self.labels, self.violations, self.agreement)
 
 
 @dataclass(frozen=True)
@@ -75,9 +83,28 @@ def reviews(bench: Workbench, session: Session, snapshot: Snapshot, before: date
     )
 
 
-def look(session: Session, past: pl.DataFrame, versions: Sequence[str], period: Period) -> PeriodEvidence:
+def agreement(session: Session, before: datetime) -> float | None:
+    """How far first and blind second readings of chats before the moment `before` agree on red lines; never what an
+    adjudication made of them."""
+    first, second, one, two = aliased(Inspection), aliased(Inspection), aliased(Assignment), aliased(Assignment)
+    query = (
+        select(first.outcome["redlines"], second.outcome["redlines"])
+        .join(one, and_(one.id == first.assignment_id, one.kind == "primary"))
+        .join(two, and_(two.sample_id == one.sample_id, two.kind == "double"))
+        .join(second, second.assignment_id == two.id)
+        .join(Sample, Sample.id == one.sample_id)
+        .where(first.undone_at.is_(None), second.undone_at.is_(None))
+        .where(Sample.source == "chat", Sample.occurred_at < before)
+    )
+    found = np.array([(bool(a), bool(b)) for a, b in session.execute(query)], dtype=bool).reshape(-1, 2)
+    return label_agreement(found[:, 0], found[:, 1])
+
+
+def look(
+    session: Session, past: pl.DataFrame, versions: Sequence[str], period: Period, agreed: float | None = None
+) -> PeriodEvidence:
     """Judge the predictions of a frame. `past`: reviews before the period; `versions`: whose predictions they are, most
-    of them first."""
+    of them first; `agreed`: how far blind readings agree."""
     rows = session.scalars(select(RiskModelVersion).where(RiskModelVersion.version.in_(versions))).all()
     trained = {row.version: row for row in rows}
     barred = tuple(
@@ -87,22 +114,24 @@ def look(session: Session, past: pl.DataFrame, versions: Sequence[str], period: 
     model = trained.get(used[0]) if used else None
     past = past.filter((pl.col("source") == "chat") & pl.col("p").is_not_null()).rename({"bad": "violation"})
     if model is not None and model.labels >= LEAST_REVIEWS and model.report.get("lam") is not None:
-        return _of_model(model, used, barred)
+        return _of_model(model, used, barred, agreed)
     lam = tune(past.filter(pl.col("f").is_not_null())) if model is not None else 0.0
     # Without a model nobody predicts scores, and the rule score alone tells chances.
     known = past.filter(pl.col("f").is_not_null()) if lam else past
     fitted, plain = residual_model(known, lam), residual_model(past)
     record = model_record(past)
-    judged = PredictionEvidence(record.labels, record.violations, record.auc, past.height if fitted else 0)
+    judged = PredictionEvidence(record.labels, record.violations, record.auc, past.height if fitted else 0, agreed)
     if model is not None:
         judged = replace(judged, labels=model.labels, violations=model.violations, auc=model.auc or 0.0)
     return PeriodEvidence(used, barred, judged, _pair(fitted), _pair(plain), lam, rate_lambda(past))
 
 
-def _of_model(model: RiskModelVersion, used: tuple[str, ...], barred: tuple[str, ...]) -> PeriodEvidence:
+def _of_model(
+    model: RiskModelVersion, used: tuple[str, ...], barred: tuple[str, ...], agreed: float | None
+) -> PeriodEvidence:
     """A trained model brings its own record: out of fold, on reviews before the period (or it would be barred)."""
     report = model.report
-    judged = PredictionEvidence(model.labels, model.violations, model.auc or 0.0, model.labels)
+    judged = PredictionEvidence(model.labels, model.violations, model.auc or 0.0, model.labels, agreed)
     (a, b), plain = report["residual"], report.get("plain")
     return PeriodEvidence(
         used,

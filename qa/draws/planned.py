@@ -56,6 +56,8 @@ class Resolved:
     """Version of the rules by which the plan is made, so that old draws can be made again."""
     barred: tuple[str, ...] = ()
     """Risk models that learnt from days of the period: their predictions are not used."""
+    wanted: tuple[tuple[str, int], ...] = ()
+    """Random reviews of each agent's chats that the plan's goal takes; empty for plans by number."""
     screened: bool = False
     """Whether the frame is streamed behind the keyed screen."""
     closeness: tuple[Closeness, ...] = field(default=(), compare=False)
@@ -72,6 +74,7 @@ class Resolved:
             lam=self.lam,
             lam_rate=self.lam_rate,
             planning=self.planning,
+            wanted=self.wanted,
         )
 
 

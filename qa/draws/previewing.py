@@ -19,8 +19,9 @@ from qa.archive import Snapshot
 from qa.draws import frames
 from qa.draws.closeness import NORMAL, Closeness, decide
 from qa.draws.design import PlanDesign
-from qa.draws.evidence import PredictionEvidence, look, reviews
+from qa.draws.evidence import PredictionEvidence, agreement, look, reviews
 from qa.draws.frames import Period
+from qa.draws.goals import GoalOutlook, outlook, wanted
 from qa.draws.planned import LARGE, FrameInMemory, FrameOnDisk, Planned, Resolved, planned
 from qa.draws.plans import get_plan
 from qa.errors import Invalid
@@ -70,6 +71,8 @@ class PlanPreview:
     """Samples to expect in the common queue, because every inspector took part in the conversation."""
     unscreened: int
     """Units without a risk prediction; they are drawn as average ones."""
+    goal: GoalOutlook | None
+    """What the plan's goal takes; None for plans by number."""
     drawn: tuple[date, date] | None
     """Days of a draw of this plan that share a day with the period: it cannot be published then."""
 
@@ -98,8 +101,12 @@ def preview(
         loads = _loads(session, people, figures.reviews - common + doubles)
         drawn = drawn_before(session, plan_id, period) if plan_id else None
     days = (drawn.period_from, drawn.period_to) if drawn else None
+    told = None
+    if chosen.goal is not None:
+        chats = figures.agents.filter(pl.col("source") == "chat")
+        told = outlook(chosen.goal, ready.resolved.wanted, dict(chats.select("agent_id", "frame").iter_rows()), period)
     return PlanPreview(
-        ready.resolved, figures, ready.by_source(), evidence, loads, doubles, common, ready.unpredicted(), days
+        ready.resolved, figures, ready.by_source(), evidence, loads, doubles, common, ready.unpredicted(), told, days
     )
 
 
@@ -129,8 +136,8 @@ def resolve(
 ) -> tuple[Planned, PredictionEvidence]:
     """Build the frame and decide, from the past alone, intensities and the pool share."""
     agents, zone = _agents_of(session, design), bench.config.zone
-    past = reviews(bench, session, snapshot, period.bounds(zone)[0])
-    found = look(session, past, frames.model_versions(snapshot, design, period, zone), period)
+    past, agreed = reviews(bench, session, snapshot, period.bounds(zone)[0]), agreement(session, period.bounds(zone)[0])
+    found = look(session, past, frames.model_versions(snapshot, design, period, zone), period, agreed)
     undecided = Resolved(
         design,
         period,
@@ -151,9 +158,17 @@ def resolve(
         streamed = FrameOnDisk(snapshot, replace(undecided, screened=True))
         if streamed.counts["frame"].sum() >= LARGE:
             people = decide(design, past, hired, period, streamed.counts["agent_id"].unique())
-            return FrameOnDisk(snapshot, _looked_at(streamed.resolved, people), streamed.counts), found.evidence
+            looked = _looked_at(streamed.resolved, people)
+            if design.goal is not None:
+                many = streamed.counts.filter(pl.col("source") == "chat").sort("agent_id")
+                chats = many.select(pl.col("agent_id").repeat_by("frame").explode())
+                looked = replace(looked, wanted=wanted(session, design.goal, chats, past, found, period))
+            return FrameOnDisk(snapshot, looked, streamed.counts), found.evidence
     units = frames.build(snapshot, design, period, zone, agents, found.barred)
     resolved = _looked_at(undecided, decide(design, past, hired, period, units["agent_id"].unique()))
+    if design.goal is not None:
+        chats = units.filter(pl.col("source") == "chat").select("agent_id", "p")
+        resolved = replace(resolved, wanted=wanted(session, design.goal, chats, past, found, period))
     if design.pool_share is None and not units.is_empty():
         resolved = replace(resolved, pool_share=_automatic_share(units, resolved, found.evidence))
     return planned(snapshot, resolved, units), found.evidence
@@ -181,8 +196,8 @@ def _automatic_share(units: pl.DataFrame, resolved: Resolved, evidence: Predicti
         return 0.0  # everything is reviewed anyway
     frame = chats.select("unit_id", "agent_id", "source", "p", f=100 - pl.col("loss") / 100)
     frame = frame.drop("f") if frame["f"].null_count() else frame
-    record = scoring_draw.ModelRecord(evidence.auc, evidence.labels, evidence.violations)
-    return scoring_draw.automatic_share(frame.with_columns(pl.col("p").fill_null(pl.col("p").mean())), design, record)
+    predicted = frame.with_columns(pl.col("p").fill_null(pl.col("p").mean()))
+    return scoring_draw.automatic_share(predicted, design, evidence.record)
 
 
 def _shares(units: pl.DataFrame) -> tuple[float, ...]:

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session, aliased
 
 from qa import audit
 from qa.blinding import waiting
+from qa.desk.queue import standing
 from qa.draws.planned import Planned, planned
 from qa.draws.record import amended, document_hash, parse, to_json
 from qa.errors import Invalid, NotFound
@@ -48,6 +49,8 @@ class DrawView:
     samples: int
     finished: int
     withdrawn: int
+    left_out: int
+    """Samples that are not reviewed because the goal of the plan is met without them."""
     receipt_hash: str
     published_at: datetime
     published_by: str
@@ -299,6 +302,7 @@ def _views(session: Session, draw_id: int | None, plan_id: int | None) -> list[D
             Sample.draw_id,
             func.count().label("samples"),
             func.count(Sample.withdrawn_at).label("withdrawn"),
+            func.count().filter(Sample.id.in_(standing.left_out())).label("left_out"),
         )
         .group_by(Sample.draw_id)
         .subquery()
@@ -322,6 +326,7 @@ def _views(session: Session, draw_id: int | None, plan_id: int | None) -> list[D
         func.coalesce(counts.c.samples, 0).label("samples"),
         func.coalesce(finished.c.finished, 0).label("finished"),
         func.coalesce(counts.c.withdrawn, 0).label("withdrawn"),
+        func.coalesce(counts.c.left_out, 0).label("left_out"),
         Draw.receipt_hash,
         Draw.published_at,
         func.coalesce(User.display_name, "").label("published_by"),

@@ -21,6 +21,7 @@ from qa.draws.planned import Resolved
 from qa.errors import Invalid
 from qa.i18n import N_
 from scoring.draw import Pick, Receipt, Replacement
+from scoring.estimate import VERSION
 
 _CONTEXT = "plan"
 _SUMMARY = "frame_summary"
@@ -44,6 +45,8 @@ def document(
         "lam": resolved.lam,
         "lam_rate": resolved.lam_rate,
         "planning": resolved.planning,
+        "wanted": [list(pair) for pair in resolved.wanted],
+        "estimator": VERSION,
         "barred_models": list(resolved.barred),
         "screened": resolved.screened,
         "closeness": [one.to_dict() for one in resolved.closeness if one.level != NORMAL or one.by_hand],
@@ -72,6 +75,7 @@ def parse(data: Mapping[str, Any]) -> tuple[Receipt, Resolved]:
             lam=None if plan.get("lam") is None else float(plan["lam"]),
             lam_rate=None if plan.get("lam_rate") is None else float(plan["lam_rate"]),
             planning=int(plan.get("planning", 1)),
+            wanted=tuple((str(agent), int(reviews)) for agent, reviews in plan.get("wanted", ())),
             barred=tuple(str(name) for name in plan.get("barred_models", ())),
             screened=bool(plan.get("screened", False)),
         )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from qa import outage
+from qa import draws, outage
 from qa.errors import Busy, Cancelled, Denied, NotFound, SpotcheckError, Unavailable
 from qa.i18n import N_
 from qa.jobs import record, service, stored
@@ -29,6 +29,8 @@ from qa.workbench import Workbench
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 3.0
 """How often a worker looks for work that another process asked for."""
+SWEEP = timedelta(minutes=10)
+"""How often it looks whether a draw has reached its goal (`qa.draws.stopping`)."""
 BUSY_PAUSE = timedelta(seconds=10)
 PATIENCE = timedelta(hours=6)
 """A job that finds its place taken by somebody else gives up after this long."""
@@ -52,11 +54,21 @@ class Worker:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Work until `stop` is set."""
+        """Work until `stop` is set; between jobs, look from time to time whether draws have reached their goal."""
+        looked = self.clock()
         while not self.stop.is_set():
             record.asked.clear()
             if not self._step():
+                if self.clock() - looked >= SWEEP:
+                    looked = self.clock()
+                    self._sweep(looked)
                 record.asked.wait(LOOK_SECONDS)
+
+    def _sweep(self, now: datetime) -> None:
+        try:
+            draws.sweep(self.bench, SYSTEM, now=now)
+        except Exception:  # the next look comes
+            log.exception("a worker could not see whether draws have reached their goal")
 
     def end(self) -> None:
         """Stop soon; what is under way is given back for another worker."""

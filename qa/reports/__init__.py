@@ -3,6 +3,7 @@
 from qa.reports.adjusting import Adjustment
 from qa.reports.agents import AgentReport, CaseLink, LedgerEntry, Part, Person, Replies, agent_report, roster
 from qa.reports.boards import OWNERS, HeatMap, LossBoard, heat_map, losses, root_causes
+from qa.reports.estimator import Restated
 from qa.reports.metrics import Metric
 from qa.reports.progress import ScopeProgress
 from qa.reports.results import (
@@ -53,6 +54,7 @@ __all__ = [
     "Person",
     "Ranking",
     "Replies",
+    "Restated",
     "Result",
     "Scope",
     "ScopeProgress",

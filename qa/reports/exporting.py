@@ -26,6 +26,7 @@ from qa.policy import Actor, Right, require
 from qa.reports.scope import FactsReader, Scope, readable
 from qa.verdicts import facts
 from qa.workbench import Workbench
+from scoring.estimate import VERSION
 
 FORMATS: Mapping[str, str] = {
     "csv": "text/csv",
@@ -62,11 +63,14 @@ def export(
     form: str = "csv",
     notes: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    estimator: str = VERSION,
 ) -> ExportFile:
-    """Write a report's frame as a file and record who took it. `labels` are column titles, `notes` lines about method
+    """Write a report's frame as a file and record who took it. Figures name the version of their `estimator`. `labels` are column titles, `notes` lines about method
     and scope (a second sheet in XLSX, left out of CSV and JSONL so that programs can read them)."""
     require(actor, Right.EXPORT)
     _check(form)
+    if "method" in frame.columns and "estimator" not in frame.columns:
+        frame = frame.with_columns(estimator=pl.lit(estimator))  # every figure names what made it
     buffer = io.BytesIO()
     write(frame, form, buffer, notes=notes, labels=labels)
     _record(bench, actor, now, what, form, frame.height)

@@ -52,7 +52,7 @@ class Means:
     """The reviews of one scope (the columns of `measured`), read once, estimated for several groupings."""
 
     def __init__(self, reader: FactsReader, scope: Scope, rows: pl.LazyFrame, by: str, metric: Metric) -> None:
-        self._scope, self._by, self._metric = scope, by, metric
+        self._scope, self._by, self._metric, self._first = scope, by, metric, reader.first
         self.adjustment: Adjustment | None = None
         self._rows = rows.collect()
         if scope.adjusted and metric.id in ADJUSTABLE:
@@ -90,7 +90,7 @@ class Means:
         bounds: tuple[float, float] | None,
     ) -> pl.DataFrame:  # fmt: skip
         """The means of `rows`; scores lean on the spread their plans expected while reviews are few."""
-        known = expected if self._metric.id in PREDICTABLE else None
+        known = expected if self._metric.id in PREDICTABLE and not self._first else None
         enough = ENOUGH[bool(rows["learnt"].all())]
         return estimate.grouped(rows, keys, ["y"], strata=strata, bounds=bounds, expected=known, enough=enough)
 

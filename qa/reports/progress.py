@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import select
 
+from qa.desk.queue import standing
 from qa.reports.scope import FactsReader, Scope
 from qa.reports.weights import TARGETED
 from qa.tables import Sample
@@ -64,7 +65,12 @@ def read_progress(reader: FactsReader, scope: Scope) -> ScopeProgress:
 def _drawn(reader: FactsReader, scope: Scope) -> pl.DataFrame:
     bounds = reader.bounds(scope)
     query = select(Sample.id, Sample.agent_id, Sample.reason, Sample.risk, Sample.occurred_at)
-    query = query.where(Sample.source == scope.source, Sample.withdrawn_at.is_(None), Sample.pi.is_not(None))
+    query = query.where(
+        Sample.source == scope.source,
+        Sample.withdrawn_at.is_(None),
+        Sample.pi.is_not(None),
+        Sample.id.not_in(standing.left_out()),
+    )
     if bounds[0]:
         query = query.where(Sample.occurred_at >= bounds[0])
     if bounds[1]:

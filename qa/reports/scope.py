@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from qa.errors import Denied
+from qa.errors import Denied, Invalid
 from qa.i18n import N_
 from qa.people import teams
 from qa.policy import SYSTEM, Actor, Right, refused, require, require_own
@@ -24,8 +24,11 @@ from qa.scoping import OTHERS
 from qa.tables import Agent, RubricVersion
 from qa.verdicts import facts
 from qa.workbench import Workbench
+from scoring.estimate import VERSION
 from scoring.label import Label
 
+FIRST = "1"
+ESTIMATORS = (FIRST, VERSION)
 BUCKETS: Mapping[str, str] = {"week": N_("Week"), "month": N_("Month")}
 _TRUNCATE = {"week": "1w", "month": "1mo"}
 GROUPS: Mapping[str, str] = {
@@ -119,10 +122,19 @@ class Rubrics:
 
 
 class FactsReader:
-    """One look at the facts: everything a report reads comes from the same moment."""
+    """One look at the facts: everything a report reads comes from the same moment.
 
-    def __init__(self, bench: Workbench) -> None:
-        self.bench = bench
+    `estimator` is the version of the estimates. FIRST is that of draws before π, λ and the expected spread were
+    settled with them: chances as drawn whatever was reviewed, and one λ tuned on the reviews a report looks at
+    (`looked_at`). It is kept so that what was exported then can be made again.
+    """
+
+    def __init__(self, bench: Workbench, estimator: str = VERSION, looked_at: Scope | None = None) -> None:
+        if estimator not in ESTIMATORS:
+            raise Invalid(
+                N_("There is no estimator “{value}”; known: {known}."), value=estimator, known=", ".join(ESTIMATORS)
+            )
+        self.bench, self.estimator, self._looked_at = bench, estimator, looked_at
         self._reading: AbstractContextManager[Session] | None = None
         self.session: Session
         self._unfinished: dict[str, pl.DataFrame] = {}
@@ -151,6 +163,15 @@ class FactsReader:
         draws and `f` as `weights.weighed` gives them."""
         every = facts.scan(self.bench, self.session).filter(pl.col("source") == scope.source)
         lazy = weights.weighed(every, self.unfinished(scope.source), self.lambdas(scope.source))
+        return self._inside(lazy, scope)
+
+    @property
+    def first(self) -> bool:
+        """Whether figures are those of the first estimator."""
+        return self.estimator == FIRST
+
+    def _inside(self, lazy: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+        """The rows of a scope, with `team` and `day`."""
         bounds = self.bounds(scope)
         if bounds[0] is not None:
             lazy = lazy.filter(pl.col("occurred_at") >= bounds[0])
@@ -186,14 +207,18 @@ class FactsReader:
         """draw_id, agent_id and share of draws of which fewer random picks were reviewed than drawn."""
         if source not in self._unfinished:
             every = facts.scan(self.bench, self.session).filter(pl.col("source") == source)
-            self._unfinished[source] = weights.shares(self.session, source, every)
+            found = weights.shares(self.session, source, every)
+            self._unfinished[source] = found.clear() if self.first else found
         return self._unfinished[source]
 
     def lambdas(self, source: str) -> pl.DataFrame:
         """draw_id, lam and lam_rate: the weights of predictions, the same for every report."""
         if source not in self._lambdas:
             every = facts.scan(self.bench, self.session).filter(pl.col("source") == source)
-            self._lambdas[source] = weights.lambdas(self.session, source, every)
+            known = weights.lambdas(self.session, source, every)
+            if self.first:
+                known = weights.tuned(known, self._inside(every, replace(self._looked_at or Scope(), source=source)))
+            self._lambdas[source] = known
         return self._lambdas[source]
 
     def rubrics(self) -> Rubrics:

@@ -20,7 +20,7 @@ from qa.reports.scope import FactsReader, Scope, names_of, readable
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring import ranking as scoring_ranking
-from scoring.estimate import Estimate
+from scoring.estimate import VERSION, Estimate
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Standings:
         return self.team.lam > 0
 
 
-def standings(bench: Workbench, actor: Actor, *, scope: Scope) -> Standings:
-    """Estimate every agent's mean score."""
+def standings(bench: Workbench, actor: Actor, *, scope: Scope, estimator: str = VERSION) -> Standings:
+    """Estimate every agent's mean score, by the estimator of today or an earlier one."""
     scope = readable(actor, scope)
-    with FactsReader(bench) as reader:
+    with FactsReader(bench, estimator, scope) as reader:
         return read_standings(reader, scope)
 
 
@@ -81,6 +81,8 @@ def read_standings(reader: FactsReader, scope: Scope) -> Standings:
     population = _population(reader, scope, sample)
     if population is None:
         sample = sample.with_columns(expected="expected_plain").drop("f")
+    if reader.first:
+        sample = sample.drop("expected")
     bounds = TOTAL.bounds
     # f comes weighted by the λ that each draw froze; where none gave it any weight, the reviews speak alone
     lam = 1.0 if population is not None and (sample["f"] > 0).any() else 0.0

@@ -28,7 +28,7 @@ from qa.workbench import Workbench
 from scoring import chart as scoring_chart
 from scoring import estimate
 from scoring.chart import Chart
-from scoring.estimate import Estimate
+from scoring.estimate import VERSION, Estimate
 
 SOURCES = ("chat", "dispute", "rating")
 SMALL_N = 5
@@ -110,6 +110,8 @@ class Trend:
     """What became of the wish for severity-adjusted scores; None when nobody asked."""
     progress: ScopeProgress | None = None
     """What of the scope is drawn and not scored yet."""
+    estimator: str = VERSION
+    """The version of the estimates."""
     baselines: tuple[Baseline, ...] = ()
     """What the latest periods of each group are compared with."""
 
@@ -120,14 +122,23 @@ class Trend:
 
 
 def trend(
-    bench: Workbench, actor: Actor, *, scope: Scope, metric: str = "total", by: str = "all", bucket: str = "week"
+    bench: Workbench,
+    actor: Actor,
+    *,
+    scope: Scope,
+    metric: str = "total",
+    by: str = "all",
+    bucket: str = "week",
+    estimator: str = VERSION,
 ) -> Trend:
-    """Estimate `metric` for every group and week or month of the scope."""
+    """Estimate `metric` for every group and week or month of the scope, by the estimator of today or an earlier one."""
     scope = readable(actor, scope)
-    return unguarded_trend(bench, scope=scope, metric=metric, by=by, bucket=bucket)
+    return unguarded_trend(bench, scope=scope, metric=metric, by=by, bucket=bucket, estimator=estimator)
 
 
-def unguarded_trend(bench: Workbench, *, scope: Scope, metric: str, by: str, bucket: str) -> Trend:
+def unguarded_trend(
+    bench: Workbench, *, scope: Scope, metric: str, by: str, bucket: str, estimator: str = VERSION
+) -> Trend:
     """The same for callers in this package that have authorised already."""
     if by not in GROUPS or bucket not in BUCKETS:
         raise Invalid(
@@ -135,7 +146,7 @@ def unguarded_trend(bench: Workbench, *, scope: Scope, metric: str, by: str, buc
             groups=", ".join(GROUPS),
             buckets=", ".join(BUCKETS),
         )
-    with FactsReader(bench) as reader:
+    with FactsReader(bench, estimator, scope) as reader:
         chosen = m.find(reader.rubrics(), metric)
         rows = measured(reader, scope, chosen, by, bucket)
         names = names_of(reader) if by == "agent" else {}
@@ -153,8 +164,9 @@ def unguarded_trend(bench: Workbench, *, scope: Scope, metric: str, by: str, buc
     named = _named(frame, names)
     signals, baselines = _signals(named, chosen, by, measures, teams)
     return Trend(
-        chosen, by, bucket, scope, named, _named(overall, names), measures, signals, adjustment, progress, baselines
-    )
+        chosen, by, bucket, scope, named, _named(overall, names), measures, signals, adjustment, progress, estimator,
+        baselines,
+    )  # fmt: skip
 
 
 def _signals(

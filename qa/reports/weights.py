@@ -62,6 +62,14 @@ def lambdas(session: Session, source: str, reviews: pl.LazyFrame) -> pl.DataFram
     return known.with_columns(pl.col("lam").fill_null(estimate.tune(past.collect())), pl.col("lam_rate").fill_null(0.0))
 
 
+def tuned(weights: pl.DataFrame, reviews: pl.LazyFrame) -> pl.DataFrame:
+    """`weights` as the first estimator had them: one λ tuned on `reviews`, none for rates."""
+    past = reviews.filter(pl.col("prediction").is_not_null()).select(
+        "agent_id", "pi", y=pl.col("total") / 100, f=100 - pl.col("prediction") / 100
+    )
+    return weights.with_columns(lam=pl.lit(estimate.tune(past.collect())), lam_rate=pl.lit(0.0))
+
+
 def weighed(reviews: pl.LazyFrame, unfinished: pl.DataFrame, weights: pl.DataFrame) -> pl.LazyFrame:
     """The reviews with pi adjusted (pi_drawn keeps what the draw gave), f: λ times the predicted score in points (null
     where λ needs one and nobody predicted), p: the frozen weight of rates times the predicted chance, expected and

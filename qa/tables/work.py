@@ -42,7 +42,7 @@ class Assignment(Base):
     """Raised by every claim, submit, undo and skip: the compare-and-set value of a submit."""
     finished_at: Mapped[datetime | None]
     finished_as: Mapped[str | None] = mapped_column(String(20))
-    """`submitted` or `skipped`."""
+    """`submitted`, `skipped`, or `left_out` when the goal of the draw is met without it."""
     skip_reason: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime]
 

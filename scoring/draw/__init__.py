@@ -55,6 +55,7 @@ from scoring.draw.large import (
     verify_large,
 )
 from scoring.draw.planning import PlannedDraw, Shortage, plan, plan_sizes
+from scoring.draw.precision import Enough, Goal
 from scoring.draw.previewing import Preview, SourcePreview, preview, preview_sizes
 from scoring.draw.receipts import Difference, Pick, Receipt, UnitCount, make_receipt, verify
 from scoring.draw.selection import ALGORITHM, ALGORITHM_VERSION, Replacement, picks, replace, select
@@ -68,7 +69,9 @@ __all__ = [
     "Design",
     "Difference",
     "DrawError",
+    "Enough",
     "FrameHash",
+    "Goal",
     "History",
     "InspectorAssignment",
     "Intensity",

@@ -75,12 +75,34 @@ class ResidualModel:
 class ModelRecord:
     """What past reviews say of the risk model: out-of-fold AUC, labels and violations it was measured on.
 
-    ``auc`` is None for the rule score of a cold start, which no label has judged yet.
+    ``auc`` is None for the rule score of a cold start, which no label has judged yet. ``agreement`` is how far two
+    blind readings of one conversation agree on violations (Cohen's κ, None where too few doubles tell): labels that are
+    wrong now and then make a good model look bad.
     """
 
     auc: float | None
     labels: int
     violations: int
+    agreement: float | None = None
+
+    @property
+    def cleared_auc(self) -> float | None:
+        """The AUC without the noise of the labels: ½ + (AUC − ½)/√κ. Wrong labels shrink AUC − ½ by 1 − α − β (Menon,
+        van Rooyen, Ong & Williamson 2015), which is the correlation of a label with the truth where inspectors miss as
+        many violations as they see too many, and √κ where two are alike (Spearman 1904). Nothing is added to an AUC
+        that chance alone would give.
+        """
+        if self.auc is None or not self.agreement or not 0 < self.agreement < 1 or self.auc <= self._by_chance():
+            return self.auc
+        return min(0.5 + (self.auc - 0.5) / math.sqrt(self.agreement), 1.0)
+
+    def _by_chance(self) -> float:
+        """What a worthless model exceeds one time in ten: standard error of AUC ½ is √((m+n+1)/12mn) (Mann & Whitney
+        1947)."""
+        bad, good = self.violations, self.labels - self.violations
+        if bad <= 0 or good <= 0:
+            return 1.0
+        return 0.5 + 1.2816 * math.sqrt((bad + good + 1) / (12.0 * bad * good))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +125,14 @@ class History:
 @dataclass(frozen=True, slots=True)
 class Quota:
     """Reviews wanted from one source: ``per_agent`` in the period (None = take all), ``pool_share`` of them by risk
-    (None = the largest share that costs the team's score no precision, see ``automatic_share``)."""
+    (None = the largest share that costs the team's score no precision, see ``automatic_share``). ``agents`` names the
+    random reviews of single agents, in place of ``per_agent`` and whatever closeness would make of it (see
+    ``precision``); the pool comes on top of them."""
 
     source: str
     per_agent: float | None
     pool_share: float | None = 0.0
+    agents: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
@@ -116,6 +141,8 @@ class Quota:
             )
         if self.per_agent is not None and not self.per_agent >= 0:
             raise DrawError("per_agent", f"expected 0 or more reviews per agent; found {self.per_agent}")
+        if any(reviews < 0 for _, reviews in self.agents):
+            raise DrawError("per_agent", "expected 0 or more reviews of every agent")
         if self.pool_share is not None and not 0.0 <= self.pool_share <= 1.0:
             raise DrawError("pool_share", f"expected a pool share between 0 and 1; found {self.pool_share}")
 

@@ -134,7 +134,7 @@ def strata(units: pl.DataFrame, quota: Quota, design: Design, levels: dict[str, 
     order = salted_order(f"{design.period}|{quota.source}", names)
     place = {agent: k for k, agent in enumerate(order)}
     stratum = np.array([place[name] for name in names], dtype=np.int32)[by_name]
-    wish = np.array([wish_of(quota, levels[agent]) for agent in order])
+    wish = wishes(quota, order, levels)
     riskiest = None
     if pool and not units["risk"].null_count():
         # Units of agents who are reviewed completely anyway need no place in the pool.
@@ -177,8 +177,17 @@ def wanted_reviews(
     return np.where(np.isinf(wish), left, at_least_one(allocate(finite), finite, left))
 
 
-def wish_of(quota: Quota, level: Intensity) -> float:
-    return math.inf if quota.per_agent is None else quota.per_agent * MULTIPLIER[level]
+def wishes(quota: Quota, agents: list[str], levels: dict[str, Intensity]) -> NDArray[np.float64]:
+    """Reviews wished for of each agent, its part of the pool included; infinite where everything is."""
+    named, rest = dict(quota.agents), 1.0 - (quota.pool_share or 0.0)
+
+    def one(agent: str) -> float:
+        level = MULTIPLIER[levels[agent]]
+        if quota.per_agent is None or math.isinf(level):
+            return math.inf
+        return named[agent] / max(rest, 1e-9) if agent in named else quota.per_agent * level
+
+    return np.array([one(agent) for agent in agents])
 
 
 def _size(units: pl.DataFrame, model: ResidualModel) -> NDArray[np.float64]:

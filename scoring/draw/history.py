@@ -15,6 +15,8 @@ from scoring.frames import Table, table
 
 #: From so many reviews on, the residual spread is fitted to them; from so many violations on, an AUC says something.
 LEAST_REVIEWS, LEAST_FOUND = 200, 10
+#: Conversations read twice, blind, before their agreement says anything of the labels.
+LEAST_DOUBLES = 30
 #: The constant part of the residual variance keeps at least this share: predictions are never exact.
 LEAST_CONSTANT = 0.1
 
@@ -23,7 +25,8 @@ Floats = NDArray[np.float64]
 
 def learn(reviews: Table, *, value: str = "y") -> History:
     """Read past reviews for ``plan``: one row each with agent_id, pi (its probability in the draw it came from) and the
-    score ``value``; where known also p and f (as predicted before the review), violation (0/1) and period (sortable).
+    score ``value``; where known also p and f (as predicted before the review), violation (0/1), period (sortable) and
+    second (what a second, blind reading found, 0/1; null where there was none), which tells how noisy the labels are.
 
     Residual spread a + b·p(1−p) of y − λf within agents from 200 reviews on, the default below; AUC of p from 10
     violations on; "below the team mean" as ``ranking`` states it; periods without a violation in a row up to the last.
@@ -45,7 +48,7 @@ def _checked(given: pl.DataFrame, value: str) -> pl.DataFrame:
     missing = [name for name in ("agent_id", "pi", value) if name not in given.columns]
     if missing:
         raise DrawError("columns", f"expected past reviews with agent_id, pi and {value}; missing {', '.join(missing)}")
-    optional = [pl.col(name).cast(pl.Float64) for name in ("p", "f", "violation") if name in given.columns]
+    optional = [pl.col(name).cast(pl.Float64) for name in ("p", "f", "violation", "second") if name in given.columns]
     period = [pl.col("period")] if "period" in given.columns else []
     rows = given.select(
         pl.col("agent_id").cast(pl.String), pl.col("pi").cast(pl.Float64), pl.col(value).cast(pl.Float64).alias("y"),
@@ -105,7 +108,28 @@ def model_record(rows: pl.DataFrame) -> ModelRecord:
     found = int(bad.sum())
     if not _known(rows, "p") or min(found, len(bad) - found) < LEAST_FOUND:
         return ModelRecord(None, rows.height, found)
-    return ModelRecord(_auc(rows["p"].to_numpy(), 1.0 / rows["pi"].to_numpy(), bad), rows.height, found)
+    agreement = None
+    if "second" in rows.columns:
+        twice = rows.filter(pl.col("second").is_not_null())
+        agreement = label_agreement(twice["violation"].to_numpy() > 0, twice["second"].to_numpy() > 0)
+    return ModelRecord(_auc(rows["p"].to_numpy(), 1.0 / rows["pi"].to_numpy(), bad), rows.height, found, agreement)
+
+
+def label_agreement(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float | None:
+    """Cohen's κ of two blind readings, and of what it may be by chance the upper end: the little that doubles say must
+    not make a poor model look good. From the one-sided 90 % Wilson limit of (both found) ÷ (either found); None below
+    ``LEAST_DOUBLES`` doubles or without any violation among them."""
+    both, either, n = int((first & second).sum()), int((first | second).sum()), len(first)
+    if n < LEAST_DOUBLES or not 0 < either < n:
+        return None
+    z2 = 1.2816**2
+    share = both / either
+    upper = (share + z2 / (2 * either) + np.sqrt(z2 * (share * (1 - share) + z2 / (4 * either)) / either)) / (
+        1 + z2 / either
+    )
+    rate = either * (1 + upper) / 2 / n  # of violations in one reading
+    agreed, chance = 1 - either * (1 - upper) / n, rate**2 + (1 - rate) ** 2
+    return float(np.clip((agreed - chance) / (1 - chance), 1e-3, 1.0)) if chance < 1 else None
 
 
 def _auc(prediction: Floats, weight: Floats, bad: NDArray[np.bool_]) -> float:

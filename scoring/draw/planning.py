@@ -22,7 +22,7 @@ from scoring.draw.design import (
     informed,
     intensities,
 )
-from scoring.draw.frame import checked_frame, strata, wanted_reviews, wish_of
+from scoring.draw.frame import checked_frame, strata, wanted_reviews, wishes
 from scoring.draw.share import automatic_share
 from scoring.frames import Table, table
 from scoring.keyed import frame_hash, salted_order
@@ -169,7 +169,7 @@ def plan_sizes(counts: pl.DataFrame, design: Design, history: pl.DataFrame | Non
         known = dict(counts.filter(pl.col("source") == quota.source).select("agent_id", "frame").iter_rows())
         order = salted_order(f"{design.period}|{quota.source}", known)
         count = np.array([known[agent] for agent in order], dtype=np.int64)
-        wish = np.array([wish_of(quota, levels[agent]) for agent in order])
+        wish = wishes(quota, order, levels)
         wanted = wanted_reviews(wish, np.where(np.isinf(wish), 0.0, wish), count)
         parts.append(_sizes(quota.source, order, levels, count, np.zeros_like(count), wanted))
     sizes = pl.concat(parts).sort("source", "agent_id")

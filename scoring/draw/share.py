@@ -42,8 +42,9 @@ class Trade:
 
 
 def largest_allowed(record: ModelRecord) -> float:
-    """Return the pool share that the record of the model permits at most, whatever the variances say."""
-    if record.auc is not None and not record.auc >= LEAST_AUC:
+    """Return the pool share that the record of the model permits at most, whatever the variances say; judged without
+    the noise of the labels, where doubles have measured it."""
+    if record.auc is not None and not (record.cleared_auc or 0.0) >= LEAST_AUC:
         return 0.0
     early = record.labels < LEAST_LABELS or record.violations < LEAST_VIOLATIONS
     return EARLY_SHARE if early else LARGEST_SHARE

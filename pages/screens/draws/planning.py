@@ -13,7 +13,8 @@ from typing import TypeVar
 import streamlit as st
 
 from pages.kit.guard import Page
-from qa.draws import PREDICTORS, PlanChoices, PlanDesign, PlanView, SourceQuota
+from qa.draws import PREDICTORS, Goal, PlanChoices, PlanDesign, PlanView, SourceQuota
+from qa.draws.design import goal as plan_goal
 from qa.draws.periods import CADENCES
 from qa.i18n import N_
 
@@ -27,6 +28,14 @@ INTENSITIES = {
 SOURCES = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
 EACH, ALL, NONE = "each", "all", "none"
 WAYS = {EACH: N_("a number per agent"), ALL: N_("take all"), NONE: N_("leave out")}
+NUMBER, WIDTH, BELOW = "", "width", "below"
+GOALS = {
+    NUMBER: N_("by number, as above"),
+    WIDTH: N_("as many as give every agent an interval of ± points"),
+    BELOW: N_("as many as find every agent that many points below the team"),
+}
+POWERS = (0.7, 0.8, 0.9)
+USUAL_POINTS: Mapping[str, float] = {NUMBER: 5.0, WIDTH: 5.0, BELOW: 8.0}
 USUAL: Mapping[str, float] = {"chat": 5.0, "dispute": 2.0, "rating": 2.0}
 """The number offered where a source is not drawn by number yet."""
 T = TypeVar("T")
@@ -54,6 +63,7 @@ class Answers:
     complete_only: bool
     predictor: str
     cadence: str = ""
+    goal: Goal | None = None
 
 
 def shown(design: PlanDesign) -> Answers:
@@ -70,6 +80,7 @@ def shown(design: PlanDesign) -> Answers:
         design.complete_only,
         design.predictor,
         design.cadence,
+        design.goal,
     )
 
 
@@ -101,6 +112,7 @@ def designed(design: PlanDesign, answers: Answers) -> PlanDesign:
         complete_only=answers.complete_only,
         cadence=answers.cadence,
         predictor=answers.predictor,
+        goal=answers.goal,
     )
 
 
@@ -125,6 +137,7 @@ def form(
         rubric = _rubric(page, f"{key}_rubric", offered, plan)
         cadence = _cadence(page, f"{key}_cadence", now.cadence)
         wishes = {source: _source(page, f"{key}_{source}", source, wish) for source, wish in now.wishes.items()}
+        goal = _goal(page, f"{key}_goal", now.goal)
         teams = st.multiselect(
             _("Teams"), _all(offered.teams, design.teams), design.teams, key=f"{key}_teams", placeholder=_("All")
         )
@@ -175,6 +188,7 @@ def form(
         complete,
         predictor,
         cadence,
+        goal,
     )
     return Filled(title, designed(design, answers), rubric)
 
@@ -201,6 +215,41 @@ def _predictor(page: Page, key: str, offered: PlanChoices, now: str) -> str:
             format_func=lambda name: _(PREDICTORS[name]) if name in PREDICTORS else name,
         )
     )
+
+
+def _goal(page: Page, key: str, now: Goal | None) -> Goal | None:
+    """What the chats are to tell of every agent by the end of the month, instead of a number."""
+    _ = page.t
+    kind = now.kind if now else NUMBER
+    what, points, power = st.columns([5, 2, 2], vertical_alignment="bottom")
+    chosen = what.selectbox(
+        _("How many chats"),
+        list(GOALS),
+        list(GOALS).index(kind),
+        key=f"{key}_kind",
+        format_func=lambda one: _(GOALS[one]),
+        help=_(
+            "By the end of the month, at 95% confidence. The number of each agent follows from the spread of past"
+            " reviews, the predictions and the agent's own past; what a draw does not need any more is left out of the"
+            " queue."
+        ),
+    )
+    number = points.number_input(
+        _("Points"), 0.5, 50.0, now.points if now else USUAL_POINTS[kind], 0.5, key=f"{key}_points", format="%g"
+    )
+    stands = now.power if now else 0.8
+    offered = sorted({*POWERS, stands})
+    sure = power.selectbox(
+        _("Found with"),
+        offered,
+        offered.index(stands),
+        key=f"{key}_power",
+        format_func=lambda one: _.percent(one, 0),
+        help=_("How likely an agent so far below is named; of no matter for an interval."),
+    )
+    if chosen == NUMBER:
+        return None
+    return plan_goal(str(chosen), float(number if number is not None else USUAL_POINTS[kind]), float(sure))
 
 
 def _rubric(page: Page, key: str, offered: PlanChoices, plan: PlanView | None) -> int | None:

@@ -54,6 +54,7 @@ def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
         show_error(page, error)
         return
     _figures(page, look)
+    _goal(page, look)
     points = _points(page, look)
     _trade(page, look, points)
     _notes(page, look)
@@ -126,7 +127,23 @@ def _share(page: Page, plan: PlanView, look: PlanPreview) -> float | None:
                 violations=look.evidence.violations,
             )
         )
+        _cleared(page, look)
     return percent / 100 if percent != stands else None
+
+
+def _cleared(page: Page, look: PlanPreview) -> None:
+    """The AUC without the noise of single readings, where doubles have measured it and it changes something."""
+    _, record = page.t, look.evidence.record
+    if record.auc is None or record.agreement is None or record.cleared_auc == record.auc:
+        return
+    st.caption(
+        _(
+            "Two blind readings of the same chat agree on red lines with κ up to {kappa}; without that noise the AUC"
+            " is {auc}, and the share is decided by that.",
+            kappa=_.number(record.agreement, 2),
+            auc=_.number(record.cleared_auc or 0.0, 2),
+        )
+    )
 
 
 def _figures(page: Page, look: PlanPreview) -> None:
@@ -157,6 +174,48 @@ def _figures(page: Page, look: PlanPreview) -> None:
         "–" if f.agent_width is None else f"± {_.number(f.agent_width / 2, 1)}",
         help=_("Expected half width of the 95% interval for a typical agent's chats, in points"),
     )
+
+
+GOALS = {
+    "width": N_("Goal: ± {points} points for every agent by {until}."),
+    "below": N_("Goal: name every agent who is truly {points} points below the team, in {power} of cases, by {until}."),
+}
+
+
+def _goal(page: Page, look: PlanPreview) -> None:
+    """What the plan's goal takes and costs."""
+    _, g = page.t, look.goal
+    if g is None:
+        return
+    said = [
+        _(
+            GOALS[g.goal.kind],
+            points=_.number(g.goal.points, 1),
+            power=_.percent(g.goal.power, 0),
+            until=_.day(g.until),
+        ),
+        _(
+            "It takes {reviews} random chats in this draw, {middle} of a typical agent (between {low} and {high}), about"
+            " {weekly} a week; with {pool} for the riskiest and {doubles} second readings it costs {cost} readings.",
+            reviews=_.number(g.reviews),
+            middle=_.number(g.middle, 0 if g.middle == int(g.middle) else 1),
+            low=_.number(g.low),
+            high=_.number(g.high),
+            weekly=_.number(g.weekly, 0),
+            pool=_.number(look.figures.pool),
+            doubles=_.number(look.doubles),
+            cost=_.number(look.figures.reviews + look.doubles),
+        ),
+    ]
+    if g.complete:
+        said.append(
+            _(
+                "Of {n} agents every conversation of these days is reviewed: they have too few for the goal.",
+                n=_.number(g.complete),
+            )
+        )
+    said.append(_("Where the reviews of the others show that fewer are enough, the rest of an agent leaves the queue."))
+    st.markdown(escape(" ".join(said)))
 
 
 def _points(page: Page, look: PlanPreview) -> tuple[TradePoint, ...]:

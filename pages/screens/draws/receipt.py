@@ -39,6 +39,7 @@ def show(page: Page, draw_id: int) -> None:
         _words(page, draw, data)
     with right:
         _proof(page, draw, data)
+    _goal(page, draw)
     _closeness(page, data["plan"].get("closeness", []))
     _samples(page, draw)
 
@@ -85,6 +86,14 @@ def _words(page: Page, draw: draws.DrawView, data: dict[str, Any]) -> None:
         ),
         _("{finished} of {samples} are scored.", finished=draw.finished, samples=draw.samples - draw.withdrawn),
     ]
+    if draw.left_out:
+        sentences.append(
+            _(
+                "{count} were left out because the goal of the plan is met without them; the estimates count them as"
+                " drawn and not reviewed.",
+                count=draw.left_out,
+            )
+        )
     if plan["levels"]:
         sentences.append(_("{count} agents were given more or fewer reviews than normal.", count=len(plan["levels"])))
     if len(taken) > alone:
@@ -101,6 +110,44 @@ def _words(page: Page, draw: draws.DrawView, data: dict[str, Any]) -> None:
         )
     for sentence in sentences:
         st.write(escape(sentence))
+
+
+def _goal(page: Page, draw: draws.DrawView) -> None:
+    """How far a draw with a goal is, and what can be left out or put back."""
+    _ = page.t
+    far = draws.stopping(page.bench, page.actor, draw_id=draw.id, now=page.now)
+    if far is None:
+        return
+    with st.container(border=True):
+        st.markdown(
+            escape(
+                _(
+                    "Goal of the plan: {met} of {agents} agents have as many reviews as it takes, by the spread that"
+                    " the reviews of the others show.",
+                    met=_.number(far.met),
+                    agents=_.number(len(far.agents)),
+                )
+            )
+        )
+        st.caption(
+            _(
+                "An agent's own scores never decide when to stop: the estimates stay unbiased. What is left out counts"
+                " as drawn and not reviewed."
+            )
+        )
+        if not page.actor.may(Right.PLAN_DRAW):
+            return
+        left, right = st.columns(2)
+        if far.places and left.button(
+            _("Leave {count} places out of the queue", count=far.places), key="leave_out", type="primary"
+        ):
+            with showing_errors(page):
+                draws.leave_out(page.bench, page.actor, now=page.now, draw_id=draw.id)
+                st.rerun()
+        if far.left_out and right.button(_("Put {count} samples back", count=far.left_out), key="put_back"):
+            with showing_errors(page):
+                draws.put_back(page.bench, page.actor, now=page.now, draw_id=draw.id)
+                st.rerun()
 
 
 def _closeness(page: Page, people: list[dict[str, Any]]) -> None:

@@ -154,7 +154,7 @@ def _published(page: Page, published: list[draws.DrawView]) -> None:
             _("Period"): [f"{d.period_from} – {d.period_to}" for d in published],
             _("Frame"): [d.frame_size for d in published],
             _("Samples"): [d.samples - d.withdrawn for d in published],
-            _("Scored"): [100 * d.finished / max(d.samples - d.withdrawn, 1) for d in published],
+            _("Scored"): [100 * d.finished / max(d.samples - d.withdrawn - d.left_out, 1) for d in published],
             _("Published"): [page.t.when(d.published_at) for d in published],
             _("Receipt"): [d.receipt_hash[:12] for d in published],
         },

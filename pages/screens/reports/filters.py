@@ -17,6 +17,7 @@ from pages.kit.widgets import showing_errors
 from qa.i18n import N_, Translator
 from qa.policy import Right
 from qa.reports import Adjustment, Metric, Scope, ScopeProgress, VerdictsOverview, exporting
+from scoring.estimate import VERSION
 
 SPANS: Mapping[str, str] = {
     "4w": N_("Last 4 weeks"),
@@ -75,6 +76,7 @@ COLUMNS: Mapping[str, str] = {
     "owner": N_("Owner"),
     "root_cause": N_("Root cause"),
     "reason": N_("Remark"),
+    "estimator": N_("Estimator version"),
 }
 
 
@@ -175,8 +177,8 @@ def basis(
         )
     if adjustment is not None and adjustment.done:
         said.append(_("Scores are corrected for inspectors' severity; its uncertainty is in the intervals."))
-    if said:
-        st.caption(escape(" ".join(said)))
+    said.append(_("Estimator version {version}.", version=VERSION))
+    st.caption(escape(" ".join(said)))
     if adjustment is not None and not adjustment.done:
         reason = _(REFUSALS.get(adjustment.reason, REFUSALS["few_inspectors"]), detail=adjustment.detail)
         st.info(escape(_("Not corrected for severity: {reason}", reason=reason)), icon=":material/info:")
@@ -260,7 +262,7 @@ def downloads(
     if not page.actor.may(Right.EXPORT):
         return
     _ = page.t
-    labels = names(_, frame.columns)
+    labels = names(_, [*frame.columns, "estimator"])
     with st.popover(_("Download"), icon=":material/download:", key=f"{key}_download"):
         st.caption(_("The same figures as on the screen."))
         for form, title in (("csv", "CSV"), ("xlsx", "Excel"), ("jsonl", "JSONL")):

@@ -14,7 +14,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, showing_errors
-from pages.screens.reports import filters
+from pages.screens.reports import changed, filters
 from pages.screens.reports.single import result_dialog, result_list, result_named
 from qa import reports
 from qa.i18n import C_, N_
@@ -31,6 +31,7 @@ def show(page: Page) -> None:
         empty(_("No results yet"), _("Publish a draw and score its samples: trends appear with the first verdict."))
         nav.link(page, "draws.py")
         return
+    changed.show(page)
     data = _trend(page, about)
     if data is None:
         return

@@ -14,8 +14,15 @@ from qa.policy import Actor, Right, require
 from qa.tables import Assignment, Inspection, Sample, User
 from qa.workbench import Workbench
 
+LEFT_OUT = "left_out"
+"""How a place ends that no estimate needs any more: the goal of its draw is met (`qa.draws.stopping`)."""
 COUNTED = 1_000
 """The common queue is counted up to here: nobody needs to know more, and a million places cost no more than these."""
+
+
+def left_out() -> Select[tuple[int]]:
+    """Samples that were left out because the goal of their draw is met."""
+    return select(Assignment.sample_id).where(Assignment.kind == "primary", Assignment.finished_as == LEFT_OUT)
 
 
 @dataclass(frozen=True)
