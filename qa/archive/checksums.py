@@ -18,6 +18,9 @@ from enum import StrEnum
 from pathlib import Path
 
 FOLDER = "checksums"
+REMOVED = "removed-"
+"""Lists of files that were removed on purpose; they are read after all others."""
+GONE = -1
 _LOG = "_delta_log"
 
 
@@ -98,6 +101,13 @@ class Checksums:
             self._append(f"{0:08d}-{uuid.uuid4().hex}.jsonl", lines)
         return len(lines)
 
+    def note_removed(self, version: int, files: Iterable[Path]) -> None:
+        """Say that files were removed on purpose: they are not missed any more."""
+        lines = [_Line(file.relative_to(self.root).as_posix(), GONE, "") for file in files]
+        if lines and self.kept:
+            (self.root / FOLDER).mkdir(exist_ok=True)
+            self._append(f"{REMOVED}{version:08d}-{uuid.uuid4().hex}.jsonl", lines)
+
     def check(self, tables: Iterable[str], *, deep: bool = True) -> FileCheck:
         """Compare every listed file with its line: its size alone, or with `deep` every byte."""
         if not self.kept:
@@ -122,7 +132,10 @@ class Checksums:
         for file in sorted((self.root / FOLDER).glob("*.jsonl")):
             for text in file.read_text("utf-8").splitlines():
                 line = _Line(*json.loads(text))
-                found[line.path] = line
+                if line.bytes == GONE:
+                    found.pop(line.path, None)
+                else:
+                    found[line.path] = line
         return found
 
     def _present(self, tables: Iterable[str]) -> Iterator[Path]:

@@ -262,6 +262,23 @@ class Writer:
         finally:
             archive._sweep()
 
+    def forget_old_versions(self) -> int:
+        """Remove every file that the newest version does not need: older versions cannot be read any more. Returns how
+        many files went. Doing it twice is doing it once."""
+        archive = self._archive
+        newest = archive.at()
+        if "://" in archive.root:
+            stores = [DeltaTable(archive._path(t)) for t in TABLES if archive._exists(t)]
+            return sum(len(one.vacuum(0, dry_run=False, enforce_retention_duration=False)) for one in stores)
+        gone: list[Path] = []
+        for table in TABLES:
+            needed = {Path(address.removeprefix("file://")).name for address in newest.files(table)}
+            gone += [file for file in Path(archive._path(table)).glob("*.parquet") if file.name not in needed]
+        for file in gone:
+            file.unlink(missing_ok=True)
+        archive.checksums.note_removed(newest.version, gone)
+        return len(gone)
+
 
 class ArchiveChange:
     """The tables while they are being changed; get one from `Archive.change`."""

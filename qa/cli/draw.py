@@ -160,9 +160,16 @@ def run_verify(opener: Opener, args: argparse.Namespace, out: Output) -> int:
             [_("what"), _("subject"), _("receipt says"), _("drawn again")],
             [(d.what, d.subject, d.stated[:60], d.found[:60]) for d in result.differences[:50]],
         )
+    if result.removed:
+        out.say(
+            _("Of its picks, text removed by retention: {n}. The draw was made again without it.", n=result.removed)
+        )
     out.json(
-        {"equal": result.equal, "units": result.units, "reviews": result.reviews, "differences": result.differences}
-    )
+        {
+            "equal": result.equal, "units": result.units, "reviews": result.reviews, "removed": result.removed,
+            "differences": result.differences,
+        }
+    )  # fmt: skip
     return 0 if result.equal else 1
 
 

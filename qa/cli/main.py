@@ -47,6 +47,7 @@ HOMES = {
     "upgrade": "house",
     "doctor": "house",
     "seal": "house",
+    "forget": "retention",
     "import": "importing",
     "imports": "importing",
     "take-back": "importing",

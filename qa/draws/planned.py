@@ -112,12 +112,19 @@ class Planned(Protocol):
         """The frame as anybody needs it to draw again, in parts."""
 
 
-def planned(snapshot: Snapshot, resolved: Resolved, units: pl.DataFrame | None = None) -> Planned:
-    """The frame of `resolved` in `snapshot`. `units` spares building it again. Raises `Invalid` for a frame that cannot
-    be drawn from."""
+def planned(
+    snapshot: Snapshot | None,
+    resolved: Resolved,
+    units: pl.DataFrame | None = None,
+    *,
+    kept: pl.LazyFrame | None = None,
+) -> Planned:
+    """The frame of `resolved` in `snapshot`. `units` spares building it again, and so does `kept` for one that is
+    streamed; with them no snapshot is needed. Raises `Invalid` for a frame that cannot be drawn from."""
     if resolved.screened:
-        return FrameOnDisk(snapshot, resolved)
+        return FrameOnDisk(snapshot, resolved, kept=kept)
     if units is None:
+        assert snapshot is not None
         zone = ZoneInfo(resolved.time_zone)
         units = frames.build(snapshot, resolved.design, resolved.period, zone, resolved.agents, resolved.barred)
     return FrameInMemory(resolved, units)
@@ -189,13 +196,22 @@ class FrameInMemory:
 class FrameOnDisk:
     """A frame too large to hold, equal chances within each agent: three passes over two columns and no join."""
 
-    def __init__(self, snapshot: Snapshot, resolved: Resolved, counts: pl.DataFrame | None = None) -> None:
-        self.resolved, self._snapshot, self._frame_hash = resolved, snapshot, ""
+    def __init__(
+        self,
+        snapshot: Snapshot | None,
+        resolved: Resolved,
+        counts: pl.DataFrame | None = None,
+        kept: pl.LazyFrame | None = None,
+    ) -> None:
+        self.resolved, self._snapshot, self._kept, self._frame_hash = resolved, snapshot, kept, ""
         self._counts = counts
         self._parts = {quota.source: self._lazy(quota.source) for quota in resolved.design.quotas}
 
     def _lazy(self, source: str) -> pl.LazyFrame:
         done = self.resolved
+        if self._kept is not None:
+            return self._kept.filter(pl.col("source") == source)
+        assert self._snapshot is not None
         return frames.source(
             self._snapshot, source, done.design, done.period, ZoneInfo(done.time_zone), done.agents, predicted=False
         )

@@ -23,15 +23,16 @@ from sqlalchemy.orm import Session, aliased
 from qa import audit
 from qa.blinding import waiting
 from qa.desk.queue import standing
-from qa.draws.planned import Planned, planned
+from qa.draws import kept_frames
+from qa.draws.planned import Planned
 from qa.draws.record import amended, document_hash, parse, to_json
 from qa.errors import Invalid, NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.tables import Assignment, Draw, Plan, Sample, User
+from qa.tables import Assignment, Draw, Plan, Sample, Transcript, User
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
-from scoring.draw import Difference, DrawError, Pick, Replacement
+from scoring.draw import Difference, DrawError, Pick, Receipt, Replacement
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Verification:
     units: int
     reviews: int
     differences: tuple[Difference, ...]
+    removed: int = 0
+    """Picks whose text retention has removed; the draw is made again without it."""
 
     @property
     def equal(self) -> bool:
@@ -185,7 +188,21 @@ def verify(
     else:
         again = ready.receipt(drawn, stated.seed, stated.commitment, steps)
         found += scoring_draw.differences(stated, again)
-    return Verification(draw_id, stated.units, stated.reviews, tuple(found))
+    return Verification(draw_id, stated.units, stated.reviews, tuple(found), _removed(bench, stated))
+
+
+def _removed(bench: Workbench, receipt: Receipt) -> int:
+    units = [pick.unit_id for pick in receipt.picks]
+    with bench.db.read() as session:
+        return sum(
+            session.scalar(
+                select(func.count()).where(
+                    Transcript.redacted_at.is_not(None), Transcript.unit_id.in_(units[start : start + 500])
+                )
+            )
+            or 0
+            for start in range(0, len(units), 500)
+        )
 
 
 def export_receipt(bench: Workbench, actor: Actor, *, now: datetime, draw_id: int) -> ReceiptFile:
@@ -193,8 +210,7 @@ def export_receipt(bench: Workbench, actor: Actor, *, now: datetime, draw_id: in
     require(actor, Right.VIEW_DRAWS)
     with bench.db.read() as session:
         data = _document(session, draw_id)
-    _, resolved = parse(data)
-    ready = planned(bench.archive.at(resolved.archive_version), resolved)
+    ready = kept_frames.frame_of(bench, *parse(data))
     script = resources.files("scoring.draw").joinpath("verify_receipt.py").read_text("utf-8")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
@@ -231,7 +247,7 @@ def redraw(bench: Workbench, data: dict[str, Any]) -> tuple[pl.DataFrame, Planne
     """The draw of a document as it stands now (after its replacements), its frame, and the replacements as they come
     out. Raises `DrawError` for a replacement that cannot have been made."""
     receipt, resolved = parse(data)
-    ready = planned(bench.archive.at(resolved.archive_version), resolved)
+    ready = kept_frames.frame_of(bench, receipt, resolved)
     drawn = ready.select(receipt.seed)
     steps = []
     for step in receipt.replacements:

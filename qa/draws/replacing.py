@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit, transcripts
-from qa.draws import frames
+from qa.draws import frames, kept_frames
 from qa.draws.design import draw_problem
 from qa.draws.previewing import inspectors_of
 from qa.draws.receipts import receipt_of, redraw
@@ -52,7 +52,9 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
         raise draw_problem(problem) from problem
     resolved = ready.resolved
     pick = ready.details(drawn.filter(pl.col("unit_id") == pl.lit(step.substitute)))
-    snapshot = bench.archive.at(resolved.archive_version)
+    # where the frame is kept apart, old versions of the archive may be gone
+    apart = kept_frames.is_kept(bench, receipt_of(bench, actor, old.draw_id)["frame_hash"])
+    snapshot = bench.archive.at(None if apart else resolved.archive_version)
     content = transcripts.freeze(snapshot, pick.select("unit_id", "source", "conversation_key", "agent_id"), names)
     took_part = set(frames.participants(snapshot, pick)["agent_id"])
     with bench.db.write() as session:

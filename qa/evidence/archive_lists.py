@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from pathlib import Path
 
-from qa.archive.checksums import FOLDER, digest
+from qa.archive.checksums import FOLDER, REMOVED, digest
 from qa.evidence.records import RecordState
 
 SUBJECT = "archive"
@@ -20,5 +20,5 @@ def standing(root: str, known: Container[str] = ()) -> list[RecordState]:
     return [
         RecordState(SUBJECT, file.name, digest(file))
         for file in sorted((Path(root) / FOLDER).glob("*.jsonl"))
-        if file.name not in known and (file.name.startswith("00000000-") or _LAST in file.read_text("utf-8"))
+        if file.name not in known and (file.name.startswith(("00000000-", REMOVED)) or _LAST in file.read_text("utf-8"))
     ]

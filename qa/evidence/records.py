@@ -34,6 +34,8 @@ from qa.tables import (
     Measure,
     Plan,
     RecordSeal,
+    Removal,
+    RemovedUnit,
     RiskModelVersion,
     RubricVersion,
     RuleVersion,
@@ -87,11 +89,16 @@ class RecordState:
 
 
 def _record(
-    model: Any, columns: str, *witnesses: Witness, named: str = "", moment: str = "", when: Any = None
+    model: Any,
+    columns: str,
+    *witnesses: Witness,
+    named: str = "",
+    moment: str = "",
+    when: Any = None,
 ) -> SealedRecord:
-    key = getattr(model, next(iter(model.__table__.primary_key.columns)).key)
+    column = getattr(model, next(iter(model.__table__.primary_key.columns)).key)
     return SealedRecord(
-        model.__tablename__, key, getattr(model, named) if named else key,
+        model.__tablename__, column, getattr(model, named) if named else column,
         tuple(getattr(model, name) for name in columns.split()), witnesses,
         getattr(model, moment) if moment else None, true() if when is None else when,
     )  # fmt: skip
@@ -193,6 +200,12 @@ RECORDS: tuple[SealedRecord, ...] = (
         "proposed_by proposed_at published_by published_at changed_at",
         Witness("case"),
     ),
+    _record(
+        Removal,
+        "kind source subject before reason imports asked_by begun_at ended_at counts",
+        Witness("removal"),
+    ),
+    _record(RemovedUnit, "removal_id unit", Witness("removal"), named="removal_id"),
     _record(Job, "kind params request asked_by asked_name asked_at state result error", Witness("job")),
 )
 

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from qa import draws, ingest, predictors, screening
+from qa import draws, ingest, predictors, retention, screening
 from qa.conversations import index
 from qa.conversations.index import Updated
 from qa.draws import Period, PublishedDraw
@@ -25,6 +25,7 @@ from qa.policy import Actor, Right
 from qa.predictors import ModelView, Rescored
 from qa.redlines import deciding
 from qa.redlines.deciding import OpenedFiles
+from qa.retention import RemovalDone
 from qa.screening import Screened
 from qa.upkeep import backup
 from qa.workbench import Workbench
@@ -122,6 +123,13 @@ class IndexMessages:
 
 
 @dataclass(frozen=True)
+class RemoveText:
+    """Carry out the removal `removal_id`, or go on with it."""
+
+    removal_id: int
+
+
+@dataclass(frozen=True)
 class Backup:
     """Make the backup `name` in the installation's folder of backups."""
 
@@ -201,6 +209,10 @@ def _backup(run: Run, params: Backup) -> BackupMade:
     return BackupMade(params.name, len(manifest.files), manifest.bytes)
 
 
+def _remove(run: Run, params: RemoveText) -> RemovalDone:
+    return retention.run(run.bench, run.actor, params.removal_id, now=run.now, progress=run.progress)
+
+
 def _made_before(folder: Path) -> BackupMade | None:
     """The backup of an attempt that was killed when all but its record was there."""
     try:
@@ -224,7 +236,8 @@ PUBLISHING = JobKind("publishing", N_("Publishing a draw"), Right.PLAN_DRAW, Pub
 TRAINING = JobKind("training", N_("Training the risk model"), Right.PLAN_DRAW, Train, ModelView, _train)
 SCORING = JobKind("scoring", N_("Scoring with the risk model"), Right.PLAN_DRAW, Score, Rescored, _score)
 BACKUP = JobKind("backup", N_("Backup"), Right.MAINTAIN, Backup, BackupMade, _backup)
+REMOVAL = JobKind("removal", N_("Removal of text"), Right.MAINTAIN, RemoveText, RemovalDone, _remove)
 
 KINDS: Mapping[str, JobKind[Any, Any]] = {
-    kind.name: kind for kind in (IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP)
+    kind.name: kind for kind in (IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP, REMOVAL)
 }

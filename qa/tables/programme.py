@@ -227,6 +227,37 @@ class ImportRun(Base):
     ended_at: Mapped[datetime | None]
 
 
+class Removal(Base):
+    """Text removed for good: by the policy of a source, or of one customer who asked. `ended_at` is null while it is
+    under way."""
+
+    __tablename__ = "removals"
+    __table_args__ = (CheckConstraint("kind IN ('policy', 'request')", name="kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    source: Mapped[str] = mapped_column(String(100))
+    subject: Mapped[str | None] = mapped_column(String(64))
+    """Keyed hash of the customer who asked: who is imported again is found again."""
+    before: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(String(500))
+    imports: Mapped[list[Any]]
+    asked_by: Mapped[int | None]
+    begun_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    counts: Mapped[dict[str, Any]]
+
+
+class RemovedUnit(Base):
+    """The tombstone of a unit: its keyed hash, nothing that says whose it was."""
+
+    __tablename__ = "removed_units"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    removal_id: Mapped[int] = mapped_column(ForeignKey("removals.id"), index=True)
+    unit: Mapped[str] = mapped_column(String(64))
+
+
 class MappingProfile(Base):
     """A saved column mapping for files of one kind."""
 
