@@ -1,6 +1,6 @@
 """Home: what there is to do now, for whoever looks."""
 
 from pages.kit.guard import enter
-from pages.screens import home
+from pages.screens.home import screen
 
-home.draw(enter())
+screen.draw(enter())

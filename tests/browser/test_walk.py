@@ -372,14 +372,14 @@ def is_appealed(walk: Walk) -> None:
     expect(walk.button(page, "Take the appeal back")).to_be_visible()
     second = walk.open_as("second", "/appeals")
     open_first_row(second, "appeal_list")
-    expect(second.get_by_text("是顾客先要求加微信的。")).to_be_visible()
+    expect(dialog(second).get_by_text("是顾客先要求加微信的。")).to_be_visible()
     second.get_by_label(walk.t("Reasons of the ruling"), exact=True).fill("会话里没有这样的要求。")
     walk.shoot(second, "appeal-ruling")
     walk.button(second, "Reject the appeal").click()
-    expect(second.get_by_text("会话里没有这样的要求。")).to_be_visible()
+    expect(dialog(second).get_by_text("会话里没有这样的要求。")).to_be_visible()
     go(page, walk, "/appeals")
     open_first_row(page, "appeal_list")
-    expect(page.get_by_text("会话里没有这样的要求。")).to_be_visible()
+    expect(dialog(page).get_by_text("会话里没有这样的要求。")).to_be_visible()
     walk.shoot(page, "appeal-answered")
 
 
@@ -389,6 +389,11 @@ def is_appealed(walk: Walk) -> None:
 def go(page: Page, walk: Walk, path: str) -> None:
     page.goto(walk.site.url + path)
     settle(page)
+
+
+def dialog(page: Page) -> Locator:
+    """What is open: a text may stand in the list behind it too."""
+    return page.get_by_test_id("stDialog")
 
 
 def click_point(page: Page) -> None:

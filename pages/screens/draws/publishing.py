@@ -50,10 +50,10 @@ def offer(page: Page, plan: PlanView, look: PlanPreview, offered: PlanChoices, *
     blocked = tried or look.drawn is not None or period.last > today
     opener(_("Publish this draw"), "publish", disabled=blocked, icon=":material/gavel:", type="primary")
     if not blocked:
-        dialog("publish", _("Publish this draw"), lambda: _ask(page, plan, look, offered.newer(plan)))
+        dialog("publish", _("Publish this draw"), lambda: ask(page, plan, look, offered.newer(plan)))
 
 
-def _ask(page: Page, plan: PlanView, look: PlanPreview, newer: RubricChoice | None) -> None:
+def ask(page: Page, plan: PlanView, look: PlanPreview, newer: RubricChoice | None) -> None:
     """Once more what happens, and by which rubric the samples are scored where a newer version is there."""
     _ = page.t
     period = look.resolved.period

@@ -10,10 +10,11 @@ import streamlit as st
 from pages.kit import nav
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, heading
+from pages.screens.home import week
 from qa import reports
 from qa.home import DecidedAppeal, DrawProgress, Overview, overview
 from qa.i18n import N_
-from qa.policy import Role
+from qa.policy import Right, Role
 
 TODO: Sequence[tuple[str, str, str, str]] = (
     # kind, what it is, page, what to do there
@@ -67,11 +68,14 @@ def _todo(page: Page, found: Overview) -> None:
     for one in found.decided:
         _decided(page, one)
     shown = len(found.decided)
+    shown += week.draw(page)
     for kind, text, file, action in TODO:
         count = found.todo.get(kind, 0)
         if count:
             shown += 1
             _row(page, kind, count, _(text, n=count), file, _(action), _where(page, kind))
+    if page.actor.may(Right.VIEW_RESULTS):
+        week.report(page)
     if not shown:
         empty(_("Nothing waits for you."), _(_advice(page, found)))
     if found.done_today:
