@@ -107,13 +107,16 @@ def state(bench: Workbench, snapshot: Snapshot | None = None, archive: str = "")
     return IndexState.READY if _holds(manifest, archive or fingerprint(snapshot)) else IndexState.BEHIND
 
 
-def ready(bench: Workbench, archive: str) -> tuple[IndexManifest, tuple[IndexPiece, ...]] | None:
-    """The pieces of the index when it holds the archive with this fingerprint and is whole."""
+def ready(bench: Workbench, archive: str) -> IndexManifest | None:
+    """What the index holds, when it is the archive with this fingerprint."""
     manifest = of(bench).manifest()
-    if manifest is None or not _holds(manifest, archive):
-        return None
+    return manifest if manifest is not None and _holds(manifest, archive) else None
+
+
+def opened(bench: Workbench, manifest: IndexManifest) -> tuple[IndexPiece, ...] | None:
+    """The pieces of the index; None when one is missing or broken."""
     try:
-        return manifest, of(bench).segments(manifest)
+        return of(bench).segments(manifest)
     except (OSError, ValueError):
         return None
 

@@ -34,7 +34,7 @@ ANY, NONE = "any", "none"
 UNANSWERED = "unanswered"
 LOW = 2
 """A rating up to this is a low one."""
-KEPT = 4
+KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -122,16 +122,19 @@ def of(bench: Workbench) -> ConversationList:
     """The list of the archive as it is now, with the index when it is ready."""
     snapshot = bench.archive.at()
     archive = index.fingerprint(snapshot)
-    ready = index.ready(bench, archive)
+    manifest = index.ready(bench, archive)
     versions = tuple(snapshot.tables[name] for name in ("signals", "hits", "ratings"))
-    key = (snapshot.root, archive, versions, ready[0].segments if ready else None)
+    key = (snapshot.root, archive, versions, manifest.segments if manifest else None)
     with _lock:
         if (known := _kept.get(key)) is not None:
             return known
     frame = read(snapshot)
     keys = frame["conversation_key"]
-    messages: Messages = IndexedMessages(ready[1], keys) if ready else ArchiveMessages(snapshot, keys)
+    pieces = index.opened(bench, manifest) if manifest else None
+    messages: Messages = ArchiveMessages(snapshot, keys) if pieces is None else IndexedMessages(pieces, keys)
     made = ConversationList(snapshot, archive, frame, messages)
+    if manifest is not None and pieces is None:  # damaged: mended at any moment
+        return made
     with _lock:
         _kept.pop(key, None)
         while len(_kept) >= KEPT:

@@ -74,13 +74,15 @@ def pick(bench: Workbench, actor: Actor, handle: str, *, now: datetime, inspecto
             .returning(Sample.id)
         ).scalar_one()  # fmt: skip
         last = session.scalar(select(func.max(Assignment.position))) or 0
-        session.execute(
-            insert(Assignment).values(
+        place = session.execute(
+            insert(Assignment)
+            .values(
                 sample_id=sample_id, inspector_id=inspector.id, kind="primary", position=last + 1, version=1,
                 created_at=now,
             )
-        )  # fmt: skip
-        work.record("sample.named", "sample", sample_id, inspector=inspector.id, reason=why)
+            .returning(Assignment.id)
+        ).scalar_one()  # fmt: skip
+        work.record("sample.named", "sample", sample_id, place=place, inspector=inspector.id, reason=why)
     return sample_id
 
 

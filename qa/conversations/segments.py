@@ -12,7 +12,6 @@ from __future__ import annotations
 import shutil
 import uuid
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +95,6 @@ def write(rows: pl.DataFrame, folder: Path) -> str:
     return name
 
 
-@lru_cache(maxsize=4096)
 def read(folder: Path) -> IndexPiece:
     """The piece in `folder`, mapped into memory. Raises `OSError` or `ValueError` when it is not whole."""
     grams, starts, rows = (np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("grams", "starts", "rows"))

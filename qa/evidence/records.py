@@ -170,6 +170,7 @@ RECORDS: tuple[SealedRecord, ...] = (
         Witness("inspection", "assignment"),
         Witness("draw", ANY, "draw.published"),
         Witness("sample", ANY, "sample.replaced"),
+        Witness("sample", "place", "sample.named"),
         Witness("calibration_round", ANY),
     ),
     _record(Inspection, "undone_at", Witness("inspection"), when=Inspection.undone_at.is_not(None)),

@@ -216,7 +216,8 @@ def _index(bench: Workbench) -> Iterator[HealthFinding]:
     name, state = N_("Search index"), index.state(bench)
     if state is IndexState.EMPTY:
         return
-    broken = state is IndexState.READY and index.ready(bench, index.fingerprint(bench.archive.at())) is None
+    manifest = index.of(bench).manifest()
+    broken = state is IndexState.READY and manifest is not None and index.opened(bench, manifest) is None
     detail = {
         IndexState.READY: N_("holds the archive as it is"),
         IndexState.BEHIND: N_("is behind the archive: “spotcheck doctor --rebuild-index”, or wait for its job"),

@@ -78,7 +78,7 @@ def _actions(page: Page, one: Conversation, row: FoundConversation | None) -> No
         if page.actor.may(Right.PROPOSE_CASE):
             nav.link(page, "library.py", _("Propose as a case"), conversation=one.handle)
         if row is not None and row.verdict_id is not None:
-            nav.link(page, "agent.py", _("Result of the inspection"), agent=row.agent_id, verdict=str(row.verdict_id))
+            nav.link(page, "agent.py", _("Result of the inspection"), span="all", verdict=str(row.verdict_id))
     dialog("found_file", _("Open a case file"), lambda: _open_file(page, kept()))
     dialog("found_pick", _("Put on an inspector's list"), lambda: _pick(page, kept()))
 

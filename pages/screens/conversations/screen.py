@@ -81,7 +81,7 @@ def _nothing(page: Page, wanted: Wanted, found: FoundPage) -> None:
 def _index(page: Page, found: FoundPage) -> None:
     """What is to be said about the index: nothing when it is there."""
     _ = page.t
-    if found.index not in (IndexState.BEHIND, IndexState.MISSING):
+    if found.by_index or found.index is IndexState.EMPTY:
         return
     if work.running(page, jobs.INDEXING, _("Building the search index: {share}"), key="found_index"):
         return

@@ -135,7 +135,6 @@ def test_stopping_leaves_the_index_as_it_was(bench: Workbench) -> None:
 def test_a_damaged_index_is_not_asked_and_is_built_anew(bench: Workbench, file: str) -> None:
     fill(bench, CHATS)
     index.update(bench)
-    segments.read.cache_clear()
     [path] = index.of(bench).folder.rglob(file)
     path.write_bytes(path.read_bytes()[:7])
     assert not listing.of(bench).messages.by_index
