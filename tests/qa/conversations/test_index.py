@@ -16,7 +16,6 @@ from qa.conversations.index import IndexState
 from qa.conversations.matching import ArchiveMessages, IndexedMessages
 from qa.errors import Cancelled
 from qa.masking import mask_text
-from qa.masking.signs import may_change
 from qa.workbench import Workbench
 from tests.qa.conversations.world import NOW, fill, put, said
 
@@ -49,23 +48,6 @@ def test_the_index_answers_as_the_text_says(tmp_path: Path, one: list[str], two:
     if "*" not in word:
         seen = {row["conversation_key"] for row in rows if word in fold(mask_text(row["text"], ("b-1",)))}
         assert {keys[int(at)] for at in asked.holding(word, masked=True).nonzero()[0]} == seen
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.lists(
-        st.sampled_from(
-            [*PIECES, "电话", "收件人", "李", "my name is Ben", "杭州市西湖区文三路", "wx", "abc123", "二", "三"]
-        ),
-        max_size=8,
-    )
-)
-def test_masking_only_covers(parts: list[str]) -> None:
-    """What the index relies on: what is left between stars stands in the text as it was written."""
-    text = "".join(parts)
-    masked = mask_text(text)
-    assert all(part in text for part in masked.split("*"))
-    assert masked == text or may_change(pl.Series([text])).item()
 
 
 CHATS = {
