@@ -216,8 +216,22 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
             progress=progress,
         )
         _tell(out, seen)
+        if seen.imported_before:
+            out.say(
+                out.t(
+                    "This very file was imported before, on {when}. It adds nothing; read in another way, it replaces"
+                    " what it brought then.",
+                    when=out.t.when(seen.imported_before),
+                )
+            )
+        speakers = _show_chat(bench, out, task, seen)
         out.say(out.t("Nothing was written (dry run)."))
-        return _document(path, task, seen.counts, seen.problems, None)
+        return {
+            **_document(path, task, seen.counts, seen.problems, None),
+            "imported_before": seen.imported_before,
+            "chat": [{n: m[n] for n in ("sent_at", "role", "agent_id", "kind", "text")} for m in seen.transcript],
+            "speakers": [{"name": name, "role": role, "messages": n} for name, role, n in speakers],
+        }
     done = ingest.commit(
         bench,
         SYSTEM,
@@ -235,6 +249,33 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
         ingest.problem_list(bench, SYSTEM, done.run_id, args.problems, out.t)
         out.say(out.t("All problems: {file}", file=str(args.problems)))
     return {**_document(path, task, done.counts, done.problems, done.run_id), "archive_version": done.archive_version}
+
+
+def _show_chat(bench: Workbench, out: Output, task: _Task, seen: ImportPreview) -> tuple[tuple[str, str, int], ...]:
+    """One chat as it would be stored and who is who in it; `--who` corrects that."""
+    t = out.t
+    if task.kind != "conversations":
+        return ()
+    out.table(
+        [t("Time"), t("Speaker"), t("Text")],
+        [
+            [
+                t.when(m["sent_at"]) if m["sent_at"] else "",  # type: ignore[arg-type]
+                " ".join(part for part in (str(m["role"]), str(m["agent_id"] or "")) if part),
+                " ".join(str(m["text"]).split())[:60],
+            ]
+            for m in seen.transcript[:SHOWN]
+        ],
+    )
+    speakers = ingest.sample_chat(bench, SYSTEM, task.detected, task.mapping).speakers
+    if any(not role for _name, role, _n in speakers):
+        out.say(t("It is open who these are; say it with --who NAME=ROLE:"))
+    if speakers:
+        out.table(
+            [t("Speaker"), t("Who is who"), t("Messages")],
+            [[name, role or "?", t.number(n)] for name, role, n in speakers[:SHOWN]],
+        )
+    return speakers
 
 
 def _tell(out: Output, seen: ImportPreview | ImportResult) -> None:

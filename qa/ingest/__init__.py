@@ -14,6 +14,7 @@ from qa.ingest.profiles import Profile, load_profile, profiles, save_profile
 from qa.ingest.requests import ImportCounts
 from qa.ingest.reverting import TakeBack, can_take_back, take_back, take_back_preview
 from qa.ingest.runs import Changed, ImportResult, state_of
+from qa.ingest.same_person import Merge, merge, merge_preview, merges, undo_merge
 from qa.ingest.sampling import SampleChat, sample_chat
 from qa.ingest.service import (
     Cancel,
@@ -41,6 +42,7 @@ __all__ = [
     "ImportPreview",
     "ImportResult",
     "Mapping",
+    "Merge",
     "Preset",
     "Profile",
     "Progress",
@@ -56,6 +58,9 @@ __all__ = [
     "detect",
     "history",
     "load_profile",
+    "merge",
+    "merge_preview",
+    "merges",
     "preview",
     "problem_list",
     "profiles",
@@ -69,5 +74,6 @@ __all__ = [
     "take_back",
     "take_back_preview",
     "template",
+    "undo_merge",
     "write_profile",
 ]

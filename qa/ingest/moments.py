@@ -132,10 +132,11 @@ def read(cell: str, order: str) -> tuple[datetime | None, bool]:
     day = _date(parts, order)
     if day is None:
         return None, parts.get("a") is not None and not order and len(_fitting(parts)) > 1
-    hour, *rest = _clock(parts)
-    midnight = hour == 24 and not any(rest)  # the end of the day
+    clock = _clock(parts)
+    midnight = clock == (24, 0, 0, 0)  # the end of the day
     try:
-        moment = datetime(*day, 0 if midnight else hour, *rest) + timedelta(days=midnight)  # noqa: DTZ001 - the zone is that of the file
+        start = datetime(*day, *((0, 0, 0, 0) if midnight else clock))  # noqa: DTZ001 - the zone is that of the file
+        moment = start + timedelta(days=midnight)
         zoned = moment.replace(tzinfo=UTC) - _offset(parts) if parts.get("word") or parts.get("sign") else moment
     except (ValueError, OverflowError):
         return None, False

@@ -108,7 +108,7 @@ def _run(bench: Workbench, run_id: int) -> ImportRun:
             raise Conflict(N_("Import {id} was taken back already."), id=run_id)
         if run.state != "done" or run.kind == KIND:
             raise Conflict(N_("Only an import that is done can be taken back."))
-        if run.kind == "agents":
+        if run.kind in ("agents", "merge"):
             raise Conflict(N_("A roster cannot be taken back: correct it on the page of people."))
         if run.outcome is None:
             raise Conflict(
@@ -135,7 +135,7 @@ def _owner(bench: Workbench, run_id: int) -> tuple[int, bool]:
 
 def can_take_back(run: ImportRun) -> bool:
     """Whether `take_back` would accept this run."""
-    return run.state == "done" and run.kind not in (KIND, "agents") and run.outcome is not None
+    return run.state == "done" and run.kind not in (KIND, "agents", "merge") and run.outcome is not None
 
 
 def _counted(session: Session, plan: Without) -> TakeBack:

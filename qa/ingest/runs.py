@@ -19,16 +19,20 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
+from qa.archive.store import ArchiveChange
 from qa.errors import Cancelled
 from qa.i18n import N_
 from qa.ingest import problems, roster, same_file, sources
 from qa.ingest.problems import ProblemLog, RowProblem
 from qa.ingest.requests import AGENTS, ImportCounts, LoadedFile, LoadRequest, OnTop
+from qa.people import aliases
+from qa.people.aliases import Alias
 from qa.policy import SYSTEM, Actor
 from qa.tables import ImportRun
 from qa.workbench import Workbench
 
 STORED_PROBLEMS = 200
+Changing = Callable[[ArchiveChange], None]
 
 SHOWN_PROBLEMS = 100
 
@@ -269,7 +273,15 @@ def complete(session: Session, actor: Actor, now: datetime, run_id: int, version
         roster.drop_unknown(session, outcome.get("leaves", ()))
     if repeated := outcome.get("repeats"):
         facts["repeats"] = repeated
-    if taken := outcome.get("takes_back"):
+    if merged := outcome.get("merges"):
+        aliases.put(session, Alias(*merged), now)
+        audit.record(session, actor, now, "roster.merged", "agent", merged[1], account=merged[0], **outcome["counts"])
+    if parted := outcome.get("parts"):
+        aliases.drop(session, parted[0])
+        session.execute(update(ImportRun).where(ImportRun.id == outcome["takes_back"]).values(state="taken_back"))
+        audit.record(session, actor, now, "import.taken_back", "import", outcome["takes_back"], file=run.file_name)
+        audit.record(session, actor, now, "roster.merge_undone", "agent", parted[1], account=parted[0])
+    elif taken := outcome.get("takes_back"):
         session.execute(update(ImportRun).where(ImportRun.id == taken).values(state="taken_back"))
         audit.record(
             session, actor, now, "import.taken_back", "import", taken, file=run.file_name, **outcome["counts"], **facts

@@ -67,7 +67,7 @@ def add_alias(bench: Workbench, actor: Actor, *, now: datetime, alias: Alias) ->
 
 def put(session: Session, alias: Alias, now: datetime) -> None:
     """The same in the transaction of what it belongs to; without an entry in the audit trail."""
-    _check(session, alias)
+    check(session, alias)
     session.add(
         AgentAlias(
             account=alias.account,
@@ -80,7 +80,8 @@ def put(session: Session, alias: Alias, now: datetime) -> None:
     session.flush()
 
 
-def _check(session: Session, alias: Alias) -> None:
+def check(session: Session, alias: Alias) -> None:
+    """Raise when an alias cannot be."""
     if not alias.account.strip() or len(alias.account) > 200 or alias.account != alias.account.strip():
         raise Invalid(N_("Give the account that is meant, as the exports write it."))
     if session.get(Agent, alias.agent_id) is None:
@@ -101,14 +102,20 @@ def _check(session: Session, alias: Alias) -> None:
             )
 
 
+def drop(session: Session, account: str) -> list[Alias]:
+    """Forget all aliases of an account, in the transaction of what it belongs to; returns them."""
+    gone = [alias for alias in known(session) if alias.account == account]
+    session.execute(delete(AgentAlias).where(AgentAlias.account == account))
+    return gone
+
+
 def remove_alias(bench: Workbench, actor: Actor, *, now: datetime, account: str) -> int:
     """Forget that an account is somebody's; returns of how many spans. What was imported as theirs stays theirs."""
     require(actor, Right.IMPORT)
     with bench.db.write() as session:
-        gone = [alias for alias in known(session) if alias.account == account]
+        gone = drop(session, account)
         if not gone:
             raise NotFound(N_("“{account}” is nobody's other account."), account=account)
-        session.execute(delete(AgentAlias).where(AgentAlias.account == account))
         for alias in gone:
             audit.record(session, actor, now, "roster.alias_removed", "agent", alias.agent_id, **facts(alias))
     return len(gone)

@@ -59,7 +59,8 @@ class FrozenRating:
 @dataclass(frozen=True, slots=True)
 class FrozenTranscript:
     """One unit as it was when it was frozen. `source` is 'chat', 'dispute' or 'rating'; `agent_id` answers for it,
-    `participants` are all agents of the chat; `satisfaction` is from 1 to 5."""
+    `participants` are all agents of the chat; `satisfaction` is from 1 to 5; `lost_rows` of its file could not be read, so that something
+    may be missing."""
 
     unit_id: str | None = None
     source: str | None = None
@@ -76,6 +77,7 @@ class FrozenTranscript:
     messages: tuple[FrozenMessage, ...] = ()
     dispute: FrozenDispute | None = None
     rating: FrozenRating | None = None
+    lost_rows: int = 0
 
     @property
     def agents(self) -> frozenset[str]:

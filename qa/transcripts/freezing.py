@@ -33,6 +33,7 @@ def freeze(snapshot: Snapshot, units: pl.DataFrame, names: Mapping[str, str] | N
     """
     chats = _rows(snapshot, "conversations", "conversation_key", units["conversation_key"])
     messages = _messages(snapshot, units["conversation_key"])
+    lost = _lost(snapshot, units["conversation_key"])
     records = {
         source: _rows(snapshot, table, key, units.filter(pl.col("source") == source)["unit_id"])
         for source, table, key in (("dispute", "disputes", "dispute_key"), ("rating", "ratings", "rating_key"))
@@ -40,8 +41,16 @@ def freeze(snapshot: Snapshot, units: pl.DataFrame, names: Mapping[str, str] | N
     names = names or {}
     return [
         _content(unit, chats.get(unit["conversation_key"]), messages.get(unit["conversation_key"], []), records, names)
+        | lost.get(unit["conversation_key"], {})
         for unit in units.iter_rows(named=True)
     ]
+
+
+def _lost(snapshot: Snapshot, keys: pl.Series) -> dict[str, dict[str, int]]:
+    """Of conversations of which rows were refused, how many."""
+    rows = snapshot.scan("refused").filter(pl.col("conversation_key").is_in(keys.drop_nulls().unique().implode()))
+    counts = rows.group_by("conversation_key").agg(pl.struct("import_id", "file_row").n_unique().alias("n")).collect()
+    return {key: {"lost_rows": n} for key, n in counts.iter_rows()}
 
 
 def content_hash(content: Mapping[str, Any]) -> str:

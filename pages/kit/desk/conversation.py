@@ -98,6 +98,10 @@ def header(t: Translator, content: FrozenTranscript, timing: Definition | None =
         (t("Customer"), content.customer_id),
         (t("Order number"), content.order_id),
         (t("Satisfaction"), f"{satisfaction} / 5" if satisfaction is not None else None),
+        (
+            t("Incomplete"),
+            t("{n} rows of its file could not be read", n=content.lost_rows) if content.lost_rows else None,
+        ),
         (t("Replies measured by"), (timing.zh if t.language == "zh_CN" else timing.en) if timing else None),
     )
     return [{"label": label, "value": str(value)} for label, value in facts if value not in (None, "")]

@@ -3,20 +3,22 @@ import`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 import polars as pl
 import streamlit as st
 
 from pages.kit.guard import Page
+from pages.screens.ingest import transcript
 from qa import ingest
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.ingest import Detected, Mapping, ReadOptions, SampleChat
-from qa.transcripts.door import shown_text
 
 ENCODINGS: MappingOf[str, str] = {
     "utf-8": "UTF-8",
@@ -24,6 +26,7 @@ ENCODINGS: MappingOf[str, str] = {
     "big5": "Big5",
     "utf-16": "UTF-16",
     "utf-16-le": "UTF-16 LE",
+    "utf-16-be": "UTF-16 BE",
     "cp1252": "Windows-1252",
 }
 DELIMITERS: MappingOf[str, str] = {",": ",", ";": ";", "\t": N_("tab"), "|": "|"}
@@ -31,13 +34,6 @@ ORDERS: MappingOf[str, str] = {
     "dmy": N_("day, month, year"),
     "mdy": N_("month, day, year"),
     "ymd": N_("year, month, day"),
-}
-ROLES: MappingOf[str, str] = {
-    "customer": N_("Customer"),
-    "agent": N_("Agent"),
-    "bot": N_("Bot"),
-    "system": N_("System"),
-    "platform": N_("Platform"),
 }
 NO_HEADER = -1
 
@@ -136,8 +132,15 @@ def times(page: Page, detected: Detected, mapping: Mapping) -> Mapping:
     return ingest.completed(replace(detected, mapping=settled)).mapping if order else settled
 
 
-def people(page: Page, detected: Detected, mapping: Mapping, kind: str) -> Mapping:
-    """One chat as it will be read, and who is who in it, to be corrected."""
+def people(
+    page: Page,
+    detected: Detected,
+    mapping: Mapping,
+    kind: str,
+    previewed: Callable[[Mapping], Sequence[MappingOf[str, Any]]],
+) -> Mapping:
+    """One chat as it will be read, and who is who in it, to be corrected. `previewed`: the chat of a preview that was
+    made with a mapping, as it would be stored; empty without one."""
     _ = page.t
     if kind != "conversations" or not detected.rows:
         return mapping
@@ -158,26 +161,13 @@ def people(page: Page, detected: Detected, mapping: Mapping, kind: str) -> Mappi
         if changed != mapping:
             seen = ingest.sample_chat(page.bench, page.actor, detected, changed)
         with left:
-            _transcript(page, seen)
+            stored = previewed(changed)
+            if stored:
+                st.caption(_("As it would be stored, beside what the archive has of it."))
+            elif seen.messages.is_empty():
+                st.caption(_("No message of the first rows can be read with this mapping."))
+            transcript.draw(page, stored or seen.messages.rename({"name": "agent_id"}).to_dicts())
     return changed
-
-
-def _transcript(page: Page, seen: SampleChat) -> None:
-    _ = page.t
-    if seen.messages.is_empty():
-        st.caption(_("No message of the first rows can be read with this mapping."))
-        return
-    rows = [
-        {
-            _("Time"): page.t.when(row["sent_at"]) if row["sent_at"] else "",
-            _("Speaker"): " ".join(
-                part for part in (_(ROLES[row["role"]]), shown_text(page.actor, row["name"])) if part
-            ),
-            _("Text"): shown_text(page.actor, row["text"]),
-        }
-        for row in seen.messages.iter_rows(named=True)
-    ]
-    st.dataframe(pl.DataFrame(rows), hide_index=True, width="stretch", height=min(36 * (len(rows) + 1), 320))
 
 
 def _who(page: Page, detected: Detected, mapping: Mapping, seen: SampleChat) -> Mapping:
@@ -185,7 +175,7 @@ def _who(page: Page, detected: Detected, mapping: Mapping, seen: SampleChat) -> 
     _ = page.t
     if not seen.speakers or ("sender_id" not in mapping.columns and all(role for _name, role, _n in seen.speakers)):
         return mapping
-    labels = {role: _(label) for role, label in ROLES.items()}
+    labels = {role: _(label) for role, label in transcript.ROLES.items()}
     names = [name for name, _role, _n in seen.speakers]
     table = pl.DataFrame(
         {

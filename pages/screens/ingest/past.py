@@ -28,7 +28,11 @@ STATES: Mapping[str, str] = {
     "interrupted": N_("interrupted"),
     "taken_back": N_("taken back"),
 }
-KINDS: Mapping[str, str] = {**ingest.KINDS, "take_back": N_("An import taken back")}
+KINDS: Mapping[str, str] = {
+    **ingest.KINDS,
+    "take_back": N_("An import taken back"),
+    "merge": N_("Two accounts made one"),
+}
 
 
 def draw(page: Page) -> None:

@@ -15,7 +15,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import download, heading, show_error
 from pages.kit.work import Work
-from pages.screens.ingest import editor, options, past, screening, transcript, uploads
+from pages.screens.ingest import editor, options, past, screening, uploads
 from qa import ingest, jobs
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import N_
@@ -183,7 +183,7 @@ def _prepare(page: Page, path: Path) -> None:
     options.reading(page, path, detected)
     mapping = editor.edit(page, detected, mapping, kind, f"{detected.kind}_{name}")
     mapping = options.times(page, detected, mapping)
-    mapping = options.people(page, detected, mapping, kind)
+    mapping = options.people(page, detected, mapping, kind, lambda changed: _stored(path, changed, kind, source or ""))
     _save_mapping(page, kind, mapping)
     with above:
         _actions(page, path, detected, mapping, kind, source or "", choice.mark)
@@ -293,14 +293,29 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
         _mark(path, mapping),
     ):
         st.info(_("Nothing is written yet. This is what the import would do:"))
+        if seen.imported_before:
+            st.warning(
+                _(
+                    "This very file was imported before, on {when}. It adds nothing; read in another way, it replaces"
+                    " what it brought then.",
+                    when=page.t.when(seen.imported_before),
+                )
+            )
         _counts(page, seen.counts)
         _changes(page, seen)
         _problems(page, seen.summary, seen.problems)
-        if seen.transcript:
-            transcript.draw(page, seen.transcript)
         if seen.rows:
             st.caption(_("First records as they would be stored"))
             st.dataframe(_records(page, seen.rows), hide_index=True, width="stretch", height=210)
+
+
+def _stored(path: Path, mapping: Mapping, kind: str, source: str) -> tuple[dict[str, object], ...]:
+    """One chat of the preview that was made with this mapping, as it would be stored."""
+    work = st.session_state.get("import_work")
+    seen = work.answer if work is not None and not work.running else None
+    if isinstance(seen, ImportPreview) and (seen.kind, seen.source) == (kind, source):
+        return seen.transcript if st.session_state.get("import_preview_of") == _mark(path, mapping) else ()
+    return ()
 
 
 def _mark(path: Path, mapping: Mapping) -> str:

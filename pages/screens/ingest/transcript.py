@@ -1,5 +1,4 @@
-"""One chat of the preview as it would be stored: who says what, so that a wrong speaker is seen before anything is
-written."""
+"""One chat of a file: who says what, so that a wrong speaker is seen before anything is written."""
 
 from __future__ import annotations
 
@@ -25,16 +24,13 @@ ROLES: Mapping[str, str] = {
 def draw(page: Page, messages: Sequence[Mapping[str, Any]]) -> None:
     """The transcript as a table: time, who (and which agent), text. Text is never read as markup."""
     _ = page.t
-    st.caption(
-        _(
-            "One chat as it would be stored. Does the wrong side speak? Correct who spoke in the mapping below, then"
-            " look again."
-        )
-    )
+    if not messages:
+        return
     rows = [
         {
             _("Sent at"): _.when(m["sent_at"]) if m["sent_at"] else "",
-            _("Who spoke"): _(ROLES.get(m["role"], m["role"])) + (f" · {m['agent_id']}" if m["agent_id"] else ""),
+            _("Who spoke"): _(ROLES.get(m["role"], m["role"]))
+            + (f" · {shown_text(page.actor, m['agent_id'])}" if m["agent_id"] else ""),
             _("Text"): shown_text(page.actor, m["text"] or ""),
         }
         for m in messages

@@ -12,6 +12,7 @@ import streamlit as st
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import download, empty, show_error
+from pages.screens.people import other_accounts
 from pages.screens.people.accounts import address
 from qa.errors import SpotcheckError
 from qa.i18n import N_
@@ -51,6 +52,7 @@ def draw(page: Page) -> None:
     )
     st.dataframe(frame, hide_index=True, height="content" if len(people) < 14 else 480)
     names = {p.agent_id: f"{p.name} · {p.agent_id}" for p in people}
+    other_accounts.draw(page, people, names)
     chosen = st.selectbox(
         _("Change an agent"),
         list(names),

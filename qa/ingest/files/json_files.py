@@ -105,7 +105,8 @@ def _parsed(text: str) -> Any:
         while at < len(text):
             record, end = decoder.raw_decode(text, at)
             found.append(record)
-            at = BETWEEN.match(text, end).end()  # type: ignore[union-attr] - it matches nothing, too
+            between = BETWEEN.match(text, end)
+            at = between.end() if between else end
         return [item for record in found for item in (record if isinstance(record, list) else [record])]
 
 
