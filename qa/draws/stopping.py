@@ -9,6 +9,7 @@ somebody has begun is taken away, and what was left out can be put back.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,7 +30,7 @@ from qa.unit_of_work import UnitOfWork
 from qa.workbench import Workbench
 from scoring.draw import Enough, Goal, ResidualModel, precision
 
-_PICKS = {
+_PICKS: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "sample_id": pl.Int64,
     "agent_id": pl.String,
     "pi": pl.Float64,
@@ -174,7 +175,7 @@ def _picks(session: Session, draw_id: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_PICKS, orient="row")
 
 
-def _open(draw_id: int, agents: tuple[Enough, ...], now: datetime) -> Select[tuple[int]]:
+def _open(draw_id: int, agents: tuple[Enough, ...], now: datetime) -> Select[int]:
     """Places of random picks that nobody has begun, of the agents whose reviews suffice."""
     people = [one.agent_id for one in agents if one.met and one.spare]
     begun = or_(

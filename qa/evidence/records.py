@@ -169,6 +169,8 @@ RECORDS: tuple[SealedRecord, ...] = (
         Witness("assignment"),
         Witness("inspection", "assignment"),
         Witness("draw", ANY, "draw.published"),
+        Witness("draw", ANY, "draw.left_out"),
+        Witness("draw", ANY, "draw.put_back"),
         Witness("sample", ANY, "sample.replaced"),
         Witness("sample", "place", "sample.named"),
         Witness("calibration_round", ANY),

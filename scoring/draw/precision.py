@@ -66,7 +66,8 @@ class Goal:
         if self.kind == WIDTH:
             return np.asarray(self.points / stats.t.ppf(0.975, df), dtype=np.float64)
         level = 1 - FALSE_DISCOVERY / max(agents, 1)
-        return np.asarray(self.points) / (np.asarray(stats.t.ppf(level, df)) + np.asarray(stats.t.ppf(self.power, df)))
+        power = stats.t.ppf(level, df) + stats.t.ppf(self.power, df)
+        return np.asarray(self.points / power, dtype=np.float64)
 
 
 def spreads(frame: Table, residual: ResidualModel) -> pl.DataFrame:
@@ -196,8 +197,12 @@ def _others(sums: pl.DataFrame) -> dict[str, tuple[float, float, float]]:
     names, columns = sums["agent_id"].to_list(), sums.select("found", "expected", "n").to_numpy().astype(np.float64)
     before = np.vstack([np.zeros(3), np.cumsum(columns, axis=0)])
     after = np.vstack([np.cumsum(columns[::-1], axis=0)[::-1], np.zeros(3)])
-    told = {name: tuple((before[k] + after[k + 1]).tolist()) for k, name in enumerate(names)}
-    return {**told, "": tuple(before[-1].tolist())}  # type: ignore[dict-item]
+
+    def three(sums: Floats) -> tuple[float, float, float]:
+        return float(sums[0]), float(sums[1]), float(sums[2])
+
+    told = {str(name): three(before[k] + after[k + 1]) for k, name in enumerate(names)}
+    return {**told, "": three(before[-1])}
 
 
 def _suffices(row: dict[str, float], residual: ResidualModel, n: int, q: float, least: int) -> int:

@@ -122,3 +122,34 @@ def test_lambda_is_the_one_the_plan_froze() -> None:
         planned.frame.select("unit_id", "agent_id", "p", "f"), draw.Design((draw.Quota("chat", 10),), lam=0.0)
     )
     assert estimate.team(picks(frame, none, "f").select("unit_id", "y"), none).method == "hajek"
+
+
+def test_few_reviews_are_blended_with_what_the_plan_expects() -> None:
+    """Twenty reviews of which none, or one, was a −45: neither says all there is to know of the spread."""
+    frame = {"unit_id": [f"u{k}" for k in range(600)], "agent_id": ["A"] * 300 + ["B"] * 300}
+    learnt, spread = draw.ResidualModel(25.0, 2100.0), 25 + 2100 * 0.03 * 0.97
+    planned = draw.plan(frame, draw.Design((draw.Quota("chat", 10),), residual=learnt, lam=0.0))
+    chosen = draw.picks(draw.select(planned, "few"))["unit_id"]
+    calm = pl.DataFrame({"unit_id": chosen, "y": [88.0, 92.0] * 10})
+    one = calm.with_columns(y=pl.when(pl.col("unit_id") == chosen[0]).then(43.0).otherwise("y"))
+    expected = np.sqrt(spread * (1 - 20 / 600) / 20)
+    widths = [estimate.team(rows, planned).se / expected for rows in (calm, one)]
+    assert 0.85 < widths[0] < 1.0
+    assert 1.0 < widths[1] < 1.2
+    assert estimate.team(one.select("unit_id", "y"), planned).df > 30
+    # where the plan was never told better, what is assumed weighs less and is known less well
+    assumed = draw.plan(frame, draw.Design((draw.Quota("chat", 10),), lam=0.0))
+    assert estimate.team(one, assumed).df < estimate.team(one, planned).df
+
+
+def test_reviews_may_bring_the_spread_their_plans_expected() -> None:
+    rows = {"agent_id": ["A"] * 5 + ["B"] * 5, "pi": [0.1] * 10, "y": [90.0] * 10}
+    told = {**rows, "expected": [84.0] * 10, "learnt": [True] * 10}
+    assert estimate.team(rows).reason == "no_spread"
+    found = estimate.team(told)
+    assert found.se == pytest.approx(np.sqrt(84 * 0.9 / 10), rel=0.05)
+    table = estimate.grouped({**told, "g": ["x"] * 10}, ["g"], ["y"], strata="agent_id", expected="expected")
+    assert table["se"][0] == pytest.approx(found.se, rel=0.05)
+    single = estimate.grouped(told, ["agent_id"], ["y"], expected="expected")
+    assert (single["reason"] == "").all()
+    assert estimate.agents(told)["se"].to_list() == pytest.approx(single["se"].to_list(), rel=0.05)

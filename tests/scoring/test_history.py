@@ -198,3 +198,29 @@ def test_a_model_learns_from_named_features_alone() -> None:
     ):
         with pytest.raises(risk.RiskError, match=match):
             risk.train(labels | changed, features=["x"])
+
+
+def test_two_blind_readings_take_the_noise_of_labels_out_of_the_auc() -> None:
+    rng = np.random.default_rng(2)
+    n = 3000
+    true = rng.random(n) < 0.04
+    first, second = (np.where(true, rng.random(n) > 0.4, rng.random(n) < 0.02) for _ in range(2))
+    rows = {"agent_id": np.arange(n) % 30, "pi": np.full(n, 0.05), "y": 90 - 45 * true, "p": np.clip(
+        0.04 * np.exp(rng.normal(size=n) + 1.2 * true), 0, 1)}  # fmt: skip
+    twice = pl.Series(second.astype(np.int64)).to_frame("s").with_columns(k=pl.int_range(pl.len()))
+    told = twice.select(pl.when(pl.col("k") % 10 == 0).then("s"))["s"]
+    noisy = draw.learn({**rows, "violation": first.astype(int), "second": told}).record
+    plain = draw.learn({**rows, "violation": true.astype(int)}).record
+    assert noisy.auc + 0.03 < noisy.cleared_auc <= plain.auc + 0.03
+    assert plain.agreement is None
+    assert plain.cleared_auc == plain.auc
+    alone = draw.learn({**rows, "violation": first.astype(int)}).record
+    assert alone.cleared_auc == alone.auc == noisy.auc
+
+
+def test_nothing_is_added_to_what_chance_alone_would_give() -> None:
+    assert draw.ModelRecord(0.55, 1000, 30, 0.2).cleared_auc == 0.55
+    assert draw.largest_allowed(draw.ModelRecord(0.57, 1000, 30, 0.2)) > draw.largest_allowed(
+        draw.ModelRecord(0.57, 1000, 30)
+    )
+    assert draw.ModelRecord(0.9, 1000, 30, 0.1).cleared_auc == 1.0

@@ -20,7 +20,7 @@ COUNTED = 1_000
 """The common queue is counted up to here: nobody needs to know more, and a million places cost no more than these."""
 
 
-def left_out() -> Select[tuple[int]]:
+def left_out() -> Select[int]:
     """Samples that were left out because the goal of their draw is met."""
     return select(Assignment.sample_id).where(Assignment.kind == "primary", Assignment.finished_as == LEFT_OUT)
 
