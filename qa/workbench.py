@@ -15,7 +15,7 @@ from qa.config import RESTORE_JOURNAL, Config, load
 from qa.db import Database
 from qa.policy import Actor
 from qa.security import files as private
-from qa.security import keys
+from qa.security import keys, seeds
 from qa.tables import Draw, ImportRun
 from qa.unit_of_work import UnitOfWork, begin
 
@@ -64,6 +64,14 @@ class Workbench:
     def begin(self, actor: Actor, now: datetime) -> AbstractContextManager[UnitOfWork]:
         """One unit of work: commits when the block ends well, rolls back when it raises. `now` is UTC."""
         return begin(self.db, actor, now)
+
+    def close_seed(self, seed: str) -> str:
+        """A seed as the database keeps it: sealed by a key that lies outside. Raises `Invalid` without one."""
+        return seeds.close(seed, keys.seeds(self.config.keys))
+
+    def open_seed(self, stored: str) -> str:
+        """What `close_seed` has sealed. Raises `Invalid`."""
+        return seeds.opened(stored, keys.seeds(self.config.keys, create=False))
 
     def _settle(self) -> None:
         from qa import restore_journal

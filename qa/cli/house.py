@@ -18,6 +18,7 @@ from qa.policy import SYSTEM, Role
 if TYPE_CHECKING:
     from qa import evidence, migrations, workbench
     from qa.conversations import index
+    from qa.draws import seed_keys
     from qa.library import cases
     from qa.people import accounts
     from qa.rubrics import versions as rubric_versions
@@ -29,6 +30,7 @@ else:
     cases, private = Later("qa.library.cases"), Later("qa.security.files")
     index = Later("qa.conversations.index")
     accounts, health = Later("qa.people.accounts"), Later("qa.upkeep.health")
+    seed_keys = Later("qa.draws.seed_keys")
     rubric_versions, rule_versions = Later("qa.rubrics.versions"), Later("qa.rules.versions")
 
 MARKS = {"ok": "✓", "warning": "!", "failed": "✗"}
@@ -90,6 +92,7 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         bench.archive.list_old_files()
         masked = cases.mask_again(bench, datetime.now(UTC))
         private.everything(opener.config.home)
+        seed_keys.seal_plain(bench, SYSTEM, datetime.now(UTC))
         evidence.seal(bench, datetime.now(UTC))
     finally:
         bench.close()

@@ -55,9 +55,10 @@ def run_list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         [t("Source"), t("Days kept"), t("Conversations older")],
         [[source, t("for ever") if days is None else str(days), str(due)] for source, days, due in rows],
     )
-    waiting = retention.unfinished(bench, SYSTEM)
-    for one in waiting:
-        out.note(t("Removal {number} was interrupted: “spotcheck retention apply” finishes it.", number=one.removal_id))
+    for late in retention.unfinished(bench, SYSTEM):
+        out.note(
+            t("Removal {number} was interrupted: “spotcheck retention apply” finishes it.", number=late.removal_id)
+        )
     out.json([{"source": source, "days": days, "conversations": due} for source, days, due in rows])
     return 0
 

@@ -64,6 +64,7 @@ def create_plan(
     name = _checked(name, design)
     if len(seed) < MIN_SEED:
         raise Invalid(N_("The seed needs at least {count} characters."), count=MIN_SEED)
+    stored = bench.close_seed(seed)
     with bench.db.write() as session:
         rubric = _rubric(session, rubric_version_id)
         _check_people(session, design)
@@ -73,7 +74,7 @@ def create_plan(
                 name=name,
                 content=design.to_dict(),
                 rubric_version_id=rubric,
-                seed=seed,
+                seed=stored,
                 seed_commitment=commit(seed),
                 committed_at=now,
                 created_by=actor.user_id or None,

@@ -89,6 +89,7 @@ def publish(
         raise Invalid(N_("The request number needs 8 to 64 characters."))
     if len(next_seed) < MIN_SEED:
         raise Invalid(N_("The seed needs at least {count} characters."), count=MIN_SEED)
+    sealed_next = bench.close_seed(next_seed)
     if period.last > now.astimezone(bench.config.zone).date():
         raise Invalid(
             N_("The period ends on {last}, which is still to come; choose days that are over."), last=str(period.last)
@@ -106,11 +107,12 @@ def publish(
         if done := _repeated(session, nonce, plan_id, period):
             return done
         _refuse_second(session, plan, period)
-        if plan.seed != prepared.seed or plan.content != prepared.content:
+        if plan.seed_commitment != scoring_draw.commit(prepared.seed) or plan.content != prepared.content:
             raise Conflict(
                 N_("The plan “{name}” was changed or drawn meanwhile; look at the preview again."), name=plan.name
             )
-        done = _write(session, actor, now, plan, period, nonce, next_seed, name.strip(), prepared)
+        after = (sealed_next, scoring_draw.commit(next_seed))
+        done = _write(session, actor, now, plan, period, nonce, after, name.strip(), prepared)
     facts.compact(bench, now, least=facts.COMPACT_FROM)  # a good moment for it: nothing above depends on it
     return done
 
@@ -166,16 +168,17 @@ def _prepare(
     design = PlanDesign.from_dict(plan.content)
     ready, _ = resolve(session, bench, snapshot, design, period)
     tell(0.4, N_("Drawing"))
-    drawn = ready.select(plan.seed)
-    receipt = ready.receipt(drawn, plan.seed, plan.seed_commitment)
+    seed = bench.open_seed(plan.seed)
+    drawn = ready.select(seed)
+    receipt = ready.receipt(drawn, seed, plan.seed_commitment)
     picks = ready.details(drawn.filter("picked")).sort("u", "unit_id")
     summaries = ready.summaries()
     del drawn
     tell(0.7, N_("Copying the transcripts"))
     names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
     contents = transcripts.freeze(snapshot, picks.select("unit_id", "source", "conversation_key", "agent_id"), names)
-    dealt = _deal(session, design, picks, frames.participants(snapshot, picks), plan.seed)
-    return _Prepared(plan.seed, plan.content, ready.resolved, receipt, picks, contents, dealt, summaries, ready.units)
+    dealt = _deal(session, design, picks, frames.participants(snapshot, picks), seed)
+    return _Prepared(seed, plan.content, ready.resolved, receipt, picks, contents, dealt, summaries, ready.units)
 
 
 def _deal(
@@ -206,7 +209,7 @@ def _write(
     plan: Plan,
     period: Period,
     nonce: str,
-    next_seed: str,
+    after: tuple[str, str],
     name: str,
     ready: _Prepared,
 ) -> PublishedDraw:
@@ -236,9 +239,7 @@ def _write(
     for start in range(0, len(rows), _BATCH):
         session.execute(insert(Assignment), rows[start : start + _BATCH])
     session.execute(
-        update(Plan)
-        .where(Plan.id == plan.id)
-        .values(seed=next_seed, seed_commitment=scoring_draw.commit(next_seed), committed_at=now)
+        update(Plan).where(Plan.id == plan.id).values(seed=after[0], seed_commitment=after[1], committed_at=now)
     )
     audit.record(
         session,
@@ -254,7 +255,7 @@ def _write(
         units=ready.frame_size,
         samples=len(by_unit),
         receipt=digest,
-        next_commitment=scoring_draw.commit(next_seed),
+        next_commitment=after[1],
     )
     unassigned = sum(row["inspector_id"] is None for row in rows)
     return PublishedDraw(draw_id, len(by_unit), len(rows), unassigned, digest, repeated=False)

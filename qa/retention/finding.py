@@ -104,7 +104,9 @@ def preview(bench: Workbench, actor: Actor, matter: Matter) -> RemovalPreview:
         drawn = session.execute(select(Sample.draw_id, Sample.unit_id)).all()
         backups = tuple(session.scalars(select(AuditEntry.entity_id).where(AuditEntry.action == "backup.made")))
     return RemovalPreview(
-        *(len(found.keys[table]) for table in UNIT_KEYS),
+        conversations=len(found.keys["conversations"]),
+        disputes=len(found.keys["disputes"]),
+        ratings=len(found.keys["ratings"]),
         messages=int(said.select(pl.len()).collect().item()),
         transcripts=texts,
         case_files=sum(key_ in found.keys["conversations"] for _, key_ in files),

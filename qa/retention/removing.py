@@ -155,7 +155,7 @@ def _due(bench: Workbench, actor: Actor, now: datetime) -> list[Matter]:
         asked = session.execute(select(Removal.source, Removal.subject).where(Removal.subject.is_not(None))).all()
     snapshot, key = bench.archive.at(), finding.unit_key(bench)
     for source in sorted({source for source, _ in asked}):
-        wanted = frozenset(subject for name, subject in asked if name == source)
+        wanted = frozenset(str(subject) for name, subject in asked if name == source)
         found += [Matter(source, customer=name) for name in finding.customers_like(snapshot, source, key, wanted)]
     return found
 

@@ -12,6 +12,7 @@ import hmac
 import json
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ EVENTS: Mapping[str, str] = {
     "user.password_set": N_("Password set"),
     "user.password_changed": N_("Password changed"),
     "user.sign_ins_revoked": N_("Sign-ins ended"),
+    "customer.seen": N_("Personal data of a customer shown"),
     "export.taken": N_("Export taken"),
     "draw.exported": N_("Receipt exported"),
     "backup.made": N_("Backup made"),
@@ -84,6 +86,22 @@ def note(event: str, user: int | None = None, **facts: str | int) -> None:
     if _logger.handlers:
         line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, "user": user, **facts}
         _logger.info(json.dumps(line, ensure_ascii=False))
+
+
+def note_once(event: str, user: int, about: str, hour: str) -> None:
+    """Log that somebody saw something, once an hour and thing: pages are drawn again and again."""
+    with _guard:
+        if (event, user, about, hour) in _noted:
+            return
+        if len(_noted) >= _MOST:
+            _noted.clear()
+        _noted.add((event, user, about, hour))
+    note(event, user, about=about)
+
+
+_guard = threading.Lock()
+_noted: set[tuple[str, int, str, str]] = set()
+_MOST = 10_000
 
 
 def hidden(text: str, key: bytes | None) -> str:

@@ -7,6 +7,7 @@ reader means everybody: what is kept for the library or leaves the house.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import msgspec
 import polars as pl
@@ -14,6 +15,7 @@ import polars as pl
 from qa.masking import mask_id, mask_name, mask_text, mask_transcript
 from qa.masking.signs import may_change
 from qa.policy import Actor, Right
+from qa.security import log as securitylog
 from qa.transcripts.document import FrozenTranscript, read
 
 
@@ -29,7 +31,11 @@ def shown_text(reader: Actor | None, text: str, names: Iterable[str] = ()) -> st
 
 def shown(reader: Actor | None, transcript: FrozenTranscript) -> FrozenTranscript:
     """A frozen transcript as `reader` may see it: texts, customer, order, dispute and rating."""
-    return transcript if sees_customers(reader) else read(mask_transcript(msgspec.to_builtins(transcript)))
+    if reader is None or not sees_customers(reader):
+        return read(mask_transcript(msgspec.to_builtins(transcript)))
+    about = securitylog.hidden(transcript.unit_id or "", b"unit")
+    securitylog.note_once("customer.seen", reader.user_id, about, f"{datetime.now(UTC):%Y-%m-%dT%H}")
+    return transcript
 
 
 def shown_customer(reader: Actor | None, customer: str | None) -> str | None:

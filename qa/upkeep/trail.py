@@ -103,6 +103,8 @@ ACTIONS: Mapping[str, str] = {
     "measure.created": N_("Measure recorded"),
     "plan.archived": N_("Plan retired"),
     "plan.changed": N_("Plan changed"),
+    "plan.reseeded": N_("New seed for a plan whose key was lost"),
+    "plan.seed_sealed": N_("Seed of a plan sealed"),
     "plan.created": N_("Plan made"),
     "risk_model.activated": N_("Risk model taken into use"),
     "risk_model.retired": N_("Risk model retired"),
