@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from qa.errors import Denied, Words
-from qa.i18n import N_
+from qa.i18n import C_, N_
 from qa.security import log as securitylog
 
 
@@ -29,7 +29,7 @@ ROLE_NAMES: Mapping[Role, str] = {
     Role.LEAD: N_("Lead"),
     Role.TEAM_LEADER: N_("Team leader"),
     Role.AGENT: N_("Agent"),
-    Role.ADMIN: N_("Admin"),
+    Role.ADMIN: C_("role", "Admin"),
 }
 
 

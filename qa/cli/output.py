@@ -106,7 +106,8 @@ class Output:
             print(json.dumps(plain(value), ensure_ascii=False, indent=2), file=self._stream, flush=True)
 
     def progress(self, share: float, what: str = "") -> None:
-        """Show how far long work is (0…1). Matches `Progress`, so it can be handed to a service."""
+        """Show how far long work is (0…1), and the msgid of what is done now. Matches `Progress`, so it can be handed to a
+        service."""
         now = time.monotonic()
         if share < 1 and now - self._last_progress < 0.2:
             return
@@ -114,9 +115,11 @@ class Output:
         if self._errors.isatty():
             self._progress_open = share < 1
             end = "" if share < 1 else "\n"
-            print(f"\r\x1b[K{share * 100:5.1f} %  {what}", end=end, file=self._errors, flush=True)
+            print(
+                f"\r\x1b[K{share * 100:5.1f}%  {self.t(what) if what else ''}", end=end, file=self._errors, flush=True
+            )
         elif share >= 1 and what:
-            print(f"100 %  {what}", file=self._errors, flush=True)
+            print(f"100%  {self.t(what)}", file=self._errors, flush=True)
 
     def error(self, error: SpotcheckError) -> None:
         """An expected error: a sentence, or a JSON object with its code and facts, on standard error."""

@@ -67,14 +67,14 @@ def backup(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, mode=private.FOLDER)
         try:
-            progress(0.05, "database")
+            progress(0.05, N_("Database"))
             with bench.archive.hold():
                 if not damaged:
                     _refuse_damage(bench)
                 _database_to_file(bench.db, partial / DATABASE)
-                progress(0.4, "archive")
+                progress(0.4, N_("Archive"))
                 version = _copy_archive(bench, partial / ARCHIVE)
-            progress(0.8, "manifest")
+            progress(0.8, N_("Checksums"))
             manifest = _describe(partial, now, version)
             (partial / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), "utf-8")
             partial.rename(folder)
@@ -86,7 +86,7 @@ def backup(
         audit.record(
             session, actor, now, "backup.made", "backup", folder.name, files=len(manifest.files), bytes=manifest.bytes
         )
-    progress(1.0, "backup")
+    progress(1.0, N_("Backup"))
     return manifest
 
 
@@ -133,7 +133,7 @@ def restore(
             raise Conflict(
                 N_("This installation is not empty. Restore into a new one, or replace everything in it with --force.")
             )
-        progress(0.1, "database")
+        progress(0.1, N_("Database"))
         with TemporaryDirectory(prefix="restore-", dir=scratch(bench)) as work:
             source = _incoming_rows(folder, manifest, Path(work))
             try:
@@ -141,7 +141,7 @@ def restore(
                 _replace(bench, actor, now, folder, manifest, source, progress)
             finally:
                 source.close()
-    progress(1.0, "restore")
+    progress(1.0, N_("Restore"))
     return manifest
 
 
@@ -173,9 +173,9 @@ def _replace(
         restore_journal.write(home, journal)
         try:
             if arrival is not None:
-                progress(0.3, "archive")
+                progress(0.3, N_("Archive"))
                 _bring_archive(folder, manifest, arrival)
-            progress(0.6, "database")
+            progress(0.6, N_("Database"))
             _replace_rows(source, bench.db, actor, now, journal)
         except BaseException:
             if arrival is not None:
@@ -183,7 +183,7 @@ def _replace(
             restore_journal.forget(home)
             raise
         if arrival is not None:
-            progress(0.9, "archive")
+            progress(0.9, N_("Archive"))
             arrival.enter()
         restore_journal.forget(home)
 
