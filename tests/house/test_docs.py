@@ -97,3 +97,13 @@ def test_buttons_are_named_as_on_the_screen() -> None:
             wrong += [f"{language}/{path.name}: {text}" for text in named if text not in texts]
     assert seen > 20
     assert wrong == []
+
+
+def test_both_readmes_name_the_same_pages_and_commands() -> None:
+    def named(name: str) -> tuple[set[str], set[str]]:
+        text = (ROOT / name).read_text("utf-8")
+        return set(re.findall(r"^spotcheck ([a-z-]+)", text, re.MULTILINE)), set(re.findall(r"\| `(/[a-z]*)` \|", text))
+
+    english = named("README.md")
+    assert min(map(len, english)) > 10
+    assert named("README.zh-CN.md") == english

@@ -26,6 +26,7 @@ COUNTS = re.compile(r"\{(n|count)\} [a-z]+s\b")
 NEVER_ONE = {
     "The reason has {n} characters; {limit} are allowed.",
     "The seed needs at least {count} characters.",
+    "The seed is too long: at most {count} bytes.",
     "Message {n} is not an agent's; choose one that an agent wrote.",
     "{n} conversations are too many for one file; {limit} are allowed. Narrow the search.",
     "{n} files at once are too many to answer for; {limit} are allowed. Narrow it by what was said or by agent.",
