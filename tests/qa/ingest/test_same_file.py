@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from datetime import datetime
 from pathlib import Path
 
@@ -100,3 +103,37 @@ def test_minutes_and_seconds_of_the_same_chat_are_one(
         assert rows["sent_at"].dt.second().to_list() == [1, 5, 1]
         assert rows["text"].to_list() == ["在", "在", "在的"]
     assert bench.archive.at().count("messages") == 6
+
+
+KILLED = """
+    import os, sys
+    from datetime import UTC, datetime
+    from pathlib import Path
+    from dataclasses import replace
+    from qa import ingest
+    from qa.archive.store import Archive
+    from qa.config import Config
+    from qa.policy import SYSTEM
+    from qa.workbench import Workbench
+    home, url, file = sys.argv[1:]
+    bench = Workbench.open(Config(home=Path(home), database_url=url))
+    Archive._publish = lambda *args: os._exit(9)
+    found = ingest.detect(Path(file))
+    mapping = replace(found.mapping, columns={**found.mapping.columns, "text": "原文"})
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    ingest.commit(bench, SYSTEM, now=now, path=Path(file), mapping=mapping, kind=found.kind, source="shop")
+"""
+
+
+def test_killed_while_it_is_read_anew_the_old_reading_stands(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(CHAT)
+    bring(bench, lead, now, tmp_path / "a.csv")
+    url = bench.db.url.render_as_string(hide_password=False)
+    program = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), url, str(tmp_path / "a.csv")]
+    assert subprocess.run(program, check=False).returncode == 9
+    assert messages(bench)["text"].to_list() == ["在吗", "在的"]
+    bring(bench, lead, now, tmp_path / "a.csv", "--map", "text=原文")
+    assert messages(bench)["text"].to_list() == ["在吗?", "在的!"]
+    assert [run.state for run in ingest.history(bench, lead)][::-1] == ["taken_back", "failed", "done"]
