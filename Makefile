@@ -51,19 +51,14 @@ bench-draw: $(STAMP)
 soak: $(STAMP)  ## thirty simulated inspectors with random kills
 	@$(BIN)/python -m benchmarks.soak
 
-<<<<<<< HEAD
 kills: $(STAMP)  ## imports and takings back killed at random moments
 	@$(BIN)/python -m benchmarks.kills
 
-attack: $(STAMP)  ## forged records and sign-in bursts against an installation of its own
-	@$(BIN)/python -m benchmarks.attack --verdicts 100000
-=======
 attack: $(STAMP)  ## forged records, honest histories and sign-in bursts against an installation of its own
 	@$(BIN)/python -m benchmarks.attack --verdicts 100000 --honest 1000
 
 advisories: $(STAMP)  ## dependencies with known vulnerabilities; says so when the index offers no advisories
 	@$(BIN)/python -m benchmarks.advisories
->>>>>>> 065ae5e (A target that asks for known vulnerabilities, and says when it cannot)
 
 pictures: $(STAMP)  ## take pictures of the main pages, from the demo in the real browser
 	@$(BIN)/python docs/pictures/take.py

@@ -18,6 +18,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from qa.archive.schema import KEYS
+from qa.conversations import index
 from qa.draws import kept_frames
 from qa.errors import FormField, NotFound
 from qa.i18n import N_
@@ -113,6 +114,7 @@ def run(
     kept_frames.keep_all(bench)
     tell(0.3, N_("Removing from the archive"))
     files = _from_archive(bench, key, units, removal, now)
+    _from_index(bench)
     tell(0.6, N_("Removing from transcripts"))
     texts = _from_transcripts(bench, key, units, removal.begun_at)
     tell(0.8, N_("Removing from case files, cases and files"))
@@ -173,6 +175,12 @@ def _from_archive(bench: Workbench, key: bytes, units: frozenset[str], removal: 
                 for each in (name for name, key_ in KEYS.items() if key_ == column):
                     change.remove(each, gone, column)
         return writer.forget_old_versions()
+
+
+def _from_index(bench: Workbench) -> None:
+    """The search index follows the archive; there is nothing to take out where none was made."""
+    if index.of(bench).manifest() is not None:
+        index.update(bench)
 
 
 def _from_transcripts(bench: Workbench, key: bytes, units: frozenset[str], at: datetime) -> int:

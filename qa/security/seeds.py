@@ -27,7 +27,7 @@ def close(seed: str, keys: Sequence[SeedKey]) -> str:
     if not keys:
         raise Invalid(N_("The key file of this installation is missing or cannot be written; seeds cannot be sealed."))
     if len(seed.encode()) > MOST:
-        raise Invalid(N_("The seed is too long: at most {count} bytes."), count=MOST)
+        raise Invalid(N_("The seed is too long: at most {limit} bytes."), limit=MOST)
     nonce = secrets.token_bytes(12)
     text = base64.urlsafe_b64encode(nonce + AESGCM(keys[0].secret).encrypt(nonce, seed.encode(), _ABOUT)).decode()
     return f"{PREFIX}:{keys[0].id}:{text}"

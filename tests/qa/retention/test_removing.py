@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from qa import draws, evidence, retention
 from qa.casefiles import record
+from qa.conversations import index
 from qa.draws import kept_frames
 from qa.errors import Denied, Invalid, NotFound
 from qa.policy import SYSTEM, Actor, Role
@@ -60,6 +61,7 @@ def everywhere(bench: Workbench) -> bytes:
 
 def test_one_customer_is_forgotten_and_everything_else_stays(shop: Workbench) -> None:
     evidence.seal(shop, NOW)
+    index.update(shop)
     matter = Matter("shop", customer=CUSTOMER)
     before = shop.archive.at()
     gone = (
@@ -80,6 +82,8 @@ def test_one_customer_is_forgotten_and_everything_else_stays(shop: Workbench) ->
     assert f"{SAID}shop:amy-004".encode() in held
     newest = shop.archive.at()
     assert newest.count("conversations") == 120 - len(gone)
+    again = index.update(shop)
+    assert (again.removed, again.messages) == (0, newest.count("messages"))
     with shop.db.read() as session:
         assert session.execute(select(Verdict.id, Verdict.total).order_by(Verdict.id)).all() == scores
         for unit, content, at in session.execute(
@@ -113,7 +117,7 @@ def test_old_text_goes_by_the_policy_of_its_source_and_draws_are_made_again(shop
     assert not draws.verify(shop, LEAD, draw_id=draw.id).equal
 
 
-STEPS = ("keep_all", "_from_archive", "_from_transcripts", "_from_disk", "_from_records")
+STEPS = ("keep_all", "_from_archive", "_from_index", "_from_transcripts", "_from_disk", "_from_records")
 
 
 @pytest.mark.parametrize("step", STEPS)
