@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -24,11 +24,11 @@ LEAD = Actor(1, Role.LEAD, "Lead")
 
 
 @pytest.fixture
-def shop(page_bench: Workbench) -> Iterator[Workbench]:
+def shop(page_bench: Workbench) -> Workbench:
     judge(page_bench, LEAD, NOW)
     accounts.set_password(page_bench, SYSTEM, 1, PASSWORD, now=datetime.now(UTC))
     share(page_bench)
-    yield page_bench
+    return page_bench
 
 
 def test_a_period_that_is_over_is_published_from_home(shop: Workbench, open_page: Callable[..., AppTest]) -> None:
