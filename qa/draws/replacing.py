@@ -46,14 +46,15 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
         old = _replaceable(session, sample_id)
         names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
     try:
-        drawn, ready, _ = redraw(bench, receipt_of(bench, actor, old.draw_id or 0))
+        receipt = receipt_of(bench, actor, old.draw_id or 0)
+        drawn, ready, _ = redraw(bench, receipt)
         _, step = scoring_draw.replace(drawn, old.unit_id, reason)
     except DrawError as problem:
         raise draw_problem(problem) from problem
     resolved = ready.resolved
     pick = ready.details(drawn.filter(pl.col("unit_id") == pl.lit(step.substitute)))
     # where the frame is kept apart, old versions of the archive may be gone
-    apart = kept_frames.is_kept(bench, receipt_of(bench, actor, old.draw_id)["frame_hash"])
+    apart = kept_frames.is_kept(bench, receipt["frame_hash"])
     snapshot = bench.archive.at(None if apart else resolved.archive_version)
     content = transcripts.freeze(snapshot, pick.select("unit_id", "source", "conversation_key", "agent_id"), names)
     took_part = set(frames.participants(snapshot, pick)["agent_id"])
