@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from scoring.keyed import uniforms
 
@@ -350,5 +350,5 @@ def distance(differences: Floats, level: float = 0.95) -> Distance | None:
     spread = float(values.std(ddof=1)) if n > 1 else 0.0
     if spread == 0:  # equal differences, however few, would claim to know the mean exactly
         return Distance(mean, None, None, n)
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * spread / math.sqrt(n)
+    half = float(scipy.stats.t.ppf(0.5 + level / 2, n - 1)) * spread / math.sqrt(n)
     return Distance(mean, mean - half, mean + half, n)

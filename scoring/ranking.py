@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from scoring.estimate.result import Estimate
 from scoring.keyed import uniforms
@@ -67,7 +67,7 @@ def rank_sets(
     np.fill_diagonal(spread, np.inf)
     draws = int(np.clip(1e8 / k**2, 400, 2000))
     u = np.clip(uniforms(seed, draws * k).reshape(draws, k), 1e-12, 1 - 1e-12)
-    noise = stats.t.ppf(u, np.maximum(df, 1.0)) * se
+    noise = scipy.stats.t.ppf(u, np.maximum(df, 1.0)) * se
     largest = np.array([(np.abs(row[:, None] - row[None, :]) / spread).max() for row in noise])
     critical = float(np.quantile(largest, level))
     above = (value[:, None] - value[None, :]) / spread > critical
@@ -149,7 +149,7 @@ def _columns(usable: pl.DataFrame) -> tuple[Floats, Floats, Floats]:
 def _one_sided(usable: pl.DataFrame, team: Estimate) -> Floats:
     value, se, df = _columns(usable)
     error = np.sqrt(se**2 + (team.se or 0.0) ** 2)
-    return np.asarray(stats.t.cdf((value - (team.value or 0.0)) / error, df))
+    return np.asarray(scipy.stats.t.cdf((value - (team.value or 0.0)) / error, df))
 
 
 def elimination_list(standings: tuple[Standing, ...]) -> None:

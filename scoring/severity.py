@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, sparse, stats
-from scipy.sparse import csgraph
 
 from scoring.keyed import uniforms
 
@@ -111,8 +110,8 @@ def _components(rows: pl.DataFrame) -> list[list[str]]:
     agents, inspectors = rows["agent_id"].unique().sort().to_list(), rows["inspector_id"].unique().sort().to_list()
     a, i = _codes(rows["agent_id"], agents), _codes(rows["inspector_id"], inspectors) + len(agents)
     size = len(agents) + len(inspectors)
-    graph = sparse.coo_matrix((np.ones(len(a)), (a, i)), shape=(size, size))
-    _, label = csgraph.connected_components(graph, directed=False)
+    graph = scipy.sparse.coo_matrix((np.ones(len(a)), (a, i)), shape=(size, size))
+    _, label = scipy.sparse.csgraph.connected_components(graph, directed=False)
     of = label[len(agents) :]
     return [[name for name, mark in zip(inspectors, of, strict=True) if mark == part] for part in np.unique(of)]
 
@@ -169,9 +168,9 @@ class _Model:
         return bool((self.size > 1).any())
 
 
-def _gather(codes: Ints, k: int) -> sparse.csr_matrix:
+def _gather(codes: Ints, k: int) -> scipy.sparse.csr_matrix:
     """The matrix that adds up rows by code."""
-    return sparse.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(k, len(codes)))
+    return scipy.sparse.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(k, len(codes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,16 +230,16 @@ def _optimum(m: _Model) -> Floats:
         full[fitted] = theta
         return _solve(m, full).deviance
 
-    best: optimize.OptimizeResult | None = None
+    best: scipy.optimize.OptimizeResult | None = None
     for start in (0.3, 1.0, 3.0):
-        found = optimize.minimize(
+        found = scipy.optimize.minimize(
             deviance, np.full(free, start), method="L-BFGS-B", bounds=[(0.0, 1e3)] * free,
             options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
         )  # fmt: skip
         best = found if best is None or found.fun < best.fun else best
     assert best is not None
     # Numerical gradients stop short of the last digits; a simplex around the point found gets them.
-    polished = optimize.minimize(
+    polished = scipy.optimize.minimize(
         lambda x: deviance(np.abs(x)), best.x, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-11}
     )
     theta = np.zeros(3)
@@ -364,7 +363,7 @@ class _Shared:
             gap = _fisher(one.correlation or 0.0) - _fisher(usual or 0.0)
             doubt = max(float(spread[k]), 1.0 / math.sqrt(one.shared - 3))
             heavy = max(one.shared // 3, 4)  # scores have rare −45s, which make few conversations say less
-            chance[k] = float(stats.t.cdf(gap / doubt, heavy)) * len(self.found)
+            chance[k] = float(scipy.stats.t.cdf(gap / doubt, heavy)) * len(self.found)
         least = min(chance, key=lambda k: (chance[k], k))
         return self.found[least] if chance[least] <= error else None
 
@@ -395,7 +394,7 @@ class _Shared:
         usual = self.usual(k)
         if usual is None or usual < LEAST_USUAL:
             return None
-        limit = float(stats.norm.isf(error / max(len(self.found), 1)))
+        limit = float(scipy.stats.norm.isf(error / max(len(self.found), 1)))
         enough = max(LEAST_SHARED, 3 + math.ceil((limit / _fisher(usual)) ** 2))
         return max(enough - self.found[k].shared, 0)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array
+import scipy
 
 from scoring.definitions import DAY, DEFINITIONS, Definition, Unit, definition_of
 
@@ -135,7 +135,7 @@ def _gathered(keys: pl.Series, lines: Lines) -> tuple[Lines, Ints, pl.Series]:
         codes = keys.cast(pl.String).fill_null("").cast(own).to_physical()
     columns, rows = codes.cast(pl.Int32).to_numpy(), np.arange(len(keys), dtype=np.int32)
     wide = int(columns.max()) + 1 if len(keys) else 0
-    table = csr_array((rows, (columns, rows)), shape=(wide, len(keys)))  # a counting sort, done in C
+    table = scipy.sparse.csr_array((rows, (columns, rows)), shape=(wide, len(keys)))  # a counting sort, done in C
     sizes = np.diff(table.indptr)
     present = np.flatnonzero(sizes)
     return lines[table.indices], sizes[present], keys.gather(table.indices[table.indptr[present]])

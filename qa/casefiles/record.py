@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 from sqlalchemy import Table, and_, bindparam, func, insert, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 
 from qa import transcripts
@@ -26,6 +26,9 @@ from qa.i18n import N_
 from qa.policy import Actor
 from qa.tables import Agent, Sample, Violation, ViolationEvent
 from qa.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 BATCH = 500
 _ADD_EVENTS = insert(cast(Table, ViolationEvent.__table__))
@@ -75,6 +78,8 @@ def open_files(session: Session, findings: Iterable[Finding], now: datetime, by:
 def _insert(session: Session) -> postgresql.Insert | sqlite.Insert:
     """Files that are not there yet."""
     if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # brings every driver of PostgreSQL with it
+
         return postgresql.insert(Violation).on_conflict_do_nothing()
     return sqlite.insert(Violation).on_conflict_do_nothing()
 

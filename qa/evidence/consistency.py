@@ -26,7 +26,6 @@ from qa.tables import (
     Violation,
     ViolationEvent,
 )
-from qa.transcripts import content_hash
 
 CURRENT = N_("{table} {key}: the current version is not the last one, or versions are missing")
 UNDONE = N_("{table} {key}: the trail does not say that it was taken back")
@@ -148,6 +147,8 @@ def _state_of(events: list[Event]) -> str:
 
 def _transcripts(session: Session) -> Iterator[Contradiction]:
     removals = set(session.scalars(select(AuditEntry.at).where(AuditEntry.action.startswith("retention."))))
+    from qa.transcripts import content_hash  # brings Polars, which sealing need not wait for
+
     query = select(Transcript.id, Transcript.content, Transcript.content_hash, Transcript.redacted_at)
     for rows in session.execute(query.execution_options(yield_per=FETCH)).partitions(FETCH):
         for number, content, stated, redacted in rows:

@@ -7,10 +7,12 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-
-from opencc import OpenCC
+from typing import TYPE_CHECKING
 
 from qa.i18n import N_
+
+if TYPE_CHECKING:
+    from opencc import OpenCC
 
 LONGEST_HEADER = 80
 
@@ -41,6 +43,8 @@ def _field(name: str, label: str, type_: str, names: str, required: bool = False
 
 @lru_cache(maxsize=1)
 def _simplifier() -> OpenCC:
+    from opencc import OpenCC  # reads its dictionaries
+
     return OpenCC("t2s")
 
 

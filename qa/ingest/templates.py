@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 
-import xlsxwriter
-
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.ingest.fields import FIELDS, Field
@@ -88,6 +86,8 @@ def template(kind: str, language: str) -> bytes:
         raise Invalid(N_("“{value}” is not a kind of file. Known kinds: {known}."), value=kind, known=", ".join(FIELDS))
     fields = [field for field in FIELDS[kind] if field.name not in LEFT_OUT]
     buffer = io.BytesIO()
+    import xlsxwriter  # needed by nothing but a workbook
+
     with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
         text, bold = book.add_format({"num_format": "@"}), book.add_format({"bold": True, "num_format": "@"})
         sheet = book.add_worksheet(kind[:31])

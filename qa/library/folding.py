@@ -6,15 +6,18 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opencc import OpenCC
+if TYPE_CHECKING:
+    from opencc import OpenCC
 
 _SPACE = re.compile(r"\s+")
 
 
 @lru_cache(maxsize=1)
 def _simplifier() -> OpenCC:
+    from opencc import OpenCC  # reads its dictionaries
+
     return OpenCC("t2s")
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import polars as pl
-import xlsxwriter
 
 from qa import audit, scoping
 from qa.errors import Invalid
@@ -144,6 +143,8 @@ def neutral(cell: object) -> object:
 def _write_xlsx(frame: pl.DataFrame, titles: Sequence[str], notes: Sequence[str], target: IO[bytes]) -> None:
     if frame.height > _MAX_SHEET:
         raise Invalid(N_("{count} rows do not fit into one Excel sheet; choose CSV or JSONL."), count=frame.height)
+    import xlsxwriter  # needed by nothing but a workbook
+
     book = xlsxwriter.Workbook(
         target,
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import MetaData
+from sqlalchemy import Index, MetaData, text
 from sqlalchemy.orm import DeclarativeBase
 
 from qa.db import JsonDocument, UtcDateTime
@@ -28,3 +28,12 @@ class Base(DeclarativeBase):
         dict[str, Any]: JsonDocument,
         list[Any]: JsonDocument,
     }
+
+
+def unique_where(name: str, column: str, condition: str) -> Index:
+    """An index that keeps `column` unique among the rows of `condition`.
+
+    On PostgreSQL the migration that makes the index states the condition: to name it here would load every driver of
+    PostgreSQL into every process.
+    """
+    return Index(name, column, unique=True, sqlite_where=text(condition))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa.tables.base import Base
+from qa.tables.base import Base, unique_where
 
 
 class RubricVersion(Base):
@@ -157,13 +157,7 @@ class RiskModelVersion(Base):
     __tablename__ = "risk_models"
     __table_args__ = (
         CheckConstraint("state IN ('trained', 'active', 'retired')", name="state"),
-        Index(
-            "uq_risk_models_active",
-            "state",
-            unique=True,
-            sqlite_where=text("state = 'active'"),
-            postgresql_where=text("state = 'active'"),
-        ),
+        unique_where("uq_risk_models_active", "state", "state = 'active'"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

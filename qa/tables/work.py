@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa.tables.base import Base
+from qa.tables.base import Base, unique_where
 
 
 class Assignment(Base):
@@ -65,15 +65,7 @@ class Inspection(Base):
     """One inspector's submitted marks with the outcome computed from them."""
 
     __tablename__ = "inspections"
-    __table_args__ = (
-        Index(
-            "uq_inspections_live_assignment",
-            "assignment_id",
-            unique=True,
-            sqlite_where=text("undone_at IS NULL"),
-            postgresql_where=text("undone_at IS NULL"),
-        ),
-    )
+    __table_args__ = (unique_where("uq_inspections_live_assignment", "assignment_id", "undone_at IS NULL"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignments.id"))
@@ -98,13 +90,7 @@ class Verdict(Base):
     __tablename__ = "verdicts"
     __table_args__ = (
         UniqueConstraint("sample_id", "version"),
-        Index(
-            "uq_verdicts_current_sample",
-            "sample_id",
-            unique=True,
-            sqlite_where=text("is_current"),
-            postgresql_where=text("is_current"),
-        ),
+        unique_where("uq_verdicts_current_sample", "sample_id", "is_current"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -201,15 +187,7 @@ class Correction(Base):
     """An inspector's wish to correct a result of their own: other marks, a reason, and a second person's decision."""
 
     __tablename__ = "corrections"
-    __table_args__ = (
-        Index(
-            "uq_corrections_open_sample",
-            "sample_id",
-            unique=True,
-            sqlite_where=text("state = 'open'"),
-            postgresql_where=text("state = 'open'"),
-        ),
-    )
+    __table_args__ = (unique_where("uq_corrections_open_sample", "sample_id", "state = 'open'"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sample_id: Mapped[int] = mapped_column(ForeignKey("samples.id"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import stats
+import scipy
 
 from scoring.draw.design import (
     SOURCES,
@@ -120,7 +120,9 @@ def _promise(
         expected_found_random=random,
         lift=found / random if random > 0 else None,
         team_width=(
-            2 * float(stats.t.ppf(0.975, max(reviews - seen.height, 1))) * team_se if seen.height and reviews else None
+            2 * float(scipy.stats.t.ppf(0.975, max(reviews - seen.height, 1))) * team_se
+            if seen.height and reviews
+            else None
         ),
         agent_width=sources[0].agent_width if sources else None,
         sources=sources,
@@ -155,7 +157,7 @@ def _random_found(agents: pl.DataFrame) -> float:
 
 def _width(se: pl.Expr, df: pl.Expr, reviews: pl.Expr) -> pl.Expr:
     """Full width of the moderated-t interval: 8 degrees of freedom come from the team (n − 1 + 8)."""
-    quantile = df.map_batches(lambda s: pl.Series(stats.t.ppf(0.975, s.to_numpy())), return_dtype=pl.Float64)
+    quantile = df.map_batches(lambda s: pl.Series(scipy.stats.t.ppf(0.975, s.to_numpy())), return_dtype=pl.Float64)
     return pl.when((reviews > 0) & se.is_not_null()).then(2 * quantile * se).otherwise(None)
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from scoring.draw.design import Design, DrawError, History, ModelRecord, informed, intensities
 from scoring.draw.frame import checked_frame, strata
@@ -138,7 +138,7 @@ def _width(variances: NDArray[np.float64], reviews: NDArray[np.int64]) -> float:
     if total <= 0:
         return 0.0
     df = total**2 / float((variances**2 / np.maximum(reviews - 1, 1)).sum())
-    return float(stats.t.ppf(0.975, df)) * float(np.sqrt(total))
+    return float(scipy.stats.t.ppf(0.975, df)) * float(np.sqrt(total))
 
 
 def automatic_share(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy import stats
+import scipy
 
 from scoring.estimate.result import Estimate, EstimateError, refusal
 
@@ -62,7 +62,7 @@ def _linear(parts: Sequence[Estimate], factors: Sequence[float], method: str) ->
     fourth = sum(v * v / (part.df or 1.0) for v, part in zip(variances, parts, strict=True) if v > 0)
     df = total * total / fourth if fourth > 0 else math.inf
     level = parts[0].level
-    half = float(stats.t.ppf(0.5 + level / 2, df)) * math.sqrt(total)
+    half = float(scipy.stats.t.ppf(0.5 + level / 2, df)) * math.sqrt(total)
     n = sum(part.n for part in parts)
     return Estimate(value, value - half, value + half, n, method, math.sqrt(total), df, level)
 

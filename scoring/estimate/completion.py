@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import stats
+import scipy
 
 from scoring.estimate.result import EstimateError
 from scoring.frames import Table, table
@@ -191,5 +191,5 @@ def selective(picks: Table, *, value: str = "y", risk: str = "p") -> Selection:
     if not v or v <= 0:
         return Selection(done, waiting)
     z = float((left - fair) / np.sqrt(v))
-    noticed = float(stats.norm.sf(stats.norm.isf(SELECTIVE_LEVEL) - up / np.sqrt(v)))
-    return Selection(done, waiting, float(left), float(fair), z, float(stats.norm.sf(z)), noticed)
+    noticed = float(scipy.stats.norm.sf(scipy.stats.norm.isf(SELECTIVE_LEVEL) - up / np.sqrt(v)))
+    return Selection(done, waiting, float(left), float(fair), z, float(scipy.stats.norm.sf(z)), noticed)

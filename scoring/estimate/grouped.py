@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from scipy import stats
+import scipy
 
 from scoring.estimate.completion import TARGETED
 from scoring.estimate.result import ONLY_TARGETED, EstimateError
@@ -218,7 +218,7 @@ def _pooled_unit_variance(rows: pl.DataFrame) -> float | None:
 def _intervals(cells: pl.DataFrame, by: list[str], level: float, bounds: tuple[float, float] | None) -> pl.DataFrame:
     variance, df = cells["variance"].to_numpy(), cells["df"].to_numpy()
     distinct, where = np.unique(np.where(df > 0, df, 1.0), return_inverse=True)
-    half = stats.t.ppf(0.5 + level / 2, distinct)[where] * np.sqrt(np.maximum(variance, 0.0))
+    half = scipy.stats.t.ppf(0.5 + level / 2, distinct)[where] * np.sqrt(np.maximum(variance, 0.0))
     reason = (
         pl.when(pl.col("n") == 0).then(pl.lit("no_reviews"))
         .when(pl.col("random") == 0).then(pl.when(pl.col("told") > 0).then(pl.lit("")).otherwise(pl.lit(ONLY_TARGETED)))

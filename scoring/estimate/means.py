@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from scoring.estimate import weighting as w
 from scoring.estimate.result import ONLY_TARGETED, VERSION, Estimate, EstimateError, checked, refusal, reviews_to_halve
@@ -124,7 +124,7 @@ def team(
     if not (s.pi < 1).any():
         method = method.replace("hajek", "census").replace("difference", "census")
     se = math.sqrt(variance)
-    half = float(stats.t.ppf(0.5 + level / 2, df)) * se if variance > 0 else 0.0
+    half = float(scipy.stats.t.ppf(0.5 + level / 2, df)) * se if variance > 0 else 0.0
     low, high = clipped(value_ - half, value_ + half, bounds)
     return Estimate(value_, low, high, n, method, se, df, level, units, lam, **about)
 
@@ -274,7 +274,7 @@ def _agent_rows(
     method = np.select([reason != "", census, own], ["none", "census", "moderated"], "pooled")
     known = reason == ""
     se = np.where(known, np.sqrt(variance), np.nan)
-    half = np.where(known, np.where(se > 0, stats.t.ppf(0.5 + level / 2, df) * se, 0.0), np.nan)
+    half = np.where(known, np.where(se > 0, scipy.stats.t.ppf(0.5 + level / 2, df) * se, 0.0), np.nan)
     low, high = value - half, value + half
     if bounds is not None:
         # as for the team: where all values agree, the share of units that may differ is bounded as for 0 of n

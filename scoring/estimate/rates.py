@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
+import scipy
 
 from scoring.estimate import weighting as w
 from scoring.estimate.means import coverage, covered
@@ -26,8 +26,8 @@ LEAST_FOUND = 5
 def clopper_pearson(x: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """Return the exact binomial interval for x of n; both may be fractions (effective sizes)."""
     tail = 0.5 - level / 2
-    low = float(stats.beta.ppf(tail, x, n - x + 1)) if x > 0 else 0.0
-    high = float(stats.beta.ppf(1 - tail, x + 1, n - x)) if x < n else 1.0
+    low = float(scipy.stats.beta.ppf(tail, x, n - x + 1)) if x > 0 else 0.0
+    high = float(scipy.stats.beta.ppf(1 - tail, x + 1, n - x)) if x < n else 1.0
     return low, high
 
 
@@ -162,5 +162,5 @@ def _effective(codes: w.Ints, residual: w.Floats, pi: w.Floats, offset: float) -
     variance /= float(weight.sum()) ** 2
     n_eff = centre * (1 - centre) / variance
     if n > 1:
-        n_eff *= float(stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, df)) ** 2
+        n_eff *= float(scipy.stats.t.ppf(0.975, n - 1) / scipy.stats.t.ppf(0.975, df)) ** 2
     return centre, math.sqrt(variance), df, min(n_eff, float(n))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from scipy import stats
+import scipy
 
 from scoring.severity import Severities
 
@@ -50,7 +50,7 @@ def widened(
     df = np.where(
         variance > 0, own * np.divide(total, variance, out=np.ones_like(total), where=variance > 0) ** 2, np.inf
     )
-    half = stats.t.ppf(0.5 + level / 2, df) * np.sqrt(total)
+    half = scipy.stats.t.ppf(0.5 + level / 2, df) * np.sqrt(total)
     known = pl.col("se").is_not_null()
     return (
         joined.with_columns(half=pl.Series(half), total=pl.Series(total), wide=pl.Series(df))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -109,5 +109,5 @@ def residual_model(codes: Ints, e: Floats, pi: Floats, p: Floats | None, k: int)
         return float(np.average(square, weights=weight)), 0.0
     root = np.sqrt(weight)
     design = np.column_stack([root, root * p[use] * (1.0 - p[use])])
-    (a, b), _ = optimize.nnls(design, root * square)
+    (a, b), _ = scipy.optimize.nnls(design, root * square)
     return float(a), float(b)

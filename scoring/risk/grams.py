@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.uint32]
@@ -57,7 +57,7 @@ def _sums(values: Floats, starts: NDArray[np.int64]) -> Floats:
     return np.asarray(np.add.reduceat(values, starts), dtype=np.float64)
 
 
-def matrix(frame: pl.DataFrame) -> sparse.csr_matrix:
+def matrix(frame: pl.DataFrame) -> scipy.sparse.csr_matrix:
     """Return conversations × buckets: counts of grams ÷ √(grams of the text), summed over the texts that are there."""
     parts = []
     for text, salt in zip(TEXTS, _SALTS, strict=True):
@@ -70,10 +70,10 @@ def matrix(frame: pl.DataFrame) -> sparse.csr_matrix:
             rows.append(row[valid])
             columns.append(bucket[valid])
         r, c = np.concatenate(rows), np.concatenate(columns)
-        counts = sparse.csr_matrix((np.ones(len(r)), (r, c)), shape=(frame.height, BUCKETS))
+        counts = scipy.sparse.csr_matrix((np.ones(len(r)), (r, c)), shape=(frame.height, BUCKETS))
         scale = 1.0 / np.sqrt(np.maximum(np.bincount(r, minlength=frame.height), 1))
-        parts.append(sparse.diags(scale) @ counts)
-    total = sparse.csr_matrix((frame.height, BUCKETS)) if not parts else sum(parts[1:], parts[0])
+        parts.append(scipy.sparse.diags(scale) @ counts)
+    total = scipy.sparse.csr_matrix((frame.height, BUCKETS)) if not parts else sum(parts[1:], parts[0])
     return total.tocsr()
 
 

@@ -16,11 +16,8 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, sparse, special
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import roc_auc_score
 
 from scoring.draw.design import ModelRecord, ResidualModel
 from scoring.estimate import weighting
@@ -174,7 +171,7 @@ class _Data:
     are what the logistic models learn, a column each: the violation, and the poor conversations where they are
     others."""
 
-    x: sparse.csr_matrix
+    x: scipy.sparse.csr_matrix
     active: NDArray[np.int64]
     targets: NDArray[np.bool_]
     violation: NDArray[np.bool_]
@@ -319,7 +316,7 @@ def _data(rows: pl.DataFrame, centre: Floats, spread: Floats, seed: str, feature
     violation = rows["violation"].cast(pl.Boolean).to_numpy()
     pi = rows["pi"].cast(pl.Float64).fill_null(1.0).to_numpy() if "pi" in rows.columns else np.ones(rows.height)
     signals = _scaled(_signals(rows, features), centre, spread)
-    x = sparse.hstack([grams.matrix(rows), sparse.csr_matrix(0.5 * signals)], format="csr")
+    x = scipy.sparse.hstack([grams.matrix(rows), scipy.sparse.csr_matrix(0.5 * signals)], format="csr")
     active = np.flatnonzero(x.getnnz(axis=0))
     agents = np.zeros(rows.height, dtype=np.int64)
     if "agent_id" in rows.columns:
@@ -353,6 +350,10 @@ def _targets(score: Floats, violation: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _fit(data: _Data, use: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Fit all models on the rows in use: features × models coefficients and an intercept each, the ridge model last."""
+    # brings a second of imports, which whoever only predicts or looks need not wait for
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression, Ridge
+
     x, columns, intercepts = data.x[use], [], []
     for target in data.targets[use].T:
         # Coordinate descent in the dual is by far the fastest on few rows of many grams; its order of visits is fixed.
@@ -396,13 +397,15 @@ def _residual(data: _Data, f: Floats, p: Floats) -> ResidualModel:
     root, square = np.sqrt(data.weight), (data.score - f) ** 2
     # When predictions hardly differ, a and b cannot be told apart: a keeps at least a tenth of the variance.
     floor = 0.1 * float(np.average(square, weights=data.weight))
-    (a, b), _ = optimize.nnls(np.column_stack([root, root * p * (1 - p)]), root * (square - floor))
+    (a, b), _ = scipy.optimize.nnls(np.column_stack([root, root * p * (1 - p)]), root * (square - floor))
     return ResidualModel(float(a) + floor, float(b)) if floor > 0 else ResidualModel()
 
 
 def _auc(violation: NDArray[np.bool_], logit: Floats, weight: Floats) -> float | None:
     if violation.sum() < 2 or violation.all():
         return None
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(violation, logit, sample_weight=weight))
 
 
@@ -473,7 +476,7 @@ def predict(model: RiskModel, frame: Table, period: tuple[date, date]) -> pl.Dat
     raw = grams.scores(rows, model.text) + model.intercept
     raw += 0.5 * _scaled(_signals(rows, model.features), model.centre, model.spread) @ model.signal
     logit = raw[:, 0]
-    p = special.expit(model.link[0] + model.link[1] * logit)
+    p = scipy.special.expit(model.link[0] + model.link[1] * logit)
     f = model.blend[0] + model.blend[1] * raw[:, 1] + model.blend[2] * p
     return rows.select("unit_id").with_columns(
         p=pl.Series(p), f=pl.Series(np.clip(f, 0.0, 100.0)), risk=pl.Series(logit)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 import polars as pl
-from scipy import special
+import scipy
 
 #: Words of complaint, in the customer's mouth. Kept short and plain: each must mean trouble in most chats that have it.
 COMPLAINT_WORDS: tuple[str, ...] = tuple(
@@ -58,4 +58,4 @@ def rule_score(frame: pl.DataFrame) -> pl.DataFrame:
         + REFUND * signal("refund")
     )
     scored = frame.select("unit_id", risk=points.cast(pl.Float64))
-    return scored.with_columns(p=pl.Series(special.expit(scored["risk"].to_numpy())))
+    return scored.with_columns(p=pl.Series(scipy.special.expit(scored["risk"].to_numpy())))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, special
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -30,7 +30,7 @@ class Stack:
     blend: tuple[float, float, float]
 
     def p(self, raw: Floats) -> Floats:
-        return np.asarray(special.expit(self.link[0] + self.link[1] * (raw @ self.columns[:, 0])))
+        return np.asarray(scipy.special.expit(self.link[0] + self.link[1] * (raw @ self.columns[:, 0])))
 
     def f(self, raw: Floats) -> Floats:
         return np.asarray(self.blend[0] + self.blend[1] * (raw @ self.columns[:, 1]) + self.blend[2] * self.p(raw))
@@ -53,7 +53,7 @@ def stack(raw: Floats, violation: Flags, score: Floats, weight: Floats) -> Stack
     p, root = made.p(said), np.sqrt(weight)
     design = np.column_stack([np.ones(len(p)), said[:, -1], p])
     bounds = ([-np.inf, 0.0, -np.inf], [np.inf, np.inf, 1e-12])
-    found = optimize.lsq_linear(design * root[:, None], score * root, bounds=bounds)
+    found = scipy.optimize.lsq_linear(design * root[:, None], score * root, bounds=bounds)
     return Stack(columns, link, (float(found.x[0]), float(found.x[1]), float(found.x[2])))
 
 
@@ -81,14 +81,14 @@ def _logistic(x: Floats, violation: Flags, weight: Floats) -> Floats:
 
     def loss(theta: Floats) -> tuple[float, Floats]:
         z = theta[0] + x @ theta[1:]
-        e = weight * (special.expit(z) - y) / total
+        e = weight * (scipy.special.expit(z) - y) / total
         prior = (
             np.logaddexp(0, theta[0]) + np.logaddexp(0, -theta[0]) + 0.5 * STACK_PULL * float((theta[1:] ** 2).sum())
         )
         value = float((weight * (np.logaddexp(0, z) - y * z)).sum() / total + prior / n)
-        slope = np.append(e.sum() + (2 * special.expit(theta[0]) - 1) / n, x.T @ e + STACK_PULL * theta[1:] / n)
+        slope = np.append(e.sum() + (2 * scipy.special.expit(theta[0]) - 1) / n, x.T @ e + STACK_PULL * theta[1:] / n)
         return value, slope
 
-    start = np.append(special.logit(np.clip((weight * y).sum() / total, 1e-3, 0.999)), np.full(x.shape[1], 0.5))
+    start = np.append(scipy.special.logit(np.clip((weight * y).sum() / total, 1e-3, 0.999)), np.full(x.shape[1], 0.5))
     bounds = [(-15.0, 15.0)] + [(0.0, 10.0)] * x.shape[1]
-    return np.asarray(optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
+    return np.asarray(scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
