@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
-from qa.people import accounts, roster
+from qa.people import accounts, aliases, roster
 from qa.policy import SYSTEM
 from qa.tables import Agent
 from qa.workbench import Workbench
@@ -50,3 +50,37 @@ def test_the_roster_is_changed_and_given_accounts(open_page: OpenPage, page_benc
     at.button(key="roster_make").click().run()
     assert not at.exception
     assert {a.agent_id for a in accounts.users(page_bench, SYSTEM) if a.agent_id} == {"a1", "a2"}
+
+
+def test_one_chat_is_shown_before_anything_is_written(
+    open_page: OpenPage, page_bench: Workbench, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "a.csv", CHATS)
+    load(page_bench, SYSTEM, datetime.now(UTC), path)
+    at = open_page("admin", "ingest.py", language="zh_CN")
+    at.text_input(key="import_path").set_value(str(path)).run()
+    assert not at.exception
+    chat = next(frame.value for frame in at.dataframe if "发言方" in frame.value.columns)
+    assert chat["发言方"].to_list() == ["顾客", "客服 · 小青"]
+
+
+def test_two_accounts_are_merged_and_parted_on_the_page(open_page: OpenPage, page_bench: Workbench) -> None:
+    rows = [
+        {"agent_id": a, "name": a, "team": "", "shop": "", "stage": "", "grade": "", "updated_at": datetime.now(UTC)}
+        for a in ("店:小叶", "店：小叶")
+    ]
+    with page_bench.db.write() as session:
+        session.execute(insert(Agent), rows)
+    at = open_page("admin", "admin.py", query={"section": "roster"})
+    assert not at.exception
+    assert "Perhaps one person: 店:小叶, 店：小叶" in " ".join(caption.value for caption in at.caption).replace(
+        "\\", ""
+    )
+    at.button(key="alias_merge").click().run()
+    assert not at.exception
+    assert [(a.account, a.agent_id) for a in aliases.aliases(page_bench, SYSTEM)] == [("店：小叶", "店:小叶")]
+    box = next(box for box in at.selectbox if box.label == "Take a merge back")
+    box.set_value(1).run()
+    at.button(key="alias_undo").click().run()
+    assert not at.exception
+    assert aliases.aliases(page_bench, SYSTEM) == []

@@ -52,7 +52,6 @@ def draw(page: Page) -> None:
     )
     st.dataframe(frame, hide_index=True, height="content" if len(people) < 14 else 480)
     names = {p.agent_id: f"{p.name} · {p.agent_id}" for p in people}
-    other_accounts.draw(page, people, names)
     chosen = st.selectbox(
         _("Change an agent"),
         list(names),
@@ -63,6 +62,7 @@ def draw(page: Page) -> None:
     )
     if chosen is not None:
         _form(page, next(p for p in people if p.agent_id == chosen), sorted({p.team for p in people if p.team}))
+    other_accounts.draw(page, people, names)
 
 
 def _form(page: Page, person: roster.RosterRow, teams: list[str]) -> None:
