@@ -107,12 +107,14 @@ def gate(seeds: int) -> Iterator[Line]:
         past = past.sample(2400, seed=1).with_columns(pi=pl.lit(0.05), day=pl.lit("2025-09-15"))
         true = past["violation"].to_numpy() > 0
         first, second = (np.where(true, rng.random(2400) > 0.4, rng.random(2400) < 0.02) for _ in range(2))
-        labelled = past.with_columns(violation=pl.Series(first), score=pl.col("y"))
-        judged = past.with_columns(
+        past = past.with_columns(
+            true="violation",
             violation=pl.Series(first.astype(np.int64)),
+            score="y",
             second=pl.when(pl.Series(rng.random(2400) < 0.1)).then(pl.Series(second.astype(np.int64))),
-        ).join(risk.cross_fitted(labelled, features=("text", "wait", "shop")), on="unit_id")
-        clean = judged.with_columns(violation=pl.Series(true.astype(np.int64))).drop("second")
+        )
+        judged = past.join(risk.cross_fitted(past, features=("text", "wait", "shop")), on="unit_id")
+        clean = judged.with_columns(violation="true").drop("second")
         noisy = draw.learn(judged).record
         rows.append((noisy.auc or 0.0, noisy.cleared_auc or 0.0, draw.learn(clean).record.auc or 0.0))
     reported, cleared, true_auc = (float(np.mean(column)) for column in zip(*rows, strict=True))

@@ -97,12 +97,12 @@ class ModelRecord:
         return min(0.5 + (self.auc - 0.5) / math.sqrt(self.agreement), 1.0)
 
     def _by_chance(self) -> float:
-        """What a worthless model exceeds one time in ten: standard error of AUC ½ is √((m+n+1)/12mn) (Mann & Whitney
+        """What a worthless model exceeds one time in twenty: standard error of AUC ½ is √((m+n+1)/12mn) (Mann & Whitney
         1947)."""
         bad, good = self.violations, self.labels - self.violations
         if bad <= 0 or good <= 0:
             return 1.0
-        return 0.5 + 1.2816 * math.sqrt((bad + good + 1) / (12.0 * bad * good))
+        return 0.5 + 1.6449 * math.sqrt((bad + good + 1) / (12.0 * bad * good))
 
 
 @dataclass(frozen=True, slots=True)

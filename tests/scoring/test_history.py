@@ -220,7 +220,7 @@ def test_two_blind_readings_take_the_noise_of_labels_out_of_the_auc() -> None:
 
 def test_nothing_is_added_to_what_chance_alone_would_give() -> None:
     assert draw.ModelRecord(0.55, 1000, 30, 0.2).cleared_auc == 0.55
-    assert draw.largest_allowed(draw.ModelRecord(0.57, 1000, 30, 0.2)) > draw.largest_allowed(
-        draw.ModelRecord(0.57, 1000, 30)
+    assert draw.largest_allowed(draw.ModelRecord(0.59, 1000, 30, 0.2)) > draw.largest_allowed(
+        draw.ModelRecord(0.59, 1000, 30)
     )
     assert draw.ModelRecord(0.9, 1000, 30, 0.1).cleared_auc == 1.0
