@@ -17,6 +17,7 @@ from qa.security.keys import SeedKey
 PREFIX = "sealed"
 MOST = 100
 """Characters of a seed, so that the sealed one fits its column."""
+CHANGED = N_("The sealed seed of this plan was changed by hand; it cannot be opened.")
 _ABOUT = b"seed of a plan"
 
 
@@ -40,7 +41,9 @@ def opened(stored: str, keys: Sequence[SeedKey]) -> str:
 
     if not is_sealed(stored):
         return stored
-    _, name, text = stored.split(":", 2)
+    name, _, text = stored.removeprefix(f"{PREFIX}:").partition(":")
+    if not text:
+        raise Invalid(CHANGED)
     key = next((one for one in keys if one.id == name), None)
     if key is None:
         raise Invalid(
@@ -53,7 +56,7 @@ def opened(stored: str, keys: Sequence[SeedKey]) -> str:
         held = base64.urlsafe_b64decode(text)
         return AESGCM(key.secret).decrypt(held[:12], held[12:], _ABOUT).decode()
     except (InvalidTag, ValueError) as problem:
-        raise Invalid(N_("The sealed seed of this plan was changed by hand; it cannot be opened.")) from problem
+        raise Invalid(CHANGED) from problem
 
 
 def is_sealed(stored: str) -> bool:

@@ -115,6 +115,9 @@ def test_a_sealed_seed_that_was_changed_is_not_opened(bench: Workbench) -> None:
     held = bench.close_seed(SEED)
     with pytest.raises(Invalid):
         bench.open_seed(held[:-6] + ("AAAAA=" if held[-6:] != "AAAAA=" else "BBBBB="))
+    for broken in ("sealed:x", "sealed:", f"{held[:12]}?"):
+        with pytest.raises(Invalid):
+            bench.open_seed(broken)
     with pytest.raises(Invalid):
         bench.close_seed("x" * 101)
     with pytest.raises(NotFound):
