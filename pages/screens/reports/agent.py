@@ -40,7 +40,7 @@ def show(page: Page) -> None:
         empty(_("No agent to show"), _("Import the roster, or ask an admin to join your account to your name on it."))
         return
     names = {person.agent_id: f"{person.name} · {person.team}" if person.team else person.name for person in people}
-    everybody = page.actor.may(Right.VIEW_RESULTS)
+    everybody = page.actor.reads_others
     row = list(st.columns([8, 5, 4, 4, 4] if everybody else [1, 1, 2]))
     agent_id = (
         pick(row.pop(0), _("Agent"), "agent", list(names), names.__getitem__) if everybody else people[0].agent_id
@@ -167,7 +167,7 @@ def labelled(page: Page, frame: pl.DataFrame) -> pl.DataFrame:
 def _results(page: Page, report: AgentReport) -> None:
     _ = page.t
     st.markdown(f"**{_('Single results')}**")
-    everybody = page.actor.may(Right.VIEW_RESULTS)
+    everybody = page.actor.reads_others
     rows = reports.results(page.bench, page.actor, scope=report.scope, now=None if everybody else page.now)
     result_list(page, rows, key="agent_results", names=False)
 
