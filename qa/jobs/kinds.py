@@ -236,7 +236,9 @@ PUBLISHING = JobKind("publishing", N_("Publishing a draw"), Right.PLAN_DRAW, Pub
 TRAINING = JobKind("training", N_("Training the risk model"), Right.PLAN_DRAW, Train, ModelView, _train)
 SCORING = JobKind("scoring", N_("Scoring with the risk model"), Right.PLAN_DRAW, Score, Rescored, _score)
 BACKUP = JobKind("backup", N_("Backup"), Right.MAINTAIN, Backup, BackupMade, _backup)
-REMOVAL = JobKind("removal", N_("Removal of text"), Right.MAINTAIN, RemoveText, RemovalDone, _remove)
+REMOVAL = JobKind(
+    "removal", N_("Removal of text"), Right.MAINTAIN, RemoveText, RemovalDone, _remove, then=INDEXING.name
+)
 
 KINDS: Mapping[str, JobKind[Any, Any]] = {
     kind.name: kind for kind in (IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP, REMOVAL)

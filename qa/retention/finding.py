@@ -96,7 +96,7 @@ def preview(bench: Workbench, actor: Actor, matter: Matter) -> RemovalPreview:
         texts = sum(1 for _ in transcripts_of(session, key, hashes))
         files = session.execute(select(Violation.id, Violation.conversation_key)).all()
         cases = session.execute(
-            select(Case.id, Sample.unit_id, Sample.conversation_key, Violation.conversation_key)
+            select(Case.id, Case.conversation_key, Sample.unit_id, Sample.conversation_key, Violation.conversation_key)
             .outerjoin(Sample, Sample.id == Case.sample_id)
             .outerjoin(Violation, Violation.id == Case.violation_id)
             .where(Case.state != "withdrawn")
@@ -111,7 +111,7 @@ def preview(bench: Workbench, actor: Actor, matter: Matter) -> RemovalPreview:
         transcripts=texts,
         case_files=sum(key_ in found.keys["conversations"] for _, key_ in files),
         cases=sum(any(one in found.all for one in row[1:]) for row in cases),
-        draws=len({draw for draw, unit in drawn if unit in found.all}),
+        draws=len({draw for draw, unit in drawn if draw is not None and unit in found.all}),
         backups=tuple(dict.fromkeys(backups)),
     )
 

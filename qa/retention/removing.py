@@ -229,7 +229,14 @@ def _from_records(work: UnitOfWork, key: bytes, units: frozenset[str], imports: 
 
 def _cases(session: Session, key: bytes, units: frozenset[str]) -> list[int]:
     rows = session.execute(
-        select(Case.id, Case.excerpt, Sample.unit_id, Sample.conversation_key, Violation.conversation_key)
+        select(
+            Case.id,
+            Case.excerpt,
+            Case.conversation_key,
+            Sample.unit_id,
+            Sample.conversation_key,
+            Violation.conversation_key,
+        )
         .outerjoin(Sample, Sample.id == Case.sample_id)
         .outerjoin(Violation, Violation.id == Case.violation_id)
     )
