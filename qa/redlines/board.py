@@ -25,6 +25,7 @@ from qa.rules import stored
 from qa.tables import Agent, User, Violation, ViolationEvent
 from qa.transcripts import shown_text
 from qa.workbench import Workbench
+from scoring.risk.odds import Odds
 
 COUNT_BOUND = 10_000
 
@@ -60,6 +61,8 @@ class Row:
     due: datetime | None
     hits: int
     excerpt: str
+    odds: Odds | None = None
+    """Of a suspected file, where the list is in the order of its odds."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +108,13 @@ def listing(
     require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
         rules = programme(session)
-        where = _conditions(bench, actor, wanted, rules.clocks, now)
+        where = conditions(bench, actor, wanted, rules.clocks, now)
         query = rows().where(*where)
         if after is not None:
             query = query.where(Violation.id < after if newest_first else Violation.id > after)
         query = query.order_by(Violation.id.desc() if newest_first else Violation.id).limit(limit + 1)
         found = [row_of(row, rules.clocks) for row in session.execute(query)]
-        total = _count(session, where)
+        total = count(session, where)
     found = [replace(row, excerpt=shown_text(actor, row.excerpt)) for row in found]
     return Listing(tuple(found[:limit]), total, found[limit - 1].id if len(found) > limit else None)
 
@@ -125,7 +128,7 @@ def counts_by_state(
         clocks = programme(session).clocks
         found = {}
         for state in FileState:
-            found[state] = _count(session, _conditions(bench, actor, replace(wanted, states=(state,)), clocks, now))
+            found[state] = count(session, conditions(bench, actor, replace(wanted, states=(state,)), clocks, now))
     return found
 
 
@@ -137,9 +140,7 @@ def overdue_by_state(
     with bench.db.read() as session:
         clocks = programme(session).clocks
         return {
-            state: _count(
-                session, _conditions(bench, actor, replace(wanted, states=(state,), overdue=True), clocks, now)
-            )
+            state: count(session, conditions(bench, actor, replace(wanted, states=(state,), overdue=True), clocks, now))
             for state in OPEN_STATES
         }
 
@@ -238,7 +239,7 @@ def count_opened(bench: Workbench, actor: Actor, *, since: datetime) -> BoundedC
     """How many files were opened since then."""
     require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
-        return _count(session, [Violation.opened_at >= since, shown_files(bench, actor)])
+        return count(session, [Violation.opened_at >= since, shown_files(bench, actor)])
 
 
 # queries
@@ -280,7 +281,7 @@ def row_of(row: Any, clocks: Clocks) -> Row:
     )
 
 
-def _conditions(
+def conditions(
     bench: Workbench, actor: Actor, wanted: Filter, clocks: Clocks, now: datetime
 ) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = [shown_files(bench, actor)]
@@ -307,7 +308,7 @@ def _conditions(
     return where
 
 
-def _count(session: Session, where: list[ColumnElement[bool]]) -> BoundedCount:
+def count(session: Session, where: list[ColumnElement[bool]]) -> BoundedCount:
     bounded = select(Violation.id).where(*where).limit(COUNT_BOUND + 1).subquery()
     n = session.scalar(select(func.count()).select_from(bounded)) or 0
     return BoundedCount(min(n, COUNT_BOUND), n > COUNT_BOUND)

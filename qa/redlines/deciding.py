@@ -368,8 +368,9 @@ def clear_rule(
     expected: int,
     agent_id: str | None = None,
     phrase: str | None = None,
+    only: frozenset[int] | None = None,
 ) -> int:
-    """Clear all suspected files of one rule (of one agent, or with one matched text) with one reason.
+    """Clear all suspected files of one rule (of one agent, with one matched text, or `only` those) with one reason.
 
     `expected` is the number the caller was shown: raises `Conflict` when it has changed since, so that nobody clears
     what they have not seen counted, and `Invalid` above `BULK_LIMIT`. Files of the actor's own chats, and of those in
@@ -380,7 +381,8 @@ def clear_rule(
         raise Denied(N_("This step needs a person who answers for it; sign in to take it."))
     version = bench.archive.version()
     with bench.begin(actor, now) as work:
-        ids = [id_ for id_, _agent, _said in _bulk(bench, work.session, actor, rule_id, agent_id, phrase)]
+        found = _bulk(bench, work.session, actor, rule_id, agent_id, phrase)
+        ids = [id_ for id_, _agent, _said in found if only is None or id_ in only]
         if len(ids) != expected:
             raise _changed(len(ids), expected)
         if len(ids) > BULK_LIMIT:

@@ -129,6 +129,7 @@ ACTIONS: Mapping[str, str] = {
     "setting.made": N_("Setting made"),
     "rule.draft_discarded": N_("Rule draft discarded"),
     "rule.draft_saved": N_("Rule draft saved"),
+    "rule.edition_drafted": N_("Shipped edition of a rule taken as a draft"),
     "rule.published": N_("Rule published"),
     "rule.retired": N_("Rule retired"),
     "sample.named": N_("Named pick made"),

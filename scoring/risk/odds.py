@@ -29,7 +29,7 @@ BANDS = (0.05, 0.2, 0.5, 0.8, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class RuledHit:
     """One decided file: its rule, what was said (folded by the caller), and whether it was a violation."""
 
     rule: str
@@ -109,7 +109,7 @@ class Learnt:
         return Odds(p, k_said, n_said, k_rule, n_rule)
 
 
-def learn(rulings: Sequence[Ruling]) -> Learnt:
+def learn(rulings: Sequence[RuledHit]) -> Learnt:
     """Learn the odds from rulings; without any, everything is one of two."""
     by_rule = Counter((r.rule, r.confirmed) for r in rulings)
     by_said = Counter((r.rule, r.said, r.confirmed) for r in rulings)
@@ -118,7 +118,7 @@ def learn(rulings: Sequence[Ruling]) -> Learnt:
         return Learnt(0, 0, (4.0, 4.0), 0.0, 0.0, (), by_rule, by_said)
     truth = np.array([r.confirmed for r in rulings], dtype=float)
     steps = _without_itself(rulings, truth, by_rule, by_said)
-    tried = {(a, b): _chain(*steps, (a, b)) for a in WEIGHTS for b in WEIGHTS}
+    tried: dict[tuple[float, float], np.ndarray] = {(a, b): _chain(*steps, (a, b)) for a in WEIGHTS for b in WEIGHTS}
     weights = min(tried, key=lambda w: (_loss(tried[w], truth), -w[0], -w[1]))  # among equals the more careful one
     base = _share(confirmed - truth, np.full(n, n - 1.0))
     return Learnt(
@@ -144,11 +144,11 @@ def _chain(
 
 
 def _without_itself(
-    rulings: Sequence[Ruling],
+    rulings: Sequence[RuledHit],
     truth: np.ndarray,
     by_rule: Counter[tuple[str, bool]],
     by_said: Counter[tuple[str, str, bool]],
-) -> tuple[np.ndarray, ...]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Counts of all three steps for every ruling as if it had not been decided: k, n, k_rule, n_rule, k_said, n_said."""
     rule = np.array([_of(by_rule, r.rule) for r in rulings], dtype=float)
     said = np.array([_of(by_said, r.rule, r.said) for r in rulings], dtype=float)

@@ -7,15 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.risk.odds import WEIGHTS, Ruling, learn
+from scoring.risk.odds import WEIGHTS, RuledHit, learn
 
 RULINGS = st.lists(
-    st.builds(Ruling, st.sampled_from(["R1", "R2"]), st.sampled_from(["a", "b", "c"]), st.booleans()), max_size=40
+    st.builds(RuledHit, st.sampled_from(["R1", "R2"]), st.sampled_from(["a", "b", "c"]), st.booleans()), max_size=40
 )
 
 
 def test_a_small_case_by_hand() -> None:
-    rulings = [Ruling("R1", "a", True), Ruling("R1", "a", False), Ruling("R1", "b", False), Ruling("R2", "c", True)]
+    rulings = [
+        RuledHit("R1", "a", True),
+        RuledHit("R1", "a", False),
+        RuledHit("R1", "b", False),
+        RuledHit("R2", "c", True),
+    ]
     learnt = learn(rulings)
     rule_weight, said_weight = learnt.weights
     overall = (2 + 1) / (4 + 2)
@@ -34,7 +39,7 @@ def test_nothing_ruled_is_one_of_two() -> None:
 
 
 @given(RULINGS)
-def test_odds_are_never_certain_and_the_weights_come_from_the_list(rulings: list[Ruling]) -> None:
+def test_odds_are_never_certain_and_the_weights_come_from_the_list(rulings: list[RuledHit]) -> None:
     learnt = learn(rulings)
     assert all(0 < learnt.odds(rule, said).p < 1 for rule in ("R1", "R2", "R3") for said in ("a", "z"))
     assert set(learnt.weights) <= set(WEIGHTS)
@@ -43,10 +48,10 @@ def test_odds_are_never_certain_and_the_weights_come_from_the_list(rulings: list
 
 @given(RULINGS, st.sampled_from(["R1", "R2"]), st.sampled_from(["a", "b"]))
 def test_one_more_false_alarm_of_the_same_words_never_raises_the_odds(
-    rulings: list[Ruling], rule: str, said: str
+    rulings: list[RuledHit], rule: str, said: str
 ) -> None:
     before = learn(rulings)
-    after = learn([*rulings, Ruling(rule, said, False)])
+    after = learn([*rulings, RuledHit(rule, said, False)])
     if before.weights == after.weights:
         assert after.odds(rule, said).p <= before.odds(rule, said).p
 
@@ -55,7 +60,7 @@ def test_rulings_of_known_chances_come_back_calibrated() -> None:
     numbers = np.random.default_rng(7)
     chances = {("R1", "a"): 0.02, ("R1", "b"): 0.9, ("R2", "c"): 0.3, ("R3", "d"): 0.97, ("R3", "e"): 0.6}
     rulings = [
-        Ruling(rule, said, bool(numbers.random() < chance))
+        RuledHit(rule, said, bool(numbers.random() < chance))
         for (rule, said), chance in chances.items()
         for _ in range(120)
     ]

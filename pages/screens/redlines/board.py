@@ -21,8 +21,9 @@ from qa.casefiles.lifecycle import OPEN_STATES, STATE_NAMES, FileState
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Right
-from qa.redlines import board
+from qa.redlines import board, odds
 from qa.redlines.board import BoundedCount, Filter, Listing, added
+from scoring.risk.odds import Learnt
 
 PAGE = 50
 AGES = (1, 3, 7, 14, 30, 90)
@@ -32,6 +33,11 @@ VIEWS = {
     "repeats": N_("Repeats"),
     "quality": N_("Rule quality"),
     "programme": N_("Deadlines and sanctions"),
+}
+ORDERS = {
+    "likely": N_("Gravest and likeliest first"),
+    "oldest": N_("Longest waiting first"),
+    "newest": N_("Newest first"),
 }
 SHOWN_STATES = (
     FileState.SUSPECTED,
@@ -72,8 +78,15 @@ def draw(page: Page) -> None:
 def _files(page: Page) -> None:
     names = board.rule_names(page.bench, page.actor)
     wanted = _filters(page, names)
-    after, newest = _cursor(wanted), st.session_state.get("red_order", "oldest") == "newest"
-    found = board.listing(page.bench, page.actor, wanted, now=page.now, after=after, limit=PAGE, newest_first=newest)
+    after, newest = _cursor(wanted), st.session_state.get("red_order", "likely") == "newest"
+    known = None
+    if st.session_state.get("red_order", "likely") == "likely" and wanted.states == (FileState.SUSPECTED,):
+        known = odds.learnt(page.bench, page.actor)
+        found = odds.likely_first(page.bench, page.actor, wanted, known, now=page.now, after=after, limit=PAGE)
+    else:
+        found = board.listing(
+            page.bench, page.actor, wanted, now=page.now, after=after, limit=PAGE, newest_first=newest
+        )
     _say(page)
     if st.session_state.get(UNDO) is not None:
         detail.undo_bar(page)
@@ -85,7 +98,7 @@ def _files(page: Page) -> None:
         current = _list(
             page, found, names, hidden={"state": len(wanted.states) == 1, "rule": wanted.rule_id is not None}
         )
-        _below_list(page, wanted, found, names)
+        _below_list(page, wanted, found, names, known)
     with right, st.container(key="red_detail"):
         if current is not None:
             detail.draw(page, current, [row.id for row in found.rows], names)
@@ -133,9 +146,12 @@ def _filters(page: Page, names: board.Names) -> Filter:
     )
     columns[5].selectbox(
         _("Order"),
-        ["oldest", "newest"],
-        format_func=lambda o: _("Newest first") if o == "newest" else _("Longest waiting first"),
-        key=restore("red_order", ["oldest", "newest"], "oldest"),
+        list(ORDERS),
+        format_func=lambda o: _(ORDERS[o]),
+        help=_(
+            "Severity × the odds that the hit is confirmed, learnt from decided files; other lists by waiting time."
+        ),
+        key=restore("red_order", list(ORDERS), "likely"),
     )
     base = Filter(rule_id=rule_id, agent_id=agent_id, team=team, severity=severity, older_than_days=age)
     return _with_state(page, base)
@@ -172,7 +188,7 @@ def _with_state(page: Page, base: Filter) -> Filter:
         red_team=None,
         red_severity=None,
         red_age=None,
-        red_order="oldest",
+        red_order="likely",
         red_state="suspected",
     )
     if chosen == "overdue":
@@ -226,9 +242,11 @@ def _list(page: Page, found: Listing, names: board.Names, *, hidden: Mapping[str
             "agent": [row.agent_name or row.agent_id for row in found.rows],
             "when": [_.when(row.occurred_at, "MM-dd") for row in found.rows],
             "due": [_due(page, row.due) for row in found.rows],
+            "odds": [_.percent(row.odds.p) if row.odds else "" for row in found.rows],
         }
     )
     frame = frame.drop(name for name, same in hidden.items() if same)  # every row would say the same
+    frame = frame.drop("due" if found.rows[0].odds else "odds")  # no room for both
     if "state" in frame.columns:
         frame = frame.drop("when")  # no room for both: what is due counts from the state
     titles = {
@@ -238,8 +256,9 @@ def _list(page: Page, found: Listing, names: board.Names, *, hidden: Mapping[str
         "agent": _("Agent"),
         "when": _("When"),
         "due": _("Due"),
+        "odds": _("Odds"),
     }
-    widths = {"state": 74, "rule": 168, "agent": 60, "when": 54, "due": 72}
+    widths = {"state": 74, "rule": 168, "agent": 60, "when": 54, "due": 72, "odds": 62}
     widths["excerpt"] = 460 - sum(widths[name] for name in frame.columns if name != "excerpt")
     row_height = 34 if hidden["rule"] else 61  # tall rows wrap: names of rules are read in full
     marked = frame.insert_column(0, pl.Series("here", ["▸" if id_ == current else "" for id_ in ids]))
@@ -272,8 +291,10 @@ def _due(page: Page, due: datetime | None) -> str:
     return page.t("{n} d late", n=(-left).days) if (-left).days else page.t("just overdue")
 
 
-def _below_list(page: Page, wanted: Filter, found: Listing, names: board.Names) -> None:
+def _below_list(page: Page, wanted: Filter, found: Listing, names: board.Names, known: Learnt | None) -> None:
     _ = page.t
+    if known is not None:
+        _about_odds(page, known)
     row = st.columns([2, 1, 1, 2], vertical_alignment="center")
     row[0].caption(_("{n} files", n=count(page, found.total)))
     kept = st.session_state[CURSORS][1]
@@ -285,8 +306,28 @@ def _below_list(page: Page, wanted: Filter, found: Listing, names: board.Names) 
         if wanted.rule_id and page.actor.may(Right.RULE_HIT):
             if wanted.states == (FileState.SUSPECTED,):
                 bulk.draw(page, wanted.rule_id, wanted.agent_id, names)
+                if known is not None:
+                    bulk.unlikely(page, wanted.rule_id, names, known)
             elif wanted.states == (FileState.CLEARED,):
                 bulk.undo(page, wanted.rule_id)
+
+
+def _about_odds(page: Page, known: Learnt) -> None:
+    """What the odds rest on, and whether they can be believed."""
+    _ = page.t
+    if not known.n:
+        st.caption(_("Nothing is decided yet: until then the order is by severity and waiting time."))
+        return
+    if not known.useful:
+        said = N_("Odds of being confirmed: {n} decided files do not tell the waiting ones apart yet.")
+    elif not known.calibrated:
+        said = N_(
+            "Odds of being confirmed, learnt from {n} decided files by rule and by what was said. In some bands they are"
+            " off, see “How well”."
+        )
+    else:
+        said = N_("Odds of being confirmed, learnt from {n} decided files by rule and by what was said.")
+    st.caption(_(said, n=_.number(known.n)))
 
 
 def _turn(after: int | None) -> None:

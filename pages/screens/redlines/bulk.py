@@ -10,8 +10,9 @@ from pages.kit.guard import Page
 from pages.kit.widgets import plain_text
 from pages.screens.redlines.words import FILE, MESSAGE, rule_name
 from qa.errors import SpotcheckError
-from qa.redlines import board, deciding
+from qa.redlines import board, deciding, odds
 from qa.redlines.deciding import BULK_LIMIT
+from scoring.risk.odds import Learnt
 
 
 def draw(page: Page, rule_id: str, agent_id: str | None, names: board.Names) -> None:
@@ -51,6 +52,40 @@ def draw(page: Page, rule_id: str, agent_id: str | None, names: board.Names) -> 
         )
 
 
+def unlikely(page: Page, rule_id: str, names: board.Names, known: Learnt) -> None:
+    """The files of the rule that the odds call false alarms, every line to read, and the button that clears them."""
+    _ = page.t
+    found = odds.unlikely(page.bench, page.actor, known, rule_id=rule_id)
+    if not found.files:
+        return
+    files = found.files[:BULK_LIMIT]
+    with st.popover(_("Clear {n} unlikely …", n=_.number(len(files))), key="red_unlikely", width="stretch"):
+        st.write(
+            _(
+                "Waiting files of {rule} that are confirmed with odds below {share} each: {n}, as far as {decided} decided"
+                " files tell. Read them first; clearing can be taken back.",
+                n=_.number(len(files)),
+                rule=rule_name(page, rule_id, names),
+                share=_.percent(odds.UNLIKELY),
+                decided=_.number(known.n),
+            )
+        )
+        with st.container(height=260):
+            plain_text("\n".join(_line(page, one) for one in files))
+        st.text_input(_("One reason for all of them"), key="red_unlikely_reason")
+        st.button(
+            _("Clear {n} files", n=_.number(len(files))), key="red_unlikely_go", type="primary",
+            on_click=_clear_only, args=(page, rule_id, frozenset(one.id for one in files)),
+        )  # fmt: skip
+
+
+def _line(page: Page, one: odds.Suspect) -> str:
+    alike = page.t(
+        "{p}; alike: {k} of {n} confirmed", p=page.t.percent(one.odds.p, 1), k=one.odds.confirmed, n=one.odds.alike
+    )
+    return f"{one.agent_id}　{one.said}　{alike}"
+
+
 def undo(page: Page, rule_id: str) -> None:
     """Beside the cleared files of a rule: take back one's own last clearing."""
     _ = page.t
@@ -81,6 +116,24 @@ def _clear(page: Page, rule_id: str, agent_id: str | None, phrase: str | None, e
         )
         st.session_state[MESSAGE] = page.t("{n} files are cleared.", n=page.t.number(n))
         st.session_state[FILE], st.session_state["red_bulk_phrase"] = None, None
+    except SpotcheckError as error:
+        st.session_state[MESSAGE] = error
+
+
+def _clear_only(page: Page, rule_id: str, ids: frozenset[int]) -> None:
+    reason = str(st.session_state.get("red_unlikely_reason") or "")
+    try:
+        n = deciding.clear_rule(
+            page.bench,
+            page.actor,
+            now=datetime.now(UTC),
+            rule_id=rule_id,
+            reason=reason,
+            expected=len(ids),
+            only=ids,
+        )
+        st.session_state[MESSAGE] = page.t("{n} files are cleared.", n=page.t.number(n))
+        st.session_state[FILE] = None
     except SpotcheckError as error:
         st.session_state[MESSAGE] = error
 

@@ -9,19 +9,27 @@ from datetime import UTC, datetime
 import polars as pl
 import streamlit as st
 
+from pages.kit.desk import TranscriptView, transcript
+from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.rows import clickable
-from pages.kit.widgets import empty, show_error
-from pages.screens.redlines.words import CURSORS, FILE, rule_name, share
+from pages.kit.widgets import empty, plain_text, show_error
+from pages.screens.redlines.words import CURSORS, FILE, MESSAGE, rule_name, share
 from qa.casefiles.lifecycle import STEP_NAMES, Clocks
 from qa.casefiles.sanctions import Rung, SanctionTerms
 from qa.errors import SpotcheckError
 from qa.i18n import C_, N_
 from qa.policy import Right
-from qa.redlines import board, deciding
+from qa.redlines import board, deciding, exclusions, finding, odds
 from qa.redlines import quality as redline_quality
 from qa.redlines import repeats as redline_repeats
+from qa.redlines.exclusions import MostlyFalse
 from qa.redlines.quality import RuleQuality
+
+TRY = "red_try"
+"""The rule whose exclusion is to be tried: the bench opens on it."""
+
+PLACES, PLACE = "red_places_found", "red_place_chosen"
 
 CLOCK_NAMES = {
     "confirm_days": N_("Days to confirm or clear"),
@@ -112,6 +120,8 @@ def quality(page: Page) -> None:
             " they look."
         )
     )
+    mostly_false(page, names)
+    odds_of_hits(page)
     st.header(_("Misses, from inspected samples"))
     _rates(
         page,
@@ -126,6 +136,122 @@ def quality(page: Page) -> None:
             " inclusion probability."
         )
     )
+    _places_to_look(page)
+
+
+def odds_of_hits(page: Page) -> None:
+    """How well the odds of the board predict what people decide, and which rules are mostly false alarms, with a
+    cure."""
+    _ = page.t
+    known = odds.learnt(page.bench, page.actor)
+    st.header(_("Odds of suspected hits"))
+    if not known.n:
+        empty(_("No figures yet"), _("They appear when case files are decided."))
+        return
+    frame = {
+        _("Odds given"): [_("up to {share}", share=_.percent(band.upper, 0)) for band in known.bands],
+        _("Decided files"): [band.n for band in known.bands],
+        _("Expected to be confirmed"): [_.number(band.expected, 1) for band in known.bands],
+        _("Confirmed"): [band.confirmed for band in known.bands],
+        _("Share confirmed with 95 % interval"): [
+            f"{_.percent(band.confirmed / band.n)} [{_.percent(band.low)}, {_.percent(band.high)}]"
+            for band in known.bands
+        ],
+    }
+    st.dataframe(pl.DataFrame(frame), hide_index=True)
+    st.caption(
+        _(
+            "Every file was predicted from the {n} other decided files, by its rule and by what was said. Decided files"
+            " are those somebody looked at, no random sample.",
+            n=_.number(known.n - 1),
+        )
+    )
+
+
+def mostly_false(page: Page, names: board.Names) -> None:
+    """Rules whose hits are false alarms more often than not, the words that cause it, and an exclusion to try."""
+    _ = page.t
+    for rule_id in board.choices(page.bench, page.actor).rule_ids:
+        found = exclusions.mostly_false(page.bench, page.actor, rule_id=rule_id)
+        if found is not None:
+            _one_mostly_false(page, found, names)
+
+
+def _one_mostly_false(page: Page, found: MostlyFalse, names: board.Names) -> None:
+    _ = page.t
+    with st.container(border=True):
+        st.write(
+            _(
+                "**{rule}**: mostly false alarms, {wrong} of {n} decided files (at least {low}).",
+                rule=escape(rule_name(page, found.rule_id, names)),
+                wrong=_.number(found.wrong),
+                n=_.number(found.decided),
+                low=_.percent(found.low),
+            )
+        )
+        if found.words:
+            st.caption(_("Said in false alarms alone:"))
+            plain_text("　".join(f"{word} × {n}" for word, n in found.words))
+        for at, one in enumerate(found.exclusions):
+            row = st.columns([7, 3], vertical_alignment="center")
+            with row[0]:
+                plain_text(
+                    _(
+                        "Exclusion “{phrase}” silences {n} of them and no confirmed one: {example}",
+                        phrase=one.phrase,
+                        n=_.number(one.silences),
+                        example=one.example,
+                    )
+                )
+            if page.actor.may(Right.EDIT_RULES):
+                row[1].button(
+                    _("Try on the rule bench"), key=f"red_exclude_{found.rule_id}_{at}", width="stretch",
+                    on_click=_try_exclusion, args=(page, found.rule_id, one),
+                )  # fmt: skip
+    if st.session_state.pop(TRY, None) == found.rule_id:
+        st.switch_page("pages/rules.py", query_params={"rule": found.rule_id, "rules_view": "history"})
+
+
+def _try_exclusion(page: Page, rule_id: str, one: exclusions.Exclusion) -> None:
+    try:
+        exclusions.draft(page.bench, page.actor, now=datetime.now(UTC), rule_id=rule_id, exclusion=one)
+        st.session_state["rule"], st.session_state["rules_view"] = rule_id, "history"
+        st.session_state[TRY] = rule_id
+    except SpotcheckError as error:
+        st.session_state[MESSAGE] = error
+
+
+def _places_to_look(page: Page) -> None:
+    """Conversations without a hit in which a breach is likely, to read; counted anew when the archive has changed."""
+    _ = page.t
+    st.header(_("Likely misses, to read"))
+    st.caption(
+        _(
+            "Conversations without a hit and without an inspection that a low rating, a refund, a complaint or the"
+            " model speaks for. They were not drawn: the share of misses above rests on the random part alone and counts"
+            " none of them."
+        )
+    )
+    version = page.bench.archive.version()
+    kept: tuple[object, tuple[finding.Place, ...]] | None = st.session_state.get(PLACES)
+    if kept is None or kept[0] != version:
+        kept = st.session_state[PLACES] = version, finding.places(page.bench, page.actor)
+    found = kept[1]
+    if not found:
+        empty(_("No such conversation"), _("They appear when ratings, disputes or predictions are there."))
+        return
+    frame = {
+        _("When"): [_.when(one.started_at, "MM-dd") for one in found],
+        _("Agent"): [one.agent_id for one in found],
+        _("What speaks for it"): [_(", ").join(_(finding.SIGN_NAMES[sign]) for sign in one.signs) for one in found],
+        _("Predicted"): ["" if one.p is None else _.percent(one.p, 0) for one in found],
+    }
+    clickable(pl.DataFrame(frame), len(found), "red_places", lambda row: st.session_state.update({PLACE: row}), most=10)
+    chosen = st.session_state.get(PLACE)
+    if isinstance(chosen, int) and chosen < len(found):
+        one = found[chosen]
+        content = finding.conversation(page.bench, page.actor, one.conversation_key, one.agent_id)
+        transcript(page, TranscriptView(content, []), key="red_place", height=430)
 
 
 def _rates(page: Page, rates: tuple[RuleQuality, ...], names: board.Names, reviewed: str, found: str) -> None:
