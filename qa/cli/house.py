@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qa.library import cases
     from qa.people import accounts
     from qa.rubrics import versions as rubric_versions
+    from qa.rules import shipped
     from qa.rules import versions as rule_versions
     from qa.security import files as private
     from qa.upkeep import health
@@ -32,6 +33,7 @@ else:
     accounts, health = Later("qa.people.accounts"), Later("qa.upkeep.health")
     seed_keys = Later("qa.draws.seed_keys")
     rubric_versions, rule_versions = Later("qa.rubrics.versions"), Later("qa.rules.versions")
+    shipped = Later("qa.rules.shipped")
 
 MARKS = {"ok": "✓", "warning": "!", "failed": "✗"}
 
@@ -93,6 +95,7 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         masked = cases.mask_again(bench, datetime.now(UTC))
         private.everything(opener.config.home)
         seed_keys.seal_plain(bench, SYSTEM, datetime.now(UTC))
+        newer = [one.rule_id for one in shipped.updates(bench, SYSTEM) if not one.drafted]
         evidence.seal(bench, datetime.now(UTC))
     finally:
         bench.close()
@@ -110,7 +113,15 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         if before == after
         else out.t("The schema was brought from {before} to {after}.", before=before or "–", after=after)
     )
-    out.json({"before": before, "after": after, "masked_cases": sorted(masked)})
+    if newer:
+        out.say(
+            out.t(
+                "The shipped red lines have a new edition (rules: {rules}). Nothing has changed: see the rules page or"
+                " “spotcheck rules updates”.",
+                rules=", ".join(newer),
+            )
+        )
+    out.json({"before": before, "after": after, "masked_cases": sorted(masked), "rule_updates": newer})
     return 0
 
 

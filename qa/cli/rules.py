@@ -17,11 +17,12 @@ from qa.i18n import N_
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.rules import messages, versions
+    from qa.rules import messages, shipped, versions
     from scoring import redline
     from scoring.redline import Failure
 else:
     messages, versions, redline = Later("qa.rules.messages"), Later("qa.rules.versions"), Later("scoring.redline")
+    shipped = Later("qa.rules.shipped")
 
 SEVERITIES = {"critical": N_("Critical"), "major": N_("Major"), "minor": N_("Minor"), "info": N_("Note")}
 EFFECTS = {
@@ -36,7 +37,9 @@ def add(subparsers: Any) -> None:
     """Register the command and its actions."""
     parser = subparsers.add_parser("rules", help=_("red-line rules: list, check, import, export, publish"))
     parser.add_argument(
-        "action", choices=["list", "check", "import", "export", "publish", "defaults", "retire"], help=_("what to do")
+        "action",
+        choices=["list", "check", "import", "export", "publish", "defaults", "retire", "updates"],
+        help=_("what to do"),
     )
     parser.add_argument(
         "names",
@@ -49,6 +52,9 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--process", action="store_true", help=_("with defaults: the shipped process checks instead of the red lines")
+    )
+    parser.add_argument(
+        "--draft", action="store_true", help=_("with updates: make drafts of the shipped rules that differ")
     )
     parser.add_argument(
         "--output", type=Path, default=None, help=_("file to write the export to; default: standard output")
@@ -66,6 +72,7 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         "publish": _publish,
         "defaults": _defaults,
         "retire": _retire,
+        "updates": _updates,
     }
     return actions[args.action](opener, args, out)
 
@@ -204,6 +211,33 @@ def _retire(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         versions.retire(opener(), SYSTEM, now=datetime.now(UTC), rule_id=rule_id, since=since)
         out.say(_("{rule} is retired.", rule=rule_id))
     out.json({"retired": args.names, "since": since})
+    return 0
+
+
+def _updates(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """What the shipped edition of the rules would change; with --draft, make drafts of it. Nothing is in force by it."""
+    bench = opener()
+    found = [one for one in shipped.updates(bench, SYSTEM) if not args.names or one.rule_id in args.names]
+    out.table(
+        [_("Rule"), _("Rule name"), _("Version"), _("Terms added"), _("Terms removed"), _("Edited here"), _("Draft")],
+        [
+            (
+                one.rule_id, out.t.label(one.zh, one.en), one.held, one.added, one.removed,
+                _("yes") if one.own_words else "", _("yes") if one.drafted else "",
+            )
+            for one in found
+        ],
+    )  # fmt: skip
+    drafted: tuple[str, ...] = ()
+    if args.draft:
+        wanted = [one.rule_id for one in found if not one.drafted and (args.names or not one.own_words)]
+        drafted = shipped.draft(bench, SYSTEM, now=datetime.now(UTC), rule_ids=wanted)
+        out.say(_("Drafts: {rules}. Try them on past chats, then publish.", rules=", ".join(drafted) or "–"))
+    elif found:
+        out.say(_("“spotcheck rules updates --draft” makes drafts of them; nothing is in force before you publish."))
+    else:
+        out.say(_("The rules here are those that are shipped."))
+    out.json({"updates": found, "drafted": drafted})
     return 0
 
 

@@ -21,6 +21,7 @@ from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.rules import messages, stored
 from qa.tables import RuleVersion, User
+from qa.unit_of_work import UnitOfWork
 from qa.workbench import Workbench
 from scoring.redline import (
     Failure,
@@ -245,7 +246,7 @@ def import_toml(bench: Workbench, actor: Actor, *, now: datetime, text: str) -> 
             if (
                 newest is not None
                 and newest.state != "retired"
-                and _substance(stored.rule_of(newest)) == _substance(rule)
+                and undated(stored.rule_of(newest)).content_hash == undated(rule).content_hash
             ):
                 unchanged.append(rule.id)
                 continue
@@ -324,9 +325,14 @@ def _end_before(row: RuleVersion, since: date | None) -> None:
         row.in_force_to = end
 
 
-def _substance(rule: Rule) -> str:
-    """Content without the dates, which the workbench gives."""
-    return replace(rule, in_force_from=None, in_force_to=None).content_hash
+def undated(rule: Rule) -> Rule:
+    """The rule without the dates, which the workbench gives: what two editions of it are compared by."""
+    return replace(rule, in_force_from=None, in_force_to=None)
+
+
+def put_draft(work: UnitOfWork, rule: Rule) -> int:
+    """Keep `rule` as a new draft of its id, which has none; returns the draft's version."""
+    return _put_draft(work.session, work.actor, work.now, rule, None)
 
 
 def _refuse_unfit(checked: Checked) -> None:

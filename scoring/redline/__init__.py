@@ -32,6 +32,7 @@ from scoring.redline.exchange import (
     load_default_rules,
     load_process_rules,
     parse_rules,
+    shipped_before,
 )
 from scoring.redline.reason import reason
 from scoring.redline.rule import (
@@ -84,5 +85,6 @@ __all__ = [
     "parse_rules",
     "reason",
     "run_examples",
+    "shipped_before",
     "try_rule",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -288,6 +289,13 @@ def load_process_rules() -> tuple[model.Rule, ...]:
     """The shipped process checks P01–P04 (greeting, apology after a wait, follow-up, invitation): flags, not red
     lines."""
     return shipped("process.toml")
+
+
+@cache
+def shipped_before() -> frozenset[str]:
+    """Content hashes of all rules of earlier shipped editions: a rule among them is one that nobody has edited."""
+    text = (files("scoring") / "data" / "redlines" / "editions.txt").read_text(encoding="utf-8")
+    return frozenset(line.split()[-1] for line in text.splitlines() if line and not line.startswith("#"))
 
 
 # --- writing -------------------------------------------------------------------------------------------------------

@@ -174,6 +174,17 @@ def simplified() -> dict[str, str]:
 
 
 @cache
+def _characters() -> dict[int, str]:
+    return {ord(old): new for old, new in simplified().items()}
+
+
+@lru_cache(maxsize=1_000)
+def simple(text: str) -> str:
+    """`text` in simplified characters, one for one: what is said before and after a match is read so."""
+    return text if text.isascii() else text.translate(_characters())
+
+
+@cache
 def traditional() -> dict[str, str]:
     """Simplified character → all its traditional forms."""
     forms: dict[str, str] = {}

@@ -16,7 +16,7 @@ from scoring.problem import N_, Words
 from scoring.redline.evasion import phrase_node, phrase_search, regex_node
 from scoring.redline.guards import READINGS
 from scoring.redline.hazard import hazard
-from scoring.redline.lookalikes import folded, plain
+from scoring.redline.lookalikes import folded, plain, simple
 from scoring.redline.rule import Evasion, Guard, Rule, Terms
 from scoring.redline.syntax import Chars, Node, PatternError, broad, merge, parse, rewrite, show
 
@@ -134,7 +134,8 @@ class Matcher:
             covers = [span for p in self.exclusions for span in p.spans(text)]
             found = [s for s in found if not any(c[0] < s[1] and s[0] < c[1] for c in covers)]
         if found and self.guards:
-            found = [s for s in found if not any(READINGS[g](text, s) for g in self.guards if g in READINGS)]
+            read = simple(text)
+            found = [s for s in found if not any(READINGS[g](read, s) for g in self.guards if g in READINGS)]
         if found and any(p.exact.search(text) for p in self.unless):
             return []
         return found if len(found) == 1 else disjoint(found)

@@ -16,7 +16,7 @@ from pages.kit.guard import Page
 from pages.kit.widgets import download, empty, heading, show_error
 from pages.screens.redlines.address import keep, restore
 from pages.screens.redlines.words import EFFECTS, SEVERITIES, share
-from pages.screens.rules import editor
+from pages.screens.rules import editor, updates
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.redlines import quality
@@ -43,6 +43,8 @@ def draw(page: Page) -> None:
     listed = versions.listing(page.bench, page.actor, today=today)
     left, right = st.columns([4, 8], gap="medium")
     with left:
+        if listed:
+            updates.draw(page, MESSAGE)
         chosen = _list(page, listed)
         _exchange(page, listed)
     with right, st.container(key="rules_detail"):
