@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from qa.casefiles import record
 from qa.casefiles.record import CaseFiles
+from qa.desk import suggesting
 from qa.desk.leases import LEASE, OWN_CHAT, find, took_part
 from qa.desk.sheets import DraftView, SheetBasis, basis_of, has_draft, write_draft
 from qa.desk.workspace import Workspace, workspace
@@ -198,21 +199,26 @@ def _submit(work: UnitOfWork, asked: _Asked) -> Submitted:
     files = _decide(work, basis, asked.sheet) if counts else basis.files
     effects = ledger.effects(files, basis.rules)
     outcome = ledger.scored(sheet, effects)
-    inspection_id = _put_on_record(work, asked, place.claimed_at, basis, outcome)
+    inspection_id = _put_on_record(work, asked, place, basis, outcome)
     if ledger.speaks(session, place.sample_id, place.kind):
         _issue(work, basis, files, sheet, effects, outcome, inspection_id)
     return Submitted(inspection_id, outcome, work.now + UNDO, repeated=False)
 
 
-def _put_on_record(work: UnitOfWork, asked: _Asked, claimed_at: datetime, basis: SheetBasis, outcome: Outcome) -> int:
+def _put_on_record(work: UnitOfWork, asked: _Asked, place: Any, basis: SheetBasis, outcome: Outcome) -> int:
     me = work.actor.user_id
+    suggested = (
+        suggesting.outcome(basis.sample.unit_id, basis.transcript, basis.rubric, asked.sheet, basis.silenced)
+        if place.kind == "primary" and basis.silenced is not None
+        else None
+    )
     inspection_id: int = work.session.execute(
         _PUT_ON_RECORD,
         {
             "assignment_id": asked.assignment_id, "sample_id": basis.sample.id, "inspector_id": me,
             "rubric_version_id": basis.rubric_version_id, "sheet": asked.sheet.to_dict(), "outcome": outcome.to_dict(),
-            "total": outcome.total, "nonce": asked.nonce, "claimed_at": claimed_at, "submitted_at": work.now,
-            "active_seconds": _seconds(asked.active_seconds),
+            "total": outcome.total, "nonce": asked.nonce, "claimed_at": place.claimed_at, "submitted_at": work.now,
+            "active_seconds": _seconds(asked.active_seconds), "suggested": suggested or None,
         },
     ).scalar_one()  # fmt: skip
     work.session.execute(_DROP_DRAFT, {"place": asked.assignment_id, "me": me})

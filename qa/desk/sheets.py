@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from qa import transcripts
 from qa.casefiles import record
 from qa.casefiles.record import CaseFiles
+from qa.desk import suggesting
 from qa.desk.leases import transcript_of
 from qa.errors import Invalid
 from qa.i18n import N_
@@ -123,6 +124,8 @@ class SheetBasis:
     rubric: Rubric
     files: CaseFiles
     rules: Mapping[str, Sequence[PublishedRule]]
+    silenced: frozenset[str] | None = None
+    """Criteria of which nothing is suggested; None where suggestions have no place: the sample is read twice."""
 
     def checked(self, sheet: Sheet) -> CheckedSheet:
         """`sheet` as one that counts as the inspector's. Raises `Invalid` at the first thing that keeps it from it."""
@@ -143,7 +146,7 @@ class SheetBasis:
 _BASIS = (
     select(
         Sample, Transcript.content, RUBRIC_VERSION, RubricVersion.rubric_id, RubricVersion.version,
-        RubricVersion.content_hash,
+        RubricVersion.content_hash, suggesting.OFF, suggesting.compared(Sample.id),
     )
     .select_from(Assignment)
     .join(Sample, Sample.id == Assignment.sample_id)
@@ -163,7 +166,7 @@ def basis_of(
     this order, because the sheet is going to decide them."""
     files = record.files_of(session, sample_id, actor, lock=lock)
     named = {"place": assignment_id}
-    sample, content, version_id, *key = session.execute(_LOCKED_BASIS if lock else _BASIS, named).one()
+    sample, content, version_id, *key, off, compared = session.execute(_LOCKED_BASIS if lock else _BASIS, named).one()
     rubric = rubric_of(session, version_id, RubricKey(*key))
     return SheetBasis(
         sample,
@@ -172,6 +175,7 @@ def basis_of(
         rubric,
         files,
         published(session, {hit.rule_id for hit in sheet.hits}),
+        None if compared else suggesting.silenced_by(off),
     )
 
 

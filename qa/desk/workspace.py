@@ -15,8 +15,10 @@ from sqlalchemy import Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from qa import transcripts
+from qa.desk import suggesting
 from qa.desk.leases import OWN_CHAT, took_part
 from qa.desk.sheets import FILES, RUBRIC_VERSION, DraftView, draft_of, filed_under
+from qa.desk.suggesting import Suggestion
 from qa.errors import Conflict, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -96,6 +98,8 @@ class Workspace:
     """The rounds that figure counts."""
     precedents: tuple[Precedent, ...]
     draft: DraftView | None
+    suggestions: tuple[Suggestion, ...] = ()
+    """What the data proposes; none in places that are compared with others."""
 
 
 def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: int) -> Workspace:
@@ -120,6 +124,7 @@ def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: i
         if took_part(actor, transcript):
             raise Conflict(OWN_CHAT)
         hits, timing = _hits(session, sample, actor), definition_of(transcript.channel)
+        rubric = rubric_of(session, version_id)
         return Workspace(
             assignment_id=place.id,
             version=place.version,
@@ -131,7 +136,7 @@ def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: i
             occurred_at=sample.occurred_at,
             calibration=name if place.kind == "calibration" else "",
             transcript=transcript,
-            rubric=rubric_of(session, version_id),
+            rubric=rubric,
             rubric_version_id=version_id,
             hits=hits,
             rules=_rules(session, {hit.rule_id: hit.rule_version for hit in hits}),
@@ -139,6 +144,7 @@ def workspace(bench: Workbench, actor: Actor, *, now: datetime, assignment_id: i
             waits=waits(_lines(transcript), timing, bench.config.zone),
             precedents=_precedents(session, sample, {hit.rule_id for hit in hits}),
             draft=draft_of(session, actor, assignment_id),
+            suggestions=suggesting.shown(session, sample, place.kind, transcript, rubric),
         )
 
 

@@ -37,6 +37,8 @@ WEIGHTS = N_(
     " (1/pi). A plain mean is biased."
 )
 """What anybody who averages single results must know."""
+SHEETS = ("data", "about")
+"""Names of the two sheets of a workbook where nobody gives others."""
 _SLICE = 50_000
 _MAX_SHEET = 1_048_575
 _FORMULA = ("=", "+", "-", "@")
@@ -63,15 +65,16 @@ def export(
     notes: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     estimator: str = VERSION,
+    sheets: tuple[str, str] = SHEETS,
 ) -> ExportFile:
     """Write a report's frame as a file and record who took it. Figures name the version of their `estimator`. `labels` are column titles, `notes` lines about method
-    and scope (a second sheet in XLSX, left out of CSV and JSONL so that programs can read them)."""
+    and scope (the second of the `sheets` in XLSX, left out of CSV and JSONL so that programs can read them)."""
     require(actor, Right.EXPORT)
     _check(form)
     if "method" in frame.columns and "estimator" not in frame.columns:
         frame = frame.with_columns(estimator=pl.lit(estimator))  # every figure names what made it
     buffer = io.BytesIO()
-    write(frame, form, buffer, notes=notes, labels=labels)
+    write(frame, form, buffer, notes=notes, labels=labels, sheets=sheets)
     _record(bench, actor, now, what, form, frame.height)
     return ExportFile(f"spotcheck-{what}.{form}", FORMATS[form], buffer.getvalue())
 
@@ -110,6 +113,7 @@ def write(
     *,
     notes: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    sheets: tuple[str, str] = SHEETS,
 ) -> None:
     """Write `frame` to an open binary file in one of `FORMATS`."""
     titles = [(labels or {}).get(name, name) for name in frame.columns]
@@ -126,7 +130,7 @@ def write(
         text.flush()
         text.detach()
     else:
-        _write_xlsx(frame, titles, notes, target)
+        _write_xlsx(frame, titles, notes, target, sheets)
 
 
 def neutral(cell: object) -> object:
@@ -140,7 +144,9 @@ def neutral(cell: object) -> object:
     return cell
 
 
-def _write_xlsx(frame: pl.DataFrame, titles: Sequence[str], notes: Sequence[str], target: IO[bytes]) -> None:
+def _write_xlsx(
+    frame: pl.DataFrame, titles: Sequence[str], notes: Sequence[str], target: IO[bytes], sheets: tuple[str, str]
+) -> None:
     if frame.height > _MAX_SHEET:
         raise Invalid(N_("{count} rows do not fit into one Excel sheet; choose CSV or JSONL."), count=frame.height)
     import xlsxwriter  # needed by nothing but a workbook
@@ -157,33 +163,42 @@ def _write_xlsx(frame: pl.DataFrame, titles: Sequence[str], notes: Sequence[str]
         },
     )
     head = book.add_format({"bold": True, "bottom": 1})
-    sheet = book.add_worksheet("data")
+    day, moment = (book.add_format({"num_format": form}) for form in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"))
+    decimal = book.add_format({"num_format": "0.0##"})
+    sheet = book.add_worksheet(sheets[0])
     sheet.freeze_panes(1, 0)
     for column, title in enumerate(titles):
         sheet.set_column(column, column, min(max(len(title) * 1.6, 10), 40))
         sheet.write_string(0, column, title, head)
-    for number, row in enumerate(_rows(frame), start=1):
+    for number, row in enumerate(_rows(frame, dated=True), start=1):
         for column, cell in enumerate(row):
             if cell is None:
                 continue
             if isinstance(cell, bool):
                 sheet.write_boolean(number, column, cell)
-            elif isinstance(cell, int | float):
+            elif isinstance(cell, datetime):
+                sheet.write_datetime(number, column, cell.replace(tzinfo=None), moment)
+            elif isinstance(cell, date):
+                sheet.write_datetime(number, column, cell, day)
+            elif isinstance(cell, float):
+                sheet.write_number(number, column, cell, decimal)
+            elif isinstance(cell, int):
                 sheet.write_number(number, column, cell)
             else:
                 sheet.write_string(number, column, str(cell)[:32_767])
     if notes:
-        about = book.add_worksheet("about")
+        about = book.add_worksheet(sheets[1])
         about.set_column(0, 0, 100)
         for number, note in enumerate(notes):
             about.write_string(number, 0, note)
     book.close()
 
 
-def _rows(frame: pl.DataFrame, *, plain: bool = False) -> Iterator[list[Any]]:
+def _rows(frame: pl.DataFrame, *, plain: bool = False, dated: bool = False) -> Iterator[list[Any]]:
+    """Cells as text and numbers; `plain` keeps lists, `dated` keeps days and moments (of UTC) as they are."""
     for part in frame.iter_slices(_SLICE):
         for row in part.iter_rows():
-            yield [_cell(value, plain) for value in row]
+            yield [value if dated and isinstance(value, date) else _cell(value, plain) for value in row]
 
 
 def _cell(value: object, plain: bool) -> object:

@@ -106,6 +106,7 @@ GUARDS = (
             "claimed_at",
             "submitted_at",
             "active_seconds",
+            "suggested",
         ),
         once=("undone_at",),
     ),

@@ -82,6 +82,8 @@ class Inspection(Base):
     submitted_at: Mapped[datetime] = mapped_column(index=True)
     active_seconds: Mapped[int | None]
     undone_at: Mapped[datetime | None]
+    suggested: Mapped[list[Any] | None]
+    """What the data proposed, whether it was shown, and whether the sheet says the same (`qa.desk.suggesting`)."""
 
 
 class Verdict(Base):

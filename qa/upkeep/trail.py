@@ -75,6 +75,7 @@ ACTIONS: Mapping[str, str] = {
     "correction.accepted": N_("Correction accepted"),
     "correction.refused": N_("Correction refused"),
     "correction.withdrawn": N_("Correction taken back"),
+    "suggestions.switched": N_("Suggestions switched on or off"),
     "demo.begun": N_("Demo data begun"),
     "demo.done": N_("Demo data ready"),
     "double.resolved": N_("Double resolved"),

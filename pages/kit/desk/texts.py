@@ -109,6 +109,11 @@ TEXTS: Mapping[str, str] = {
         "Nothing is marked, and the conversation was not read to its end. Submit once more to put {points} on record as"
         " it is."
     ),
+    "suggestion": N_("From the data: {value}"),
+    "suggestion_take": N_("Accept"),
+    "suggestion_refuse": N_("Refuse"),
+    "suggestion_open": N_("The data suggests something"),
+    "key_suggestion": N_("accept / refuse what the data suggests"),
     "owner_usual": N_("The owner of this cause is usually: {owner}."),
     "owner_take": N_("Change to {owner}"),
     "na_shift": N_(

@@ -10,9 +10,12 @@ import streamlit as st
 from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.widgets import confirm, empty, heading, showing_errors
-from pages.screens.calibration import comparison, doubles, reference
-from qa.calibration import rounds
+from pages.screens.calibration import comparison, doubles, reference, suggested
+from qa.calibration import doubles as double_readings
+from qa.calibration import naming, rounds
 from qa.calibration.comparing import RoundResults
+from qa.calibration.doubles import UndecidedDouble
+from qa.calibration.naming import ConversationName
 from qa.calibration.rounds import RoundView
 from qa.i18n import C_, N_
 from qa.policy import Right
@@ -22,6 +25,7 @@ _SECTIONS = {
     "doubles": N_("Doubles"),
     "agreement": N_("Agreement and severity"),
     "pace": N_("Gold and pace"),
+    "suggestions": N_("Suggestions"),
 }
 
 
@@ -47,6 +51,8 @@ def show(page: Page) -> None:
         doubles.show(page, since)
     elif section == "agreement":
         comparison.programme(page, since)
+    elif section == "suggestions":
+        suggested.show(page, since)
     elif section == "pace":
         comparison.gold_and_pace(page, since)
     else:
@@ -107,7 +113,12 @@ def _new_round(page: Page) -> None:
         if not choices.samples:
             st.caption(_("There are no samples yet. Publish a draw first."))
             return
-        units = {id_: f"{unit} · {agent}" for id_, unit, agent in choices.samples}
+        shown = choices.samples[:_OFFERED]
+        known = naming.names(page.bench, page.actor, [id_ for id_, _unit, _agent in shown])
+        units = {id_: _named(page, known.get(id_), unit) for id_, unit, _agent in shown}
+        apart = [row.sample_id for row in _most_apart(page) if row.sample_id in units]
+        if apart:
+            st.button(_("The six on which readings differ most"), key="round_six", on_click=_choose, args=(apart[:6],))
         people = dict(choices.inspectors)
         with st.form("new_round", border=False):
             name = st.text_input(_(C_("calibration round", "Name")), key="round_name")
@@ -131,6 +142,30 @@ def _new_round(page: Page) -> None:
                 st.caption(
                     _("{n} were left out, because the inspector took part in the conversation.", n=len(opened.left_out))
                 )
+
+
+_OFFERED = 120
+"""So many of the newest samples are offered."""
+
+
+def _named(page: Page, name: ConversationName | None, unit: str) -> str:
+    """Whose conversation it is, when, and what the customer said first."""
+    if name is None:
+        return unit
+    return " · ".join(
+        part for part in (name.agent_name, page.t.when(name.occurred_at, "MM-dd HH:mm"), name.first_line) if part
+    )
+
+
+def _most_apart(page: Page) -> Sequence[UndecidedDouble]:
+    """Samples read twice, those with the largest difference first."""
+    since = page.now - timedelta(days=180)
+    found = double_readings.disagreements(page.bench, page.actor, since=since, include_resolved=True)
+    return sorted(found, key=lambda row: -row.difference)
+
+
+def _choose(samples: list[int]) -> None:
+    st.session_state["round_samples"] = samples
 
 
 def _results(page: Page, results: RoundResults) -> None:
@@ -162,12 +197,13 @@ def _results(page: Page, results: RoundResults) -> None:
 def _spreads(page: Page, results: RoundResults) -> Sequence[Mapping[str, str]]:
     _ = page.t
     names = {criterion.id: criterion.label.pick(_.language) for criterion in results.rubric.criteria}
+    known = naming.names(page.bench, page.actor, [item.sample_id for item in results.conversations])
     rows = []
     for item in results.conversations:
         given = dict(item.totals)
         rows.append(
             {
-                _("Conversation"): item.unit_id,
+                _("Conversation"): _named(page, known.get(item.sample_id), item.unit_id),
                 _("Spread"): _.points(item.spread),
                 **{person: _.points(given[person]) if person in given else "" for person in results.inspectors},
                 _("Reference"): "" if item.reference is None else _.points(item.reference),

@@ -49,6 +49,9 @@ def work(t: Translator, space: Workspace, progress: Progress) -> dict[str, Any]:
             }
             for p in space.precedents
         ],
+        "suggestions": [
+            {"criterion": one.criterion_id, "value": one.value, "seqs": list(one.seqs)} for one in space.suggestions
+        ],
         "draft": {"version": draft.version, "content": draft.content, "other": draft.other} if draft else None,
         "progress": pace(t, progress),
     }

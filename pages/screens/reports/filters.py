@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
@@ -269,7 +270,7 @@ def downloads(
             st.download_button(
                 title,
                 _maker(page, what, form, frame, notes, labels),
-                f"spotcheck-{what}.{form}",
+                f"spotcheck-{what}{_period(notes)}.{form}",
                 exporting.FORMATS[form],
                 key=f"{key}_{form}",
                 on_click="ignore",
@@ -281,12 +282,30 @@ def downloads(
             )
 
 
+def _period(notes: Sequence[str]) -> str:
+    """The days that the first line of the notes names, for the name of the file."""
+    days = re.findall(r"\d{4}-\d{2}-\d{2}", " ".join(notes[:2]))
+    return f"-{days[0]}-{days[-1]}" if days else ""
+
+
+def _in_words(page: Page, frame: pl.DataFrame) -> pl.DataFrame:
+    """Codes as the screen says them, for workbooks that people read."""
+    if "method" not in frame.columns:
+        return frame
+    if "reason" in frame.columns:
+        return frame.with_columns(method=said_methods(page.t)).drop("reason")
+    return frame.with_columns(method=pl.col("method").replace_strict(method_names(page.t), default=pl.col("method")))
+
+
 def _maker(page: Page, what: str, form: str, frame: pl.DataFrame, notes: Sequence[str], labels: Mapping[str, str]):  # type: ignore[no-untyped-def]
     def make() -> bytes:
         with showing_errors(page):
+            shown = _in_words(page, frame) if form == "xlsx" else frame
+            sheets = (page.t("Figures"), page.t("About these figures"))
             return exporting.export(
-                page.bench, page.actor, now=page.now, what=what, frame=frame, form=form, notes=notes, labels=labels
-            ).content
+                page.bench, page.actor, now=page.now, what=what, frame=shown, form=form, notes=notes, labels=labels,
+                sheets=sheets,
+            ).content  # fmt: skip
         return b""
 
     return make

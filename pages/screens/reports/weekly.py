@@ -83,7 +83,7 @@ def svg(page: Page, found: Trend) -> str:
     step = (_WIDTH - _LEFT - 20) / max(len(rows) - 1, 1)
 
     def y(value: float) -> float:
-        return round((_HEIGHT - _FOOT) * (high - value) / (high - low), 1)
+        return float(round((_HEIGHT - _FOOT) * (high - value) / (high - low), 1))
 
     places = [(round(_LEFT + 10 + k * step, 1), r) for k, r in enumerate(rows)]
     path = " ".join(f"{'M' if not k else 'L'}{x} {y(r['value'])}" for k, (x, r) in enumerate(places))

@@ -16,6 +16,7 @@ export function criterionDetail(desk, criterion) {
     criterion.graded ? h("p", { class: "level" }, criterion.names.map((name, n) => h("span", { class: !mark.na && n === marks.value(criterion.id) ? "on" : "" }, `${n} ${name}`))) : null,
     criterion.help ? h("p", { class: "help" }, criterion.help) : null,
     anchors.length ? h("ul", { class: "anchors" }, anchors.map((anchor) => h("li", {}, anchor))) : null,
+    proposal(desk, criterion),
     marks.loses(criterion.id) ? h("div", { class: "pair" }, owners(desk, criterion, mark), causes(desk, criterion, mark)) : null,
     marks.loses(criterion.id) ? usual(desk, criterion) : null,
     mark.na ? h("p", { class: "shift" }, desk.shift(criterion)) : null,
@@ -107,6 +108,17 @@ function usual(desk, criterion) {
     desk.tell();
   };
   return h("p", { class: "usual" }, h("span", {}, fill(desk.texts.owner_usual, { owner: owner.label })), h("button", { type: "button", "data-field": "usual", onclick: take }, fill(desk.texts.owner_take, { owner: owner.label })));
+}
+
+// What the data proposes, with the messages it rests on; taken or refused, never marked by itself.
+function proposal(desk, criterion) {
+  const { texts, marks } = desk;
+  const one = marks.proposal(criterion.id);
+  if (!one) return null;
+  const chips = one.seqs.map((seq) => h("button", { type: "button", class: "chip", "data-field": `hint${seq}`, "aria-label": fill(texts.go_to, { n: seq + 1 }), onclick: () => desk.transcript.choose(seq) }, `#${seq + 1}`));
+  return h("p", { class: "usual" }, h("span", {}, fill(texts.suggestion, { value: criterion.names[one.value] })), ...chips,
+    h("button", { type: "button", "data-field": "take", onclick: () => desk.suggested(true) }, h("kbd", {}, "A"), ` ${texts.suggestion_take}`),
+    h("button", { type: "button", "data-field": "refuse", onclick: () => desk.suggested(false) }, h("kbd", {}, "X"), ` ${texts.suggestion_refuse}`));
 }
 
 function evidence(desk, criterion, mark) {

@@ -43,11 +43,12 @@ export function criterionRow(desk, criterion, result) {
     "aria-label": criterion.names[n],
     onclick: () => desk.score(criterion, n),
   }, criterion.faces[n]);
-  const extra = [mark.note ? "✎" : "", mark.evidence.length ? `⚑${mark.evidence.length}` : ""].join("");
+  const open = marks.proposal(criterion.id);
+  const extra = [open ? "◇" : "", mark.note ? "✎" : "", mark.evidence.length ? `⚑${mark.evidence.length}` : ""].join("");
   return h("div", {
     class: `row ${mark.na ? "na" : change < 0 ? "lost" : change > 0 ? "won" : others ? "others" : ""}`, role: "radiogroup", "data-stop": `c${criterion.id}`, "aria-label": criterion.label,
   },
-  h("span", { class: "label", title: criterion.label }, criterion.label, extra ? h("small", { class: "extra" }, extra) : null),
+  h("span", { class: "label", title: criterion.label }, criterion.label, extra ? h("small", { class: "extra", title: open ? texts.suggestion_open : null }, extra) : null),
   h("span", { class: "choices" }, criterion.order.slice(0, 10).map(choice), criterion.na ? h("button", { type: "button", class: "none", role: "radio", "aria-checked": String(mark.na), tabindex: -1, onclick: () => desk.notApplicable(criterion) }, texts.na) : null),
   h("span", { class: "points", title: others ? texts.not_agent : null }, others ? "(0)" : change ? signed(change) : ""));
 }

@@ -6,6 +6,8 @@ export class Marks {
     this.byId = Object.fromEntries(this.criteria.map((criterion) => [criterion.id, criterion]));
     this.found = data.hits;
     this.rules = data.rules;
+    this.suggestions = Object.fromEntries((data.suggestions || []).map((one) => [one.criterion, one]));
+    this.answered = new Set();
     this.load(content || {});
   }
 
@@ -47,6 +49,12 @@ export class Marks {
 
   loses(id) {
     return !this.of(id).na && this.byId[id].losses[this.value(id)] > 0;
+  }
+
+  // What the data proposes of a criterion and nobody has answered yet. A mark is an answer too.
+  proposal(id) {
+    const one = this.suggestions[id];
+    return one && !this.marks[id] && !this.answered.has(id) ? one : null;
   }
 
   // Evidence of every criterion and hit, by message.

@@ -207,6 +207,19 @@ export class Desk extends Asking {
     this.say(fill(this.texts.evidence_for, { what: `${criterion.label} #${seq + 1}` }));
   }
 
+  // One key takes what the data proposes, with its messages as evidence, or refuses it. Nothing is marked by itself.
+  suggested(take) {
+    const criterion = this.criterion() && this.marks.proposal(this.criterion().id) ? this.criterion() : this.marks.criteria.find(({ id }) => this.marks.proposal(id));
+    if (!criterion) return;
+    const one = this.marks.proposal(criterion.id);
+    this.current = `c${criterion.id}`;
+    this.marks.answered.add(criterion.id);
+    if (take) this.marks.change(criterion.id, { value: one.value, na: false, evidence: one.seqs });
+    this.changed();
+    this.focusCurrent();
+    this.tell(`${criterion.label}: ${take ? this.texts.suggestion_take : this.texts.suggestion_refuse}`);
+  }
+
   nextOwner() {
     const criterion = this.criterion();
     if (!criterion || !this.marks.loses(criterion.id)) return;
