@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -90,6 +91,7 @@ def draft(bench: Workbench, actor: Actor, *, now: datetime, rule_ids: Sequence[s
     return tuple(sorted(wanted.keys() & offered.keys()))
 
 
+@cache  # a page asks on every run, and the file is large
 def _shipped() -> tuple[Rule, ...]:
     return (*load_default_rules(), *load_process_rules())
 
