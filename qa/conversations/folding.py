@@ -15,7 +15,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from opencc import OpenCC
 
 from qa.masking import STAR
 from qa.texts import sought
@@ -36,6 +35,8 @@ def table() -> NDArray[np.uint64]:
         for code in range(first, stop):
             if not 0xD800 <= code < 0xE000:
                 folded[code] = ord(_one(chr(code)))
+    from opencc import OpenCC  # reads its dictionaries
+
     first, stop = _TRADITIONAL
     simple = OpenCC("t2s").convert("\n".join(map(chr, range(first, stop)))).split("\n")
     simplified = np.arange(0x110000, dtype=np.uint64)

@@ -17,8 +17,8 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from scoring.draw.design import DrawError, ResidualModel
 from scoring.draw.strata import codes
@@ -64,9 +64,9 @@ class Goal:
         10 % leaves for a single agent among ``agents``."""
         df = np.maximum(reviews - 1, 0) + weighting.PRIOR_DF
         if self.kind == WIDTH:
-            return np.asarray(self.points / stats.t.ppf(0.975, df), dtype=np.float64)
+            return np.asarray(self.points / scipy.stats.t.ppf(0.975, df), dtype=np.float64)
         level = 1 - FALSE_DISCOVERY / max(agents, 1)
-        power = stats.t.ppf(level, df) + stats.t.ppf(self.power, df)
+        power = scipy.stats.t.ppf(level, df) + scipy.stats.t.ppf(self.power, df)
         return np.asarray(self.points / power, dtype=np.float64)
 
 
@@ -214,7 +214,7 @@ def _suffices(row: dict[str, float], residual: ResidualModel, n: int, q: float, 
         part = n / m
         noise = residual.a * ((row["spread"] + row["random"]) * part - row["random"])
         noise += residual.b * ((spread_p + p_var) * part - p_var)  # type: ignore[operator]
-        return float(stats.t.ppf(0.975, m - 1 + weighting.PRIOR_DF)) * math.sqrt(max(noise, 0.0))
+        return float(scipy.stats.t.ppf(0.975, m - 1 + weighting.PRIOR_DF)) * math.sqrt(max(noise, 0.0))
 
     planned, m = width(n), n
     while m > min(least, n) and math.sqrt(q) * width(m - 1) <= planned * (1 + 1e-12):
