@@ -17,7 +17,7 @@ from qa.reports import scope
 ROOT = Path(__file__).parents[3]
 FITTING = {"scipy.stats", "scipy.optimize", "scipy.sparse", "sklearn", "pandas"}
 """What trains and estimates: by far the dearest to load."""
-FILES = {"xlsxwriter", "fastexcel", "opencc"}
+FILES = {"xlsxwriter", "fastexcel"}
 MATHEMATICS = {"numpy", "hyperscan", "tantivy", "pyarrow", "plotly", "streamlit"} | FITTING
 TABLES = {"polars", "deltalake"}
 DATABASE = {"sqlalchemy"}
@@ -71,17 +71,23 @@ COMMANDS = [
     "doctor",
     "draw",
     "export",
+    "find",
+    "forget",
     "import",
     "imports",
     "init",
+    "keys",
     "restore",
+    "retention",
     "risk",
+    "roster",
     "rubric",
     "rules",
     "run",
     "screen",
     "seal",
     "serve",
+    "stop-draw",
     "take-back",
     "upgrade",
     "user",
