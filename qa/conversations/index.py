@@ -14,13 +14,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
-from qa import masking
 from qa.archive import Snapshot
 from qa.archive.locks import alone
 from qa.archive.ranges import cut, message_files
@@ -49,11 +47,9 @@ class IndexState(StrEnum):
 
 @dataclass(frozen=True)
 class IndexManifest:
-    """What the index holds: `archive` names the files it was made of, `masked_by` the rules of masking that its masked
-    texts were made with."""
+    """What the index holds; `archive` names the files it was made of (`fingerprint`)."""
 
     archive: str
-    masked_by: str
     segments: tuple[str, ...]
 
 
@@ -122,14 +118,7 @@ def opened(bench: Workbench, manifest: IndexManifest) -> tuple[IndexPiece, ...] 
 
 
 def _holds(manifest: IndexManifest, archive: str) -> bool:
-    return (manifest.archive, manifest.masked_by) == (archive, masked_by())
-
-
-@lru_cache(maxsize=1)
-def masked_by() -> str:
-    """A mark of the rules of masking: another one, and every masked text has to be made anew."""
-    files = sorted(Path(masking.__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    return manifest.archive == archive
 
 
 # bringing it up to date
@@ -162,7 +151,7 @@ def update(
 def _kept(index: Index) -> tuple[IndexManifest, tuple[IndexPiece, ...]] | None:
     """What need not be made again."""
     manifest = index.manifest()
-    if manifest is None or manifest.masked_by != masked_by():
+    if manifest is None:
         return None
     try:
         return manifest, index.segments(manifest)
@@ -249,7 +238,7 @@ class _Update:
             self._rows, self._waiting = [rows[size:]], rows.height - size
 
     def _publish(self, names: tuple[str, ...]) -> None:
-        text = msgspec.json.encode(IndexManifest(fingerprint(self._snapshot), masked_by(), names))
+        text = msgspec.json.encode(IndexManifest(fingerprint(self._snapshot), names))
         draft = self._folder / f"{MANIFEST}.part"
         draft.write_bytes(text)
         draft.replace(self._folder / MANIFEST)

@@ -3,7 +3,7 @@
 Both give the same answer. The index answers words of two characters and more from its lists and looks only at the texts
 they leave; one character is looked for in all texts. A reader of masked text finds what masked text says: what masking
 leaves untouched stands in the whole text as well, so the whole text leads to the messages, and those that masking
-changes are asked again as it leaves them.
+changes are asked again as it leaves them, at the moment of the search.
 """
 
 from __future__ import annotations
@@ -59,21 +59,17 @@ class IndexedMessages:
         )
         places = _joined(
             [
-                piece.chats.select("conversation_key", pl.col("first").cast(pl.Int64) + int(start), "count")
+                piece.chats.select("conversation_key", pl.col("first").cast(pl.Int64) + int(start), "count", "customer")
                 for piece, start in zip(pieces, self._starts[:-1], strict=True)
             ],
-            {"conversation_key": pl.String, "first": pl.Int64, "count": pl.UInt32},
+            {"conversation_key": pl.String, "first": pl.Int64, "count": pl.UInt32, "customer": pl.String},
         )
         listed = pl.DataFrame({"conversation_key": keys}).with_row_index("row")
         self._places = places.join(listed, on="conversation_key", how="left", maintain_order="left").select(
-            pl.col("row").cast(pl.Int64).fill_null(self._size), "first", "count"
+            pl.col("row").cast(pl.Int64).fill_null(self._size), "first", "count", "customer"
         )
-        self._owner = np.repeat(self._places["row"].to_numpy(), self._places["count"].to_numpy()).astype(np.int32)
-        self._hidden_texts = _joined([piece.hidden.select("text") for piece in pieces], {"text": pl.String})["text"]
-        self._hidden = np.concatenate(
-            [piece.hidden["row"].to_numpy() + start for piece, start in zip(pieces, self._starts[:-1], strict=True)]
-            or [np.empty(0, np.int64)]
-        )
+        self._chat = np.repeat(np.arange(places.height, dtype=np.int32), self._places["count"].to_numpy())
+        self._owner = self._places["row"].to_numpy().astype(np.int32)[self._chat]
 
     def holding(self, word: str, *, masked: bool) -> Flags:
         rows = self.rows(word)
@@ -101,20 +97,18 @@ class IndexedMessages:
         return found
 
     def _as_masked(self, rows: Rows, word: str) -> Rows:
-        at = np.searchsorted(self._hidden, rows)
-        changed = (at < len(self._hidden)) & (np.append(self._hidden, -1)[at] == rows)
-        if not changed.any():
-            return rows
-        keep = ~changed
-        keep[changed] = _is_in(self._hidden_texts.gather(at[changed]), word).to_numpy()
-        kept: Rows = rows[keep]
+        """Those of `rows` that have `word` also as masking leaves them."""
+        customers = self._places["customer"].gather(self._chat[rows])
+        changed = hidden_rows(pl.DataFrame({"text": self._texts["text"].gather(rows), "customer": customers}))
+        gone = changed.filter(~_is_in(changed["text"], word))["row"]
+        kept: Rows = np.delete(rows, gone.to_numpy())
         return kept
 
     def of(self, rows: Sequence[int]) -> pl.DataFrame:
         wanted = self._places.filter(pl.col("row").is_in(list(rows)))
         parts = [
             self._texts.slice(first, count).select(pl.lit(row, pl.Int64).alias("row"), "seq", "role", "text")
-            for row, first, count in wanted.iter_rows()
+            for row, first, count in wanted.select("row", "first", "count").iter_rows()
         ]
         return pl.concat(parts).sort("row", "seq") if parts else pl.DataFrame(schema=LINES)
 

@@ -2,9 +2,8 @@
 of the messages that have it.
 
 Pairs are pairs of folded characters. A word of two characters is answered by its list alone; of a longer one the lists
-of its pairs leave few messages, whose text decides. Beside the texts stands, for every message that masking changes,
-the masked text. A piece is written once, never changed, and replaced by a new one when a conversation in it changes or
-goes.
+of its pairs leave few messages, whose text decides. A piece is written once, never changed,
+and replaced by a new one when a conversation in it changes or goes.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import pyarrow.ipc
 from numpy.typing import NDArray
 
 from qa.conversations.folding import codes
-from qa.transcripts import hidden_rows
 
 MOST_ROWS = 1 << 16
 _SHIFT = np.uint64(21)
@@ -45,8 +43,6 @@ class IndexPiece:
     """`seq`, `role`, `text` by row."""
     chats: pl.DataFrame
     """`conversation_key`, `customer`, `digest`, `first`, `count`: which rows are whose."""
-    hidden: pl.DataFrame
-    """`row`, `text`: the messages that masking changes, as it leaves them."""
 
     @property
     def height(self) -> int:
@@ -87,7 +83,7 @@ def write(rows: pl.DataFrame, folder: Path) -> str:
         np.save(draft / "grams.npy", grams)
         np.save(draft / "starts.npy", starts)
         np.save(draft / "rows.npy", places)
-        for part, frame in (("texts", _texts(rows)), ("chats", _chats(rows)), ("hidden", hidden_rows(rows))):
+        for part, frame in (("texts", _texts(rows)), ("chats", _chats(rows))):
             frame.write_ipc(draft / f"{part}.arrow", compression="uncompressed")
         draft.rename(folder / name)
     finally:
@@ -98,31 +94,33 @@ def write(rows: pl.DataFrame, folder: Path) -> str:
 def read(folder: Path) -> IndexPiece:
     """The piece in `folder`, mapped into memory. Raises `OSError` or `ValueError` when it is not whole."""
     grams, starts, rows = (np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("grams", "starts", "rows"))
-    texts, chats, hidden = (_mapped(folder / f"{part}.arrow") for part in ("texts", "chats", "hidden"))
-    return IndexPiece(grams, starts, rows, texts, chats, hidden)
+    texts, chats = (_mapped(folder / f"{part}.arrow") for part in ("texts", "chats"))
+    return IndexPiece(grams, starts, rows, texts, chats)
 
 
 def _lists(texts: pl.Series) -> tuple[U64, NDArray[np.uint32], NDArray[np.uint16]]:
     """The pairs of all texts as one array of (pair, row), sorted: what a list is made of stands together then."""
-    points = codes("\0".join(texts.to_list()))
+    points = codes(texts.str.join("").item() or "")
     lengths = texts.str.len_chars().to_numpy().astype(np.int64)
     packed = points[:-1] << (_SHIFT + _ROW)
     packed |= points[1:] << _ROW
-    packed |= np.repeat(np.arange(len(lengths), dtype=np.uint64), lengths + 1)[: len(packed)]
+    packed |= np.repeat(np.arange(len(lengths), dtype=np.uint64), lengths)[: len(packed)]
     packed = np.delete(packed, _across(lengths)) if len(packed) else packed
     packed.sort()
-    step = packed[1:] ^ packed[:-1]
-    packed, step = packed[np.append(True, step != 0)[: len(packed)]], step[step != 0]
-    first = np.flatnonzero(np.append(True, step >> _ROW != 0)[: len(packed)])
-    starts = np.append(first, len(packed)).astype(np.uint32)
-    return packed[first] >> _ROW, starts, packed.astype(np.uint16)
+    fresh = np.ones(len(packed), np.bool_)
+    np.not_equal(packed[1:], packed[:-1], out=fresh[1:])
+    packed = packed[fresh]
+    grams = packed >> _ROW
+    begins = np.ones(len(grams), np.bool_)
+    np.not_equal(grams[1:], grams[:-1], out=begins[1:])
+    first = np.flatnonzero(begins)
+    return grams[first], np.append(first, len(packed)).astype(np.uint32), packed.astype(np.uint16)
 
 
 def _across(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Places in the joined texts whose pair is no pair of one message."""
-    gaps = np.cumsum(lengths + 1)[:-1] - 1  # the mark after every message but the last
-    places = np.concatenate((gaps, gaps - 1))
-    return places[(places >= 0) & (places < int(lengths.sum()) + len(lengths) - 2)]
+    ends = np.cumsum(lengths)
+    return np.unique(ends[(ends > 0) & (ends < ends[-1])] - 1)
 
 
 def _texts(rows: pl.DataFrame) -> pl.DataFrame:
