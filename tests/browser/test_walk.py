@@ -196,7 +196,7 @@ def screens(walk: Walk, page: Page) -> None:
     """The import page says what is not screened yet and does it."""
     expect(page.get_by_text(walk.t("{n} conversations are not screened for red lines yet.", n="16"))).to_be_visible()
     walk.button(page, "Screen now").click()
-    expect(page.get_by_test_id("stAlert").filter(has_text="16")).to_be_visible(timeout=2 * PATIENCE)
+    expect(page.get_by_test_id("stAlert").filter(has_text="16")).to_be_visible(timeout=4 * PATIENCE)
     walk.shoot(page, "screened")
     walk.link(page, "Next: draw a sample").click()
     settle(page)

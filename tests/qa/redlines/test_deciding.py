@@ -405,7 +405,7 @@ def test_repeats_and_the_sanction_ladder(world: Workbench, now: datetime) -> Non
     assert repeats.repeats(world, LEAD, now=now + timedelta(days=31)) == ()
     with pytest.raises(Invalid, match="record_days"):
         deciding.set_programme(world, LEAD, now=now, wanted=SanctionTerms(Clocks(record_days=0)))
-    with pytest.raises(Invalid, match="rung"):
+    with pytest.raises(Invalid, match="step of the sanctions"):
         deciding.set_programme(
             world, LEAD, now=now, wanted=SanctionTerms(ladder=(Rung(1, "a", "b"), Rung(1, "c", "d")))
         )
