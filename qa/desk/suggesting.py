@@ -154,7 +154,7 @@ def _value(criterion: Criterion, count: int) -> int | None:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class SuggestionAgreement:
     """How often inspectors marked what was suggested of one criterion: where it was `shown` and where it was kept back,
     `agreed` of `n` with the exact 95 % interval. `off`: it is not shown at present."""
 
@@ -164,7 +164,7 @@ class Agreement:
     off: bool
 
 
-def agreement(bench: Workbench, actor: Actor, *, since: datetime) -> tuple[Agreement, ...]:
+def agreement(bench: Workbench, actor: Actor, *, since: datetime) -> tuple[SuggestionAgreement, ...]:
     """Agreement per criterion over the inspections submitted since then."""
     require(actor, Right.CALIBRATE)
     query = select(Inspection.suggested).where(
@@ -175,7 +175,9 @@ def agreement(bench: Workbench, actor: Actor, *, since: datetime) -> tuple[Agree
         off = silenced(session)
     counts = Counter((str(one["criterion"]), bool(one["given"]), bool(one["agreed"])) for one in kept)
     return tuple(
-        Agreement(criterion, _side(counts, criterion, True), _side(counts, criterion, False), criterion in off)
+        SuggestionAgreement(
+            criterion, _side(counts, criterion, True), _side(counts, criterion, False), criterion in off
+        )
         for criterion in RULES
     )
 
