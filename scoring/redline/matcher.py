@@ -68,14 +68,20 @@ def phrase_piece(phrase: str, evasion: Evasion) -> Piece:
 
 
 @lru_cache(maxsize=10_000)
-def regex_piece(pattern: str, evasion: Evasion) -> Piece:
-    """Raises PatternError with the reason when the pattern is refused."""
+def checked_piece(pattern: str, evasion: Evasion) -> Piece:
+    """A regular expression that `regex_piece` took before: compiled when it first meets a candidate, because a process
+    that screens a few chats would spend seconds on patterns it never needs. Raises PatternError for a hazard."""
     tree = parse(pattern)
     reason = hazard(tree)
     if reason:
         raise PatternError(reason)
     exact = regex_node(tree, evasion)
-    found = piece(pattern, exact, exact, Disguises(evasion.width or evasion.traditional), phrase=False)
+    return piece(pattern, exact, exact, Disguises(evasion.width or evasion.traditional), phrase=False)
+
+
+def regex_piece(pattern: str, evasion: Evasion) -> Piece:
+    """Raises PatternError with the reason when the pattern is refused."""
+    found = checked_piece(pattern, evasion)
     try:
         found.exact  # noqa: B018 - compiling is the test
     except re.error as error:
@@ -93,7 +99,7 @@ def pieces(terms: Terms, evasion: Evasion) -> tuple[Piece, ...]:
     """The compiled terms, phrases first."""
     return (
         *(phrase_piece(p, evasion) for p in terms.phrases),
-        *(regex_piece(r, evasion) for r in terms.regex),
+        *(checked_piece(r, evasion) for r in terms.regex),
     )
 
 
