@@ -71,7 +71,7 @@ def fold(said: str) -> str:
 
 def learnt(bench: Workbench, actor: Actor) -> Learnt:
     """What the rulings that the reader may see say about hits."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     query = (
         select(Violation.rule_id, Violation.state, Violation.evidence)
         .where(Violation.state.in_((*_RIGHT, *_WRONG)), shown_files(bench, actor))
@@ -98,7 +98,7 @@ def likely_first(
     Looks at the oldest `board.COUNT_BOUND` files: with more than that waiting, the order among the oldest is what
     helps.
     """
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     suspected = replace(wanted, states=(FileState.SUSPECTED,))
     with bench.db.read() as session:
         clocks = programme(session).clocks
@@ -120,7 +120,7 @@ def weight(severity: str) -> float:
 
 def unlikely(bench: Workbench, actor: Actor, known: Learnt, *, rule_id: str) -> Unlikely:
     """Suspected files of a rule that the odds call false alarms, the least likely first."""
-    require(actor, Right.VIEW_VIOLATIONS)
+    require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     query = (
         select(Violation.id, Violation.agent_id, Violation.evidence)
         .where(Violation.state == FileState.SUSPECTED.value, Violation.rule_id == rule_id, shown_files(bench, actor))

@@ -17,8 +17,6 @@ from sqlalchemy import func, inspect, select
 
 from qa import evidence, migrations, restore_journal
 from qa.archive.checksums import Damage, digest
-from qa.conversations import index
-from qa.conversations.index import IndexState
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -213,6 +211,11 @@ def _archive(bench: Workbench) -> Iterator[HealthFinding]:
 
 def _index(bench: Workbench) -> Iterator[HealthFinding]:
     """The search index beside the archive: what is missing or behind is answered by a slower scan meanwhile."""
+    if not bench.archive.version():
+        return
+    from qa.conversations import index  # loads the mathematics of the search, which an empty archive has no use for
+    from qa.conversations.index import IndexState
+
     name, state = N_("Search index"), index.state(bench)
     if state is IndexState.EMPTY:
         return

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -51,6 +52,8 @@ class Patterns:
             expressions=[show_bytes(tree).encode() for tree in searches],
             ids=list(range(self.count)),
         )
+        # one scratch space belongs to the database: searches of two threads wait for each other
+        self.lock = Lock()
 
     def scan(self, texts: pl.Series) -> Pairs:
         """Array (n, 2) of (row, pattern number), sorted, without repeats."""
@@ -64,7 +67,8 @@ class Patterns:
         buffer: bytes = texts.str.join(BORDER).cast(pl.Binary).item()
         if len(buffer) - np.count_nonzero(np.frombuffer(buffer, np.uint8)) >= len(texts):  # a message holds the border
             return self.scan(texts.str.replace_all(BORDER, "\1", literal=True))
-        self.database.scan(buffer, match_event_handler=note)
+        with self.lock:
+            self.database.scan(buffer, match_event_handler=note)
         if not hits:
             return NONE
         packed = np.array(hits, dtype=np.int64)

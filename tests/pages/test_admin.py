@@ -25,7 +25,7 @@ def _fill(at: AppTest, **values: str) -> None:
 
 def test_a_new_account_gets_a_link_that_works(open_page: OpenPage, page_bench: Workbench) -> None:
     at = open_page("admin", "admin.py")
-    _fill(at, login="Wang.Fang", name="王芳 <b>", agent="a-7", team="售后")
+    _fill(at, login="Wang.Fang", name="王芳 <b>", agent="a-7")
     at.selectbox(key="new_role").set_value(Role.AGENT)
     next(button for button in at.button if button.label.startswith("Create")).click().run()
     assert not at.exception
@@ -72,7 +72,7 @@ def test_the_audit_trail_is_searched_and_paged(open_page: OpenPage, page_bench: 
 def test_the_trail_is_read_and_searched_in_words(open_page: OpenPage, page_bench: Workbench) -> None:
     accounts.create_user(page_bench, SYSTEM, now=datetime.now(UTC), login="lin", role=Role.INSPECTOR)
     at = open_page("admin", "admin.py", language="zh_CN", query={"section": "audit"})
-    at.text_input(key="q").set_value("新建用户 lin").run()
+    at.text_input(key="q").set_value("新建账号 lin").run()
     [row] = at.dataframe[0].value.to_dict("records")
     told = " ".join(map(str, row.values()))
     assert "账号：lin" in told

@@ -28,7 +28,7 @@ def chosen(open_page: Callable[..., Any]) -> Callable[[Path], Any]:
 def test_a_chat_is_shown_with_its_speakers(chosen: Callable[[Path], Any], tmp_path: Path) -> None:
     at = chosen(write(BY_NAME["qianniu rows"], tmp_path))
     tables = [frame.value for frame in at.dataframe]
-    shown = next(table for table in tables if "Speaker" in table.columns and "Text" in table.columns)
+    shown = next(table for table in tables if "Who spoke" in table.columns and "Text" in table.columns)
     assert shown["Text"].to_list() == ["Is it in stock?", "Yes, two left"]
     assert not at.warning
 

@@ -28,6 +28,7 @@ MADE = {
     "f'job.{state}'": ["job.done", "job.failed", "job.cancelled"],
     "f'job.{job.state}'": ["job.failed", "job.cancelled"],
     "_ACTION": ["backup.restored"],
+    "SEEN": ["estimator.changed"],
     "action": ["backup.restore_completed", "backup.restore_undone"],
     "f'import.{state}'": ["import.failed", "import.cancelled"],
 }

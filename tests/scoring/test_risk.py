@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy import special, stats
+from sklearn.metrics import roc_auc_score
 
 from scoring import draw, risk
-from scoring.risk import grams, model
+from scoring.risk import grams
 
 PLAIN = [
     "你好",
@@ -143,7 +144,7 @@ def test_training_finds_what_the_words_say(trained: risk.RiskModel) -> None:
     assert [n for n, _ in trained.report.curve] == [150, 300, 600]
     new = conversations(800, "new").with_columns(day=date(2025, 3, 10))
     predicted = risk.predict(trained, new, NEXT)
-    assert model.roc_auc_score(new["violation"], predicted["risk"]) > 0.9
+    assert roc_auc_score(new["violation"], predicted["risk"]) > 0.9
     assert predicted["p"].mean() == pytest.approx(new["violation"].mean(), abs=0.03)
     assert np.corrcoef(predicted["f"], new["score"])[0, 1] > 0.5
     assert sum(b.n for b in trained.report.calibration) == 600

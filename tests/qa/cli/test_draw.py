@@ -49,7 +49,7 @@ def test_draw_verify_export(run: Run, home: Path) -> None:
     assert done["samples"] == look["reviews"]
     assert run("verify-draw", done["draw"]) == (
         0,
-        {"equal": True, "units": done["units"], "reviews": done["samples"], "differences": []},
+        {"equal": True, "units": done["units"], "reviews": done["samples"], "removed": 0, "differences": []},
     )
     assert run("verify-draw", home / "receipt.zip")[0] == 0
     code, written = run("export", "verdicts", home / "v.csv", "--source", "chat")

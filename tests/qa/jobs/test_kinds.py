@@ -137,7 +137,11 @@ def test_a_worker_killed_in_the_middle_and_another_ends_the_job_once(
     assert any_bench.archive.at().count("conversations") == len(rows)
     with any_bench.db.read() as session:
         assert session.scalars(select(ImportRun.state)).all().count("started") == 0
-        entries = select(AuditEntry.action).where(AuditEntry.entity == "job").order_by(AuditEntry.id)
+        entries = (
+            select(AuditEntry.action)
+            .where(AuditEntry.entity == "job", AuditEntry.entity_id == str(job))
+            .order_by(AuditEntry.id)
+        )
         assert session.scalars(entries).all() == ["job.asked", "job.started", "job.started", "job.done"]
 
 

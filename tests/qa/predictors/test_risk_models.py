@@ -420,7 +420,7 @@ def test_before_and_after_are_estimated_as_the_trend_is(
     assert [found.before.value, found.after.value] == pytest.approx(weeks["value"].tail(2).to_list(), abs=1e-9)
     assert found.difference.value == pytest.approx(weeks["value"][3] - weeks["value"][2], abs=1e-9)
     longer = reports.effect(bench, lead, measure=measure, scope=SCOPE, days=14)
-    assert longer.before.method == "moderated", "the first of the two draws before had no predictions"
+    assert longer.before.method == "difference", "a draw without predictions asks for none"
 
 
 def test_an_agents_trend_uses_the_lambda_of_everybody(bench: Workbench, lead: Actor, predicted: int) -> None:

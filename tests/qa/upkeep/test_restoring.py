@@ -175,7 +175,7 @@ def test_no_backup_falls_between_the_two_halves_of_an_import(bench: Workbench, t
         "conversation_id,agent_id,customer_id,sent_at,role,text\nC1,A1,K1,2026-02-01 10:00:00,customer,hello\n", "utf-8"
     )
     seen = detect(path)
-    shape, job = service._prepare(bench, path, seen.mapping, seen.kind, "shop", "", 0, None, None)
+    shape, job = service._prepare(bench, path, seen.mapping, seen.kind, "shop", "", now, None, None)
     log = service._log(seen.mapping)
     refused = []
 
@@ -191,11 +191,11 @@ def test_no_backup_falls_between_the_two_halves_of_an_import(bench: Workbench, t
         now,
         job,
         log,
-        lambda job, sink: service._load(shape, job, sink, log, None),
+        lambda job, sink, log: service._load(shape, job, sink, log, None),
         "chats.csv",
         checksum,
     )
-    assert refused == [True, True]
+    assert refused == [True, True, True]
     backup.backup(bench, SYSTEM, tmp_path / "copy", now=now)
     copy = Workbench(
         bench.config,
