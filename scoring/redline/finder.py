@@ -8,14 +8,17 @@ it is rare: only messages that show a sign of disguise are copied and searched o
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 
+from scoring import compiled
 from scoring.problem import N_, Words
 from scoring.redline.evasion import spelled_out
 from scoring.redline.fallback import PolarsFinder
@@ -31,6 +34,7 @@ except ImportError:  # no wheel for this platform: the Polars finder gives the s
     hyperscan = None
 
 BATCH = 16_384  # messages per joined buffer: the buffer and its offsets stay in the processor's cache
+DIGEST = 32  # bytes of SHA-256 before what is kept: a damaged file must not reach the engine
 BORDER = "\0"  # no pattern holds NUL: matches stay inside a message
 
 
@@ -47,11 +51,7 @@ class Patterns:
 
     def __init__(self, searches: Sequence[Node]) -> None:
         self.count = len(searches)
-        self.database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        self.database.compile(
-            expressions=[show_bytes(tree).encode() for tree in searches],
-            ids=list(range(self.count)),
-        )
+        self.database = _database([show_bytes(tree).encode() for tree in searches])
         # one scratch space belongs to the database: searches of two threads wait for each other
         self.lock = Lock()
 
@@ -77,6 +77,25 @@ class Patterns:
         rows = np.searchsorted(borders, packed // count - 1, side="right")
         unique = np.unique(rows * count + packed % count)
         return np.column_stack((unique // count, unique % count))
+
+
+def _database(expressions: Sequence[bytes]) -> Any:
+    """Compiled, or as it was kept when these expressions were compiled before by this version of the engine."""
+    kept = compiled.store()
+    parts = (hyperscan.__version__.encode(), str(hyperscan.HS_MODE_BLOCK).encode(), *expressions)
+    key = hashlib.sha256(b"".join(b"%d:%b" % (len(part), part) for part in parts)).hexdigest()
+    data = kept.get(key) if kept else None
+    if data is not None and hashlib.sha256(data[DIGEST:]).digest() == data[:DIGEST]:
+        with suppress(hyperscan.error):  # made for another processor: compiled again
+            database = hyperscan.loadb(data[DIGEST:], hyperscan.HS_MODE_BLOCK)
+            database.scratch = hyperscan.Scratch(database)
+            return database
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(expressions=list(expressions), ids=list(range(len(expressions))))
+    if kept:
+        data = hyperscan.dumpb(database)
+        kept.put(key, hashlib.sha256(data).digest() + data)
+    return database
 
 
 class HyperscanFinder:

@@ -118,13 +118,10 @@ def test_targeted_picks_alone_give_no_figure_however_thin_the_slice(
         if seen[only] > 6:
             continue
         thin = Scope(day, day, agents=(agent,))  # type: ignore[arg-type]
-        figures = [
-            *reports.trend(bench, lead, scope=thin).overall["value"],
-            reports.standings(bench, lead, scope=thin).team.value,
-        ]
+        standings = reports.standings(bench, lead, scope=thin)
+        figures = [*reports.trend(bench, lead, scope=thin).overall["value"], standings.team.value]
         figures += reports.trend(bench, lead, scope=thin, by="shop", metric="clean").frame["value"].to_list()
-        figures += reports.standings(bench, lead, scope=thin).agents["value"].to_list()
-        figures += reports.standings(bench, lead, scope=thin).agents["best_guess"].to_list()
+        figures += [*standings.agents["value"], *standings.agents["best_guess"]]
         figures += [part.estimate.value for part in reports.agent_report(bench, lead, agent_id=agent, scope=thin).parts]  # type: ignore[arg-type]
         assert all((figure is None) == only for figure in figures), (day, agent, figures)
         if only:

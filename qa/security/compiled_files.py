@@ -1,0 +1,42 @@
+"""Compiled searches in the cache folder of the account that runs us, readable by that account alone."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from qa.security import files
+
+KEPT = 24
+"""Files; the ones written longest ago go first."""
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/spotcheck`, by default `~/.cache/spotcheck`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spotcheck"
+
+
+@dataclass(frozen=True)
+class CompiledFiles:
+    """A `scoring.compiled.CompiledStore` of files. A folder that cannot be written keeps nothing and disturbs nobody."""
+
+    folder: Path
+
+    def get(self, key: str) -> bytes | None:
+        with suppress(OSError):
+            return (self.folder / key).read_bytes()
+        return None
+
+    def put(self, key: str, data: bytes) -> None:
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=files.FOLDER)
+            half = self.folder / f".{token_hex(8)}"
+            half.write_bytes(data)
+            files.close(half)
+            half.replace(self.folder / key)
+            written = [(path.stat().st_mtime, path) for path in self.folder.iterdir()]
+            for _, path in sorted(written)[:-KEPT]:
+                path.unlink()

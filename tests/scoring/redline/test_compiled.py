@@ -1,0 +1,67 @@
+"""Compiled searches that are kept give the same hits, and a damaged one is made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from qa.security.compiled_files import KEPT, CompiledFiles
+from scoring import compiled
+from scoring.redline.finder import Patterns, hyperscan
+from scoring.redline.syntax import parse
+
+pytestmark = pytest.mark.skipif(hyperscan is None, reason="no hyperscan on this platform")
+TEXTS = pl.Series(["abc", "xyz", "加我微信"])
+SEARCHES = [parse("b+"), parse("微信")]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[CompiledFiles]:
+    before = compiled.store()
+    files = CompiledFiles(tmp_path / "cache")
+    compiled.use(files)
+    yield files
+    compiled.use(before)
+
+
+def hits() -> list[list[int]]:
+    return Patterns(SEARCHES).scan(TEXTS).tolist()
+
+
+def test_the_second_time_nothing_is_compiled(kept: CompiledFiles) -> None:
+    first = hits()
+    assert first == [[0, 0], [2, 1]]
+    (file,) = kept.folder.iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+    written = file.stat().st_mtime_ns
+    assert hits() == first
+    assert file.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", None])
+def test_a_damaged_file_is_made_again(kept: CompiledFiles, damage: bytes | None) -> None:
+    first = hits()
+    (file,) = kept.folder.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if damage is None else damage)
+    assert hits() == first
+    assert file.read_bytes() == whole
+
+
+def test_other_expressions_have_files_of_their_own_and_old_ones_go(kept: CompiledFiles) -> None:
+    for number in range(KEPT + 3):
+        Patterns([parse(f"a{number}")])
+    assert len(list(kept.folder.iterdir())) == KEPT
+
+
+def test_a_folder_that_cannot_be_written_disturbs_nobody(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", "utf-8")
+    before = compiled.store()
+    compiled.use(CompiledFiles(tmp_path / "file"))
+    try:
+        assert hits() == [[0, 0], [2, 1]]
+    finally:
+        compiled.use(before)
