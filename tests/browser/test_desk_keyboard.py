@@ -154,7 +154,7 @@ def test_skip_needs_a_reason_and_help_lists_every_key(desk_site: Site, open_as: 
     page = open_as("inspector", "/inspect", at=desk_site, language="en-GB")
     take(page)
     press(page, "?")
-    expect(page.locator("dialog dt")).to_have_count(17)
+    expect(page.locator("dialog dt")).to_have_count(18)
     press(page, "Escape")
     at_work(page)  # the keyboard is where it was
     press(page, "j", "j", "k")
@@ -236,7 +236,7 @@ def test_a_root_cause_leaves_the_owner_and_says_whose_part_it_usually_is(desk_si
     )
     expect(page.locator('[data-field="owner"]')).to_have_value("agent")
     expect(page.locator('[data-stop="cgreeting"] .points')).to_have_text("−3")
-    expect(page.locator(".usual")).to_contain_text("usually the part of")
+    expect(page.locator(".usual")).to_contain_text("The owner of this cause is usually")
     page.locator(".usual button").click()
     expect(page.locator('[data-field="owner"]')).not_to_have_value("agent")
     expect(page.locator('[data-stop="cgreeting"] .points')).to_have_text("(0)")
