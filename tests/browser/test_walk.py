@@ -344,7 +344,7 @@ def teaches_with_a_case(walk: Walk, page: Page) -> None:
     walk.button(page, "Publish").click()
     expect(walk.button(page, "Withdraw")).to_be_visible()
     reader = walk.open_as("agent", "/cases")
-    box = reader.get_by_label(walk.t("Search"), exact=True)
+    box = reader.get_by_role("textbox", name=walk.t("Search"), exact=True)
     for word, found in (("漏水", True), ("postage", True), ("发票", False)):
         box.fill(word)
         box.press("Enter")
