@@ -48,7 +48,8 @@ def draw(page: Page, rule_id: str, agent_id: str | None, names: board.Names) -> 
             type="primary",
             disabled=not 0 < found.n <= BULK_LIMIT,
             on_click=_clear,
-            args=(page, rule_id, agent_id, said, found.n),
+            args=(page, rule_id, "red_bulk_reason", found.n),
+            kwargs={"agent_id": agent_id, "phrase": said},
         )
 
 
@@ -75,7 +76,8 @@ def unlikely(page: Page, rule_id: str, names: board.Names, known: Learnt) -> Non
         st.text_input(_("One reason for all of them"), key="red_unlikely_reason")
         st.button(
             _("Clear {n} files", n=_.number(len(files))), key="red_unlikely_go", type="primary",
-            on_click=_clear_only, args=(page, rule_id, frozenset(one.id for one in files)),
+            on_click=_clear, args=(page, rule_id, "red_unlikely_reason", len(files)),
+            kwargs={"only": frozenset(one.id for one in files)},
         )  # fmt: skip
 
 
@@ -101,39 +103,31 @@ def undo(page: Page, rule_id: str) -> None:
         )
 
 
-def _clear(page: Page, rule_id: str, agent_id: str | None, phrase: str | None, expected: int) -> None:
-    reason = str(st.session_state.get("red_bulk_reason") or "")
+def _clear(
+    page: Page,
+    rule_id: str,
+    reason: str,
+    expected: int,
+    *,
+    agent_id: str | None = None,
+    phrase: str | None = None,
+    only: frozenset[int] | None = None,
+) -> None:
+    """Clear files of the rule for the reason in the field with the key `reason`."""
     try:
         n = deciding.clear_rule(
             page.bench,
             page.actor,
             now=datetime.now(UTC),
             rule_id=rule_id,
-            reason=reason,
+            reason=str(st.session_state.get(reason) or ""),
             expected=expected,
             agent_id=agent_id,
             phrase=phrase,
+            only=only,
         )
         st.session_state[MESSAGE] = page.t("{n} files are cleared.", n=page.t.number(n))
         st.session_state[FILE], st.session_state["red_bulk_phrase"] = None, None
-    except SpotcheckError as error:
-        st.session_state[MESSAGE] = error
-
-
-def _clear_only(page: Page, rule_id: str, ids: frozenset[int]) -> None:
-    reason = str(st.session_state.get("red_unlikely_reason") or "")
-    try:
-        n = deciding.clear_rule(
-            page.bench,
-            page.actor,
-            now=datetime.now(UTC),
-            rule_id=rule_id,
-            reason=reason,
-            expected=len(ids),
-            only=ids,
-        )
-        st.session_state[MESSAGE] = page.t("{n} files are cleared.", n=page.t.number(n))
-        st.session_state[FILE] = None
     except SpotcheckError as error:
         st.session_state[MESSAGE] = error
 
