@@ -15,8 +15,9 @@ from qa.reports.scope import FactsReader, Scope
 from scoring import estimate
 from scoring.estimate import Estimate
 
-_COLUMNS: Mapping[str, pl.DataType | type[pl.DataType]] = {
+COLUMNS: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "n": pl.Int64,
+    "found": pl.Int64,
     "value": pl.Float64,
     "low": pl.Float64,
     "high": pl.Float64,
@@ -25,8 +26,8 @@ _COLUMNS: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "method": pl.String,
     "reason": pl.String,
     "effective": pl.Float64,
-    "found": pl.Int64,
 }
+"""An estimate in a table: its count, what was found, value, interval and how it was made."""
 
 
 class Rates:
@@ -47,7 +48,7 @@ class Rates:
             for key, part in self._rows.group_by(list(keys), maintain_order=False)
         ]
         known = self._rows.select(keys).schema
-        return pl.DataFrame(out, schema={**known, **_COLUMNS})
+        return pl.DataFrame(out, schema={**known, **COLUMNS})
 
     def whole(self) -> Estimate:
         """One estimate of everything in the scope."""
@@ -87,5 +88,5 @@ def _nothing() -> Estimate:
 
 
 def _row(found: Estimate, part: pl.DataFrame) -> dict[str, object]:
-    shown = {name: getattr(found, name) for name in _COLUMNS if name != "found"}
+    shown = {name: getattr(found, name) for name in COLUMNS if name != "found"}
     return {**shown, "found": int(part["redline"].sum())}

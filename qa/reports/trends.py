@@ -21,7 +21,7 @@ from qa.reports.adjusting import Adjustment
 from qa.reports.means import Means, measured
 from qa.reports.metrics import Metric
 from qa.reports.progress import ScopeProgress, read_progress
-from qa.reports.rates import Rates
+from qa.reports.rates import COLUMNS, Rates
 from qa.reports.scope import BUCKETS, GROUPS, FactsReader, Scope, names_of, readable, readable_of
 from qa.tables import Measure
 from qa.workbench import Workbench
@@ -38,16 +38,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "group": pl.String,
     "name": pl.String,
     "period": pl.Date,
-    "n": pl.Int64,
-    "found": pl.Int64,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "se": pl.Float64,
-    "df": pl.Float64,
-    "method": pl.String,
-    "reason": pl.String,
-    "effective": pl.Float64,
+    **COLUMNS,
 }
 
 
