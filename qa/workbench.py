@@ -14,9 +14,8 @@ from sqlalchemy import func, select
 from qa.config import RESTORE_JOURNAL, Config, load
 from qa.db import Database
 from qa.policy import Actor
+from qa.security import compiled_files, keys, seeds
 from qa.security import files as private
-from qa.security import keys, seeds
-from qa.security.compiled_files import CompiledFiles, cache_folder
 from qa.tables import Draw, ImportRun
 from qa.unit_of_work import UnitOfWork, begin
 from scoring import compiled
@@ -48,7 +47,7 @@ class Workbench:
         A restore that was interrupted is completed or taken back first, unless `settle` is False.
         """
         private.home(config.home, _file_of(config.database))
-        compiled.use(CompiledFiles(cache_folder()))
+        compiled.use(compiled_files.of_account())
         bench = cls(config, Database(config.database))
         private.home(config.home, _file_of(config.database))
         bench.db.signing_key = keys.signing(config.keys, create=not bench.db.read_only)

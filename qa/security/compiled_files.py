@@ -14,9 +14,11 @@ KEPT = 24
 """Files; the ones written longest ago go first."""
 
 
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/spotcheck`, by default `~/.cache/spotcheck`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spotcheck"
+def of_account() -> CompiledFiles | None:
+    """In `$XDG_CACHE_HOME/spotcheck`, by default `~/.cache/spotcheck`; None for an account without a home."""
+    with suppress(RuntimeError):
+        return CompiledFiles(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spotcheck")
+    return None
 
 
 @dataclass(frozen=True)

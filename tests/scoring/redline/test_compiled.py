@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from qa.security.compiled_files import KEPT, CompiledFiles
+from qa.security.compiled_files import KEPT, CompiledFiles, of_account
 from scoring import compiled
 from scoring.redline.finder import Patterns, hyperscan
 from scoring.redline.syntax import parse
@@ -65,3 +65,15 @@ def test_a_folder_that_cannot_be_written_disturbs_nobody(tmp_path: Path) -> None
         assert hits() == [[0, 0], [2, 1]]
     finally:
         compiled.use(before)
+
+
+def test_an_account_without_a_home_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert of_account() == CompiledFiles(tmp_path / "spotcheck")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", _no_home)
+    assert of_account() is None
+
+
+def _no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
