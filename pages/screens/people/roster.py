@@ -44,8 +44,8 @@ def draw(page: Page) -> None:
             _("Team"): [p.team for p in people],
             _("Shop"): [p.shop for p in people],
             _("Stage"): [_(STAGES[p.stage]) if p.stage else "" for p in people],
-            _("Hired on"): [p.hired_on for p in people],
-            _("Left on"): [p.left_on for p in people],
+            _("Hired on"): [_.day(p.hired_on) for p in people],
+            _("Left on"): [_.day(p.left_on) for p in people],
             _("Account"): [p.login or "" for p in people],
             _("Moves"): [p.moves for p in people],
         }
