@@ -323,7 +323,7 @@ def _about_odds(page: Page, known: Learnt) -> None:
     elif not known.calibrated:
         said = N_(
             "Odds of being confirmed, learnt from {n} decided files by rule and by what was said. In some bands they are"
-            " off, see “How well”."
+            " off, see “Rule quality”."
         )
     else:
         said = N_("Odds of being confirmed, learnt from {n} decided files by rule and by what was said.")
