@@ -25,7 +25,8 @@ from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, Role, require
 from qa.rubrics.stored import rubric_of
-from qa.tables import Assignment, CalibrationRound, Inspection, RubricVersion, Sample, User, Verdict
+from qa.rubrics.versions import newest
+from qa.tables import Assignment, CalibrationRound, Draw, Inspection, RubricVersion, Sample, User, Verdict
 from qa.transcripts import FrozenTranscript
 from qa.verdicts import ledger
 from qa.workbench import Workbench
@@ -131,7 +132,8 @@ def open_round(
     inspector_ids: Sequence[int],
     rubric_version_id: int | None = None,
 ) -> OpenedRound:
-    """Give the same samples to several inspectors. Without a rubric version the newest published one is used."""
+    """Give the same samples to several inspectors. Without a rubric version the newest published one of the rubric that
+    the samples are scored on is used; samples of several rubrics cannot be compared in one round."""
     require(actor, Right.CALIBRATE)
     samples, people = list(dict.fromkeys(sample_ids)), list(dict.fromkeys(inspector_ids))
     if not 1 <= len(samples) <= MAX_SAMPLES:
@@ -139,7 +141,7 @@ def open_round(
     if len(people) < 2:
         raise Invalid(N_("Choose at least two inspectors; one alone cannot be compared."))
     with bench.db.write() as session:
-        round_id = _new_round(session, actor, now, name, rubric_version_id)
+        round_id = _new_round(session, actor, now, name, rubric_version_id or _rubric_of(session, samples))
         left_out = _deal(session, now, round_id, "calibration", samples, people)
         places = len(samples) * len(people) - len(left_out)
         audit.record(
@@ -373,12 +375,7 @@ def _new_round(session: Session, actor: Actor, now: datetime, name: str, rubric_
     if not 1 <= len(name) <= 200:
         raise Invalid(N_("Name: expected 1 to 200 characters."))
     if rubric_version_id is None:
-        newest = (
-            select(RubricVersion.id)
-            .where(RubricVersion.state == "published")
-            .order_by(RubricVersion.published_at.desc())
-        )
-        rubric_version_id = session.scalar(newest.limit(1))
+        rubric_version_id = newest(session, "chat")
     if rubric_version_id is None:
         raise Conflict(N_("There is no published rubric to score with; publish one first."))
     return session.execute(
@@ -388,6 +385,24 @@ def _new_round(session: Session, actor: Actor, now: datetime, name: str, rubric_
         )
         .returning(CalibrationRound.id)
     ).scalar_one()
+
+
+def _rubric_of(session: Session, samples: Sequence[int]) -> int | None:
+    """The newest published version of the one rubric that the samples are scored on."""
+    scored_on = func.coalesce(Sample.rubric_version_id, Draw.rubric_version_id)
+    rubrics = set(
+        session.scalars(
+            select(RubricVersion.rubric_id)
+            .select_from(Sample)
+            .join(Draw, Draw.id == Sample.draw_id, isouter=True)
+            .join(RubricVersion, RubricVersion.id == scored_on)
+            .where(Sample.id.in_(samples))
+        )
+    )
+    if len(rubrics) > 1:
+        raise Invalid(N_("These samples are scored on different rubrics. Choose samples of one source for a round."))
+    published = select(RubricVersion.id).where(RubricVersion.state == "published", RubricVersion.rubric_id.in_(rubrics))
+    return session.scalar(published.order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc()).limit(1))
 
 
 def _deal(

@@ -18,7 +18,8 @@ from qa.conversations.reading import key_of, stored_content
 from qa.errors import Conflict, Denied, FormField, Invalid, NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, Role, require
-from qa.tables import Assignment, Inspection, RubricVersion, Sample, User
+from qa.rubrics.versions import newest
+from qa.tables import Assignment, Inspection, Sample, User
 from qa.transcripts import FrozenTranscript
 from qa.workbench import Workbench
 
@@ -151,8 +152,7 @@ def _inspector(session: Session, inspector_id: int, content: FrozenTranscript) -
 
 
 def _rubric(session: Session) -> int:
-    newest = select(RubricVersion.id).where(RubricVersion.state == "published")
-    found = session.scalar(newest.order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc()).limit(1))
+    found = newest(session, "chat")
     if found is None:
         raise Invalid(N_("There is no published rubric to score on yet."))
     return found

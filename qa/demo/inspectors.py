@@ -12,21 +12,22 @@ from qa.demo.world import DemoInspector
 from scoring.rubric import Rubric
 from scoring.sheet import CLEARED, CONFIRMED, HitDecision, Mark, Sheet
 
-CRITERIA: Mapping[str, str] = {
-    "no_greeting": "greeting",
-    "no_closing": "closing",
-    "no_apology_after_wait": "wait_apology",
-    "cold": "tone",
-    "no_empathy": "empathy",
-    "wrong_info": "product_facts",
-    "wrong_policy": "policy_facts",
-    "no_check": "verification",
-    "off_point": "understanding",
-    "ask_again": "repetition",
-    "no_follow_up": "follow_up",
-    "no_rating_invite": "invitation",
+CRITERIA: Mapping[str, tuple[str, ...]] = {
+    "no_greeting": ("greeting",),
+    "no_closing": ("closing",),
+    "no_apology_after_wait": ("wait_apology",),
+    "cold": ("tone",),
+    "no_empathy": ("empathy",),
+    "wrong_info": ("product_facts", "same_in_record"),
+    "wrong_policy": ("policy_facts",),
+    "no_check": ("verification", "evidence", "what_went_wrong"),
+    "off_point": ("understanding", "fault_owner"),
+    "ask_again": ("repetition",),
+    "no_follow_up": ("follow_up", "promise_kept", "called_back"),
+    "no_rating_invite": ("invitation",),
 }
-"""The criterion of the default rubric that each planted fault belongs to. Slow replies are measured, not scored."""
+"""The criteria that each planted fault belongs to; a rubric has the first of them, another, or none. Slow replies are
+measured, not scored."""
 
 _CAUSES: Mapping[str, str] = {
     "tone": "emotion",
@@ -41,6 +42,12 @@ _CAUSES: Mapping[str, str] = {
     "closing": "carelessness",
     "wait_apology": "wording",
     "invitation": "carelessness",
+    "same_in_record": "carelessness",
+    "evidence": "carelessness",
+    "what_went_wrong": "carelessness",
+    "fault_owner": "knowledge",
+    "promise_kept": "carelessness",
+    "called_back": "carelessness",
 }
 _FOREIGN: Mapping[str, tuple[tuple[str, str], ...]] = {
     "product_facts": (("system", "page_error"), ("policy", "script")),
@@ -81,10 +88,11 @@ def judge(
     found: dict[str, int] = {}
     for fault, seq in faults.items():
         overlooked = inspector.noise + max(-inspector.severity, 0) * 0.06
-        if fault in CRITERIA and draw.random() > overlooked:
-            found[CRITERIA[fault]] = seq
+        criterion = next((one for one in CRITERIA.get(fault, ()) if rubric.find(one)), None)
+        if fault in CRITERIA and draw.random() > overlooked and criterion is not None:
+            found[criterion] = seq
     for criterion in ("tone", "understanding", "closing", "invitation", "empathy"):
-        if criterion not in found and draw.random() < max(inspector.severity, 0) * 0.035:
+        if criterion not in found and draw.random() < max(inspector.severity, 0) * 0.035 and rubric.find(criterion):
             found[criterion] = -1
     marks = [_mark(draw, rubric, criterion, seq, side) for criterion, seq in found.items()]
     if not faults and draw.random() < 0.12:
@@ -99,11 +107,7 @@ def judge(
         )
         for rule, seq in hits
     ]
-    return Sheet(tuple(m for m in marks if m.criterion_id in _ids(rubric)), tuple(decisions))
-
-
-def _ids(rubric: Rubric) -> set[str]:
-    return {c.id for d in rubric.dimensions for c in d.criteria}
+    return Sheet(tuple(mark for mark in marks if rubric.find(mark.criterion_id)), tuple(decisions))
 
 
 def _mark(draw: Random, rubric: Rubric, criterion_id: str, seq: int, side: int) -> Mark:

@@ -34,6 +34,7 @@ from qa.policy import SYSTEM, Actor, Role
 from qa.redlines import deciding
 from qa.reports import measures
 from qa.rubrics import versions as rubric_versions
+from qa.rubrics.stored import rubric_of
 from qa.rules import versions as rule_versions
 from qa.tables import Draw, ImportRun, Measure, Plan, Sample, Setting, User, Violation
 from qa.verdicts import facts
@@ -363,13 +364,15 @@ class _Shift:
     def _sheet(self, inspector: DemoInspector, sample_id: int) -> Sheet:
         with self.bench.db.read() as session:
             sample = session.get_one(Sample, sample_id)
+            own = sample.rubric_version_id
+            rubric = self.rubric if own is None else rubric_of(session, own)
         key = sample.conversation_key or sample.unit_id
         truth = self.truth[key]
         return judge(
             self.seed,
             inspector,
             key,
-            self.rubric,
+            rubric,
             truth.faults,
             truth.red_lines,
             self.hits.get((key, sample.agent_id), ()),

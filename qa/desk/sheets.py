@@ -79,8 +79,8 @@ def write_draft(
     return draft.version, draft.other
 
 
-RUBRIC_VERSION = func.coalesce(CalibrationRound.rubric_version_id, Draw.rubric_version_id, Sample.rubric_version_id)
-"""The rubric version a place is scored on: that of its calibration round, else that of the draw, or of the named pick."""
+RUBRIC_VERSION = func.coalesce(CalibrationRound.rubric_version_id, Sample.rubric_version_id, Draw.rubric_version_id)
+"""The rubric version a place is scored on: that of its calibration round, else the sample's own, else that of the draw."""
 
 FILES = (
     Violation.conversation_key == bindparam("chat"),

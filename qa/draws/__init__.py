@@ -14,6 +14,7 @@ from qa.draws.plans import (
     edit_plan,
     get_plan,
     list_plans,
+    with_versions,
 )
 from qa.draws.previewing import Load, PlanPreview, TradePoint, preview, trade
 from qa.draws.publishing import Progress, PublishedDraw, publish
@@ -79,4 +80,5 @@ __all__ = [
     "sweep",
     "trade",
     "verify",
+    "with_versions",
 ]

@@ -15,8 +15,8 @@ from qa.errors import Invalid
 from qa.i18n import N_
 from scoring.draw import Design, DrawError, Goal, Intensity, IntensityRules, Quota, ResidualModel
 from scoring.draw.design import PLANNING
+from scoring.rubric import SOURCES
 
-SOURCES = ("chat", "dispute", "rating")
 SOURCE_NAMES: Mapping[str, str] = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
 
 PREDICTORS: Mapping[str, str] = {
@@ -59,12 +59,21 @@ class PlanDesign:
     """Whether conversations of which an import refused a row are left out."""
     predictor: str = predictions.RISK
     """Whose predictions chances and estimates lean on; where it has none, the rule score stands."""
+    rubrics: tuple[tuple[str, int], ...] = ()
+    """Rubric versions of sources that have one of their own: (source, version). All others are scored on the plan's."""
     goal: Goal | None = None
     """What the chats are to tell of every agent by the end of the month; their number follows from it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data."""
-        return asdict(self)
+        """Plain JSON data. `rubrics` only where there are some: a plan made before there was a choice stays as it is."""
+        data = asdict(self)
+        if not self.rubrics:
+            del data["rubrics"]
+        return data
+
+    def rubric_of(self, source: str) -> int | None:
+        """The rubric version that samples of `source` are scored on, where it is not the plan's."""
+        return dict(self.rubrics).get(source)
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> PlanDesign:
@@ -74,6 +83,7 @@ class PlanDesign:
         for name in ("teams", "shops", "channels", "inspectors"):
             known[name] = tuple(known.get(name, ()))
         known["intensity"] = tuple((str(agent), str(level)) for agent, level in known.get("intensity", ()))
+        known["rubrics"] = tuple((str(source), int(version)) for source, version in known.get("rubrics", ()))
         if known.get("goal") is not None:
             known["goal"] = goal(**known["goal"])
         return PlanDesign(**known)
@@ -93,6 +103,8 @@ class PlanDesign:
                     expected=", ".join(sorted(levels)),
                     value=level,
                 )
+        if {source for source, _ in self.rubrics} - set(SOURCES) or len(dict(self.rubrics)) < len(self.rubrics):
+            raise Invalid(N_("Rubrics: name each source once, and only sources there are."))
         if not self.predictor:
             raise Invalid(N_("Name the predictor that the plan leans on."))
         if self.goal is not None and not any(q.source == "chat" and q.per_agent is not None for q in self.quotas):

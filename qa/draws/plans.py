@@ -6,7 +6,7 @@ The seed stays secret until a draw opens it; at that moment the next one is comm
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import polars as pl
@@ -15,13 +15,15 @@ from sqlalchemy.orm import Session
 
 from qa import audit
 from qa.archive import predictions
-from qa.draws.design import PREDICTORS, SOURCES, PlanDesign
-from qa.errors import Conflict, Invalid, NotFound, Stale
+from qa.draws.design import PREDICTORS, SOURCE_NAMES, PlanDesign
+from qa.errors import Conflict, Invalid, NotFound, Stale, Words
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
+from qa.rubrics.versions import newest
 from qa.tables import Agent, Draw, Plan, RubricVersion, User
 from qa.workbench import Workbench
 from scoring.draw import commit
+from scoring.rubric import SOURCES
 
 MIN_SEED = 16
 
@@ -37,6 +39,8 @@ class PlanView:
     rubric_id: str
     rubric_name: tuple[str, str]
     """(Chinese, English)"""
+    rubric_names: Mapping[int, tuple[str, str]]
+    """Names of every rubric version that the plan scores with, by version."""
     seed_commitment: str
     committed_at: datetime | None
     created_at: datetime
@@ -58,7 +62,8 @@ def create_plan(
 ) -> PlanView:
     """Create a plan and commit to its seed (the caller brings the randomness: at least 16 characters).
 
-    Without `rubric_version_id` the newest published rubric is used.
+    Without `rubric_version_id` the newest published rubric for chats is used, and for disputes and low ratings the
+    newest that is made for them, if there is one and `design` names none.
     """
     require(actor, Right.PLAN_DRAW)
     name = _checked(name, design)
@@ -67,6 +72,9 @@ def create_plan(
     stored = bench.close_seed(seed)
     with bench.db.write() as session:
         rubric = _rubric(session, rubric_version_id)
+        if rubric_version_id is None and not design.rubrics:
+            design = replace(design, rubrics=_made_for(session, design))
+        _check_rubrics(session, design, rubric)
         _check_people(session, design)
         plan_id = session.execute(
             insert(Plan)
@@ -113,6 +121,8 @@ def edit_plan(
             )
         _check_people(session, design, before)
         rubric = _rubric(session, rubric_version_id) if rubric_version_id else plan.rubric_version_id
+        if (design.rubrics, rubric) != (before.rubrics, plan.rubric_version_id):
+            _check_rubrics(session, design, rubric)
         changed = audit.changes(_told(plan.name, before, plan.rubric_version_id), _told(name, design, rubric))
         if changed:
             values = {"name": name, "content": design.to_dict(), "rubric_version_id": rubric}
@@ -122,14 +132,22 @@ def edit_plan(
         return _view(session, session.get_one(Plan, plan_id))
 
 
+def with_versions(design: PlanDesign, newer: Mapping[int, int]) -> PlanDesign:
+    """`design` with other rubric versions in place of those that are keys of `newer`."""
+    return replace(design, rubrics=tuple((source, newer.get(version, version)) for source, version in design.rubrics))
+
+
 def _told(name: str, design: PlanDesign, rubric_version_id: int) -> dict[str, object]:
     """A plan field by field, as the audit trail compares it."""
     quotas: dict[str, object] = {f"quota_{source}": "none" for source in SOURCES}
     quotas.update(
         {f"quota_{quota.source}": "all" if quota.per_agent is None else quota.per_agent for quota in design.quotas}
     )
-    rest = {key: value for key, value in design.to_dict().items() if key != "quotas"}
-    return {"name": name, "rubric_version": rubric_version_id, **quotas, **rest}
+    scored = {
+        f"rubric_{source}": design.rubric_of(source) or rubric_version_id for source in SOURCES if source != "chat"
+    }
+    rest = {key: value for key, value in design.to_dict().items() if key not in ("quotas", "rubrics")}
+    return {"name": name, "rubric_version": rubric_version_id, **scored, **quotas, **rest}
 
 
 def archive_plan(bench: Workbench, actor: Actor, *, now: datetime, plan_id: int) -> None:
@@ -193,11 +211,32 @@ def _check_people(session: Session, design: PlanDesign, before: PlanDesign | Non
                 raise Invalid(N_("Inspector {user} is not an active inspector."), user=inspector)
 
 
+def _made_for(session: Session, design: PlanDesign) -> tuple[tuple[str, int], ...]:
+    """What sources other than chats are scored on where a rubric is made for them."""
+    drawn = {quota.source for quota in design.quotas} - {"chat"}
+    found = [(source, newest(session, source, made_for=True)) for source in SOURCES if source in drawn]
+    return tuple((source, version) for source, version in found if version is not None)
+
+
+def _check_rubrics(session: Session, design: PlanDesign, rubric_version_id: int) -> None:
+    """Every rubric version must be published, and none may be used for what it is not made for."""
+    rows = session.execute(
+        select(RubricVersion.id, RubricVersion.content["sources"]).where(RubricVersion.state != "draft")
+    ).all()
+    fits: dict[int, list[str]] = {version: sources or list(SOURCES) for version, sources in rows}
+    for source in (quota.source for quota in design.quotas):
+        version = design.rubric_of(source) or rubric_version_id
+        if source not in fits.get(version, []):
+            raise Invalid(
+                N_("{source}: rubric version {version} is not made for them; choose another."),
+                source=Words(SOURCE_NAMES[source]),
+                version=version,
+            )
+
+
 def _rubric(session: Session, rubric_version_id: int | None) -> int:
-    query = select(RubricVersion.id).where(RubricVersion.state == "published")
-    if rubric_version_id is not None:
-        query = query.where(RubricVersion.id == rubric_version_id)
-    found = session.scalars(query.order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc()).limit(1)).first()
+    query = select(RubricVersion.id).where(RubricVersion.state == "published", RubricVersion.id == rubric_version_id)
+    found = newest(session, "chat") if rubric_version_id is None else session.scalar(query)
     if found is None:
         raise Conflict(N_("There is no published rubric to score with; publish one first."))
     return found
@@ -215,6 +254,7 @@ def _view(session: Session, plan: Plan) -> PlanView:
         plan.rubric_version_id,
         rubric.rubric_id,
         _rubric_name(rubric),
+        {version.id: _rubric_name(version) for version in _scored_with(session, plan)},
         plan.seed_commitment,
         plan.committed_at,
         plan.created_at,
@@ -222,6 +262,11 @@ def _view(session: Session, plan: Plan) -> PlanView:
         len(drawn),
         (drawn[-1][0], drawn[-1][1]) if drawn else None,
     )
+
+
+def _scored_with(session: Session, plan: Plan) -> list[RubricVersion]:
+    versions = [plan.rubric_version_id, *(version for _, version in PlanDesign.from_dict(plan.content).rubrics)]
+    return list(session.scalars(select(RubricVersion).where(RubricVersion.id.in_(versions))))
 
 
 def _rubric_name(rubric: RubricVersion) -> tuple[str, str]:
@@ -239,6 +284,8 @@ class RubricChoice:
     name: tuple[str, str]
     """(Chinese, English) with the number of the version."""
     published_at: datetime
+    sources: tuple[str, ...] = SOURCES
+    """What it can score."""
 
 
 @dataclass(frozen=True)
@@ -257,10 +304,16 @@ class PlanChoices:
     predictors: tuple[str, ...] = tuple(PREDICTORS)
     """Who can be leaned on: the two that are always there, and all others with predictions in the archive."""
 
-    def newer(self, plan: PlanView) -> RubricChoice | None:
-        """A version of the plan's rubric published after the one the plan scores with."""
-        own = [choice for choice in self.rubrics if choice.rubric_id == plan.rubric_id]
-        return own[0] if own and own[0].id > plan.rubric_version_id else None
+    def newer(self, plan: PlanView) -> dict[int, RubricChoice]:
+        """By rubric version that the plan scores with: the newest of the same rubric, where there is a newer one."""
+        rubrics = {choice.id: choice.rubric_id for choice in self.rubrics}
+        found: dict[int, RubricChoice] = {}
+        for version in plan.rubric_names:
+            rubric = plan.rubric_id if version == plan.rubric_version_id else rubrics.get(version)
+            own = [choice for choice in self.rubrics if choice.rubric_id == rubric]
+            if own and own[0].id > version:
+                found[version] = own[0]
+        return found
 
 
 def choices(bench: Workbench, actor: Actor) -> PlanChoices:
@@ -285,7 +338,13 @@ def choices(bench: Workbench, actor: Actor) -> PlanChoices:
             .order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc())
         ).all()
         rubrics = tuple(
-            RubricChoice(row.id, row.rubric_id, _rubric_name(row), row.published_at or row.created_at)
+            RubricChoice(
+                row.id,
+                row.rubric_id,
+                _rubric_name(row),
+                row.published_at or row.created_at,
+                tuple(row.content.get("sources") or SOURCES),
+            )
             for row in published
         )
     shops, newest = found.row(0) if found.height else ([], None)

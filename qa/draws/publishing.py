@@ -262,6 +262,7 @@ def _write(
 
 
 def _write_samples(session: Session, draw_id: int, ready: _Prepared, frozen: Sequence[int]) -> dict[str, int]:
+    own = dict(PlanDesign.from_dict(ready.content).rubrics)
     rows = [
         {
             "draw_id": draw_id,
@@ -278,6 +279,7 @@ def _write_samples(session: Session, draw_id: int, ready: _Prepared, frozen: Seq
             "prediction": pick["loss"],
             "occurred_at": pick["occurred_at"],
             "transcript_id": transcript,
+            "rubric_version_id": own.get(pick["source"]),
         }
         for pick, transcript in zip(ready.picks.iter_rows(named=True), frozen, strict=True)
     ]

@@ -132,6 +132,7 @@ def _insert(session: Session, old: Sample, pick: dict[str, Any], transcript: int
             occurred_at=pick["occurred_at"],
             transcript_id=transcript,
             replaces_id=old.id,
+            rubric_version_id=old.rubric_version_id,
         )
         .returning(Sample.id)
     ).scalar_one()

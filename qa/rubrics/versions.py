@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
@@ -18,9 +18,9 @@ from qa.errors import Conflict, Fact, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.rubrics.stored import rubric_of
-from qa.tables import Draw, Plan, RubricVersion, User
+from qa.tables import Draw, Plan, RubricVersion, Sample, User
 from qa.workbench import Workbench
-from scoring.rubric import Change, Problem, Rubric, RubricError, check, default, diff, from_toml
+from scoring.rubric import SHIPPED, Change, Problem, Rubric, RubricError, check, diff, from_toml, shipped
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ PROBLEMS: Mapping[str, str] = {
     "too_fine": N_("{path}: points have at most two decimals, found {value}."),
     "not_text": N_("{path}: expected text, found “{value}”."),
     "not_flag": N_("{path}: expected true or false, found “{value}”."),
+    "unknown_source": N_("{path}: “{value}” is not a source. Use some of {sources}."),
     "not_list": N_("{path}: expected a list, found “{value}”."),
     "not_table": N_("{path}: expected a table, found “{value}”."),
 }
@@ -114,17 +115,25 @@ def get(bench: Workbench, actor: Actor, version_id: int) -> VersionView:
     return view
 
 
-def current(bench: Workbench, actor: Actor) -> VersionView | None:
-    """The version new plans score on: the one published last."""
+def current(bench: Workbench, actor: Actor, source: str = "chat") -> VersionView | None:
+    """The version new plans score samples of `source` on (see `newest`)."""
     require(actor, Right.VIEW_RUBRIC)
     with bench.db.read() as session:
-        found = session.scalar(
-            select(RubricVersion.id)
-            .where(RubricVersion.state == "published")
-            .order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc())
-            .limit(1)
-        )
+        found = newest(session, source)
         return None if found is None else _view(session, found)
+
+
+def newest(session: Session, source: str, *, made_for: bool = False) -> int | None:
+    """The version published last of a rubric that fits `source`. `made_for`: only of one that names it."""
+    published = session.execute(
+        select(RubricVersion.id, RubricVersion.content["sources"])
+        .where(RubricVersion.state == "published")
+        .order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc())
+    )
+    for version_id, sources in published:
+        if source in sources if sources else not made_for:
+            return int(version_id)
+    return None
 
 
 def changes(bench: Workbench, actor: Actor, *, old_id: int, new_id: int) -> tuple[Change, ...]:
@@ -146,7 +155,9 @@ def _view(session: Session, version_id: int) -> VersionView:
         .join(User, User.id == RubricVersion.created_by, isouter=True)
         .where(RubricVersion.id == version_id)
     ).one()  # fmt: skip
-    draws = session.scalar(select(func.count()).select_from(Draw).where(Draw.rubric_version_id == version_id)) or 0
+    own = select(Sample.draw_id).where(Sample.rubric_version_id == version_id, Sample.draw_id.is_not(None))
+    scored = or_(Draw.rubric_version_id == version_id, Draw.id.in_(own))
+    draws = session.scalar(select(func.count()).select_from(Draw).where(scored)) or 0
     return VersionView(
         version_id, row.rubric_id, row.version, row.state, rubric, row.content_hash, row.created_at,
         row.display_name or "", row.published_at, draws, check(rubric),
@@ -157,20 +168,47 @@ def _view(session: Session, version_id: int) -> VersionView:
 
 
 def load_default(bench: Workbench, actor: Actor, *, now: datetime) -> int:
-    """Publish the scorecard the product ships with, unless there is any rubric already; returns the newest version's
-    id."""
+    """Publish the scorecards the product ships with, unless there is any rubric already; returns the version that new
+    plans score chats on."""
     require(actor, Right.EDIT_RUBRIC)
     with bench.db.write() as session:
-        newest = (
-            select(RubricVersion.id)
-            .where(RubricVersion.state == "published")
-            .order_by(RubricVersion.published_at.desc())
-        )
-        if (found := session.scalar(newest.limit(1))) is not None:
+        if (found := newest(session, "chat")) is not None:
             return found
-        version_id = _insert(session, actor, now, default().numbered(_next(session, default().id)))
-        _publish(session, actor, now, session.get_one(RubricVersion, version_id))
-        return version_id
+        for name in SHIPPED:
+            _publish_shipped(session, actor, now, shipped(name))
+        return (
+            session.scalars(
+                select(RubricVersion.id).where(RubricVersion.rubric_id == SHIPPED[0]).order_by(RubricVersion.id.desc())
+            ).first()
+            or 0
+        )
+
+
+def missing(bench: Workbench, actor: Actor) -> tuple[Rubric, ...]:
+    """The scorecards the product ships with of which this installation has no version yet."""
+    require(actor, Right.EDIT_RUBRIC)
+    with bench.db.read() as session:
+        return _missing(session)
+
+
+def load_missing(bench: Workbench, actor: Actor, *, now: datetime) -> int:
+    """Publish them; returns how many. Plans go on as they are until one is chosen in them. Again changes nothing."""
+    require(actor, Right.EDIT_RUBRIC)
+    with bench.db.write() as session:
+        found = _missing(session)
+        for rubric in found:
+            _publish_shipped(session, actor, now, rubric)
+        return len(found)
+
+
+def _missing(session: Session) -> tuple[Rubric, ...]:
+    known = set(session.scalars(select(RubricVersion.rubric_id).distinct()))
+    return tuple(shipped(name) for name in SHIPPED if shipped(name).id not in known)
+
+
+def _publish_shipped(session: Session, actor: Actor, now: datetime, rubric: Rubric) -> None:
+    version_id = _insert(session, actor, now, rubric.numbered(_next(session, rubric.id)))
+    _publish(session, actor, now, session.get_one(RubricVersion, version_id))
 
 
 def start_draft(bench: Workbench, actor: Actor, *, now: datetime, rubric: Rubric) -> int:

@@ -120,7 +120,7 @@ class Sample(Base):
         CheckConstraint("pi > 0 AND pi <= 1", name="pi"),
         CheckConstraint(
             "(pi IS NULL) = (reason = 'named') AND (draw_id IS NULL) = (reason = 'named')"
-            " AND (rubric_version_id IS NULL) = (reason <> 'named')",
+            " AND (rubric_version_id IS NOT NULL OR reason <> 'named')",
             name="named",
         ),
     )
@@ -148,7 +148,8 @@ class Sample(Base):
     withdrawn_at: Mapped[datetime | None]
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
     rubric_version_id: Mapped[int | None] = mapped_column(ForeignKey("rubric_versions.id"))
-    """What a named pick is scored on; a drawn sample is scored on the version of its draw."""
+    """What a named pick is scored on, and a drawn sample whose source has a rubric of its own in the plan; null: as the
+    draw says."""
 
 
 class RiskModelVersion(Base):

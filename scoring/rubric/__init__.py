@@ -4,10 +4,11 @@ from scoring.problem import Problem
 from scoring.rubric.changes import Change, diff
 from scoring.rubric.checking import check, points_text
 from scoring.rubric.kinds import Kind, KindSpec, Level
-from scoring.rubric.reading import default, from_dict, from_toml
+from scoring.rubric.reading import SHIPPED, default, from_dict, from_toml, shipped
 from scoring.rubric.types import (
     AGENT,
     FULL,
+    SOURCES,
     Choice,
     Criterion,
     Dimension,
@@ -19,6 +20,8 @@ from scoring.rubric.writing import to_toml
 __all__ = [
     "AGENT",
     "FULL",
+    "SHIPPED",
+    "SOURCES",
     "Change",
     "Choice",
     "Criterion",
@@ -35,5 +38,6 @@ __all__ = [
     "from_dict",
     "from_toml",
     "points_text",
+    "shipped",
     "to_toml",
 ]

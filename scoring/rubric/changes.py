@@ -28,7 +28,7 @@ def diff(old: Rubric, new: Rubric) -> tuple[Change, ...]:
     compared."""
     before, after = old.to_dict(), new.to_dict()
     changes: list[Change] = list(
-        _fields("rubric", new.id, before, after, ("id", "name", "pass_line", "tolerance", "note"))
+        _fields("rubric", new.id, before, after, ("id", "name", "pass_line", "tolerance", "note", "sources"))
     )
     changes += _rows("dimension", before["dimensions"], after["dimensions"], skip=("criteria",))
     changes += _rows("criterion", _criteria(before), _criteria(after))

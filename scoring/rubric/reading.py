@@ -15,13 +15,21 @@ from typing import Any
 
 from scoring.label import Label
 from scoring.rubric.kinds import Kind, Level
-from scoring.rubric.types import Choice, Criterion, Dimension, Rubric, RubricError
+from scoring.rubric.types import SOURCES, Choice, Criterion, Dimension, Rubric, RubricError
+
+SHIPPED = ("default", "disputes", "low_ratings")
+"""The rubrics the product ships with, by the names of their files: for chats, disputes and low ratings."""
 
 
-@lru_cache(maxsize=1)
 def default() -> Rubric:
-    """The rubric the product ships with, version 1."""
-    return from_toml(resources.files("scoring").joinpath("data/rubrics/default.toml").read_text("utf-8"))
+    """The rubric for chats the product ships with, version 1."""
+    return shipped("default")
+
+
+@lru_cache(maxsize=len(SHIPPED))
+def shipped(name: str) -> Rubric:
+    """One of the rubrics the product ships with (of `SHIPPED`), version 1."""
+    return from_toml(resources.files("scoring").joinpath(f"data/rubrics/{name}.toml").read_text("utf-8"))
 
 
 def from_dict(data: Mapping[str, Any]) -> Rubric:
@@ -46,7 +54,7 @@ class _Reader:
 
     def rubric(self, data: Mapping[str, Any]) -> Rubric:
         data = self.table(data, "file")
-        self.known(data, "file", "id version name pass_line tolerance note dimensions owners root_causes")
+        self.known(data, "file", "id version name pass_line tolerance note sources dimensions owners root_causes")
         return Rubric(
             id=self.text(data, "id", ""),
             version=self.whole(data.get("version", 1), "version"),
@@ -60,7 +68,17 @@ class _Reader:
             pass_line=self.points(data.get("pass_line", 8_000 if self.centi else 80), "pass_line"),
             tolerance=self.points(data.get("tolerance", 1_000 if self.centi else 10), "tolerance"),
             note=self.label(data, "note", "note"),
+            sources=self.sources(data),
         )
+
+    def sources(self, data: Mapping[str, Any]) -> tuple[str, ...]:
+        found = data.get("sources", [])
+        if not isinstance(found, list):
+            raise RubricError("sources", "not_list", value=str(found))
+        for value in found:
+            if value not in SOURCES:
+                raise RubricError("sources", "unknown_source", value=str(value), sources=", ".join(SOURCES))
+        return tuple(source for source in SOURCES if source in found)
 
     def dimension(self, data: Mapping[str, Any], path: str) -> Dimension:
         path = f"dimensions.{data['id']}" if isinstance(data.get("id"), str) else path

@@ -105,9 +105,14 @@ class Choice:
     owner: str = ""
 
 
+SOURCES = ("chat", "dispute", "rating")
+"""What samples are drawn from, and what a scorecard can be made for."""
+
+
 @dataclass(frozen=True)
 class Rubric:
-    """One version of a scorecard. `tolerance`: how far two inspectors' totals may differ before the lead decides."""
+    """One version of a scorecard. `tolerance`: how far two inspectors' totals may differ before the lead decides.
+    `sources`: what it is made for (of `SOURCES`); empty for a card that names none and may score anything."""
 
     id: str
     version: int
@@ -118,6 +123,11 @@ class Rubric:
     pass_line: int = 8_000
     tolerance: int = 1_000
     note: Label = EMPTY
+    sources: tuple[str, ...] = ()
+
+    def fits(self, source: str) -> bool:
+        """Whether samples of `source` may be scored on it."""
+        return not self.sources or source in self.sources
 
     @property
     def points(self) -> int:
@@ -158,7 +168,8 @@ class Rubric:
         return replace(self, version=version)
 
     def to_dict(self) -> dict[str, Any]:
-        """The rubric as plain JSON data in centi-points, every field present: the stored and hashed form."""
+        """The rubric as plain JSON data in centi-points, every field present: the stored and hashed form. `sources` is
+        left out where there are none, so that the hashes of cards that never had the field stay what they were."""
         return {
             "id": self.id,
             "version": self.version,
@@ -166,6 +177,7 @@ class Rubric:
             "pass_line": self.pass_line,
             "tolerance": self.tolerance,
             "note": self.note.to_dict(),
+            **({"sources": list(self.sources)} if self.sources else {}),
             "dimensions": [
                 {
                     "id": dimension.id,

@@ -23,6 +23,8 @@ def _rubric(rubric: Rubric) -> Iterator[str]:
     yield f"tolerance = {points_text(rubric.tolerance)}"
     if rubric.note:
         yield f"note = {_label(rubric.note)}"
+    if rubric.sources:
+        yield f"sources = [{', '.join(map(_text, rubric.sources))}]"
     for dimension in rubric.dimensions:
         yield from ("", "[[dimensions]]", f"id = {_text(dimension.id)}", f"label = {_label(dimension.label)}")
         yield f"points = {points_text(dimension.points)}"

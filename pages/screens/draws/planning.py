@@ -14,6 +14,7 @@ import streamlit as st
 
 from pages.kit.guard import Page
 from qa.draws import PREDICTORS, Goal, PlanChoices, PlanDesign, PlanView, SourceQuota
+from qa.draws.design import SOURCE_NAMES
 from qa.draws.design import goal as plan_goal
 from qa.draws.periods import CADENCES
 from qa.i18n import N_
@@ -25,7 +26,6 @@ INTENSITIES = {
     "reduced": N_("reduced"),
     "all": N_("everything"),
 }
-SOURCES = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
 EACH, ALL, NONE = "each", "all", "none"
 WAYS = {EACH: N_("a number per agent"), ALL: N_("take all"), NONE: N_("leave out")}
 NUMBER, WIDTH, BELOW = "", "width", "below"
@@ -64,13 +64,14 @@ class Answers:
     predictor: str
     cadence: str = ""
     goal: Goal | None = None
+    rubrics: tuple[tuple[str, int], ...] = ()
 
 
 def shown(design: PlanDesign) -> Answers:
     """The form as `design` fills it."""
     quotas = {quota.source: quota.per_agent for quota in design.quotas}
     return Answers(
-        {source: _wish(quotas, source) for source in SOURCES},
+        {source: _wish(quotas, source) for source in SOURCE_NAMES},
         design.teams,
         design.shops,
         design.inspectors,
@@ -81,6 +82,7 @@ def shown(design: PlanDesign) -> Answers:
         design.predictor,
         design.cadence,
         design.goal,
+        design.rubrics,
     )
 
 
@@ -113,6 +115,7 @@ def designed(design: PlanDesign, answers: Answers) -> PlanDesign:
         cadence=answers.cadence,
         predictor=answers.predictor,
         goal=answers.goal,
+        rubrics=answers.rubrics,
     )
 
 
@@ -134,7 +137,7 @@ def form(
     now = shown(design)
     with st.form(f"plan_{key}", border=False):
         title = st.text_input(_("Plan name"), name, max_chars=200, key=f"{key}_name")
-        rubric = _rubric(page, f"{key}_rubric", offered, plan)
+        rubric, rubrics = _rubrics(page, f"{key}_rubric", offered, plan)
         cadence = _cadence(page, f"{key}_cadence", now.cadence)
         wishes = {source: _source(page, f"{key}_{source}", source, wish) for source, wish in now.wishes.items()}
         goal = _goal(page, f"{key}_goal", now.goal)
@@ -189,6 +192,7 @@ def form(
         predictor,
         cadence,
         goal,
+        rubrics,
     )
     return Filled(title, designed(design, answers), rubric)
 
@@ -252,18 +256,45 @@ def _goal(page: Page, key: str, now: Goal | None) -> Goal | None:
     return plan_goal(str(chosen), float(number if number is not None else USUAL_POINTS[kind]), float(sure))
 
 
-def _rubric(page: Page, key: str, offered: PlanChoices, plan: PlanView | None) -> int | None:
-    """The version to score with: the plan's own first chosen, the newest for a new plan."""
+def _rubrics(
+    page: Page, key: str, offered: PlanChoices, plan: PlanView | None
+) -> tuple[int | None, tuple[tuple[str, int], ...]]:
+    """The version to score each source with: the plan's own first chosen, for a new plan the newest made for it. The
+    version for chats is the plan's; other sources are named where they are scored on another one."""
     _ = page.t
-    names = {choice.id: choice.name for choice in offered.rubrics}
+    columns = st.columns(len(SOURCE_NAMES), vertical_alignment="bottom")
+    chosen: dict[str, int] = {}
+    for column, source in zip(columns, SOURCE_NAMES, strict=True):
+        with column:
+            version = _rubric(page, f"{key}_{source}", source, offered, plan)
+        if version is not None:
+            chosen[source] = version
+    own = chosen.get("chat")
+    return own, tuple((source, version) for source, version in chosen.items() if source != "chat" and version != own)
+
+
+def _rubric(page: Page, key: str, source: str, offered: PlanChoices, plan: PlanView | None) -> int | None:
+    """The version to score one source with; None where nothing is published."""
+    _ = page.t
+    fitting = [one for one in offered.rubrics if source in one.sources]
+    names = {one.id: one.name for one in fitting}
     if plan is not None:
-        names.setdefault(plan.rubric_version_id, plan.rubric_name)
-    ids = list(names)
-    if not ids:
+        start = plan.design.rubric_of(source) or plan.rubric_version_id
+        names.setdefault(start, plan.rubric_names.get(start, plan.rubric_name))
+    elif not fitting:
         return None
-    at = ids.index(plan.rubric_version_id) if plan is not None else 0
+    else:
+        own = [one for one in fitting if len(one.sources) < len(SOURCE_NAMES)]
+        start = (own or fitting)[0].id if source != "chat" else fitting[0].id
+    ids = list(names)
     return int(
-        st.selectbox(_("Rubric to score with"), ids, at, key=key, format_func=lambda number: _.label(*names[number]))
+        st.selectbox(
+            _("Rubric for {source}", source=_(SOURCE_NAMES[source])),
+            ids,
+            ids.index(start),
+            key=key,
+            format_func=lambda number: _.label(*names[number]),
+        )
     )
 
 
@@ -272,10 +303,14 @@ def _source(page: Page, key: str, source: str, wish: Wish) -> Wish:
     _ = page.t
     left, right = st.columns(2, vertical_alignment="bottom")
     way = left.selectbox(
-        _(SOURCES[source]), list(WAYS), list(WAYS).index(wish.way), key=f"{key}_way", format_func=lambda x: _(WAYS[x])
+        _(SOURCE_NAMES[source]),
+        list(WAYS),
+        list(WAYS).index(wish.way),
+        key=f"{key}_way",
+        format_func=lambda x: _(WAYS[x]),
     )
     number = right.number_input(
-        _("{source} per agent", source=_(SOURCES[source])),
+        _("{source} per agent", source=_(SOURCE_NAMES[source])),
         0.0,
         max(500.0, wish.per_agent),
         wish.per_agent,

@@ -16,10 +16,10 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, show_error, showing_errors
 from pages.screens.draws import publishing
-from pages.screens.draws.planning import INTENSITIES, SOURCES
+from pages.screens.draws.planning import INTENSITIES
 from qa import draws
 from qa.draws import Closeness, Load, Period, PlanChoices, PlanPreview, PlanView, TradePoint
-from qa.draws.design import NothingToDraw
+from qa.draws.design import SOURCE_NAMES, NothingToDraw
 from qa.draws.periods import MONTH, due, usual
 from qa.errors import SpotcheckError
 from qa.i18n import N_, Translator
@@ -152,7 +152,7 @@ def _figures(page: Page, look: PlanPreview) -> None:
     cells[0].metric(
         _("Frame"),
         _.number(f.units),
-        help=" · ".join(f"{_(SOURCES[s])} {_.number(n)}" for s, n in look.frame_by_source.items()),
+        help=" · ".join(f"{_(SOURCE_NAMES[s])} {_.number(n)}" for s, n in look.frame_by_source.items()),
     )
     cells[1].metric(
         _("Reviews"),
@@ -292,7 +292,7 @@ def _notes(page: Page, look: PlanPreview) -> None:
                 _(
                     "{source}: a typical agent ± {width} after this period, ± {month} after a month and ± {quarter}"
                     " after a quarter of such draws.",
-                    source=_(SOURCES[source.source]),
+                    source=_(SOURCE_NAMES[source.source]),
                     width=_.number(source.agent_width / 2, 1),
                     month=_.number(source.month_width / 2, 1),
                     quarter=_.number(source.quarter_width / 2, 1),
@@ -326,7 +326,7 @@ def _notes(page: Page, look: PlanPreview) -> None:
                     agent=short.agent_id,
                     available=short.available,
                     wanted=short.wanted,
-                    source=_(SOURCES[short.source]),
+                    source=_(SOURCE_NAMES[short.source]),
                 )
             )
         )
@@ -339,7 +339,7 @@ def _notes(page: Page, look: PlanPreview) -> None:
             escape(
                 _(
                     "{source}: the reviews do not reach {n} agents; there will be no figure for them.",
-                    source=_(SOURCES[str(source)]),
+                    source=_(SOURCE_NAMES[str(source)]),
                     n=part.height,
                 )
             )
@@ -389,7 +389,7 @@ def _agents(page: Page, plan: PlanView, look: PlanPreview, offered: PlanChoices)
         table = look.figures.agents
         event = st.dataframe(
             {
-                _("Source"): [_(SOURCES[s]) for s in table["source"]],
+                _("Source"): [_(SOURCE_NAMES[s]) for s in table["source"]],
                 _("Agent"): [_named(a, offered) for a in table["agent_id"]],
                 _("Intensity"): [_(INTENSITIES[x]) for x in table["intensity"]],
                 _("Because"): [reason(_, people.get(a)) for a in table["agent_id"]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import showing_errors
 from qa import draws, jobs
-from qa.draws import PlanChoices, PlanPreview, PlanView, RubricChoice
+from qa.draws import PlanChoices, PlanPreview, PlanView, RubricChoice, with_versions
 from qa.i18n import N_
 
 
@@ -53,7 +54,7 @@ def offer(page: Page, plan: PlanView, look: PlanPreview, offered: PlanChoices, *
         dialog("publish", _("Publish this draw"), lambda: ask(page, plan, look, offered.newer(plan)))
 
 
-def ask(page: Page, plan: PlanView, look: PlanPreview, newer: RubricChoice | None) -> None:
+def ask(page: Page, plan: PlanView, look: PlanPreview, newer: Mapping[int, RubricChoice]) -> None:
     """Once more what happens, and by which rubric the samples are scored where a newer version is there."""
     _ = page.t
     period = look.resolved.period
@@ -68,33 +69,33 @@ def ask(page: Page, plan: PlanView, look: PlanPreview, newer: RubricChoice | Non
             )
         )
     )
-    rubric = None
-    if newer is not None:
-        names = {newer.id: newer.name, plan.rubric_version_id: plan.rubric_name}
-        chosen = st.radio(
+    wanted_versions: dict[int, int | None] = {}
+    for old, choice in newer.items():
+        names = {choice.id: choice.name, old: plan.rubric_names[old]}
+        wanted_versions[old] = st.radio(
             _("The rubric has a newer version. Score these samples and the plan's next draws with"),
             list(names),
             None,
-            key="publish_rubric",
-            format_func=lambda number: escape(_.label(*names[number])),
-            captions=[_("published {when}", when=_.when(newer.published_at)), _("the plan's version until now")],
+            key=f"publish_rubric_{old}",
+            format_func=lambda number, names=names: escape(_.label(*names[number])),  # type: ignore[misc]
+            captions=[_("published {when}", when=_.when(choice.published_at)), _("the plan's version until now")],
         )
-        rubric = newer.id if chosen == newer.id else None
-        if chosen is None:
-            st.caption(_("Choose one, and the draw can be published."))
+    waits = None in wanted_versions.values()
+    if waits:
+        st.caption(_("Choose one, and the draw can be published."))
     key = f"{plan.id}|{plan.seed_commitment}|{period.label}|{plan.design}"
-    waits = newer is not None and chosen is None
+    versions = {old: new for old, new in wanted_versions.items() if new not in (None, old)}
     if st.button(_("Publish"), type="primary", key="publish_draw", disabled=waits, on_click=_remember, args=(key,)):
         with showing_errors(page):
-            if rubric is not None:
+            if versions:
                 draws.edit_plan(
                     page.bench,
                     page.actor,
                     now=page.now,
                     plan_id=plan.id,
                     name=plan.name,
-                    design=plan.design,
-                    rubric_version_id=rubric,
+                    design=with_versions(plan.design, versions),
+                    rubric_version_id=versions.get(plan.rubric_version_id),
                     seen=plan.design,
                 )
             nonce = st.session_state["publish_nonce"][1]

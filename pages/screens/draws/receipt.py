@@ -11,9 +11,10 @@ import streamlit as st
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import showing_errors
-from pages.screens.draws.planning import INTENSITIES, SOURCES
+from pages.screens.draws.planning import INTENSITIES
 from pages.screens.draws.preview import reason
 from qa import draws
+from qa.draws.design import SOURCE_NAMES
 from qa.i18n import N_
 from qa.policy import Right
 
@@ -259,7 +260,7 @@ def _samples(page: Page, draw: draws.DrawView) -> None:
     event = st.dataframe(
         {
             _("Unit"): table["unit_id"],
-            _("Source"): [_(SOURCES[s]) for s in table["source"]],
+            _("Source"): [_(SOURCE_NAMES[s]) for s in table["source"]],
             _("Agent"): table["agent_id"],
             _("Drawn as"): [_(REASONS[r]) for r in table["reason"]],
             _("Probability"): [f"{p * 100:.2f}%" for p in table["pi"]],

@@ -8,6 +8,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import confirm, empty, heading, show_error, showing_errors
 from pages.screens.rubrics import card, editor
+from qa.draws.design import SOURCE_NAMES
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Right
@@ -26,7 +27,8 @@ def show(page: Page) -> None:
         _nothing(page)
         return
     by_id = {view.id: view for view in versions}
-    current = rubric_versions.current(page.bench, page.actor)
+    used = {source: rubric_versions.current(page.bench, page.actor, source) for source in SOURCE_NAMES}
+    current = used["chat"]
     names = {view.id: _name(view) for view in versions}
     start = list(by_id).index(current.id) if current else 0
     chosen = st.selectbox(
@@ -39,16 +41,19 @@ def show(page: Page) -> None:
         width=320,
     )
     view = by_id[chosen]
-    state = _("in use for new plans") if current and view.id == current.id else _(_STATES[view.state])
+    own = [_(SOURCE_NAMES[source]) for source, version in used.items() if version and version.id == view.id]
+    state = _("in use for new plans: {sources}", sources=_(", ").join(own)) if own else _(_STATES[view.state])
     st.markdown(f"**{escape(view.rubric.name.pick(_.language))}** · {state}")
     st.caption(escape(f"{card.facts(page, view.rubric)} {_provenance(page, view)}"))
     if view.state == "draft":
-        editor.edit(page, view, current.rubric if current else None)
+        base = next((v for v in versions if v.rubric_id == view.rubric_id and v.state == "published"), current)
+        editor.edit(page, view, base.rubric if base else None)
         return
     _actions(page, view, any(v.state == "draft" and v.rubric_id == view.rubric_id for v in versions))
     if view.rubric.note:
         st.caption(escape(view.rubric.note.pick(_.language)))
     card.show(page, view.rubric)
+    _offer_missing(page)
     others = [v.id for v in versions if v.id != view.id and v.rubric_id == view.rubric_id]
     if others:
         with st.expander(_("Compare with another version")):
@@ -56,6 +61,21 @@ def show(page: Page) -> None:
                 _("Compare with"), others, format_func=names.__getitem__, key="compare", bind="query-params"
             )
             card.show_changes(page, rubric_versions.changes(page.bench, page.actor, old_id=old, new_id=view.id))
+
+
+def _offer_missing(page: Page) -> None:
+    """The scorecards for disputes and low ratings, where an installation was made before they came with the product."""
+    _ = page.t
+    if not page.actor.may(Right.EDIT_RUBRIC) or not (missing := rubric_versions.missing(page.bench, page.actor)):
+        return
+    names = _(", ").join(rubric.name.pick(_.language) for rubric in missing)
+    st.caption(
+        escape(_("The product also ships with: {names}. No plan changes until you choose one in it.", names=names))
+    )
+    if st.button(_("Add them"), key="load_missing"):
+        with showing_errors(page):
+            rubric_versions.load_missing(page.bench, page.actor, now=page.now)
+            st.rerun()
 
 
 def _nothing(page: Page) -> None:
