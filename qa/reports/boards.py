@@ -51,7 +51,7 @@ def heat_map(bench: Workbench, actor: Actor, *, scope: Scope) -> HeatMap:
     """Every agent against every criterion."""
     scope = readable(actor, scope)
     with FactsReader(bench) as reader:
-        rubrics = reader.rubrics()
+        rubrics = reader.rubrics(scope.source)
         items = rubrics.criteria
         rows = reader.rows(scope).select(
             "agent_id", "pi", "reason", *(rubrics.criterion_column(item.id).alias(item.id) for item in items)

@@ -17,8 +17,9 @@ from sqlalchemy import select
 from qa.desk.queue import standing
 from qa.reports.scope import FactsReader, Scope
 from qa.reports.weights import TARGETED
-from qa.tables import Sample
+from qa.tables import RubricVersion, Sample
 from scoring.estimate import Selection, selective
+from scoring.label import Label
 
 _PICKS: Mapping[str, Any] = {
     "sample_id": pl.Int64,
@@ -29,11 +30,15 @@ _PICKS: Mapping[str, Any] = {
 }
 
 
+_COLUMNS = ("sample_id", "agent_id", "reason", "risk")
+
+
 @dataclass(frozen=True)
 class ScopeProgress:
     """`pending` of `drawn` picks of a scope are not decided yet, `missing` of them were certain picks (high risk): what
     they hold is in no figure until they are reviewed. A team's figure speaks for `covered` of `agents` agents.
-    `selection` compares the risks of what waits with those of what was reviewed."""
+    `selection` compares the risks of what waits with those of what was reviewed. `rubrics` are the names of the
+    scorecards (not their versions) behind the figures."""
 
     drawn: int
     pending: int
@@ -41,6 +46,7 @@ class ScopeProgress:
     covered: int
     agents: int
     selection: Selection
+    rubrics: tuple[Label, ...] = ()
 
     @property
     def doubtful(self) -> bool:
@@ -51,7 +57,11 @@ class ScopeProgress:
 def read_progress(reader: FactsReader, scope: Scope) -> ScopeProgress:
     """The progress of the draws in a scope. What was drawn is not known by shop and channel: there only what is decided
     counts."""
-    decided = reader.rows(scope).select("sample_id", "agent_id", "reason", "risk").collect().with_columns(y=pl.lit(1.0))
+    decided = reader.rows(scope).select(*_COLUMNS, "rubric_version_id").collect().with_columns(y=pl.lit(1.0))
+    rubrics, decided = (
+        _names(reader, decided["rubric_version_id"].unique().to_list()),
+        decided.drop("rubric_version_id"),
+    )
     waiting = _drawn(reader, scope).join(decided.select("sample_id"), on="sample_id", how="anti")
     if scope.shops or scope.channels:
         waiting = waiting.clear()
@@ -59,7 +69,14 @@ def read_progress(reader: FactsReader, scope: Scope) -> ScopeProgress:
     chance = decided.filter(pl.col("reason") != TARGETED)["agent_id"].n_unique()
     missing = waiting.filter(pl.col("reason") == TARGETED).height
     told = selective(picks.select("agent_id", "y", "risk"), risk="risk")
-    return ScopeProgress(picks.height, waiting.height, missing, chance, picks["agent_id"].n_unique(), told)
+    return ScopeProgress(picks.height, waiting.height, missing, chance, picks["agent_id"].n_unique(), told, rubrics)
+
+
+def _names(reader: FactsReader, versions: list[int]) -> tuple[Label, ...]:
+    """The rubrics that these are versions of, each by its newest name."""
+    newest = select(RubricVersion.rubric_id, RubricVersion.content).where(RubricVersion.id.in_(versions))
+    rows = reader.session.execute(newest.order_by(RubricVersion.rubric_id, RubricVersion.version)).all()
+    return tuple({rubric: Label.from_dict(content["name"]) for rubric, content in rows}.values())
 
 
 def _drawn(reader: FactsReader, scope: Scope) -> pl.DataFrame:
@@ -80,4 +97,4 @@ def _drawn(reader: FactsReader, scope: Scope) -> pl.DataFrame:
         query = query.where(Sample.agent_id.in_(people))
     rows = pl.LazyFrame([tuple(row) for row in reader.session.execute(query)], schema=_PICKS, orient="row")
     rows = reader.with_team(rows, scope) if scope.teams else rows
-    return rows.select("sample_id", "agent_id", "reason", "risk").collect()
+    return rows.select(*_COLUMNS).collect()

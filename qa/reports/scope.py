@@ -26,6 +26,7 @@ from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring.estimate import VERSION
 from scoring.label import Label
+from scoring.rubric import SOURCES
 
 FIRST = "1"
 ESTIMATORS = (FIRST, VERSION)
@@ -221,8 +222,9 @@ class FactsReader:
             self._lambdas[source] = known
         return self._lambdas[source]
 
-    def rubrics(self) -> Rubrics:
-        """Dimensions and criteria of all rubric versions, newest label first."""
+    def rubrics(self, source: str | None = None) -> Rubrics:
+        """Dimensions and criteria of all rubric versions, or of those that may score `source`: the newest label, and
+        the most points that any of them gives."""
         versions = self.session.execute(
             select(RubricVersion.id, RubricVersion.content)
             .where(RubricVersion.state != "draft")
@@ -231,10 +233,12 @@ class FactsReader:
         dimensions: dict[str, Item] = {}
         criteria: dict[str, Item] = {}
         for _, content in versions:
+            if source is not None and source not in (content.get("sources") or SOURCES):
+                continue
             for d in content.get("dimensions") or []:
-                dimensions.setdefault(d["id"], Item(d["id"], _label(d), d["points"] / 100))
+                _add(dimensions, Item(d["id"], _label(d), d["points"] / 100))
                 for c in d["criteria"]:
-                    criteria.setdefault(c["id"], Item(c["id"], _label(c), c["points"] / 100, d["id"]))
+                    _add(criteria, Item(c["id"], _label(c), c["points"] / 100, d["id"]))
         orders = tuple((number, *map(tuple, facts.order_of(content))) for number, content in versions)
         return Rubrics(tuple(dimensions.values()), tuple(criteria.values()), orders)
 
@@ -273,6 +277,12 @@ def group_column(by: str) -> pl.Expr:
 def choices(rows: pl.DataFrame, column: str) -> list[str]:
     """Distinct values of a filter, sorted."""
     return [value for value in rows[column].unique().sort().to_list() if value]
+
+
+def _add(known: dict[str, Item], item: Item) -> None:
+    """Add an item, or what an older version gives for it where that is more."""
+    newer = known.get(item.id)
+    known[item.id] = item if newer is None else replace(newer, points=max(newer.points, item.points))
 
 
 def _label(data: Mapping[str, Any]) -> Label:

@@ -29,8 +29,8 @@ from scoring import chart as scoring_chart
 from scoring import estimate
 from scoring.chart import Chart
 from scoring.estimate import VERSION, Estimate
+from scoring.rubric import SOURCES
 
-SOURCES = ("chat", "dispute", "rating")
 SMALL_N = 5
 """Below so many reviews a point is drawn hollow: it says little alone."""
 
@@ -292,6 +292,8 @@ class VerdictsOverview:
     teams: tuple[str, ...]
     metrics: tuple[Metric, ...]
     days: Mapping[str, tuple[date, date]] = field(default_factory=dict)
+    metrics_of: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)
+    """What can be measured of each source: its rubrics have criteria of their own."""
 
 
 def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
@@ -304,7 +306,7 @@ def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
                 for source in SOURCES
             ]
         ).collect()
-        rubrics = reader.rubrics()
+        rubrics = {source: m.all_metrics(reader.rubrics(source)) for source in SOURCES}
         teams = every.teams or sorted({team for team in reader.roster()["team"] if team})
     return VerdictsOverview(
         lists.height,
@@ -313,8 +315,9 @@ def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
         tuple(sorted({s for s in lists["shop"] if s})),
         tuple(sorted({c for c in lists["channel"] if c})),
         tuple(teams),
-        m.all_metrics(rubrics),
+        tuple({metric.id: metric for found in rubrics.values() for metric in found}.values()),
         _days(lists),
+        rubrics,
     )
 
 

@@ -15,6 +15,7 @@ from pages.kit.choices import pick
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import showing_errors
+from qa.draws.design import SOURCE_NAMES
 from qa.i18n import N_, Translator
 from qa.policy import Right
 from qa.reports import Adjustment, Metric, Scope, ScopeProgress, VerdictsOverview, exporting
@@ -27,7 +28,6 @@ SPANS: Mapping[str, str] = {
     "all": N_("Everything"),
     "days": N_("From … to"),
 }
-SOURCES: Mapping[str, str] = {"chat": N_("Chats"), "dispute": N_("Disputes"), "rating": N_("Low ratings")}
 METHODS: Mapping[str, str] = {
     "moderated": N_("moderated t"),
     "pooled": N_("pooled variance"),
@@ -107,7 +107,7 @@ def scope(page: Page, about: VerdictsOverview, row: Sequence[DeltaGenerator], *,
     `people` there are none by team, shop and channel."""
     _ = page.t
     span = pick(row[0], _("Period"), "span", list(SPANS), lambda s: _(SPANS[s]), default="8w")
-    source = pick(row[1], _("Source"), "source", list(SOURCES), lambda s: _(SOURCES[s]))
+    source = pick(row[1], _("Source"), "source", list(SOURCE_NAMES), lambda s: _(SOURCE_NAMES[s]))
     first, last = _days(page, about, span, source)
     if not page.actor.reads_others:
         return Scope(first, last, source)
@@ -169,6 +169,9 @@ def basis(
     severity, or why that was refused."""
     _ = page.t
     said = [*before, *_unfinished(page, progress)]
+    if progress is not None and len(progress.rubrics) > 1:
+        names = _(", ").join(rubric.pick(_.language) for rubric in progress.rubrics)
+        said.append(_("These results were scored on different rubrics ({names}): a change may be theirs.", names=names))
     if predicted:
         said.append(
             _(
@@ -246,7 +249,7 @@ def describe(t: Translator, chosen: Scope, about: VerdictsOverview) -> str:
     begin, end = about.days.get(chosen.source, (about.first, about.last))
     first, last = chosen.first or begin, chosen.last or end
     parts = [
-        t(SOURCES[chosen.source]),
+        t(SOURCE_NAMES[chosen.source]),
         f"{t.day(first)} – {t.day(last)}",
         *chosen.teams,
         *chosen.shops,

@@ -51,7 +51,8 @@ def show(page: Page) -> None:
 
 def _trend(page: Page, about: VerdictsOverview) -> Trend | None:
     _ = page.t
-    by_id = {metric.id: metric for metric in about.metrics}
+    metrics = about.metrics_of.get(st.query_params.get("source", "chat"), about.metrics)
+    by_id = {metric.id: metric for metric in metrics}
     row = st.columns([6, 4, 3, 5, 4, 4])
     metric = pick(row[0], _("What"), "metric", list(by_id), lambda m: filters.metric_name(_, by_id[m]))
     by = pick(row[1], _("Split by"), "by", list(GROUPS), lambda g: _(GROUPS[g]), default="team")
