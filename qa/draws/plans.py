@@ -143,9 +143,7 @@ def _told(name: str, design: PlanDesign, rubric_version_id: int) -> dict[str, ob
     quotas.update(
         {f"quota_{quota.source}": "all" if quota.per_agent is None else quota.per_agent for quota in design.quotas}
     )
-    scored = {
-        f"rubric_{source}": design.rubric_of(source) or rubric_version_id for source in SOURCES if source != "chat"
-    }
+    scored: dict[str, object] = {f"rubric_{source}": design.rubric_of(source) for source in SOURCES if source != "chat"}
     rest = {key: value for key, value in design.to_dict().items() if key not in ("quotas", "rubrics")}
     return {"name": name, "rubric_version": rubric_version_id, **scored, **quotas, **rest}
 

@@ -274,8 +274,8 @@ def publish(bench: Workbench, actor: Actor, *, now: datetime, version_id: int, s
 
 
 def retire(bench: Workbench, actor: Actor, *, now: datetime, version_id: int) -> None:
-    """Take a published version out of use for new plans; what was scored on it stays. The last one cannot be
-    retired."""
+    """Take a published version out of use for new plans; what was scored on it stays. The last one that fits chats
+    cannot be retired."""
     require(actor, Right.EDIT_RUBRIC)
     with bench.db.write() as session:
         row = _find(session, version_id)
@@ -283,10 +283,10 @@ def retire(bench: Workbench, actor: Actor, *, now: datetime, version_id: int) ->
             return
         if row.state != "published":
             raise Conflict(N_("Only a published version can be retired."))
-        others = select(RubricVersion.id).where(RubricVersion.state == "published", RubricVersion.id != version_id)
-        if session.scalar(others.limit(1)) is None:
-            raise Conflict(N_("This is the only published rubric; publish another one first."))
         row.state = "retired"
+        session.flush()
+        if newest(session, "chat") is None:
+            raise Conflict(N_("This is the only published rubric for chats; publish another one first."))
         audit.record(session, actor, now, "rubric.retired", "rubric_version", version_id)
 
 

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from pages.screens.draws.planning import ALL, EACH, NONE, Wish, designed, shown
 from qa import draws
 from qa.draws import PlanDesign, SourceQuota
-from qa.errors import Stale
+from qa.errors import Invalid, Stale
 from qa.jobs import Worker
 from qa.policy import SYSTEM, Actor, Role
 from qa.rubrics import versions
@@ -158,10 +158,29 @@ def test_a_newer_rubric_version_reaches_a_plan(open_page: OpenPage, shop: Workbe
     assert plan.rubric_version_id != newest
     at = open_page("boss", "draws.py", role=Role.LEAD)
     at.button(key="open_edit_plan").click().run()
-    at.selectbox(key=f"edit{plan.id}_rubric").set_value(newest)
+    for source in ("chat", "dispute", "rating"):
+        at.selectbox(key=f"edit{plan.id}_rubric_{source}").set_value(newest)
     _save(at)
     assert draws.get_plan(shop, SYSTEM, plan.id).rubric_version_id == newest
     assert _entries(shop)[0].facts["changes"] == {"rubric_version": [plan.rubric_version_id, newest]}
+
+
+def test_a_source_gets_a_rubric_of_its_own_and_the_others_stay(open_page: OpenPage, shop: Workbench) -> None:
+    plan = _plan(shop, "October", HALF)
+    assert versions.load_missing(shop, SYSTEM, now=NOW) == 2
+    card = versions.current(shop, SYSTEM, "dispute")
+    assert card is not None
+    assert card.rubric_id == "disputes"
+    at = open_page("boss", "draws.py", role=Role.LEAD)
+    at.button(key="open_edit_plan").click().run()
+    at.selectbox(key=f"edit{plan.id}_rubric_dispute").set_value(card.id)
+    _save(at)
+    design = draws.get_plan(shop, SYSTEM, plan.id).design
+    assert design == replace(HALF, rubrics=(("dispute", card.id),))
+    assert _entries(shop)[0].facts["changes"] == {"rubric_dispute": [None, card.id]}
+    chats = replace(HALF, quotas=(SourceQuota("chat", 1.0),), rubrics=(("chat", card.id),))
+    with pytest.raises(Invalid, match="not made for them"):
+        draws.edit_plan(shop, SYSTEM, now=NOW, plan_id=plan.id, name="October", design=chats)
 
 
 @pytest.mark.parametrize("take_it", [True, False])
@@ -173,7 +192,9 @@ def test_publishing_asks_which_version_scores(open_page: OpenPage, shop: Workben
     )
     at.button(key="open_publish").click().run()
     assert at.button(key="publish_draw").disabled  # nothing is chosen for the lead
-    at.radio(key="publish_rubric").set_value(newest if take_it else plan.rubric_version_id).run()
+    at.radio(key=f"publish_rubric_{plan.rubric_version_id}").set_value(
+        newest if take_it else plan.rubric_version_id
+    ).run()
     at.button(key="publish_draw").click().run()
     assert Worker(shop).run_waiting() == 1
     found = draws.list_draws(shop, SYSTEM)

@@ -192,7 +192,7 @@ def form(
         predictor,
         cadence,
         goal,
-        rubrics,
+        tuple((source, version) for source, version in rubrics if _drawn(wishes[source])),
     )
     return Filled(title, designed(design, answers), rubric)
 

@@ -15,10 +15,12 @@ import pytest
 from sqlalchemy import func, select, update
 
 from qa import draws
+from qa.desk.sheets import RUBRIC_VERSION
 from qa.draws import Period, PlanDesign, SourceQuota
 from qa.errors import Conflict, Denied, Invalid, NotFound
-from qa.policy import Actor, Role
-from qa.tables import Assignment, AuditEntry, Draw, Plan, Sample, Transcript, guards
+from qa.policy import SYSTEM, Actor, Role
+from qa.rubrics import versions
+from qa.tables import Assignment, AuditEntry, CalibrationRound, Draw, Plan, Sample, Transcript, guards
 from qa.workbench import Workbench
 from scoring.draw import commit
 from tests.qa.draws.world import fill
@@ -298,3 +300,30 @@ def test_rights_and_bad_input(bench: Workbench, lead: Actor, now: datetime) -> N
     draws.archive_plan(bench, lead, now=now, plan_id=plan_id)
     with pytest.raises(Conflict, match="is retired"):
         publish(bench, lead, now, plan_id)
+
+
+def test_every_source_is_scored_on_its_own_card(any_bench: Workbench, lead: Actor, now: datetime) -> None:
+    fill(any_bench)
+    versions.load_missing(any_bench, SYSTEM, now=now)
+    cards = {source: versions.current(any_bench, SYSTEM, source) for source in ("chat", "dispute", "rating")}
+    plan_id = make_plan(any_bench, lead, now)
+    done = publish(any_bench, lead, now, plan_id)
+    with any_bench.db.read() as session:
+        draw = session.get_one(Draw, done.draw_id)
+        rows = session.execute(select(Sample.source, Sample.rubric_version_id).distinct()).all()
+        place = session.scalars(
+            select(Assignment.id).join(Sample, Sample.id == Assignment.sample_id).where(Sample.source == "dispute")
+        ).first()
+        assert place is not None
+        scored_on = session.execute(
+            select(RUBRIC_VERSION)
+            .select_from(Assignment)
+            .join(Sample, Sample.id == Assignment.sample_id)
+            .join(Draw, Draw.id == Sample.draw_id)
+            .outerjoin(CalibrationRound, CalibrationRound.id == Assignment.round_id)
+            .where(Assignment.id == place)
+        ).scalar_one()
+    wanted = {source: view.id for source, view in cards.items() if view is not None}
+    assert draw.rubric_version_id == wanted["chat"]
+    assert dict(rows) == {"chat": None, "dispute": wanted["dispute"], "rating": wanted["rating"]}
+    assert scored_on == wanted["dispute"]

@@ -14,7 +14,7 @@ from qa.rubrics import versions
 from qa.verdicts.ledger import SHEET_PROBLEMS
 from qa.workbench import Workbench
 from scoring.label import Label
-from scoring.rubric import default, from_dict, to_toml
+from scoring.rubric import SOURCES, default, from_dict, to_toml
 from tests.qa.desk.kit import NOW, build
 
 LEAD = Actor(0, Role.LEAD, "lead")
@@ -73,8 +73,8 @@ def test_one_draft_at_a_time_and_only_for_editors(any_bench: Workbench) -> None:
     draft = versions.start_draft(any_bench, LEAD, now=NOW, rubric=default())
     with pytest.raises(Conflict):
         versions.start_draft(any_bench, LEAD, now=NOW, rubric=default())
-    assert [view.state for view in versions.history(any_bench, LEAD)] == ["draft", "published"]
-    assert [view.state for view in versions.history(any_bench, INSPECTOR)] == ["published"]
+    assert [view.state for view in versions.history(any_bench, LEAD)] == ["draft", *["published"] * 3]
+    assert [view.state for view in versions.history(any_bench, INSPECTOR)] == ["published"] * 3
     with pytest.raises(NotFound):
         versions.get(any_bench, INSPECTOR, draft)
     for denied in (
@@ -85,7 +85,7 @@ def test_one_draft_at_a_time_and_only_for_editors(any_bench: Workbench) -> None:
         with pytest.raises(Denied):
             denied()
     versions.discard_draft(any_bench, LEAD, now=NOW, version_id=draft)
-    assert len(versions.history(any_bench, LEAD)) == 1
+    assert len(versions.history(any_bench, LEAD)) == 3
 
 
 def test_the_last_published_version_cannot_be_retired(any_bench: Workbench) -> None:
@@ -100,6 +100,31 @@ def test_the_last_published_version_cannot_be_retired(any_bench: Workbench) -> N
     shown = versions.current(any_bench, LEAD)
     assert shown is not None
     assert shown.id == draft
+
+
+def test_every_source_has_the_card_made_for_it(any_bench: Workbench) -> None:
+    versions.load_default(any_bench, LEAD, now=NOW)
+    used = {source: versions.current(any_bench, LEAD, source) for source in SOURCES}
+    assert {source: view.rubric_id for source, view in used.items() if view} == {
+        "chat": "default", "dispute": "disputes", "rating": "low_ratings",
+    }  # fmt: skip
+    assert versions.missing(any_bench, LEAD) == ()
+    assert versions.load_missing(any_bench, LEAD, now=NOW) == 0
+    chats = used["chat"]
+    assert chats is not None
+    with pytest.raises(Conflict):  # the two others do not fit chats
+        versions.retire(any_bench, LEAD, now=NOW, version_id=chats.id)
+
+
+def test_cards_that_came_later_are_offered_and_added_once(any_bench: Workbench) -> None:
+    draft = versions.start_draft(any_bench, LEAD, now=NOW, rubric=default())
+    seen = versions.get(any_bench, LEAD, draft).content_hash
+    versions.publish(any_bench, LEAD, now=NOW, version_id=draft, seen_hash=seen)
+    assert [rubric.id for rubric in versions.missing(any_bench, LEAD)] == ["disputes", "low_ratings"]
+    assert versions.load_missing(any_bench, LEAD, now=NOW) == 2
+    assert versions.load_missing(any_bench, LEAD, now=NOW) == 0
+    with pytest.raises(Denied):
+        versions.load_missing(any_bench, INSPECTOR, now=NOW)
 
 
 @pytest.mark.parametrize(
