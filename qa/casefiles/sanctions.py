@@ -19,18 +19,18 @@ SETTING = "violations"
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One rung of the sanction ladder: what follows from the `count`-th standing violation of the period."""
+class SanctionLevel:
+    """One level of the sanction ladder: what follows from the `count`-th standing violation of the period."""
 
     count: int
     zh: str
     en: str
 
 
-LADDER: tuple[Rung, ...] = (
-    Rung(1, "一对一辅导，重读该红线的案例", "One-to-one coaching; read the cases of this red line again"),
-    Rung(2, "书面警告，一周内抽检加倍", "Written warning; twice the sampling for one week"),
-    Rung(3, "停止接待，重新培训并通过考试后返岗", "Off the queue until retrained and the test is passed"),
+LADDER: tuple[SanctionLevel, ...] = (
+    SanctionLevel(1, "一对一辅导，重读该红线的案例", "One-to-one coaching; read the cases of this red line again"),
+    SanctionLevel(2, "书面警告，一周内抽检加倍", "Written warning; twice the sampling for one week"),
+    SanctionLevel(3, "停止接待，重新培训并通过考试后返岗", "Off the queue until retrained and the test is passed"),
 )
 
 
@@ -39,12 +39,12 @@ class SanctionTerms:
     """The clocks of every step and the configured sanction texts."""
 
     clocks: Clocks = field(default_factory=Clocks)
-    ladder: tuple[Rung, ...] = LADDER
+    ladder: tuple[SanctionLevel, ...] = LADDER
 
-    def rung(self, count: int) -> Rung | None:
+    def level(self, count: int) -> SanctionLevel | None:
         """The text for an agent with `count` standing violations in the period."""
-        reached = [rung for rung in self.ladder if rung.count <= count]
-        return max(reached, key=lambda rung: rung.count) if reached else None
+        reached = [level for level in self.ladder if level.count <= count]
+        return max(reached, key=lambda level: level.count) if reached else None
 
 
 def programme(session: Session) -> SanctionTerms:
@@ -54,7 +54,7 @@ def programme(session: Session) -> SanctionTerms:
         return SanctionTerms()
     value = found.value
     return SanctionTerms(
-        Clocks(**value.get("clocks", {})), tuple(Rung(**rung) for rung in value.get("ladder", [])) or LADDER
+        Clocks(**value.get("clocks", {})), tuple(SanctionLevel(**level) for level in value.get("ladder", [])) or LADDER
     )
 
 
@@ -63,10 +63,10 @@ def store_programme(session: Session, wanted: SanctionTerms, now: datetime) -> N
     for name, days in asdict(wanted.clocks).items():
         if not 1 <= days <= 3_650:
             raise Invalid(N_("{field}: give between {low} and {high} days."), field=name, low=1, high=3_650)
-    counts = [rung.count for rung in wanted.ladder]
+    counts = [level.count for level in wanted.ladder]
     if len(set(counts)) != len(counts) or any(count < 1 for count in counts):
         raise Invalid(N_("Each step of the sanctions needs its own count, from 1 upwards."))
-    value = {"clocks": asdict(wanted.clocks), "ladder": [asdict(rung) for rung in wanted.ladder]}
+    value = {"clocks": asdict(wanted.clocks), "ladder": [asdict(level) for level in wanted.ladder]}
     found = session.get(Setting, SETTING)
     if found is None:
         session.add(Setting(key=SETTING, value=value, updated_at=now))

@@ -104,13 +104,13 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
     counted = repeats + (
         1 if violation.state in STANDING or violation.state in (FileState.SUSPECTED, FileState.CONFIRMED) else 0
     )
-    rung = rules.rung(counted)
+    level = rules.level(counted)
     return CaseFile(
         row=row, conversation_key=violation.conversation_key, rule_version=violation.rule_version,
         evidence=evidence, history=tuple(history), transcript=transcript,
         frozen=frozen is not None,
         options=options(events, actor.user_id or None, RIGHTS[actor.role], at=now, clocks=rules.clocks),
-        repeats=repeats, repeats_same_rule=same, sanction=(rung.zh, rung.en) if rung else None, effect=effect,
+        repeats=repeats, repeats_same_rule=same, sanction=(level.zh, level.en) if level else None, effect=effect,
         clocks=rules.clocks,
     )  # fmt: skip
 

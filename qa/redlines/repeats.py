@@ -91,8 +91,8 @@ def _ranked(rows: Any, rules: SanctionTerms) -> tuple[Repeats, ...]:
     found = []
     for agent_id, counted in by_agent.items():
         total = sum(counted.values())
-        rung = rules.rung(total)
-        found.append(Repeats(agent_id, *names[agent_id], total, counted, (rung.zh, rung.en) if rung else None))
+        level = rules.level(total)
+        found.append(Repeats(agent_id, *names[agent_id], total, counted, (level.zh, level.en) if level else None))
     return tuple(sorted(found, key=lambda one: (-one.count, one.agent_id)))
 
 

@@ -16,7 +16,7 @@ from pages.kit.rows import clickable
 from pages.kit.widgets import empty, plain_text, show_error
 from pages.screens.redlines.words import CURSORS, FILE, MESSAGE, rule_name, share
 from qa.casefiles.lifecycle import STEP_NAMES, Clocks
-from qa.casefiles.sanctions import Rung, SanctionTerms
+from qa.casefiles.sanctions import SanctionLevel, SanctionTerms
 from qa.errors import SpotcheckError
 from qa.i18n import C_, N_
 from qa.policy import Right
@@ -297,7 +297,7 @@ def programme(page: Page) -> None:
             _("What follows from the n-th standing violation of the period; shown on the case file, decided by people.")
         )
         table = st.data_editor(
-            [asdict(rung) for rung in held.ladder],
+            [asdict(level) for level in held.ladder],
             key="red_ladder",
             num_rows="dynamic",
             disabled=locked,
@@ -311,7 +311,9 @@ def programme(page: Page) -> None:
         if not st.form_submit_button(_("Save"), type="primary", disabled=locked):
             return
     ladder = tuple(
-        Rung(int(row["count"]), str(row["zh"] or ""), str(row["en"] or "")) for row in table if row.get("count")
+        SanctionLevel(int(row["count"]), str(row["zh"] or ""), str(row["en"] or ""))
+        for row in table
+        if row.get("count")
     )
     try:
         deciding.set_programme(

@@ -21,7 +21,7 @@ from qa.casefiles.record import (
     open_files,
     retract_at_desk,
 )
-from qa.casefiles.sanctions import Rung, SanctionTerms
+from qa.casefiles.sanctions import SanctionLevel, SanctionTerms
 from qa.errors import Conflict, Denied, Invalid, NotFound, SpotcheckError, Stale
 from qa.policy import SYSTEM, Actor
 from qa.redlines import board, deciding, repeats
@@ -392,7 +392,9 @@ def test_repeats_and_the_sanction_ladder(world: Workbench, now: datetime) -> Non
         world,
         LEAD,
         now=now,
-        wanted=SanctionTerms(Clocks(record_days=30), (Rung(1, "提醒", "Reminder"), Rung(2, "警告", "Warning"))),
+        wanted=SanctionTerms(
+            Clocks(record_days=30), (SanctionLevel(1, "提醒", "Reminder"), SanctionLevel(2, "警告", "Warning"))
+        ),
     )
     assert files.case_file(world, LEAD, ids["shop:1", "R01"], now=now).sanction == ("提醒", "Reminder")
     deciding.confirm(world, INSPECTOR, now=now, violation_id=ids["shop:2", "R07"], reason="x")
@@ -407,7 +409,7 @@ def test_repeats_and_the_sanction_ladder(world: Workbench, now: datetime) -> Non
         deciding.set_programme(world, LEAD, now=now, wanted=SanctionTerms(Clocks(record_days=0)))
     with pytest.raises(Invalid, match="step of the sanctions"):
         deciding.set_programme(
-            world, LEAD, now=now, wanted=SanctionTerms(ladder=(Rung(1, "a", "b"), Rung(1, "c", "d")))
+            world, LEAD, now=now, wanted=SanctionTerms(ladder=(SanctionLevel(1, "a", "b"), SanctionLevel(1, "c", "d")))
         )
 
 
