@@ -90,7 +90,7 @@ class Session:
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             element = message.delta.new_element
             if element.WhichOneof("type") == "bidi_component" and not element.bidi_component.component_name.endswith(
-                "courier"
+                "background"
             ):
                 component = element.bidi_component
                 self.widget, self.fragment = component.id, message.delta.fragment_id

@@ -8,4 +8,4 @@ from qa.policy import Right
 
 enter(Right.INSPECT)
 working.show()
-working.courier()
+working.background()

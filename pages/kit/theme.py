@@ -112,8 +112,8 @@ overflow-x:auto;scrollbar-width:none;width:auto!important}
 [class*="st-key-menu_"][class*="_here"] a{background:var(--sc-card)}
 [class*="st-key-menu_apart_"]{margin-left:.35rem;padding-left:.35rem;border-left:1px solid var(--sc-line)}
 .st-key-frame_place{position:absolute;height:0;overflow:hidden}
-@media (max-width:1279px){.stApp:not(:has(.st-key-desk_courier)) .sc-demo{top:auto;bottom:.4rem;right:.6rem}
-.stApp:has(.sc-demo):not(:has(.st-key-desk_courier)) .st-key-menu{right:8.4rem}}
+@media (max-width:1279px){.stApp:not(:has(.st-key-desk_saver)) .sc-demo{top:auto;bottom:.4rem;right:.6rem}
+.stApp:has(.sc-demo):not(:has(.st-key-desk_saver)) .st-key-menu{right:8.4rem}}
 [data-testid="stCaptionContainer"],[data-testid="stCaptionContainer"] p{color:var(--sc-muted)!important;opacity:1!important}
 .stApp [data-testid^="stBaseButton-primary"],.stApp [data-testid^="stBaseButton-primary"] p{color:light-dark(#FFFFFF,#1B1A18)!important}
 .sc-lines a{color:var(--sc-indigo)}

@@ -30,14 +30,14 @@ def _content_hash() -> str:
 
 
 _SHORT = f"desk-{_content_hash()}"
-DESK, COURIER, FRAME = (f"spotcheck-qa.{_SHORT}{part}" for part in ("", "-courier", "-frame"))
+DESK, BACKGROUND, FRAME = (f"spotcheck-qa.{_SHORT}{part}" for part in ("", "-background", "-frame"))
 _mounts: dict[int, tuple[object, dict[str, Callable[..., Any]]]] = {}
 
 
 def mount(
     name: str, *, key: str, data: Mapping[str, Any], height: Any = "content", **callbacks: Callable[[], None]
 ) -> Any:
-    """Put the component `name` (`DESK`, `COURIER` or `FRAME`) on the page. `key` must stay the same for the life of a
+    """Put the component `name` (`DESK`, `BACKGROUND` or `FRAME`) on the page. `key` must stay the same for the life of a
     session."""
     return _registered()[name](key=key, data=data, height=height, **callbacks)
 
@@ -48,7 +48,7 @@ def _registered() -> dict[str, Callable[..., Any]]:
     with _lock:
         known = _mounts.get(id(manager))
         if known is None or known[0] is not manager:
-            short = [name.split(".", 1)[1] for name in (DESK, COURIER, FRAME)]
+            short = [name.split(".", 1)[1] for name in (DESK, BACKGROUND, FRAME)]
             manifest = ComponentManifest("spotcheck-qa", "1", [ComponentConfig(name, ASSETS.name) for name in short])
             manager.register_from_manifest(manifest, HERE)
             _mounts.clear()
@@ -56,7 +56,7 @@ def _registered() -> dict[str, Callable[..., Any]]:
                 manager,
                 {
                     DESK: component(DESK, css="desk.css", js="desk.js"),
-                    COURIER: component(COURIER, css="courier.css", js="courier.js", isolate_styles=False),
+                    BACKGROUND: component(BACKGROUND, css="background.css", js="background.js", isolate_styles=False),
                     FRAME: component(FRAME, js="frame.js", isolate_styles=False),
                 },
             )

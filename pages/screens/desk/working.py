@@ -1,10 +1,10 @@
 """The desk at work: shows the place in hand, or what waits, and passes what the browser sends to one service each.
 
-Three components: the desk itself; a courier without a face that carries drafts in a fragment of its own, so that saving
-never rebuilds the desk; and a bell outside every fragment, which a browser rings when it has reached the server again:
-a server that was started anew knows no fragment until the whole page has run. Opening the page takes nothing; taking,
-submitting and skipping do. Whatever the browser sends is untrusted and names the place and version it
-means; the services decide. Session state holds nothing but what to say next.
+Three components: the desk itself; a saver that is not seen and sends drafts in a fragment of its own, so that saving
+never rebuilds the desk; and a probe outside every fragment, which the browser sends when it has reached the server
+again: a server that was started anew knows no fragment until the whole page has run. Opening the page takes nothing;
+taking, submitting and skipping do. Whatever the browser sends is untrusted and names the place and version it means;
+the services decide. Session state holds nothing but what to say next.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.kit.desk.component import COURIER, DESK, mount
+from pages.kit.desk.component import BACKGROUND, DESK, mount
 from pages.kit.desk.texts import texts
 from pages.kit.guard import Page, enter
 from pages.screens.desk.scorecard import pace, work
@@ -27,8 +27,8 @@ from qa.errors import Conflict, Invalid, SpotcheckError
 from qa.i18n import N_
 from qa.policy import Right
 
-DESK_KEY, COURIER_KEY, BELL_KEY = "desk", "desk_courier", "desk_bell"
-_SAY, _UNDO, _ANSWER, _RUNG = "desk_say", "desk_undo", "desk_answer", "desk_rung"
+DESK_KEY, SAVER_KEY, PROBE_KEY = "desk", "desk_saver", "desk_probe"
+_SAY, _UNDO, _ANSWER, _PROBED = "desk_say", "desk_undo", "desk_answer", "desk_probed"
 _ADDRESS = "assignment"
 
 
@@ -48,19 +48,19 @@ def show() -> None:
     )
 
 
-def courier() -> None:
-    """What carries drafts and converted characters between browser and server, and the bell."""
-    _courier()
-    st.session_state.setdefault(_RUNG, secrets.token_hex(8))
-    mount(COURIER, key=BELL_KEY, data={"rung": st.session_state[_RUNG]}, on_ring_change=_ring)
+def background() -> None:
+    """What carries drafts and converted characters between browser and server, and the probe."""
+    _saver()
+    st.session_state.setdefault(_PROBED, secrets.token_hex(8))
+    mount(BACKGROUND, key=PROBE_KEY, data={"probe": st.session_state[_PROBED]}, on_probe_change=_probe)
 
 
 @st.fragment
-def _courier() -> None:
+def _saver() -> None:
     enter(Right.INSPECT)
     mount(
-        COURIER,
-        key=COURIER_KEY,
+        BACKGROUND,
+        key=SAVER_KEY,
         data={"answer": st.session_state.get(_ANSWER)},
         on_save_change=_save,
         on_convert_change=_convert,
@@ -215,7 +215,7 @@ def _understood(act: Callable[[Page, Mapping[str, Any]], None], page: Page, sent
 
 def _save() -> None:
     page = enter(Right.INSPECT)
-    sent = st.session_state[COURIER_KEY].get("save")
+    sent = st.session_state[SAVER_KEY].get("save")
     if not isinstance(sent, Mapping):
         return
     answer: dict[str, Any] = {"kind": "save", "n": sent.get("n"), "assignment": sent.get("assignment")}
@@ -239,13 +239,13 @@ def _save() -> None:
     st.session_state[_ANSWER] = answer
 
 
-def _ring() -> None:
-    st.session_state[_RUNG] = str(st.session_state[BELL_KEY].get("ring"))[:64]
+def _probe() -> None:
+    st.session_state[_PROBED] = str(st.session_state[PROBE_KEY].get("probe"))[:64]
 
 
 def _convert() -> None:
     enter(Right.INSPECT)
-    sent = st.session_state[COURIER_KEY].get("convert")
+    sent = st.session_state[SAVER_KEY].get("convert")
     if isinstance(sent, Mapping) and isinstance(sent.get("texts"), list):
         st.session_state[_ANSWER] = {
             "kind": "convert",

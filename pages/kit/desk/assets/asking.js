@@ -14,7 +14,7 @@ export class Asking extends Face {
   // --- what comes back ---
 
   answered(answer) {
-    if (answer.kind === "rung") this.link.answered();
+    if (answer.kind === "probe") this.link.answered();
     else if (answer.kind === "save") this.drafts.answered(answer);
     else if (answer.kind === "convert" && answer.n === this.converting) this.transcript.convert(answer.texts);
   }

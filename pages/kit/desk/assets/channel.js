@@ -1,12 +1,12 @@
-// How the desk, its courier and its bell find each other. They are served under different names, so each has a copy of
+// How the desk, its saver and its probe find each other. They are served under different names, so each has a copy of
 // this module; what they share hangs on the window, under a name nobody else uses.
 
 const shared = (globalThis[Symbol.for("spotcheck.desk")] ??= { waiting: [], senders: {}, receive: () => {} });
-const CARRIED_BY = { save: "courier", convert: "courier", ring: "bell" };
+const SENT_BY = { save: "saver", convert: "saver", probe: "probe" };
 
-// The desk asks for something to be carried; kept until there is somebody to carry it.
+// The desk asks for something to be sent; kept until what sends it is there.
 export function post(event, value) {
-  const send = shared.senders[CARRIED_BY[event]];
+  const send = shared.senders[SENT_BY[event]];
   if (send) send(event, value);
   else shared.waiting.push([event, value]);
 }

@@ -1,5 +1,5 @@
 // Whether the server can be reached. Streamlit connects again by itself, but a server that was started anew knows nothing
-// of this page, so nothing is sent before the whole page has run there once: the bell is rung until it answers.
+// of this page, so nothing is sent before the whole page has run there once: the probe asks until it answers.
 // Streamlit's own English dialog would lock the page meanwhile; it is put away.
 
 import { post } from "./channel.js";
@@ -30,7 +30,7 @@ export class Link {
   close() {
     this.watch.disconnect();
     this.dialogs.disconnect();
-    clearTimeout(this.ringing);
+    clearTimeout(this.probing);
     clearInterval(this.asking);
     for (const name of ["offline", "online"]) window.removeEventListener(name, this.hint);
   }
@@ -43,7 +43,7 @@ export class Link {
     if (up) this.doubt();
     else {
       this.sure = false;
-      clearTimeout(this.ringing);
+      clearTimeout(this.probing);
       this.asking = setInterval(() => this.ask(), ASK);
       this.miss();
     }
@@ -57,20 +57,20 @@ export class Link {
   // The connection may be as good as none: find out before anything else is sent.
   doubt() {
     this.sure = false;
-    clearTimeout(this.ringing);
-    this.rings = 0;
-    this.ringing = setTimeout(() => this.ring(), 100);
+    clearTimeout(this.probing);
+    this.probes = 0;
+    this.probing = setTimeout(() => this.probe(), 100);
   }
 
-  ring() {
+  probe() {
     if (!this.up || this.sure) return;
-    if (this.rings) this.miss();
-    this.rings += 1;
-    post("ring", mark());
-    this.ringing = setTimeout(() => this.ring(), AGAIN);
+    if (this.probes) this.miss();
+    this.probes += 1;
+    post("probe", mark());
+    this.probing = setTimeout(() => this.probe(), AGAIN);
   }
 
-  // The bell has answered: the page has run, everything can be sent.
+  // The probe is answered: the page has run, everything can be sent.
   answered() {
     if (this.sure || !this.up) return;
     this.proven();
@@ -78,7 +78,7 @@ export class Link {
   }
 
   proven() {
-    clearTimeout(this.ringing);
+    clearTimeout(this.probing);
     this.sure = true;
     if (this.missed) this.desk.found();
     this.missed = false;
