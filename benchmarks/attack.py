@@ -28,6 +28,8 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.dialects import sqlite
 
+from qa.people import signins
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -177,7 +179,7 @@ def burst(bench: Workbench) -> int:
 
     def guess(number: int) -> bool:
         try:
-            accounts.sign_in(bench, "target", f"guess-{number}", address="203.0.113.9", now=NOW)
+            signins.sign_in(bench, "target", f"guess-{number}", address="203.0.113.9", now=NOW)
         except Denied as error:
             return "wrong" in error.msgid
         return True

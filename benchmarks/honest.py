@@ -21,7 +21,7 @@ from qa.desk import inspecting, queue
 from qa.draws import plans
 from qa.errors import SpotcheckError
 from qa.library import cases
-from qa.people import accounts, roster
+from qa.people import accounts, roster, signins
 from qa.policy import SYSTEM, Actor, Role
 from qa.redlines import deciding
 from qa.reports import measures
@@ -120,10 +120,10 @@ def disables(day: Day) -> None:
 
 def signs_in(day: Day) -> None:
     user = day.row(User.id, User.active)
-    token = accounts.new_link(day.bench, SYSTEM, user, now=day.now)
-    opened = accounts.sign_in_by_link(day.bench, token, now=day.now)
+    token = signins.new_link(day.bench, SYSTEM, user, now=day.now)
+    opened = signins.sign_in_by_link(day.bench, token, now=day.now)
     if day.dice.random() < 0.5:
-        accounts.sign_out(day.bench, opened.token, now=day.now)
+        signins.sign_out(day.bench, opened.token, now=day.now)
 
 
 def moves_an_agent(day: Day) -> None:

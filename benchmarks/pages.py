@@ -25,7 +25,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from qa.config import Config
-from qa.people import accounts
+from qa.people import accounts, signins
 from qa.policy import SYSTEM
 from qa.workbench import Workbench
 
@@ -118,7 +118,7 @@ def _settle(page: Page) -> None:
 def _link(home: Path, login: str) -> str:
     bench = Workbench.open(Config(home=home))
     user = accounts.find(bench, SYSTEM, login=login)
-    token = accounts.new_link(bench, SYSTEM, user.id, now=datetime.now(UTC))
+    token = signins.new_link(bench, SYSTEM, user.id, now=datetime.now(UTC))
     bench.close()
     return f"http://127.0.0.1:{PORT}/login/link?token={token}"
 

@@ -18,7 +18,7 @@ from pages.kit.widgets import show_error
 from qa import outage
 from qa.errors import Invalid, SpotcheckError
 from qa.i18n import LANGUAGE_NAMES, N_, Translator, pick_language
-from qa.people import accounts
+from qa.people import accounts, passwords
 from qa.policy import ROLE_NAMES
 
 MARK = Path(__file__).with_name("mark.svg")
@@ -87,7 +87,7 @@ def _password_form(page: Page) -> None:
             _("New password"),
             type="password",
             key="password_new",
-            help=_("At least {length} characters.", length=accounts.PASSWORD_LENGTH),
+            help=_("At least {length} characters.", length=passwords.PASSWORD_LENGTH),
         )
         again = st.text_input(_("New password, again"), type="password", key="password_again")
         if not st.form_submit_button(_("Change password"), type="primary"):

@@ -15,7 +15,7 @@ import streamlit as st
 
 from pages.kit.escaping import escape
 from qa.i18n import Translator, pick_language
-from qa.people import accounts
+from qa.people import accounts, signins
 from qa.policy import Actor, Right
 from qa.workbench import Workbench, shared
 
@@ -58,7 +58,7 @@ def browser_locale() -> str | None:
 
 def _account(bench: Workbench, now: datetime) -> accounts.Account | None:
     mark = st.user.get("session")
-    return accounts.signed_in(bench, str(mark), now=now) if mark else None
+    return signins.signed_in(bench, str(mark), now=now) if mark else None
 
 
 def _leave(bench: Workbench) -> NoReturn:

@@ -21,7 +21,7 @@ from qa import jobs
 from qa.casefiles.lifecycle import STATE_NAMES, FileState
 from qa.errors import SpotcheckError
 from qa.i18n import N_
-from qa.people import accounts
+from qa.people import signins
 from qa.policy import ROLE_NAMES, Role
 from qa.security import log as securitylog
 from qa.upkeep import backup, health, trail
@@ -53,7 +53,7 @@ def draw(page: Page) -> None:
 def sign_ins(page: Page) -> None:
     """Browsers that are signed in, with a way to end each."""
     _ = page.t
-    found = accounts.open_sign_ins(page.bench, page.actor, now=page.now)
+    found = signins.open_sign_ins(page.bench, page.actor, now=page.now)
     if not found:
         empty(_("Nobody is signed in."))
         return
@@ -84,10 +84,10 @@ def sign_ins(page: Page) -> None:
     )
 
 
-def _end_sign_ins(page: Page, rows: list[accounts.OpenSignIn]) -> None:
+def _end_sign_ins(page: Page, rows: list[signins.OpenSignIn]) -> None:
     try:
         for row in rows:
-            accounts.revoke_sign_ins(page.bench, page.actor, row.user_id, now=page.now, sign_in_id=row.id)
+            signins.revoke_sign_ins(page.bench, page.actor, row.user_id, now=page.now, sign_in_id=row.id)
     except SpotcheckError as error:
         show_error(page, error)
 

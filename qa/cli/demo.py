@@ -88,14 +88,14 @@ def _load(bench: Workbench, args: argparse.Namespace, out: Output) -> None:
 def links(bench: Workbench) -> list[Link]:
     """A fresh one-time link per role, for the address the server listens on."""
     from qa.demo.load import ADMIN, AGENT, LEAD
-    from qa.people import accounts
+    from qa.people import accounts, signins
     from qa.web import server
 
     wanted = ((Role.INSPECTOR, "inspector"), (Role.LEAD, LEAD), (Role.AGENT, AGENT), (Role.ADMIN, ADMIN))
     now = datetime.now(UTC)
     made = []
     for role, login in wanted:
-        token = accounts.new_link(bench, SYSTEM, accounts.find(bench, SYSTEM, login=login).id, now=now)
+        token = signins.new_link(bench, SYSTEM, accounts.find(bench, SYSTEM, login=login).id, now=now)
         made.append(Link(role.value, login, f"{server.address(bench.config)}/login/link?token={token}"))
     return made
 

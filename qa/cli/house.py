@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qa.conversations import index
     from qa.draws import seed_keys
     from qa.library import cases
-    from qa.people import accounts
+    from qa.people import accounts, signins
     from qa.rubrics import versions as rubric_versions
     from qa.rules import shipped
     from qa.rules import versions as rule_versions
@@ -30,7 +30,8 @@ else:
     evidence, migrations, workbench = Later("qa.evidence"), Later("qa.migrations"), Later("qa.workbench")
     cases, private = Later("qa.library.cases"), Later("qa.security.files")
     index = Later("qa.conversations.index")
-    accounts, health = Later("qa.people.accounts"), Later("qa.upkeep.health")
+    accounts, signins = Later("qa.people.accounts"), Later("qa.people.signins")
+    health = Later("qa.upkeep.health")
     seed_keys = Later("qa.draws.seed_keys")
     rubric_versions, rule_versions = Later("qa.rubrics.versions"), Later("qa.rules.versions")
     shipped = Later("qa.rules.shipped")
@@ -67,13 +68,13 @@ def run_init(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         out.json({"home": bench.config.home, "link": None})
         return 0
     admin = accounts.create_user(bench, SYSTEM, now=now, login=args.admin, role=Role.ADMIN)
-    url = link(bench.config, accounts.new_link(bench, SYSTEM, admin.id, now=now))
+    url = link(bench.config, signins.new_link(bench, SYSTEM, admin.id, now=now))
     out.say(out.t("The workbench in {home} is set up.", home=str(bench.config.home)))
     out.say(
         out.t(
             "Start it with “spotcheck serve”, then sign in as {login} (once, within {hours} hours):",
             login=admin.login,
-            hours=accounts.LINK_HOURS,
+            hours=signins.LINK_HOURS,
         )
     )
     out.say(url)

@@ -19,9 +19,9 @@ from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
     from qa import predictors, screening
-    from qa.redlines import deciding
+    from qa.redlines import opening
 else:
-    predictors, screening, deciding = Later("qa.predictors"), Later("qa.screening"), Later("qa.redlines.deciding")
+    predictors, screening, opening = Later("qa.predictors"), Later("qa.screening"), Later("qa.redlines.opening")
 
 STOPPED = N_("Screening was stopped. What is finished is kept; the next run goes on from there.")
 
@@ -60,7 +60,7 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         out.note(_(STOPPED))
         return 130
     predictors.score(bench, SYSTEM, now=now)  # what is new gets the risk of the model in use, when there is one
-    files = deciding.open_suspected(bench, SYSTEM, now=now)
+    files = opening.open_suspected(bench, SYSTEM, now=now)
     if not done.messages and not done.rules:
         out.say(_("Nothing new to screen."))
     elif not done.conversations:  # changed rules alone

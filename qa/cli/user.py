@@ -18,10 +18,10 @@ from qa.i18n import LANGUAGES, N_
 from qa.policy import ROLE_NAMES, SYSTEM, Role
 
 if TYPE_CHECKING:
-    from qa.people import accounts
+    from qa.people import accounts, signins
     from qa.workbench import Workbench
 else:
-    accounts = Later("qa.people.accounts")
+    accounts, signins = Later("qa.people.accounts"), Later("qa.people.signins")
 
 
 def add(subparsers: Any) -> None:
@@ -74,10 +74,10 @@ def run_add(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         home_team=args.team,
         language=args.language,
     )
-    url = None if password else link(bench.config, accounts.new_link(bench, SYSTEM, account.id, now=now))
+    url = None if password else link(bench.config, signins.new_link(bench, SYSTEM, account.id, now=now))
     out.say(out.t("Account “{login}” created ({role}).", login=account.login, role=out.t(ROLE_NAMES[account.role])))
     if url:
-        out.say(out.t("Sign in once within {hours} hours: {url}", hours=accounts.LINK_HOURS, url=url))
+        out.say(out.t("Sign in once within {hours} hours: {url}", hours=signins.LINK_HOURS, url=url))
     out.json({"account": account, "link": url})
     return 0
 
@@ -133,8 +133,8 @@ def run_password(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 def run_link(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Print a one-time link."""
     bench = opener()
-    url = link(bench.config, accounts.new_link(bench, SYSTEM, _id(bench, args.login), now=_now()))
-    out.say(out.t("Sign in once within {hours} hours: {url}", hours=accounts.LINK_HOURS, url=url))
+    url = link(bench.config, signins.new_link(bench, SYSTEM, _id(bench, args.login), now=_now()))
+    out.say(out.t("Sign in once within {hours} hours: {url}", hours=signins.LINK_HOURS, url=url))
     out.json({"login": args.login, "link": url})
     return 0
 

@@ -31,7 +31,7 @@ from qa.i18n import N_
 from qa.people import accounts
 from qa.people.accounts import Account
 from qa.policy import SYSTEM, Actor, Role
-from qa.redlines import deciding
+from qa.redlines import deciding, opening
 from qa.reports import measures
 from qa.rubrics import versions as rubric_versions
 from qa.rubrics.stored import rubric_of
@@ -99,7 +99,7 @@ def load(
     users = _accounts(bench, _monday(bench, last_day, 0), people)
     tell(0.30, N_("Screening"))
     screening.screen(bench, SYSTEM, now=now)
-    deciding.open_suspected(bench, SYSTEM, now=now)
+    opening.open_suspected(bench, SYSTEM, now=now)
     index.update(bench)
     rubric = rubric_versions.get(bench, users[LEAD].actor, rubric_id).rubric
     inspected = _history(bench, users, truth, rubric, seed, last_day, now, tell)

@@ -23,8 +23,8 @@ from qa.i18n import N_
 from qa.ingest import ImportResult
 from qa.policy import Actor, Right
 from qa.predictors import ModelView, Rescored
-from qa.redlines import deciding
-from qa.redlines.deciding import OpenedFiles
+from qa.redlines import opening
+from qa.redlines.opening import OpenedFiles
 from qa.retention import RemovalDone
 from qa.screening import Screened
 from qa.upkeep import backup
@@ -176,7 +176,7 @@ def _screen(run: Run, params: Screen) -> ScreeningDone:
     cluster = bench.config.cluster or None
     done = screening.screen(bench, actor, now=now, progress=run.progress, cancel=run.cancel, cluster=cluster)
     predictors.score(bench, actor, now=now)
-    return ScreeningDone(done, deciding.open_suspected(bench, actor, now=now))
+    return ScreeningDone(done, opening.open_suspected(bench, actor, now=now))
 
 
 def _publish(run: Run, params: PublishDraw) -> PublishedDraw:

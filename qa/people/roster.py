@@ -15,7 +15,7 @@ from sqlalchemy import select
 from qa import audit
 from qa.errors import Invalid, NotFound
 from qa.i18n import N_
-from qa.people import accounts, teams
+from qa.people import accounts, signins, teams
 from qa.policy import Actor, Right, Role, require
 from qa.tables import Agent, SignIn, TeamMembership, User
 from qa.workbench import Workbench
@@ -203,7 +203,7 @@ def make_accounts(bench: Workbench, actor: Actor, *, now: datetime, agent_ids: S
             )
             number = account.id
             logins.add(login)
-        made.append(NewAccount(agent_id, name, login, accounts.new_link(bench, actor, number, now=now)))
+        made.append(NewAccount(agent_id, name, login, signins.new_link(bench, actor, number, now=now)))
     return made
 
 

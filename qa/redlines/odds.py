@@ -1,7 +1,7 @@
 """How probable suspected files are to be confirmed, learnt from what people decided; which can be cleared together.
 
 The read side. Odds order the board and never decide anything: files are cleared by a person, with a reason, by
-`qa.redlines.deciding.clear_rule`. Decided files are those somebody looked at, not a random sample: the figures speak of
+`qa.redlines.bulk.clear_rule`. Decided files are those somebody looked at, not a random sample: the figures speak of
 files like those.
 """
 

@@ -21,7 +21,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from qa import outage
 from qa.config import Config
 from qa.i18n import Translator, pick_language
-from qa.people import accounts
+from qa.people import signins
 from qa.web import cookies
 from qa.web.media import MediaOwners
 from qa.workbench import Workbench
@@ -107,7 +107,7 @@ class Gate:
 
     async def _mark(self, token: str) -> str | None:
         now = datetime.now(UTC)
-        return await to_thread.run_sync(lambda: accounts.session_mark(self.bench(), token, now=now))
+        return await to_thread.run_sync(lambda: signins.session_mark(self.bench(), token, now=now))
 
 
 class _Watch:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from qa import outage
 from qa.errors import SpotcheckError, Unavailable
 from qa.i18n import LANGUAGE_NAMES, LANGUAGES, N_, Translator, pick_language
-from qa.people import accounts
+from qa.people import signins
 from qa.web import cookies, provider
 from qa.web.clients import client_address
 from qa.web.html import page
@@ -63,7 +63,7 @@ class SignInRoutes:
                 raise Unavailable(N_("Too many people are signing in at this moment. Try again in a few seconds."))
             # Threads of their own: whoever is signed in already never waits for passwords to be computed.
             signed_in = await to_thread.run_sync(
-                lambda: accounts.sign_in(bench, login, password, address=address, now=now), limiter=self._computing
+                lambda: signins.sign_in(bench, login, password, address=address, now=now), limiter=self._computing
             )
         except Exception as problem:
             error = outage.explain(problem)
@@ -84,7 +84,7 @@ class SignInRoutes:
         if request.method == "POST":
             token = (await _fields(request) or {}).get("token", "")
         try:
-            signed_in = await to_thread.run_sync(lambda: accounts.sign_in_by_link(bench, token, now=now))
+            signed_in = await to_thread.run_sync(lambda: signins.sign_in_by_link(bench, token, now=now))
         except SpotcheckError as error:
             return self._form(request, error, status=403)
         return await self._welcome(request, signed_in, "/")
@@ -96,7 +96,7 @@ class SignInRoutes:
         if identity is None:
             return RedirectResponse("/login", 303)
         try:
-            signed_in = await to_thread.run_sync(lambda: accounts.sign_in_by_identity(bench, identity, now=now))
+            signed_in = await to_thread.run_sync(lambda: signins.sign_in_by_identity(bench, identity, now=now))
         except SpotcheckError as error:
             response = self._form(request, error, status=403)
             cookies.clear_cookies(response, bench.config, request.cookies)
@@ -111,7 +111,7 @@ class SignInRoutes:
             return response
         token = cookies.read_cookies(request.headers).get(cookies.cookie_name(bench.config))
         if token:
-            await to_thread.run_sync(lambda: accounts.sign_out(bench, token, now=now))
+            await to_thread.run_sync(lambda: signins.sign_out(bench, token, now=now))
         cookies.clear_cookies(response, bench.config, request.cookies)
         return response
 
@@ -122,14 +122,14 @@ class SignInRoutes:
         token = cookies.read_cookies(request.headers).get(cookies.cookie_name(bench.config))
         return (
             bool(token)
-            and await to_thread.run_sync(lambda: accounts.session_mark(bench, token or "", now=now)) is not None
+            and await to_thread.run_sync(lambda: signins.session_mark(bench, token or "", now=now)) is not None
         )
 
-    async def _welcome(self, request: Request, signed_in: accounts.SignedIn, path: str) -> Response:
+    async def _welcome(self, request: Request, signed_in: signins.SignedIn, path: str) -> Response:
         bench, now = self.bench(), datetime.now(UTC)
         before = cookies.read_cookies(request.headers).get(cookies.cookie_name(bench.config))
         if before:
-            await to_thread.run_sync(lambda: accounts.sign_out(bench, before, now=now))
+            await to_thread.run_sync(lambda: signins.sign_out(bench, before, now=now))
         response = RedirectResponse(path, 303)
         cookies.set_cookie(response, bench.config, signed_in.token)
         return response

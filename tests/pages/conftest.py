@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from streamlit.testing.v1 import AppTest
 
 from pages.kit.nav import ENTRIES
-from qa.people import accounts
+from qa.people import accounts, passwords, signins
 from qa.policy import SYSTEM, Actor, Role
 from qa.workbench import Workbench, share
 
@@ -28,10 +28,10 @@ PASSWORD = "correct-horse-1"
 @pytest.fixture(scope="session", autouse=True)
 def quick_hashing() -> Iterator[None]:
     """The same hash function with the least work: its strength is tested elsewhere."""
-    before = accounts._hasher
-    accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    before = passwords.hasher
+    passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield
-    accounts._hasher = before
+    passwords.hasher = before
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def signed_in_as(page_bench: Workbench) -> SignInAs:
                 agent_id=agent_id or ("a-1" if kind is Role.AGENT else None),
                 home_team="一组" if kind is Role.TEAM_LEADER else None,
             )
-        opened = accounts.sign_in(page_bench, login, PASSWORD, address="1", now=now)
-        return {"session": accounts.session_mark(page_bench, opened.token, now=now)}
+        opened = signins.sign_in(page_bench, login, PASSWORD, address="1", now=now)
+        return {"session": signins.session_mark(page_bench, opened.token, now=now)}
 
     return sign_in
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from qa import jobs
 from qa.jobs import Worker
-from qa.people import accounts
+from qa.people import accounts, signins
 from qa.policy import SYSTEM, Role
 from qa.upkeep import backup
 from qa.workbench import Workbench
@@ -30,7 +30,7 @@ def test_a_new_account_gets_a_link_that_works(open_page: OpenPage, page_bench: W
     next(button for button in at.button if button.label.startswith("Create")).click().run()
     assert not at.exception
     token = at.code[0].value.split("token=")[1]
-    account = accounts.sign_in_by_link(page_bench, token, now=datetime.now(UTC)).account
+    account = signins.sign_in_by_link(page_bench, token, now=datetime.now(UTC)).account
     assert (account.login, account.display_name, account.role, account.agent_id) == (
         "wang.fang",
         "王芳 <b>",

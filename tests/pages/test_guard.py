@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.kit.nav import ENTRIES, FOLDER, PageEntry
-from qa.people import accounts
+from qa.people import accounts, signins
 from qa.policy import RIGHTS, SYSTEM, Role
 from qa.workbench import Workbench
 
@@ -94,7 +94,7 @@ def test_an_ended_sign_in_stops_at_the_next_run(open_page: OpenPage, page_bench:
     assert len(at.main) > 0
     user = accounts.find(page_bench, SYSTEM, login="lead")
     if ending == "revoked":
-        accounts.revoke_sign_ins(page_bench, SYSTEM, user.id, now=datetime.now(UTC))
+        signins.revoke_sign_ins(page_bench, SYSTEM, user.id, now=datetime.now(UTC))
     elif ending == "disabled":
         accounts.disable_user(page_bench, SYSTEM, user.id, now=datetime.now(UTC))
     else:

@@ -15,9 +15,9 @@ from streamlit.testing.v1 import AppTest
 from pages.screens.rules import editor
 from qa.casefiles.lifecycle import FileState
 from qa.config import Config
-from qa.people import accounts
+from qa.people import signins
 from qa.policy import SYSTEM, Actor
-from qa.redlines import deciding
+from qa.redlines import deciding, opening
 from qa.rules import versions
 from qa.tables import RuleVersion, User, Violation, ViolationEvent
 from qa.verdicts import appeals
@@ -54,7 +54,7 @@ def shop(bench: Workbench) -> Iterator[Workbench]:
     publish(bench, rule("R01", "滚"), rule("R07", "不开发票"))
     put_chats(bench, CHATS)
     put_hits(bench, HITS)
-    deciding.open_suspected(bench, SYSTEM, now=datetime.now(UTC))
+    opening.open_suspected(bench, SYSTEM, now=datetime.now(UTC))
     share(bench)
     yield bench
     share(None)
@@ -67,8 +67,8 @@ def open_page(shop: Workbench) -> Open:
         with shop.db.write() as session:
             user = session.get_one(User, actor.user_id)
             user.language = language
-        link = accounts.new_link(shop, SYSTEM, actor.user_id, now=now)
-        mark = accounts.session_mark(shop, accounts.sign_in_by_link(shop, link, now=now).token, now=now)
+        link = signins.new_link(shop, SYSTEM, actor.user_id, now=now)
+        mark = signins.session_mark(shop, signins.sign_in_by_link(shop, link, now=now).token, now=now)
         # the menu is built first, as the entry script does, so that links between pages resolve
         script = (
             "import runpy\nfrom pages.kit.guard import enter\nfrom pages.kit.nav import navigation\n"
@@ -331,10 +331,10 @@ def test_no_rules_yet(
     fresh = Workbench.open(Config(home=tmp_path / "fresh", database_url=f"sqlite:///{tmp_path / 'fresh.db'}"))
     people(fresh)
     share(fresh)
-    mark = accounts.session_mark(
+    mark = signins.session_mark(
         fresh,
-        accounts.sign_in_by_link(
-            fresh, accounts.new_link(fresh, SYSTEM, LEAD.user_id, now=datetime.now(UTC)), now=datetime.now(UTC)
+        signins.sign_in_by_link(
+            fresh, signins.new_link(fresh, SYSTEM, LEAD.user_id, now=datetime.now(UTC)), now=datetime.now(UTC)
         ).token,
         now=datetime.now(UTC),
     )

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from qa import draws, reports
 from qa.jobs import Worker
-from qa.people import accounts
+from qa.people import signins
 from qa.policy import SYSTEM, Actor, Role
 from qa.reports import Scope, measures
 from qa.tables import Agent, Draw, User, Verdict, Violation
@@ -43,8 +43,8 @@ def open_page(bench: Workbench, file: str, who: str, language: str = "en", **que
     now = datetime.now(UTC)
     with bench.db.write() as session:
         session.get_one(User, USERS[who]).language = language
-    link = accounts.new_link(bench, SYSTEM, USERS[who], now=now)
-    mark = accounts.session_mark(bench, accounts.sign_in_by_link(bench, link, now=now).token, now=now)
+    link = signins.new_link(bench, SYSTEM, USERS[who], now=now)
+    mark = signins.session_mark(bench, signins.sign_in_by_link(bench, link, now=now).token, now=now)
     # the menu is built first, as the entry script does, so that links between pages resolve
     script = (
         "import runpy\nfrom pages.kit.guard import enter\nfrom pages.kit.nav import navigation\n"

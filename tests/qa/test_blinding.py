@@ -19,7 +19,7 @@ from qa.library import cases, search
 from qa.library.cases import CaseText
 from qa.library.search import CaseFilter
 from qa.policy import Actor
-from qa.redlines import board, deciding, detail, quality
+from qa.redlines import board, bulk, deciding, detail, quality
 from qa.redlines.board import Filter
 from qa.tables import Violation
 from qa.workbench import Workbench
@@ -90,7 +90,7 @@ def told(kit: Kit, reader: Actor) -> dict[str, object]:
         "alarms": [(one.rule_id, one.reviewed, one.waiting) for one in quality.false_alarms(bench, reader)],
         "misses": [(one.rule_id, one.reviewed, one.found) for one in quality.misses(bench, reader)],
         "bulk": [
-            [id_ for id_, _agent, _said in deciding.bulk_preview(bench, reader, rule_id=rule).examples]
+            [id_ for id_, _agent, _said in bulk.bulk_preview(bench, reader, rule_id=rule).examples]
             for rule in ("R01", "R02")
         ],
         "home": home.overview(bench, reader, now=LATER).todo["hits"],

@@ -11,7 +11,7 @@ from pages.kit.guard import Page
 from pages.kit.rows import clickable
 from pages.kit.widgets import confirm, show_error
 from qa.errors import SpotcheckError
-from qa.people import accounts, roster
+from qa.people import accounts, roster, signins
 from qa.policy import ROLE_NAMES, Role
 
 
@@ -84,7 +84,7 @@ def _create(page: Page) -> None:
             agent_id=given["new_agent"],
             home_team=given["new_team"],
         )
-        token = accounts.new_link(page.bench, page.actor, account.id, now=page.now)
+        token = signins.new_link(page.bench, page.actor, account.id, now=page.now)
     except SpotcheckError as error:
         st.session_state["users_outcome"] = (page.t.error(error), None)
     else:
@@ -100,7 +100,7 @@ def _show_outcome(page: Page) -> None:
         st.info(escape(text), icon=":material/info:")
     if link:
         st.caption(
-            page.t("Give this link to its owner; it works once, within {hours} hours.", hours=accounts.LINK_HOURS)
+            page.t("Give this link to its owner; it works once, within {hours} hours.", hours=signins.LINK_HOURS)
         )
         st.code(link, language=None)
 
@@ -120,7 +120,7 @@ def _selected(page: Page, account: accounts.Account) -> None:
             args=(page, account.id),
         )
         if confirm(page, _("End all sign-ins"), _("The person must sign in again everywhere."), key="revoke_account"):
-            _do(page, lambda: accounts.revoke_sign_ins(page.bench, page.actor, account.id, now=page.now))
+            _do(page, lambda: signins.revoke_sign_ins(page.bench, page.actor, account.id, now=page.now))
         if account.active:
             if confirm(
                 page,
@@ -145,7 +145,7 @@ def _do(page: Page, action: object) -> None:
 
 def _make_link(page: Page, user_id: int) -> None:
     try:
-        token = accounts.new_link(page.bench, page.actor, user_id, now=page.now)
+        token = signins.new_link(page.bench, page.actor, user_id, now=page.now)
     except SpotcheckError as error:
         st.session_state["users_outcome"] = (page.t.error(error), None)
     else:

@@ -16,7 +16,7 @@ from pages.screens.people import other_accounts
 from pages.screens.people.accounts import address
 from qa.errors import SpotcheckError
 from qa.i18n import N_
-from qa.people import accounts, roster
+from qa.people import roster, signins
 from qa.policy import Right
 from qa.reports.exporting import neutral
 
@@ -114,7 +114,7 @@ def _accounts(page: Page, people: list[roster.RosterRow]) -> None:
             _(
                 "{n} accounts are ready. Give everybody their own link; each works once, within {hours} hours.",
                 n=len(made),
-                hours=accounts.LINK_HOURS,
+                hours=signins.LINK_HOURS,
             )
         )
         download(_("Links (CSV)"), lambda: _links(page, made), "accounts.csv", key="roster_links")

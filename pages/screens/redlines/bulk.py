@@ -10,8 +10,8 @@ from pages.kit.guard import Page
 from pages.kit.widgets import plain_text
 from pages.screens.redlines.words import FILE, MESSAGE, rule_name
 from qa.errors import SpotcheckError
-from qa.redlines import board, deciding, odds
-from qa.redlines.deciding import BULK_LIMIT
+from qa.redlines import board, bulk, odds
+from qa.redlines.bulk import BULK_LIMIT
 from scoring.risk.odds import Learnt
 
 
@@ -27,7 +27,7 @@ def draw(page: Page, rule_id: str, agent_id: str | None, names: board.Names) -> 
             _("Only where this was said"), list(phrases), index=None, key="red_bulk_phrase", placeholder=_("Anything"),
             format_func=lambda p: f"{p} ({phrases.get(p, 0)})",
         )  # fmt: skip
-        found = deciding.bulk_preview(page.bench, page.actor, rule_id=rule_id, agent_id=agent_id, phrase=said)
+        found = bulk.bulk_preview(page.bench, page.actor, rule_id=rule_id, agent_id=agent_id, phrase=said)
         st.write(
             _(
                 "This clears {n} suspected files of {rule} as false alarms.",
@@ -91,7 +91,7 @@ def _line(page: Page, one: odds.Suspect) -> str:
 def undo(page: Page, rule_id: str) -> None:
     """Beside the cleared files of a rule: take back one's own last clearing."""
     _ = page.t
-    last = deciding.last_bulk(page.bench, page.actor, rule_id=rule_id)
+    last = bulk.last_bulk(page.bench, page.actor, rule_id=rule_id)
     if last is not None and last.at is not None:
         st.button(
             _("Take {n} back", n=_.number(last.n)),
@@ -115,7 +115,7 @@ def _clear(
 ) -> None:
     """Clear files of the rule for the reason in the field with the key `reason`."""
     try:
-        n = deciding.clear_rule(
+        n = bulk.clear_rule(
             page.bench,
             page.actor,
             now=datetime.now(UTC),
@@ -134,9 +134,7 @@ def _clear(
 
 def _take_back(page: Page, rule_id: str, cleared_at: datetime) -> None:
     try:
-        n = deciding.take_back_bulk(
-            page.bench, page.actor, now=datetime.now(UTC), rule_id=rule_id, cleared_at=cleared_at
-        )
+        n = bulk.take_back_bulk(page.bench, page.actor, now=datetime.now(UTC), rule_id=rule_id, cleared_at=cleared_at)
         st.session_state[MESSAGE] = page.t("{n} files are suspected again.", n=page.t.number(n))
         st.session_state[FILE] = None
     except SpotcheckError as error:

@@ -14,7 +14,7 @@ from qa.cli.output import Output, plain, width
 from qa.config import Config
 from qa.errors import Invalid
 from qa.i18n import Translator
-from qa.people import accounts
+from qa.people import accounts, signins
 from qa.policy import SYSTEM, Role
 from qa.workbench import Workbench
 
@@ -39,7 +39,7 @@ def test_setting_up_gives_a_link_that_works_once(capsys: pytest.CaptureFixture[s
     assert code == 0
     bench = Workbench.open(Config(home=tmp_path / "home"))
     token = document["link"].split("token=")[1]
-    assert accounts.sign_in_by_link(bench, token, now=datetime.now(UTC)).account.role is Role.ADMIN
+    assert signins.sign_in_by_link(bench, token, now=datetime.now(UTC)).account.role is Role.ADMIN
     bench.close()
     code, document, _err = run(capsys, "init")
     assert (code, document["link"]) == (0, None)
@@ -69,7 +69,7 @@ def test_accounts_from_the_command_line(
     assert "token=" in run(capsys, "user", "link", "lin")[1]["link"]
     assert [account["login"] for account in run(capsys, "user", "list")[1]] == ["admin", "lin"]
     bench = Workbench.open(Config(home=tmp_path / "home"))
-    assert accounts.sign_in(bench, "lin", "correct-horse-1", address="1", now=datetime.now(UTC))
+    assert signins.sign_in(bench, "lin", "correct-horse-1", address="1", now=datetime.now(UTC))
     assert accounts.find(bench, SYSTEM, login="lin").display_name == "林"
     bench.close()
 

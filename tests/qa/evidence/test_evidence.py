@@ -22,7 +22,7 @@ from qa.desk import inspecting
 from qa.evidence import anchor
 from qa.evidence.parts import PARTS
 from qa.evidence.records import PASSING, RECORDS
-from qa.people import accounts
+from qa.people import accounts, signins
 from qa.policy import SYSTEM, Role
 from qa.tables import AuditEntry, Base
 from qa.upkeep import backup
@@ -180,15 +180,15 @@ def test_a_record_that_changes_with_its_entry_is_not_accused(any_bench: Workbenc
     kit = history(any_bench)
     evidence.seal(any_bench, NOW + LATER)
     person = accounts.create_user(any_bench, SYSTEM, now=NOW, login="neu", role=Role.LEAD)
-    token = accounts.new_link(any_bench, SYSTEM, person.id, now=NOW)
+    token = signins.new_link(any_bench, SYSTEM, person.id, now=NOW)
     assert evidence.check(any_bench).forgeries == ()
     evidence.seal(any_bench, NOW + 2 * LATER)
-    accounts.sign_in_by_link(any_bench, token, now=NOW)
+    signins.sign_in_by_link(any_bench, token, now=NOW)
     accounts.disable_user(any_bench, SYSTEM, person.id, now=NOW)
     assert evidence.check(any_bench).forgeries == ()
     evidence.seal(any_bench, NOW + 2 * LATER)  # the sign-ins of others stay as they were sealed
-    other = accounts.new_link(any_bench, SYSTEM, kit.inspectors[1].user_id, now=NOW)
-    accounts.sign_in_by_link(any_bench, other, now=NOW)
+    other = signins.new_link(any_bench, SYSTEM, kit.inspectors[1].user_id, now=NOW)
+    signins.sign_in_by_link(any_bench, other, now=NOW)
     evidence.seal(any_bench, NOW + 2 * LATER)
     assert evidence.check(any_bench).forgeries == ()
     tamper(any_bench, f"UPDATE users SET role = 'admin' WHERE id = {kit.inspectors[0].user_id}")

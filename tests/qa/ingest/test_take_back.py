@@ -16,7 +16,7 @@ from qa import ingest, screening
 from qa.archive import Archive
 from qa.errors import Conflict
 from qa.policy import Actor
-from qa.redlines import deciding
+from qa.redlines import opening
 from qa.tables import AuditEntry, ImportRun, Transcript, Violation
 from qa.workbench import Workbench
 from tests.qa.ingest.files import CHATS, row, write_csv
@@ -139,11 +139,11 @@ def test_case_files_of_what_goes_keep_their_evidence(
 ) -> None:
     run = load(bench, lead, now, write_csv(tmp_path / "a.csv", EVENING)).run_id
     screening.screen(bench, lead, now=now)
-    opened = deciding.open_suspected(bench, lead, now=now).opened
+    opened = opening.open_suspected(bench, lead, now=now).opened
     assert ingest.take_back_preview(bench, lead, run).case_files == opened > 0
     ingest.take_back(bench, lead, now=now, run_id=run)
     screening.screen(bench, lead, now=now)
-    assert deciding.open_suspected(bench, lead, now=now).withdrawn == 0
+    assert opening.open_suspected(bench, lead, now=now).withdrawn == 0
     with bench.db.read() as session:
         for file in session.query(Violation):
             assert file.state == "suspected"

@@ -17,7 +17,7 @@ from qa.draws.design import PlanDesign, SourceQuota
 from qa.draws.frames import Period, build
 from qa.ingest.uniting import merge, unite
 from qa.policy import Actor
-from qa.redlines import deciding
+from qa.redlines import opening
 from qa.tables import AuditEntry, ImportRun, Violation
 from qa.workbench import Workbench
 from tests.qa.ingest.files import row, write_csv, write_jsonl
@@ -102,14 +102,14 @@ def test_a_later_part_keeps_hits_and_open_case_files(
     load(bench, lead, now, write_csv(tmp_path / "c.csv", MORNING))
     load(bench, lead, now, write_csv(tmp_path / "a.csv", EVENING))
     screening.screen(bench, lead, now=now)
-    opened = deciding.open_suspected(bench, lead, now=now).opened
+    opened = opening.open_suspected(bench, lead, now=now).opened
     assert opened
     load(bench, lead, now, write_csv(tmp_path / "d.csv", [row("C1", "2026-03-02 08:05", "客服", "改到后天")]))
-    assert deciding.open_suspected(bench, lead, now=now).withdrawn == 0  # not screened yet
+    assert opening.open_suspected(bench, lead, now=now).withdrawn == 0  # not screened yet
     screening.screen(bench, lead, now=now)
     load(bench, lead, now, write_csv(tmp_path / "e.csv", [row("C1", "2026-03-01 23:49", "客户", "喂")]))
     screening.screen(bench, lead, now=now)
-    after = deciding.open_suspected(bench, lead, now=now)
+    after = opening.open_suspected(bench, lead, now=now)
     assert (after.opened, after.withdrawn) == (0, 0)
     with bench.db.read() as session:
         files = session.query(Violation).all()

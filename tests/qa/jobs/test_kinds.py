@@ -20,7 +20,7 @@ from qa.jobs import record, stored
 from qa.jobs.worker import Worker
 from qa.policy import SYSTEM
 from qa.predictors import ModelView, Rescored
-from qa.redlines.deciding import OpenedFiles
+from qa.redlines.opening import OpenedFiles
 from qa.screening import Screened
 from qa.tables import AuditEntry, ImportRun
 from qa.upkeep import backup

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from qa.errors import Conflict, Denied, Invalid, NotFound
-from qa.people import accounts, guessing
+from qa.people import accounts, guessing, signins
 from qa.policy import SYSTEM, Actor, Role
 from qa.tables import AuditEntry, LoginFailure, User
 from qa.workbench import Workbench
@@ -33,7 +33,7 @@ def test_names_are_folded_so_that_one_person_is_one_account(
     any_bench: Workbench, admin: accounts.Account, now: datetime
 ) -> None:
     assert admin.login == "root"
-    assert accounts.sign_in(any_bench, " ROOT ", PASSWORD, address="1", now=now).account == admin
+    assert signins.sign_in(any_bench, " ROOT ", PASSWORD, address="1", now=now).account == admin
     with pytest.raises(Conflict):
         accounts.create_user(any_bench, SYSTEM, now=now, login="rOOt", role=Role.LEAD)
 
@@ -71,11 +71,11 @@ MANAGING: dict[str, Call] = {
     "disable": lambda b, a, i, n: accounts.disable_user(b, a, i, now=n),
     "enable": lambda b, a, i, n: accounts.enable_user(b, a, i, now=n),
     "password": lambda b, a, i, n: accounts.set_password(b, a, i, PASSWORD, now=n),
-    "link": lambda b, a, i, n: accounts.new_link(b, a, i, now=n),
+    "link": lambda b, a, i, n: signins.new_link(b, a, i, now=n),
     "list": lambda b, a, i, n: accounts.users(b, a),
     "find": lambda b, a, i, n: accounts.find(b, a, login="root"),
-    "sign-ins": lambda b, a, i, n: accounts.open_sign_ins(b, a, now=n),
-    "revoke": lambda b, a, i, n: accounts.revoke_sign_ins(b, a, i, now=n),
+    "sign-ins": lambda b, a, i, n: signins.open_sign_ins(b, a, now=n),
+    "revoke": lambda b, a, i, n: signins.revoke_sign_ins(b, a, i, now=n),
 }
 
 
@@ -124,15 +124,15 @@ def test_two_admins_cannot_disable_each_other_at_once(
 def test_a_sign_in_is_known_by_its_mark_until_it_ends(
     any_bench: Workbench, admin: accounts.Account, now: datetime
 ) -> None:
-    opened = accounts.sign_in(any_bench, "root", PASSWORD, address="1", now=now)
-    mark = accounts.session_mark(any_bench, opened.token, now=now)
+    opened = signins.sign_in(any_bench, "root", PASSWORD, address="1", now=now)
+    mark = signins.session_mark(any_bench, opened.token, now=now)
     assert mark is not None
     assert opened.token not in mark
-    assert accounts.signed_in(any_bench, mark, now=now) == admin
-    assert accounts.signed_in(any_bench, mark, now=opened.expires_at) is None
-    accounts.sign_out(any_bench, opened.token, now=now)
-    assert accounts.signed_in(any_bench, mark, now=now) is None
-    accounts.sign_out(any_bench, opened.token, now=now)
+    assert signins.signed_in(any_bench, mark, now=now) == admin
+    assert signins.signed_in(any_bench, mark, now=opened.expires_at) is None
+    signins.sign_out(any_bench, opened.token, now=now)
+    assert signins.signed_in(any_bench, mark, now=now) is None
+    signins.sign_out(any_bench, opened.token, now=now)
     assert actions(any_bench) == ["user.created", "user.signed_in", "user.signed_out"]
 
 
@@ -142,19 +142,19 @@ def test_a_sign_in_is_known_by_its_mark_until_it_ends(
 )
 def test_guessed_marks_are_nobody(bench: Workbench, now: datetime, mark: str) -> None:
     accounts.create_user(bench, SYSTEM, now=now, login="root", role=Role.ADMIN, password=PASSWORD)
-    accounts.sign_in(bench, "root", PASSWORD, address="1", now=now)
-    assert accounts.signed_in(bench, mark, now=now) is None
+    signins.sign_in(bench, "root", PASSWORD, address="1", now=now)
+    assert signins.signed_in(bench, mark, now=now) is None
 
 
 def test_a_role_change_counts_at_once(any_bench: Workbench, admin: accounts.Account, now: datetime) -> None:
     lead = accounts.create_user(any_bench, SYSTEM, now=now, login="lead", role=Role.LEAD, password=PASSWORD)
-    mark = accounts.session_mark(
-        any_bench, accounts.sign_in(any_bench, "lead", PASSWORD, address="1", now=now).token, now=now
+    mark = signins.session_mark(
+        any_bench, signins.sign_in(any_bench, "lead", PASSWORD, address="1", now=now).token, now=now
     )
     accounts.change_user(
         any_bench, admin.actor, lead.id, now=now, display_name="L", role=Role.INSPECTOR, agent_id="a-9"
     )
-    found = accounts.signed_in(any_bench, mark or "", now=now)
+    found = signins.signed_in(any_bench, mark or "", now=now)
     assert found is not None
     assert (found.role, found.agent_id, found.display_name) == (Role.INSPECTOR, "a-9", "L")
 
@@ -162,16 +162,16 @@ def test_a_role_change_counts_at_once(any_bench: Workbench, admin: accounts.Acco
 def test_changing_the_password_keeps_this_browser_and_ends_the_others(
     any_bench: Workbench, admin: accounts.Account, now: datetime
 ) -> None:
-    here, there = (accounts.sign_in(any_bench, "root", PASSWORD, address="1", now=now) for _ in range(2))
-    mark = accounts.session_mark(any_bench, here.token, now=now) or ""
+    here, there = (signins.sign_in(any_bench, "root", PASSWORD, address="1", now=now) for _ in range(2))
+    mark = signins.session_mark(any_bench, here.token, now=now) or ""
     with pytest.raises(Denied):
         accounts.change_password(any_bench, admin.actor, old="wrong", new="another-horse-2", mark=mark, now=now)
     accounts.change_password(any_bench, admin.actor, old=PASSWORD, new="another-horse-2", mark=mark, now=now)
-    assert accounts.session_mark(any_bench, here.token, now=now) == mark
-    assert accounts.session_mark(any_bench, there.token, now=now) is None
+    assert signins.session_mark(any_bench, here.token, now=now) == mark
+    assert signins.session_mark(any_bench, there.token, now=now) is None
     with pytest.raises(Denied):
-        accounts.sign_in(any_bench, "root", PASSWORD, address="1", now=now)
-    accounts.sign_in(any_bench, "root", "another-horse-2", address="1", now=now)
+        signins.sign_in(any_bench, "root", PASSWORD, address="1", now=now)
+    signins.sign_in(any_bench, "root", "another-horse-2", address="1", now=now)
 
 
 def test_failures_are_forgotten_after_a_while_and_by_success(
@@ -179,13 +179,13 @@ def test_failures_are_forgotten_after_a_while_and_by_success(
 ) -> None:
     for _ in range(guessing.FAILURES_PER_BROWSER):
         with pytest.raises(Denied, match="wrong"):
-            accounts.sign_in(any_bench, "root", "guess", address="1", now=now)
+            signins.sign_in(any_bench, "root", "guess", address="1", now=now)
     with pytest.raises(Denied, match="Too many"):
-        accounts.sign_in(any_bench, "root", PASSWORD, address="1", now=now + LATER)
-    accounts.sign_in(any_bench, "root", PASSWORD, address="2", now=now)  # the owner, from elsewhere
-    accounts.sign_in(any_bench, "root", PASSWORD, address="1", now=now + guessing.FAILURE_WINDOW + LATER)
+        signins.sign_in(any_bench, "root", PASSWORD, address="1", now=now + LATER)
+    signins.sign_in(any_bench, "root", PASSWORD, address="2", now=now)  # the owner, from elsewhere
+    signins.sign_in(any_bench, "root", PASSWORD, address="1", now=now + guessing.FAILURE_WINDOW + LATER)
     with pytest.raises(Denied, match="wrong"):
-        accounts.sign_in(any_bench, "root", "guess", address="1", now=now + 5 * guessing.FAILURE_WINDOW)
+        signins.sign_in(any_bench, "root", "guess", address="1", now=now + 5 * guessing.FAILURE_WINDOW)
     with any_bench.db.read() as session:
         assert len(session.scalars(select(LoginFailure.id)).all()) == 3  # old ones were cleaned away
 
@@ -193,21 +193,21 @@ def test_failures_are_forgotten_after_a_while_and_by_success(
 def test_one_address_cannot_try_one_password_on_many_accounts(bench: Workbench, now: datetime) -> None:
     for number in range(guessing.FAILURES_PER_ADDRESS):
         with pytest.raises(Denied, match="wrong"):
-            accounts.sign_in(bench, f"user{number}", "Spring2026!", address="6.6.6.6", now=now)
+            signins.sign_in(bench, f"user{number}", "Spring2026!", address="6.6.6.6", now=now)
     with pytest.raises(Denied, match="Too many"):
-        accounts.sign_in(bench, "another", "Spring2026!", address="6.6.6.6", now=now)
+        signins.sign_in(bench, "another", "Spring2026!", address="6.6.6.6", now=now)
 
 
 def test_a_link_works_once_even_when_clicked_twice_at_once(
     any_bench: Workbench, admin: accounts.Account, now: datetime
 ) -> None:
-    token = accounts.new_link(any_bench, SYSTEM, admin.id, now=now)
+    token = signins.new_link(any_bench, SYSTEM, admin.id, now=now)
     start, outcomes = threading.Barrier(2), []
 
     def use() -> None:
         start.wait()
         try:
-            outcomes.append(accounts.sign_in_by_link(any_bench, token, now=now))
+            outcomes.append(signins.sign_in_by_link(any_bench, token, now=now))
         except Denied as problem:
             outcomes.append(problem)
 
@@ -221,23 +221,23 @@ def test_a_link_works_once_even_when_clicked_twice_at_once(
 
 def test_disabling_ends_sign_ins_and_links(any_bench: Workbench, admin: accounts.Account, now: datetime) -> None:
     lead = accounts.create_user(any_bench, SYSTEM, now=now, login="lead", role=Role.LEAD, password=PASSWORD)
-    opened = accounts.sign_in(any_bench, "lead", PASSWORD, address="1", now=now)
-    token = accounts.new_link(any_bench, SYSTEM, lead.id, now=now)
+    opened = signins.sign_in(any_bench, "lead", PASSWORD, address="1", now=now)
+    token = signins.new_link(any_bench, SYSTEM, lead.id, now=now)
     accounts.disable_user(any_bench, admin.actor, lead.id, now=now)
-    assert accounts.session_mark(any_bench, opened.token, now=now) is None
+    assert signins.session_mark(any_bench, opened.token, now=now) is None
     accounts.enable_user(any_bench, admin.actor, lead.id, now=now)
-    assert accounts.session_mark(any_bench, opened.token, now=now) is None
+    assert signins.session_mark(any_bench, opened.token, now=now) is None
     with pytest.raises(Denied):
-        accounts.sign_in_by_link(any_bench, token, now=now)
+        signins.sign_in_by_link(any_bench, token, now=now)
     with pytest.raises(NotFound):
         accounts.disable_user(any_bench, admin.actor, 12345, now=now)
 
 
 def test_ones_own_sign_ins_may_be_ended(bench: Workbench, now: datetime) -> None:
     lead = accounts.create_user(bench, SYSTEM, now=now, login="lead", role=Role.LEAD, password=PASSWORD)
-    accounts.sign_in(bench, "lead", PASSWORD, address="1", now=now)
-    assert accounts.revoke_sign_ins(bench, lead.actor, lead.id, now=now) == 1
-    assert accounts.open_sign_ins(bench, SYSTEM, now=now) == []
+    signins.sign_in(bench, "lead", PASSWORD, address="1", now=now)
+    assert signins.revoke_sign_ins(bench, lead.actor, lead.id, now=now) == 1
+    assert signins.open_sign_ins(bench, SYSTEM, now=now) == []
 
 
 def test_the_chosen_language_is_remembered(bench: Workbench, now: datetime) -> None:

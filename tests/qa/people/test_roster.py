@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert
 
 from qa.errors import Denied, Invalid, NotFound
-from qa.people import accounts, roster
+from qa.people import accounts, roster, signins
 from qa.policy import Actor, Role
 from qa.tables import Agent, AuditEntry
 from qa.workbench import Workbench
@@ -81,7 +81,7 @@ def test_accounts_from_the_roster_once_each_with_a_link_that_works(shop: Workben
     found = {a.login: a for a in accounts.users(shop, ADMIN)}
     assert sorted(found) == ["小美", "小美.2", "阿强"]
     assert {a.agent_id for a in found.values()} == set(ids)
-    signed = accounts.sign_in_by_link(shop, again[0].token, now=now + timedelta(hours=1))
+    signed = signins.sign_in_by_link(shop, again[0].token, now=now + timedelta(hours=1))
     assert signed
     left = roster.make_accounts(shop, ADMIN, now=now, agent_ids=ids)
     assert {a.agent_id for a in left} == set(ids) - {again[0].agent_id}

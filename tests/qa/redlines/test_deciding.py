@@ -24,7 +24,7 @@ from qa.casefiles.record import (
 from qa.casefiles.sanctions import SanctionLevel, SanctionTerms
 from qa.errors import Conflict, Denied, Invalid, NotFound, SpotcheckError, Stale
 from qa.policy import SYSTEM, Actor
-from qa.redlines import board, deciding, repeats
+from qa.redlines import board, bulk, deciding, opening, repeats
 from qa.redlines import detail as files
 from qa.tables import AuditEntry, RuleVersion, Transcript, Violation, ViolationEvent
 from qa.workbench import Workbench
@@ -67,7 +67,7 @@ def world(any_bench: Workbench, now: datetime) -> Workbench:
 
 
 def opened(bench: Workbench, now: datetime) -> dict[tuple[str, str], int]:
-    deciding.open_suspected(bench, SYSTEM, now=now)
+    opening.open_suspected(bench, SYSTEM, now=now)
     with bench.db.read() as session:
         return {(v.conversation_key, v.rule_id): v.id for v in session.scalars(select(Violation))}
 
@@ -99,9 +99,9 @@ def states(bench: Workbench) -> dict[int, FileState]:
 
 
 def test_a_file_a_conversation_rule_and_agent_opened_once(world: Workbench, now: datetime) -> None:
-    first = deciding.open_suspected(world, LEAD, now=now)
+    first = opening.open_suspected(world, LEAD, now=now)
     assert (first.opened, first.found_again, first.withdrawn) == (3, 0, 0)
-    second = deciding.open_suspected(world, LEAD, now=now + timedelta(hours=1))
+    second = opening.open_suspected(world, LEAD, now=now + timedelta(hours=1))
     assert (second.opened, second.found_again, second.withdrawn) == (0, 0, 0)
     with world.db.read() as session:
         assert session.scalar(select(func.count()).select_from(ViolationEvent)) == 3
@@ -116,7 +116,7 @@ def test_opening_at_the_same_time_opens_once(world: Workbench, now: datetime) ->
 
     def go() -> None:
         try:
-            deciding.open_suspected(world, SYSTEM, now=now)
+            opening.open_suspected(world, SYSTEM, now=now)
         except BaseException as problem:
             errors.append(problem)
 
@@ -136,11 +136,11 @@ def test_what_is_no_longer_found_is_withdrawn_and_comes_back_with_new_evidence(w
     deciding.confirm(world, INSPECTOR, now=now, violation_id=ids["shop:3", "R01"], reason="骂人")
     narrow_rules(world)
     put_hits(world, [], replace=True)
-    gone = deciding.open_suspected(world, SYSTEM, now=now + timedelta(hours=1))
+    gone = opening.open_suspected(world, SYSTEM, now=now + timedelta(hours=1))
     assert gone.withdrawn == 2, "the confirmed one is people's business now"
     assert states(world)[ids["shop:1", "R01"]] is FileState.WITHDRAWN
     put_hits(world, [("shop:1", 2, "R01", "a1", "滚")], replace=True)
-    back = deciding.open_suspected(world, SYSTEM, now=now + timedelta(hours=2))
+    back = opening.open_suspected(world, SYSTEM, now=now + timedelta(hours=2))
     assert (back.opened, back.found_again) == (0, 1)
     with world.db.read() as session:
         assert [hit["seq"] for hit in session.get_one(Violation, ids["shop:1", "R01"]).evidence] == [2]
@@ -152,11 +152,11 @@ def test_a_finding_that_goes_without_a_rule_change_leaves_its_file_open(world: W
     put_chats(world, [("shop:1", "a1", [("customer", "你什么态度")])], import_id=2)
     put_hits(world, [], replace=True)
     screened(world)
-    assert deciding.open_suspected(world, SYSTEM, now=now + timedelta(hours=1)).withdrawn == 0
+    assert opening.open_suspected(world, SYSTEM, now=now + timedelta(hours=1)).withdrawn == 0
     with world.archive.change("taken back", T0) as change:
         change.remove("conversations", pl.Series(["shop:2"]))
     narrow_rules(world)
-    gone = deciding.open_suspected(world, SYSTEM, now=now + timedelta(hours=2))
+    gone = opening.open_suspected(world, SYSTEM, now=now + timedelta(hours=2))
     assert gone.withdrawn == 2, "the chat of the third is not in the archive any more: people decide"
     assert states(world)[ids["shop:2", "R07"]] is FileState.SUSPECTED
 
@@ -168,7 +168,7 @@ def test_a_reopened_file_is_not_withdrawn_by_the_machine(world: Workbench, now: 
     deciding.reopen(world, LEAD, now=now, violation_id=file, reason="再看看")
     narrow_rules(world)
     put_hits(world, [], replace=True)
-    deciding.open_suspected(world, SYSTEM, now=now)
+    opening.open_suspected(world, SYSTEM, now=now)
     assert states(world)[file] is FileState.SUSPECTED
 
 
@@ -220,7 +220,7 @@ def test_strangers_neither_see_nor_decide(world: Workbench, now: datetime, actor
         lambda: deciding.confirm(world, actor, now=now, violation_id=file, reason="x"),
         lambda: deciding.clear(world, actor, now=now, violation_id=file, reason="x"),
         lambda: deciding.rule(world, actor, now=now, violation_id=file, uphold=True, reason="x"),
-        lambda: deciding.clear_rule(world, actor, now=now, rule_id="R01", reason="x", expected=2),
+        lambda: bulk.clear_rule(world, actor, now=now, rule_id="R01", reason="x", expected=2),
         lambda: deciding.set_programme(world, actor, now=now, wanted=SanctionTerms()),
     ]
     for call in calls:
@@ -240,7 +240,7 @@ def test_nobody_decides_about_a_chat_of_their_own(world: Workbench, now: datetim
     with pytest.raises(Denied, match="took part"):
         deciding.confirm(world, PLAYING_INSPECTOR, now=now, violation_id=ids["shop:1", "R01"], reason="x")
     deciding.confirm(world, PLAYING_INSPECTOR, now=now, violation_id=ids["shop:3", "R01"], reason="骂人")
-    assert deciding.clear_rule(world, PLAYING_INSPECTOR, now=now, rule_id="R07", reason="x", expected=0) == 0
+    assert bulk.clear_rule(world, PLAYING_INSPECTOR, now=now, rule_id="R07", reason="x", expected=0) == 0
 
 
 def test_only_the_agent_concerned_acknowledges(world: Workbench, now: datetime) -> None:
@@ -336,25 +336,23 @@ def test_taking_back(world: Workbench, now: datetime) -> None:
 def test_bulk_clearing_of_one_rule(world: Workbench, now: datetime) -> None:
     ids = opened(world, now)
     with pytest.raises(Conflict, match="2 such files"):
-        deciding.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1)
+        bulk.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1)
     with pytest.raises(Invalid):
-        deciding.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason=" ", expected=2)
+        bulk.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason=" ", expected=2)
     with pytest.raises(Denied):
-        deciding.clear_rule(world, SYSTEM, now=now, rule_id="R01", reason="x", expected=2)
-    shown = deciding.bulk_preview(world, INSPECTOR, rule_id="R01")
+        bulk.clear_rule(world, SYSTEM, now=now, rule_id="R01", reason="x", expected=2)
+    shown = bulk.bulk_preview(world, INSPECTOR, rule_id="R01")
     assert (shown.n, shown.examples) == (
         2,
         ((ids["shop:1", "R01"], "a1", "傻瓜 · 滚"), (ids["shop:3", "R01"], "a2", "滚")),
     )
-    assert deciding.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1, phrase="滚") == 1
+    assert bulk.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1, phrase="滚") == 1
     assert states(world) == {
         ids["shop:1", "R01"]: FileState.SUSPECTED,
         ids["shop:2", "R07"]: FileState.SUSPECTED,
         ids["shop:3", "R01"]: FileState.CLEARED,
     }
-    assert (
-        deciding.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1, agent_id="a1") == 1
-    )
+    assert bulk.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=1, agent_id="a1") == 1
     deciding.reopen(world, LEAD, now=now, violation_id=ids["shop:1", "R01"], reason="不是产品名")
     with world.db.read() as session:
         entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "violations.cleared_in_bulk")).all()
@@ -371,19 +369,19 @@ def test_a_bulk_clearing_is_limited_and_taken_back_by_who_made_it(
     ids = opened(world, now)
     monkeypatch.setattr(deciding, "BULK_LIMIT", 1)
     with pytest.raises(Invalid, match="too many"):
-        deciding.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=2)
+        bulk.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=2)
     monkeypatch.undo()
     at = now + timedelta(hours=1)
-    deciding.clear_rule(world, INSPECTOR, now=at, rule_id="R01", reason="产品名", expected=2)
-    assert deciding.last_bulk(world, SECOND, rule_id="R01") is None
-    assert deciding.last_bulk(world, INSPECTOR, rule_id="R01") == deciding.Bulk(2, at=at)
+    bulk.clear_rule(world, INSPECTOR, now=at, rule_id="R01", reason="产品名", expected=2)
+    assert bulk.last_bulk(world, SECOND, rule_id="R01") is None
+    assert bulk.last_bulk(world, INSPECTOR, rule_id="R01") == bulk.Bulk(2, at=at)
     with pytest.raises(Conflict, match="nothing to take back"):
-        deciding.take_back_bulk(world, SECOND, now=at, rule_id="R01", cleared_at=at)
+        bulk.take_back_bulk(world, SECOND, now=at, rule_id="R01", cleared_at=at)
     deciding.reopen(world, LEAD, now=at + timedelta(hours=1), violation_id=ids["shop:1", "R01"], reason="再看")
-    assert deciding.take_back_bulk(world, INSPECTOR, now=at + timedelta(hours=2), rule_id="R01", cleared_at=at) == 1
+    assert bulk.take_back_bulk(world, INSPECTOR, now=at + timedelta(hours=2), rule_id="R01", cleared_at=at) == 1
     assert set(states(world).values()) == {FileState.SUSPECTED}
     with pytest.raises(Conflict, match="nothing to take back"):
-        deciding.take_back_bulk(world, INSPECTOR, now=at + timedelta(hours=2), rule_id="R01", cleared_at=at)
+        bulk.take_back_bulk(world, INSPECTOR, now=at + timedelta(hours=2), rule_id="R01", cleared_at=at)
 
 
 def test_repeats_and_the_sanction_ladder(world: Workbench, now: datetime) -> None:

@@ -9,7 +9,7 @@ import pytest
 from qa.casefiles.lifecycle import FileState
 from qa.errors import Conflict, Denied
 from qa.policy import SYSTEM
-from qa.redlines import board, deciding, exclusions, finding, odds
+from qa.redlines import board, bulk, deciding, exclusions, finding, odds, opening
 from qa.redlines.board import Filter
 from qa.rules import versions
 from qa.workbench import Workbench
@@ -43,10 +43,10 @@ def shop(bench: Workbench, now: datetime) -> Workbench:
         [(f"shop:{n}", 1, "T1", "a2", INNOCENT if n < 43 else GUILTY) for n in range(52)]
         + [("shop:52", 1, "T2", "a2", "滚")],
     )
-    deciding.open_suspected(bench, SYSTEM, now=now)
+    opening.open_suspected(bench, SYSTEM, now=now)
     listed = board.listing(bench, INSPECTOR, Filter(rule_id="T1"), now=now, limit=200, newest_first=False).rows
     bags = frozenset([row.id for row in listed if row.excerpt == INNOCENT][:40])
-    deciding.clear_rule(bench, SECOND, now=now, rule_id="T1", reason="垃圾袋", expected=40, only=bags)
+    bulk.clear_rule(bench, SECOND, now=now, rule_id="T1", reason="垃圾袋", expected=40, only=bags)
     for row in [row for row in listed if row.excerpt == GUILTY][:6]:
         deciding.confirm(bench, INSPECTOR, now=now, violation_id=row.id, reason="骂人")
     return bench
@@ -73,15 +73,15 @@ def test_only_the_unlikely_are_cleared_and_come_back(shop: Workbench, now: datet
     assert all(one.odds.p < odds.UNLIKELY for one in found.files)
     assert {(one.odds.confirmed, one.odds.alike) for one in found.files} == {(0, 40)}
     with pytest.raises(Conflict):
-        deciding.clear_rule(shop, INSPECTOR, now=now, rule_id="T1", reason="垃圾袋", expected=4, only=found.ids)
-    n = deciding.clear_rule(shop, INSPECTOR, now=now, rule_id="T1", reason="垃圾袋", expected=3, only=found.ids)
+        bulk.clear_rule(shop, INSPECTOR, now=now, rule_id="T1", reason="垃圾袋", expected=4, only=found.ids)
+    n = bulk.clear_rule(shop, INSPECTOR, now=now, rule_id="T1", reason="垃圾袋", expected=3, only=found.ids)
     assert n == 3
     left = board.listing(shop, INSPECTOR, Filter(states=(FileState.SUSPECTED,), rule_id="T1"), now=now).rows
     assert {row.excerpt for row in left} == {GUILTY}
-    last = deciding.last_bulk(shop, INSPECTOR, rule_id="T1")
+    last = bulk.last_bulk(shop, INSPECTOR, rule_id="T1")
     assert last is not None
     assert last.at is not None
-    assert deciding.take_back_bulk(shop, INSPECTOR, now=now, rule_id="T1", cleared_at=last.at) >= 3
+    assert bulk.take_back_bulk(shop, INSPECTOR, now=now, rule_id="T1", cleared_at=last.at) >= 3
 
 
 def test_a_rule_of_false_alarms_gets_an_exclusion_to_try(shop: Workbench, now: datetime) -> None:

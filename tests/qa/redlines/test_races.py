@@ -19,7 +19,7 @@ from qa.desk import inspecting, queue
 from qa.desk.queue import Claim
 from qa.errors import SpotcheckError
 from qa.policy import Actor, Role
-from qa.redlines import deciding, detail
+from qa.redlines import bulk, deciding, detail
 from qa.tables import User, Violation
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
@@ -143,8 +143,8 @@ def test_everybody_at_once(kit: Kit) -> None:
         deciding.clear(kit.bench, kit.inspectors[2], now=LATER, violation_id=dice.choice(ids), reason="引用")
 
     def clear_all() -> None:
-        n = deciding.bulk_preview(kit.bench, kit.lead, rule_id="R01").n
-        deciding.clear_rule(kit.bench, kit.lead, now=LATER, rule_id="R01", reason="产品名", expected=n)
+        n = bulk.bulk_preview(kit.bench, kit.lead, rule_id="R01").n
+        bulk.clear_rule(kit.bench, kit.lead, now=LATER, rule_id="R01", reason="产品名", expected=n)
 
     def tried(work: Callable[[], None]) -> None:
         with suppress(SpotcheckError):  # somebody was faster; anything else (a deadlock) fails the test

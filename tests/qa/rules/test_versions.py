@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from qa.errors import Conflict, Denied, Invalid, NotFound, Stale
 from qa.policy import SYSTEM
-from qa.redlines import deciding, quality
+from qa.redlines import deciding, opening, quality
 from qa.rules import stored, versions
 from qa.screening import trial
 from qa.tables import AuditEntry, Violation
@@ -145,7 +145,7 @@ def test_false_alarms_are_counted_from_rulings(any_bench: Workbench, now: dateti
     people(bench)
     publish(bench, rule("T1", "滚"))
     put_hits(bench, [(f"s:{n}", 0, "T1", "a2", "滚") for n in range(6)])
-    deciding.open_suspected(bench, SYSTEM, now=now)
+    opening.open_suspected(bench, SYSTEM, now=now)
     with bench.db.read() as session:
         ids = session.scalars(select(Violation.id).order_by(Violation.id)).all()
     deciding.clear(bench, INSPECTOR, now=now, violation_id=ids[0], reason="x")

@@ -22,7 +22,7 @@ from qa.casefiles import record
 from qa.desk import history, queue
 from qa.errors import Denied, NotFound, SpotcheckError
 from qa.library import cases
-from qa.people import accounts, roster, teams
+from qa.people import accounts, roster, signins, teams
 from qa.policy import RIGHTS, SYSTEM, Actor, Right, Role
 from qa.redlines import board, detail, quality, repeats
 from qa.reports import Scope, boards, exporting, trends
@@ -219,8 +219,8 @@ def leader_of(bench: Workbench, team: str) -> dict[str, Any]:
     made = accounts.create_user(
         bench, SYSTEM, now=now, login=f"leads-{team}", role=Role.TEAM_LEADER, home_team=team, language="en"
     )
-    opened = accounts.sign_in_by_link(bench, accounts.new_link(bench, SYSTEM, made.id, now=now), now=now)
-    return {"session": accounts.session_mark(bench, opened.token, now=now)}
+    opened = signins.sign_in_by_link(bench, signins.new_link(bench, SYSTEM, made.id, now=now), now=now)
+    return {"session": signins.session_mark(bench, opened.token, now=now)}
 
 
 def test_no_page_shows_a_leader_another_team(paged: Workbench) -> None:

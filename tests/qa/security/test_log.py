@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qa.errors import Denied
-from qa.people import accounts
+from qa.people import accounts, signins
 from qa.policy import SYSTEM, Actor, Right, Role, require
 from qa.security import log as securitylog
 from qa.upkeep import trail
@@ -35,8 +35,8 @@ def test_what_counts_is_logged_without_names(bench: Workbench, log: Path, now: d
         bench, SYSTEM, now=now, login="wang.fang", role=Role.ADMIN, display_name="王芳", password=PASSWORD
     )
     with pytest.raises(Denied):
-        accounts.sign_in(bench, "wang.fang", "guess", address="203.0.113.9", now=now)
-    accounts.sign_in(bench, "wang.fang", PASSWORD, address="203.0.113.9", now=now)
+        signins.sign_in(bench, "wang.fang", "guess", address="203.0.113.9", now=now)
+    signins.sign_in(bench, "wang.fang", PASSWORD, address="203.0.113.9", now=now)
     with pytest.raises(Denied):
         require(Actor(7, Role.AGENT, "李"), Right.EXPORT)
     events = [line.event for line in reversed(trail.security(bench, root.actor))]

@@ -15,7 +15,7 @@ from qa import migrations
 from qa.config import Config
 from qa.db import Database
 from qa.errors import Conflict, Denied, Invalid, NotFound
-from qa.people import accounts
+from qa.people import accounts, signins
 from qa.policy import SYSTEM, Actor, Role
 from qa.tables import AuditEntry, ImportRun, Setting, User
 from qa.upkeep import backup, health
@@ -28,7 +28,7 @@ def fill(bench: Workbench, now: datetime) -> None:
     accounts.create_user(
         bench, SYSTEM, now=now, login="root", role=Role.ADMIN, display_name="根·管理员 😀", password="correct-horse-1"
     )
-    accounts.sign_in(bench, "root", "correct-horse-1", address="1", now=now)
+    signins.sign_in(bench, "root", "correct-horse-1", address="1", now=now)
     with bench.db.write() as session:
         session.add(Setting(key="window", value={"days": [1, 2.5, None, "七"]}, updated_at=now))
     with bench.archive.change("seed", now) as change:
@@ -80,8 +80,8 @@ def test_a_backup_of_either_database_comes_back_in_either(
         assert list(after.scalars(select(AuditEntry.action).order_by(AuditEntry.id)))[-1] == "backup.restored"
     assert target.archive.version() == 2
     assert target.archive.at(1).scan("signals").collect().equals(any_bench.archive.at(1).scan("signals").collect())
-    assert accounts.open_sign_ins(target, SYSTEM, now=now) == []  # nobody stays signed in on a copy
-    assert len(accounts.open_sign_ins(any_bench, SYSTEM, now=now)) == 1
+    assert signins.open_sign_ins(target, SYSTEM, now=now) == []  # nobody stays signed in on a copy
+    assert len(signins.open_sign_ins(any_bench, SYSTEM, now=now)) == 1
     accounts.create_user(target, SYSTEM, now=now, login="next", role=Role.LEAD)  # numbering goes on
     target.close()
 

@@ -9,7 +9,7 @@ from sqlalchemy import null, update
 
 from qa import screening
 from qa.policy import SYSTEM, Actor
-from qa.redlines import deciding
+from qa.redlines import opening
 from qa.tables import ImportRun, Violation
 from qa.upkeep import health, past_damage
 from qa.upkeep.past_damage import PastDamage
@@ -32,7 +32,7 @@ def test_replaced_chats_withdrawn_files_and_doubled_sources_are_told(
     replacing = load(any_bench, lead, now, write_csv(tmp_path / "b.csv", NIGHT)).run_id
     load(any_bench, lead, now, write_csv(tmp_path / "c.csv", NIGHT), source="other")
     screening.screen(any_bench, lead, now=now)
-    files = deciding.open_suspected(any_bench, lead, now=now).opened
+    files = opening.open_suspected(any_bench, lead, now=now).opened
     with any_bench.db.write() as session:
         session.execute(update(ImportRun).where(ImportRun.id == replacing).values(outcome=null()))
         session.execute(update(Violation).values(state="withdrawn"))

@@ -13,7 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from qa.config import Config
-from qa.people import accounts
+from qa.people import accounts, passwords
 from qa.policy import SYSTEM, Role
 from qa.workbench import Workbench, share
 
@@ -28,12 +28,12 @@ ORIGIN = "http://localhost:8501"
 @pytest.fixture(scope="session", autouse=True)
 def quick_hashing() -> Iterator[None]:
     """The same hash function with the least work: hundreds of sign-ins here, and its strength is tested elsewhere."""
-    before = accounts._hasher
-    accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    accounts._dummy_hash.cache_clear()
+    before = passwords.hasher
+    passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    passwords.dummy_hash.cache_clear()
     yield
-    accounts._hasher = before
-    accounts._dummy_hash.cache_clear()
+    passwords.hasher = before
+    passwords.dummy_hash.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from pages.kit.escaping import escape
 from qa.config import Config, load
 from qa.errors import Denied, Invalid
 from qa.library.search import CaseFilter, find_cases
-from qa.people import accounts, guessing
+from qa.people import accounts, guessing, signins
 from qa.policy import SYSTEM, Role
 from qa.tables import LoginFailure
 from qa.upkeep import trail
@@ -37,7 +37,7 @@ def test_a_burst_gets_no_more_answers_than_one_after_the_other(any_bench: Workbe
 
     def guess(number: int) -> str:
         try:
-            accounts.sign_in(any_bench, "lead", f"guess-{number}", address="10.0.0.1", now=now)
+            signins.sign_in(any_bench, "lead", f"guess-{number}", address="10.0.0.1", now=now)
         except Denied as error:
             return error.msgid
         return "in"
@@ -47,7 +47,7 @@ def test_a_burst_gets_no_more_answers_than_one_after_the_other(any_bench: Workbe
     evaluated = [answer for answer in answers if "wrong" in answer]
     assert len(evaluated) == guessing.FAILURES_PER_BROWSER
     assert len(answers) - len(evaluated) == sum("Too many" in answer for answer in answers)
-    accounts.sign_in(any_bench, "lead", PASSWORD, address="10.0.0.2", now=now)
+    signins.sign_in(any_bench, "lead", PASSWORD, address="10.0.0.2", now=now)
 
 
 def test_good_sign_ins_of_many_people_behind_one_address_are_not_guesses(any_bench: Workbench, now: datetime) -> None:
@@ -57,9 +57,7 @@ def test_good_sign_ins_of_many_people_behind_one_address_are_not_guesses(any_ben
     with ThreadPoolExecutor(20) as many:
         assert len(
             list(
-                many.map(
-                    lambda login: accounts.sign_in(any_bench, login, PASSWORD, address="10.0.0.1", now=now), logins
-                )
+                many.map(lambda login: signins.sign_in(any_bench, login, PASSWORD, address="10.0.0.1", now=now), logins)
             )
         ) == len(logins)
     with any_bench.db.read() as session:

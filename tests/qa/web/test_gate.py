@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from pages.kit.nav import ENTRIES
 from qa.i18n import Translator
-from qa.people import accounts
+from qa.people import accounts, signins
 from qa.policy import SYSTEM
 from qa.web import middleware
 from qa.web.middleware import OPEN, Gate
@@ -181,14 +181,14 @@ def _through_gate(bench: Workbench, headers: list[tuple[bytes, bytes]]) -> dict[
 
 def test_scripts_see_the_mark_but_neither_the_token_nor_what_a_client_claimed(shared_bench: Workbench) -> None:
     now = datetime.now(UTC)
-    signed_in = accounts.sign_in(shared_bench, "lead", "correct-horse-1", address="1", now=now)
+    signed_in = signins.sign_in(shared_bench, "lead", "correct-horse-1", address="1", now=now)
     cookie = f"theme=dark; spotcheck={signed_in.token}; _streamlit_user=x; _streamlit_xsrf=y".encode()
     seen = _through_gate(
         shared_bench, [(b"cookie", cookie), (b"x-spotcheck-session", b"1.forged"), (b"x_spotcheck_role", b"admin")]
     )
     headers = dict(seen["headers"])
     assert headers[b"cookie"] == b"theme=dark; _streamlit_xsrf=y"
-    assert headers[b"x-spotcheck-session"].decode() == accounts.session_mark(shared_bench, signed_in.token, now=now)
+    assert headers[b"x-spotcheck-session"].decode() == signins.session_mark(shared_bench, signed_in.token, now=now)
     assert b"x_spotcheck_role" not in headers
     assert [name for name, _value in seen["headers"]].count(b"x-spotcheck-session") == 1
     assert signed_in.token.encode() not in b"".join(value for _name, value in seen["headers"])
@@ -225,7 +225,7 @@ def test_an_ended_sign_in_is_over_at_the_next_frame(
         rerun(socket)
         read_run(socket)
         if ending == "revoked":
-            accounts.revoke_sign_ins(shared_bench, SYSTEM, people["lead"].id, now=now)
+            signins.revoke_sign_ins(shared_bench, SYSTEM, people["lead"].id, now=now)
         elif ending == "disabled":
             accounts.disable_user(shared_bench, SYSTEM, people["lead"].id, now=now)
         else:
@@ -246,7 +246,7 @@ def test_a_revoked_idle_tab_gets_nothing_more(
     monkeypatch.setattr(middleware, "RECHECK_SECONDS", 1e9)
     monkeypatch.setattr(middleware, "RECHECK_OUTGOING_SECONDS", 0.0)
     with connected(browser("lead")) as socket:
-        accounts.revoke_sign_ins(shared_bench, SYSTEM, people["lead"].id, now=datetime.now(UTC))
+        signins.revoke_sign_ins(shared_bench, SYSTEM, people["lead"].id, now=datetime.now(UTC))
         rerun(socket)
         assert [m.WhichOneof("type") for m in read_run(socket)] == ["auth_redirect"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from qa.people import accounts, guessing
+from qa.people import accounts, guessing, signins
 from qa.policy import SYSTEM
 from qa.tables import AuditEntry, SignIn
 from qa.web import cookies, provider
@@ -120,7 +120,7 @@ def test_signing_in_again_ends_the_former_sign_in_of_this_browser(browser: Brows
     client = browser("lead")
     former = client.cookies["spotcheck"]
     assert _try(client, "agent", PASSWORD).status_code == 303
-    assert accounts.session_mark(shared_bench, former, now=datetime.now(UTC)) is None
+    assert signins.session_mark(shared_bench, former, now=datetime.now(UTC)) is None
 
 
 def test_a_sign_in_expires(browser: Browser, shared_bench: Workbench) -> None:
@@ -133,7 +133,7 @@ def test_a_sign_in_expires(browser: Browser, shared_bench: Workbench) -> None:
 def test_a_link_signs_in_once_and_only_when_the_button_is_pressed(
     browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account]
 ) -> None:
-    token = accounts.new_link(shared_bench, SYSTEM, people["agent"].id, now=datetime.now(UTC))
+    token = signins.new_link(shared_bench, SYSTEM, people["agent"].id, now=datetime.now(UTC))
     preview = browser().get(f"/login/link?token={token}")  # what a chat program does with a link
     assert (preview.status_code, "set-cookie" in preview.headers) == (200, False)
     client = browser()
@@ -146,7 +146,7 @@ def test_in_demo_mode_a_link_signs_in_directly(
     browser: Browser, reconfigure: Callable[..., Workbench], people: dict[str, accounts.Account]
 ) -> None:
     bench = reconfigure(demo=True)
-    token = accounts.new_link(bench, SYSTEM, people["agent"].id, now=datetime.now(UTC))
+    token = signins.new_link(bench, SYSTEM, people["agent"].id, now=datetime.now(UTC))
     assert browser().get(f"/login/link?token={token}").status_code == 303
     assert browser().get(f"/login/link?token={token}").status_code == 403
 
@@ -154,7 +154,7 @@ def test_in_demo_mode_a_link_signs_in_directly(
 def test_an_expired_link_is_refused(
     browser: Browser, shared_bench: Workbench, people: dict[str, accounts.Account]
 ) -> None:
-    token = accounts.new_link(shared_bench, SYSTEM, people["agent"].id, now=datetime.now(UTC) - timedelta(hours=100))
+    token = signins.new_link(shared_bench, SYSTEM, people["agent"].id, now=datetime.now(UTC) - timedelta(hours=100))
     assert browser().post("/login/link", data={"token": token}, headers={"origin": ORIGIN}).status_code == 403
 
 
@@ -226,8 +226,8 @@ def test_a_vouched_person_gets_the_role_of_our_database_or_nothing(
     monkeypatch.setattr(provider, "identity", lambda request: "LEAD")
     client = browser()
     assert client.get("/login/oidc").status_code == 303
-    mark = accounts.session_mark(bench, client.cookies["spotcheck"], now=datetime.now(UTC))
-    found = accounts.signed_in(bench, mark or "", now=datetime.now(UTC))
+    mark = signins.session_mark(bench, client.cookies["spotcheck"], now=datetime.now(UTC))
+    found = signins.signed_in(bench, mark or "", now=datetime.now(UTC))
     assert found is not None
     assert found.role == "lead"
     monkeypatch.setattr(provider, "identity", lambda request: "stranger@example.com")
