@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from scoring import draw, estimate, risk, severity
+from scoring import consistency, draw, estimate, risk
 from scoring.chart import chart
 
 Floats = NDArray[np.float64]
@@ -423,8 +423,8 @@ def inspectors(runs: int) -> Iterator[Line]:
     for people, shared in ((5, 35), (10, 35), (19, 35), (19, 100)):
         named, found = [], []
         for _ in range(runs):
-            named.append(any(one.alone for one in severity.consistency(_doubles(rng, people, shared, 0))))
-            found.append(severity.consistency(_doubles(rng, people, shared, 1))[0].alone)
+            named.append(any(one.alone for one in consistency.consistency(_doubles(rng, people, shared, 0))))
+            found.append(consistency.consistency(_doubles(rng, people, shared, 1))[0].alone)
         slack = 2 * np.sqrt(0.05 * 0.95 / runs)
         yield Line(
             f"any sound one of {people} inspectors named, {shared} shared each",

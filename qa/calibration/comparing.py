@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -20,13 +18,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from qa.calibration import severities
-from qa.desk.leases import transcript_of
 from qa.policy import Actor, Right, require
 from qa.rubrics.stored import rubric_of
 from qa.tables import Assignment, CalibrationRound, Inspection, Sample, User
 from qa.verdicts import ledger
 from qa.workbench import Workbench
-from scoring import severity
+from scoring import consistency, severity
 from scoring.agreement import (
     LOPSIDED,
     Agreement,
@@ -40,17 +37,12 @@ from scoring.agreement import (
     gwet,
     icc,
 )
+from scoring.consistency import Consistency
 from scoring.estimate.rates import clopper_pearson
 from scoring.rubric import Criterion, Rubric
-from scoring.severity import Consistency, SeverityFit
+from scoring.severity import SeverityFit
 from scoring.sheet import Outcome, Sheet
 
-RUSHED_RATIO = 0.5
-"""Less than half the time colleagues take for as much text is fast."""
-RUSHED_LEAST = 8
-"""From so many doubles on, agreement says whether a fast reader is simply fast."""
-PACE_ROWS = 2_000
-"""The newest inspections are enough to see a pace; each means reading a transcript's length."""
 _SEED = "agreement"
 
 
@@ -134,33 +126,8 @@ class Share:
         return cls(k, n, *clopper_pearson(k, n))
 
 
-class Speed(StrEnum):
-    """What reading time and agreement say together; only `LOOK` asks for a look."""
-
-    USUAL = "usual"
-    FAST = "fast"
-    """Fast, with too few doubles to say more."""
-    FAST_AND_SOUND = "fast_and_sound"
-    LOOK = "look"
-
-
 @dataclass(frozen=True)
-class Pace:
-    """How fast one inspector reads: median seconds per 100 characters beside the colleagues'; `agreement` is the share
-    of their doubles within tolerance, beside the colleagues' share."""
-
-    user_id: int
-    name: str
-    inspections: int
-    seconds_per_100: float
-    others_per_100: float | None
-    agreement: Share | None
-    others_agreement: float | None
-    speed: Speed
-
-
-@dataclass(frozen=True)
-class _Mark:
+class Inspected:
     sample_id: int
     unit_id: str
     agent_id: str
@@ -178,7 +145,7 @@ class _Mark:
 def round_results(session: Session, row: CalibrationRound, *, without: frozenset[int] = frozenset()) -> RoundResults:
     """Everything a closed round shows, leaving out the samples in `without`."""
     rubric = rubric_of(session, row.rubric_version_id)
-    every = _latest(_marks(session, Assignment.round_id == row.id, Assignment.kind == "calibration"))
+    every = latest(inspected(session, Assignment.round_id == row.id, Assignment.kind == "calibration"))
     marks = [mark for mark in every if mark.sample_id not in without]
     people = tuple(sorted({mark.inspector for mark in marks}))
     answers = {int(sample): Sheet.from_dict(sheet) for sample, sheet in row.reference.items()}
@@ -199,7 +166,7 @@ def round_results(session: Session, row: CalibrationRound, *, without: frozenset
 
 
 def _against(
-    rubric: Rubric, marks: Sequence[_Mark], answers: Mapping[int, Sheet], right: Mapping[int, int]
+    rubric: Rubric, marks: Sequence[Inspected], answers: Mapping[int, Sheet], right: Mapping[int, int]
 ) -> tuple[AgainstReference, ...]:
     """Everybody beside the reference, the furthest away first."""
     rows = []
@@ -219,7 +186,7 @@ def _against(
     return tuple(sorted(rows, key=lambda row: (-abs(row.totals.mean), row.inspector)))
 
 
-def _spread(rubric: Rubric, marks: Sequence[_Mark], reference: int | None) -> ConversationSpread:
+def _spread(rubric: Rubric, marks: Sequence[Inspected], reference: int | None) -> ConversationSpread:
     totals = tuple((mark.inspector, mark.outcome.total_without_redlines) for mark in marks)
     values = [total for _, total in totals]
     apart = []
@@ -249,7 +216,7 @@ def programme(bench: Workbench, actor: Actor, *, since: datetime) -> InspectorCo
     """
     require(actor, Right.CALIBRATE)
     with bench.db.read() as session:
-        marks = _latest(_marks(session, Assignment.kind.in_(("primary", "double")), Inspection.submitted_at >= since))
+        marks = latest(inspected(session, Assignment.kind.in_(("primary", "double")), Inspection.submitted_at >= since))
         rubrics = {
             version: rubric_of(session, version) for version in sorted({mark.rubric_version_id for mark in marks})
         }
@@ -263,84 +230,14 @@ def programme(bench: Workbench, actor: Actor, *, since: datetime) -> InspectorCo
     fit = severity.fit(scores)
     return InspectorComparison(
         len(pi), _criteria(rubrics[max(rubrics)], twice, weight, rubrics) if rubrics else (), fit,
-        severity.consistency(scores, fit.severities), tuple(sorted((int(user), name) for user, name in names.items())),
+        consistency.consistency(scores, fit.severities), tuple(sorted((int(user), name) for user, name in names.items())),
     )  # fmt: skip
-
-
-def pace(bench: Workbench, actor: Actor, *, since: datetime, least: int = 5) -> tuple[Pace, ...]:
-    """Reading pace per inspector with at least `least` timed inspections, the fastest (relative to others) first."""
-    require(actor, Right.CALIBRATE)
-    speeds: dict[int, list[float]] = {}
-    names: dict[int, str] = {}
-    with bench.db.read() as session:
-        query = (
-            select(Inspection.inspector_id, User.display_name, Inspection.sample_id, Inspection.active_seconds)
-            .join(User, User.id == Inspection.inspector_id)
-            .where(
-                Inspection.undone_at.is_(None), Inspection.submitted_at >= since, Inspection.active_seconds.is_not(None)
-            )
-        )
-        lengths: dict[int, int] = {}
-        for user, name, sample, seconds in session.execute(query.order_by(Inspection.id.desc()).limit(PACE_ROWS)).all():
-            if sample not in lengths:
-                lengths[sample] = sum(map(len, transcript_of(session, sample).texts.values()))
-            names[user] = name
-            speeds.setdefault(user, []).append(100 * (seconds or 0) / max(lengths[sample], 20))
-        agreed = _agreed(session, since)
-    rows = []
-    for user, own in speeds.items():
-        if len(own) < least:
-            continue
-        rest = [speed for other, values in speeds.items() if other != user for speed in values]
-        mine, others = median(own), median(rest) if rest else None
-        pairs, theirs = (
-            agreed.get(user, []),
-            [pair for other, values in agreed.items() if other != user for pair in values],
-        )
-        share, usual = (
-            Share.of(sum(pairs), len(pairs)) if pairs else None,
-            sum(theirs) / len(theirs) if theirs else None,
-        )
-        rows.append(Pace(user, names[user], len(own), mine, others, share, usual, _speed(mine, others, share, usual)))
-    return tuple(
-        sorted(
-            rows, key=lambda row: (row.seconds_per_100 / (row.others_per_100 or row.seconds_per_100 or 1), row.user_id)
-        )
-    )
-
-
-def _speed(mine: float, others: float | None, share: Share | None, usual: float | None) -> Speed:
-    """A fast reader who agrees with others as often as they do among themselves is simply fast."""
-    if others is None or mine >= RUSHED_RATIO * others:
-        return Speed.USUAL
-    if share is None or usual is None or share.n < RUSHED_LEAST:
-        return Speed.FAST
-    return Speed.LOOK if share.k / share.n < usual else Speed.FAST_AND_SOUND
-
-
-def _agreed(session: Session, since: datetime) -> dict[int, list[bool]]:
-    """For each inspector, whether each of their doubles was within tolerance."""
-    marks = _latest(_marks(session, Assignment.kind.in_(("primary", "double")), Inspection.submitted_at >= since))
-    by_sample: dict[int, list[_Mark]] = {}
-    for mark in marks:
-        by_sample.setdefault(mark.sample_id, []).append(mark)
-    result: dict[int, list[bool]] = {}
-    for pair in by_sample.values():
-        if len(pair) == 2:
-            apart = abs(pair[0].outcome.total_without_redlines - pair[1].outcome.total_without_redlines)
-            close = (
-                apart <= rubric_of(session, pair[0].rubric_version_id).tolerance
-                and pair[0].outcome.redlines == pair[1].outcome.redlines
-            )
-            for mark in pair:
-                result.setdefault(mark.inspector_id, []).append(close)
-    return result
 
 
 # --- shared -----------------------------------------------------------------------------------------------------------
 
 
-def _marks(session: Session, *where: object) -> list[_Mark]:
+def inspected(session: Session, *where: object) -> list[Inspected]:
     query = (
         select(Inspection, Sample.unit_id, Sample.agent_id, Sample.pi, User.display_name)
         .join(Assignment, Assignment.id == Inspection.assignment_id)
@@ -352,7 +249,7 @@ def _marks(session: Session, *where: object) -> list[_Mark]:
     rows = session.execute(query).all()
     names = told_apart({row.inspector_id: name for row, *_rest, name in rows})
     return [
-        _Mark(
+        Inspected(
             row.sample_id,
             unit,
             agent,
@@ -374,12 +271,12 @@ def told_apart(names: Mapping[int, str]) -> dict[int, str]:
     return {person: f"{name} ({person})" if often[name] > 1 else name for person, name in names.items()}
 
 
-def _latest(marks: Iterable[_Mark]) -> list[_Mark]:
+def latest(marks: Iterable[Inspected]) -> list[Inspected]:
     """One inspector counts once for a conversation."""
     return list({(mark.sample_id, mark.inspector_id): mark for mark in marks}.values())
 
 
-def _table(marks: Sequence[_Mark], value: object) -> NDArray[np.float64]:
+def _table(marks: Sequence[Inspected], value: object) -> NDArray[np.float64]:
     """Items × raters of `value(mark)`, NaN where nobody rated or it does not apply."""
     samples = {sample: row for row, sample in enumerate(dict.fromkeys(mark.sample_id for mark in marks))}
     people = {person: column for column, person in enumerate(sorted({mark.inspector_id for mark in marks}))}
@@ -390,12 +287,12 @@ def _table(marks: Sequence[_Mark], value: object) -> NDArray[np.float64]:
     return table
 
 
-def _totals(marks: Sequence[_Mark]) -> NDArray[np.float64]:
+def _totals(marks: Sequence[Inspected]) -> NDArray[np.float64]:
     return _table(marks, lambda mark: mark.outcome.total_without_redlines / 100)
 
 
 def _criteria(
-    rubric: Rubric, marks: Sequence[_Mark], weight: NDArray[np.float64] | None, rubrics: Mapping[int, Rubric]
+    rubric: Rubric, marks: Sequence[Inspected], weight: NDArray[np.float64] | None, rubrics: Mapping[int, Rubric]
 ) -> tuple[CriterionAgreement, ...]:
     if not marks:
         return ()
@@ -413,7 +310,7 @@ def _comparable(one: Criterion, other: Criterion | None) -> bool:
 
 
 def _criterion(
-    criterion: Criterion, marks: Sequence[_Mark], weight: NDArray[np.float64] | None, asked: set[int]
+    criterion: Criterion, marks: Sequence[Inspected], weight: NDArray[np.float64] | None, asked: set[int]
 ) -> CriterionAgreement:
     values = _table(marks, lambda mark: _value(criterion, mark.sheet) if mark.rubric_version_id in asked else None)
     objected = np.where(np.isnan(values), np.nan, (values != criterion.default).astype(float))

@@ -8,14 +8,15 @@ version beside the two inspections, never an average, and never enters a figure 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, aliased
 
+from qa.calibration.rulings import RuleRuling, Ruling, composed
+from qa.calibration.sides import CriterionRow, RuleRow, Side, criterion_rows, rule_rows, side_of
 from qa.desk.leases import refuse_own, transcript_of
 from qa.desk.sheets import check_sheet, spans_of
 from qa.errors import Conflict, Invalid, NotFound, Stale
@@ -26,37 +27,11 @@ from qa.tables import Acknowledgement, Appeal, Assignment, Inspection, Sample, U
 from qa.transcripts import FrozenTranscript
 from qa.verdicts import ledger
 from qa.workbench import Workbench
-from scoring.label import Label
-from scoring.rubric import AGENT, Criterion, Rubric
-from scoring.sheet import CLEARED, CONFIRMED, HitDecision, Mark, Outcome, Sheet
+from scoring.rubric import Rubric
+from scoring.sheet import Sheet
 
 MAX_REASON = 2_000
 TAKEN_BACK = "resolution taken back"
-
-
-class Take(StrEnum):
-    """Whose judgement stands."""
-
-    FIRST = "first"
-    SECOND = "second"
-    OWN = "own"
-
-
-@dataclass(frozen=True)
-class Ruling:
-    """The decision on one criterion. An own mark is `mark` with the reason in its note."""
-
-    take: Take
-    mark: Mark | None = None
-
-
-@dataclass(frozen=True)
-class RuleRuling:
-    """The decision on one red line. An own one says whether it is `confirmed`, and why."""
-
-    take: Take
-    confirmed: bool = False
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,39 +49,6 @@ class UndecidedDouble:
     redlines_differ: bool
     both_in_at: datetime
     resolved: bool
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two inspections."""
-
-    inspection_id: int
-    inspector_id: int
-    inspector: str
-    sheet: Sheet
-    outcome: Outcome
-
-
-@dataclass(frozen=True)
-class CriterionRow:
-    """One criterion on both sheets; None is no mark, nothing to object to. `gap` is what the difference costs."""
-
-    criterion: Criterion
-    first: Mark | None
-    second: Mark | None
-    differs: bool
-    gap: int
-
-
-@dataclass(frozen=True)
-class RuleRow:
-    """One red line on both sheets."""
-
-    rule_id: str
-    label: Label
-    first: tuple[HitDecision, ...]
-    second: tuple[HitDecision, ...]
-    differs: bool
 
 
 @dataclass(frozen=True)
@@ -209,8 +151,8 @@ def comparison(bench: Workbench, actor: Actor, *, sample_id: int) -> DoubleCompa
     with bench.db.read() as session:
         sample, first, second = _load(session, sample_id)
         version_id = first.rubric_version_id
-        rubric, sides = rubric_of(session, version_id), (_side(session, first), _side(session, second))
-        rules = _rules(session, sides[0].sheet, sides[1].sheet)
+        rubric, sides = rubric_of(session, version_id), (side_of(session, first), side_of(session, second))
+        rules = rule_rows(session, sides[0].sheet, sides[1].sheet)
         try:
             _refuse(session, actor, sample_id, sides)
             refusal = None
@@ -222,7 +164,7 @@ def comparison(bench: Workbench, actor: Actor, *, sample_id: int) -> DoubleCompa
             sample.agent_id,
             rubric,
             *sides,
-            _criteria(rubric, sides[0].sheet, sides[1].sheet),
+            criterion_rows(rubric, sides[0].sheet, sides[1].sheet),
             rules,
             transcript_of(session, sample_id),
             spans_of(session, sample, actor),
@@ -249,63 +191,6 @@ def _load(session: Session, sample_id: int, *, lock: bool = False) -> tuple[Samp
     if len(found) < 2:
         raise Conflict(N_("Both inspections have to be in before a difference can be resolved."))
     return sample, found["primary"], found["double"]
-
-
-def _side(session: Session, row: Inspection) -> Side:
-    name = session.scalar(select(User.display_name).where(User.id == row.inspector_id)) or ""
-    return Side(row.id, row.inspector_id, name, Sheet.from_dict(row.sheet), Outcome.from_dict(row.outcome))
-
-
-def _criteria(rubric: Rubric, first: Sheet, second: Sheet) -> tuple[CriterionRow, ...]:
-    one, two = ({mark.criterion_id: mark for mark in sheet.marks} for sheet in (first, second))
-    rows = []
-    for criterion in rubric.criteria:
-        a, b = one.get(criterion.id), two.get(criterion.id)
-        rows.append(
-            CriterionRow(
-                criterion,
-                a,
-                b,
-                _judged(criterion, a) != _judged(criterion, b),
-                abs(_cost(criterion, a) - _cost(criterion, b)),
-            )
-        )
-    return tuple(sorted(rows, key=lambda row: (not row.differs, -row.gap)))
-
-
-def _judged(criterion: Criterion, mark: Mark | None) -> tuple[int | None, str]:
-    """What a mark comes to: its value (None for N/A) and, where it costs something, who answers for it."""
-    if mark is not None and mark.na:
-        return None, ""
-    value = criterion.default if mark is None or mark.value is None else mark.value
-    return value, mark.owner if mark is not None and criterion.loss(value) else ""
-
-
-def _cost(criterion: Criterion, mark: Mark | None) -> int:
-    value, owner = _judged(criterion, mark)
-    if value is None or owner not in ("", AGENT):
-        return 0
-    return criterion.loss(value) - criterion.gain(value)
-
-
-def _rules(session: Session, first: Sheet, second: Sheet) -> tuple[RuleRow, ...]:
-    known = sorted({hit.rule_id for hit in (*first.hits, *second.hits)})
-    labels = ledger.rule_labels(session, known)
-    rows = [
-        RuleRow(
-            rule,
-            labels.get(rule, Label(rule, rule)),
-            _hits(first, rule),
-            _hits(second, rule),
-            (rule in first.confirmed) != (rule in second.confirmed),
-        )
-        for rule in known
-    ]
-    return tuple(sorted(rows, key=lambda row: (not row.differs, row.rule_id)))
-
-
-def _hits(sheet: Sheet, rule_id: str) -> tuple[HitDecision, ...]:
-    return tuple(hit for hit in sheet.hits if hit.rule_id == rule_id)
 
 
 def _refuse(session: Session, actor: Actor, sample_id: int, sides: tuple[Side, Side]) -> None:
@@ -370,12 +255,12 @@ def resolve(
     with bench.begin(actor, now) as work:
         session = work.session
         sample, *rows = _load(session, sample_id, lock=True)
-        first, second = (_side(session, row) for row in rows)
+        first, second = (side_of(session, row) for row in rows)
         _refuse(session, actor, sample_id, (first, second))
         if between != (first.inspection_id, second.inspection_id):
             raise Stale(N_("One of the two inspections was replaced meanwhile. Look at both again."))
         version_id = rows[0].rubric_version_id
-        marks = _composed(
+        marks = composed(
             session, rubric_of(session, version_id), first.sheet, second.sheet, criteria, rules or {}, reason
         )
         check_sheet(session, actor, sample, version_id, marks)
@@ -418,61 +303,6 @@ def _same(session: Session, actor: Actor, standing: Resolution, marks: Sheet, re
 
 def _alike(one: Sheet, other: Sheet) -> bool:
     return set(one.marks) == set(other.marks) and set(one.hits) == set(other.hits)
-
-
-def _composed(
-    session: Session,
-    rubric: Rubric,
-    first: Sheet,
-    second: Sheet,
-    criteria: Mapping[str, Ruling],
-    rules: Mapping[str, RuleRuling],
-    reason: str,
-) -> Sheet:
-    """One sheet from the rulings. What the two agree on is taken from the first."""
-    rows, lines = (
-        {row.criterion.id: row for row in _criteria(rubric, first, second)},
-        {row.rule_id: row for row in _rules(session, first, second)},
-    )
-    for unknown in sorted((criteria.keys() - rows.keys()) | (rules.keys() - lines.keys())):
-        raise Invalid(N_("“{id}” is not on these sheets. Reload the page."), id=unknown)
-    for row in rows.values():
-        if row.differs and row.criterion.id not in criteria:
-            raise Invalid(
-                N_("Criterion “{id}”: the two differ; take a side or give a mark of your own."), id=row.criterion.id
-            )
-    for line in lines.values():
-        if line.differs and line.rule_id not in rules:
-            raise Invalid(N_("Red line {rule}: the two differ; take a side or decide yourself."), rule=line.rule_id)
-    marks = [_mark(rows[criterion.id], criteria.get(criterion.id, Ruling(Take.FIRST))) for criterion in rubric.criteria]
-    hits = [
-        hit
-        for line in lines.values()
-        for hit in _decided(line, rules.get(line.rule_id, RuleRuling(Take.FIRST)), reason)
-    ]
-    return Sheet(tuple(mark for mark in marks if mark is not None), tuple(hits))
-
-
-def _mark(row: CriterionRow, ruling: Ruling) -> Mark | None:
-    if ruling.take is not Take.OWN:
-        return row.first if ruling.take is Take.FIRST else row.second
-    if ruling.mark is None or not ruling.mark.note.strip():
-        raise Invalid(N_("Criterion “{id}”: a mark of your own needs its reason."), id=row.criterion.id)
-    return replace(ruling.mark, criterion_id=row.criterion.id)
-
-
-def _decided(line: RuleRow, ruling: RuleRuling, reason: str) -> tuple[HitDecision, ...]:
-    """The decisions on one red line. Who did not see it has not confirmed it: taking that side clears it."""
-    if ruling.take is Take.OWN:
-        if not ruling.reason.strip():
-            raise Invalid(N_("Red line {rule}: give a reason for your decision."), rule=line.rule_id)
-        places = {hit.seq for hit in (*line.first, *line.second) if hit.decision == CONFIRMED} or {
-            hit.seq for hit in (*line.first, *line.second)
-        }
-        decision = CONFIRMED if ruling.confirmed else CLEARED
-        return tuple(HitDecision(line.rule_id, seq, decision, ruling.reason.strip()) for seq in sorted(places))
-    side, other = (line.first, line.second) if ruling.take is Take.FIRST else (line.second, line.first)
-    return side or tuple(replace(hit, decision=CLEARED, reason=reason) for hit in other)
 
 
 def take_back(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from qa.calibration import rounds
+from qa.calibration import gold, references, rounds
 from qa.policy import Actor
 from qa.tables import CalibrationRound, Sample
 from qa.workbench import Workbench
@@ -38,7 +38,7 @@ def deal(bench: Workbench, lead: Actor, samples: Sequence[int], people: Sequence
         rounds.open_round(bench, lead, now=now, name=ROUND, sample_ids=samples[:SIZE], inspector_ids=people)
     for sample in samples[SIZE:]:
         if f"gold {sample}" not in known:
-            rounds.seed_gold(bench, lead, now=now, sample_id=sample, inspector_ids=people)
+            gold.seed_gold(bench, lead, now=now, sample_id=sample, inspector_ids=people)
 
 
 def close(bench: Workbench, lead: Actor, answers: Mapping[int, Sheet], *, now: datetime) -> None:
@@ -49,5 +49,5 @@ def close(bench: Workbench, lead: Actor, answers: Mapping[int, Sheet], *, now: d
         return
     for sample, sheet in answers.items():
         if str(sample) not in found.reference:
-            rounds.set_reference(bench, lead, now=now, round_id=found.id, sample_id=sample, sheet=sheet)
+            references.set_reference(bench, lead, now=now, round_id=found.id, sample_id=sample, sheet=sheet)
     rounds.close_round(bench, lead, now=now, round_id=found.id)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.ingest import moments, values
+from qa.ingest import moments, values, vocabulary
 from qa.ingest.mapping import SEPARATOR, Mapping
 from qa.ingest.problems import ProblemLog
 
@@ -198,7 +198,7 @@ class Cells:
     def role(self, field: str = "role") -> pl.Series:
         """Who spoke; unknown words make the row bad."""
         cells = self.raw(field).cast(pl.String)
-        roles = values.translate(cells, values.words_for(values.ROLES, self.mapping.values.get(field, {})))
+        roles = values.translate(cells, values.words_for(vocabulary.ROLES, self.mapping.values.get(field, {})))
         unknown = roles.is_null()
         if unknown.any():
             empty = cells.is_null() | (cells.str.strip_chars() == "")
@@ -224,7 +224,7 @@ class Cells:
         if not self.has(field):
             return no
         cells = self.raw(field).cast(pl.String)
-        words = values.translate(cells, values.words_for(values.YES, self.mapping.values.get(field, {})))
+        words = values.translate(cells, values.words_for(vocabulary.YES, self.mapping.values.get(field, {})))
         self._note("bad_flag", field, words.is_null() & cells.is_not_null(), cells)
         return (words == "yes").fill_null(False).alias(field)
 
@@ -233,7 +233,7 @@ class Cells:
         if (raw := self.raw(field)).dtype.is_integer():
             return raw.cast(pl.Int64)
         cells = self.text(field)
-        words = values.translate(cells, values.words_for(values.INTERVENTIONS, self.mapping.values.get(field, {})))
+        words = values.translate(cells, values.words_for(vocabulary.INTERVENTIONS, self.mapping.values.get(field, {})))
         numbers = words.zip_with(words.is_not_null(), cells).str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
         self._note("bad_status", field, numbers.is_null() & cells.is_not_null(), cells)
         return numbers

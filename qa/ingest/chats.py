@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.ingest import fields, moments, silence, speakers, values
+from qa.ingest import fields, moments, silence, speakers, values, vocabulary
 from qa.ingest.cells import Cells, filled, untidy
 from qa.ingest.files import markup, transcripts
 from qa.ingest.mapping import SEPARATOR, Mapping
@@ -94,7 +94,7 @@ def read(
     given = cells.text("conversation_id") if cells.has("conversation_id") else None
     sent_at = cells.time("sent_at", group=given)
     kind, text = _content(cells, _kinds(cells))
-    aside = kind.is_in(values.ASIDES)
+    aside = kind.is_in(vocabulary.ASIDES)
     people = people or People()
     who = speakers.resolve(cells, people, given, aside)
     columns["role"] = role = _parties(cells, who.role, aside)
@@ -128,7 +128,7 @@ def spoken(
         frame, mapping = _opened(frame, mapping, zone, ProblemLog({}))
     cells = Cells(frame, mapping, zone, ProblemLog({}))
     given = cells.text("conversation_id") if cells.has("conversation_id") else None
-    who = speakers.resolve(cells, people, given, _kinds(cells).is_in(values.ASIDES))
+    who = speakers.resolve(cells, people, given, _kinds(cells).is_in(vocabulary.ASIDES))
     named = cells.text("sender_id") if cells.has("sender_id") else cells.text("role")
     counts = (
         pl.DataFrame({"name": named, "role": who.role.fill_null("")}).drop_nulls("name").group_by("name", "role").len()
@@ -298,7 +298,7 @@ def _kinds(cells: Cells) -> pl.Series:
     """The kinds of the messages; `note`, `recalled` and `system` for what nobody said to the other side."""
     kind = pl.Series("kind", ["text"]).new_from_index(0, cells.frame.height)
     if cells.has("kind"):
-        words = values.words_for(values.MESSAGE_KINDS, cells.mapping.values.get("kind", {}))
+        words = values.words_for(vocabulary.MESSAGE_KINDS, cells.mapping.values.get("kind", {}))
         kind = values.translate(cells.raw("kind").cast(pl.String), words).fill_null(words.get("*", "text"))
     if not cells.has("private"):
         return kind

@@ -11,7 +11,7 @@ import polars as pl
 
 from qa.errors import Invalid
 from qa.i18n import N_
-from qa.ingest import fields, moments, presets, reading, values
+from qa.ingest import fields, moments, presets, reading, values, vocabulary
 from qa.ingest.files import markup, transcripts
 from qa.ingest.files.shape import ReadOptions, Shape
 from qa.ingest.mapping import SEPARATOR, Mapping
@@ -97,7 +97,7 @@ def suggested(kind: str, headers: tuple[str, ...], rows: Sequence[Row]) -> Mappi
         columns = _whole_chats(columns, rows)
         if "private" not in columns and (public := next((h for h in headers if fields.is_public(h)), "")):
             columns["private"] = public
-            found["private"] = {cell: INVERSE[meaning] for cell, meaning in values.YES.items()}
+            found["private"] = {cell: INVERSE[meaning] for cell, meaning in vocabulary.YES.items()}
         if words := _users(columns.get("role", ""), rows):
             found["role"] = words
     return Mapping(columns=columns, values=found)
@@ -106,7 +106,7 @@ def suggested(kind: str, headers: tuple[str, ...], rows: Sequence[Row]) -> Mappi
 def _users(header: str, rows: Sequence[Row]) -> dict[str, str]:
     """“User” is the agent where another word stands for the customer and none for the agent."""
     words = {fields.simplified(cell) for row in rows if (cell := row.get(header))}
-    meanings = {values.ROLES.get(word) for word in words - {"user"}}
+    meanings = {vocabulary.ROLES.get(word) for word in words - {"user"}}
     return {"user": "agent"} if "user" in words and "customer" in meanings and "agent" not in meanings else {}
 
 

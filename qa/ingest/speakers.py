@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.ingest import fields, values
+from qa.ingest import fields, values, vocabulary
 from qa.ingest.cells import Cells
 from qa.people.aliases import Alias, persons
 
@@ -121,7 +121,7 @@ class _SpeakerRows:
         if not cells.has("role"):
             return pl.Series("role", [None], dtype=pl.String).new_from_index(0, cells.frame.height)
         said = cells.raw("role").cast(pl.String)
-        return values.translate(said, values.words_for(values.ROLES, mapping.values.get("role", {}))).alias("role")
+        return values.translate(said, values.words_for(vocabulary.ROLES, mapping.values.get("role", {}))).alias("role")
 
     @cached_property
     def name(self) -> pl.Series:
@@ -178,7 +178,7 @@ class _SpeakerRows:
             return known, False
         if name == customer:
             return "customer", False
-        word = values.ROLES.get(fields.simplified(name)) or ("bot" if BOT_NAME.search(name) else None)
+        word = vocabulary.ROLES.get(fields.simplified(name)) or ("bot" if BOT_NAME.search(name) else None)
         if word and name not in people.accounts:
             return word, False
         if name in (agent, agent_name) or people.is_agent(name):
@@ -296,14 +296,16 @@ def _bots(names: pl.Series, people: People) -> set[str]:
     return {
         name
         for name in names.drop_nulls().unique()
-        if values.ROLES.get(name.casefold()) == "bot" or (BOT_NAME.search(name) and name not in people.accounts)
+        if vocabulary.ROLES.get(name.casefold()) == "bot" or (BOT_NAME.search(name) and name not in people.accounts)
     }
 
 
 def _words(names: pl.Series, people: People) -> list[str]:
     """Those of `names` that are words for a role."""
     return [
-        name for name in names.drop_nulls().unique() if name.casefold() in values.ROLES and name not in people.accounts
+        name
+        for name in names.drop_nulls().unique()
+        if name.casefold() in vocabulary.ROLES and name not in people.accounts
     ]
 
 

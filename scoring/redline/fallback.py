@@ -19,7 +19,8 @@ import polars as pl
 from scoring.redline.lookalikes import INVISIBLE, Codes, any_mark, folding, lexicon
 from scoring.redline.matcher import Disguises, Piece
 from scoring.redline.pairs import NONE, NOTHING, Pairs, copies, ordered
-from scoring.redline.syntax import Alt, Chars, Node, Repeat, Seq, show
+from scoring.redline.printing import show
+from scoring.redline.syntax import Alt, Chars, Node, Repeat, Seq
 
 BATCH = 131_072  # messages per automaton: building it costs as much as some thousand messages
 CHUNK = 8  # expressions per alternation: with many more the automaton no longer fits its cache

@@ -17,8 +17,9 @@ from scoring.redline.evasion import phrase_node, phrase_search, regex_node
 from scoring.redline.guards import READINGS
 from scoring.redline.hazard import hazard
 from scoring.redline.lookalikes import folded, plain, simple
+from scoring.redline.printing import show
 from scoring.redline.rule import Evasion, Guard, Rule, Terms
-from scoring.redline.syntax import Chars, Node, PatternError, broad, merge, parse, rewrite, show
+from scoring.redline.syntax import Chars, Node, PatternError, broad, merge, parse, rewrite
 
 Span = tuple[int, int]
 

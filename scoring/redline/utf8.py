@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from scoring.redline.syntax import Alt, Chars, Edge, Lookaround, Node, Repeat, Seq, quantifier
+from scoring.redline.printing import quantifier
+from scoring.redline.syntax import Alt, Chars, Edge, Lookaround, Node, Repeat, Seq
 
 ENDS = (0x7F, 0x7FF, 0xFFFF, 0x10FFFF)  # last code point of each UTF-8 length
 LEADS = {0xC2, 0xCD, 0xE1, 0xE2, 0xE3, 0xEF, 0xF0}  # first bytes of all marks outside ASCII

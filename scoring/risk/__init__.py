@@ -22,19 +22,9 @@ Texts and the known ``SIGNALS`` are read by their names, any further columns of 
 (['unit_id', 'p', 'f', 'risk'], True)
 """
 
-from scoring.risk.model import (
-    LEAST_LABELS,
-    CalibrationBin,
-    Report,
-    RiskError,
-    RiskModel,
-    compare,
-    cross_fitted,
-    predict,
-    refuse_overlap,
-    train,
-)
+from scoring.risk.model import LEAST_LABELS, cross_fitted, predict, train
 from scoring.risk.rules import COMPLAINT_WORDS, SIGNALS, rule_score
+from scoring.risk.trained import CalibrationBin, Report, RiskError, RiskModel, compare, refuse_overlap
 
 __all__ = [
     "COMPLAINT_WORDS",

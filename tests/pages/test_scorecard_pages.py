@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.screens.rubrics.editor import parse_levels
-from qa.calibration import doubles, rounds
+from qa.calibration import doubles, references, rounds
 from qa.desk import inspecting, queue
 from qa.desk.queue import Claim
 from qa.errors import Invalid
@@ -195,7 +195,7 @@ def test_a_lead_scores_the_reference_of_a_round(open_page: OpenPage, page_bench:
     save()
     assert not at.exception
     assert at.success
-    given = rounds.reference_form(page_bench, kit.lead, round_id=round_id, sample_id=kit.samples[0]).sheet
+    given = references.reference_form(page_bench, kit.lead, round_id=round_id, sample_id=kit.samples[0]).sheet
     assert given == Sheet((Mark("tone", 1, note="生硬"),), (HitDecision("R01", 1, "cleared", "转述"),))
     at.selectbox(key="reference_sample").set_value(kit.samples[1]).run()
     assert at.selectbox(key="ref_tone").value == "0"  # another conversation starts from nothing

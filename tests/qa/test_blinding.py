@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from qa import home
-from qa.calibration import rounds
+from qa.calibration import gold, rounds
 from qa.desk import inspecting, queue
 from qa.desk.queue import Claim
 from qa.draws import receipts
@@ -185,7 +185,7 @@ def test_a_gold_conversation_looks_like_any_other(kit: Kit) -> None:
         kit.place(sample, reader)
     before = home.overview(kit.bench, reader, now=NOW).todo
     assert (
-        rounds.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[0], inspector_ids=[reader.user_id]).places
+        gold.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[0], inspector_ids=[reader.user_id]).places
         == 1
     )
     assert home.overview(kit.bench, reader, now=NOW).todo["samples"] == before["samples"] + 1
@@ -221,5 +221,5 @@ def test_a_gold_conversation_looks_like_any_other(kit: Kit) -> None:
     for round_id in range(1, 4):
         with pytest.raises(NotFound):
             rounds.results(kit.bench, reader, round_id=round_id)
-    gold = rounds.gold_results(kit.bench, kit.lead)
-    assert [(row.inspector, row.redlines_agree, row.within) for row in gold.rows] == [("inspector-2", False, False)]
+    back = gold.gold_results(kit.bench, kit.lead)
+    assert [(row.inspector, row.redlines_agree, row.within) for row in back.rows] == [("inspector-2", False, False)]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from scoring import draw, severity
+from scoring import consistency, draw, severity
 
 #: Penicillin assay (Davies & Goldsmith 1972, data set of lme4): diameters on 24 plates (rows) of 6 samples (columns).
 PENICILLIN = """
@@ -173,7 +173,7 @@ def test_consistency_tells_severe_from_unreliable() -> None:
     score = np.where(inspector == 3, 80 + 5 * noise, truth + noise - 10.0 * (inspector == 1))
     data = scores(unit % 5, inspector, unit, score)
     for severities in (None, severity.fit(data, largest_se=10).severities):
-        by = {one.inspector: one for one in severity.consistency(data, severities)}
+        by = {one.inspector: one for one in consistency.consistency(data, severities)}
         assert [one.inspector for one in by.values() if one.alone] == ["I3"]
         assert by["I1"].correlation > 0.8
         assert by["I3"].low < 0 < by["I3"].high < by["I1"].low
@@ -183,7 +183,7 @@ def test_consistency_tells_severe_from_unreliable() -> None:
 def test_partners_of_somebody_who_agrees_with_nobody_are_not_blamed() -> None:
     """In cyclic pairs half of what I1 and I3 share is shared with I2, who scores at random."""
     unit, inspector, truth, noise = shared(inspectors=6, units=240, partners=2)
-    found = severity.consistency(
+    found = consistency.consistency(
         scores(unit % 8, inspector, unit, np.where(inspector == 2, 80 + 5 * noise, truth + 2 * noise))
     )
     assert [one.inspector for one in found if one.alone] == ["I2"]
@@ -191,14 +191,16 @@ def test_partners_of_somebody_who_agrees_with_nobody_are_not_blamed() -> None:
 
 def test_consistency_without_figures() -> None:
     unit, inspector, truth, noise = shared()
-    few = severity.consistency(scores(unit, inspector, unit, truth).filter(pl.col("unit_id") < "U005"))
+    few = consistency.consistency(scores(unit, inspector, unit, truth).filter(pl.col("unit_id") < "U005"))
     assert {one.correlation for one in few} == {None}
     assert {
-        one.correlation for one in severity.consistency(scores(unit, inspector, unit, np.full(len(unit), 90.0)))
+        one.correlation for one in consistency.consistency(scores(unit, inspector, unit, np.full(len(unit), 90.0)))
     } == {None}
     same = {
         one.inspector: one
-        for one in severity.consistency(scores(unit, inspector, unit, np.where(inspector == 0, 100.0, truth + noise)))
+        for one in consistency.consistency(
+            scores(unit, inspector, unit, np.where(inspector == 0, 100.0, truth + noise))
+        )
     }
     assert (same["I0"].correlation, same["I0"].alone) == (0.0, True)
-    assert severity.consistency(scores(unit, inspector, unit, truth).clear()) == ()
+    assert consistency.consistency(scores(unit, inspector, unit, truth).clear()) == ()

@@ -10,12 +10,14 @@ import streamlit as st
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, showing_errors
-from qa.calibration import comparing, rounds
-from qa.calibration.comparing import AgainstReference, CriterionAgreement, Share, Speed
+from qa.calibration import comparing, gold, pace, rounds
+from qa.calibration.comparing import AgainstReference, CriterionAgreement, Share
+from qa.calibration.pace import Speed
 from qa.desk import queue
 from qa.i18n import N_, Translator
 from scoring.agreement import Agreement, Distance, Intraclass
-from scoring.severity import Consistency, SeverityFit
+from scoring.consistency import Consistency
+from scoring.severity import SeverityFit
 
 _REASONS = {
     "too_few": N_("too few"),
@@ -244,17 +246,17 @@ def gold_and_pace(page: Page, since: datetime) -> None:
 
 def _gold(page: Page) -> None:
     _ = page.t
-    gold = rounds.gold_results(page.bench, page.actor)
-    if gold.waiting:
+    back = gold.gold_results(page.bench, page.actor)
+    if back.waiting:
         st.caption(
-            _("{n} gold conversations still wait in queues; inspectors cannot tell them from others.", n=gold.waiting)
+            _("{n} gold conversations still wait in queues; inspectors cannot tell them from others.", n=back.waiting)
         )
-    if not gold.rows and not gold.waiting:
+    if not back.rows and not back.waiting:
         empty(
             _("No gold conversation has come back yet."),
             _("Place one: it waits unannounced in the middle of the queues."),
         )
-    if not gold.rows:
+    if not back.rows:
         return
     _table(
         [
@@ -263,10 +265,10 @@ def _gold(page: Page) -> None:
                 _("Mean difference, points"): _difference(_, one.difference),
                 _("Within tolerance"): _share(_, one.within),
             }
-            for one in gold.inspectors
+            for one in back.inspectors
         ]
     )
-    with st.expander(_("Every gold conversation ({n})", n=len(gold.rows))):
+    with st.expander(_("Every gold conversation ({n})", n=len(back.rows))):
         _table(
             [
                 {
@@ -277,14 +279,14 @@ def _gold(page: Page) -> None:
                     _("Red lines agree"): _("yes") if row.redlines_agree else _("no"),
                     _("When"): _.when(row.submitted_at),
                 }
-                for row in gold.rows
+                for row in back.rows
             ]
         )
 
 
 def _pace(page: Page, since: datetime) -> None:
     _ = page.t
-    rows = comparing.pace(page.bench, page.actor, since=since)
+    rows = pace.pace(page.bench, page.actor, since=since)
     skips = {
         count.user_id: count
         for count in queue.skip_counts(page.bench, page.actor, now=page.now, days=(page.now - since).days)
@@ -343,5 +345,5 @@ def _seed(page: Page) -> None:
             )
             if not st.form_submit_button(_("Put it into their queues")):
                 return
-        seeded = rounds.seed_gold(page.bench, page.actor, now=page.now, sample_id=sample, inspector_ids=inspectors)
+        seeded = gold.seed_gold(page.bench, page.actor, now=page.now, sample_id=sample, inspector_ids=inspectors)
         st.success(escape(_("It waits in {n} queues.", n=seeded.places)), icon=":material/check:")

@@ -14,7 +14,9 @@ from pages.kit.guard import Page
 from pages.kit.widgets import confirm, empty, show_error, showing_errors
 from pages.screens.calibration import marks
 from qa.calibration import doubles
-from qa.calibration.doubles import CriterionRow, DoubleComparison, RuleRow, RuleRuling, Ruling, Take, UndecidedDouble
+from qa.calibration.doubles import DoubleComparison, UndecidedDouble
+from qa.calibration.rulings import RuleRuling, Ruling, Take
+from qa.calibration.sides import CriterionRow, RuleRow
 from qa.errors import SpotcheckError
 
 _TURN, _SAID = "double_turn", "double_said"

@@ -12,8 +12,8 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import show_error, showing_errors
 from pages.screens.calibration import marks
-from qa.calibration import rounds
-from qa.calibration.rounds import ReferenceForm
+from qa.calibration import references
+from qa.calibration.references import ReferenceForm
 from qa.errors import SpotcheckError
 from scoring.rubric import Criterion
 from scoring.sheet import CLEARED, CONFIRMED, HitDecision, Mark, Sheet
@@ -24,7 +24,7 @@ _SAID = "reference_said"
 def show(page: Page, round_id: int) -> None:
     """Which conversations have an answer, and the form for one of them."""
     _ = page.t
-    rows = rounds.references(page.bench, page.actor, round_id=round_id)
+    rows = references.references(page.bench, page.actor, round_id=round_id)
     if not rows:
         return
     if said := st.session_state.pop(_SAID, None):
@@ -42,7 +42,7 @@ def show(page: Page, round_id: int) -> None:
     if chosen is None or chosen not in units:
         return
     with showing_errors(page):
-        _form(page, rounds.reference_form(page.bench, page.actor, round_id=round_id, sample_id=chosen))
+        _form(page, references.reference_form(page.bench, page.actor, round_id=round_id, sample_id=chosen))
 
 
 def _form(page: Page, form: ReferenceForm) -> None:
@@ -80,7 +80,7 @@ def _form(page: Page, form: ReferenceForm) -> None:
 def _save(page: Page, form: ReferenceForm, sheet: Sheet) -> None:
     _ = page.t
     try:
-        rounds.set_reference(
+        references.set_reference(
             page.bench,
             page.actor,
             now=page.now,

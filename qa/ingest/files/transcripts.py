@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from qa.ingest import values
+from qa.ingest import vocabulary
 from qa.ingest.files import decoding, markup, shape
 from qa.ingest.files.shape import Blob, ReadOptions, RowBatch, Shape
 from qa.ingest.problems import ProblemLog
@@ -246,7 +246,7 @@ def _untimed(text: str, day: str) -> list[Said]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     heads = [UNTIMED.match(line) for line in lines]
     names = {head.group("name").strip() for head in heads if head}
-    told = any(name.casefold() in values.ROLES for name in names)
+    told = any(name.casefold() in vocabulary.ROLES for name in names)
     if not told or len(names) > MOST_NAMES or 2 * sum(head is not None for head in heads) < len(lines):
         return []
     found: list[Said] = []

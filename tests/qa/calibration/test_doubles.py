@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from qa.calibration import comparing, doubles
-from qa.calibration.doubles import RuleRuling, Ruling, Take
+from qa.calibration.rulings import RuleRuling, Ruling, Take
 from qa.errors import Conflict, Denied, Invalid, Stale
 from qa.policy import Actor, Role
 from qa.tables import AuditEntry, Verdict

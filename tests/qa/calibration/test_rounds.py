@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from qa.calibration import comparing, rounds
-from qa.calibration.comparing import Share, Speed
+from qa.calibration import comparing, gold, pace, references, rounds
+from qa.calibration.comparing import Share
+from qa.calibration.pace import Speed
 from qa.desk import inspecting, queue
 from qa.desk.queue import Claim
 from qa.errors import Conflict, Denied, Invalid, NotFound, Stale
@@ -71,7 +72,7 @@ def test_a_round_shows_its_spread_only_when_closed(kit: Kit) -> None:
     for reader in (kit.lead, kit.inspectors[0]):
         with pytest.raises(Conflict, match="closed"):
             rounds.results(kit.bench, reader, round_id=round_id)
-    rounds.set_reference(
+    references.set_reference(
         kit.bench, kit.lead, now=NOW, round_id=round_id, sample_id=kit.samples[1], sheet=COLDER.to_dict()
     )
     for _ in range(2):
@@ -104,7 +105,7 @@ def test_a_reference_answer_is_scored_like_at_the_desk(kit: Kit) -> None:
     round_id = opened(kit, kit.samples[:2])
 
     def give(sheet, **more):
-        return rounds.set_reference(
+        return references.set_reference(
             kit.bench,
             more.pop("by", kit.lead),
             now=NOW,
@@ -114,7 +115,7 @@ def test_a_reference_answer_is_scored_like_at_the_desk(kit: Kit) -> None:
             **more,
         )
 
-    form = rounds.reference_form(kit.bench, kit.lead, round_id=round_id, sample_id=kit.samples[0])
+    form = references.reference_form(kit.bench, kit.lead, round_id=round_id, sample_id=kit.samples[0])
     assert (form.found, form.sheet, len(form.transcript.messages), form.labels["R01"].en) == (
         ((1, 0, 2, "R01"),),
         None,
@@ -131,7 +132,7 @@ def test_a_reference_answer_is_scored_like_at_the_desk(kit: Kit) -> None:
     first = Sheet(COLD.marks, (cleared,))
     for _ in range(2):
         give(first.to_dict())
-    assert [(row.unit_id, row.known) for row in rounds.references(kit.bench, kit.lead, round_id=round_id)] == [
+    assert [(row.unit_id, row.known) for row in references.references(kit.bench, kit.lead, round_id=round_id)] == [
         ("t:0", True),
         ("t:1", False),
     ]
@@ -139,9 +140,9 @@ def test_a_reference_answer_is_scored_like_at_the_desk(kit: Kit) -> None:
     with pytest.raises(Stale, match="meanwhile"):
         give(second, by=other)
     give(second, by=other, seen=first)
-    assert rounds.reference_form(kit.bench, kit.lead, round_id=round_id, sample_id=kit.samples[0]).sheet == second
+    assert references.reference_form(kit.bench, kit.lead, round_id=round_id, sample_id=kit.samples[0]).sheet == second
     with pytest.raises(NotFound, match="not part"):
-        rounds.reference_form(kit.bench, kit.lead, round_id=round_id, sample_id=kit.samples[2])
+        references.reference_form(kit.bench, kit.lead, round_id=round_id, sample_id=kit.samples[2])
     with kit.bench.db.read() as session:
         assert (
             session.scalar(
@@ -155,20 +156,20 @@ def test_who_still_scores_a_round_sees_no_reference(kit: Kit) -> None:
     round_id = opened(kit)
     promoted = Actor(people(kit)[0], Role.LEAD, "promoted")
     for look in (
-        lambda: rounds.reference_form(kit.bench, promoted, round_id=round_id, sample_id=kit.samples[0]),
-        lambda: rounds.set_reference(
+        lambda: references.reference_form(kit.bench, promoted, round_id=round_id, sample_id=kit.samples[0]),
+        lambda: references.set_reference(
             kit.bench, promoted, now=NOW, round_id=round_id, sample_id=kit.samples[0], sheet=COLD
         ),
     ):
         with pytest.raises(Conflict, match="your own queue"):
             look()
-    for denied in (rounds.reference_form, rounds.references):
+    for denied in (references.reference_form, references.references):
         with pytest.raises(Denied):
             denied(
                 kit.bench,
                 kit.inspectors[0],
                 round_id=round_id,
-                **({"sample_id": kit.samples[0]} if denied is rounds.reference_form else {}),
+                **({"sample_id": kit.samples[0]} if denied is references.reference_form else {}),
             )
 
 
@@ -231,13 +232,13 @@ def test_rounds_are_checked_and_private(kit: Kit) -> None:
         lambda: rounds.close_round(kit.bench, kit.inspectors[0], now=NOW, round_id=round_id),
         lambda: rounds.rounds(kit.bench, kit.agent),
         lambda: comparing.programme(kit.bench, kit.inspectors[0], since=NOW),
-        lambda: comparing.pace(kit.bench, kit.inspectors[0], since=NOW),
-        lambda: rounds.gold_results(kit.bench, kit.inspectors[0]),
+        lambda: pace.pace(kit.bench, kit.inspectors[0], since=NOW),
+        lambda: gold.gold_results(kit.bench, kit.inspectors[0]),
     ):
         with pytest.raises(Denied):
             denied()
     with pytest.raises(Invalid):
-        rounds.set_reference(
+        references.set_reference(
             kit.bench, kit.lead, now=NOW, round_id=round_id, sample_id=kit.samples[0], sheet=Sheet((Mark("nope"),))
         )
 
@@ -247,12 +248,12 @@ def test_gold_waits_unannounced_and_is_compared_with_the_verdict(kit: Kit) -> No
     inspect(kit, 0, WRONG)
     for sample in kit.samples[1:]:
         kit.place(sample, kit.inspectors[1])
-    seeded = rounds.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[0], inspector_ids=people(kit)[:2])
+    seeded = gold.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[0], inspector_ids=people(kit)[:2])
     assert seeded.places == 1  # not for the one who inspected it
     seen = [inspect(kit, 1, COLD) for _ in range(3)]
     assert seen.index(kit.samples[0]) == 1
-    gold = rounds.gold_results(kit.bench, kit.lead)
-    (row,), (one,) = gold.rows, gold.inspectors
+    back = gold.gold_results(kit.bench, kit.lead)
+    (row,), (one,) = back.rows, back.inspectors
     assert (row.inspector, row.unit_id, row.total, row.reference, row.redlines_agree, row.within) == (
         "inspector-1",
         "t:0",
@@ -261,13 +262,13 @@ def test_gold_waits_unannounced_and_is_compared_with_the_verdict(kit: Kit) -> No
         True,
         True,
     )
-    assert (one.difference.mean, one.difference.low, one.within.k, one.within.n, gold.waiting) == (10.0, None, 1, 1, 0)
+    assert (one.difference.mean, one.difference.low, one.within.k, one.within.n, back.waiting) == (10.0, None, 1, 1, 0)
     assert [v.total for v in kit.verdicts(kit.samples[0])] == [8_500]
     assert rounds.rounds(kit.bench, kit.lead) == ()  # no round to see: it would give it away
     with pytest.raises(Conflict):
-        rounds.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[0], inspector_ids=people(kit)[:2])
+        gold.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[0], inspector_ids=people(kit)[:2])
     with pytest.raises(Invalid):
-        rounds.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[1] + 99, inspector_ids=people(kit))
+        gold.seed_gold(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[1] + 99, inspector_ids=people(kit))
 
 
 @pytest.mark.parametrize(
@@ -291,7 +292,7 @@ def test_agreement_and_pace_of_the_programme(any_bench: Workbench, seconds: int,
     assert [(one.inspector, one.shared) for one in found.consistency] == [
         (str(user), n) for user, n in zip(people(kit), (6, 6, 12), strict=True)
     ]
-    paces = {row.name: row for row in comparing.pace(kit.bench, kit.lead, since=NOW - timedelta(days=1))}
+    paces = {row.name: row for row in pace.pace(kit.bench, kit.lead, since=NOW - timedelta(days=1))}
     assert (paces["inspector-2"].speed, paces["inspector-0"].speed) == (speed, Speed.USUAL)
     share = paces["inspector-2"].agreement
     assert share is not None
@@ -312,7 +313,7 @@ def test_agreement_and_pace_of_the_programme(any_bench: Workbench, seconds: int,
 def test_only_fast_and_out_of_line_asks_for_a_look(
     mine: float, others: float | None, share: tuple[int, int] | None, usual: float | None, speed: Speed
 ) -> None:
-    assert comparing._speed(mine, others, Share.of(*share) if share else None, usual) is speed
+    assert pace._speed(mine, others, Share.of(*share) if share else None, usual) is speed
 
 
 def test_marks_on_an_older_rubric_count_only_where_it_asked(kit: Kit) -> None:

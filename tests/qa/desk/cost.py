@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import event
 
 from qa.workbench import Workbench
-from scoring import sheet
+from scoring.sheet import checks, outcomes
 
-_CHECK, _SCORE = sheet.check.__code__, sheet._outcome.__code__
+_CHECK, _SCORE = checks.check.__code__, outcomes._outcome.__code__
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,6 @@ TEXT = st.text(
 def test_text_comes_back_exactly(tmp_path: Path, texts: list[str], encoding: str, shape: str) -> None:
     from qa.ingest import chats
     from qa.ingest.problems import ProblemLog
-    from qa.ingest.values import ROLES  # noqa: F401
 
     rows = [row("C1", "2026-03-01 10:00:00", "客户", text) for text in texts]
     path = tmp_path / f"x.{'csv' if shape == 'csv' else 'jsonl'}"

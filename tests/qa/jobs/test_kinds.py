@@ -25,7 +25,7 @@ from qa.screening import Screened
 from qa.tables import AuditEntry, ImportRun
 from qa.upkeep import backup
 from qa.workbench import Workbench
-from scoring.risk.model import CalibrationBin
+from scoring.risk.trained import CalibrationBin
 from tests.qa.ingest.files import CHATS, row, write_csv
 
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)

@@ -155,8 +155,8 @@ def test_every_problem_has_a_message_with_its_facts() -> None:
     import re
     from pathlib import Path
 
-    from scoring import sheet
     from scoring.rubric import checking, reading
+    from scoring.sheet import checks, marks, outcomes
 
     def codes(module) -> set[str]:  # type: ignore[no-untyped-def]
         return set(
@@ -164,7 +164,7 @@ def test_every_problem_has_a_message_with_its_facts() -> None:
         )
 
     assert codes(checking) | codes(reading) == set(versions.PROBLEMS)
-    assert codes(sheet) == set(SHEET_PROBLEMS)
+    assert codes(checks) | codes(marks) | codes(outcomes) == set(SHEET_PROBLEMS)
     for rubric in (from_dict({"id": "Ö"}), edited(pass_line=-1)):
         from scoring.rubric import check
 

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.kit.nav import ENTRIES
 from qa import draws, reports, scoping
-from qa.calibration import comparing, doubles, rounds
+from qa.calibration import comparing, doubles, gold, pace
 from qa.casefiles import record
 from qa.desk import history, queue
 from qa.errors import Denied, NotFound, SpotcheckError
@@ -157,11 +157,11 @@ FOREIGN: tuple[Callable[[Workbench, Actor], Any], ...] = (
     lambda bench, actor: draws.get_draw(bench, actor, 1),
     lambda bench, actor: quality.false_alarms(bench, actor),
     lambda bench, actor: rules.listing(bench, actor, today=NOW.date()),
-    lambda bench, actor: rounds.gold_results(bench, actor),
+    lambda bench, actor: gold.gold_results(bench, actor),
     lambda bench, actor: doubles.disagreements(bench, actor),
     lambda bench, actor: doubles.comparison(bench, actor, sample_id=1),
     lambda bench, actor: comparing.programme(bench, actor, since=NOW),
-    lambda bench, actor: comparing.pace(bench, actor, since=NOW),
+    lambda bench, actor: pace.pace(bench, actor, since=NOW),
     lambda bench, actor: queue.claim_next(bench, actor, now=NOW),
     lambda bench, actor: history.past(bench, actor, inspector_id=2),
     lambda bench, actor: history.record(bench, actor, inspector_id=2),

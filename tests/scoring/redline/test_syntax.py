@@ -15,8 +15,9 @@ from scoring.redline.evasion import regex_node
 from scoring.redline.finder import make_finder, search_errors
 from scoring.redline.hazard import hazard
 from scoring.redline.matcher import Disguises, phrase_piece, piece, regex_piece
+from scoring.redline.printing import show
 from scoring.redline.rule import Evasion
-from scoring.redline.syntax import PatternError, parse, show
+from scoring.redline.syntax import PatternError, parse
 
 ALL, PLAIN = Evasion(), Evasion.none()
 

@@ -11,15 +11,14 @@ The arithmetic, in integers of 1/100 point and rationals in between:
 4. A dimension whose criteria are all N/A leaves the form; the total is then scaled back to full points (the line
    `scaled`). At least one dimension must apply.
 5. Confirmed red lines, each rule once, in a fixed order whatever the order of the hits: flag, zero the dimension
-(before
-   scaling), cap (lowest first), zero the form. A line says what each one cost.
+   (before scaling), cap (lowest first), zero the form. A line says what each one cost.
 
 Points of the lines add up to the total, always. Nothing here knows where sheets come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import groupby
@@ -28,81 +27,9 @@ from typing import Any
 import msgspec
 
 from scoring.redline.rule import Effect, by_strictness
-from scoring.rubric import AGENT, FULL, Criterion, Dimension, Problem, Rubric
-
-CONFIRMED, CLEARED = "confirmed", "cleared"
-MAX_NOTE = 2_000
-
-
-class SheetError(ValueError):
-    """A sheet that cannot be scored; `problems` say why, field by field."""
-
-    def __init__(self, *problems: Problem) -> None:
-        self.problems = problems
-        super().__init__("; ".join(f"{problem.path}: {problem.code}" for problem in problems))
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The judgement of one criterion. `value` by kind: occurrences, 1/0, level; None = nothing to object to."""
-
-    criterion_id: str
-    value: int | None = None
-    na: bool = False
-    owner: str = AGENT
-    root_cause: str = ""
-    note: str = ""
-    evidence: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class HitDecision:
-    """What the inspector says about one red-line hit."""
-
-    rule_id: str
-    seq: int
-    decision: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """All marks of one inspector on one sample. A criterion without a mark has nothing to object to."""
-
-    marks: tuple[Mark, ...] = ()
-    hits: tuple[HitDecision, ...] = ()
-    comment: str = ""
-
-    @property
-    def confirmed(self) -> tuple[str, ...]:
-        """Rules with at least one confirmed hit, sorted."""
-        return tuple(sorted({hit.rule_id for hit in self.hits if hit.decision == CONFIRMED}))
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "marks": [
-                {
-                    "criterion_id": mark.criterion_id, "value": mark.value, "na": mark.na, "owner": mark.owner,
-                    "root_cause": mark.root_cause, "note": mark.note, "evidence": list(mark.evidence),
-                }
-                for mark in self.marks
-            ],
-            "hits": [
-                {"rule_id": hit.rule_id, "seq": hit.seq, "decision": hit.decision, "reason": hit.reason}
-                for hit in self.hits
-            ],
-            "comment": self.comment,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Sheet:
-        """Read plain data that may come from a browser. Raises `SheetError` naming the field with a wrong type."""
-        read = _Fields(data, "sheet")
-        return cls(
-            marks=tuple(_mark(_Fields(row, f"marks.{number}")) for number, row in enumerate(read.rows("marks"))),
-            hits=tuple(_hit(_Fields(row, f"hits.{number}")) for number, row in enumerate(read.rows("hits"))),
-            comment=read.text("comment", ""),
-        )
+from scoring.rubric import AGENT, FULL, Dimension, Problem, Rubric
+from scoring.sheet.checks import applies, check
+from scoring.sheet.marks import CONFIRMED, HitDecision, Mark, Sheet, SheetError
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,80 +105,6 @@ class Outcome:
         return msgspec.convert(data, cls)
 
 
-# --- checking ---------------------------------------------------------------------------------------------------------
-
-
-def check(
-    rubric: Rubric, sheet: Sheet, *, seqs: Collection[int] | None = None, rules: Collection[str] | None = None
-) -> tuple[Problem, ...]:
-    """Everything in `sheet` that `rubric` forbids. `seqs` are the messages evidence may name, `rules` the red lines
-    that have hits (None: not checked)."""
-    return tuple(_problems(rubric, sheet, seqs, rules))
-
-
-def _problems(
-    rubric: Rubric, sheet: Sheet, seqs: Collection[int] | None, rules: Collection[str] | None
-) -> Iterator[Problem]:
-    seen: set[str] = set()
-    owners, causes = {owner.id for owner in rubric.owners}, {cause.id for cause in rubric.root_causes}
-    for mark in sheet.marks:
-        path = f"marks.{mark.criterion_id}"
-        criterion = rubric.find(mark.criterion_id)
-        if criterion is None:
-            yield Problem(path, "unknown_criterion", {"id": mark.criterion_id})
-            continue
-        if mark.criterion_id in seen:
-            yield Problem(path, "marked_twice", {"id": mark.criterion_id})
-        seen.add(mark.criterion_id)
-        yield from _value_problems(path, criterion, mark)
-        if mark.owner not in owners:
-            yield Problem(f"{path}.owner", "unknown_owner", {"owner": mark.owner})
-        if mark.root_cause and mark.root_cause not in causes:
-            yield Problem(f"{path}.root_cause", "unknown_cause", {"cause": mark.root_cause})
-        if len(mark.note) > MAX_NOTE:
-            yield Problem(f"{path}.note", "long_note", {"length": len(mark.note), "limit": MAX_NOTE})
-        for seq in mark.evidence if seqs is not None else ():
-            if seq not in seqs:  # type: ignore[operator]
-                yield Problem(f"{path}.evidence", "no_message", {"seq": seq})
-    yield from _hit_problems(sheet, seqs, rules)
-    if len(sheet.comment) > MAX_NOTE:
-        yield Problem("comment", "long_note", {"length": len(sheet.comment), "limit": MAX_NOTE})
-    marks = {mark.criterion_id: mark for mark in sheet.marks}
-    if not any(_applies(criterion, marks) for criterion in rubric.criteria if criterion.judged):
-        yield Problem("marks", "nothing_applies", {})
-
-
-def _value_problems(path: str, criterion: Criterion, mark: Mark) -> Iterator[Problem]:
-    if mark.na and not criterion.allow_na:
-        yield Problem(path, "na_not_allowed", {"id": criterion.id})
-    if mark.na and mark.value is not None:
-        yield Problem(path, "na_with_value", {"id": criterion.id, "value": mark.value})
-    elif mark.value is not None and not 0 <= mark.value <= criterion.max_count:
-        yield Problem(f"{path}.value", "value_range", {"value": mark.value, "limit": criterion.max_count})
-
-
-def _hit_problems(sheet: Sheet, seqs: Collection[int] | None, rules: Collection[str] | None) -> Iterator[Problem]:
-    seen: set[tuple[str, int]] = set()
-    for hit in sheet.hits:
-        path = f"hits.{hit.rule_id}"
-        if (hit.rule_id, hit.seq) in seen:
-            yield Problem(path, "decided_twice", {"rule": hit.rule_id, "seq": hit.seq})
-        seen.add((hit.rule_id, hit.seq))
-        if hit.decision not in (CONFIRMED, CLEARED):
-            yield Problem(path, "unknown_decision", {"decision": hit.decision})
-        if not hit.reason.strip():
-            yield Problem(f"{path}.reason", "reason_missing", {"rule": hit.rule_id})
-        if len(hit.reason) > MAX_NOTE:
-            yield Problem(f"{path}.reason", "long_note", {"length": len(hit.reason), "limit": MAX_NOTE})
-        if rules is not None and hit.rule_id not in rules:
-            yield Problem(path, "unknown_rule", {"rule": hit.rule_id})
-        if seqs is not None and hit.seq not in seqs:
-            yield Problem(path, "no_message", {"seq": hit.seq})
-
-
-# --- scoring ----------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class CheckedSheet:
     """A sheet that its rubric allows, made by `checked`: it can be scored without being checked again."""
@@ -323,13 +176,9 @@ def _outcome(rubric: Rubric, sheet: Sheet, effects: Mapping[str, Effect]) -> Out
     )
 
 
-def _applies(criterion: Criterion, marks: Mapping[str, Mark]) -> bool:
-    return not (criterion.id in marks and marks[criterion.id].na)
-
-
 def _dimension_lines(dimension: Dimension, marks: Mapping[str, Mark]) -> list[Line]:
     judged = [criterion for criterion in dimension.criteria if criterion.judged]
-    applicable = sum(criterion.points for criterion in judged if _applies(criterion, marks))
+    applicable = sum(criterion.points for criterion in judged if applies(criterion, marks))
     lines = [Line("dimension", dimension.id, dimension.id, dimension.points, dimension.points)] if applicable else []
     scale = Fraction(dimension.points, applicable) if applicable else Fraction(0)
     exact, taken = Fraction(0), 0
@@ -380,69 +229,3 @@ def _redline_line(rule: str, effect: Effect, points: int, sheet: Sheet) -> Line:
     return Line(
         "redline", rule, effect.dimension or "", points, points, note=note, evidence=seqs, effect=effect.kind.value
     )
-
-
-# --- reading untrusted data -------------------------------------------------------------------------------------------
-
-
-def _mark(row: _Fields) -> Mark:
-    evidence = row.value("evidence", [])
-    if not isinstance(evidence, list) or not all(
-        isinstance(seq, int) and not isinstance(seq, bool) for seq in evidence
-    ):
-        raise row.wrong("evidence", evidence)
-    return Mark(
-        row.text("criterion_id"),
-        row.whole("value"),
-        row.flag("na"),
-        row.text("owner", AGENT),
-        row.text("root_cause", ""),
-        row.text("note", ""),
-        tuple(sorted(set(evidence))),
-    )
-
-
-def _hit(row: _Fields) -> HitDecision:
-    seq = row.whole("seq")
-    if seq is None:
-        raise row.wrong("seq", None)
-    return HitDecision(row.text("rule_id"), seq, row.text("decision"), row.text("reason", ""))
-
-
-class _Fields:
-    def __init__(self, data: object, path: str) -> None:
-        if not isinstance(data, Mapping):
-            raise SheetError(Problem(path, "wrong_type", {"value": str(data)[:40]}))
-        self.data, self.path = data, path
-
-    def value(self, name: str, default: object) -> object:
-        found = self.data.get(name)
-        return default if found is None else found
-
-    def wrong(self, name: str, value: object) -> SheetError:
-        return SheetError(Problem(f"{self.path}.{name}", "wrong_type", {"value": str(value)[:40]}))
-
-    def rows(self, name: str) -> list[Any]:
-        value = self.value(name, [])
-        if not isinstance(value, list):
-            raise self.wrong(name, value)
-        return value
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self.value(name, default)
-        if not isinstance(value, str):
-            raise self.wrong(name, value)
-        # A lone surrogate cannot be stored as UTF-8 and a NUL not in PostgreSQL: neither belongs in a note.
-        return value.encode("utf-8", "replace").decode().replace("\x00", "")
-
-    def whole(self, name: str) -> int | None:
-        value = self.value(name, None)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**31):
-            raise self.wrong(name, value)
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self.value(name, False)
-        if not isinstance(value, bool):
-            raise self.wrong(name, value)
-        return value
