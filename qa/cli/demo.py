@@ -87,7 +87,7 @@ def _load(bench: Workbench, args: argparse.Namespace, out: Output) -> None:
 
 def links(bench: Workbench) -> list[Link]:
     """A fresh one-time link per role, for the address the server listens on."""
-    from qa.demo.load import ADMIN, AGENT, LEAD
+    from qa.demo.people import ADMIN, AGENT, LEAD
     from qa.people import accounts, signins
     from qa.web import server
 

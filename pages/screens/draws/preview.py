@@ -3,7 +3,6 @@ why."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from datetime import date
 
@@ -11,20 +10,19 @@ import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.kit import figures
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import empty, show_error, showing_errors
+from pages.kit.widgets import empty, show_error
 from pages.screens.draws import publishing
-from pages.screens.draws.planning import INTENSITIES
+from pages.screens.draws.agents import agents_table
+from pages.screens.draws.trade import trade_chart, trade_points
 from qa import draws
-from qa.draws import Closeness, Load, Period, PlanChoices, PlanPreview, PlanView, TradePoint
+from qa.draws import Load, Period, PlanChoices, PlanPreview, PlanView
 from qa.draws.design import SOURCE_NAMES, NothingToDraw
 from qa.draws.periods import MONTH, due, usual
 from qa.errors import SpotcheckError
-from qa.i18n import N_, Translator
+from qa.i18n import N_
 
-AUTOMATIC = "automatic"
 _SHOWN = "preview_of"
 
 
@@ -55,10 +53,10 @@ def show(page: Page, plan: PlanView, offered: PlanChoices) -> None:
         return
     _figures(page, look)
     _goal(page, look)
-    points = _points(page, look)
-    _trade(page, look, points)
+    points = trade_points(page, look)
+    trade_chart(page, look, points)
     _notes(page, look)
-    _agents(page, plan, look, offered)
+    agents_table(page, plan, look, offered)
     publishing.offer(page, plan, look, offered, tried=share is not None)
 
 
@@ -218,70 +216,6 @@ def _goal(page: Page, look: PlanPreview) -> None:
     st.markdown(escape(" ".join(said)))
 
 
-def _points(page: Page, look: PlanPreview) -> tuple[TradePoint, ...]:
-    """The trade, computed once for what it depends on."""
-    if look.unscreened == look.figures.units:
-        return ()
-    key = (look.resolved, page.bench.archive.version())
-    if st.session_state.get("trade_points", (None,))[0] != key:
-        st.session_state["trade_points"] = (key, draws.trade(page.bench, page.actor, preview=look))
-    return tuple(st.session_state["trade_points"][1])
-
-
-def _trade(page: Page, look: PlanPreview, points: tuple[TradePoint, ...]) -> None:
-    """In one sentence what the share buys and costs, and the whole trade as a chart."""
-    _, f = page.t, look.figures
-    if not points or f.team_width is None or points[0].team_width is None:
-        return
-    if look.resolved.pool_share:
-        said = _(
-            "{share} for the riskiest finds {found} violations instead of {without}; the team's interval is ± {width}"
-            " instead of ± {narrow}.",
-            share=_.percent(look.resolved.pool_share, 0),
-            found=_.number(f.expected_found, 1),
-            without=_.number(points[0].expected_found, 1),
-            width=_.number(f.team_width / 2, 2),
-            narrow=_.number(points[0].team_width / 2, 2),
-        )
-    else:
-        most = points[-1]
-        said = _(
-            "{share} for the riskiest would find {found} violations instead of {without}, with a team interval of ±"
-            " {width} instead of ± {narrow}.",
-            share=_.percent(most.pool_share, 0),
-            found=_.number(most.expected_found, 1),
-            without=_.number(f.expected_found, 1),
-            width=_.number((most.team_width or 0.0) / 2, 2),
-            narrow=_.number(f.team_width / 2, 2),
-        )
-    st.markdown(escape(said))
-    with st.expander(_("The trade: violations found against width of the interval")):
-        rows = pl.DataFrame(
-            [
-                {
-                    "pool_share": p.pool_share,
-                    "expected_found": p.expected_found,
-                    "team_width": (p.team_width or 0.0) / 2,
-                }
-                for p in points
-            ]
-        )
-        chart = figures.trade(
-            figures.look(page),
-            rows,
-            look.resolved.pool_share,
-            _("violations to expect"),
-            _("half width of the team interval, points"),
-        )
-        figures.show(
-            page,
-            chart,
-            key="trade_chart",
-            name="trade",
-            alt=_("The trade: violations found against width of the interval"),
-        )
-
-
 def _notes(page: Page, look: PlanPreview) -> None:
     _, f = page.t, look.figures
     for source in f.sources:
@@ -372,86 +306,3 @@ def _dealt(load: Load) -> str:
     """An even deal comes to one of two whole numbers."""
     low, high = int(load.new), -int(-load.new // 1)
     return str(low) if low == high else f"{low}–{high}"
-
-
-def _agents(page: Page, plan: PlanView, look: PlanPreview, offered: PlanChoices) -> None:
-    _ = page.t
-    people = {one.agent_id: one for one in look.resolved.closeness}
-    special = Counter(one.level for one in people.values() if one.level != "normal")
-    if special:
-        st.caption(
-            _(
-                "More or fewer reviews than normal: {list}.",
-                list=_(", ").join(f"{_(INTENSITIES[level])} {n}" for level, n in sorted(special.items())),
-            )
-        )
-    with st.expander(_("Agent by agent: reviews, intensity and its reason")):
-        table = look.figures.agents
-        event = st.dataframe(
-            {
-                _("Source"): [_(SOURCE_NAMES[s]) for s in table["source"]],
-                _("Agent"): [_named(a, offered) for a in table["agent_id"]],
-                _("Intensity"): [_(INTENSITIES[x]) for x in table["intensity"]],
-                _("Because"): [reason(_, people.get(a)) for a in table["agent_id"]],
-                _("Frame"): table["frame"],
-                _("Certain"): table["pool"],
-                _("Random"): table["base"],
-                _("Violations to expect"): table["expected_found"].round(2),
-                _("Interval ±"): (table["width"] / 2).round(1),
-            },
-            hide_index=True,
-            width="stretch",
-            key="preview_agents",
-            height=360,
-            on_select="rerun",
-            selection_mode="multi-row",
-        )
-        chosen = list(dict.fromkeys(table["agent_id"][row] for row in event["selection"]["rows"]))
-        if not chosen:
-            st.caption(_("Select agents to set their intensity by hand."))
-            return
-        with st.form("closeness_form", border=False):
-            levels = {AUTOMATIC: N_("as past results suggest"), **INTENSITIES}
-            level = st.selectbox(
-                escape(_("Intensity of {list}", list=_(", ").join(_named(a, offered) for a in chosen))),
-                list(levels),
-                format_func=lambda x: _(levels[x]),
-                key="closeness_level",
-            )
-            if st.form_submit_button(_("Save")):
-                kept = tuple(pair for pair in plan.design.intensity if pair[0] not in chosen)
-                named = () if level == AUTOMATIC else tuple((agent, str(level)) for agent in chosen)
-                with showing_errors(page):
-                    design = replace(plan.design, intensity=tuple(sorted(kept + named)))
-                    draws.edit_plan(
-                        page.bench, page.actor, now=page.now, plan_id=plan.id, name=plan.name, design=design
-                    )
-                    st.rerun()
-
-
-def _named(agent: str, offered: PlanChoices) -> str:
-    name = offered.agents.get(agent, "")
-    return f"{name} ({agent})" if name and name != agent else agent
-
-
-def reason(_: Translator, one: Closeness | None) -> str:
-    """Why an agent is looked at as closely as they are."""
-    if one is None:
-        return ""
-    said = {
-        "tenure": lambda: _("{weeks} weeks in the job", weeks=_.number(one.weeks or 0.0, 1)),
-        "below": lambda: _(
-            "below the team's mean in the last quarter: {value} against {team}, {n} reviews",
-            value=_.number(one.value or 0.0, 1),
-            team=_.number(one.team or 0.0, 1),
-            n=one.reviews or 0,
-        ),
-        "clean": lambda: _("{months} reviewed months in a row without a red line", months=one.months or 0),
-    }.get(one.why, lambda: "")()
-    if not one.by_hand:
-        return said
-    return (
-        _("by hand; proposed: {level}, {reason}", level=_(INTENSITIES[one.proposed]), reason=said)
-        if said
-        else _("by hand")
-    )

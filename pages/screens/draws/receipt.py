@@ -11,8 +11,8 @@ import streamlit as st
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import showing_errors
+from pages.screens.draws.agents import reason
 from pages.screens.draws.planning import INTENSITIES
-from pages.screens.draws.preview import reason
 from qa import draws
 from qa.draws.design import SOURCE_NAMES
 from qa.i18n import N_

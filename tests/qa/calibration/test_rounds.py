@@ -341,7 +341,7 @@ def test_marks_on_an_older_rubric_count_only_where_it_asked(kit: Kit) -> None:
         inspect(kit, 1, Sheet())
     with kit.bench.db.read() as session:
         rubrics = {version.id: rubric_of(session, version.id) for version in session.scalars(select(RubricVersion))}
-        marks = comparing._marks(session)
+        marks = comparing.inspected(session)
     newest, oldest = min(rubrics), max(rubrics)
     mixed = [replace(mark, rubric_version_id=oldest if mark.sample_id == kit.samples[0] else newest) for mark in marks]
     found = {one.criterion.id: one.found.pairs for one in comparing._criteria(rubrics[newest], mixed, None, rubrics)}

@@ -367,7 +367,7 @@ def test_a_bulk_clearing_is_limited_and_taken_back_by_who_made_it(
     world: Workbench, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = opened(world, now)
-    monkeypatch.setattr(deciding, "BULK_LIMIT", 1)
+    monkeypatch.setattr(bulk, "BULK_LIMIT", 1)
     with pytest.raises(Invalid, match="too many"):
         bulk.clear_rule(world, INSPECTOR, now=now, rule_id="R01", reason="产品名", expected=2)
     monkeypatch.undo()
