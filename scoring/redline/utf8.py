@@ -9,13 +9,14 @@ candidate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from scoring.redline.printing import quantifier
-from scoring.redline.syntax import Alt, Chars, Edge, Lookaround, Node, Repeat, Seq
+from scoring.redline.syntax import Alt, Chars, Edge, Lookaround, Node, Repeat, Seq, merge
 
 ENDS = (0x7F, 0x7FF, 0xFFFF, 0x10FFFF)  # last code point of each UTF-8 length
+LONG = 3  # from this many optional repetitions on, the engine need not count them
 LEADS = {0xC2, 0xCD, 0xE1, 0xE2, 0xE3, 0xEF, 0xF0}  # first bytes of all marks outside ASCII
 
 
@@ -75,15 +76,15 @@ def mark_run(ranges: tuple[tuple[int, int], ...], low: int) -> str | None:
     leads = {chr(c & ~63 if c > 0xFF else 0xA0).encode()[0] for a, b in ranges for c in (a, b) if b > 0x7F}
     if any(chr(c).isalnum() for c in ascii_) or not leads or not leads <= LEADS:
         return None
-    return byte_class((c, c) for c in (*sorted(ascii_), *sorted(LEADS), *range(0x80, 0xC0))) + quantifier(low, None)
+    return byte_class(merge((c, c) for c in (*ascii_, *LEADS, *range(0x80, 0xC0)))) + quantifier(low, None)
 
 
 @lru_cache(maxsize=1_000)
 def any_run(ranges: tuple[tuple[int, int], ...], low: int) -> str:
     """The byte run for a repeated “.” or negated class: any bytes but the ASCII ones it excludes and the message
     border."""
-    out = [c for c in range(1, 0x80) if not any(a <= c <= b for a, b in ranges)]
-    return "[^" + "".join(byte(c, c) for c in (0, *out)) + "]" + quantifier(low, None)
+    out = merge((c, c) for c in range(0x80) if not c or not any(a <= c <= b for a, b in ranges))
+    return "[^" + "".join(byte(a, b).strip("[]") for a, b in out) + "]" + quantifier(low, None)
 
 
 def show_bytes(node: Node) -> str:
@@ -96,10 +97,36 @@ def show_bytes(node: Node) -> str:
         case Seq(items):
             return "".join(f"(?:{show_bytes(i)})" if isinstance(i, Alt) else show_bytes(i) for i in items)
         case Alt(options):
-            return "|".join(show_bytes(b) for b in options)
+            return alternatives([b.items if isinstance(b, Seq) else (b,) for b in options])
         case Repeat(body, low, high, lazy):
             if isinstance(body, Chars) and (body.wide or high is not None):
                 run = any_run(body.ranges, low) if body.wide else mark_run(body.ranges, low)
                 if run:
                     return run
+                if high is not None and high - low >= LONG:
+                    high = None
             return f"(?:{show_bytes(body)})" + quantifier(low, high) + ("?" if lazy else "")
+
+
+def alternatives(options: Sequence[tuple[Node, ...]]) -> str:
+    """Alternatives with their common beginnings and ends written once: the engine compiles each state, not each
+    spelling."""
+    grouped: dict[Node | None, list[tuple[Node, ...]]] = {}
+    for option in options:
+        grouped.setdefault(option[0] if option else None, []).append(option)
+    shown: dict[str, None] = {}
+    ends: dict[tuple[Node, ...], list[Chars]] = {}
+    for first, group in grouped.items():
+        if first is None:
+            shown[""] = None
+        elif len(group) > 1:
+            rest = alternatives([option[1:] for option in dict.fromkeys(group)])
+            shown[show_bytes(Seq((first,))) + (f"(?:{rest})" if "|" in rest or not rest else rest)] = None
+        elif isinstance(first, Chars) and not first.wide:
+            ends.setdefault(group[0][1:], []).append(first)
+        else:
+            shown[show_bytes(Seq(group[0]))] = None
+    for end, firsts in ends.items():
+        one = Chars(merge(r for c in firsts for r in c.ranges))
+        shown[show_bytes(Seq((one, *end)))] = None
+    return "|".join(shown)
