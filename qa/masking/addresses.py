@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from qa.masking.many import STAR, crowded, substitute
+from qa.masking.places import of_a_place
 
 _NUMERAL = r"0-9０-９一二三四五六七八九十百零〇"
 _UNIT = r"(?:号楼|单元|号|栋|幢|座|弄|室|层|楼|房|户)"
@@ -65,6 +66,8 @@ def _hide_chinese(text: str) -> str:
     for pattern in (_HOUSE, _CHAIN):
         text = crowded(pattern, text)
     for start, end in sorted((*_houses(text), *_chains(text))):
+        if of_a_place(text, start, end):
+            continue
         if start < done:  # the same address by another sign: its tail is hidden as well
             if end > done:
                 parts.append(STAR * (end - done))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from qa.masking.many import STAR, substitute
+from qa.masking.places import of_a_place
 
 _ZH = {
     **dict(zip("〇一二三四五六七八九", "0123456789", strict=True)),
@@ -44,6 +45,8 @@ _AMERICAN = re.compile(
 )
 # 1-212-555-0187: the country in front
 _TRUNK = re.compile(r"1[ .-](?<![\w*.#/=$-]1[ .-])\(?[2-9]\d{2}\)?[ .-]?[2-9]\d{2}[ .-]\d{4}(?![\w*])(?![.-]\d)")
+# a line in a house, in China: what a place may have for everybody, and a mobile is not
+_HOUSE_LINE = re.compile(r"(?:0(?:10|2\d|[3-9]\d\d))?[2-8]\d{6,7}")
 # 400-820-8820, 800 820 8820, 95588, 12315: lines that anybody may call
 _PUBLIC = re.compile(r"[48]00\d{7}|95\d{3,4}|1[0-2]\d{1,3}")
 _TEN = re.compile(r"[2-9](?<![\w*.#/=$-][2-9])\d{2}[2-9]\d{6}(?![\w*%])(?![.-]\d)")
@@ -65,7 +68,7 @@ _SAID = re.compile(
     rf"[^{_A}*\n，。；;!！?？]{{0,12}}+([+＋]?[{_A}](?:{_GAP}[{_A}]){{5,18}}){_END}"
 )
 _HOTLINE = re.compile(
-    r"(?i)(?:热线|客服|官方|总机|前台|投诉|举报|服务台|服务中心|售后|人工|银行|公司|门店|网点|酒店|宾馆|餐[馆厅]|饭店|景[点区]|维修|报修|报警|急救"
+    r"(?i)(?:热线|客服|官方|总机|前台|投诉|举报|服务台|服务中心|售后|人工|银行|公司|网点|维修|报修|报警|急救"
     r"|hotline|helpline|help\s?line|toll[- ]free|customer (?:service|care|support)|support line|front"
     r" desk|reception|our (?:phone|number|office|store)|head office)"
     r"[^，,。；;！!？?\n]{0,14}$"
@@ -219,9 +222,10 @@ def _hide_card(match: re.Match[str]) -> str:
 
 def _hide_line(match: re.Match[str]) -> str:
     """A number that the text calls a hotline, a toll-free one, or the line of a house, belongs to nobody."""
-    if _PUBLIC.fullmatch(plain_digits(match.group())) or _HOTLINE.search(
-        match.string, max(0, match.start() - 30), match.start()
-    ):
+    digits = plain_digits(match.group())
+    if _PUBLIC.fullmatch(digits) or _HOTLINE.search(match.string, max(0, match.start() - 30), match.start()):
+        return match.group()
+    if _HOUSE_LINE.fullmatch(digits) and of_a_place(match.string, *match.span()):
         return match.group()
     return _hide_digits(match.group(), 3, 2)
 
@@ -230,6 +234,8 @@ def _hide_said(match: re.Match[str]) -> str:
     if _PUBLIC.fullmatch(plain_digits(match.group(1))):
         return match.group()
     if _HOTLINE.search(match.string, max(0, match.start() - 14), match.start(1)) and not match.group(1).startswith("1"):
+        return match.group()
+    if _HOUSE_LINE.fullmatch(plain_digits(match.group(1))) and of_a_place(match.string, *match.span(1)):
         return match.group()
     return _within(match, 1, _hide_digits(match.group(1), 3, 2))
 
