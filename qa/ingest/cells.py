@@ -12,7 +12,7 @@ from qa.ingest import moments, values, vocabulary
 from qa.ingest.mapping import SEPARATOR, Mapping
 from qa.ingest.problems import ProblemLog
 
-ROUNDED = r"^\s*\d(\.\d+)?[Ee]\+\d+\s*$"
+ROUNDED = r"^\s*(?:\d(\.\d+)?[Ee]\+\d+|\d\.\d+[Ee]\d+)\s*$"
 KEYS = ("conversation_id", "dispute_id")
 """Ids by which records are kept apart: a rounded one would make several records one."""
 EXACT_DIGITS = 15
@@ -23,7 +23,7 @@ CLOCK_ONLY = (
 )
 
 
-ODD = r"^(?:[='`’\u200b\ufeff]|\s*\d(?:\.\d+)?[Ee]\+\d+\s*$)"
+ODD = r"^(?:[='`’\u200b\ufeff]|\s*\d(?:\.\d+)?[Ee]\+\d+\s*$|\s*\d\.\d+[Ee]\d+\s*$)"
 
 
 def untidy(name: str) -> pl.Expr:

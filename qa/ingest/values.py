@@ -182,6 +182,8 @@ def _plausible(read: pl.Series) -> pl.Series:
 
 def _epoch(column: pl.Series, unit: int) -> pl.Series:
     number = column.cast(pl.Float64, strict=False)
+    if column.dtype == pl.String and (rounded := column.str.contains("[eE]").fill_null(False)).any():
+        number = number.zip_with(~rounded, pl.Series([None], dtype=pl.Float64))  # a spreadsheet kept a few digits
     low, high = 946_684_800 * unit, 4_102_444_800 * unit  # 2000 … 2100: other numbers are no moments
     inside = number.zip_with((number >= low) & (number <= high), pl.Series([None], dtype=pl.Float64))
     return (inside * (1_000_000 / unit)).round().cast(pl.Int64).cast(NAIVE)

@@ -24,6 +24,10 @@ ODD = (b"\\ud", b"\\uD", b"\\u0000", b'{"$')
 """What may be half a character or none, which the fast reader would store as NUL; values that are wrapped."""
 
 
+ROUNDED = re.compile(rb"[:,\[]\s*-?(?:\d+(?:\.\d+)?[eE]|\d{16,}\.\d)")
+"""Numbers that a program kept as floating point: the fast reader would write them out as if all digits were known."""
+
+
 def look(blob: Blob, encoding: str, text: str, options: ReadOptions) -> Shape:
     """The shape of a JSON file. Raises `Invalid` with the cure."""
     lines = text.split("\n")
@@ -200,6 +204,7 @@ def _frame(
             or b"\n\n" in text
             or b"\n\r\n" in text
             or any(mark in text for mark in ODD)
+            or ROUNDED.search(text)
         ):
             raise ValueError  # blank lines would shift the row numbers
         return _fast(given, wanted, text, row)
