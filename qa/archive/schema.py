@@ -57,12 +57,14 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "source": pl.String,
         "dispute_id": pl.String,
         "conversation_key": pl.String,  # the chat before it: given, or joined by order or customer; null when none
+        "joined_by": pl.String,  # why this chat: given, order, customer, settled; several: candidates, none taken
         "agent_id": pl.String,
         "order_id": pl.String,
         "customer_id": pl.String,
         "shop": pl.String,
         "opened_at": UTC,
         "closed_at": UTC,
+        "due_at": UTC,  # until when somebody has to act; no sign that anything is over
         "dispute_type": pl.String,  # REFUND, REFUND_AND_RETURN, …
         "phase": pl.String,  # onsale, aftersale
         "status": pl.String,
@@ -190,6 +192,9 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         **{f"c{k:02d}": pl.Int32 for k in range(CRITERION_SLOTS)},
     },
 }
+
+LATER: Mapping[str, tuple[str, ...]] = dict.fromkeys(("disputes", "dispute_origins"), ("due_at", "joined_by"))
+"""Columns that tables written by earlier releases do not have; they read as null there."""
 
 _LIKE = {"message_parts": "messages", "dispute_origins": "disputes", "rating_origins": "ratings"}
 TABLES = {name: dict(TABLES[_LIKE.get(name, name)]) for name in TABLES}

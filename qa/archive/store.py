@@ -30,7 +30,7 @@ from qa.archive.arrival import Arrival
 from qa.archive.checksums import Checksums, FileCheck
 from qa.archive.delta import StoredTable, scan_table
 from qa.archive.locks import alone
-from qa.archive.schema import KEYS, TABLES, conform, empty
+from qa.archive.schema import KEYS, LATER, TABLES, conform, empty
 from qa.errors import Busy, Conflict, NotFound, Unavailable
 from qa.i18n import N_
 
@@ -60,7 +60,14 @@ class Snapshot:
         version = self.tables[table]
         if version < 0:
             return empty(table).lazy()
-        return scan_table(f"{self.root}/{table}", version)
+        frame = scan_table(f"{self.root}/{table}", version)
+        if table not in LATER:
+            return frame
+        known = frame.collect_schema()
+        return frame.select(
+            pl.col(name) if name in known else pl.lit(None, dtype=kind).alias(name)
+            for name, kind in TABLES[table].items()
+        )
 
     def files(self, table: str) -> list[str]:
         """Addresses of the files that hold the rows of `table` at this version."""

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from qa.archive import KEYS, Snapshot, conform, empty, stage
-from qa.ingest import merging, provenance, silence
+from qa.ingest import joining, merging, provenance, silence
 from qa.ingest.problems import ProblemLog
 from qa.ingest.requests import (
     AGENTS,
@@ -263,10 +263,13 @@ def _link_waiting(sink: Sink, files: list[Path]) -> None:
         waiting = sink.before.scan(table).filter(pl.col("conversation_key").is_null()).collect()
         if waiting.is_empty():
             continue
-        linked = merging.link(waiting, lazy, moment, by_agent).filter(pl.col("conversation_key").is_not_null())
-        key = {"disputes": "dispute_key", "ratings": "rating_key"}[table]
+        names = ("conversation_key", "agent_id", "customer_id", "order_id", "shop", "started_at")
+        fresh = lazy.select(names)
+        known = sink.before.scan("conversations").select(names).join(fresh, on="conversation_key", how="anti")
+        linked = joining.link(waiting, pl.concat([fresh, known]), moment, by_agent)
+        linked = joining.news(linked, waiting, KEYS[table])
         if linked.height:
-            sink.remove(table, linked[key])
+            sink.remove(table, linked[KEYS[table]])
             sink.append(table, linked)
 
 

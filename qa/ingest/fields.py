@@ -235,6 +235,12 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
             "time",
             "完结时间 结束时间 关闭时间 退款完结时间 退款完结的时间 end_time closed modified",
         ),
+        _field(
+            "due_at",
+            N_("Deadline"),
+            "time",
+            "超时时间 截止时间 处理截止时间 超时截止时间 time_out timeout due deadline",
+        ),
         _field("dispute_type", N_("Type"), "text", "退款类型 售后类型 纠纷类型 dispute_request type"),
         _field("phase", N_("Phase"), "text", "退款阶段 售中售后 售中或售后 refund_phase"),
         _field("status", N_("Status"), "text", "退款状态 状态 售后状态"),

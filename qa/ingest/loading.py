@@ -15,7 +15,7 @@ import polars as pl
 from qa.archive import conform
 from qa.errors import Cancelled
 from qa.i18n import N_
-from qa.ingest import chats, merging, provenance, records, silence
+from qa.ingest import chats, joining, merging, provenance, records, silence
 from qa.ingest.cells import Cells
 from qa.ingest.chat_loading import RejoiningSink, agents_of, put_chats, rename_joined
 from qa.ingest.mapping import Mapping
@@ -159,11 +159,8 @@ def put_records(job: LoadRequest, found: pl.DataFrame, sink: Sink, log: ProblemL
     fresh = merged.filter(pl.col("state") != "unchanged")
     if fresh.height:
         known = sink.now().scan("conversations")
-        fresh = merging.link(merging.given_chat(fresh, known, job.source), known, moment, by_agent=table == "ratings")
-        fresh = fresh.with_columns(
-            import_id=pl.lit(job.import_id, dtype=pl.Int64),
-            conversation_key=pl.coalesce("conversation_key", "old_conversation_key"),
-        )
+        fresh = joining.relink(fresh, known, job.source, moment, by_agent=table == "ratings")
+        fresh = fresh.with_columns(import_id=pl.lit(job.import_id, dtype=pl.Int64))
         sink.remove(table, fresh.filter(pl.col("state") == "changed")[key])
         sink.append(table, fresh)
     named = found.filter(pl.col("agent_id").is_not_null()).group_by("agent_id").agg(pl.col("file_row").min())

@@ -1,4 +1,4 @@
-"""What of an import is new: conversations against the archive by content, records by content, links to the chat before.
+"""What of an import is new: conversations against the archive by content, records by content.
 
 A blank in the file never erases what the archive knows. Equal content is not written again. Frames in, frames out; the
 only thing read is the archive.
@@ -196,7 +196,7 @@ def content_of(table: str) -> list[str]:
     return [
         name
         for name in TABLES[table]
-        if name not in (KEYS[table], "source", "conversation_key", "content_hash", *PROVENANCE)
+        if name not in (KEYS[table], "source", "conversation_key", "joined_by", "content_hash", *PROVENANCE)
     ]
 
 
@@ -291,83 +291,3 @@ def _others_named(frame: pl.DataFrame) -> bool:
         return False
     known = pl.col("named_agent").is_null() | (pl.col("named_agent") == pl.col("speaker")).fill_null(False)
     return not frame.select(known.all()).item()
-
-
-def given_chat(frame: pl.DataFrame, chats_: pl.LazyFrame, source: str) -> pl.DataFrame:
-    """`conversation_key` from a given `conversation_id`: of the same source first, else of any."""
-    if "conversation_key" in frame.columns:
-        return frame
-    if "conversation_id" not in frame.columns or frame["conversation_id"].null_count() == frame.height:
-        return frame.with_columns(conversation_key=pl.lit(None, dtype=pl.String))
-    ids = frame.lazy().select("conversation_id").drop_nulls().unique()
-    keys = (
-        chats_.join(ids, on="conversation_id", how="semi")
-        .select("conversation_id", "conversation_key", "source")
-        .collect()
-    )
-    keys = keys.sort(pl.col("source") != source, "conversation_key").unique(
-        "conversation_id", keep="first", maintain_order=True
-    )
-    return frame.join(keys.drop("source"), on="conversation_id", how="left", maintain_order="left")
-
-
-def link(frame: pl.DataFrame, chats_: pl.LazyFrame, moment: str, by_agent: bool) -> pl.DataFrame:
-    """Fill `conversation_key` (and `agent_id`, `shop`) from the last chat that began before `moment`.
-
-    Tried in this order: the given key, the order id, the customer (with `by_agent`, customer and agent). `chats_` needs
-    conversation_key, agent_id, customer_id, order_id, shop, started_at.
-    """
-    chats = chats_.select("conversation_key", "agent_id", "customer_id", "order_id", "shop", "started_at").drop_nulls(
-        "started_at"
-    )
-    rows = frame.with_row_index("i")
-    ways = [["order_id"], ["customer_id", "agent_id"] if by_agent else ["customer_id"]]
-    found = []
-    for keys in ways:
-        mine = rows.filter(
-            pl.col("conversation_key").is_null() & pl.all_horizontal(pl.col(k).is_not_null() for k in keys)
-        ).select("i", moment, *keys)
-        mine = mine.filter(pl.col(moment).is_not_null()).sort(moment)
-        if mine.is_empty():
-            continue
-        theirs = (
-            chats.join(mine.lazy().select(keys).unique(), on=keys, how="semi")
-            .select(*keys, "started_at", linked="conversation_key")
-            .collect()
-            .sort("started_at")
-        )
-        hit = mine.join_asof(
-            theirs, left_on=moment, right_on="started_at", by=keys, strategy="backward", check_sortedness=False
-        )
-        found.append(hit.filter(pl.col("linked").is_not_null()).select("i", "linked"))
-    if found:
-        links = pl.concat(found).unique("i", keep="first", maintain_order=True)
-        rows = (
-            rows.join(links, on="i", how="left", maintain_order="left")
-            .with_columns(conversation_key=pl.coalesce("conversation_key", "linked"))
-            .drop("linked")
-        )
-    rows = rows.drop("i")
-    if rows["conversation_key"].null_count() == rows.height:
-        return rows
-    people = (
-        chats_.select(
-            "conversation_key",
-            their_agent="agent_id",
-            their_shop="shop",
-            their_customer="customer_id",
-            their_order="order_id",
-        )
-        .join(rows.lazy().select("conversation_key").unique(), on="conversation_key", how="semi")
-        .collect()
-    )
-    return (
-        rows.join(people, on="conversation_key", how="left", maintain_order="left")
-        .with_columns(
-            agent_id=pl.coalesce("agent_id", "their_agent"),
-            shop=pl.coalesce("shop", "their_shop"),
-            customer_id=pl.coalesce("customer_id", "their_customer"),
-            order_id=pl.coalesce("order_id", "their_order"),
-        )
-        .drop("their_agent", "their_shop", "their_customer", "their_order")
-    )

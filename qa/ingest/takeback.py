@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from qa.archive import KEYS, TABLES, Snapshot, conform
-from qa.ingest import merging
+from qa.ingest import joining, merging
 from qa.ingest.hashing import probe, row_hash
 from qa.ingest.loading import RECORDS
 from qa.ingest.provenance import CHATS, ORIGINS, SAID, SESSIONS
@@ -295,6 +295,7 @@ def _unlink(sink: Sink, gone: pl.Series) -> None:
     for kind, (table, key, _field, moment) in RECORDS.items():
         rows = now.scan(table).join(gone.to_frame(CHAT).lazy(), on=CHAT, how="semi").collect()
         if rows.height:
-            free = rows.with_columns(conversation_key=pl.lit(None, dtype=pl.String))
+            nothing = pl.lit(None, dtype=pl.String)
+            free = rows.with_columns(conversation_key=nothing, joined_by=nothing)
             sink.remove(table, rows[key])
-            sink.append(table, merging.link(free, now.scan("conversations"), moment, by_agent=kind == "ratings"))
+            sink.append(table, joining.link(free, now.scan("conversations"), moment, by_agent=kind == "ratings"))

@@ -34,7 +34,8 @@ class FrozenMessage:
 
 @dataclass(frozen=True, slots=True)
 class FrozenDispute:
-    """The record of a dispute. `refund_fee` is in 1/100 of the currency; type and status are the platform's codes."""
+    """The record of a dispute. Amounts are in 1/100 of the currency; type and states are the platform's codes; `due_at`
+    is the deadline of the next step; `joined_by` says why the chat belongs to it (`qa.ingest.joining`)."""
 
     dispute_type: str | None = None
     status: str | None = None
@@ -44,6 +45,10 @@ class FrozenDispute:
     refund_fee: int | float | None = None
     opened_at: datetime | None = None
     closed_at: datetime | None = None
+    due_at: datetime | None = None
+    cs_status: int | None = None
+    total_fee: int | float | None = None
+    joined_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from qa.i18n import N_, Translator
 from qa.transcripts import FrozenMessage, FrozenTranscript
+from qa.transcripts.document import DISPUTE, FrozenDispute
 from scoring.timing import Definition
 from scoring.waits import Wait
 
@@ -52,6 +53,29 @@ DISPUTES = {
     "CLOSED": N_("Withdrawn or closed"),
 }
 """Types and states of disputes as shops export them; what is not listed is shown as it came."""
+
+STEPS = {
+    1: N_("No intervention needed"),
+    2: N_("Platform asked to step in"),
+    3: N_("Platform has stepped in"),
+    4: N_("First ruling given"),
+    5: N_("Review by a supervisor failed"),
+    6: N_("Platform is done"),
+    7: N_("Intervention withdrawn"),
+    8: N_("Ruled for the customer"),
+    9: N_("Ruled for the shop"),
+    10: N_("Evidence is being gathered"),
+    11: N_("Appeal is open"),
+}
+"""Steps of the platform in a dispute (Taobao CsStatus)."""
+JOINS = {
+    "given": N_("named in the record"),
+    "order": N_("same order"),
+    "customer": N_("the customer's only chat in the 30 days before"),
+    "settled": N_("decided by a person"),
+    "several": N_("several chats can be meant, none was taken"),
+}
+"""Why a chat belongs to a dispute."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +121,7 @@ def header(t: Translator, content: FrozenTranscript, timing: Definition | None =
         (t("Shop"), content.shop),
         (t("Customer"), content.customer_id),
         (t("Order number"), content.order_id),
+        (t("Chat joined by"), joined_by(t, content)),
         (t("Satisfaction"), f"{satisfaction} / 5" if satisfaction is not None else None),
         (
             t("Incomplete"),
@@ -105,6 +130,15 @@ def header(t: Translator, content: FrozenTranscript, timing: Definition | None =
         (t("Replies measured by"), (timing.zh if t.language == "zh_CN" else timing.en) if timing else None),
     )
     return [{"label": label, "value": str(value)} for label, value in facts if value not in (None, "")]
+
+
+def joined_by(t: Translator, content: FrozenTranscript) -> str | None:
+    """Why the chat belongs to the dispute, or that there is none; nothing for samples frozen by earlier releases."""
+    if content.dispute is None:
+        return None
+    if content.dispute.joined_by is None:
+        return None if content.conversation_key else t("no chat before the dispute")
+    return t(JOINS[content.dispute.joined_by]) if content.dispute.joined_by in JOINS else content.dispute.joined_by
 
 
 def duration(t: Translator, seconds: int) -> str:
@@ -168,13 +202,45 @@ def _events(t: Translator, content: FrozenTranscript) -> list[dict[str, Any]]:
         label = None if str(rating.label) == str(rating.score) else rating.label
         found.append(_event(rating.rated_at, "rating", stars, label, rating.comment))
     if dispute := content.dispute:
-        fee = dispute.refund_fee
+        fee, whole = dispute.refund_fee, dispute.total_fee
         amount = t("refund of {amount}", amount=t.number(fee / 100, 2)) if isinstance(fee, int) else ""
+        if amount and isinstance(whole, int):
+            amount = t("{refund} of an order of {amount}", refund=amount, amount=t.number(whole / 100, 2))
         detail = (_known(t, dispute.dispute_type), dispute.title, dispute.reason, amount, dispute.description)
         found.append(_event(dispute.opened_at, "dispute", t("Dispute opened"), *detail))
         if dispute.closed_at:
-            found.append(_event(dispute.closed_at, "dispute", t("Dispute closed"), _known(t, dispute.status)))
+            step = t(STEPS[dispute.cs_status]) if dispute.cs_status in STEPS else None
+            found.append(_event(dispute.closed_at, "dispute", t("Dispute closed"), _known(t, dispute.status), step))
+        else:
+            found.extend(_standing(t, dispute))
+        if dispute.due_at:
+            found.append(_event(dispute.due_at, "dispute", t("Deadline"), *_kept(t, content, dispute.due_at)))
     return found
+
+
+def _standing(t: Translator, dispute: FrozenDispute) -> list[dict[str, Any]]:
+    """How an open dispute stood when it was frozen; when that was so is not known."""
+    step = t(STEPS[dispute.cs_status]) if dispute.cs_status in STEPS else None
+    known = [one for one in (_known(t, dispute.status), step) if one]
+    return [_event(None, "dispute", t("State of the dispute"), *known)] if known else []
+
+
+def _kept(t: Translator, content: FrozenTranscript, due: datetime) -> list[str]:
+    """What was left of the time when the shop first answered in the record and when the dispute was closed."""
+    answers = (m.sent_at for m in content.messages if m.part == DISPUTE and m.role == "agent" and m.sent_at)
+    closed = content.dispute.closed_at if content.dispute else None
+    told = []
+    if first := next(iter(answers), None):
+        told.append(t("first answer {time} before it", time=_apart(t, first, due)) if first <= due
+                    else t("first answer {time} after it", time=_apart(t, first, due)))  # fmt: skip
+    if closed:
+        told.append(t("closed {time} before it", time=_apart(t, closed, due)) if closed <= due
+                    else t("closed {time} after it", time=_apart(t, closed, due)))  # fmt: skip
+    return told or [t("no answer in the record")]
+
+
+def _apart(t: Translator, one: datetime, other: datetime) -> str:
+    return duration(t, int(abs((one - other).total_seconds())))
 
 
 def _known(t: Translator, code: str | None) -> str | None:
