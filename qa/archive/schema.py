@@ -2,7 +2,7 @@
 
 A *key* is `source + ":" + external id`, unique over all imports of that table; it is also the unit id of a draw.
 Times are UTC. Money is in hundredths. `import_id` and `file_row` say where a row came from (row 1 is the first data
-row). Rows of `hits`, `signals` and `predictions` are derived and may be rebuilt at any time.
+row). Rows of `hits`, `promises`, `signals` and `predictions` are derived and may be rebuilt at any time.
 """
 
 from __future__ import annotations
@@ -105,6 +105,17 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "matched": pl.String,
         "agent_id": pl.String,  # who said it, or who was responsible (rules about what is missing)
     },
+    "promises": {  # what agents promised, as `scoring.promises` finds it; what became of it is not stored
+        "conversation_key": pl.String,
+        "seq": pl.Int32,
+        "kind": pl.String,
+        "start": pl.Int32,  # code points in the original text of the message
+        "end": pl.Int32,
+        "amount": pl.Int64,
+        "due_at": UTC,  # null when no time was named
+        "said_at": UTC,
+        "agent_id": pl.String,
+    },
     "signals": {
         "conversation_key": pl.String,
         "first_reply_s": pl.Float64,
@@ -205,6 +216,7 @@ KEYS: Mapping[str, str] = {
     "disputes": "dispute_key",
     "ratings": "rating_key",
     "hits": "conversation_key",
+    "promises": "conversation_key",
     "signals": "conversation_key",
     "predictions": "conversation_key",
     "conversation_origins": "conversation_key",

@@ -25,6 +25,7 @@ from qa.tables import (
     AuditEntry,
     Draw,
     Inspection,
+    PromiseRuling,
     RubricVersion,
     RuleVersion,
     Sample,
@@ -85,6 +86,7 @@ PARTS: tuple[SealedPart, ...] = (
     ),
     _part(Acknowledgement, "user_id at", "at"),
     _part(ViolationEvent, "violation_id kind actor_id at reason facts", "at"),
+    _part(PromiseRuling, "conversation_key seq kind start agent_id status reason ruled_by ruled_at", "ruled_at"),
     _part(Appeal, "verdict_id violation_id agent_id criterion_id body filed_by filed_at", "filed_at"),
     _part(
         RubricVersion,

@@ -32,6 +32,7 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "messages": (CHAT, "import_id", "file_row", "sent_at", "text"),
     "message_parts": (CHAT, "import_id", "file_row", "sent_at", "text"),
     "hits": (CHAT, "seq", "rule_id", "start"),
+    "promises": (CHAT, "seq", "kind", "start"),
     "disputes": ("dispute_key",),
     "ratings": ("rating_key",),
     "conversation_origins": (CHAT, "import_id", "kind"),

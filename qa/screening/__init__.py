@@ -30,7 +30,7 @@ from qa.rules import stored
 from qa.screening import publishing
 from qa.screening.cluster import run_on_cluster
 from qa.screening.staging import Staging
-from qa.screening.work import ScreeningPass, hashes, screen_range, unscreened
+from qa.screening.work import PROMISES, ScreeningPass, screen_range, substances, unscreened
 from qa.workbench import Workbench
 from scoring.problem import words
 from scoring.redline import PatternError, Rule, Screener
@@ -75,12 +75,12 @@ class _Plan:
         """What must still be true for finished ranges to count."""
         return {
             "kind": self.kind,
-            "rules": hashes(self.job.rules),
+            "rules": substances(self.job.rules, self.job.with_promises),
             "changed": list(self.changed),
             "zone": self.job.time_zone,
             "reflected": dict(reflected),
             "predictor": RULES,
-            **{table: self.snapshot.tables[table] for table in ("hits", "signals", "screened_rules")},
+            **{table: self.snapshot.tables[table] for table in ("hits", "promises", "signals", "screened_rules")},
         }
 
 
@@ -121,7 +121,7 @@ def waiting(bench: Workbench, actor: Actor) -> Unscreened:
         rules = stored.rules_in_force(session)
     imports = outdated_imports(snapshot)
     count = unscreened(snapshot, imports).select(pl.len()).collect().item() if imports else 0
-    return Unscreened(int(count), tuple(sorted(_changed(snapshot, hashes(rules)))))
+    return Unscreened(int(count), tuple(sorted(_changed(snapshot, substances(rules, True)))))
 
 
 def _rules(bench: Workbench, actor: Actor, now: datetime) -> list[Rule]:
@@ -180,7 +180,7 @@ def outdated_imports(snapshot: Snapshot) -> list[int]:
 def _plan(bench: Workbench, rules: Sequence[Rule], kind: str, batch: int) -> _Plan | None:
     """The pass to run now: the interrupted one if it still fits, else a new one; None when there is nothing to do."""
     snapshot = bench.archive.at()
-    wanted = hashes(rules)
+    wanted = substances(rules, True)
     changed = tuple(sorted(_changed(snapshot, wanted)))
     if kind == "rules":
         if not changed:
@@ -191,6 +191,7 @@ def _plan(bench: Workbench, rules: Sequence[Rule], kind: str, batch: int) -> _Pl
             bench.config.time_zone,
             None,
             with_signals=False,
+            with_promises=PROMISES in changed,
         )
     else:
         imports = outdated_imports(snapshot)
@@ -208,7 +209,9 @@ def _resumed(bench: Workbench, plan: _Plan) -> _Plan:
     if kept is not None and kept["facts"] == facts:
         snapshot = bench.archive.at(kept["version"])
         imports = None if kept["imports"] is None else frozenset(kept["imports"])
-        job = ScreeningPass(snapshot, plan.job.rules, plan.job.time_zone, imports, plan.job.with_signals)
+        job = ScreeningPass(
+            snapshot, plan.job.rules, plan.job.time_zone, imports, plan.job.with_signals, plan.job.with_promises
+        )
         return _Plan(plan.kind, snapshot, job, plan.changed, kept["batch"])
     imports_now = None if plan.job.imports is None else sorted(plan.job.imports)
     staging.begin({"facts": facts, "version": plan.snapshot.version, "imports": imports_now, "batch": plan.batch})
@@ -229,7 +232,9 @@ def _run(
     cluster: str | None,
 ) -> Screened:
     staging = _staging(bench, plan.kind)
-    anything = plan.job.with_signals or plan.job.rules  # rules that only went away need no reading
+    anything = (
+        plan.job.with_signals or plan.job.rules or plan.job.with_promises
+    )  # rules that only went away need no reading
     chats = None if plan.job.imports is None else unscreened(plan.snapshot, plan.job.imports)
     ranges = cut(message_files(plan.snapshot, chats), plan.batch) if anything else []
     finished = staging.done()
@@ -263,7 +268,7 @@ def _run(
     staging.discard()
     if progress is not None:
         progress(1.0, f"{total:,} / {total:,}")
-    rules = plan.changed if plan.kind == "rules" else ()
+    rules = tuple(rule for rule in plan.changed if rule != PROMISES) if plan.kind == "rules" else ()
     return Screened(published.conversations, messages, published.hits, rules, published.version)
 
 

@@ -18,7 +18,7 @@ from qa.archive.ranges import NO_IMPORT
 from qa.errors import Conflict
 from qa.i18n import N_
 from qa.screening.staging import Staging
-from qa.screening.work import ScreeningPass, hashes, unscreened
+from qa.screening.work import PROMISES, ScreeningPass, substances, unscreened
 from scoring.risk.rules import HIT, MOST_HITS
 
 PART = 500_000
@@ -46,7 +46,7 @@ def publish(
 ) -> PublishedScreening:
     """Publish the staged rows of one pass. Raises `Conflict` when hits were published by somebody else meanwhile."""
     with writer.change(f"screening: {kind}", now) as change:
-        for table in ("hits", "signals", "screened_rules"):
+        for table in ("hits", "promises", "signals", "screened_rules"):
             if change.before.tables[table] != pinned.tables[table]:
                 raise Conflict(N_("The archive was screened by somebody else meanwhile. Run the screening again."))
         predictions.carry(change)
@@ -72,7 +72,12 @@ def _publish_imports(
         .to_series()
     )
     silent = _without_messages(pinned, job, keys)
-    for table in ("hits", "signals", "predictions"):  # what was predicted of the content before goes as well
+    for table in (
+        "hits",
+        "promises",
+        "signals",
+        "predictions",
+    ):  # what was predicted of the content before goes as well
         change.remove(table, pl.concat([stale, silent["conversation_key"]]))
     conversations = hits = 0
     for frame in staging.parts("signals", PART):
@@ -92,6 +97,9 @@ def _publish_imports(
         part = frame.lazy().join(current, on="conversation_key", how="semi").collect() if current is not None else frame
         hits += part.height
         change.append("hits", part)
+    for frame in staging.parts("promises", PART):
+        part = frame.lazy().join(current, on="conversation_key", how="semi").collect() if current is not None else frame
+        change.append("promises", part)
     # a conversation without messages is done as well, or it would wait for ever
     change.append("signals", _still_current(change.before, silent) if moved else silent)
     return conversations + silent.height, hits
@@ -142,6 +150,10 @@ def _publish_rules(
         part = frame.lazy().join(up_to_date, on="conversation_key", how="semi").collect()
         hits += part.height
         change.append("hits", part)
+    if PROMISES in changed:
+        change.replace("promises", empty("promises"))
+        for frame in staging.parts("promises", PART):
+            change.append("promises", frame.lazy().join(up_to_date, on="conversation_key", how="semi").collect())
     _adjust_counts(change, difference)
     return 0, hits
 
@@ -179,7 +191,7 @@ def _shifted(before: pl.Expr, after: pl.Expr) -> pl.Expr:
 def _note_rules(change: ArchiveChange, job: ScreeningPass, changed: Sequence[str] | None, now: datetime) -> None:
     """Write down which substance of which rule the hits reflect from now on."""
     fresh = pl.DataFrame(
-        [(rule_id, substance, now) for rule_id, substance in hashes(job.rules).items()],
+        [(rule_id, substance, now) for rule_id, substance in substances(job.rules, job.with_promises).items()],
         schema=empty("screened_rules").schema, orient="row",
     )  # fmt: skip
     if changed is not None:

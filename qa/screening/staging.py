@@ -59,6 +59,7 @@ class Staging:
         """Keep the result of one range."""
         for table, frame in (
             ("hits", result.hits),
+            ("promises", result.promises),
             ("signals", result.signals),
             ("predictions", result.predictions),
         ):

@@ -15,10 +15,13 @@ import polars as pl
 from qa.archive import Snapshot, conform, empty
 from qa.archive.predictions import RULES
 from qa.archive.ranges import NO_IMPORT, Range
+from scoring.promises import PROMISE_WORDS_HASH, PromiseFinder
 from scoring.redline import Rule, Screener
 from scoring.risk import rule_score
 from scoring.timing import conversation_metrics, definition_of
 
+PROMISES = "promises"
+"""Stands for the word lists of promises among the rules that the archive reflects."""
 CHAT_COLUMNS = ("conversation_key", "agent_id", "channel", "started_at", "satisfaction", "import_id")
 
 
@@ -31,13 +34,15 @@ class ScreeningPass:
     time_zone: str
     imports: frozenset[int] | None
     with_signals: bool
+    with_promises: bool = True
 
 
 @dataclass(frozen=True)
 class ScreenedRows:
-    """Rows of the archive tables `hits`, `signals` and `predictions`, and how many messages were read for them."""
+    """Rows of the archive tables `hits`, `promises`, `signals` and `predictions`, and how many messages were read for them."""
 
     hits: pl.DataFrame
+    promises: pl.DataFrame
     signals: pl.DataFrame
     predictions: pl.DataFrame
     messages: int
@@ -46,6 +51,11 @@ class ScreenedRows:
 @lru_cache(maxsize=2)
 def _screener(rules: tuple[Rule, ...], time_zone: str) -> Screener:
     return Screener(rules, tz=time_zone)
+
+
+@lru_cache(maxsize=1)
+def _promise_finder(time_zone: str) -> PromiseFinder:
+    return PromiseFinder(tz=time_zone)
 
 
 def screen_range(job: ScreeningPass, piece: Range) -> ScreenedRows:
@@ -57,15 +67,16 @@ def screen_range(job: ScreeningPass, piece: Range) -> ScreenedRows:
             chats.select("conversation_key"), on="conversation_key", how="semi", maintain_order="left"
         )
     if messages.is_empty():
-        return ScreenedRows(empty("hits"), empty("signals"), empty("predictions"), 0)
+        return ScreenedRows(empty("hits"), empty("promises"), empty("signals"), empty("predictions"), 0)
     found = _screener(job.rules, job.time_zone).screen(
         messages, chats.select("conversation_key", "started_at", platform="channel")
     )
     hits = with_agents(found, messages, chats)
+    promises = _promises(messages, job.time_zone) if job.with_promises else empty("promises")
     if not job.with_signals:
-        return ScreenedRows(hits, empty("signals"), empty("predictions"), messages.height)
+        return ScreenedRows(hits, promises, empty("signals"), empty("predictions"), messages.height)
     measured = measure(messages, chats, hits, job.time_zone)
-    return ScreenedRows(hits, conform("signals", measured), _rule_score(messages, measured), messages.height)
+    return ScreenedRows(hits, promises, conform("signals", measured), _rule_score(messages, measured), messages.height)
 
 
 def unscreened(snapshot: Snapshot, imports: Iterable[int]) -> pl.LazyFrame:
@@ -105,6 +116,13 @@ def with_agents(found: pl.DataFrame, messages: pl.DataFrame, chats: pl.DataFrame
         .collect()
     )
     return conform("hits", joined)
+
+
+def _promises(messages: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """What agents promised, with who said it and when."""
+    said = messages.select("conversation_key", "seq", "agent_id", said_at="sent_at")
+    found = _promise_finder(time_zone).find(messages)
+    return conform("promises", found.join(said, on=["conversation_key", "seq"], how="left", maintain_order="left"))
 
 
 def measure(messages: pl.DataFrame, chats: pl.DataFrame, hits: pl.DataFrame, time_zone: str) -> pl.DataFrame:
@@ -156,6 +174,11 @@ def _rule_score(messages: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame:
         "p", conversation_key="unit_id", predictor=pl.lit(RULES), version=pl.lit(RULES), import_id=frame["import_id"]
     )
     return conform("predictions", named)
+
+
+def substances(rules: Sequence[Rule], with_promises: bool) -> dict[str, str]:
+    """The same with the word lists of promises."""
+    return hashes(rules) | ({PROMISES: PROMISE_WORDS_HASH} if with_promises else {})
 
 
 def hashes(rules: Sequence[Rule]) -> dict[str, str]:

@@ -37,6 +37,10 @@ class RowGuard:
 
 GUARDS = (
     RowGuard(
+        "promise_rulings",
+        ("conversation_key", "seq", "kind", "start", "agent_id", "status", "reason", "ruled_by", "ruled_at"),
+    ),
+    RowGuard(
         "rubric_versions",
         ("rubric_id", "version", "content", "content_hash", "created_by", "created_at", "published_at"),
         "OLD.state <> 'draft'",

@@ -206,6 +206,25 @@ class Correction(Base):
     answer: Mapped[str | None] = mapped_column(Text)
 
 
+class PromiseRuling(Base):
+    """A person's word on a promise that screening found; the last one on a promise stands. `start` is the place of its
+    words in the message."""
+
+    __tablename__ = "promise_rulings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_key: Mapped[str] = mapped_column(String(300), index=True)
+    seq: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(20))
+    start: Mapped[int]
+    agent_id: Mapped[str] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(Text)
+    ruled_by: Mapped[int]
+    """Zero for the machine's owner at the command line."""
+    ruled_at: Mapped[datetime]
+
+
 class CalibrationRound(Base):
     """The same conversations given to several inspectors, blind until closed."""
 

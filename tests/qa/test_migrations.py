@@ -69,6 +69,13 @@ def test_an_upgrade_from_0_1_0_brings_an_empty_table_of_corrections(first: Datab
         assert connection.execute(text("SELECT count(*) FROM corrections")).scalar_one() == 0
 
 
+def test_an_upgrade_from_0_1_0_brings_rulings_on_promises(first: Database) -> None:
+    migrations.upgrade(first)
+    migrations.check(first)
+    with first.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM promise_rulings")).scalar_one() == 0
+
+
 def test_an_upgrade_from_0_1_0_brings_jobs_and_keeps_accounts(first: Database, tmp_path: Path) -> None:
     now = datetime(2026, 3, 2, tzinfo=UTC)
     account = {"yes": True, "at": now.replace(tzinfo=None if first.is_sqlite else UTC)}

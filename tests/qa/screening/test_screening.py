@@ -388,3 +388,31 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_hits_each_once(
         run(shop, now, batch=20, cluster=cluster.scheduler_address, progress=kill_one)
     assert killed
     assert got(shop) == expected(shop, *RULES)
+
+
+def promises(bench: Workbench) -> list[tuple[Any, ...]]:
+    frame = bench.archive.at().scan("promises").sort("conversation_key", "seq").collect()
+    return frame.select("conversation_key", "seq", "kind", "agent_id").rows()
+
+
+def test_promises_follow_the_content_of_a_chat(shop: Workbench, now: datetime) -> None:
+    promised: list[Line] = [("customer", "今天一定给我发货"), ("agent", "今天一定给您发货")]
+    put_chats(shop, [("shop:p", "a1", promised)], import_id=2)
+    run(shop, now)
+    assert promises(shop) == [("shop:p", 1, "ship", "a1")]
+    put_chats(shop, [("shop:p", "a1", [*CLEAN, ("agent", "24小时内给您退款"), ("agent", "明天给您回电")])], import_id=3)
+    run(shop, now)
+    assert promises(shop) == [("shop:p", 3, "refund", "a1"), ("shop:p", 4, "call_back", "a1")]
+
+
+def test_promises_are_found_in_what_was_screened_before_they_were_known(shop: Workbench, now: datetime) -> None:
+    put_chats(shop, [("shop:p", "a1", [("agent", "今天一定给您发货")])], import_id=2)
+    run(shop, now)
+    before, found = promises(shop), hits(shop)
+    with shop.archive.change("as an older version left it", now) as change:
+        change.replace("promises", empty("promises"))
+        rules = change.before.scan("screened_rules").filter(pl.col("rule_id") != "promises").collect()
+        change.replace("screened_rules", rules)
+    assert screening.waiting(shop, LEAD).rules == ("promises",)
+    assert run(shop, now).rules == ()
+    assert (promises(shop), hits(shop)) == (before, found)
