@@ -75,6 +75,14 @@ ENTRIES: Sequence[PageEntry] = (
         (Right.VIEW_VIOLATIONS, Right.VIEW_TEAM),
     ),
     PageEntry(
+        "promises.py",
+        "promises",
+        N_("Promises"),
+        _WORK,
+        N_("What agents promised customers, and what became of it"),
+        (Right.VIEW_RESULTS, Right.VIEW_TEAM),
+    ),
+    PageEntry(
         "appeals.py",
         "appeals",
         N_("Appeals"),
