@@ -197,6 +197,11 @@ READERS: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(
         (rf"(?P<half>上午|早上|中午|下午|傍晚|晚上)(?:(?P<hour>\d{{1,2}}|{NUMERAL}{{1,3}})[点时:：](?P<minute>\d{{2}}|半)?)?", _hour),
         (rf"(?P<half>)(?P<hour>\d{{1,2}}|{NUMERAL}{{1,3}})点(?P<minute>\d{{2}}|半)?(?:之?前|以前)?", _hour),
         (rf"\b{_EN}(?: more| full)?[ -](?P<unit>hours?|hrs?|minutes?|mins?|working days?|business days?|days?|weeks?|months?)\b(?! ago)", _span),
+        (
+            r"\b(?:by |at |before )?(?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))? ?(?P<half>am|pm|a\.m\.|p\.m\.)|(?P<noon>noon)) (?:on )?"
+            r"(?P<day>today|tomorrow)\b",
+            _english_day,
+        ),
         (rf"\b(?P<day>today|tonight|this (?:morning|afternoon|evening)|tomorrow|day after tomorrow|end of (?:the |this )?day)\b(?: (?:morning|afternoon|evening|night))?{_EN_CLOCK}", _english_day),
         (rf"\b(?P<week>next |this |coming )?(?P<weekday>mon|tue|wed|thu|fri|sat|sun)(?:s|nes|rs|ur)?day\b(?: (?:morning|afternoon|evening))?{_EN_CLOCK}", _english_weekday),
         (r"\b(?:this|next|end of (?:the|this|next)) week\b", _english_week),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 
 from scoring.promises.due import due
@@ -58,6 +59,7 @@ class PromiseFinder:
     def __init__(self, *, tz: str = "Asia/Shanghai", engine: str | None = None) -> None:
         self.zone = ZoneInfo(tz)
         self.search = Screener(rules(), tz=tz, engine=engine).passes["agent"]
+        self.kind_of = np.array([owners[0][0] for owners in self.search.owners])
         self.expressions = expressions()
 
     def find(self, messages: pl.DataFrame) -> pl.DataFrame:
@@ -80,11 +82,16 @@ class PromiseFinder:
     def candidates(self, texts: pl.Series) -> dict[int, list[int]]:
         """By row, the kinds whose words stand in a text together with words that make a promise of them."""
         pairs = self.search.finder.candidates(texts)
-        found: dict[int, set[int]] = defaultdict(set)
-        for row, piece in pairs[pairs[:, 1] < len(self.search.owners)].tolist():
-            found[row].update(rule for rule, _ in self.search.owners[piece])
-        marker = len(KINDS)
-        return {row: sorted(rules - {marker}) for row, rules in found.items() if marker in rules and len(rules) > 1}
+        pairs = pairs[pairs[:, 1] < len(self.kind_of)]
+        rows, kinds = pairs[:, 0], self.kind_of[pairs[:, 1]]
+        marked = np.zeros(len(texts), dtype=bool)
+        marked[rows[kinds == len(KINDS)]] = True
+        wanted = marked[rows] & (kinds < len(KINDS))
+        found: dict[int, list[int]] = defaultdict(list)
+        for code in np.unique(rows[wanted] * len(KINDS) + kinds[wanted]).tolist():
+            row, kind = divmod(code, len(KINDS))
+            found[row].append(kind)
+        return found
 
     def read(self, text: str, kinds: Sequence[int], sent_at: datetime | None) -> list[Promise]:
         """The promises among `kinds` (places in `KINDS`) in `text`."""
