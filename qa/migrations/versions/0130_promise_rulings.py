@@ -8,7 +8,7 @@ from alembic import op
 import qa.db
 
 revision = "0130"
-down_revision = "0100"
+down_revision = "0125"
 branch_labels = None
 depends_on = None
 
