@@ -130,7 +130,7 @@ def run_seal(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Seal and print the chain: kept elsewhere, on paper or in a mail, it shows later that nothing was rewritten."""
     bench, now = opener(), datetime.now(UTC)
     sealed = evidence.seal(bench, now)
-    moment = now.isoformat(timespec="seconds")
+    moment = out.t.local(now).isoformat(timespec="seconds")  # with its offset: the line is kept outside
     out.say(
         out.t("Sealed up to batch {batch} at {at}, new facts: {rows}.", batch=sealed.batch, rows=sealed.rows, at=moment)
     )

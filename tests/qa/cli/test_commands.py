@@ -139,3 +139,11 @@ def test_errors_do_not_disturb_the_document(capsys: pytest.CaptureFixture[str]) 
     assert plain({"a": (Path("/x"), datetime(2026, 1, 1, tzinfo=UTC), Role.LEAD)}) == {
         "a": ["/x", "2026-01-01T00:00:00+00:00", "lead"]
     }
+
+
+def test_a_seal_is_dated_in_business_time(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "init")
+    assert main(["--home", "home", "seal"]) == 0
+    said = capsys.readouterr().out
+    assert "+08:00" in said
+    assert "+00:00" not in said
