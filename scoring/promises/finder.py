@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -53,6 +53,10 @@ class Promise:
     due_at: datetime | None
 
 
+_Reading = tuple[Promise, str]
+"""A promise without its due time, and the words a due time is read from."""
+
+
 class PromiseFinder:
     """Compiled once. `tz` is the business time zone in which a day ends."""
 
@@ -68,11 +72,13 @@ class PromiseFinder:
         spoken = messages.filter(pl.col("role") == "agent").select("conversation_key", "seq", "sent_at", "text")
         kinds = self.candidates(spoken["text"].fill_null(""))
         said = spoken[sorted(kinds)]
-        found = [
-            (key, seq, p.kind, p.start, p.end, text[p.start : p.end], p.amount, p.due_at)
-            for row, (key, seq, sent_at, text) in zip(sorted(kinds), said.iter_rows(), strict=True)
-            for p in self.read(text, kinds[row], sent_at)
-        ]
+        once: dict[str, list[_Reading]] = {}  # agents say the same sentences again and again
+        found = []
+        for row, (key, seq, sent_at, text) in zip(sorted(kinds), said.iter_rows(), strict=True):
+            if text not in once:
+                once[text] = self._read(text, kinds[row])
+            for p in self._dated(once[text], sent_at):
+                found.append((key, seq, p.kind, p.start, p.end, text[p.start : p.end], p.amount, p.due_at))
         return pl.DataFrame(found, schema=PROMISE_SCHEMA, orient="row").sort("conversation_key", "seq", "start", "kind")
 
     def in_text(self, text: str, sent_at: datetime | None = None) -> list[Promise]:
@@ -95,22 +101,27 @@ class PromiseFinder:
 
     def read(self, text: str, kinds: Sequence[int], sent_at: datetime | None) -> list[Promise]:
         """The promises among `kinds` (places in `KINDS`) in `text`."""
+        return self._dated(self._read(text, kinds), sent_at)
+
+    def _dated(self, readings: list[_Reading], sent_at: datetime | None) -> list[Promise]:
+        said = None if sent_at is None else sent_at.astimezone(self.zone)
+        return [replace(p, due_at=None if said is None else due(around, said)) for p, around in readings]
+
+    def _read(self, text: str, kinds: Sequence[int]) -> list[_Reading]:
         folded = text.translate(FOLD)
         lower = folded.lower()
         folded = lower if len(lower) == len(text) else folded
-        said = None if sent_at is None else sent_at.astimezone(self.zone)
-        kept: list[Promise] = []
+        kept: list[_Reading] = []
         for kind in kinds:
             for match in self.expressions[kind].finditer(folded[:MOST]):
                 start, end = match.span()
-                if any(start < p.end and p.start < end for p in kept):
+                if any(start < p.end and p.start < end for p, _ in kept):
                     continue
                 begin, stop = sentence(folded, start, end)
                 if promised(folded, start, end, begin, stop):
                     around = _near(folded, start, end, begin, stop)
-                    when = None if said is None else due(around, said)
-                    kept.append(Promise(KINDS[kind], start, end, amount(around), when))
-        return sorted(_one_each(folded, kept), key=lambda p: p.start)
+                    kept.append((Promise(KINDS[kind], start, end, amount(around), None), around))
+        return sorted(_one_each(folded, kept), key=lambda reading: reading[0].start)
 
 
 def sentence(text: str, start: int, end: int) -> tuple[int, int]:
@@ -157,9 +168,9 @@ def amount(text: str) -> int | None:
     return None if value is None else round(value * 100)
 
 
-def _one_each(text: str, promises: list[Promise]) -> list[Promise]:
+def _one_each(text: str, readings: list[_Reading]) -> list[_Reading]:
     """One promise of a kind in a sentence: who says it twice has promised it once."""
-    kept: dict[tuple[str, int], Promise] = {}
-    for promise in promises:
-        kept.setdefault((promise.kind, sentence(text, promise.start, promise.end)[0]), promise)
+    kept: dict[tuple[str, int], _Reading] = {}
+    for promise, around in readings:
+        kept.setdefault((promise.kind, sentence(text, promise.start, promise.end)[0]), (promise, around))
     return list(kept.values())
