@@ -24,6 +24,7 @@ FOLD = str.maketrans(
 READINGS = {name: re.compile(pattern) for name, pattern in _DATA["readings"].items()}
 KINDS: tuple[str, ...] = tuple(kind["id"] for kind in _DATA["kind"])
 _MARKERS = ("commit", "when", "commit_en", "when_en", "extra")
+_LONGEST = 400
 _EVASION = Evasion(
     separators=False, homophones=False, pinyin=False, split=False, slang=False, zero_width=False, digits=False
 )
@@ -38,9 +39,11 @@ def kind_label(kind: str) -> Label:
 def rules() -> list[Rule]:
     """What the engine looks for, in the order of `KINDS`: the words of each kind's action; last, the words that make a
     promise of them (who will, and when)."""
-    found = [_rule(kind["id"], (kind["action"], kind["action_en"])) for kind in _DATA["kind"]]
+    found = [
+        _rule(kind["id"], (*_pieces(kind["action"]), *_pieces(_casual(kind["action_en"])))) for kind in _DATA["kind"]
+    ]
     fragments = _DATA["fragments"]
-    return [*found, _rule("marker", tuple(fragments[name] for name in _MARKERS))]
+    return [*found, _rule("marker", tuple(piece for name in _MARKERS for piece in _pieces(fragments[name])))]
 
 
 def expressions() -> list[re.Pattern[str]]:
@@ -48,11 +51,39 @@ def expressions() -> list[re.Pattern[str]]:
     return [re.compile("|".join(f"(?:{_filled(each, kind)})" for each in kind["regex"])) for kind in _DATA["kind"]]
 
 
+def _casual(english: str) -> str:
+    """The same words as they are typed in a hurry: u, ur."""
+    return re.sub(
+        r"(?<![a-z\[])you(?![a-z])", "(?:you|ya|u(?![a-z]))", re.sub(r"(?<![a-z])your(?![a-z])", "(?:your|ur)", english)
+    )
+
+
+def _pieces(pattern: str) -> list[str]:
+    """A group of alternatives as several shorter ones: the engine takes patterns up to a length."""
+    if not pattern.startswith("(?:") or len(pattern) < _LONGEST:
+        return [pattern]
+    alternatives, depth = [""], 0
+    for character in pattern[3:-1]:
+        depth += (character in "([") - (character in ")]")
+        if character == "|" and not depth:
+            alternatives.append("")
+        else:
+            alternatives[-1] += character
+    pieces = [""]
+    for one in alternatives:
+        if pieces[-1] and len(pieces[-1]) + len(one) > _LONGEST:
+            pieces.append("")
+        pieces[-1] += ("|" if pieces[-1] else "") + one
+    return [f"(?:{piece})" for piece in pieces]
+
+
 def _rule(rule_id: str, regex: tuple[str, ...]) -> Rule:
     return Rule(rule_id, 1, Label(rule_id, rule_id), Terms(regex=regex), evasion=_EVASION)
 
 
 def _filled(template: str, kind: dict[str, str]) -> str:
-    for name, value in (_DATA["fragments"] | {"action": kind["action"], "action_en": kind["action_en"]}).items():
+    for name, value in (
+        _DATA["fragments"] | {"action": kind["action"], "action_en": _casual(kind["action_en"])}
+    ).items():
         template = template.replace("{" + name + "}", value)
     return template
