@@ -26,11 +26,29 @@ _CLOCK = (
 )
 _HALVES = {"上午": 12, "早上": 12, "早": 12, "中午": 14, "下午": 18, "傍晚": 19, "凌晨": 6}
 
+_TYPED = tuple(
+    (re.compile(pattern), meant)
+    for pattern, meant in (
+        (r"\b(?:tmrw|tmr|tomoz)\b", "tomorrow"),
+        (r"\btonite\b", "tonight"),
+        (r"\b(by|on|before|next|this) (mon|fri|sun)\b", r"\1 \2day"),
+        (r"\b(by|on|before|next|this) sat\b", r"\1 saturday"),
+        (r"\bsat(?= at the latest)", "saturday"),
+        (r"(?<=[今明后])儿", "天"),
+        (r"(?<=\d) ?h(?=之?内|以内)", "小时"),
+        (r"(?:下班|收工)之?前", "今天"),
+        (r"\b(?:by|until|before) midnight\b", "today"),
+    )
+)
+"""What is typed in a hurry, and what it stands for."""
+
 Reader = Callable[[re.Match[str], datetime], datetime | None]
 
 
 def due(text: str, said: datetime) -> datetime | None:
     """The first due time that `text` (folded, lower case) names, in the zone of `said`; None when it names none."""
+    for typed, meant in _TYPED:
+        text = typed.sub(meant, text)
     found = [(m.start(), n, m) for n, (pattern, _) in enumerate(READERS) if (m := pattern.search(text))]
     for _, n, match in sorted(found, key=lambda each: each[:2]):
         when = READERS[n][1](match, said)
@@ -136,13 +154,18 @@ def _date(match: re.Match[str], said: datetime) -> datetime | None:
 
 
 def _hour(match: re.Match[str], said: datetime) -> datetime | None:
-    return _at(said.date(), said, _clock(match)) if match["hour"] or match["half"] else None
+    if not match["hour"] and not match["half"]:
+        return None
+    when = _at(said.date(), said, _clock(match))
+    bare = match["hour"] and not match["half"] and when.hour < 12
+    return when + timedelta(hours=12) if bare and when <= said else when
 
 
 def _english_day(match: re.Match[str], said: datetime) -> datetime:
     named = match["day"]
     ahead = {"tod": 0, "ton": 0, "thi": 0, "tom": 1, "day": 2, "end": 0}[named[:3]]
     clock = time(12, 0) if "morning" in match[0] else time(18, 0) if "afternoon" in match[0] else END
+    clock = time(12, 0) if "noon t" in match[0] else clock
     return _at(said.date() + timedelta(days=ahead), said, _english_clock(match) or clock)
 
 
@@ -158,7 +181,25 @@ def _english_weekday(match: re.Match[str], said: datetime) -> datetime:
     ahead = (_ENGLISH.index(match["weekday"]) - said.weekday()) % 7
     if match["week"] and "next" in match["week"]:
         ahead = _ENGLISH.index(match["weekday"]) - said.weekday() + 7
-    return _at(said.date() + timedelta(days=ahead), said, _english_clock(match) or END)
+    clock = time(12, 0) if "morning" in match[0] else END
+    return _at(said.date() + timedelta(days=ahead), said, _english_clock(match) or clock)
+
+
+def _english_ordinal(match: re.Match[str], said: datetime) -> datetime | None:
+    day = int(match["date"])
+    year, month = (said.year, said.month) if day >= said.day else (said.year + said.month // 12, said.month % 12 + 1)
+    try:
+        return _at(date(year, month, day), said)
+    except ValueError:
+        return None
+
+
+def _english_bare_hour(match: re.Match[str], said: datetime) -> datetime:
+    """“by 4” is the next four o'clock of the day; “by 6 tonight” is in the evening."""
+    hour = int(match["hour"]) % 12
+    when = _at(said.date(), said, time(hour))
+    late = match["tonight"] or when <= said
+    return when + timedelta(hours=12) if late else when
 
 
 def _english_week(match: re.Match[str], said: datetime) -> datetime:
@@ -197,6 +238,8 @@ READERS: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(
         (rf"(?P<half>上午|早上|中午|下午|傍晚|晚上)(?:(?P<hour>\d{{1,2}}|{NUMERAL}{{1,3}})[点时:：](?P<minute>\d{{2}}|半)?)?", _hour),
         (rf"(?P<half>)(?P<hour>\d{{1,2}}|{NUMERAL}{{1,3}})点(?P<minute>\d{{2}}|半)?(?:之?前|以前)?", _hour),
         (rf"\b{_EN}(?: more| full)?[ -](?P<unit>hours?|hrs?|minutes?|mins?|working days?|business days?|days?|weeks?|months?)\b(?! ago)", _span),
+        (r"\bby (?P<hour>1[0-2]|[1-9])(?P<tonight> tonight)?(?=$|[,.!;\n]| (?:today|at the latest|ok)\b)", _english_bare_hour),
+        (r"\b(?:by|on|before) the (?P<date>\d{1,2})(?:st|nd|rd|th)\b", _english_ordinal),
         (
             r"\b(?:by |at |before )?(?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))? ?(?P<half>am|pm|a\.m\.|p\.m\.)|(?P<noon>noon)) (?:on )?"
             r"(?P<day>today|tomorrow)\b",
