@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from qa import scoping
 from qa.blinding import shown_files
 from qa.casefiles.lifecycle import OPEN_STATES, Clocks, FileState, Step
 from qa.casefiles.sanctions import programme
@@ -115,7 +116,9 @@ def listing(
         query = query.order_by(Violation.id.desc() if newest_first else Violation.id).limit(limit + 1)
         found = [row_of(row, rules.clocks) for row in session.execute(query)]
         total = count(session, where)
-    found = [replace(row, excerpt=shown_text(actor, row.excerpt)) for row in found]
+    found = [
+        replace(row, excerpt=shown_text(actor, row.excerpt), team=scoping.team_shown(actor, row.team)) for row in found
+    ]
     return Listing(tuple(found[:limit]), total, found[limit - 1].id if len(found) > limit else None)
 
 
@@ -175,7 +178,7 @@ def choices(bench: Workbench, actor: Actor) -> BoardChoices:
             .order_by(Violation.agent_id)
             .limit(5_000)
         ).all()
-    teams = sorted({team for _, _, team in agents if team})
+    teams = sorted({scoping.team_shown(actor, team) for _, _, team in agents} - {""})
     return BoardChoices(tuple(rules), tuple(teams), tuple((agent_id, name) for agent_id, name, _ in agents))
 
 
@@ -292,7 +295,9 @@ def conditions(
     if wanted.agent_id:
         where.append(Violation.agent_id == wanted.agent_id)
     if wanted.team:
-        where.append(Violation.agent_id.in_(select(Agent.agent_id).where(Agent.team == wanted.team)))
+        where.append(
+            Violation.agent_id.in_(select(Agent.agent_id).where(scoping.of_team(actor, Agent.team, wanted.team)))
+        )
     if wanted.severity:
         where.append(Violation.severity == wanted.severity)
     if wanted.older_than_days is not None:

@@ -96,7 +96,7 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
     evidence = tuple(Evidence(**hit) for hit in violation.evidence)
     row = board.row_of(found, rules.clocks)
     transcript = transcripts.shown(actor, transcript)
-    row = replace(row, excerpt=transcripts.shown_text(actor, row.excerpt))
+    row = replace(row, excerpt=transcripts.shown_text(actor, row.excerpt), team=scoping.team_shown(actor, row.team))
     if not transcripts.sees_customers(actor):
         # masking changes the length of a text: marks go by whole messages then
         evidence = tuple(Evidence(hit.seq, 0, 0, transcripts.shown_text(actor, hit.matched)) for hit in evidence)

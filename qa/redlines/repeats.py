@@ -8,13 +8,14 @@ ladder is shown, people act on it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from qa import scoping
 from qa.blinding import shown_files
 from qa.casefiles.lifecycle import STANDING, Clocks
 from qa.casefiles.sanctions import SanctionTerms, programme
@@ -77,9 +78,10 @@ def repeats(
             .group_by(Violation.agent_id, Violation.rule_id)
         )
         if team:
-            query = query.where(Agent.team == team)
+            query = query.where(scoping.of_team(actor, Agent.team, team))
         rows = session.execute(query).all()
-    return _ranked(rows, rules)[:limit]
+    found = _ranked(rows, rules)[:limit]
+    return tuple(replace(one, team=scoping.team_shown(actor, one.team)) for one in found)
 
 
 def _ranked(rows: Any, rules: SanctionTerms) -> tuple[Repeats, ...]:

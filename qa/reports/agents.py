@@ -136,7 +136,7 @@ def roster(bench: Workbench, actor: Actor) -> list[Person]:
             query = query.where(Agent.agent_id.in_(days.agents()))
         elif actor is not SYSTEM and not actor.may(Right.VIEW_RESULTS):
             query = query.where(Agent.agent_id == actor.agent_id)
-        return [_person(row) for row in session.scalars(query)]
+        return [_person(actor, row) for row in session.scalars(query)]
 
 
 def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope, bucket: str = "week") -> AgentReport:
@@ -149,7 +149,7 @@ def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope,
         row = reader.session.get(Agent, agent_id)
         if row is None:
             raise NotFound(N_("There is no agent “{agent}” on the roster."), agent=agent_id)
-        person = _person(row)
+        person = _person(actor, row)
         everybody = read_standings(reader, replace(own, agents=()))
         mine = everybody.agents.filter(pl.col("agent_id") == agent_id)
         score = estimate.as_estimates(mine).get(agent_id, estimate.refusal("no_reviews"))
@@ -175,8 +175,9 @@ def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope,
         )
 
 
-def _person(row: Agent) -> Person:
-    return Person(row.agent_id, row.name or row.agent_id, row.team, row.stage, row.grade, row.hired_on)
+def _person(actor: Actor, row: Agent) -> Person:
+    team = scoping.team_shown(actor, row.team)
+    return Person(row.agent_id, row.name or row.agent_id, team, row.stage, row.grade, row.hired_on)
 
 
 def _team(reader: FactsReader, scope: Scope) -> Estimate:

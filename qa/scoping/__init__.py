@@ -96,6 +96,19 @@ def sees_all(actor: Actor) -> bool:
     return actor is SYSTEM or not actor.may(Right.VIEW_TEAM)
 
 
+def team_shown(actor: Actor, team: str | None) -> str:
+    """The team this reader may read beside an agent of `team`: a leader is shown the team they lead, in whose days all
+    they see happened, and never where somebody moved to."""
+    return (team if sees_all(actor) else actor.team) or ""
+
+
+def of_team(actor: Actor, column: SQLColumnExpression[str | None], team: str) -> ColumnElement[bool]:
+    """Condition for a filter by the team of today, which tells a leader nothing about other teams."""
+    if sees_all(actor):
+        return column == team
+    return sa.true() if team == actor.team else sa.false()
+
+
 def days_of(bench: Workbench, actor: Actor) -> TeamDays | None:
     """The days that limit what a team leader reads; None for readers whom no team limits."""
     if sees_all(actor):

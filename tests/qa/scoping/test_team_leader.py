@@ -135,6 +135,19 @@ def test_reports_about_one_agent_hold_the_days_in_the_team_only(shop: Workbench,
         cases.material(shop, NORTH, sample_id=verdict.sample_id, violation_id=None)
 
 
+def test_a_leader_does_not_read_where_somebody_moved_to(shop: Workbench) -> None:
+    assert {one.team for one in reports.roster(shop, NORTH)} == {"north"}
+    assert {one.team for one in reports.roster(shop, LEAD) if one.agent_id == "bob"} == {"south"}
+    assert reports.agent_report(shop, NORTH, agent_id="bob", scope=FEBRUARY).person.team == "north"
+    assert board.choices(shop, NORTH).teams == ("north",)
+    found = board.listing(shop, NORTH, board.Filter(), now=NOW).rows
+    assert {(row.agent_id, row.team) for row in found} == {("amy", "north"), ("bob", "north")}
+    bob = next(row for row in found if row.agent_id == "bob")
+    assert detail.case_file(shop, NORTH, bob.id, now=NOW).row.team == "north"
+    assert len(board.listing(shop, NORTH, board.Filter(team="north"), now=NOW).rows) == len(found)
+    assert not board.listing(shop, NORTH, board.Filter(team="south"), now=NOW).rows
+
+
 def test_who_leads_no_team_or_asks_for_another_gets_nothing(shop: Workbench) -> None:
     for scope, leader in ((FEBRUARY, NOBODY), (Scope(teams=("south",)), NORTH)):
         for ask in (
