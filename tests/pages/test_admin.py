@@ -19,6 +19,7 @@ OpenPage = Callable[..., AppTest]
 
 
 def _fill(at: AppTest, **values: str) -> None:
+    at.button(key="open_new_account").click().run()
     for key, value in values.items():
         at.text_input(key=f"new_{key}").set_value(value)
 
@@ -29,6 +30,7 @@ def test_a_new_account_gets_a_link_that_works(open_page: OpenPage, page_bench: W
     at.selectbox(key="new_role").set_value(Role.AGENT)
     next(button for button in at.button if button.label.startswith("Create")).click().run()
     assert not at.exception
+    assert not [field for field in at.text_input if field.key == "new_login"]  # success closes the dialog
     token = at.code[0].value.split("token=")[1]
     account = signins.sign_in_by_link(page_bench, token, now=datetime.now(UTC)).account
     assert (account.login, account.display_name, account.role, account.agent_id) == (
@@ -43,7 +45,8 @@ def test_a_mistake_is_explained_and_nothing_is_created(open_page: OpenPage, page
     at = open_page("admin", "admin.py")
     _fill(at, login="admin")
     next(button for button in at.button if button.label.startswith("Create")).click().run()
-    assert "already an account" in at.info[0].value
+    assert "already an account" in at.warning[0].value
+    assert at.text_input(key="new_login").value == "admin"  # what was typed stays
     assert len(accounts.users(page_bench, SYSTEM)) == 1
 
 

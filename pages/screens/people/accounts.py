@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from pages.kit.dialogs import close_dialog, dialog, kept, open_dialog
+from pages.kit.dialogs import close_dialog, dialog, done, kept, open_dialog, opener
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.rows import clickable
@@ -20,8 +20,8 @@ def users(page: Page) -> None:
     _ = page.t
     found = accounts.users(page.bench, page.actor)
     _show_outcome(page)
-    with st.popover(_("New account"), icon=":material/person_add:", key="new_account"):
-        _new_form(page)
+    opener(_("New account"), "new_account", icon=":material/person_add:")
+    dialog("new_account", _("New account"), lambda: _new_form(page))
     frame = pl.DataFrame(
         {
             _("Account"): [a.login for a in found],
@@ -48,7 +48,7 @@ def address(page: Page, token: str) -> str:
 
 def _new_form(page: Page) -> None:
     _ = page.t
-    with st.form("new_account_form", border=False, clear_on_submit=True):
+    with st.form("new_account_form", border=False):
         st.text_input(_("Account name"), key="new_login", max_chars=100, placeholder="wang.fang")
         st.text_input(_("Name"), key="new_name", max_chars=100)
         st.selectbox(_("Role"), list(Role), format_func=lambda role: _(ROLE_NAMES[role]), key="new_role")
@@ -58,7 +58,9 @@ def _new_form(page: Page) -> None:
             help=_("From the roster. Needed for agents; for others only if they also serve customers."),
         )
         _team_field(page, "new_team", "")
-        st.form_submit_button(_("Create and make a sign-in link"), type="primary", on_click=_create, args=(page,))
+        asked = st.form_submit_button(_("Create and make a sign-in link"), type="primary")
+    if asked:
+        _create(page)
 
 
 def _team_field(page: Page, key: str, team: str) -> None:
@@ -86,12 +88,13 @@ def _create(page: Page) -> None:
         )
         token = signins.new_link(page.bench, page.actor, account.id, now=page.now)
     except SpotcheckError as error:
-        st.session_state["users_outcome"] = (page.t.error(error), None)
+        show_error(page, error)
     else:
         st.session_state["users_outcome"] = (
             page.t("Account “{login}” created.", login=account.login),
             address(page, token),
         )
+        done()
 
 
 def _show_outcome(page: Page) -> None:
