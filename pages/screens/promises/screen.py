@@ -79,7 +79,7 @@ def _list(page: Page, found: Sequence[LedgerRow]) -> None:
         _("Status"): [_(STATUS_NAMES[row.promise.status]) for row in shown],
         _("Due"): [_.when(row.promise.due_at) if row.promise.due_at else "–" for row in shown],
         _("Kind"): [_kind(page, row.promise.kind) for row in shown],
-        _("Amount"): [_amount(page, row) for row in shown],
+        _("Sum promised"): [_amount(page, row) for row in shown],
         _("Agent"): [row.agent_name for row in shown],
         _("Said"): [" ".join(row.text.split()) for row in shown],
         _("Rests on"): [_(EVIDENCE_NAMES[row.promise.evidence]) for row in shown],

@@ -77,6 +77,7 @@ COMMANDS = [
     "imports",
     "init",
     "keys",
+    "promises",
     "restore",
     "retention",
     "risk",

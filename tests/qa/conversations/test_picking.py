@@ -10,7 +10,7 @@ from sqlalchemy.exc import DatabaseError
 
 from qa import reports
 from qa.calibration import severities
-from qa.calibration.comparing import _marks
+from qa.calibration.comparing import inspected
 from qa.conversations import picking
 from qa.conversations.listing import handle
 from qa.db import Database
@@ -62,7 +62,7 @@ def test_a_pick_is_scored_and_enters_no_estimate(any_bench: Workbench, mei: Acco
         assert session.scalar(select(Verdict.total).where(Verdict.sample_id == picked)) == 10_000
         assert facts.scan(any_bench, session).collect().is_empty()
         assert severities.scores(session, first=None, before=None).is_empty()
-        assert _marks(session) == []
+        assert inspected(session) == []
     facts.compact(any_bench, LATER)
     assert any_bench.archive.at().count("facts") == 0
     assert reports.trend(
