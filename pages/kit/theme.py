@@ -111,6 +111,8 @@ overflow-x:auto;scrollbar-width:none;width:auto!important}
 [class*="st-key-menu_"][class*="_here"] p{font-weight:600;color:var(--sc-indigo)!important}
 [class*="st-key-menu_"][class*="_here"] a{background:var(--sc-card)}
 [class*="st-key-menu_apart_"]{margin-left:.35rem;padding-left:.35rem;border-left:1px solid var(--sc-line)}
+@media (max-width:1439px){.st-key-menu [data-testid="stPageLink"] a{padding:.15rem .3rem}
+.st-key-menu [data-testid="stPageLink"] p{font-size:.9rem}}
 .st-key-frame_place{position:absolute;height:0;overflow:hidden}
 @media (max-width:1279px){.stApp:not(:has(.st-key-desk_saver)) .sc-demo{top:auto;bottom:.4rem;right:.6rem}
 .stApp:has(.sc-demo):not(:has(.st-key-desk_saver)) .st-key-menu{right:8.4rem}}
