@@ -112,7 +112,7 @@ def test_marking_goes_on_while_the_server_is_dead_and_is_saved_when_it_is_back(
     server.start()
     expect(page.locator("footer .saved")).to_contain_text("已重新连接", timeout=20_000)
     expect(page.locator(".notice")).to_have_count(0)
-    assert marked(server) == {"greeting": (0, ""), "closing": (0, "写在断线时")}
+    until(lambda: marked(server) == {"greeting": (0, ""), "closing": (0, "写在断线时")})  # without a reload
     expect(page.locator('[data-field="note"]')).to_be_focused()
     page.reload()
     settle(page)
