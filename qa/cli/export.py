@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qa.cli.draw import day
 from qa.cli.later import Later
 from qa.cli.main import Opener
-from qa.cli.output import Output
+from qa.cli.output import Output, write_file
 from qa.cli.output import t as _
 from qa.errors import Invalid
 from qa.i18n import N_
@@ -78,7 +78,7 @@ def run_export(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         made = exporting.export(
             bench, SYSTEM, now=now, what=what, frame=trend.frame, form=form, estimator=trend.estimator
         )
-        _write(args.file, made.content)
+        write_file(args.file, made.content)
         rows = trend.frame.height
     out.say(_("{rows} rows written to {file}", rows=rows, file=args.file))
     out.json({"rows": rows, "file": args.file})
@@ -89,16 +89,7 @@ def _receipt(bench: Workbench, args: argparse.Namespace, out: Output, now: datet
     if args.draw is None:
         raise Invalid(N_("Name the draw whose receipt to write: --draw NUMBER."))
     made = draws.export_receipt(bench, SYSTEM, now=now, draw_id=args.draw)
-    _write(args.file, made.content)
+    write_file(args.file, made.content)
     out.say(_("Receipt, frame and script written to {file}", file=args.file))
     out.json({"draw": args.draw, "file": args.file})
     return 0
-
-
-def _write(file: Path, content: bytes) -> None:
-    try:
-        file.write_bytes(content)
-    except OSError as problem:
-        raise Invalid(
-            N_("The file {file} cannot be written: {reason}"), file=str(file), reason=str(problem)
-        ) from problem

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 from qa.cli.draw import day
 from qa.cli.later import Later
 from qa.cli.main import Opener
-from qa.cli.output import Output
+from qa.cli.output import Output, write_file
 from qa.cli.output import t as _
-from qa.errors import Invalid
-from qa.i18n import N_
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
@@ -57,12 +55,7 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         made = finding.export(
             bench, SYSTEM, wanted, now=now, form=form, labels={name: name for name in finding.EXPORTED}
         )
-        try:
-            args.file.write_bytes(made.content)
-        except OSError as problem:
-            raise Invalid(
-                N_("The file {file} cannot be written: {reason}"), file=str(args.file), reason=str(problem)
-            ) from problem
+        write_file(args.file, made.content)
         out.say(_("The list was written to {file}.", file=args.file))
         out.json({"file": args.file})
         return 0

@@ -18,8 +18,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TextIO
 
-from qa.errors import SpotcheckError
-from qa.i18n import Translator, pick_language
+from qa.errors import Invalid, SpotcheckError
+from qa.i18n import N_, Translator, pick_language
 
 Progress = Callable[[float, str], None]
 """Told the share done (0…1) and what is being done; raise `Cancelled` from it to stop."""
@@ -41,6 +41,16 @@ def t(msgid: str, /, **facts: object) -> str:
 def width(text: str) -> int:
     """Columns `text` takes in a terminal: East Asian wide characters take two."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
+
+
+def write_file(file: Path, content: bytes) -> None:
+    """Write what a command was asked to write. Raises `Invalid` naming the file and why."""
+    try:
+        file.write_bytes(content)
+    except OSError as problem:
+        raise Invalid(
+            N_("The file {file} cannot be written: {reason}"), file=str(file), reason=str(problem)
+        ) from problem
 
 
 def plain(value: Any) -> Any:

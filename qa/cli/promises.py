@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from qa.cli.later import Later
 from qa.cli.main import Opener
-from qa.cli.output import Output
+from qa.cli.output import Output, write_file
 from qa.cli.output import t as _
-from qa.errors import Invalid
-from qa.i18n import N_
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
@@ -46,12 +44,7 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     if args.file is not None:
         form = args.file.suffix.lower().lstrip(".") or "csv"
         made = exporting.export(bench, SYSTEM, now=now, what="promises", frame=frame, form=form)
-        try:
-            args.file.write_bytes(made.content)
-        except OSError as problem:
-            raise Invalid(
-                N_("The file {file} cannot be written: {reason}"), file=str(args.file), reason=str(problem)
-            ) from problem
+        write_file(args.file, made.content)
         out.say(_("The list was written to {file}.", file=args.file))
         out.json({"file": args.file})
         return 0
