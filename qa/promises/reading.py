@@ -24,6 +24,8 @@ from scoring.promises import Fact, PromiseEvidence, PromiseOutcome, PromiseStatu
 
 APART = timedelta(hours=1)
 """An agent who writes again after this long has come back to the customer."""
+_ORDER = pl.when(pl.col("order_id") != "").then("order_id")
+"""The order number; null where it is empty."""
 PromiseKey = tuple[str, int, str, int]
 """Conversation, seq of the message, kind, start of the words."""
 
@@ -79,10 +81,9 @@ def of_order(bench: Workbench, order_id: str, now: datetime) -> tuple[LedgerProm
 def of_rows(bench: Workbench, snapshot: Snapshot, rows: pl.LazyFrame, now: datetime) -> tuple[LedgerPromise, ...]:
     """Rows of the archive table `promises` with their outcomes, by time."""
     chats = snapshot.scan("conversations").select("conversation_key", "shop", "order_id", owner="agent_id")
-    order = pl.when(pl.col("order_id") != "").then("order_id")
     found = (
         rows.join(chats, on="conversation_key", how="left")
-        .with_columns(order_id=order, agent_id=pl.coalesce("agent_id", "owner").fill_null(""))
+        .with_columns(order_id=_ORDER, agent_id=pl.coalesce("agent_id", "owner").fill_null(""))
         .with_columns(matter=_matter())
         .sort("said_at", "conversation_key", "seq", "start", nulls_last=True)
         .collect()
@@ -128,7 +129,7 @@ def _facts(snapshot: Snapshot, promises: pl.DataFrame) -> dict[str, list[Fact]]:
     found: dict[str, list[Fact]] = defaultdict(list)
     if promises.is_empty():
         return found
-    chats = snapshot.scan("conversations").with_columns(order_id=pl.when(pl.col("order_id") != "").then("order_id"))
+    chats = snapshot.scan("conversations").with_columns(order_id=_ORDER)
     matters = promises.lazy().select("matter").unique()
     known = chats.select("conversation_key", matter=_matter()).join(matters, on="matter", how="semi").collect().lazy()
     said = (
@@ -148,7 +149,7 @@ def _facts(snapshot: Snapshot, promises: pl.DataFrame) -> dict[str, list[Fact]]:
 def _records(
     snapshot: Snapshot, table: str, matters: pl.LazyFrame, known: pl.LazyFrame, found: dict[str, list[Fact]]
 ) -> None:
-    rows = snapshot.scan(table).with_columns(order_id=pl.when(pl.col("order_id") != "").then("order_id"))
+    rows = snapshot.scan(table).with_columns(order_id=_ORDER)
     by_order = rows.filter(pl.col("order_id").is_not_null()).with_columns(matter=_matter())
     by_chat = rows.filter(pl.col("order_id").is_null()).join(known, on="conversation_key")
     for frame in (by_order.join(matters, on="matter", how="semi").collect(), by_chat.collect()):

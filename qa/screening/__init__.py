@@ -232,9 +232,8 @@ def _run(
     cluster: str | None,
 ) -> Screened:
     staging = _staging(bench, plan.kind)
-    anything = (
-        plan.job.with_signals or plan.job.rules or plan.job.with_promises
-    )  # rules that only went away need no reading
+    # rules that only went away need no reading
+    anything = plan.job.with_signals or plan.job.rules or plan.job.with_promises
     chats = None if plan.job.imports is None else unscreened(plan.snapshot, plan.job.imports)
     ranges = cut(message_files(plan.snapshot, chats), plan.batch) if anything else []
     finished = staging.done()

@@ -71,10 +71,10 @@ class PromiseFinder:
         (UTC, may be null), text."""
         spoken = messages.filter(pl.col("role") == "agent").select("conversation_key", "seq", "sent_at", "text")
         kinds = self.candidates(spoken["text"].fill_null(""))
-        said = spoken[sorted(kinds)]
+        rows = sorted(kinds)
         once: dict[str, list[_Reading]] = {}  # agents say the same sentences again and again
         found = []
-        for row, (key, seq, sent_at, text) in zip(sorted(kinds), said.iter_rows(), strict=True):
+        for row, (key, seq, sent_at, text) in zip(rows, spoken[rows].iter_rows(), strict=True):
             if text not in once:
                 once[text] = self._read(text, kinds[row])
             for p in self._dated(once[text], sent_at):
