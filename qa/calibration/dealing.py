@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from qa.desk.leases import took_part, transcript_of
+from qa.desk.sheets import SCORED_ON
 from qa.errors import Conflict, Invalid, NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Role
@@ -36,13 +37,12 @@ def new_round(session: Session, actor: Actor, now: datetime, name: str, rubric_v
 
 def common_rubric(session: Session, samples: Sequence[int]) -> int | None:
     """The newest published version of the one rubric that the samples are scored on."""
-    scored_on = func.coalesce(Sample.rubric_version_id, Draw.rubric_version_id)
     rubrics = set(
         session.scalars(
             select(RubricVersion.rubric_id)
             .select_from(Sample)
             .join(Draw, Draw.id == Sample.draw_id, isouter=True)
-            .join(RubricVersion, RubricVersion.id == scored_on)
+            .join(RubricVersion, RubricVersion.id == SCORED_ON)
             .where(Sample.id.in_(samples))
         )
     )

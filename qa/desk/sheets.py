@@ -79,8 +79,11 @@ def write_draft(
     return draft.version, draft.other
 
 
-RUBRIC_VERSION = func.coalesce(CalibrationRound.rubric_version_id, Sample.rubric_version_id, Draw.rubric_version_id)
-"""The rubric version a place is scored on: that of its calibration round, else the sample's own, else that of the draw."""
+SCORED_ON = func.coalesce(Sample.rubric_version_id, Draw.rubric_version_id)
+"""The rubric version a sample is scored on: its own, else that of its draw."""
+
+RUBRIC_VERSION = func.coalesce(CalibrationRound.rubric_version_id, SCORED_ON)
+"""The rubric version a place is scored on: that of its calibration round, else its sample's."""
 
 FILES = (
     Violation.conversation_key == bindparam("chat"),

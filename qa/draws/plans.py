@@ -23,7 +23,7 @@ from qa.rubrics.versions import newest
 from qa.tables import Agent, Draw, Plan, RubricVersion, User
 from qa.workbench import Workbench
 from scoring.draw import commit
-from scoring.rubric import SOURCES
+from scoring.rubric import SOURCES, may_score
 
 MIN_SEED = 16
 
@@ -37,10 +37,8 @@ class PlanView:
     design: PlanDesign
     rubric_version_id: int
     rubric_id: str
-    rubric_name: tuple[str, str]
-    """(Chinese, English)"""
     rubric_names: Mapping[int, tuple[str, str]]
-    """Names of every rubric version that the plan scores with, by version."""
+    """(Chinese, English) of every rubric version that the plan scores with, by version."""
     seed_commitment: str
     committed_at: datetime | None
     created_at: datetime
@@ -48,6 +46,11 @@ class PlanView:
     draws: int
     drawn_to: tuple[date, date] | None
     """First and last day of its latest draw."""
+
+    @property
+    def rubric_name(self) -> tuple[str, str]:
+        """(Chinese, English) of the version that chats are scored on."""
+        return self.rubric_names[self.rubric_version_id]
 
 
 def create_plan(
@@ -221,10 +224,10 @@ def _check_rubrics(session: Session, design: PlanDesign, rubric_version_id: int)
     rows = session.execute(
         select(RubricVersion.id, RubricVersion.content["sources"]).where(RubricVersion.state != "draft")
     ).all()
-    fits: dict[int, list[str]] = {version: sources or list(SOURCES) for version, sources in rows}
+    known: dict[int, list[str]] = {version: sources or [] for version, sources in rows}
     for source in (quota.source for quota in design.quotas):
         version = design.rubric_of(source) or rubric_version_id
-        if source not in fits.get(version, []):
+        if version not in known or not may_score(known[version], source):
             raise Invalid(
                 N_("{source}: rubric version {version} is not made for them; choose another."),
                 source=Words(SOURCE_NAMES[source]),
@@ -251,7 +254,6 @@ def _view(session: Session, plan: Plan) -> PlanView:
         PlanDesign.from_dict(plan.content),
         plan.rubric_version_id,
         rubric.rubric_id,
-        _rubric_name(rubric),
         {version.id: _rubric_name(version) for version in _scored_with(session, plan)},
         plan.seed_commitment,
         plan.committed_at,
@@ -282,8 +284,8 @@ class RubricChoice:
     name: tuple[str, str]
     """(Chinese, English) with the number of the version."""
     published_at: datetime
-    sources: tuple[str, ...] = SOURCES
-    """What it can score."""
+    sources: tuple[str, ...] = ()
+    """What it is made for; none: anything."""
 
 
 @dataclass(frozen=True)
@@ -341,7 +343,7 @@ def choices(bench: Workbench, actor: Actor) -> PlanChoices:
                 row.rubric_id,
                 _rubric_name(row),
                 row.published_at or row.created_at,
-                tuple(row.content.get("sources") or SOURCES),
+                tuple(row.content.get("sources") or ()),
             )
             for row in published
         )

@@ -58,10 +58,8 @@ def read_progress(reader: FactsReader, scope: Scope) -> ScopeProgress:
     """The progress of the draws in a scope. What was drawn is not known by shop and channel: there only what is decided
     counts."""
     decided = reader.rows(scope).select(*_COLUMNS, "rubric_version_id").collect().with_columns(y=pl.lit(1.0))
-    rubrics, decided = (
-        _names(reader, decided["rubric_version_id"].unique().to_list()),
-        decided.drop("rubric_version_id"),
-    )
+    rubrics = _names(reader, decided["rubric_version_id"].unique().to_list())
+    decided = decided.drop("rubric_version_id")
     waiting = _drawn(reader, scope).join(decided.select("sample_id"), on="sample_id", how="anti")
     if scope.shops or scope.channels:
         waiting = waiting.clear()

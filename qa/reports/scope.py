@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -26,7 +27,7 @@ from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring.estimate import VERSION
 from scoring.label import Label
-from scoring.rubric import SOURCES
+from scoring.rubric import may_score
 
 FIRST = "1"
 ESTIMATORS = (FIRST, VERSION)
@@ -225,15 +226,11 @@ class FactsReader:
     def rubrics(self, source: str | None = None) -> Rubrics:
         """Dimensions and criteria of all rubric versions, or of those that may score `source`: the newest label, and
         the most points that any of them gives."""
-        versions = self.session.execute(
-            select(RubricVersion.id, RubricVersion.content)
-            .where(RubricVersion.state != "draft")
-            .order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc())
-        ).all()
+        versions = self._rubric_versions
         dimensions: dict[str, Item] = {}
         criteria: dict[str, Item] = {}
         for _, content in versions:
-            if source is not None and source not in (content.get("sources") or SOURCES):
+            if source is not None and not may_score(content.get("sources") or (), source):
                 continue
             for d in content.get("dimensions") or []:
                 _add(dimensions, Item(d["id"], _label(d), d["points"] / 100))
@@ -241,6 +238,13 @@ class FactsReader:
                     _add(criteria, Item(c["id"], _label(c), c["points"] / 100, d["id"]))
         orders = tuple((number, *map(tuple, facts.order_of(content))) for number, content in versions)
         return Rubrics(tuple(dimensions.values()), tuple(criteria.values()), orders)
+
+    @cached_property
+    def _rubric_versions(self) -> Sequence[Any]:
+        """Number and content of every rubric version but drafts, the newest first."""
+        query = select(RubricVersion.id, RubricVersion.content).where(RubricVersion.state != "draft")
+        ordered = query.order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc())
+        return [(number, content) for number, content in self.session.execute(ordered)]
 
     def members(self, scope: Scope) -> list[str] | None:
         """Agents a scope is limited to by name or team; None when it is not."""

@@ -290,9 +290,8 @@ class VerdictsOverview:
     shops: tuple[str, ...]
     channels: tuple[str, ...]
     teams: tuple[str, ...]
-    metrics: tuple[Metric, ...]
     days: Mapping[str, tuple[date, date]] = field(default_factory=dict)
-    metrics_of: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)
+    metrics: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)
     """What can be measured of each source: its rubrics have criteria of their own."""
 
 
@@ -306,7 +305,7 @@ def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
                 for source in SOURCES
             ]
         ).collect()
-        rubrics = {source: m.all_metrics(reader.rubrics(source)) for source in SOURCES}
+        metrics = {source: m.all_metrics(reader.rubrics(source)) for source in SOURCES}
         teams = every.teams or sorted({team for team in reader.roster()["team"] if team})
     return VerdictsOverview(
         lists.height,
@@ -315,9 +314,8 @@ def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
         tuple(sorted({s for s in lists["shop"] if s})),
         tuple(sorted({c for c in lists["channel"] if c})),
         tuple(teams),
-        tuple({metric.id: metric for found in rubrics.values() for metric in found}.values()),
         _days(lists),
-        rubrics,
+        metrics,
     )
 
 
@@ -333,4 +331,4 @@ def own_overview(bench: Workbench, actor: Actor, agent_id: str) -> VerdictsOverv
         parts = [reader.rows(replace(own, source=source)).select("day", source=pl.lit(source)) for source in SOURCES]
         found = pl.concat(parts).collect()
     chats = found.filter(pl.col("source") == "chat")["day"]
-    return VerdictsOverview(len(chats), chats.min(), chats.max(), (), (), (), (), _days(found))  # type: ignore[arg-type]
+    return VerdictsOverview(len(chats), chats.min(), chats.max(), (), (), (), _days(found))  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from qa.policy import SYSTEM, Actor, Right, require
 from qa.rubrics.stored import rubric_of
 from qa.tables import Draw, Plan, RubricVersion, Sample, User
 from qa.workbench import Workbench
-from scoring.rubric import SHIPPED, Change, Problem, Rubric, RubricError, check, diff, from_toml, shipped
+from scoring.rubric import SHIPPED, Change, Problem, Rubric, RubricError, check, diff, from_toml, may_score, shipped
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def newest(session: Session, source: str, *, made_for: bool = False) -> int | No
         .order_by(RubricVersion.published_at.desc(), RubricVersion.id.desc())
     )
     for version_id, sources in published:
-        if source in sources if sources else not made_for:
+        if source in (sources or ()) if made_for else may_score(sources or (), source):
             return int(version_id)
     return None
 
@@ -174,14 +174,8 @@ def load_default(bench: Workbench, actor: Actor, *, now: datetime) -> int:
     with bench.db.write() as session:
         if (found := newest(session, "chat")) is not None:
             return found
-        for name in SHIPPED:
-            _publish_shipped(session, actor, now, shipped(name))
-        return (
-            session.scalars(
-                select(RubricVersion.id).where(RubricVersion.rubric_id == SHIPPED[0]).order_by(RubricVersion.id.desc())
-            ).first()
-            or 0
-        )
+        for_chats, *_ = [_publish_shipped(session, actor, now, shipped(name)) for name in SHIPPED]
+        return for_chats
 
 
 def missing(bench: Workbench, actor: Actor) -> tuple[Rubric, ...]:
@@ -206,9 +200,10 @@ def _missing(session: Session) -> tuple[Rubric, ...]:
     return tuple(shipped(name) for name in SHIPPED if shipped(name).id not in known)
 
 
-def _publish_shipped(session: Session, actor: Actor, now: datetime, rubric: Rubric) -> None:
+def _publish_shipped(session: Session, actor: Actor, now: datetime, rubric: Rubric) -> int:
     version_id = _insert(session, actor, now, rubric.numbered(_next(session, rubric.id)))
     _publish(session, actor, now, session.get_one(RubricVersion, version_id))
+    return version_id
 
 
 def start_draft(bench: Workbench, actor: Actor, *, now: datetime, rubric: Rubric) -> int:

@@ -14,6 +14,7 @@ from scoring.rubric.types import (
     Dimension,
     Rubric,
     RubricError,
+    may_score,
 )
 from scoring.rubric.writing import to_toml
 
@@ -37,6 +38,7 @@ __all__ = [
     "diff",
     "from_dict",
     "from_toml",
+    "may_score",
     "points_text",
     "shipped",
     "to_toml",

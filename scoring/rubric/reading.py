@@ -18,7 +18,7 @@ from scoring.rubric.kinds import Kind, Level
 from scoring.rubric.types import SOURCES, Choice, Criterion, Dimension, Rubric, RubricError
 
 SHIPPED = ("default", "disputes", "low_ratings")
-"""The rubrics the product ships with, by the names of their files: for chats, disputes and low ratings."""
+"""The rubrics the product ships with, by the names of their files: for chats (first), disputes and low ratings."""
 
 
 def default() -> Rubric:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -109,6 +109,11 @@ SOURCES = ("chat", "dispute", "rating")
 """What samples are drawn from, and what a scorecard can be made for."""
 
 
+def may_score(sources: Collection[str], source: str) -> bool:
+    """Whether a rubric made for `sources` may score samples of `source`: one that names none may score any."""
+    return not sources or source in sources
+
+
 @dataclass(frozen=True)
 class Rubric:
     """One version of a scorecard. `tolerance`: how far two inspectors' totals may differ before the lead decides.
@@ -124,10 +129,6 @@ class Rubric:
     tolerance: int = 1_000
     note: Label = EMPTY
     sources: tuple[str, ...] = ()
-
-    def fits(self, source: str) -> bool:
-        """Whether samples of `source` may be scored on it."""
-        return not self.sources or source in self.sources
 
     @property
     def points(self) -> int:

@@ -18,6 +18,7 @@ from qa.draws.design import SOURCE_NAMES
 from qa.draws.design import goal as plan_goal
 from qa.draws.periods import CADENCES
 from qa.i18n import N_
+from scoring.rubric import may_score
 
 INTENSITIES = {
     "newcomer": N_("newcomer"),
@@ -276,7 +277,7 @@ def _rubrics(
 def _rubric(page: Page, key: str, source: str, offered: PlanChoices, plan: PlanView | None) -> int | None:
     """The version to score one source with; None where nothing is published."""
     _ = page.t
-    fitting = [one for one in offered.rubrics if source in one.sources]
+    fitting = [one for one in offered.rubrics if may_score(one.sources, source)]
     names = {one.id: one.name for one in fitting}
     if plan is not None:
         start = plan.design.rubric_of(source) or plan.rubric_version_id
@@ -284,7 +285,7 @@ def _rubric(page: Page, key: str, source: str, offered: PlanChoices, plan: PlanV
     elif not fitting:
         return None
     else:
-        own = [one for one in fitting if len(one.sources) < len(SOURCE_NAMES)]
+        own = [one for one in fitting if source in one.sources]
         start = (own or fitting)[0].id if source != "chat" else fitting[0].id
     ids = list(names)
     return int(

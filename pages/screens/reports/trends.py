@@ -51,7 +51,7 @@ def show(page: Page) -> None:
 
 def _trend(page: Page, about: VerdictsOverview) -> Trend | None:
     _ = page.t
-    metrics = about.metrics_of.get(st.query_params.get("source", "chat"), about.metrics)
+    metrics = about.metrics.get(st.query_params.get("source", ""), about.metrics["chat"])
     by_id = {metric.id: metric for metric in metrics}
     row = st.columns([6, 4, 3, 5, 4, 4])
     metric = pick(row[0], _("What"), "metric", list(by_id), lambda m: filters.metric_name(_, by_id[m]))

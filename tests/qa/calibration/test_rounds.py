@@ -15,9 +15,10 @@ from qa.calibration.pace import Speed
 from qa.desk import inspecting, queue
 from qa.desk.queue import Claim
 from qa.errors import Conflict, Denied, Invalid, NotFound, Stale
-from qa.policy import Actor, Role
+from qa.policy import SYSTEM, Actor, Role
+from qa.rubrics import versions
 from qa.rubrics.stored import rubric_of
-from qa.tables import AuditEntry, Inspection, RubricVersion, User
+from qa.tables import AuditEntry, CalibrationRound, Inspection, RubricVersion, Sample, User
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
 from tests.qa.desk.kit import NOW, Kit, build
@@ -346,3 +347,25 @@ def test_marks_on_an_older_rubric_count_only_where_it_asked(kit: Kit) -> None:
     mixed = [replace(mark, rubric_version_id=oldest if mark.sample_id == kit.samples[0] else newest) for mark in marks]
     found = {one.criterion.id: one.found.pairs for one in comparing._criteria(rubrics[newest], mixed, None, rubrics)}
     assert (found["tone"], found["product_facts"]) == (2, 3)
+
+
+def test_a_round_is_scored_on_the_rubric_of_its_samples_and_never_on_two(kit: Kit) -> None:
+    versions.load_missing(kit.bench, SYSTEM, now=NOW)
+    card = versions.current(kit.bench, SYSTEM, "dispute")
+    assert card is not None
+    with kit.bench.db.write() as session:
+        like = session.get_one(Sample, kit.samples[0])
+        own = {"id", "unit_id", "source", "rubric_version_id"}
+        values = {
+            column.name: getattr(like, column.name) for column in Sample.__table__.columns if column.name not in own
+        }
+        query = insert(Sample).values(**values, unit_id="dispute", source="dispute", rubric_version_id=card.id)
+        dispute = session.execute(query.returning(Sample.id)).scalar_one()
+    with pytest.raises(Invalid, match="different rubrics"):
+        opened(kit, [kit.samples[0], dispute])
+    made = opened(kit, [dispute]), opened(kit, [kit.samples[0]])
+    with kit.bench.db.read() as session:
+        scored_on = [session.get_one(CalibrationRound, number).rubric_version_id for number in made]
+    chats = versions.current(kit.bench, SYSTEM)
+    assert chats is not None
+    assert scored_on == [card.id, chats.id]

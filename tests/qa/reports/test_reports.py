@@ -10,8 +10,9 @@ from sqlalchemy import select, update
 
 from qa import reports
 from qa.errors import Denied, Invalid, NotFound
-from qa.policy import Actor, Role
+from qa.policy import SYSTEM, Actor, Role
 from qa.reports import Scope, measures, trends
+from qa.rubrics import versions
 from qa.tables import Agent, Assignment, Draw, Inspection, Sample, Verdict
 from qa.verdicts import facts, ledger, reading
 from qa.workbench import Workbench
@@ -384,3 +385,18 @@ def test_a_lasting_drop_is_a_signal_and_only_a_measure_of_its_own_team_starts_af
     ), "a new baseline begins, too short to judge by"
     (before,) = trends._signals(frame, metric, "team", (other,), {})[1]
     assert (before.opened, before.until, before.periods, before.needed) == (weeks[0], weeks[7], 8, 0)
+
+
+def test_every_source_has_the_criteria_of_its_own_rubrics(any_bench: Workbench, lead: Actor, now: datetime) -> None:
+    judge(any_bench, lead, now)
+    versions.load_missing(any_bench, SYSTEM, now=now)
+    found = reports.overview(any_bench, lead).metrics
+    ids = {source: {metric.id for metric in metrics} for source, metrics in found.items()}
+    assert "cri:greeting" in ids["chat"]
+    assert "cri:first_answer" not in ids["chat"]
+    assert {"cri:first_answer", "cri:greeting"} <= ids["dispute"]  # the card for chats says no source: it may score any
+    assert "cri:called_back" in ids["rating"] - ids["chat"] - ids["dispute"]
+    bounds = next(metric.bounds for metric in found["dispute"] if metric.id == "cri:records")
+    assert bounds == (-5.0, 5.0)  # 3 points on one card, 5 on the other
+    progress = reports.trend(any_bench, lead, scope=CHATS).progress
+    assert progress.rubrics == (default().name,)
