@@ -75,6 +75,14 @@ ENTRIES: Sequence[PageEntry] = (
         (Right.VIEW_VIOLATIONS, Right.VIEW_TEAM),
     ),
     PageEntry(
+        "disputes.py",
+        "disputes",
+        N_("Disputes"),
+        _WORK,
+        N_("Disputes to settle, the case as one story, and figures"),
+        (Right.VIEW_RESULTS, Right.VIEW_TEAM),
+    ),
+    PageEntry(
         "promises.py",
         "promises",
         N_("Promises"),

@@ -23,7 +23,7 @@ from qa.blinding import waiting
 from qa.conversations import index, listing
 from qa.conversations.folding import pattern, words
 from qa.conversations.index import IndexState
-from qa.conversations.listing import ConversationList, Wanted, handle
+from qa.conversations.listing import ConversationList, Wanted
 from qa.conversations.matching import Flags
 from qa.conversations.picking import NAMED
 from qa.errors import Denied, Invalid
@@ -32,7 +32,7 @@ from qa.policy import Actor, Right, require
 from qa.reports import exporting
 from qa.reports.exporting import ExportFile
 from qa.tables import Agent, Inspection, Sample, Verdict
-from qa.transcripts import sees_customers, shown_customer, shown_order, shown_text
+from qa.transcripts import handle, sees_customers, shown_customer, shown_order, shown_text
 from qa.workbench import Workbench
 
 SIZE = 25

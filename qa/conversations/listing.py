@@ -6,7 +6,6 @@ of the list are numbered from 0, and every filter is one yes or no for each row.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from qa.people import teams
 from qa.policy import Actor
 from qa.tables import Agent, Sample
 from qa.texts import sought
-from qa.transcripts import sees_customers, shown_customer, shown_order
+from qa.transcripts import handle, sees_customers, shown_customer, shown_order
 from qa.workbench import Workbench
 
 ANY, NONE = "any", "none"
@@ -84,11 +83,6 @@ COLUMNS = (
     "conversation_key", "customer_id", "order_id", "agent_id", "agent_ids", "shop", "channel", "started_at",
     "message_count", "rating", "max_gap_s", "unanswered", "rules",
 )  # fmt: skip
-
-
-def handle(key: str) -> str:
-    """What names a conversation in addresses and files: a key may hold the customer's name."""
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
 def read(snapshot: Snapshot) -> pl.DataFrame:

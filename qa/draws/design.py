@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from qa.archive import predictions
+from qa.disputes import responsible
 from qa.draws.periods import CADENCES
 from qa.errors import Invalid
 from qa.i18n import N_
@@ -61,6 +62,8 @@ class PlanDesign:
     """Whose predictions chances and estimates lean on; where it has none, the rule score stands."""
     rubrics: tuple[tuple[str, int], ...] = ()
     """Rubric versions of sources that have one of their own: (source, version). All others are scored on the plan's."""
+    responsible: str = responsible.LAST
+    """By which rule an agent answers for a dispute (`qa.disputes.responsible`)."""
     goal: Goal | None = None
     """What the chats are to tell of every agent by the end of the month; their number follows from it."""
 
@@ -79,6 +82,7 @@ class PlanDesign:
     def from_dict(data: Mapping[str, Any]) -> PlanDesign:
         """Read `to_dict` back. Unknown keys are ignored, absent ones take their default."""
         known = {field.name: data[field.name] for field in fields(PlanDesign) if field.name in data}
+        known.setdefault("responsible", responsible.BEFORE)  # plans made before there was a choice keep what they had
         known["quotas"] = tuple(SourceQuota(q["source"], q["per_agent"]) for q in known.get("quotas", ()))
         for name in ("teams", "shops", "channels", "inspectors"):
             known[name] = tuple(known.get(name, ()))
@@ -105,6 +109,8 @@ class PlanDesign:
                 )
         if {source for source, _ in self.rubrics} - set(SOURCES) or len(dict(self.rubrics)) < len(self.rubrics):
             raise Invalid(N_("Rubrics: name each source once, and only sources there are."))
+        if self.responsible not in (*responsible.RULES, responsible.BEFORE):
+            raise Invalid(N_("There is no rule “{value}” for who answers for a dispute."), value=self.responsible)
         if not self.predictor:
             raise Invalid(N_("Name the predictor that the plan leans on."))
         if self.goal is not None and not any(q.source == "chat" and q.per_agent is not None for q in self.quotas):

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from qa.archive import Snapshot, predictions
+from qa.disputes import responsible, settled
+from qa.disputes.settled import Settled
 from qa.draws.design import PlanDesign
 from qa.errors import Invalid
 from qa.i18n import N_
@@ -65,14 +67,16 @@ def build(
     zone: ZoneInfo,
     agents: Sequence[str] | None,
     barred: Sequence[str] = (),
+    decided: Sequence[Settled] = (),
 ) -> pl.DataFrame:
     """Every unit that could be drawn, sorted by unit_id: unit_id, agent_id, source, conversation_key, occurred_at, p
     and loss (null when unscreened): predicted probability of a violation and predicted centi-points lost.
 
-    `agents` limits the frame to these people (None: everybody). Predictions of `barred` models are not used. Units
-    without a responsible agent cannot be inspected for anybody and are left out.
+    `agents` limits the frame to these people (None: everybody). Predictions of `barred` models are not used. `decided`
+    is what people settled about disputes. Units without a responsible agent cannot be inspected for anybody and are
+    left out.
     """
-    parts = [source(snapshot, quota.source, design, period, zone, agents, barred) for quota in design.quotas]
+    parts = [source(snapshot, quota.source, design, period, zone, agents, barred, decided) for quota in design.quotas]
     return _sorted(pl.concat([pl.LazyFrame(schema=UNIT_SCHEMA), *parts]).collect())
 
 
@@ -92,11 +96,12 @@ def source(
     zone: ZoneInfo,
     agents: Sequence[str] | None,
     barred: Sequence[str] = (),
+    decided: Sequence[Settled] = (),
     *,
     predicted: bool = True,
 ) -> pl.LazyFrame:
     """The units of one source, lazily; without predictions when they are not asked for, which spares a join."""
-    units = _units(snapshot, name, design, period.bounds(zone))
+    units = _units(snapshot, name, design, period.bounds(zone), decided)
     if predicted:
         units = predictions.predicted(units, snapshot, design.predictor, barred)
         units = units.with_columns(pl.col("p").clip(0.0, 1.0))
@@ -132,7 +137,29 @@ def model_versions(snapshot: Snapshot, design: PlanDesign, period: Period, zone:
     return predictions.versions(chats, snapshot, design.predictor)
 
 
-def _units(snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[datetime, datetime]) -> pl.LazyFrame:
+def disputes(
+    snapshot: Snapshot, design: PlanDesign, decided: Sequence[Settled], bounds: tuple[datetime, datetime] | None = None
+) -> pl.LazyFrame:
+    """The disputes (of a time) as the plan sees them: with what people settled, and whoever answers as their agent."""
+    records = snapshot.scan("disputes")
+    records = records if bounds is None else records.filter(_within("opened_at", bounds))
+    over = settled.laid_over(records, snapshot.scan("conversations"), decided)
+    return responsible.answering(over, snapshot, design.responsible)
+
+
+def settled_in(snapshot: Snapshot, decided: Sequence[Settled], period: Period, zone: ZoneInfo) -> tuple[Settled, ...]:
+    """Those decisions that speak of disputes of the period: what a receipt has to keep."""
+    if not decided:
+        return ()
+    opened = snapshot.scan("disputes").filter(_within("opened_at", period.bounds(zone)))
+    named = pl.col("dispute_key").is_in([one.dispute_key for one in decided])
+    keys = set(opened.filter(named).select("dispute_key").collect()["dispute_key"])
+    return tuple(one for one in decided if one.dispute_key in keys)
+
+
+def _units(
+    snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[datetime, datetime], decided: Sequence[Settled]
+) -> pl.LazyFrame:
     chats = snapshot.scan("conversations")
     if source == "chat":
         units = chats.select(
@@ -144,17 +171,17 @@ def _units(snapshot: Snapshot, source: str, design: PlanDesign, bounds: tuple[da
             occurred_at="started_at",
         )
     else:
-        table, key, moment = (
-            ("disputes", "dispute_key", "opened_at") if source == "dispute" else ("ratings", "rating_key", "rated_at")
-        )
-        records = snapshot.scan(table)
-        if source == "rating":
-            records = records.filter(pl.col("score") <= design.rating_max)
-        joined = records.filter(_within(moment, bounds)).join(
-            chats.select("conversation_key", "channel", chat_agent="agent_id"), on="conversation_key", how="left"
-        )
+        of_chat = chats.select("conversation_key", "channel", chat_agent="agent_id")
+        if source == "dispute":
+            key, moment, answers = "dispute_key", "opened_at", pl.col("agent_id")
+            records = disputes(snapshot, design, decided, bounds)
+        else:
+            key, moment, answers = "rating_key", "rated_at", pl.coalesce("agent_id", "chat_agent")
+            low = snapshot.scan("ratings").filter(pl.col("score") <= design.rating_max)
+            records = low.filter(_within(moment, bounds))
+        joined = records.join(of_chat, on="conversation_key", how="left")
         units = joined.select(
-            pl.coalesce("agent_id", "chat_agent").alias("agent_id"),
+            answers.alias("agent_id"),
             "shop",
             "channel",
             "conversation_key",

@@ -61,12 +61,13 @@ def _keep(bench: Workbench, receipt: Receipt, resolved: Resolved) -> None:
     partial = path.with_suffix(".part")
     snapshot, zone = bench.archive.at(resolved.archive_version), ZoneInfo(resolved.time_zone)
     design, period, agents, barred = resolved.design, resolved.period, resolved.agents, resolved.barred
+    decided = resolved.decided
     if resolved.screened:
         parts = [
-            frames.source(snapshot, quota.source, design, period, zone, agents, predicted=False)
+            frames.source(snapshot, quota.source, design, period, zone, agents, decided=decided, predicted=False)
             for quota in design.quotas
         ]
         pl.concat(parts).sink_parquet(partial)
     else:
-        frames.build(snapshot, design, period, zone, agents, barred).write_parquet(partial)
+        frames.build(snapshot, design, period, zone, agents, barred, decided).write_parquet(partial)
     partial.rename(path)

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from qa.archive import Snapshot
+from qa.disputes.settled import Settled
 from qa.draws import frames
 from qa.draws.closeness import Closeness
 from qa.draws.design import PlanDesign, draw_problem, scoring_design
@@ -60,6 +61,8 @@ class Resolved:
     """Random reviews of each agent's chats that the plan's goal takes; empty for plans by number."""
     screened: bool = False
     """Whether the frame is streamed behind the keyed screen."""
+    decided: tuple[Settled, ...] = ()
+    """What people had settled about the period's disputes."""
     closeness: tuple[Closeness, ...] = field(default=(), compare=False)
     """Why the levels are what they are; for readers, no probability depends on it."""
 
@@ -126,7 +129,9 @@ def planned(
     if units is None:
         assert snapshot is not None
         zone = ZoneInfo(resolved.time_zone)
-        units = frames.build(snapshot, resolved.design, resolved.period, zone, resolved.agents, resolved.barred)
+        units = frames.build(
+            snapshot, resolved.design, resolved.period, zone, resolved.agents, resolved.barred, resolved.decided
+        )
     return FrameInMemory(resolved, units)
 
 
@@ -213,8 +218,9 @@ class FrameOnDisk:
             return self._kept.filter(pl.col("source") == source)
         assert self._snapshot is not None
         return frames.source(
-            self._snapshot, source, done.design, done.period, ZoneInfo(done.time_zone), done.agents, predicted=False
-        )
+            self._snapshot, source, done.design, done.period, ZoneInfo(done.time_zone), done.agents,
+            decided=done.decided, predicted=False,
+        )  # fmt: skip
 
     @cached_property
     def counts(self) -> pl.DataFrame:

@@ -10,12 +10,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from qa.archive import Snapshot
+from qa.disputes import settled
+from qa.disputes.settled import Settled
 from qa.draws import frames
 from qa.draws.closeness import NORMAL, Closeness, decide
 from qa.draws.design import PlanDesign
@@ -71,6 +74,8 @@ class PlanPreview:
     """Samples to expect in the common queue, because every inspector took part in the conversation."""
     unscreened: int
     """Units without a risk prediction; they are drawn as average ones."""
+    unanswered: int
+    """Disputes of the period for which nobody answers: they are not drawn."""
     goal: GoalOutlook | None
     """What the plan's goal takes; None for plans by number."""
     drawn: tuple[date, date] | None
@@ -101,13 +106,31 @@ def preview(
         loads = _loads(session, people, figures.reviews - common + doubles)
         drawn = drawn_before(session, plan_id, period) if plan_id else None
     days = (drawn.period_from, drawn.period_to) if drawn else None
+    unanswered = _unanswered(snapshot, ready.resolved, bench.config.zone)
     told = None
     if chosen.goal is not None:
         chats = figures.agents.filter(pl.col("source") == "chat")
         told = outlook(chosen.goal, ready.resolved.wanted, dict(chats.select("agent_id", "frame").iter_rows()), period)
     return PlanPreview(
-        ready.resolved, figures, ready.by_source(), evidence, loads, doubles, common, ready.unpredicted(), told, days
+        ready.resolved,
+        figures,
+        ready.by_source(),
+        evidence,
+        loads,
+        doubles,
+        common,
+        ready.unpredicted(),
+        unanswered,
+        told,
+        days,
     )
+
+
+def _unanswered(snapshot: Snapshot, resolved: Resolved, zone: ZoneInfo) -> int:
+    if not any(quota.source == "dispute" for quota in resolved.design.quotas):
+        return 0
+    found = frames.disputes(snapshot, resolved.design, resolved.decided, resolved.period.bounds(zone))
+    return int(found.select(pl.col("agent_id").is_null().sum()).collect().item())
 
 
 def drawn_before(session: Session, plan_id: int, period: Period) -> Draw | None:
@@ -126,7 +149,7 @@ def trade(bench: Workbench, actor: Actor, *, preview: PlanPreview) -> tuple[Trad
     if done.screened:
         return ()
     snapshot = bench.archive.at(done.archive_version)
-    units = frames.build(snapshot, done.design, done.period, bench.config.zone, done.agents, done.barred)
+    units = frames.build(snapshot, done.design, done.period, bench.config.zone, done.agents, done.barred, done.decided)
     points = (_trade_point(units, done, share) for share in _shares(units))
     return tuple(point for point in points if point is not None)
 
@@ -152,6 +175,7 @@ def resolve(
         lam=found.lam,
         lam_rate=found.lam_rate,
         barred=found.barred,
+        decided=_decided(session, snapshot, design, period, zone),
     )
     hired = {agent: day for agent, day in session.execute(select(Agent.agent_id, Agent.hired_on)) if day is not None}
     if not found.versions and not design.pool_share and snapshot.count("conversations") >= LARGE:
@@ -164,7 +188,7 @@ def resolve(
                 chats = many.select(pl.col("agent_id").repeat_by("frame").explode())
                 looked = replace(looked, wanted=wanted(session, design.goal, chats, past, found, period))
             return FrameOnDisk(snapshot, looked, streamed.counts), found.evidence
-    units = frames.build(snapshot, design, period, zone, agents, found.barred)
+    units = frames.build(snapshot, design, period, zone, agents, found.barred, undecided.decided)
     resolved = _looked_at(undecided, decide(design, past, hired, period, units["agent_id"].unique()))
     if design.goal is not None:
         chats = units.filter(pl.col("source") == "chat").select("agent_id", "p")
@@ -172,6 +196,14 @@ def resolve(
     if design.pool_share is None and not units.is_empty():
         resolved = replace(resolved, pool_share=_automatic_share(units, resolved, found.evidence))
     return planned(snapshot, resolved, units), found.evidence
+
+
+def _decided(
+    session: Session, snapshot: Snapshot, design: PlanDesign, period: Period, zone: ZoneInfo
+) -> tuple[Settled, ...]:
+    if not any(quota.source == "dispute" for quota in design.quotas):
+        return ()
+    return frames.settled_in(snapshot, settled.in_force(session), period, zone)
 
 
 def _looked_at(resolved: Resolved, people: tuple[Closeness, ...]) -> Resolved:

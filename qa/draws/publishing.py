@@ -176,7 +176,9 @@ def _prepare(
     del drawn
     tell(0.7, N_("Copying the transcripts"))
     names: dict[str, str] = dict(session.execute(select(Agent.agent_id, Agent.name)).all())
-    contents = transcripts.freeze(snapshot, picks.select("unit_id", "source", "conversation_key", "agent_id"), names)
+    records = frames.disputes(snapshot, design, ready.resolved.decided, period.bounds(bench.config.zone))
+    units = picks.select("unit_id", "source", "conversation_key", "agent_id")
+    contents = transcripts.freeze(snapshot, units, names, disputes=records)
     dealt = _deal(session, design, picks, frames.participants(snapshot, picks), seed)
     return _Prepared(seed, plan.content, ready.resolved, receipt, picks, contents, dealt, summaries, ready.units)
 

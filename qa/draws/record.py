@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
+from qa.disputes.settled import Settled
 from qa.draws.closeness import NORMAL
 from qa.draws.design import PlanDesign
 from qa.draws.frames import Period
@@ -52,6 +53,8 @@ def document(
         "closeness": [one.to_dict() for one in resolved.closeness if one.level != NORMAL or one.by_hand],
         "committed_at": committed_at.isoformat() if committed_at else None,
     }
+    if resolved.decided:
+        data[_CONTEXT]["settled"] = [list(astuple(one)) for one in resolved.decided]
     data[_SUMMARY] = summaries.to_dicts()
     return data
 
@@ -78,6 +81,7 @@ def parse(data: Mapping[str, Any]) -> tuple[Receipt, Resolved]:
             wanted=tuple((str(agent), int(reviews)) for agent, reviews in plan.get("wanted", ())),
             barred=tuple(str(name) for name in plan.get("barred_models", ())),
             screened=bool(plan.get("screened", False)),
+            decided=tuple(Settled(*one) for one in plan.get("settled", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise Invalid(N_("This is not a receipt of a draw: {reason}"), reason=repr(problem)) from problem

@@ -56,7 +56,9 @@ def replace(bench: Workbench, actor: Actor, *, now: datetime, sample_id: int, re
     # where the frame is kept apart, old versions of the archive may be gone
     apart = kept_frames.is_kept(bench, receipt["frame_hash"])
     snapshot = bench.archive.at(None if apart else resolved.archive_version)
-    content = transcripts.freeze(snapshot, pick.select("unit_id", "source", "conversation_key", "agent_id"), names)
+    records = frames.disputes(snapshot, resolved.design, resolved.decided)
+    unit = pick.select("unit_id", "source", "conversation_key", "agent_id")
+    content = transcripts.freeze(snapshot, unit, names, disputes=records)
     took_part = set(frames.participants(snapshot, pick)["agent_id"])
     with bench.db.write() as session:
         # places before the sample, as a submit takes them

@@ -23,6 +23,7 @@ from qa.tables import (
     Acknowledgement,
     Appeal,
     AuditEntry,
+    DisputeSettlement,
     Draw,
     Inspection,
     PromiseRuling,
@@ -87,6 +88,11 @@ PARTS: tuple[SealedPart, ...] = (
     _part(Acknowledgement, "user_id at", "at"),
     _part(ViolationEvent, "violation_id kind actor_id at reason facts", "at"),
     _part(PromiseRuling, "conversation_key seq kind start agent_id status reason ruled_by ruled_at", "ruled_at"),
+    _part(
+        DisputeSettlement,
+        "dispute_key conversation_key agent_id before_conversation_key before_agent_id reason settled_by settled_at",
+        "settled_at",
+    ),
     _part(Appeal, "verdict_id violation_id agent_id criterion_id body filed_by filed_at", "filed_at"),
     _part(
         RubricVersion,

@@ -37,6 +37,19 @@ class RowGuard:
 
 GUARDS = (
     RowGuard(
+        "dispute_settlements",
+        (
+            "dispute_key",
+            "conversation_key",
+            "agent_id",
+            "before_conversation_key",
+            "before_agent_id",
+            "reason",
+            "settled_by",
+            "settled_at",
+        ),
+    ),
+    RowGuard(
         "promise_rulings",
         ("conversation_key", "seq", "kind", "start", "agent_id", "status", "reason", "ruled_by", "ruled_at"),
     ),

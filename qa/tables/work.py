@@ -225,6 +225,24 @@ class PromiseRuling(Base):
     ruled_at: Mapped[datetime]
 
 
+class DisputeSettlement(Base):
+    """A person's word on a dispute: the chat it belongs to and who answers for it; the last one on a dispute stands. A
+    null leaves it to the data, an empty text says that there is none. `before_…` is what stood until then."""
+
+    __tablename__ = "dispute_settlements"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dispute_key: Mapped[str] = mapped_column(String(300), index=True)
+    conversation_key: Mapped[str | None] = mapped_column(String(300))
+    agent_id: Mapped[str | None] = mapped_column(String(200))
+    before_conversation_key: Mapped[str | None] = mapped_column(String(300))
+    before_agent_id: Mapped[str | None] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(Text)
+    settled_by: Mapped[int]
+    """Zero for the machine's owner at the command line."""
+    settled_at: Mapped[datetime]
+
+
 class CalibrationRound(Base):
     """The same conversations given to several inspectors, blind until closed."""
 

@@ -6,6 +6,7 @@ messages. Fields of the stored form that nobody reads are not here.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +36,8 @@ class FrozenMessage:
 @dataclass(frozen=True, slots=True)
 class FrozenDispute:
     """The record of a dispute. Amounts are in 1/100 of the currency; type and states are the platform's codes; `due_at`
-    is the deadline of the next step; `joined_by` says why the chat belongs to it (`qa.ingest.joining`)."""
+    is the deadline of the next step; `joined_by` says why the chat belongs to it (`qa.ingest.joining`), `answers_by` why its
+    agent answers for it (`qa.disputes.responsible`)."""
 
     dispute_type: str | None = None
     status: str | None = None
@@ -49,6 +51,7 @@ class FrozenDispute:
     cs_status: int | None = None
     total_fee: int | float | None = None
     joined_by: str | None = None
+    answers_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,11 @@ class FrozenTranscript:
     def texts(self) -> dict[int, str]:
         """The text of each message by its number."""
         return {message.seq: message.text or "" for message in self.messages}
+
+
+def handle(key: str) -> str:
+    """What names a conversation in addresses, files and the audit trail: a key may hold the customer's name."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
 def read(content: Mapping[str, Any]) -> FrozenTranscript:

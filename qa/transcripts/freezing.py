@@ -20,22 +20,30 @@ from qa.archive import Snapshot
 from qa.tables import Transcript
 
 _BATCH = 2_000
-_HIDDEN = ("import_id", "file_row", "content_hash", "messages")
+_HIDDEN = ("import_id", "file_row", "content_hash", "messages", "settled_agent")
 
 
-def freeze(snapshot: Snapshot, units: pl.DataFrame, names: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+def freeze(
+    snapshot: Snapshot,
+    units: pl.DataFrame,
+    names: Mapping[str, str] | None = None,
+    *,
+    disputes: pl.LazyFrame | None = None,
+) -> list[dict[str, Any]]:
     """Copy the units out of the archive, in the order of `units`.
 
     `units` has `unit_id`, `source` ('chat' | 'dispute' | 'rating') and `conversation_key` (null when no chat is
-    joined), optionally `agent_id` (else the agent of the record). `names` gives display names of agents. Messages of a
+    joined), optionally `agent_id` (else the agent of the record). `names` gives display names of agents; `disputes`
+    stands for the archive's where people settled something about them. Messages of a
     dispute follow those of the chat with `part` = 'dispute', so that evidence can name any of them by `seq`. Costs one
     scan of each table, whatever the number of units. A unit the archive does not hold comes back without messages.
     """
     chats = _rows(snapshot, "conversations", "conversation_key", units["conversation_key"])
     messages = _messages(snapshot, units["conversation_key"])
     lost = _lost(snapshot, units["conversation_key"])
+    tables = {"disputes": disputes} if disputes is not None else {}
     records = {
-        source: _rows(snapshot, table, key, units.filter(pl.col("source") == source)["unit_id"])
+        source: _rows(snapshot, table, key, units.filter(pl.col("source") == source)["unit_id"], tables.get(table))
         for source, table, key in (("dispute", "disputes", "dispute_key"), ("rating", "ratings", "rating_key"))
     }
     names = names or {}
@@ -85,11 +93,14 @@ def _known(session: Session, hashes: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _rows(snapshot: Snapshot, table: str, key: str, keys: pl.Series) -> dict[str, dict[str, Any]]:
+def _rows(
+    snapshot: Snapshot, table: str, key: str, keys: pl.Series, other: pl.LazyFrame | None = None
+) -> dict[str, dict[str, Any]]:
     wanted = keys.drop_nulls().unique()
     if wanted.is_empty():
         return {}
-    frame = snapshot.scan(table).filter(pl.col(key).is_in(wanted.implode())).collect()
+    rows = snapshot.scan(table) if other is None else other
+    frame = rows.filter(pl.col(key).is_in(wanted.implode())).collect()
     return {row[key]: row for row in frame.iter_rows(named=True)}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import String, cast, or_, select
 
 from qa.casefiles.lifecycle import STEP_NAMES, Step
+from qa.disputes import responsible
 from qa.errors import Words
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -107,6 +108,7 @@ ACTIONS: Mapping[str, str] = {
     "plan.reseeded": N_("New seed for a plan whose key was lost"),
     "plan.seed_sealed": N_("Seed of a plan sealed"),
     "plan.created": N_("Plan made"),
+    "dispute.settled": N_("Dispute settled: its chat or who answers for it"),
     "promise.ruled": N_("Status of a promise ruled on"),
     "risk_model.activated": N_("Risk model taken into use"),
     "risk_model.retired": N_("Risk model retired"),
@@ -186,6 +188,7 @@ SUBJECTS: Mapping[str, str] = {
     "mapping_profile": N_("column mapping"),
     "measure": N_("measure"),
     "plan": N_("plan"),
+    "dispute": N_("dispute"),
     "promise": N_("promise"),
     "removal": N_("removal of text"),
     "risk_model": N_("risk model"),
@@ -276,13 +279,21 @@ FACTS: Mapping[str, str] = {
     "double_share": N_("share scored twice"),
     "newcomer_weeks": N_("weeks as a newcomer"),
     "reduced_after_clean_periods": N_("clean months before fewer reviews"),
+    "responsible": N_("who answers for a dispute"),
+    "chat": N_("chat"),
+    "agent": N_("agent"),
     "adapt": N_("intensity from the past"),
     "intensity": N_("intensity by hand"),
 }
 """Names of what an entry says beside its action; a fact without a name keeps its code."""
 
 _QUOTA: Mapping[str, str] = {"all": N_("take all"), "none": N_("leave out")}
-CHOICES: Mapping[str, Mapping[str, str]] = {"quota_chat": _QUOTA, "quota_dispute": _QUOTA, "quota_rating": _QUOTA}
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "quota_chat": _QUOTA,
+    "quota_dispute": _QUOTA,
+    "quota_rating": _QUOTA,
+    "responsible": {**responsible.RULES, responsible.BEFORE: responsible.EARLIER},
+}
 """Words for facts that are one of a few codes."""
 
 

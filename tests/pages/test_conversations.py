@@ -10,12 +10,12 @@ from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from qa.conversations import index
-from qa.conversations.listing import handle
 from qa.people import accounts
 from qa.policy import SYSTEM, Role
 from qa.rubrics import versions as rubrics
 from qa.rules import versions as rules
 from qa.tables import AuditEntry, Sample
+from qa.transcripts import handle
 from qa.workbench import Workbench
 from tests.qa.conversations.world import NOW, fill, said
 

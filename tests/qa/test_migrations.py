@@ -76,6 +76,13 @@ def test_an_upgrade_from_0_1_0_brings_rulings_on_promises(first: Database) -> No
         assert connection.execute(text("SELECT count(*) FROM promise_rulings")).scalar_one() == 0
 
 
+def test_an_upgrade_from_0_1_0_brings_settlements_of_disputes(first: Database) -> None:
+    migrations.upgrade(first)
+    migrations.check(first)
+    with first.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM dispute_settlements")).scalar_one() == 0
+
+
 def test_an_upgrade_from_0_1_0_brings_jobs_and_keeps_accounts(first: Database, tmp_path: Path) -> None:
     now = datetime(2026, 3, 2, tzinfo=UTC)
     account = {"yes": True, "at": now.replace(tzinfo=None if first.is_sqlite else UTC)}

@@ -13,6 +13,7 @@ from typing import TypeVar
 import streamlit as st
 
 from pages.kit.guard import Page
+from qa.disputes import responsible
 from qa.draws import PREDICTORS, Goal, PlanChoices, PlanDesign, PlanView, SourceQuota
 from qa.draws.design import SOURCE_NAMES
 from qa.draws.design import goal as plan_goal
@@ -66,6 +67,7 @@ class Answers:
     cadence: str = ""
     goal: Goal | None = None
     rubrics: tuple[tuple[str, int], ...] = ()
+    responsible: str = responsible.LAST
 
 
 def shown(design: PlanDesign) -> Answers:
@@ -84,6 +86,7 @@ def shown(design: PlanDesign) -> Answers:
         design.cadence,
         design.goal,
         design.rubrics,
+        design.responsible,
     )
 
 
@@ -117,6 +120,7 @@ def designed(design: PlanDesign, answers: Answers) -> PlanDesign:
         predictor=answers.predictor,
         goal=answers.goal,
         rubrics=answers.rubrics,
+        responsible=answers.responsible,
     )
 
 
@@ -141,6 +145,7 @@ def form(
         rubric, rubrics = _rubrics(page, f"{key}_rubric", offered, plan)
         cadence = _cadence(page, f"{key}_cadence", now.cadence)
         wishes = {source: _source(page, f"{key}_{source}", source, wish) for source, wish in now.wishes.items()}
+        answering = _responsible(page, f"{key}_responsible", now.responsible)
         goal = _goal(page, f"{key}_goal", now.goal)
         teams = st.multiselect(
             _("Teams"), _all(offered.teams, design.teams), design.teams, key=f"{key}_teams", placeholder=_("All")
@@ -194,6 +199,7 @@ def form(
         cadence,
         goal,
         tuple((source, version) for source, version in rubrics if _drawn(wishes[source])),
+        answering,
     )
     return Filled(title, designed(design, answers), rubric)
 
@@ -205,6 +211,20 @@ def _cadence(page: Page, key: str, now: str) -> str:
     return str(
         st.selectbox(_("Draws"), list(names), list(names).index(now), key=key, format_func=lambda one: _(names[one]))
     )
+
+
+def _responsible(page: Page, key: str, now: str) -> str:
+    """Whom a dispute is drawn for."""
+    _ = page.t
+    rules = {**({} if now else {responsible.BEFORE: responsible.EARLIER}), **responsible.RULES}
+    return str(
+        st.selectbox(
+            _("A dispute is drawn for"), list(rules), list(rules).index(now), key=key,
+            format_func=lambda rule: _(rules[rule]),
+            help=_("Never for a bot or the system, and not at all where nobody had a part in it. Who it is can be changed"
+                   " with a reason on the page Disputes, before drawing."),
+        )
+    )  # fmt: skip
 
 
 def _predictor(page: Page, key: str, offered: PlanChoices, now: str) -> str:

@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.kit import nav
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, show_error
@@ -238,6 +239,15 @@ def _notes(page: Page, look: PlanPreview) -> None:
         if look.evidence.reviews
         else _("Widths assume an ordinary spread until 200 reviews show the real one.")
     )
+    if look.unanswered:
+        st.warning(
+            _(
+                "Disputes of the period that nobody answers for: {n}. They are not drawn; settle them first.",
+                n=_.number(look.unanswered),
+            ),
+            icon=":material/info:",
+        )
+        nav.link(page, "disputes.py", view="todo")
     if look.resolved.barred:
         st.caption(
             _(

@@ -14,6 +14,7 @@ from pages.kit.widgets import showing_errors
 from pages.screens.draws.agents import reason
 from pages.screens.draws.planning import INTENSITIES
 from qa import draws
+from qa.disputes import responsible
 from qa.draws.design import SOURCE_NAMES
 from qa.i18n import N_
 from qa.policy import Right
@@ -43,6 +44,16 @@ def show(page: Page, draw_id: int) -> None:
     _goal(page, draw)
     _closeness(page, data["plan"].get("closeness", []))
     _samples(page, draw)
+
+
+def _answering(page: Page, plan: dict[str, Any]) -> list[str]:
+    """By which rule a dispute was drawn for somebody, and how much of that people had decided."""
+    _ = page.t
+    rule = plan["design"].get("responsible", responsible.BEFORE)
+    told = [_("A dispute is drawn for {rule}.", rule=_(responsible.RULES.get(rule, responsible.EARLIER)))]
+    if plan.get("settled"):
+        told.append(_("Of the period's disputes, {n} were settled by people before.", n=len(plan["settled"])))
+    return told
 
 
 def _words(page: Page, draw: draws.DrawView, data: dict[str, Any]) -> None:
@@ -87,6 +98,8 @@ def _words(page: Page, draw: draws.DrawView, data: dict[str, Any]) -> None:
         ),
         _("{finished} of {samples} are scored.", finished=draw.finished, samples=draw.samples - draw.withdrawn),
     ]
+    if any(quota["source"] == "dispute" for quota in plan["design"]["quotas"]):
+        sentences += _answering(page, plan)
     if draw.left_out:
         sentences.append(
             _(

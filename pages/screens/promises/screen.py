@@ -15,12 +15,12 @@ from pages.kit.guard import Page
 from pages.kit.rows import clickable
 from pages.kit.widgets import download, empty, heading, plain_text, score_text, showing_errors
 from qa.conversations import reading
-from qa.conversations.listing import handle
 from qa.i18n import N_
 from qa.policy import Right
 from qa.promises import ledger, ruling
 from qa.promises.ledger import EVIDENCE_NAMES, STATUS_NAMES, LedgerRow
 from qa.reports import exporting
+from qa.transcripts import handle
 from scoring.promises import KINDS, PromiseStatus, kind_label
 
 VIEWS = {

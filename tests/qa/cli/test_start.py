@@ -68,6 +68,7 @@ COMMANDS = [
     "backup",
     "bench",
     "demo",
+    "disputes",
     "doctor",
     "draw",
     "export",

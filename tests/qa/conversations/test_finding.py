@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from qa.conversations import finding, index, picking, reading
-from qa.conversations.listing import ANY, NONE, Wanted, handle
+from qa.conversations.listing import ANY, NONE, Wanted
 from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.i18n import Translator
 from qa.people import accounts
@@ -18,6 +18,7 @@ from qa.policy import SYSTEM, Actor, Role
 from qa.rubrics import versions as rubrics
 from qa.rules import versions as rules
 from qa.tables import Assignment, AuditEntry, Violation
+from qa.transcripts import handle
 from qa.workbench import Workbench
 from tests.qa.conversations.world import ADMIN, INSPECTOR, LEAD, NOW, fill, said
 

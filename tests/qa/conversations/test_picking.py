@@ -12,7 +12,6 @@ from qa import reports
 from qa.calibration import severities
 from qa.calibration.comparing import inspected
 from qa.conversations import picking
-from qa.conversations.listing import handle
 from qa.db import Database
 from qa.desk import inspecting, queue
 from qa.errors import Conflict, Denied, Invalid
@@ -22,6 +21,7 @@ from qa.policy import SYSTEM, Role
 from qa.redlines import quality
 from qa.rubrics import versions as rubrics
 from qa.tables import Sample, Verdict
+from qa.transcripts import handle
 from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring.sheet import Sheet
