@@ -18,9 +18,16 @@ RULES = "rules"
 """Predictor and version of the rule score, which learns nothing."""
 RISK = "risk"
 """Predictor of the trained risk model."""
+MACHINE = "machine"
+"""Predictor of the endpoint's machine scorer; scores from outside have one of their own, `machine:<name>`."""
 
 REWRITE_SHARE = 20
 """The rows of a predictor are written anew when more than one in this many changes: cheaper than deleting by key."""
+
+
+def is_machine(predictor: str) -> bool:
+    """Whether a machine scorer, or scores from outside, speak under this name."""
+    return predictor == MACHINE or predictor.startswith(f"{MACHINE}:")
 
 
 def scan(snapshot: Snapshot) -> pl.LazyFrame:
@@ -61,8 +68,12 @@ def predicted(
 ) -> pl.LazyFrame:
     """`units` (with conversation_key) and what `predictor` says of each: p and loss, null when nobody does.
 
-    The rule score speaks where the predictor does not. Predictions of `barred` versions are null.
+    The rule score speaks where the predictor does not. Predictions of `barred` versions are null. A machine scorer says
+    no chance of a violation: where it is silent the risk model speaks, then the rule score, and for points nobody told
+    the scorer's mean, so that every unit of a frame has a value, reviewed or not.
     """
+    if is_machine(predictor):
+        return _with_machine(units, snapshot, predictor, barred)
     rules = of(snapshot, RULES).select("conversation_key", "p", "loss")
     if predictor == RULES:
         return units.join(rules, on="conversation_key", how="left")
@@ -81,13 +92,25 @@ def predicted(
     )
 
 
+def _with_machine(units: pl.LazyFrame, snapshot: Snapshot, predictor: str, barred: Sequence[str]) -> pl.LazyFrame:
+    own = of(snapshot, predictor).filter(~pl.col("version").is_in(list(barred)) & pl.col("loss").is_not_null())
+    mean = own.select(pl.col("loss").mean()).collect().item()
+    return (
+        predicted(units, snapshot, RISK, barred)
+        .join(own.select("conversation_key", own_loss="loss"), on="conversation_key", how="left")
+        .with_columns(loss=pl.coalesce("own_loss", "loss", pl.lit(mean, pl.Float64)))
+        .drop("own_loss")
+    )
+
+
 def versions(chats: pl.LazyFrame, snapshot: Snapshot, predictor: str = RISK) -> list[str]:
     """Whose predictions `predicted` would give `chats` (conversation_key), the version with most of them first."""
-    known = scan(snapshot).filter(pl.col("predictor").is_in([predictor, RULES]) & pl.col("about").is_null())
+    speakers = [RULES, RISK, predictor] if is_machine(predictor) else [RULES, predictor]
+    known = scan(snapshot).filter(pl.col("predictor").is_in(speakers) & pl.col("about").is_null())
     names = known.select(pl.col("version").drop_nulls().unique().sort()).collect().to_series().to_list()
     if len(names) < 2:
         return [str(name) for name in names]
-    mine = pl.col("version").sort_by(pl.col("predictor") == predictor).last()
+    mine = pl.col("version").sort_by(pl.col("predictor").cast(pl.Enum(list(dict.fromkeys(speakers))))).last()
     spoken = known.join(chats, on="conversation_key", how="semi").group_by("conversation_key").agg(mine)
     counts = spoken.group_by("version").len().collect()
     return counts.sort("len", "version", descending=[True, False])["version"].to_list()

@@ -2,7 +2,8 @@
 
 A *key* is `source + ":" + external id`, unique over all imports of that table; it is also the unit id of a draw.
 Times are UTC. Money is in hundredths. `import_id` and `file_row` say where a row came from (row 1 is the first data
-row). Rows of `hits`, `promises`, `signals` and `predictions` are derived and may be rebuilt at any time.
+row). Rows of `hits`, `promises`, `signals` and `predictions` are derived and may be rebuilt at any time; those of
+`machine_scores` came from outside and can be had again only there.
 """
 
 from __future__ import annotations
@@ -136,6 +137,18 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "loss": pl.Float64,  # predicted centi-points lost; null from predictors that know no score
         "import_id": pl.Int64,  # the import whose content was read
     },
+    "machine_scores": {  # what machine scorers answered, every version of them; no text of customers
+        "conversation_key": pl.String,
+        "predictor": pl.String,
+        "version": pl.String,  # of `scorers` in the database
+        "about": pl.String,  # the criterion; null: the conversation as a whole
+        "answer": pl.String,  # value, na, cannot_tell or void (`scoring.judge`)
+        "value": pl.Int32,  # the mark of an answer `value`
+        "loss": pl.Int32,  # centi-points it costs
+        "evidence": pl.List(pl.Int32),  # numbers of the messages it rests on
+        "why": pl.String,  # why it is void; empty otherwise
+        "import_id": pl.Int64,  # the import whose content was read
+    },
     # What each import said of a record that more than one has touched, so that any of them can be taken back. A record
     # without rows here is what the one import in its `import_id` said.
     "conversation_origins": {
@@ -219,6 +232,7 @@ KEYS: Mapping[str, str] = {
     "promises": "conversation_key",
     "signals": "conversation_key",
     "predictions": "conversation_key",
+    "machine_scores": "conversation_key",
     "conversation_origins": "conversation_key",
     "message_parts": "conversation_key",
     "dispute_origins": "dispute_key",

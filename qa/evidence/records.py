@@ -40,6 +40,7 @@ from qa.tables import (
     RubricVersion,
     RuleVersion,
     Sample,
+    Scorer,
     Setting,
     SignIn,
     TeamMembership,
@@ -150,6 +151,11 @@ RECORDS: tuple[SealedRecord, ...] = (
         "version state trained_from trained_to labels violations auc explained report content_hash created_by "
         "created_at activated_at retired_at",
         Witness("risk_model"),
+    ),
+    _record(
+        Scorer,
+        "predictor version label kind rubric_version_id content state created_by created_at activated_at retired_at",
+        Witness("scorer"),
     ),
     _record(Measure, "name kind on_day team created_by created_at", Witness("measure")),
     _record(

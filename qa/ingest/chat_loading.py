@@ -59,7 +59,7 @@ def rename_joined(sink: Sink, joined: silence.Rejoined, joins: pl.DataFrame) -> 
     """Nothing is left under the old names; what refers to them follows. The chats themselves are written with the
     file's."""
     renamed = joins.filter(pl.col("old") != pl.col("new"))
-    for table in ("conversations", "messages", "hits", "promises", "signals", "predictions"):
+    for table in ("conversations", "messages", "hits", "promises", "signals", "predictions", "machine_scores"):
         sink.remove(table, renamed["old"])
     for table in ("message_parts", "conversation_origins", "refused"):
         sink.remove(table, joins["old"])
@@ -90,7 +90,7 @@ def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, 
     _link_waiting(sink, found.files)
     files = stage_.files(pl.concat(found.leave)) if found.leave else []
     replaced = pl.concat([pl.Series(dtype=pl.String), *found.replaced])
-    for table in ("messages", "hits", "promises", "signals", "predictions"):
+    for table in ("messages", "hits", "promises", "signals", "predictions", "machine_scores"):
         sink.remove(table, replaced)
     sink.remove("conversations", pl.concat([pl.Series(dtype=pl.String), *found.changed]))
     sink.adopt("messages", files)

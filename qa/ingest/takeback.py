@@ -262,7 +262,7 @@ def apply(sink: Sink, plan: Without, run_id: int) -> None:
         return
     gone = plan.gone["conversations"]
     stale = pl.concat([gone, plan.rows["conversations"][CHAT], plan.rewritten]).unique()
-    for table in ("hits", "promises", "signals", "predictions"):
+    for table in ("hits", "promises", "signals", "predictions", "machine_scores"):
         sink.remove(table, stale)
     sink.remove("messages", plan.touched())
     sink.append("messages", plan.messages)

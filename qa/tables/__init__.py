@@ -26,6 +26,7 @@ from qa.tables.programme import (
     RubricVersion,
     RuleVersion,
     Sample,
+    Scorer,
     Transcript,
 )
 from qa.tables.work import (
@@ -74,6 +75,7 @@ __all__ = [
     "RubricVersion",
     "RuleVersion",
     "Sample",
+    "Scorer",
     "Seal",
     "SealBatch",
     "Setting",

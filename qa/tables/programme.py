@@ -182,6 +182,35 @@ class RiskModelVersion(Base):
     retired_at: Mapped[datetime | None]
 
 
+class Scorer(Base):
+    """One version of a machine scorer, an endpoint's or scores from outside. What makes it never changes; of all
+    versions of a predictor at most one is in use."""
+
+    __tablename__ = "scorers"
+    __table_args__ = (
+        CheckConstraint("state IN ('stored', 'active', 'retired')", name="state"),
+        CheckConstraint("kind IN ('endpoint', 'outside')", name="kind"),
+        unique_where("uq_scorers_active", "predictor", "state = 'active'"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    predictor: Mapped[str] = mapped_column(String(80))
+    """The same for all its versions: what a plan names."""
+    version: Mapped[str] = mapped_column(String(16), unique=True)
+    """What its scores and predictions name in the archive."""
+    label: Mapped[str] = mapped_column(String(100))
+    """The version as people know it."""
+    kind: Mapped[str] = mapped_column(String(10))
+    rubric_version_id: Mapped[int] = mapped_column(ForeignKey("rubric_versions.id"))
+    content: Mapped[dict[str, Any]]
+    """What makes the version: host, model, hashes of prompt and schema; of scores from outside their name."""
+    state: Mapped[str] = mapped_column(String(20))
+    created_by: Mapped[int | None]
+    created_at: Mapped[datetime]
+    activated_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
+
+
 class Measure(Base):
     """A dated measure (training, rule change) that trends compare before and after."""
 

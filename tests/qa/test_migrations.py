@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from sqlalchemy import inspect, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from qa import jobs, migrations
 from qa.config import Config
@@ -81,6 +81,25 @@ def test_an_upgrade_from_0_1_0_brings_settlements_of_disputes(first: Database) -
     migrations.check(first)
     with first.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM dispute_settlements")).scalar_one() == 0
+
+
+def test_an_upgrade_from_0_1_0_brings_machine_scorers_one_of_each_in_use(first: Database) -> None:
+    migrations.upgrade(first)
+    migrations.check(first)
+    columns = "predictor, version, label, kind, rubric_version_id, content, state, created_at"
+    values = "'machine:a', :version, '1', 'outside', 1, '{}', 'active', :at"
+    at = datetime(2026, 3, 2, tzinfo=None if first.is_sqlite else UTC)
+    with first.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO rubric_versions (id, rubric_id, version, state, content, content_hash, created_at)"
+                " VALUES (1, 'r', 1, 'published', '{}', '', :at)"
+            ),
+            {"at": at},
+        )
+        connection.execute(text(f"INSERT INTO scorers ({columns}) VALUES ({values})"), {"version": "s1", "at": at})
+    with pytest.raises(IntegrityError), first.engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO scorers ({columns}) VALUES ({values})"), {"version": "s2", "at": at})
 
 
 def test_an_upgrade_from_0_1_0_brings_jobs_and_keeps_accounts(first: Database, tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ COMMANDS = [
     "rubric",
     "rules",
     "run",
+    "scorer",
     "screen",
     "seal",
     "serve",

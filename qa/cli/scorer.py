@@ -1,0 +1,114 @@
+"""`scorer`: machine scores of conversations: taken from a file, listed, taken into use."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qa.cli.later import Later
+from qa.cli.main import Opener
+from qa.cli.output import Output
+from qa.cli.output import t as _
+from qa.policy import SYSTEM
+
+if TYPE_CHECKING:
+    from qa.scorer import importing, versions
+    from qa.scorer.importing import ScoresImported
+    from qa.scorer.versions import ScorerView
+else:
+    importing, versions = Later("qa.scorer.importing"), Later("qa.scorer.versions")
+
+FAULTS_SHOWN = 20
+
+
+def add(subparsers: Any) -> None:
+    """Register the command and its verbs."""
+    parser = subparsers.add_parser(
+        "scorer", help=_("machine scores of conversations, corrected by the reviewed sample")
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar=_("verb"))
+    take = verbs.add_parser("import", help=_("take machine scores from a file: CSV, XLSX or JSON lines"))
+    take.add_argument("file", type=Path, help=_("file of scores"))
+    take.add_argument("--name", required=True, help=_("name of the scorer"))
+    take.add_argument("--as", dest="label", default="1", help=_("version of the scorer (default 1)"))
+    take.add_argument("--source", default="", help=_("source of conversations whose row names none"))
+    take.add_argument("--rubric", type=int, default=None, help=_("rubric version no.; default: the newest for chats"))
+    take.add_argument("--check", action="store_true", help=_("say what would happen; store nothing"))
+    take.set_defaults(run=run_import)
+    verbs.add_parser("list", help=_("all versions")).set_defaults(run=run_list)
+    use = verbs.add_parser("activate", help=_("take a version into use"))
+    use.add_argument("scorer", help=_("number, version or name"))
+    use.add_argument("--off", action="store_true", help=_("take it out of use instead"))
+    use.set_defaults(run=run_activate)
+
+
+def run_import(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Take a file, or only check it; 2 where rows are wrong."""
+    done = importing.import_scores(
+        opener(), SYSTEM, now=datetime.now(UTC), path=args.file, name=args.name, label=args.label, source=args.source,
+        rubric_version_id=args.rubric, check_only=args.check,
+    )  # fmt: skip
+    _told(done, out, args.check)
+    out.json(done)
+    return 2 if done.faulty and not done.new and not done.known else 0
+
+
+def _told(done: ScoresImported, out: Output, check_only: bool) -> None:
+    if done.faults:
+        shown = done.faults[:FAULTS_SHOWN]
+        out.table(
+            [_("Row"), _("Field"), _("Reason"), _("Cure")],
+            [
+                (
+                    f.row or "–",
+                    f.field,
+                    _(importing.FAULTS[f.code].reason, value=f.value),
+                    _(importing.FAULTS[f.code].cure),
+                )
+                for f in shown
+            ],
+        )
+        if done.faulty > len(shown):
+            out.say(_("And {n} more.", n=done.faulty - len(shown)))
+    out.say(
+        _(
+            "Conversations: {new} new, {known} known already, {refused} refused. Answers: {answers}, of them void: {void}.",
+            new=done.new, known=done.known, refused=done.refused, answers=done.answers, void=done.void,
+        )
+    )  # fmt: skip
+    if check_only:
+        out.say(_("Nothing was stored."))
+    elif done.stored:
+        out.say(_("Stored as version {version} of {name}.", version=done.version, name=done.predictor))
+
+
+def run_list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """A line for each version."""
+    found = versions.list_scorers(opener(), SYSTEM)
+    if not found:
+        out.say(_("There are no machine scores yet."))
+    else:
+        out.table(
+            [_("No."), _("Scorer"), _("Version"), _("Kind"), _("State"), _("Rubric"), _("Conversations")],
+            [_row(one) for one in found],
+        )
+    out.json(found)
+    return 0
+
+
+def _row(one: ScorerView) -> tuple[object, ...]:
+    kind, state = _(versions.KIND_NAMES[one.kind]), _(versions.STATES[one.state])
+    return one.id, one.name, f"{one.label} ({one.version})", kind, state, one.rubric, one.scored
+
+
+def run_activate(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Take a version into use, or out of it."""
+    bench, now = opener(), datetime.now(UTC)
+    change = versions.retire if args.off else versions.activate
+    one = change(bench, SYSTEM, now=now, scorer=args.scorer)
+    text = _("Version {version} is out of use.") if args.off else _("Version {version} is in use.")
+    out.say(text.format(version=one.version))
+    out.json(one)
+    return 0

@@ -1,0 +1,54 @@
+"""The page Machine scores: a file taken in and used, figures corrected by the sample, and who may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from qa.policy import SYSTEM, Role
+from qa.scorer import importing, versions
+from qa.workbench import Workbench
+from tests.qa.draws.world import fill
+
+OpenPage = Callable[..., AppTest]
+
+
+def html(at: AppTest) -> str:
+    return "".join(node.proto.body for node in at.get("html"))
+
+
+@pytest.fixture
+def scored(page_bench: Workbench, tmp_path: Path) -> Workbench:
+    fill(page_bench, chats=5)
+    path = tmp_path / "scores.csv"
+    rows = [f"shop:amy-{k:03d},,{90 - k}" for k in range(5)]
+    path.write_text("conversation_id,source,total\n" + "\n".join(rows) + "\n", "utf-8")
+    importing.import_scores(page_bench, SYSTEM, now=datetime.now(UTC), path=path, name="acme")
+    return page_bench
+
+
+def test_an_empty_page_says_what_to_do(page_bench: Workbench, open_page: OpenPage) -> None:
+    at = open_page("lead", "scorer.py", language="zh_CN")
+    assert not at.exception
+    assert "还没有机器评分" in html(at)
+
+
+def test_a_version_is_taken_into_use_and_out_of_it(scored: Workbench, open_page: OpenPage) -> None:
+    at = open_page("boss", "scorer.py", role=Role.LEAD)
+    assert not at.exception
+    assert at.dataframe[0].value["Conversations"].to_list() == [5]
+    at.button(key="scorer_use").click().run()
+    assert not at.exception
+    assert versions.get(scored, SYSTEM, "acme").state == "active"
+    at.button(key="scorer_use").click().run()
+    assert versions.get(scored, SYSTEM, "acme").state == "retired"
+
+
+def test_inspectors_are_refused(page_bench: Workbench, open_page: OpenPage) -> None:
+    """Whoever scores sees nothing of what a machine said."""
+    at = open_page("inspector", "scorer.py")
+    assert at.header[0].value == "This page is not for your role"
