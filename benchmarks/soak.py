@@ -187,7 +187,7 @@ def soak(
     kill_every: float,
 ) -> Report:
     """Prepare a programme, let it run with kills, and compare journals with the database."""
-    from tests.qa.desk.kit import build
+    from tests.world.desk import build
 
     home.mkdir(parents=True, exist_ok=True)
     bench = Workbench.open(Config(home=home, database_url=url))

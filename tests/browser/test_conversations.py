@@ -15,7 +15,7 @@ from qa.rubrics import versions as rubrics
 from qa.rules import versions as rules
 from qa.workbench import Workbench
 from tests.browser.conftest import ROLES, Site, people, serving, settle
-from tests.qa.conversations.world import NOW, fill, said
+from tests.world.conversations import NOW, fill, said
 
 pytestmark = pytest.mark.browser
 

@@ -17,9 +17,9 @@ from sqlalchemy import select
 from qa import config
 from qa.tables import Assignment, Draft, Inspection
 from qa.workbench import Workbench
-from tests.browser import desk_world
+from tests.browser import desk
 from tests.browser.conftest import Site, serving, settle
-from tests.browser.desk_world import at_work, take
+from tests.browser.desk import at_work, take
 
 pytestmark = pytest.mark.browser
 
@@ -33,11 +33,11 @@ def desk_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site
     """A server with twelve chats to inspect, and a copy of its database before anybody came."""
     home = tmp_path_factory.mktemp("desk") / "home"
     home.mkdir()
-    desk_world.people(home)
-    desk_world.build(home)
+    desk.people(home)
+    desk.build(home)
     fresh = home / "fresh.db"
     copy(home / "workbench.db", fresh)
-    with serving(home, {login: login for login in desk_world.PEOPLE}) as site:
+    with serving(home, {login: login for login in desk.PEOPLE}) as site:
         yield site, fresh
 
 
@@ -133,7 +133,7 @@ def test_a_sample_from_first_key_to_undo(
 def test_hostile_text_is_text_and_find_and_characters(desk_site: Site, open_as: OpenAs) -> None:
     page = open_as("inspector", "/inspect?assignment=2", at=desk_site, language="zh-CN")
     take(page)
-    expect(page.locator(".msg .body").filter(has_text="onerror")).to_have_text(desk_world.HOSTILE)
+    expect(page.locator(".msg .body").filter(has_text="onerror")).to_have_text(desk.HOSTILE)
     assert page.evaluate("window.stolen") is None
     assert page.locator(".talk img, .talk script").count() == 0
     press(page, "/")

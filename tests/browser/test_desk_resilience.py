@@ -20,9 +20,10 @@ from qa import config
 from qa.desk import queue
 from qa.tables import Draft, Inspection
 from qa.workbench import Workbench
-from tests.browser import desk_world
+from tests.browser import desk
 from tests.browser.conftest import Site, _wait_until_ready, environment, free_port, settle, sign_in
-from tests.browser.desk_world import take
+from tests.browser.desk import take
+from tests.world.people import called
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +35,7 @@ class Server:
 
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_port()
-        self.site = Site(f"http://127.0.0.1:{self.port}", home, {login: login for login in desk_world.PEOPLE})
+        self.site = Site(f"http://127.0.0.1:{self.port}", home, {login: login for login in desk.PEOPLE})
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -60,8 +61,8 @@ class Server:
 def server(tmp_path: Path) -> Iterator[Server]:
     home = tmp_path / "home"
     home.mkdir()
-    desk_world.people(home)
-    desk_world.build(home, 6, long=False)
+    desk.people(home)
+    desk.build(home, 6, long=False)
     server = Server(home)
     server.start()
     yield server
@@ -142,7 +143,7 @@ def test_without_a_network_everything_waits_in_the_browser(server: Server, open_
 def give_back(server: Server, login: str, assignment: int) -> None:
     bench = Workbench.open(config.load({"SPOTCHECK_HOME": str(server.home)}))
     try:
-        queue.release(bench, desk_world._actor(bench, login), now=datetime.now(UTC), assignment_id=assignment)
+        queue.release(bench, called(bench, login), now=datetime.now(UTC), assignment_id=assignment)
     finally:
         bench.close()
 

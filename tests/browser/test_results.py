@@ -17,7 +17,7 @@ from qa.policy import SYSTEM, Actor, Role
 from qa.tables import Acknowledgement, User, Verdict
 from qa.workbench import Workbench
 from tests.browser.conftest import PASSWORD, Site, serving, settle
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
 
 pytestmark = pytest.mark.browser
 

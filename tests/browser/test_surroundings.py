@@ -17,7 +17,7 @@ from qa.people import accounts
 from qa.policy import SYSTEM, Actor, Role
 from qa.workbench import Workbench
 from tests.browser.conftest import PASSWORD, Site, serving, settle
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
 
 pytestmark = pytest.mark.browser
 

@@ -17,7 +17,7 @@ from qa.rules import versions as rules
 from qa.tables import AuditEntry, Sample
 from qa.transcripts import handle
 from qa.workbench import Workbench
-from tests.qa.conversations.world import NOW, fill, said
+from tests.world.conversations import NOW, fill, said
 
 OpenPage = Callable[..., AppTest]
 

@@ -17,7 +17,7 @@ from qa.people import accounts
 from qa.policy import SYSTEM, Actor, Role
 from qa.workbench import Workbench, share
 from tests.pages.conftest import PASSWORD
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
 
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 LEAD = Actor(1, Role.LEAD, "Lead")

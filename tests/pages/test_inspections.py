@@ -15,7 +15,7 @@ from qa.verdicts import corrections
 from qa.workbench import Workbench
 from scoring.sheet import Mark, Sheet
 from tests.pages.conftest import PASSWORD
-from tests.qa.desk.kit import Kit, build, inspect
+from tests.world.desk import Kit, build, inspect
 
 OpenPage = Callable[..., AppTest]
 

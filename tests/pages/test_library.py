@@ -18,7 +18,7 @@ from qa.tables import Violation
 from qa.workbench import Workbench
 from scoring.sheet import CONFIRMED, HitDecision, Sheet
 from tests.pages.conftest import PASSWORD
-from tests.qa.desk.kit import NOW, Kit, build, inspect
+from tests.world.desk import NOW, Kit, build, inspect
 
 OpenPage = Callable[..., AppTest]
 

@@ -15,7 +15,7 @@ from qa.verdicts import appeals
 from qa.workbench import Workbench
 from scoring.sheet import Mark, Sheet
 from tests.pages.conftest import PASSWORD
-from tests.qa.desk.kit import NOW, Kit, build, inspect
+from tests.world.desk import NOW, Kit, build, inspect
 
 OpenPage = Callable[..., AppTest]
 MARKS = Sheet((Mark("tone", 1, note="冷", evidence=(1,)), Mark("greeting", 0)))

@@ -22,7 +22,7 @@ from qa.rubrics import versions
 from qa.tables import Draw
 from qa.upkeep import trail
 from qa.workbench import Workbench
-from tests.qa.draws.world import fill
+from tests.world.shop import fill
 
 OpenPage = Callable[..., AppTest]
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)

@@ -14,7 +14,8 @@ from qa.policy import SYSTEM
 from qa.promises import ledger
 from qa.workbench import Workbench
 from scoring.promises import PromiseStatus
-from tests.qa.redlines.world import chats, publish, rule
+from tests.world.redlines import chats
+from tests.world.rules import publish, rule
 
 OpenPage = Callable[..., AppTest]
 SAID = [("customer", "什么时候退款"), ("agent", "24小时内给您退款50元<b>")]

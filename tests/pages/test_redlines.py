@@ -23,18 +23,8 @@ from qa.tables import RuleVersion, User, Violation, ViolationEvent
 from qa.verdicts import appeals
 from qa.workbench import Workbench, share
 from scoring.redline import load_default_rules, load_process_rules
-from tests.qa.redlines.world import (
-    ADMIN,
-    AGENT,
-    INSPECTOR,
-    LEAD,
-    OTHER_LEAD,
-    people,
-    publish,
-    put_chats,
-    put_hits,
-    rule,
-)
+from tests.world.redlines import ADMIN, AGENT, INSPECTOR, LEAD, OTHER_LEAD, people, put_chats, put_hits
+from tests.world.rules import publish, rule
 
 PAGES = Path(__file__).parents[2] / "pages"
 HOSTILE = "<img src=x onerror=alert(1)> **滚** [x](javascript:1)"

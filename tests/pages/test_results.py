@@ -20,8 +20,8 @@ from qa.policy import SYSTEM, Actor, Role
 from qa.reports import Scope, measures
 from qa.tables import Agent, Draw, User, Verdict, Violation
 from qa.workbench import Workbench, share
-from tests.qa.draws.world import fill
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
+from tests.world.shop import fill
 
 PAGES = Path(__file__).parents[2] / "pages"
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
@@ -208,7 +208,7 @@ def test_an_inspector_reads_receipts_and_cannot_plan(shop: Workbench) -> None:
 
 
 def test_empty_pages_say_what_to_do(bench: Workbench) -> None:
-    from tests.qa.draws.world import people
+    from tests.world.shop import people
 
     people(bench)
     share(bench)

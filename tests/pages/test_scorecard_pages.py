@@ -20,7 +20,7 @@ from qa.workbench import Workbench
 from scoring.label import Label
 from scoring.rubric import Level
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, build
+from tests.world.desk import NOW, Kit, build
 
 OpenPage = Callable[..., AppTest]
 LANGUAGES = pytest.mark.parametrize("language", ["en", "zh_CN"])

@@ -24,7 +24,7 @@ from qa.redlines.board import Filter
 from qa.tables import Violation
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, build
+from tests.world.desk import NOW, Kit, build
 
 FIRST = Sheet(
     (Mark("tone", 2),), (HitDecision("R01", 1, "confirmed", "辱骂"), HitDecision("R02", 2, "confirmed", "敷衍"))

@@ -11,7 +11,7 @@ import pytest
 from qa import transcripts
 from qa.masking import mask_transcript
 from qa.transcripts import door
-from tests.qa.desk.kit import content
+from tests.world.desk import content
 
 PHONE = "13812345678"
 

@@ -18,7 +18,7 @@ from qa.tables import AuditEntry, Verdict
 from qa.verdicts import appeals, reading
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, build, double
+from tests.world.desk import NOW, Kit, build, double
 
 FIRST, SECOND = Ruling(Take.FIRST), Ruling(Take.SECOND)
 CONFIRMED = Sheet((Mark("tone", 1),), (HitDecision("R01", 1, "confirmed", "辱骂"),))

@@ -21,7 +21,7 @@ from qa.rubrics.stored import rubric_of
 from qa.tables import AuditEntry, CalibrationRound, Inspection, RubricVersion, Sample, User
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, build
+from tests.world.desk import NOW, Kit, build
 
 
 @pytest.fixture

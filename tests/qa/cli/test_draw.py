@@ -14,7 +14,7 @@ from qa.cli.main import main
 from qa.config import Config
 from qa.policy import Actor
 from qa.workbench import Workbench
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
 
 Run = Callable[..., tuple[int, object]]
 

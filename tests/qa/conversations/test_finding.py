@@ -20,7 +20,7 @@ from qa.rules import versions as rules
 from qa.tables import Assignment, AuditEntry, Violation
 from qa.transcripts import handle
 from qa.workbench import Workbench
-from tests.qa.conversations.world import ADMIN, INSPECTOR, LEAD, NOW, fill, said
+from tests.world.conversations import ADMIN, INSPECTOR, LEAD, NOW, fill, said
 
 CHATS = {
     "c1": said("什么时候发货", "今天发出", "电话13812345678"),

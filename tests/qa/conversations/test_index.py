@@ -17,7 +17,7 @@ from qa.conversations.matching import ArchiveMessages, IndexedMessages
 from qa.errors import Cancelled
 from qa.masking import mask_text
 from qa.workbench import Workbench
-from tests.qa.conversations.world import NOW, fill, put, said
+from tests.world.conversations import NOW, fill, put, said
 
 PIECES = ["退款", "還", "还没", "发货", "發貨", "微信", "Ａ", "a", "B", " ", "，", ",", "13812345678", "1", "3栋", "路5号", "张先生",
           "b-1", "*", "0571-88886666", "", "\0", "好的好的", "𠮷", "\n"]  # fmt: skip

@@ -25,7 +25,7 @@ from qa.transcripts import handle
 from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring.sheet import Sheet
-from tests.qa.conversations.world import ADMIN, INSPECTOR, LEAD, NOW, fill, said
+from tests.world.conversations import ADMIN, INSPECTOR, LEAD, NOW, fill, said
 
 LATER = NOW + timedelta(minutes=20)
 

@@ -9,7 +9,7 @@ from qa.desk.queue import Claim
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
 from tests.qa.desk.cost import Cost, count
-from tests.qa.desk.kit import NOW, Kit, build
+from tests.world.desk import NOW, Kit, build
 
 LIMIT = 14
 """Statements of a submit, `BEGIN` among them."""

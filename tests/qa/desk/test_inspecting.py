@@ -32,7 +32,7 @@ from qa.tables import (
 )
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, add_sample, build
+from tests.world.desk import NOW, Kit, add_sample, build
 
 COLD = Sheet((Mark("tone", 1, note="冷", evidence=(1,)),))
 

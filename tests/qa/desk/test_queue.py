@@ -16,7 +16,7 @@ from qa.errors import Conflict, Denied, Invalid, Stale
 from qa.tables import Assignment, AuditEntry, Inspection, Sample, User
 from qa.workbench import Workbench
 from scoring.sheet import Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, add_sample, build
+from tests.world.desk import NOW, Kit, add_sample, build
 
 LATER = NOW + LEASE + timedelta(seconds=1)
 

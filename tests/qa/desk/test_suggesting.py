@@ -17,7 +17,7 @@ from qa.workbench import Workbench
 from scoring.redline import try_rule
 from scoring.redline.exchange import shipped
 from scoring.sheet import Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, add_samples, build, content, inspect
+from tests.world.desk import NOW, Kit, add_samples, build, content, inspect
 
 
 @pytest.fixture

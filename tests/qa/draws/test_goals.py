@@ -17,8 +17,8 @@ from qa.tables import Assignment, AuditEntry, Sample
 from qa.workbench import Workbench
 from scoring.rubric import default
 from scoring.sheet import Sheet, score
-from tests.qa.draws.world import fill
-from tests.qa.reports.judged import FEBRUARY, verdict
+from tests.world.judged import FEBRUARY, verdict
+from tests.world.shop import fill
 
 
 def published(bench: Workbench, lead: Actor, now: datetime, points: float = 6.0) -> draws.PublishedDraw:

@@ -23,7 +23,7 @@ from qa.rubrics import versions
 from qa.tables import Assignment, AuditEntry, CalibrationRound, Draw, Plan, Sample, Transcript, guards
 from qa.workbench import Workbench
 from scoring.draw import commit
-from tests.qa.draws.world import fill
+from tests.world.shop import fill
 
 FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
 SEED, NEXT = "first-seed-of-the-test", "second-seed-of-the-test"

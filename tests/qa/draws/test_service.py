@@ -28,7 +28,7 @@ from qa.workbench import Workbench
 from scoring import draw as scoring_draw
 from scoring import estimate
 from tests.qa.draws.test_publishing import DESIGN, FEBRUARY, NEXT, SEED, make_plan, publish
-from tests.qa.draws.world import fill
+from tests.world.shop import fill
 
 
 def test_closeness_is_proposed_from_the_past_and_the_lead_has_the_last_word() -> None:

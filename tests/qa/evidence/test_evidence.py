@@ -29,8 +29,8 @@ from qa.upkeep import backup
 from qa.verdicts import appeals, reading
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Sheet
-from tests.qa.desk import kit as desk
-from tests.qa.desk.kit import NOW, Kit
+from tests.world import desk as kit as desk
+from tests.world.desk import NOW, Kit
 
 LATER = timedelta(seconds=5)
 CONFIRMED = Sheet((), (HitDecision("R01", 1, "confirmed", "辱骂"),))

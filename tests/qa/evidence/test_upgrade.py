@@ -15,7 +15,7 @@ from qa.db import Database
 from qa.tables import guards
 from qa.workbench import Workbench
 from tests.conftest import _pg8000
-from tests.qa.desk.kit import NOW
+from tests.world.desk import NOW
 
 AT = "2026-03-02 01:30:00+00:00"
 OLD = (

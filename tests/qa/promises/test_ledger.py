@@ -16,7 +16,8 @@ from qa.promises import reading, ruling
 from qa.tables import AuditEntry
 from qa.workbench import Workbench
 from scoring.promises import PromiseEvidence, PromiseStatus
-from tests.qa.redlines.world import AGENT, LEAD, T0, chats, publish, rule
+from tests.world.redlines import AGENT, LEAD, T0, chats
+from tests.world.rules import publish, rule
 
 LATER = T0 + timedelta(days=30)
 SAID = [("customer", "什么时候退款"), ("agent", "24小时内给您退款50元"), ("agent", "明天给您回电")]

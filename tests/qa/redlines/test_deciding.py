@@ -28,7 +28,7 @@ from qa.redlines import board, bulk, deciding, opening, repeats
 from qa.redlines import detail as files
 from qa.tables import AuditEntry, RuleVersion, Transcript, Violation, ViolationEvent
 from qa.workbench import Workbench
-from tests.qa.redlines.world import (
+from tests.world.redlines import (
     ADMIN,
     AGENT,
     INSPECTOR,
@@ -38,11 +38,10 @@ from tests.qa.redlines.world import (
     SECOND,
     T0,
     people,
-    publish,
     put_chats,
     put_hits,
-    rule,
 )
+from tests.world.rules import publish, rule
 
 CHATS = [
     ("shop:1", "a1", [("customer", "在吗"), ("agent", "傻瓜"), ("agent", "滚")]),
@@ -473,7 +472,7 @@ def test_reading_changes_nothing(world: Workbench, now: datetime) -> None:
 
 
 def test_the_desk_takes_the_first_step_and_undoes_it(world: Workbench, now: datetime) -> None:
-    from tests.qa.redlines.world import T0
+    from tests.world.redlines import T0
 
     found = Finding("shop:9", "a2", "R01", 1, "major", T0, (Evidence(1, 0, 1, "滚"),))
     with world.db.write() as session:

@@ -14,18 +14,8 @@ from qa.redlines.board import Filter
 from qa.rules import versions
 from qa.workbench import Workbench
 from scoring.redline import Severity
-from tests.qa.redlines.world import (
-    AGENT,
-    INSPECTOR,
-    LEAD,
-    PLAYING_INSPECTOR,
-    SECOND,
-    people,
-    publish,
-    put_chats,
-    put_hits,
-    rule,
-)
+from tests.world.redlines import AGENT, INSPECTOR, LEAD, PLAYING_INSPECTOR, SECOND, people, put_chats, put_hits
+from tests.world.rules import publish, rule
 
 INNOCENT, GUILTY = "垃圾袋有三种厚度", "你这种垃圾"
 

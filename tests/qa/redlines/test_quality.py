@@ -17,8 +17,8 @@ from qa.tables import Sample, guards
 from qa.workbench import Workbench
 from scoring.estimate.rates import clopper_pearson
 from scoring.sheet import HitDecision, Sheet
-from tests.qa.desk.kit import NOW, Kit, build
-from tests.qa.redlines.world import put_hits
+from tests.world.desk import NOW, Kit, build
+from tests.world.redlines import put_hits
 
 CLEAN = Sheet()
 

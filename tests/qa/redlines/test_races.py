@@ -23,7 +23,7 @@ from qa.redlines import bulk, deciding, detail
 from qa.tables import User, Violation
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, build
+from tests.world.desk import NOW, Kit, build
 
 LATER = NOW + timedelta(minutes=1)
 

@@ -15,7 +15,7 @@ from qa.reports.scope import FIRST
 from qa.tables import AuditEntry, Draw, Verdict
 from qa.workbench import Workbench
 from scoring.estimate import VERSION
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
 
 
 def half_done(bench: Workbench, now: datetime) -> None:

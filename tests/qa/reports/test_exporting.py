@@ -18,7 +18,7 @@ from qa.policy import Actor, Role
 from qa.reports import Scope, exporting
 from qa.tables import AuditEntry
 from qa.workbench import Workbench
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
 
 HOSTILE = ["=1+1", "+SUM(A1)", "-2+3", "@cmd", "\t=x", " =HYPERLINK(1)", "=\u5371\u9669", "\r=1"]
 

@@ -19,7 +19,7 @@ from qa.workbench import Workbench
 from scoring import estimate
 from scoring.rubric import default
 from scoring.sheet import Sheet, score
-from tests.qa.reports.judged import judge, verdict
+from tests.world.judged import judge, verdict
 
 AMY = Actor(5, Role.AGENT, "Amy", "amy")
 CHATS = Scope(date(2026, 2, 1), date(2026, 2, 28))

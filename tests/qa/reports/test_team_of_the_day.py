@@ -19,7 +19,7 @@ from qa.tables import Agent, TeamMembership
 from qa.workbench import Workbench
 from tests.qa.ingest.files import write_csv
 from tests.qa.ingest.test_formats import load
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
 
 FEBRUARY = Scope(date(2026, 2, 1), date(2026, 2, 28))
 

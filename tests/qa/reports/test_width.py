@@ -17,7 +17,7 @@ from qa.tables import RubricVersion
 from qa.workbench import Workbench
 from scoring.rubric import Rubric, default
 from scoring.rubric.checking import MAX_CRITERIA, MAX_DIMENSIONS
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
 
 
 def eleven() -> Rubric:

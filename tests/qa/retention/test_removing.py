@@ -18,7 +18,7 @@ from qa.policy import SYSTEM, Actor, Role
 from qa.retention import Matter
 from qa.tables import Case, ImportRun, Transcript, Verdict, Violation
 from qa.workbench import Workbench
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
 
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 LEAD = Actor(1, Role.LEAD, "Lead")

@@ -15,7 +15,7 @@ from qa.verdicts.ledger import SHEET_PROBLEMS
 from qa.workbench import Workbench
 from scoring.label import Label
 from scoring.rubric import SOURCES, default, from_dict, to_toml
-from tests.qa.desk.kit import NOW, build
+from tests.world.desk import NOW, build
 
 LEAD = Actor(0, Role.LEAD, "lead")
 INSPECTOR = Actor(0, Role.INSPECTOR, "inspector")

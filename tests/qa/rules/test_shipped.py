@@ -13,7 +13,8 @@ from qa.rules import shipped, stored, versions
 from qa.tables import AuditEntry, RuleVersion
 from qa.workbench import Workbench
 from scoring.redline import Rule, Terms, load_default_rules, shipped_before
-from tests.qa.redlines.world import INSPECTOR, LEAD, people, publish
+from tests.world.redlines import INSPECTOR, LEAD, people
+from tests.world.rules import publish
 
 
 def older(rule: Rule) -> Rule:

@@ -16,7 +16,8 @@ from qa.screening import trial
 from qa.tables import AuditEntry, Violation
 from qa.workbench import Workbench
 from scoring.redline import Examples, Rule, Terms
-from tests.qa.redlines.world import ADMIN, AGENT, INSPECTOR, LEAD, people, publish, put_chats, put_hits, rule
+from tests.world.redlines import ADMIN, AGENT, INSPECTOR, LEAD, people, put_chats, put_hits
+from tests.world.rules import publish, rule
 
 TODAY = date(2026, 3, 2)
 

@@ -33,7 +33,7 @@ from qa.tables import Agent, Verdict
 from qa.upkeep import health, trail
 from qa.verdicts import appeals, corrections, reading
 from qa.workbench import Workbench, share
-from tests.qa.reports.judged import judge
+from tests.world.judged import judge
 
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 LEAD = Actor(1, Role.LEAD, "Lead")

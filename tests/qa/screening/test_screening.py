@@ -28,7 +28,8 @@ from qa.rules import versions as rule_service
 from qa.tables import RuleVersion
 from qa.workbench import Workbench
 from scoring.redline import Screener
-from tests.qa.redlines.world import AGENT, INSPECTOR, LEAD, Line, chats, publish, put_chats, rule
+from tests.world.redlines import AGENT, INSPECTOR, LEAD, Line, chats, put_chats
+from tests.world.rules import publish, rule
 
 RULES = (rule("T01", "滚"), rule("T02", "不开发票", "没有发票"), rule("T03", "私下转账"))
 CLEAN: list[Line] = [("customer", "在吗"), ("agent", "您好，请问有什么可以帮您"), ("customer", "好的")]

@@ -19,7 +19,7 @@ from qa.security import keys, seeds
 from qa.tables import AuditEntry, Plan
 from qa.workbench import Workbench
 from scoring.draw import commit
-from tests.qa.draws.world import fill
+from tests.world.shop import fill
 
 SEED = "a-seed-that-nobody-may-know"
 FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))

@@ -14,7 +14,7 @@ from qa.conversations import index, listing
 from qa.policy import SYSTEM
 from qa.upkeep import health
 from qa.workbench import Workbench
-from tests.qa.conversations.world import fill, said
+from tests.world.conversations import fill, said
 
 
 def _told(bench: Workbench) -> list[tuple[str, str]]:

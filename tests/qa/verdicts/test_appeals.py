@@ -19,7 +19,7 @@ from qa.tables import AuditEntry, User, Verdict, Violation
 from qa.verdicts import appeals, reading
 from qa.workbench import Workbench
 from scoring.sheet import CONFIRMED, HitDecision, Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, build
+from tests.world.desk import NOW, Kit, build
 
 MARKS = Sheet((Mark("tone", 1, note="冷", evidence=(1,)), Mark("greeting", 0)))
 LATER = NOW + timedelta(hours=1)

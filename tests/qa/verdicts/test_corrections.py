@@ -17,7 +17,7 @@ from qa.tables import AuditEntry
 from qa.verdicts import corrections, reading
 from qa.workbench import Workbench
 from scoring.sheet import Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, build, inspect
+from tests.world.desk import NOW, Kit, build, inspect
 
 LATER = NOW + timedelta(hours=1)
 WRONG = Sheet((Mark("tone", 1), Mark("greeting", 0)))

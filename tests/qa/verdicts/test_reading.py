@@ -17,7 +17,7 @@ from qa.tables import Violation, guards
 from qa.verdicts import ledger, reading
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.qa.desk.kit import NOW, Kit, build, inspect
+from tests.world.desk import NOW, Kit, build, inspect
 
 
 @pytest.fixture

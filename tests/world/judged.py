@@ -15,7 +15,7 @@ from qa.workbench import Workbench
 from scoring.redline.rule import Effect, EffectKind
 from scoring.rubric import Kind, default
 from scoring.sheet import HitDecision, Mark, Sheet, score
-from tests.qa.draws.world import fill
+from tests.world.shop import fill
 
 FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
 RULE = "R03"

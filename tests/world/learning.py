@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
-import polars as pl
 from sqlalchemy import select
 
 from qa import draws
-from qa.archive.predictions import RULES
 from qa.draws import Period, PlanDesign, SourceQuota
 from qa.policy import Actor
 from qa.tables import Assignment, Sample
@@ -18,8 +15,9 @@ from qa.workbench import Workbench
 from scoring.redline.rule import Effect, EffectKind
 from scoring.rubric import Kind, default
 from scoring.sheet import HitDecision, Mark, Sheet, score
-from tests.qa.draws.world import AGENTS, people
-from tests.qa.reports.judged import RULE, verdict
+from tests.world import archive
+from tests.world.judged import RULE, verdict
+from tests.world.shop import AGENTS, people
 
 MONDAY = date(2026, 2, 2)
 STARTED = datetime(2026, 2, 2, tzinfo=UTC)
@@ -47,91 +45,27 @@ def fill(bench: Workbench, *, weeks: int = WEEKS, per_week: int = 20) -> None:
 
 def add(bench: Workbench, chosen: list[tuple[str, int, int]], *, import_id: int) -> None:
     """Conversations (agent, week, number within it), screened."""
-    chats, messages, signals, scores = [], [], [], []
+    rows: dict[str, list[archive.Row]] = {name: [] for name in ("conversations", "messages", "signals", "predictions")}
+    brought = {"import_id": import_id}
     for agent, w, k in chosen:
-        number = w * 100 + k
-        key = f"shop:{agent}-{number}"
+        key = f"shop:{agent}-{w * 100 + k}"
         at = datetime(2026, 2, 2, 4, tzinfo=UTC) + timedelta(days=7 * w + k % 6, minutes=7 * k)
         said = (BAD if is_bad(key) else GOOD)[k % 3]
-        chats.append(
-            {
-                "conversation_key": key,
-                "source": "shop",
-                "conversation_id": key[5:],
-                "agent_id": agent,
-                "agent_ids": [agent],
-                "shop": "A",
-                "channel": "wangwang",
-                "started_at": at,
-                "ended_at": at,
-                "message_count": 3,
-                "agent_message_count": 1,
-                "content_hash": key,
-                "import_id": import_id,
-            }
+        lines = archive.by_turns(f"你好，订单 {k % 7} 怎么样了", said, "知道了", agent=agent)
+        rows["conversations"].append(
+            archive.conversation(
+                key, agent, at, shop="A", ended_at=at, message_count=3, agent_message_count=1, **brought
+            )
         )
-        messages += [
+        rows["messages"] += archive.messages(key, lines, at, **brought)
+        rows["signals"].append(
             {
-                "conversation_key": key,
-                "seq": 0,
-                "role": "customer",
-                "sent_at": at,
-                "kind": "text",
-                "text": f"你好，订单 {k % 7} 怎么样了",
-                "import_id": import_id,
-            },
-            {
-                "conversation_key": key,
-                "seq": 1,
-                "role": "agent",
-                "agent_id": agent,
-                "sent_at": at,
-                "kind": "text",
-                "text": said,
-                "import_id": import_id,
-            },
-            {
-                "conversation_key": key,
-                "seq": 2,
-                "role": "customer",
-                "sent_at": at,
-                "kind": "text",
-                "text": "知道了",
-                "import_id": import_id,
-            },
-        ]
-        signals.append(
-            {
-                "conversation_key": key,
-                "hit_count": 0,
-                "rounds": 1,
-                "rounds_in_time": 1,
-                "unanswered": 0,
-                "max_gap_s": 5.0,
-                "import_id": import_id,
+                "conversation_key": key, "hit_count": 0, "rounds": 1, "rounds_in_time": 1, "unanswered": 0,
+                "max_gap_s": 5.0, **brought,
             }
-        )
-        scores.append(
-            {
-                "conversation_key": key,
-                "predictor": RULES,
-                "version": RULES,
-                "p": 0.03 + (k % 5) / 100,
-                "import_id": import_id,
-            }
-        )
-    with bench.archive.change("test", datetime(2026, 2, 2, tzinfo=UTC)) as change:
-        for table, rows in (
-            ("conversations", chats),
-            ("messages", messages),
-            ("signals", signals),
-            ("predictions", scores),
-        ):
-            change.append(table, _frame(rows))
-
-
-def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, infer_schema_length=None)
+        )  # fmt: skip
+        rows["predictions"].append(archive.rule_score(key, 0.03 + (k % 5) / 100, **brought))
+    archive.put(bench, datetime(2026, 2, 2, tzinfo=UTC), rows)
 
 
 def plan(bench: Workbench, lead: Actor, now: datetime, *, chats: float = 6, pool: float | None = 0.0) -> int:
