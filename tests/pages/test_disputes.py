@@ -12,7 +12,7 @@ from pages.kit import dialogs
 from qa.disputes import listing
 from qa.policy import SYSTEM
 from qa.workbench import Workbench
-from tests.qa.disputes import world
+from tests.world import disputes as world
 
 OpenPage = Callable[..., AppTest]
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from qa.policy import SYSTEM, Role
 from qa.scorer import importing, versions
 from qa.workbench import Workbench
-from tests.qa.draws.world import fill
+from tests.world.shop import fill
 
 OpenPage = Callable[..., AppTest]
 

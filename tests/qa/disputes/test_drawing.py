@@ -13,8 +13,8 @@ from qa.draws import Period, PlanDesign, SourceQuota
 from qa.rubrics import versions
 from qa.tables import Sample, Transcript
 from qa.workbench import Workbench
-from tests.qa.disputes.world import T0, shop
-from tests.qa.redlines.world import LEAD
+from tests.world.disputes import T0, shop
+from tests.world.redlines import LEAD
 
 NOW = T0 + timedelta(days=9)
 PERIOD = Period((T0 - timedelta(days=3)).date(), (T0 + timedelta(days=5)).date())

@@ -14,10 +14,10 @@ from qa.errors import Denied, Invalid, NotFound
 from qa.policy import SYSTEM, Actor, Role
 from qa.tables import AuditEntry
 from qa.workbench import Workbench
-from tests.qa.disputes.world import T0, shop
 from tests.qa.ingest.files import write_csv
 from tests.qa.ingest.test_formats import load
-from tests.qa.redlines.world import AGENT, INSPECTOR, LEAD
+from tests.world.disputes import T0, shop
+from tests.world.redlines import AGENT, INSPECTOR, LEAD
 
 NOW = T0 + timedelta(days=9)
 

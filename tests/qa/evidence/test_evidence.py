@@ -29,7 +29,7 @@ from qa.upkeep import backup
 from qa.verdicts import appeals, reading
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Sheet
-from tests.world import desk as kit as desk
+from tests.world import desk
 from tests.world.desk import NOW, Kit
 
 LATER = timedelta(seconds=5)

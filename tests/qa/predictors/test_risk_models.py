@@ -28,7 +28,7 @@ from qa.tables import AuditEntry, Draw, Inspection, RiskModelVersion, Sample, Ve
 from qa.workbench import Workbench
 from scoring import estimate
 from tests.conftest import NOW
-from tests.qa.predictors import world
+from tests.world import learning as world
 
 LEAD = Actor(user_id=1, role=Role.LEAD, name="Lead")
 TRAINED = 1

@@ -12,7 +12,7 @@ from qa import draws, predictors
 from qa.archive import predictions
 from qa.policy import Actor
 from qa.workbench import Workbench
-from tests.qa.predictors import world
+from tests.world import learning as world
 
 
 def _as_in_0_1_0(bench: Workbench) -> None:

@@ -19,8 +19,8 @@ from qa.scorer import importing, versions
 from qa.scorer.importing import ScoresImported
 from qa.tables import AuditEntry, Scorer
 from qa.workbench import Workbench
-from tests.qa.draws.world import fill
-from tests.qa.reports.judged import FEBRUARY
+from tests.world.judged import FEBRUARY
+from tests.world.shop import fill
 
 HEAD = "conversation_id,source,criterion_id,option,evidence,quote,total,rubric_version\n"
 

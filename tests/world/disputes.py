@@ -10,7 +10,7 @@ import polars as pl
 
 from qa.archive import empty
 from qa.workbench import Workbench
-from tests.qa.redlines.world import T0, people
+from tests.world.redlines import T0, people
 
 OPENED = T0 + timedelta(days=2)
 Line = tuple[float, str, str | None, str]
