@@ -52,6 +52,7 @@ class FrozenDispute:
     total_fee: int | float | None = None
     joined_by: str | None = None
     answers_by: str | None = None
+    dispute_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

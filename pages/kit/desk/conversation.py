@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from qa.disputes import responsible
 from qa.i18n import N_, Translator
 from qa.transcripts import FrozenMessage, FrozenTranscript
 from qa.transcripts.document import DISPUTE, FrozenDispute
@@ -91,10 +92,15 @@ class Span:
 
 
 def items(
-    t: Translator, content: FrozenTranscript, spans: Sequence[Span] = (), waits: Sequence[Wait] = (), measure: str = ""
+    t: Translator,
+    content: FrozenTranscript,
+    spans: Sequence[Span] = (),
+    waits: Sequence[Wait] = (),
+    measure: str = "",
+    more: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """The transcript from top to bottom. Every message has `seq`; days and events have none. `measure` says by which
-    figure the `waits` are late."""
+    figure the `waits` are late; `more` are further events (`event`)."""
     late = {wait.seq: wait for wait in waits if wait.late}
     marked: dict[int, list[Span]] = {}
     for span in spans:
@@ -104,7 +110,7 @@ def items(
         for message in content.messages
     ]
     _number_agents(rows)
-    return _with_days(t, _merged(rows, _events(t, content)))
+    return _with_days(t, _merged(rows, [*events(t, content), *more]))
 
 
 def reply_time(t: Translator, definition: Definition) -> str:
@@ -122,6 +128,7 @@ def header(t: Translator, content: FrozenTranscript, timing: Definition | None =
         (t("Customer"), content.customer_id),
         (t("Order number"), content.order_id),
         (t("Chat joined by"), joined_by(t, content)),
+        (t("Answers for it because"), answers_by(t, content)),
         (t("Satisfaction"), f"{satisfaction} / 5" if satisfaction is not None else None),
         (
             t("Incomplete"),
@@ -139,6 +146,12 @@ def joined_by(t: Translator, content: FrozenTranscript) -> str | None:
     if content.dispute.joined_by is None:
         return None if content.conversation_key else t("no chat before the dispute")
     return t(JOINS[content.dispute.joined_by]) if content.dispute.joined_by in JOINS else content.dispute.joined_by
+
+
+def answers_by(t: Translator, content: FrozenTranscript) -> str | None:
+    """Why the agent answers for the dispute."""
+    why = content.dispute.answers_by if content.dispute else None
+    return t(responsible.REASONS[why]) if why in responsible.REASONS else None
 
 
 def duration(t: Translator, seconds: int) -> str:
@@ -195,26 +208,27 @@ def _number_agents(rows: Sequence[dict[str, Any]]) -> None:
             row["n"] = numbers.setdefault(agent, len(numbers))
 
 
-def _events(t: Translator, content: FrozenTranscript) -> list[dict[str, Any]]:
+def events(t: Translator, content: FrozenTranscript) -> list[dict[str, Any]]:
+    """Rating and dispute of a transcript, each step at its time."""
     found = []
     if rating := content.rating:
         stars = t("Rated {score} of 5", score=rating.score if rating.score is not None else "–")
         label = None if str(rating.label) == str(rating.score) else rating.label
-        found.append(_event(rating.rated_at, "rating", stars, label, rating.comment))
+        found.append(event(rating.rated_at, "rating", stars, label, rating.comment))
     if dispute := content.dispute:
         fee, whole = dispute.refund_fee, dispute.total_fee
         amount = t("refund of {amount}", amount=t.number(fee / 100, 2)) if isinstance(fee, int) else ""
         if amount and isinstance(whole, int):
             amount = t("{refund} of an order of {amount}", refund=amount, amount=t.number(whole / 100, 2))
         detail = (_known(t, dispute.dispute_type), dispute.title, dispute.reason, amount, dispute.description)
-        found.append(_event(dispute.opened_at, "dispute", t("Dispute opened"), *detail))
+        found.append(event(dispute.opened_at, "dispute", t("Dispute opened"), *detail))
         if dispute.closed_at:
             step = t(STEPS[dispute.cs_status]) if dispute.cs_status in STEPS else None
-            found.append(_event(dispute.closed_at, "dispute", t("Dispute closed"), _known(t, dispute.status), step))
+            found.append(event(dispute.closed_at, "dispute", t("Dispute closed"), _known(t, dispute.status), step))
         else:
             found.extend(_standing(t, dispute))
         if dispute.due_at:
-            found.append(_event(dispute.due_at, "dispute", t("Deadline"), *_kept(t, content, dispute.due_at)))
+            found.append(event(dispute.due_at, "dispute", t("Deadline"), *_kept(t, content, dispute.due_at)))
     return found
 
 
@@ -222,7 +236,7 @@ def _standing(t: Translator, dispute: FrozenDispute) -> list[dict[str, Any]]:
     """How an open dispute stood when it was frozen; when that was so is not known."""
     step = t(STEPS[dispute.cs_status]) if dispute.cs_status in STEPS else None
     known = [one for one in (_known(t, dispute.status), step) if one]
-    return [_event(None, "dispute", t("State of the dispute"), *known)] if known else []
+    return [event(None, "dispute", t("State of the dispute"), *known)] if known else []
 
 
 def _kept(t: Translator, content: FrozenTranscript, due: datetime) -> list[str]:
@@ -247,7 +261,8 @@ def _known(t: Translator, code: str | None) -> str | None:
     return t(DISPUTES[code]) if code in DISPUTES else code
 
 
-def _event(at: datetime | None, kind: str, title: str, *details: Any) -> dict[str, Any]:
+def event(at: datetime | None, kind: str, title: str, *details: Any) -> dict[str, Any]:
+    """Something that happened, as the transcript shows it."""
     return {
         "k": "e",
         "kind": kind,

@@ -33,6 +33,7 @@ def work(t: Translator, space: Workspace, progress: Progress) -> dict[str, Any]:
         "texts": texts(t),
         "source": t(SOURCES.get(space.source, space.source)),
         "calibration": space.calibration,
+        "case": space.source == "dispute",
         "header": header(t, space.transcript, space.timing),
         "items": items(t, space.transcript, spans, space.waits, reply_time(t, space.timing)),
         "rubric": rubric(t, space.rubric),

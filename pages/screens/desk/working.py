@@ -16,6 +16,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.kit.desk import case as telling
 from pages.kit.desk.component import BACKGROUND, DESK, mount
 from pages.kit.desk.texts import texts
 from pages.kit.guard import Page, enter
@@ -23,6 +24,7 @@ from pages.screens.desk.scorecard import pace, work
 from pages.screens.desk.script import convert
 from qa.desk import inspecting, queue
 from qa.desk.workspace import Workspace
+from qa.disputes import case
 from qa.errors import Conflict, Invalid, SpotcheckError
 from qa.i18n import N_
 from qa.policy import Right
@@ -64,6 +66,7 @@ def _saver() -> None:
         data={"answer": st.session_state.get(_ANSWER)},
         on_save_change=_save,
         on_convert_change=_convert,
+        on_tell_change=_tell,
     )
 
 
@@ -254,6 +257,27 @@ def _convert() -> None:
             "to": sent.get("to"),
             "texts": convert(sent["texts"], str(sent.get("to"))),
         }
+
+
+def _tell() -> None:
+    """The whole case of the dispute in hand; only of what is in hand, and read anew at every asking."""
+    page = enter(Right.INSPECT)
+    sent = st.session_state[SAVER_KEY].get("tell")
+    if not isinstance(sent, Mapping):
+        return
+    answer: dict[str, Any] = {"kind": "case", "n": sent.get("n")}
+
+    def act(page: Page, sent: Mapping[str, Any]) -> None:
+        held = inspecting.workspace(page.bench, page.actor, now=page.now, assignment_id=int(sent["assignment"]))
+        found = case.read(page.bench, page.actor, held.unit_id)
+        answer.update(header=telling.facts(page.t, found, page.now), items=telling.story(page.t, found),
+                      pairs=telling.pairs(page.t, found))  # fmt: skip
+
+    try:
+        _understood(act, page, sent)
+    except SpotcheckError as error:
+        answer["error"] = page.t.error(error)
+    st.session_state[_ANSWER] = answer
 
 
 def _clock(page: Page, moment: datetime) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from pages.kit.desk import case as telling
 from pages.kit.desk.conversation import DISPUTES, JOINS
 from pages.kit.dialogs import done
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import plain_text, showing_errors
-from qa.disputes import listing, responsible, settling
+from qa.disputes import case, listing, responsible, settling
 from qa.disputes.listing import STATES, WHY, Candidate, DisputeRow
 from qa.disputes.settled import NOBODY
 from qa.policy import Right
@@ -29,6 +30,7 @@ def show(page: Page, key: str) -> None:
             _settle(page, row, found)
         else:
             _candidates(page, row, found)
+        telling.show(page, case.read(page.bench, page.actor, key), key="dispute_case")
 
 
 def _facts(page: Page, row: DisputeRow) -> None:

@@ -3,6 +3,7 @@
 
 import { post } from "./channel.js";
 import { skipDialog } from "./dialogs.js";
+import { caseDialog } from "./story.js";
 import { fill, mark, points } from "./dom.js";
 import { Face } from "./face.js";
 
@@ -16,6 +17,7 @@ export class Asking extends Face {
   answered(answer) {
     if (answer.kind === "probe") this.link.answered();
     else if (answer.kind === "save") this.drafts.answered(answer);
+    else if (answer.kind === "case" && answer.n === this.telling && this.dialogOpen()) caseDialog(this, answer);
     else if (answer.kind === "convert" && answer.n === this.converting) this.transcript.convert(answer.texts);
   }
 
@@ -126,6 +128,15 @@ export class Asking extends Face {
 
   askSkip() {
     if (!this.busy && this.data.mode === "work") skipDialog(this, (reason) => this.ask("skip", { reason }));
+  }
+
+  // The whole case of a dispute: everything about its order, as the archive has it now.
+  tellCase() {
+    if (!this.data.case) return;
+    if (this.link.missed) return this.note("offline", this.texts.offline_ask);
+    this.telling = mark();
+    caseDialog(this, { error: this.texts.reading_case });
+    post("tell", { n: this.telling, assignment: this.data.assignment });
   }
 
   convert(to) {

@@ -4,7 +4,7 @@ import { isWriting, origin } from "./dom.js";
 
 export const HELP = [
   ["↑ ↓", "key_move"], ["0 – 9", "key_score"], ["← →", "key_step"], ["N", "key_na"], ["J K", "key_message"], ["H", "key_hit"], ["E", "key_evidence"], ["A X", "key_suggestion"],
-  ["Y N", "key_decide"], ["1 – 5", "key_reason"], ["M", "key_note"], ["O", "key_owner"], ["W", "key_cause"], ["/", "key_find"], ["Ctrl+Enter", "key_submit"], ["U", "key_undo"], ["S", "key_skip"], ["?", "key_help"],
+  ["Y N", "key_decide"], ["1 – 5", "key_reason"], ["M", "key_note"], ["O", "key_owner"], ["W", "key_cause"], ["/", "key_find"], ["C", "key_case"], ["Ctrl+Enter", "key_submit"], ["U", "key_undo"], ["S", "key_skip"], ["?", "key_help"],
 ];
 
 export function listen(desk) {
@@ -12,7 +12,7 @@ export function listen(desk) {
     ArrowDown: () => desk.step(1), ArrowUp: () => desk.step(-1), ArrowRight: () => desk.nudge(1), ArrowLeft: () => desk.nudge(-1),
     n: () => desk.currentNotApplicable(), y: () => desk.confirmCurrent(), e: () => desk.markEvidence(), m: () => desk.write("note"), o: () => desk.nextOwner(), w: () => desk.write("cause"),
     j: () => desk.transcript.move(1), k: () => desk.transcript.move(-1), h: () => desk.transcript.nextHit(), "/": () => desk.bar.input.focus(),
-    a: () => desk.suggested(true), x: () => desk.suggested(false), u: () => desk.undo(), s: () => desk.askSkip(), "?": () => desk.help(),
+    c: () => desk.tellCase(), a: () => desk.suggested(true), x: () => desk.suggested(false), u: () => desk.undo(), s: () => desk.askSkip(), "?": () => desk.help(),
   };
   const heard = (event) => {
     if (desk.blind) return event.preventDefault();

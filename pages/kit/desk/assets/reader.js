@@ -1,6 +1,7 @@
 // The conversation alone, for reading.
 
 import { fill, h, scheme } from "./dom.js";
+import { pairs } from "./story.js";
 import { Transcript, bar } from "./transcript.js";
 
 export class Reader {
@@ -28,12 +29,19 @@ export class Reader {
     const top = bar(data.texts, transcript, data.header, { fill });
     this.root.style.height = `${data.height}px`;
     this.root.lang = data.language.replace("_", "-");
-    this.root.replaceChildren(h("div", { class: "left" }, top.node, transcript.list));
+    this.root.replaceChildren(h("div", { class: "left" }, top.node, pairs(data.texts, data.pairs, (seq) => this.goTo(seq)), transcript.list));
     const row = transcript.rows.get(data.focus);
     if (row) {
       transcript.choose(data.focus, false);
       this.settle(transcript.list, row.node, 4);
     }
+  }
+
+  goTo(seq) {
+    const row = this.transcript.rows.get(seq);
+    if (!row) return;
+    this.transcript.choose(seq, false);
+    this.settle(this.transcript.list, row.node, 4);
   }
 
   follow(event) {

@@ -47,7 +47,7 @@ export class Transcript {
   }
 
   message(item) {
-    const name = `m${item.seq}`; // what a screen reader says on reaching the message
+    const name = `${this.handlers.mark || "m"}${item.seq}`; // what a screen reader says on reaching the message
     const body = h("div", { class: "body", id: `${name}t` });
     const proof = h("div", { class: "proof", id: `${name}p` });
     const node = h(
@@ -228,7 +228,7 @@ export function bar(texts, transcript, facts, handlers = {}) {
   const node = h(
     "header", { class: "bar" },
     h("dl", { class: "facts" }, ...(handlers.lead || []), ...facts.map((fact) => h("div", {}, h("dt", {}, fact.label), h("dd", { title: fact.value }, fact.value)))),
-    h("div", { class: "tools" }, input, count, script),
+    h("div", { class: "tools" }, handlers.act || null, input, count, script),
   );
   return { node, input, script, clear };
 }

@@ -89,7 +89,8 @@ export class Desk extends Asking {
     this.transcript = new Transcript(this.texts);
     this.transcript.show(data.items);
     const lead = [h("div", {}, h("dt", {}, data.source), h("dd", {}, data.calibration ? fill(this.texts.calibration, { name: data.calibration }) : `#${data.assignment}`))];
-    this.bar = bar(this.texts, this.transcript, data.header, { fill, lead, convert: (to) => this.convert(to) });
+    const act = data.case ? h("button", { type: "button", class: "quiet", "aria-keyshortcuts": "C", onclick: () => this.tellCase() }, this.texts.whole_case, " ", h("kbd", { "aria-hidden": "true" }, "C")) : null;
+    this.bar = bar(this.texts, this.transcript, data.header, { fill, lead, act, convert: (to) => this.convert(to) });
     this.parts.left.setAttribute("aria-label", this.texts.conversation);
     this.right.setAttribute("aria-label", this.texts.scorecard);
     this.parts.left.replaceChildren(this.bar.node, this.transcript.list);
