@@ -14,10 +14,13 @@ from qa.cli.output import t as _
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.promises import ledger
+    from qa.i18n import Translator
+    from qa.promises import ledger, tables
     from qa.reports import exporting
+    from qa.workbench import Workbench
 else:
-    ledger, exporting = Later("qa.promises.ledger"), Later("qa.reports.exporting")
+    ledger, tables = Later("qa.promises.ledger"), Later("qa.promises.tables")
+    exporting = Later("qa.reports.exporting")
 
 STATUSES = ("kept", "broken", "open", "unknown", "none")
 
@@ -28,6 +31,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--status", choices=STATUSES, default="", help=_("only promises of this status"))
     parser.add_argument("--days", type=int, default=90, help=_("made in the last so many days (default 90)"))
     parser.add_argument("--limit", type=int, default=20, help=_("how many to show, due today and broken first"))
+    parser.add_argument("--agents", action="store_true", help=_("each agent's share of broken promises instead"))
     parser.add_argument("--file", type=Path, help=_("write all of them to this file: .csv, .xlsx or .jsonl"))
     parser.set_defaults(run=run)
 
@@ -35,20 +39,21 @@ def add(subparsers: Any) -> None:
 def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Show the most urgent, or write all to a file."""
     bench, now = opener(), datetime.now(UTC)
-    found = [
-        row
-        for row in ledger.rows(bench, SYSTEM, now=now, days=max(args.days, 1))
-        if not args.status or row.promise.status.value == args.status
-    ]
-    frame = ledger.frame(found)
+    found = ledger.read(bench, SYSTEM, now=now, days=max(args.days, 1)).where(ledger.LedgerFilter(status=args.status))
     if args.file is not None:
         form = args.file.suffix.lower().lstrip(".") or "csv"
-        made = exporting.export(bench, SYSTEM, now=now, what="promises", frame=frame, form=form)
+        frame = tables.agents(bench, found) if args.agents else tables.promises(bench, SYSTEM, found)
+        notes = (out.t(tables.METHOD),) if args.agents else tables.codes(out.t)
+        made = exporting.export(bench, SYSTEM, now=now, what="promises", frame=frame, form=form, notes=notes)
         write_file(args.file, made.content)
         out.say(_("The list was written to {file}.", file=args.file))
         out.json({"file": args.file})
         return 0
-    shown = found[: max(args.limit, 0)]
+    return _agents(bench, found, out) if args.agents else _list(bench, found, max(args.limit, 0), out)
+
+
+def _list(bench: Workbench, found: ledger.Ledger, limit: int, out: Output) -> int:
+    rows = ledger.page(bench, SYSTEM, found, limit=limit).rows
     out.table(
         [_("Status"), _("Due"), _("Agent"), _("Said")],
         [
@@ -58,9 +63,28 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
                 row.agent_name,
                 row.text[:60],
             )
-            for row in shown
+            for row in rows
         ],
     )
-    out.say(_("{n} promises", n=out.t.number(len(found))))
-    out.json({"total": len(found), "promises": frame.head(max(args.limit, 0)).to_dicts()})
+    out.say(_("{n} promises", n=out.t.number(found.total)))
+    first = ledger.Ledger(found.frame.head(limit))
+    out.json({"total": found.total, "promises": tables.promises(bench, SYSTEM, first).to_dicts()})
     return 0
+
+
+def _agents(bench: Workbench, found: ledger.Ledger, out: Output) -> int:
+    agents = ledger.by_agent(bench, found)
+    out.table(
+        [_("Agent"), _("Broken"), _("Kept"), _("Cannot tell"), _("Share broken")],
+        [(one.agent_name, one.broken, one.kept, one.unknown, score_words(out.t, one)) for one in agents],
+    )
+    out.json({"agents": tables.agents(bench, found).to_dicts()})
+    return 0
+
+
+def score_words(t: Translator, one: ledger.AgentPromises) -> str:
+    """`12.5% [0.3%, 52.7%] n = 8`: never the share alone."""
+    if not one.n:
+        return t("no figure, n = {n}", n=0)
+    share, low, high = (f"{t.number(100 * value, 1)}%" for value in (one.broken / one.n, one.low, one.high))
+    return f"{share} [{low}, {high}] n = {t.number(one.n)}"

@@ -1,26 +1,33 @@
-"""The ledger as it is read: rows for pages and files, what is due today, and each agent's share with its interval."""
+"""The ledger as it is read: a page of it, what is due today, and each agent's share with its interval.
+
+What became of the promises is judged once for an archive version, the rulings on it and a few minutes, and kept: a
+click on the page filters what is kept and reads the messages of one page alone.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from qa import scoping
 from qa.i18n import N_
 from qa.policy import SYSTEM, Actor, Right, require
-from qa.promises.reading import LedgerPromise, of_rows
-from qa.tables import Agent
+from qa.promises.reading import LedgerPromise, as_promises, judged
+from qa.tables import Agent, PromiseRuling
 from qa.transcripts import shown_text
 from qa.workbench import Workbench
 from scoring.estimate.rates import clopper_pearson
 from scoring.promises import PromiseEvidence, PromiseStatus
 
 DAYS = 90
+PAGE = 100
+_FRESH = timedelta(minutes=5)
+_MOST_KEPT = 2
 STATUS_NAMES = {
     PromiseStatus.KEPT: N_("Kept"),
     PromiseStatus.BROKEN: N_("Broken"),
@@ -32,15 +39,28 @@ EVIDENCE_NAMES = {
     PromiseEvidence.REFUND: N_("refunded in time"),
     PromiseEvidence.REFUND_SMALLER: N_("refunded less than promised"),
     PromiseEvidence.REFUND_LATE: N_("refunded later than promised"),
-    PromiseEvidence.REFUSED: N_("refund refused or closed"),
+    PromiseEvidence.REFUND_UNCLEAR: N_("refunded; the record lacks the sum or the time"),
+    PromiseEvidence.REFUSED: N_("the shop refused the refund"),
+    PromiseEvidence.CLOSED: N_("the refund was closed; the record does not say why"),
     PromiseEvidence.CUSTOMER: N_("the customer said so later"),
-    PromiseEvidence.AGENT: N_("the agent wrote again in time"),
+    PromiseEvidence.CUSTOMER_LATE: N_("the customer confirmed it after its time; when it was done is not on record"),
+    PromiseEvidence.AGENT: N_("the agent wrote first in time"),
     PromiseEvidence.RATING: N_("a low rating complains of it"),
     PromiseEvidence.DISPUTE: N_("a dispute complains of it"),
     PromiseEvidence.NOT_DUE: N_("its time has not come"),
     PromiseEvidence.NOTHING: N_("nothing in the data speaks of it"),
     PromiseEvidence.RULING: N_("ruled by a person"),
 }
+
+
+@dataclass(frozen=True)
+class LedgerFilter:
+    """What of the ledger is asked for; empty: everything. `view`: due (today), broken, open, all."""
+
+    view: str = "all"
+    kind: str = ""
+    agent_id: str = ""
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,14 @@ class LedgerRow:
 
 
 @dataclass(frozen=True)
+class LedgerPage:
+    """Some rows of `total`."""
+
+    rows: tuple[LedgerRow, ...]
+    total: int
+
+
+@dataclass(frozen=True)
 class AgentPromises:
     """An agent's promises whose outcome is known: share broken with its exact 95 % interval. Others are only counted."""
 
@@ -62,6 +90,7 @@ class AgentPromises:
     kept: int
     broken: int
     unknown: int
+    open: int
     low: float
     high: float
 
@@ -71,77 +100,109 @@ class AgentPromises:
         return self.kept + self.broken
 
 
-def rows(bench: Workbench, actor: Actor, *, now: datetime, days: int = DAYS) -> tuple[LedgerRow, ...]:
-    """Promises of the last `days` that `actor` may see: due today first, then broken, then the others, newest first."""
+@dataclass(frozen=True)
+class Ledger:
+    """What one reader may see of the promises of some days: rows of `qa.promises.reading.judged` with `due_today`,
+    due today first, then broken, then the others, the newest first."""
+
+    frame: pl.DataFrame
+
+    def where(self, wanted: LedgerFilter) -> Ledger:
+        """The part that is asked for."""
+        by_view = {
+            "due": pl.col("due_today"),
+            "broken": pl.col("status") == "broken",
+            "open": pl.col("status") == "open",
+        }
+        wish = by_view.get(wanted.view, pl.lit(value=True))
+        for name in ("kind", "agent_id", "status"):
+            if value := getattr(wanted, name):
+                wish &= pl.col(name) == value
+        return Ledger(self.frame.filter(wish))
+
+    @property
+    def total(self) -> int:
+        return self.frame.height
+
+
+def read(bench: Workbench, actor: Actor, *, now: datetime, days: int = DAYS) -> Ledger:
+    """The promises of the last `days` that `actor` may see."""
     require(actor, Right.VIEW_RESULTS, Right.VIEW_TEAM)
-    snapshot = bench.archive.at()
-    since = pl.col("said_at").is_null() | (pl.col("said_at") >= now - timedelta(days=days))
-    found = of_rows(bench, snapshot, snapshot.scan("promises").filter(since), now)
+    found = _kept(bench, now, days)
     team = scoping.days_of(bench, actor)
     if team is not None:
-        found = tuple(p for p in found if team.holds(p.agent_id, p.said_at))
-    found = tuple(p for p in found if actor.agent_id is None or p.agent_id != actor.agent_id)
-    names, said = _names(bench), _said(bench, found)
+        found = found.filter(team.expression(pl.col("agent_id"), pl.col("said_at")))
+    if actor.agent_id is not None:
+        found = found.filter(pl.col("agent_id") != actor.agent_id)
     today = now.astimezone(bench.config.zone).date()
+    due = pl.col("due_at").dt.convert_time_zone(bench.config.time_zone).dt.date() == today
+    urgent = found.with_columns(due_today=(due & (pl.col("status") == "open")).fill_null(value=False))
+    group = pl.when("due_today").then(0).when(pl.col("status") == "broken").then(1).otherwise(2)
+    return Ledger(urgent.sort(group, "said_at", descending=[False, True], nulls_last=True, maintain_order=True))
+
+
+def page(bench: Workbench, actor: Actor, ledger: Ledger, *, start: int = 0, limit: int | None = PAGE) -> LedgerPage:
+    """Rows `start` to `start + limit` of a ledger that `actor` has read, with what was said, masked for them."""
+    frame = ledger.frame.slice(start, limit)
+    found = as_promises(frame)
+    names, said = agent_names(bench), _said(bench, frame)
+    reader = None if actor is SYSTEM else actor
     made = []
-    for each in found:
-        due = each.due_at.astimezone(bench.config.zone).date() if each.due_at else None
-        text, customer = said.get((each.conversation_key, each.seq), ("", ""))
-        shown = shown_text(None if actor is SYSTEM else actor, text, (customer,) if customer else ())
-        is_due = due == today and each.status is PromiseStatus.OPEN
-        made.append(LedgerRow(each, names.get(each.agent_id) or each.agent_id, shown, is_due))
-    return tuple(sorted(made, key=_urgency))
+    for promise, due_today in zip(found, frame["due_today"], strict=True):
+        text, customer = said.get((promise.conversation_key, promise.seq), ("", ""))
+        shown = shown_text(reader, text, (customer,) if customer else ())
+        made.append(LedgerRow(promise, names.get(promise.agent_id) or promise.agent_id, shown, due_today))
+    return LedgerPage(tuple(made), ledger.total)
 
 
-def by_agent(found: Iterable[LedgerRow]) -> tuple[AgentPromises, ...]:
+def by_agent(bench: Workbench, ledger: Ledger) -> tuple[AgentPromises, ...]:
     """Each agent's promises, in the order of names."""
-    counts: dict[tuple[str, str], dict[PromiseStatus, int]] = defaultdict(lambda: defaultdict(int))
-    for row in found:
-        counts[row.agent_name, row.promise.agent_id][row.promise.status] += 1
+    status = pl.col("status")
+    counted = ledger.frame.group_by("agent_id").agg(
+        (status == name).sum().alias(name) for name in ("kept", "broken", "unknown", "open")
+    )
+    names = agent_names(bench)
     made = []
-    for (name, agent), by in sorted(counts.items()):
-        kept, broken = by[PromiseStatus.KEPT], by[PromiseStatus.BROKEN]
+    for agent, kept, broken, unknown, not_due in counted.iter_rows():
         low, high = clopper_pearson(broken, kept + broken) if kept + broken else (0.0, 1.0)
-        made.append(AgentPromises(agent, name, kept, broken, by[PromiseStatus.UNKNOWN], low, high))
-    return tuple(made)
+        made.append(AgentPromises(agent, names.get(agent) or agent, kept, broken, unknown, not_due, low, high))
+    return tuple(sorted(made, key=lambda one: (one.agent_name, one.agent_id)))
 
 
-def frame(found: Iterable[LedgerRow]) -> pl.DataFrame:
-    """The rows for a file: one promise each, statuses and evidence by their codes, amounts in hundredths."""
-    columns: dict[str, pl.DataType | type[pl.DataType]] = {
-        "conversation_key": pl.String, "seq": pl.Int32, "agent_id": pl.String, "agent": pl.String, "kind": pl.String,
-        "amount": pl.Int64, "said_at": pl.Datetime("us", "UTC"), "due_at": pl.Datetime("us", "UTC"),
-        "status": pl.String, "evidence": pl.String, "text": pl.String,
-    }  # fmt: skip
-    data = [
-        (p.conversation_key, p.seq, p.agent_id, row.agent_name, p.kind, p.amount, p.said_at, p.due_at, p.status.value,
-         p.evidence.value, row.text)
-        for row in found for p in (row.promise,)
-    ]  # fmt: skip
-    return pl.DataFrame(data, schema=columns, orient="row")
-
-
-def _urgency(row: LedgerRow) -> tuple[int, float]:
-    said = row.promise.said_at
-    group = 0 if row.due_today else 1 if row.promise.status is PromiseStatus.BROKEN else 2
-    return group, -(said.timestamp() if said else 0.0)
-
-
-def _names(bench: Workbench) -> dict[str, str]:
+def agent_names(bench: Workbench) -> dict[str, str]:
+    """Names of agents by their id."""
     with bench.db.read() as session:
         return {agent: name or "" for agent, name in session.execute(select(Agent.agent_id, Agent.name))}
 
 
-def _said(bench: Workbench, found: Iterable[LedgerPromise]) -> dict[tuple[str, int], tuple[str, str]]:
+_judged: OrderedDict[tuple[object, ...], pl.DataFrame] = OrderedDict()
+_judging = Lock()
+
+
+def _kept(bench: Workbench, now: datetime, days: int) -> pl.DataFrame:
+    """The judged promises, from what is kept or judged now; one of several readers at a time does the work."""
+    snapshot = bench.archive.at()
+    with bench.db.read() as session:
+        last = session.scalar(select(func.max(PromiseRuling.id)))
+    moment = int(now.timestamp() // _FRESH.total_seconds())
+    key = (bench.config.database, bench.config.archive, snapshot.version, last, moment, days)
+    with _judging:
+        if key not in _judged:
+            since = pl.col("said_at").is_null() | (pl.col("said_at") >= now - timedelta(days=days))
+            _judged[key] = judged(bench, snapshot, snapshot.scan("promises").filter(since), now)
+            while len(_judged) > _MOST_KEPT:
+                _judged.popitem(last=False)
+        return _judged[key]
+
+
+def _said(bench: Workbench, found: pl.DataFrame) -> dict[tuple[str, int], tuple[str, str]]:
     """Text and customer of the messages with a promise."""
-    places = pl.DataFrame(
-        sorted({(p.conversation_key, p.seq) for p in found}),
-        schema={"conversation_key": pl.String, "seq": pl.Int32}, orient="row",
-    )  # fmt: skip
+    places = found.select("conversation_key", "seq").unique()
     snapshot = bench.archive.at()
     chats = snapshot.scan("conversations").select("conversation_key", "customer_id")
     said = (
         snapshot.scan("messages")
+        .filter(pl.col("conversation_key").is_in(places["conversation_key"].unique().implode()))
         .join(places.lazy(), on=["conversation_key", "seq"], how="semi")
         .join(chats, on="conversation_key", how="left")
         .select("conversation_key", "seq", pl.col("text").fill_null(""), pl.col("customer_id").fill_null(""))

@@ -1,16 +1,15 @@
-"""Promises of the archive with what became of them, from the facts about the same order.
+"""Promises of the archive with what became of them, judged in bulk from the facts about the same order.
 
 Reads the archive and the rulings; asks no right and masks nothing: whoever shows what comes from here does. A promise
 of a chat with an order number is followed through all chats, disputes and ratings of that order in the shop; one
-without through its own chat and what is joined to it. Nothing is joined by guess.
+without through its own chat and what is joined to it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -18,21 +17,38 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from qa.archive import Snapshot
+from qa.promises.facts import ORDER, facts, matter
 from qa.tables import PromiseRuling
 from qa.workbench import Workbench
-from scoring.promises import Fact, PromiseEvidence, PromiseOutcome, PromiseStatus, outcome
+from scoring.promises import PromiseEvidence, PromiseStatus, outcomes
 
-APART = timedelta(hours=1)
-"""An agent who writes again after this long has come back to the customer."""
-_ORDER = pl.when(pl.col("order_id") != "").then("order_id")
-"""The order number; null where it is empty."""
 PromiseKey = tuple[str, int, str, int]
 """Conversation, seq of the message, kind, start of the words."""
+KEY = ["conversation_key", "seq", "kind", "start"]
+WITHDRAWN = "withdrawn"
+"""In place of a status: the ruling before it is taken back, and the data's status counts again."""
+_AT = pl.Datetime("us", "UTC")
+_RULED: dict[str, pl.DataType | type[pl.DataType]] = {
+    "conversation_key": pl.String, "seq": pl.Int32, "kind": pl.String, "ruled_start": pl.Int32, "ruling_id": pl.Int64,
+    "ruled": pl.String, "reason": pl.String, "ruled_by": pl.Int64, "ruled_at": _AT,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StandingRuling:
+    """The last word of a person on a promise."""
+
+    id: int
+    status: PromiseStatus
+    reason: str
+    ruled_by: int
+    ruled_at: datetime
 
 
 @dataclass(frozen=True)
 class LedgerPromise:
-    """One promise. `amount` in hundredths; `due_at` None when no time was named."""
+    """One promise. `amount` in hundredths; `due_at` None when no time was named; `ref` and `at` name what the data's
+    status rests on: a message (`conversation#seq`), a dispute or a rating, and its time."""
 
     conversation_key: str
     seq: int
@@ -44,9 +60,12 @@ class LedgerPromise:
     due_at: datetime | None
     agent_id: str
     order_id: str | None
-    outcome: PromiseOutcome
-    ruling: PromiseOutcome | None
-    """The status that a person gave it, with the reason as its `ref`."""
+    found: PromiseStatus
+    """What the data say."""
+    found_evidence: PromiseEvidence
+    ref: str
+    at: datetime | None
+    ruling: StandingRuling | None
 
     @property
     def key(self) -> PromiseKey:
@@ -56,116 +75,96 @@ class LedgerPromise:
     @property
     def status(self) -> PromiseStatus:
         """The person's word, else the data's."""
-        return (self.ruling or self.outcome).status
+        return self.found if self.ruling is None else self.ruling.status
 
     @property
     def evidence(self) -> PromiseEvidence:
         """What the status rests on."""
-        return (self.ruling or self.outcome).evidence
+        return self.found_evidence if self.ruling is None else PromiseEvidence.RULING
 
 
 def of_conversation(bench: Workbench, key: str, now: datetime) -> tuple[LedgerPromise, ...]:
     """The promises made in one conversation, in its order."""
     snapshot = bench.archive.at()
-    return of_rows(bench, snapshot, snapshot.scan("promises").filter(pl.col("conversation_key") == key), now)
+    rows = snapshot.scan("promises").filter(pl.col("conversation_key") == key)
+    return as_promises(judged(bench, snapshot, rows, now))
 
 
-def of_order(bench: Workbench, order_id: str, now: datetime) -> tuple[LedgerPromise, ...]:
-    """The promises made in all conversations about one order."""
+def of_order(bench: Workbench, order_id: str, now: datetime, shop: str | None = None) -> tuple[LedgerPromise, ...]:
+    """The promises made in all conversations about one order (of one shop, when it is given), by time."""
     snapshot = bench.archive.at()
-    chats = snapshot.scan("conversations").filter(pl.col("order_id") == order_id).select("conversation_key")
+    here = pl.col("order_id") == order_id
+    if shop is not None:
+        here &= pl.col("shop").fill_null("") == shop
+    chats = snapshot.scan("conversations").filter(here).select("conversation_key")
     found = snapshot.scan("promises").join(chats, on="conversation_key", how="semi")
-    return of_rows(bench, snapshot, found, now)
+    return as_promises(judged(bench, snapshot, found, now))
 
 
-def of_rows(bench: Workbench, snapshot: Snapshot, rows: pl.LazyFrame, now: datetime) -> tuple[LedgerPromise, ...]:
-    """Rows of the archive table `promises` with their outcomes, by time."""
+def judged(bench: Workbench, snapshot: Snapshot, rows: pl.LazyFrame, now: datetime) -> pl.DataFrame:
+    """Rows of the archive table `promises`, by time, with agent_id, shop, order_id, found (the data's status), evidence,
+    ref, at; and ruling_id, ruled, reason, ruled_by, ruled_at (null without a ruling); status is what counts."""
     chats = snapshot.scan("conversations").select("conversation_key", "shop", "order_id", owner="agent_id")
-    found = (
+    promises = (
         rows.join(chats, on="conversation_key", how="left")
-        .with_columns(order_id=_ORDER, agent_id=pl.coalesce("agent_id", "owner").fill_null(""))
-        .with_columns(matter=_matter())
-        .sort("said_at", "conversation_key", "seq", "start", nulls_last=True)
+        .with_columns(order_id=ORDER, agent_id=pl.coalesce("agent_id", "owner").fill_null(""))
+        .with_columns(matter=matter())
+        .sort("said_at", *KEY, nulls_last=True)
+        .with_row_index("id")
         .collect()
     )
-    facts = _facts(snapshot, found)
+    happened = facts(snapshot, promises["matter"])
+    found = outcomes(promises, happened, now).rename({"status": "found"})
     with bench.db.read() as session:
-        ruled = rulings(session, found["conversation_key"].unique().to_list())
-    return tuple(_promise(row, facts, ruled, now) for row in found.iter_rows(named=True))
+        ruled = rulings(session, promises["conversation_key"].unique().to_list())
+    return (
+        _with_rulings(promises.join(found, on="id", maintain_order="left"), ruled)
+        .with_columns(status=pl.coalesce("ruled", "found"))
+        .drop("matter", "owner")
+    )
 
 
-def rulings(session: Session, keys: Iterable[str]) -> dict[PromiseKey, PromiseOutcome]:
+def as_promises(frame: pl.DataFrame) -> tuple[LedgerPromise, ...]:
+    """Rows of `judged` as values."""
+    return tuple(_promise(row) for row in frame.iter_rows(named=True))
+
+
+def rulings(session: Session, keys: Iterable[str]) -> pl.DataFrame:
     """The last ruling on each promise of the conversations."""
-    wanted, found = list(keys), {}
+    columns = (
+        PromiseRuling.conversation_key, PromiseRuling.seq, PromiseRuling.kind, PromiseRuling.start, PromiseRuling.id,
+        PromiseRuling.status, PromiseRuling.reason, PromiseRuling.ruled_by, PromiseRuling.ruled_at,
+    )  # fmt: skip
+    wanted, found = sorted(keys), list[Any]()
     for part in range(0, len(wanted), 500):
-        query = select(PromiseRuling).where(PromiseRuling.conversation_key.in_(wanted[part : part + 500]))
-        for row in session.scalars(query.order_by(PromiseRuling.id)):
-            outcome_ = PromiseOutcome(PromiseStatus(row.status), PromiseEvidence.RULING, row.reason, row.ruled_at)
-            found[row.conversation_key, row.seq, row.kind, row.start] = outcome_
-    return found
+        query = select(*columns).where(PromiseRuling.conversation_key.in_(wanted[part : part + 500]))
+        found += session.execute(query)
+    frame = pl.DataFrame([tuple(row) for row in found], schema=_RULED, orient="row").sort("ruling_id")
+    last = frame.unique(["conversation_key", "seq", "kind", "ruled_start"], keep="last", maintain_order=True)
+    return last.filter(pl.col("ruled") != WITHDRAWN)
 
 
-def _matter() -> pl.Expr:
-    """What a promise is followed through: the order in its shop, else the chat itself."""
-    order = pl.format("{}\n{}", pl.col("shop").fill_null(""), "order_id")
-    return pl.when(pl.col("order_id").is_not_null()).then(order).otherwise("conversation_key")
+def _with_rulings(promises: pl.DataFrame, ruled: pl.DataFrame) -> pl.DataFrame:
+    """Each promise with its ruling: by the place of its words, or, where better word lists have moved the place, by being
+    the only promise of its kind in the message, as the ruling is."""
+    message = ["conversation_key", "seq", "kind"]
+    said = [name for name in _RULED if name not in (*message, "ruled_start")]
+    here = promises.join(
+        ruled, left_on=[*message, "start"], right_on=[*message, "ruled_start"], how="left", maintain_order="left"
+    )
+    alone = pl.len().over(message) == 1
+    moved = promises.filter(alone).join(ruled.filter(alone), on=message).select("id", *said)
+    both = here.join(moved, on="id", how="left", maintain_order="left", suffix="_moved")
+    return both.with_columns(pl.coalesce(name, f"{name}_moved") for name in said).drop(f"{name}_moved" for name in said)
 
 
-def _promise(
-    row: Mapping[str, Any], facts: Mapping[str, list[Fact]], ruled: Mapping[PromiseKey, PromiseOutcome], now: datetime
-) -> LedgerPromise:
-    said, due = row["said_at"], row["due_at"]
-    # the agent's next lines in the same breath are no call back
-    known = [f for f in facts[row["matter"]] if f.what != "agent" or (said and f.at and f.at >= said + APART)]
-    found = outcome(row["kind"], row["amount"], said, due, known, now)
-    key = (row["conversation_key"], row["seq"], row["kind"], row["start"])
+def _promise(row: Mapping[str, Any]) -> LedgerPromise:
+    ruling = None
+    if row["ruling_id"] is not None:
+        status = PromiseStatus(row["ruled"])
+        ruling = StandingRuling(row["ruling_id"], status, row["reason"], row["ruled_by"], row["ruled_at"])
     return LedgerPromise(
-        *key, row["end"], row["amount"], said, due, row["agent_id"], row["order_id"], found, ruled.get(key)
-    )
-
-
-def _facts(snapshot: Snapshot, promises: pl.DataFrame) -> dict[str, list[Fact]]:
-    """What happened about each matter, by its name."""
-    found: dict[str, list[Fact]] = defaultdict(list)
-    if promises.is_empty():
-        return found
-    chats = snapshot.scan("conversations").with_columns(order_id=_ORDER)
-    matters = promises.lazy().select("matter").unique()
-    known = chats.select("conversation_key", matter=_matter()).join(matters, on="matter", how="semi").collect().lazy()
-    said = (
-        snapshot.scan("messages")
-        .filter(pl.col("role").is_in(["customer", "agent"]))
-        .join(known, on="conversation_key")
-        .select("matter", "role", "sent_at", pl.col("text").fill_null(""), "conversation_key", "seq")
-        .collect()
-    )
-    for matter, role, at, text, key, seq in said.iter_rows():
-        found[matter].append(Fact(role, at, text if role == "customer" else "", "apart", ref=f"{key}#{seq}"))
-    for table in ("disputes", "ratings"):
-        _records(snapshot, table, matters, known, found)
-    return found
-
-
-def _records(
-    snapshot: Snapshot, table: str, matters: pl.LazyFrame, known: pl.LazyFrame, found: dict[str, list[Fact]]
-) -> None:
-    rows = snapshot.scan(table).with_columns(order_id=_ORDER)
-    by_order = rows.filter(pl.col("order_id").is_not_null()).with_columns(matter=_matter())
-    by_chat = rows.filter(pl.col("order_id").is_null()).join(known, on="conversation_key")
-    for frame in (by_order.join(matters, on="matter", how="semi").collect(), by_chat.collect()):
-        for row in frame.iter_rows(named=True):
-            found[row["matter"]] += _dispute(row) if table == "disputes" else _rating(row)
-
-
-def _dispute(row: Mapping[str, Any]) -> list[Fact]:
-    ref = row["dispute_key"]
-    text = " ".join(row[name] or "" for name in ("reason", "description"))
-    return [
-        Fact("dispute", row["opened_at"], text, ref=ref),
-        Fact("refund", row["closed_at"], status=row["status"] or "", amount=row["refund_fee"], ref=ref),
-    ]
-
-
-def _rating(row: Mapping[str, Any]) -> list[Fact]:
-    low = row["score"] is not None and row["score"] <= 2
-    return [Fact("rating", row["rated_at"], row["comment"] or "", ref=row["rating_key"])] if low else []
+        row["conversation_key"], row["seq"], row["kind"], row["start"], row["end"], row["amount"], row["said_at"],
+        row["due_at"], row["agent_id"], row["order_id"], PromiseStatus(row["found"]), PromiseEvidence(row["evidence"]),
+        row["ref"], row["at"], ruling,
+    )  # fmt: skip

@@ -1,4 +1,5 @@
-"""A person's word on a promise: kept, broken, open, cannot tell, or that it was none. Rulings are appended."""
+"""A person's word on a promise: kept, broken, cannot tell, or that it was none. Rulings are appended; one is taken back by
+another entry, and the data's status counts again."""
 
 from __future__ import annotations
 
@@ -7,39 +8,42 @@ from datetime import datetime
 import polars as pl
 
 from qa import scoping
-from qa.errors import Denied, FormField, NotFound
+from qa.errors import Denied, FormField, Invalid, NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.promises.reading import LedgerPromise, PromiseKey, of_conversation
+from qa.promises.reading import WITHDRAWN, LedgerPromise, PromiseKey, of_conversation
 from qa.tables import PromiseRuling
 from qa.texts import written
+from qa.transcripts import shown_text
 from qa.workbench import Workbench
 from scoring.promises import PromiseStatus
 
 MAX_REASON = 500
 REASON = FormField("reason", N_("Reason"))
+STATUSES = (PromiseStatus.KEPT, PromiseStatus.BROKEN, PromiseStatus.UNKNOWN, PromiseStatus.NONE)
+"""What can be ruled. That a time has not come is said by the calendar."""
 
 
 def rule(bench: Workbench, actor: Actor, *, now: datetime, key: PromiseKey, status: PromiseStatus, reason: str) -> int:
     """Give a promise another status, with a reason; returns the ruling's id (0: it has that status and reason).
 
-    Raises `NotFound`, `Denied` for a promise of one's own, `Invalid` without a reason.
+    Raises `NotFound`, `Denied` for a promise of one's own, `Invalid` without a reason or for a status nobody rules.
     """
     require(actor, Right.RULE_HIT, Right.RULE_VIOLATION)
     reason = written(reason, REASON, MAX_REASON)
+    if status not in STATUSES:
+        raise Invalid(N_("Whether a promise is due yet is not ruled on: its time says it."))
     promise = one(bench, actor, key, now)
-    if promise.ruling is not None and (promise.ruling.status, promise.ruling.ref) == (status, reason):
+    if promise.ruling is not None and (promise.ruling.status, promise.ruling.reason) == (status, reason):
         return 0
-    with bench.begin(actor, now) as work:
-        row = PromiseRuling(
-            conversation_key=key[0], seq=key[1], kind=key[2], start=key[3], agent_id=promise.agent_id,
-            status=status.value, reason=reason, ruled_by=actor.user_id, ruled_at=now,
-        )  # fmt: skip
-        work.session.add(row)
-        work.session.flush()
-        before = promise.status.value
-        work.record("promise.ruled", "promise", row.id, kind=key[2], status=[before, status.value], reason=reason)
-        return row.id
+    return _append(bench, actor, now, promise, status.value, reason)
+
+
+def take_back(bench: Workbench, actor: Actor, *, now: datetime, key: PromiseKey) -> int:
+    """Let the data's status count again; returns the entry's id (0: nobody has ruled on it). Raises as `rule`."""
+    require(actor, Right.RULE_HIT, Right.RULE_VIOLATION)
+    promise = one(bench, actor, key, now)
+    return 0 if promise.ruling is None else _append(bench, actor, now, promise, WITHDRAWN, "")
 
 
 def one(bench: Workbench, actor: Actor, key: PromiseKey, now: datetime) -> LedgerPromise:
@@ -53,3 +57,28 @@ def one(bench: Workbench, actor: Actor, key: PromiseKey, now: datetime) -> Ledge
         raise Denied(N_("Nobody rules on what they promised themselves."))
     scoping.require_seen(bench, actor, found.agent_id, found.said_at)
     return found
+
+
+def shown_reason(actor: Actor, promise: LedgerPromise) -> str:
+    """The reason of its ruling as `actor` may read it; empty without one."""
+    return "" if promise.ruling is None else shown_text(actor, promise.ruling.reason)
+
+
+def _append(bench: Workbench, actor: Actor, now: datetime, promise: LedgerPromise, status: str, reason: str) -> int:
+    """A new last word, with its entry: from the status that counted to the one that counts."""
+    after = promise.found.value if status == WITHDRAWN else status
+    with bench.begin(actor, now) as work:
+        conversation, seq, kind, start = promise.key
+        row = PromiseRuling(
+            conversation_key=conversation, seq=seq, kind=kind, start=start, agent_id=promise.agent_id,
+            status=status, reason=reason, ruled_by=actor.user_id, ruled_at=now,
+        )  # fmt: skip
+        work.session.add(row)
+        work.session.flush()
+        action = "promise.taken_back" if status == WITHDRAWN else "promise.ruled"
+        before = promise.ruling.reason if promise.ruling else ""
+        work.record(
+            action, "promise", row.id, kind=kind, status=[promise.status.value, after],
+            reason=[before, reason] if before else reason,
+        )  # fmt: skip
+        return row.id

@@ -110,6 +110,7 @@ ACTIONS: Mapping[str, str] = {
     "plan.created": N_("Plan made"),
     "dispute.settled": N_("Dispute settled: its chat or who answers for it"),
     "promise.ruled": N_("Status of a promise ruled on"),
+    "promise.taken_back": N_("Ruling on a promise taken back"),
     "risk_model.activated": N_("Risk model taken into use"),
     "risk_model.retired": N_("Risk model retired"),
     "risk_model.scored": N_("Risk scored anew"),

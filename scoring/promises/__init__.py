@@ -5,19 +5,20 @@ that hangs on a condition, is refused, asked, quoted or a policy read aloud is n
 """
 
 from scoring.promises.finder import PROMISE_SCHEMA, Promise, PromiseFinder
-from scoring.promises.outcome import Fact, PromiseEvidence, PromiseOutcome, PromiseStatus, outcome
+from scoring.promises.outcome import APART, CERTAIN, FACT_SCHEMA, PromiseEvidence, PromiseStatus, outcomes
 from scoring.promises.words import KINDS, PROMISE_WORDS_HASH, kind_label
 
 __all__ = [
+    "APART",
+    "CERTAIN",
+    "FACT_SCHEMA",
     "KINDS",
     "PROMISE_SCHEMA",
     "PROMISE_WORDS_HASH",
-    "Fact",
     "Promise",
     "PromiseEvidence",
     "PromiseFinder",
-    "PromiseOutcome",
     "PromiseStatus",
     "kind_label",
-    "outcome",
+    "outcomes",
 ]

@@ -1,44 +1,44 @@
-"""What became of a promise, judged from what the data show afterwards; the evidence is named, or nothing is said.
+"""What became of promises, judged from what the data show afterwards; the evidence is named, or nothing is said.
 
-Strongest first: what the platform recorded of the order's refund, then what the customer said, then a rating or a
-dispute that complains of the very thing. Silence keeps no promise and breaks none.
+Strongest first: what the platform recorded of the order's refunds, then what the customer said, then a rating or a
+dispute that complains of the very thing. Silence keeps no promise and breaks none, and a record that allows two readings
+(a refund closed by nobody knows whom) is no evidence: it is cited, and the status is that nobody can tell.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+import polars as pl
+
+from scoring.promises.sayings import DONE, NOT_DONE
+
 OPEN_WITHOUT_TIME = timedelta(days=7)
 """A promise without a time counts as open this long."""
-REFUNDED = frozenset({"SUCCESS", "REFUND_SUCCESS", "退款成功", "成功", "已退款"})
-REFUSED = frozenset({"SELLER_REFUSE_BUYER", "CLOSED", "REFUND_CLOSED", "退款关闭", "卖家拒绝退款", "已拒绝", "关闭"})
-SAYS_DONE = {
-    "refund": r"(?:退款|钱|款).{0,6}(?:到账了|收到了|退了|已经?到)|(?:已|已经)收到.{0,4}(?:退款|钱)|got (?:the|my) (?:refund|money)|refund (?:has )?arrived",
-    "compensate": r"(?:红包|补偿|赔偿|运费|钱).{0,6}(?:收到了|到账了|已经?到)|(?:已|已经)收到.{0,4}(?:补偿|红包|钱)|got (?:the|my) (?:compensation|money|credit)",
-    "ship": r"(?:已经?)?收到(?:货|了|包裹)|货到了|签收了|(?:快递|包裹|东西).{0,4}(?:到了|收到)|(?:it|parcel|package|order) (?:has )?arrived|got (?:the|my) (?:parcel|package|order)",
-    "replace": r"(?:新的|补发|换).{0,8}(?:收到了|到了)|(?:replacement|new one) (?:has )?arrived",
-    "gift": r"(?:赠品|礼物|券).{0,6}(?:收到|到了)|got (?:the|my) (?:gift|voucher|coupon)",
-}
-SAYS_NOT = {
-    "refund": r"(?:还没|没有?|未|怎么不|为什么不).{0,6}(?:退|到账|收到.{0,3}款)|(?:haven['’]?t|not|no|never).{0,24}(?:refund|money)",
-    "compensate": r"(?:还没|没有?|未).{0,8}(?:赔|补偿|红包|收到.{0,3}钱|到账)|(?:haven['’]?t|not|no|never).{0,24}(?:compensation|credit|money)",
-    "ship": r"(?:还没|没有?|未|怎么不|为什么不|一直没).{0,5}(?:发货?|寄|物流|收到|到货?)|(?:haven['’]?t|not|still|never|hasn['’]?t).{0,24}(?:ship|arriv|sent|received|deliver|dispatch)",
-    "replace": r"(?:还没|没有?|未|一直没).{0,6}(?:补|换|寄|发|收到)|(?:haven['’]?t|not|still|never|hasn['’]?t).{0,24}(?:replac|arriv|sent|received)",
-    "call_back": r"(?:没有?人?|还没|一直没).{0,5}(?:联系|回复|回电|打|理|答复|消息)|(?:nobody|no one|never|haven['’]?t|not).{0,24}(?:call|contact|repl|heard|answer)",
-    "price": r"(?:还没|没有?|未).{0,6}(?:补|退|差价|改|优惠)|(?:haven['’]?t|not|no|never).{0,24}(?:price|differen|discount)",
-    "gift": r"(?:没有?|没见|未).{0,5}(?:赠|礼|送|券)|(?:no|not|without|never).{0,20}(?:gift|voucher|coupon|sample)",
-    "other": r"(?:还没|没有?|未|一直没).{0,6}(?:处理|解决|修|开|人|上门)|(?:haven['’]?t|not|still|never|nobody).{0,24}(?:fix|resol|repair|invoice|done)",
-}
-_BROKEN_WORD = (
-    r"说好的|不是说|答应(?:了|过)?(?:我|的)|说话不算|骗人|虚假发货|未按约定|you (?:said|promised)|broken promise"
-)
-_DONE = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in SAYS_DONE.items()}
-_NOT = {kind: re.compile(f"{pattern}|{_BROKEN_WORD}", re.IGNORECASE) for kind, pattern in SAYS_NOT.items()}
+APART = timedelta(hours=1)
+"""An agent who writes after so long a silence has come back to the customer."""
+ARRIVED = timedelta(days=1)
+"""What arrives this soon after the time named was sent in time."""
+REFUNDED = ("SUCCESS", "REFUND_SUCCESS", "退款成功", "成功", "已退款")
+REFUSED = ("SELLER_REFUSE_BUYER", "SELLER_REFUSE", "卖家拒绝退款", "卖家拒绝", "已拒绝")
+CLOSED = ("CLOSED", "REFUND_CLOSED", "退款关闭", "关闭", "已关闭")
+"""Withdrawn by the customer, timed out or turned down: the record does not say which."""
 _MOST = 500
+
+_AT = pl.Datetime("us", "UTC")
+FACT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "matter": pl.String,
+    "what": pl.String,
+    "at": _AT,  # null: not known
+    "after": _AT,  # what has no time happened after this
+    "text": pl.String,
+    "status": pl.String,
+    "amount": pl.Int64,
+    "ref": pl.String,
+}
+"""What happened. `what`: customer (a message), agent (a message after a silence of `APART`), rating, dispute (the words
+of a low rating or an application), refund (the record). `ref` names the message or record."""
 
 
 class PromiseStatus(StrEnum):
@@ -54,12 +54,15 @@ class PromiseStatus(StrEnum):
 class PromiseEvidence(StrEnum):
     """What a status rests on."""
 
-    REFUND = "refund"  # amount and time of the order's refund
+    REFUND = "refund"  # amount and time of the order's refunds
     REFUND_SMALLER = "refund_smaller"
     REFUND_LATE = "refund_late"
+    REFUND_UNCLEAR = "refund_unclear"  # refunded; how much or when is not on record
     REFUSED = "refused"
+    CLOSED = "closed"
     CUSTOMER = "customer"  # a later message of the customer
-    AGENT = "agent"  # a later message of the agent: who promised to call back has written
+    CUSTOMER_LATE = "customer_late"  # the customer confirms it after its time: when it was done is not known
+    AGENT = "agent"  # who promised to call back has written first
     RATING = "rating"
     DISPUTE = "dispute"
     NOT_DUE = "not_due"
@@ -67,95 +70,145 @@ class PromiseEvidence(StrEnum):
     RULING = "ruling"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Something that happened about the order after the promise. `what`: customer, agent, rating, dispute, refund."""
+CERTAIN = frozenset({PromiseEvidence.REFUND_SMALLER, PromiseEvidence.REFUND_LATE, PromiseEvidence.REFUSED, PromiseEvidence.CUSTOMER})  # fmt: skip
+"""Evidence of a broken promise that names the record or the message which contradicts it."""
 
-    what: str
-    at: datetime | None
-    text: str = ""
-    status: str = ""
-    amount: int | None = None
-    ref: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PromiseOutcome:
-    """A status with what it rests on; `ref` names the message, dispute or rating."""
-
-    status: PromiseStatus
-    evidence: PromiseEvidence
-    ref: str = ""
-    at: datetime | None = None
+OUTCOME_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "id": pl.UInt32,
+    "status": pl.String,
+    "evidence": pl.String,
+    "ref": pl.String,
+    "at": _AT,
+}
 
 
-def outcome(
-    kind: str,
-    amount: int | None,
-    said_at: datetime | None,
-    due_at: datetime | None,
-    facts: Iterable[Fact],
-    now: datetime,
-) -> PromiseOutcome:
-    """The status of one promise at `now`, given the facts about its order in any order."""
-    later = sorted(
-        (f for f in facts if f.at is not None and (said_at is None or f.at > said_at)), key=lambda f: (f.at, f.ref)
+def outcomes(promises: pl.DataFrame, facts: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """The status of each promise at `now` (`OUTCOME_SCHEMA`, one row a promise, in their order).
+
+    `promises`: id (u32), matter, kind, amount (hundredths), said_at, due_at; `facts`: `FACT_SCHEMA`, in any order. What
+    happened before a promise was made, or after `now`, does not count.
+    """
+    ends = pl.coalesce("due_at", pl.col("said_at") + OPEN_WITHOUT_TIME)
+    made = promises.lazy().select("id", "matter", "kind", promised="amount", said="said_at", due="due_at", ends=ends)
+    happened = pl.coalesce("at", "after")
+    pairs = (
+        made.join(facts.lazy().select(FACT_SCHEMA.keys()), on="matter")
+        .filter(happened <= now, (happened > pl.col("said")) | pl.col("said").is_null())
+        .with_columns(text=pl.col("text").str.slice(0, _MOST), status=pl.col("status").str.to_uppercase())
+        .collect()
     )
-    known = [f for f in later if f.at is not None and f.at <= now]
-    for judge in (_refunds, _words, _complaints):
-        found = judge(kind, amount, due_at, known)
-        if found is not None:
-            return found
-    ends = due_at if due_at is not None else said_at + OPEN_WITHOUT_TIME if said_at is not None else None
-    if ends is not None and now <= ends:
-        return PromiseOutcome(PromiseStatus.OPEN, PromiseEvidence.NOT_DUE)
-    return PromiseOutcome(PromiseStatus.UNKNOWN, PromiseEvidence.NOTHING)
-
-
-def _refunds(kind: str, amount: int | None, due_at: datetime | None, facts: Sequence[Fact]) -> PromiseOutcome | None:
-    if kind != "refund":
-        return None
-    records = [f for f in facts if f.what == "refund"]
-    paid = [f for f in records if f.status.upper() in REFUNDED]
-    for fact in paid:
-        if amount is not None and fact.amount is not None and fact.amount < amount:
-            return PromiseOutcome(PromiseStatus.BROKEN, PromiseEvidence.REFUND_SMALLER, fact.ref, fact.at)
-        late = due_at is not None and fact.at is not None and fact.at > due_at
-        status = PromiseStatus.BROKEN if late else PromiseStatus.KEPT
-        return PromiseOutcome(
-            status, PromiseEvidence.REFUND_LATE if late else PromiseEvidence.REFUND, fact.ref, fact.at
-        )
-    refused = next((f for f in records if f.status.upper() in REFUSED), None)
+    over = pl.lit(now) > pl.col("ends")
+    found = [
+        _paid(pairs, over),
+        _refused(pairs, over),
+        *_said(pairs),
+        _came_back(pairs),
+        *_complained(pairs),
+        _closed(pairs),
+        made.select("id", rank=pl.lit(9), ref=pl.lit(""), at=pl.lit(None, _AT), **_open_or_nothing(over)).collect(),
+    ]
+    columns = ["id", "rank", "status", "evidence", "ref", "at"]
     return (
-        None
-        if refused is None
-        else PromiseOutcome(PromiseStatus.BROKEN, PromiseEvidence.REFUSED, refused.ref, refused.at)
+        pl.concat([frame.select(columns) for frame in found], how="vertical_relaxed")
+        .sort("rank", "at", "ref", nulls_last=True)
+        .unique("id", keep="first", maintain_order=True)
+        .sort("id")
+        .select(pl.col(name).cast(kind) for name, kind in OUTCOME_SCHEMA.items())
     )
 
 
-def _words(kind: str, amount: int | None, due_at: datetime | None, facts: Sequence[Fact]) -> PromiseOutcome | None:
-    for fact in facts:
-        text = fact.text[:_MOST]
-        overdue = due_at is not None and fact.at is not None and fact.at > due_at
-        if fact.what == "customer":
-            if overdue and kind in _NOT and _NOT[kind].search(text):
-                return PromiseOutcome(PromiseStatus.BROKEN, PromiseEvidence.CUSTOMER, fact.ref, fact.at)
-            if kind in _DONE and _DONE[kind].search(text) and not _NOT[kind].search(text):
-                return PromiseOutcome(PromiseStatus.KEPT, PromiseEvidence.CUSTOMER, fact.ref, fact.at)
-        if fact.what == "agent" and kind == "call_back" and not overdue and fact.status == "apart":
-            return PromiseOutcome(PromiseStatus.KEPT, PromiseEvidence.AGENT, fact.ref, fact.at)
-    return None
+def _open_or_nothing(over: pl.Expr) -> dict[str, pl.Expr]:
+    not_due = ~over.fill_null(value=True)
+    return {
+        "status": pl.when(not_due).then(pl.lit("open")).otherwise(pl.lit("unknown")),
+        "evidence": pl.when(not_due).then(pl.lit("not_due")).otherwise(pl.lit("nothing")),
+    }
 
 
-def _complaints(kind: str, amount: int | None, due_at: datetime | None, facts: Sequence[Fact]) -> PromiseOutcome | None:
-    for fact in facts:
-        if (
-            fact.what not in ("rating", "dispute")
-            or kind not in _NOT
-            or (due_at is not None and fact.at and fact.at < due_at)
-        ):
-            continue
-        if _NOT[kind].search(fact.text[:_MOST]):
-            named = PromiseEvidence.RATING if fact.what == "rating" else PromiseEvidence.DISPUTE
-            return PromiseOutcome(PromiseStatus.BROKEN, named, fact.ref, fact.at)
-    return None
+def _named(frame: pl.DataFrame, rank: int, status: PromiseStatus, evidence: PromiseEvidence) -> pl.DataFrame:
+    return frame.with_columns(rank=pl.lit(rank), status=pl.lit(status.value), evidence=pl.lit(evidence.value))
+
+
+def _paid(pairs: pl.DataFrame, over: pl.Expr) -> pl.DataFrame:
+    """The order's refunds added up: the one with which the sum promised was reached, in time or late, or never."""
+    records = pairs.filter(pl.col("kind") == "refund", pl.col("what") == "refund", pl.col("status").is_in(REFUNDED))
+    summed = records.sort("id", "at", "ref", nulls_last=True).with_columns(
+        sum=pl.col("amount").cum_sum().over("id"),
+        clear=(pl.col("at").is_not_null() | pl.col("due").is_null()).all().over("id")
+        & (pl.col("amount").is_not_null() | pl.col("promised").is_null()).all().over("id"),
+        last=pl.int_range(pl.len()).over("id") == pl.len().over("id") - 1,
+    )
+    enough = pl.col("promised").is_null() | (pl.col("sum") >= pl.col("promised"))
+    late = (pl.col("at") > pl.col("due")).fill_null(value=False)
+    judged = summed.with_columns(
+        evidence=pl.when(~pl.col("clear")).then(pl.lit("refund_unclear"))
+        .when(enough & late).then(pl.lit("refund_late"))
+        .when(enough).then(pl.lit("refund"))
+        .when("last").then(pl.when(over).then(pl.lit("refund_smaller")).otherwise(pl.lit("not_due")))
+    ).filter(pl.col("evidence").is_not_null())  # fmt: skip
+    statuses = {
+        "refund_unclear": "unknown", "refund_late": "broken", "refund": "kept", "refund_smaller": "broken", "not_due": "open",
+    }  # fmt: skip
+    return judged.with_columns(
+        rank=pl.lit(0), status=pl.col("evidence").replace_strict(statuses, return_dtype=pl.String)
+    )
+
+
+def _refused(pairs: pl.DataFrame, over: pl.Expr) -> pl.DataFrame:
+    """A refusal contradicts the promise; until its time is over the refund may still come."""
+    records = pairs.filter(
+        pl.col("kind") == "refund", pl.col("what") == "refund", pl.col("status").is_in(REFUSED),
+        over | pl.col("due").is_null(),
+    )  # fmt: skip
+    return _named(records, 1, PromiseStatus.BROKEN, PromiseEvidence.REFUSED)
+
+
+def _closed(pairs: pl.DataFrame) -> pl.DataFrame:
+    records = pairs.filter(pl.col("kind") == "refund", pl.col("what") == "refund", pl.col("status").is_in(CLOSED))
+    return _named(records, 5, PromiseStatus.UNKNOWN, PromiseEvidence.CLOSED)
+
+
+def _says(kinds: dict[str, str]) -> pl.Expr:
+    """Does the text say what these patterns look for, each among the promises of its kind?"""
+    said = pl.lit(value=False)
+    for kind, pattern in kinds.items():
+        said = said | ((pl.col("kind") == kind) & pl.col("text").str.contains(pattern))
+    return said.fill_null(value=False)
+
+
+def _said(pairs: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
+    """What the customer wrote: that it is done, or after its time that it is not."""
+    spoken = pairs.filter(pl.col("what") == "customer").with_columns(not_done=_says(NOT_DONE), done=_says(DONE))
+    overdue = pl.col("at") > pl.col("ends")
+    arrives = pl.when(pl.col("kind").is_in(["ship", "replace", "gift"])).then(pl.col("due") + ARRIVED).otherwise("due")
+    in_time = arrives.is_null() | (pl.col("at") <= arrives)
+    confirmed = spoken.filter("done", ~pl.col("not_done"))
+    # the earlier of the two stands: both have one rank
+    return (
+        _named(spoken.filter("not_done", overdue), 2, PromiseStatus.BROKEN, PromiseEvidence.CUSTOMER),
+        _named(confirmed.filter(in_time), 2, PromiseStatus.KEPT, PromiseEvidence.CUSTOMER),
+        _named(confirmed.filter(~in_time), 4, PromiseStatus.UNKNOWN, PromiseEvidence.CUSTOMER_LATE),
+    )
+
+
+def _came_back(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Who promised to call back wrote first, in time: an answer to a customer who had to ask keeps no promise."""
+    calls = pairs.filter(pl.col("kind") == "call_back", pl.col("at") >= pl.col("said") + APART)
+    asked = calls.filter(pl.col("what") == "customer").group_by("id").agg(asked=pl.col("at").min())
+    back = (
+        calls.filter(pl.col("what") == "agent", pl.col("at") <= pl.col("ends"))
+        .join(asked, on="id", how="left")
+        .filter(pl.col("asked").is_null() | (pl.col("at") < pl.col("asked")))
+    )
+    return _named(back, 2, PromiseStatus.KEPT, PromiseEvidence.AGENT)
+
+
+def _complained(pairs: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
+    """Low ratings and applications after its time that speak of the very thing."""
+    words = pairs.filter(pl.col("what").is_in(["rating", "dispute"]), pl.col("at") > pl.col("ends")).filter(
+        _says(NOT_DONE)
+    )
+    return tuple(
+        _named(words.filter(pl.col("what") == what), 3, PromiseStatus.BROKEN, evidence)
+        for what, evidence in (("rating", PromiseEvidence.RATING), ("dispute", PromiseEvidence.DISPUTE))
+    )

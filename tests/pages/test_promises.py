@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from pages.kit import dialogs
 from qa import screening
 from qa.policy import SYSTEM
-from qa.promises import ledger
+from qa.promises import ledger, ruling
 from qa.workbench import Workbench
 from scoring.promises import PromiseStatus
 from tests.world.redlines import chats
@@ -34,6 +34,11 @@ def filled(page_bench: Workbench) -> Workbench:
     return page_bench
 
 
+def rows(bench: Workbench) -> tuple[ledger.LedgerRow, ...]:
+    now = datetime.now(UTC)
+    return ledger.page(bench, SYSTEM, ledger.read(bench, SYSTEM, now=now)).rows
+
+
 def test_an_empty_ledger_says_what_to_do(page_bench: Workbench, open_page: OpenPage) -> None:
     at = open_page("lead", "promises.py")
     assert not at.exception
@@ -44,18 +49,29 @@ def test_a_promise_is_overruled(filled: Workbench, open_page: OpenPage) -> None:
     at = open_page("lead", "promises.py", query={"view": "all"})
     assert not at.exception
     assert at.dataframe[0].value["Status"].to_list() == ["Cannot tell"]
-    [row] = ledger.rows(filled, SYSTEM, now=datetime.now(UTC))
-    at.session_state[dialogs._OPEN], at.session_state[dialogs._BESIDE] = "promise", row
+    [row] = rows(filled)
+    at.session_state[dialogs._OPEN], at.session_state[dialogs._BESIDE] = "promise", row.promise.key
     at.run()
     assert not at.exception
     at.selectbox(key="promise_status").set_value(PromiseStatus.BROKEN)
     at.text_input(key="promise_reason").set_value("没有退款记录")
     next(button for button in at.button if button.label == "Overrule").click().run()
     assert not at.exception
-    [row] = ledger.rows(filled, SYSTEM, now=datetime.now(UTC))
+    [row] = rows(filled)
     assert row.promise.status is PromiseStatus.BROKEN
-    [agent] = ledger.by_agent([row])
+    [agent] = ledger.by_agent(filled, ledger.read(filled, SYSTEM, now=datetime.now(UTC)))
     assert (agent.n, agent.broken, round(agent.low, 3), agent.high) == (1, 1, 0.025, 1.0)
+
+
+def test_a_ruling_is_taken_back(filled: Workbench, open_page: OpenPage) -> None:
+    [row] = rows(filled)
+    ruling.rule(filled, SYSTEM, now=datetime.now(UTC), key=row.promise.key, status=PromiseStatus.KEPT, reason="有截图")
+    at = open_page("lead", "promises.py", query={"view": "all"})
+    at.session_state[dialogs._OPEN], at.session_state[dialogs._BESIDE] = "promise", row.promise.key
+    at.run()
+    at.button(key="promise_undo").click().run()
+    assert not at.exception
+    assert at.dataframe[0].value["Status"].to_list() == ["Cannot tell"]
 
 
 def test_the_agents_view_has_intervals(filled: Workbench, open_page: OpenPage) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from scoring.promises import Fact, PromiseEvidence, PromiseFinder, PromiseStatus, outcome
+from scoring.promises import FACT_SCHEMA, PromiseFinder, outcomes
 
 SAID = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)  # a Wednesday, 10:00 in Shanghai
 
@@ -78,53 +78,99 @@ def test_only_agents_promise(finder: PromiseFinder) -> None:
 
 
 DUE = SAID + timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def fact(what: str, at: datetime | None, text: str = "", **more: object) -> dict[str, object]:
+    return {"matter": "m", "what": what, "at": at, "text": text, "status": "", "ref": text, **more}
+
+
+def became(
+    kind: str,
+    *facts: dict[str, object],
+    amount: int | None = None,
+    due: datetime | None = DUE,
+    now: datetime = SAID + 20 * DAY,
+) -> tuple[str, str]:
+    made = {"id": [0], "matter": ["m"], "kind": [kind], "amount": [amount], "said_at": [SAID], "due_at": [due]}
+    clock = pl.Datetime("us", "UTC")
+    types = {"id": pl.UInt32, "amount": pl.Int64, "said_at": clock, "due_at": clock}
+    found = outcomes(pl.DataFrame(made, schema_overrides=types), pl.DataFrame(facts, schema=FACT_SCHEMA), now)
+    return found.select("status", "evidence").row(0)
+
+
+def paid(at: datetime | None, amount: int | None = 5000, status: str = "SUCCESS", **more: object) -> dict[str, object]:
+    return fact("refund", at, status=status, amount=amount, **more)
 
 
 @pytest.mark.parametrize(
-    ("kind", "fact", "expected"),
+    ("facts", "expected"),
     [
-        (
-            "refund",
-            Fact("refund", SAID + timedelta(hours=3), status="SUCCESS", amount=5000),
-            (PromiseStatus.KEPT, PromiseEvidence.REFUND),
-        ),
-        (
-            "refund",
-            Fact("refund", DUE + timedelta(hours=3), status="SUCCESS", amount=5000),
-            (PromiseStatus.BROKEN, PromiseEvidence.REFUND_LATE),
-        ),
-        (
-            "refund",
-            Fact("refund", SAID + timedelta(hours=3), status="SUCCESS", amount=100),
-            (PromiseStatus.BROKEN, PromiseEvidence.REFUND_SMALLER),
-        ),
-        (
-            "ship",
-            Fact("customer", DUE + timedelta(hours=3), "怎么还没发货"),
-            (PromiseStatus.BROKEN, PromiseEvidence.CUSTOMER),
-        ),
-        (
-            "ship",
-            Fact("customer", DUE - timedelta(hours=3), "怎么还没发货"),
-            (PromiseStatus.UNKNOWN, PromiseEvidence.NOTHING),
-        ),
-        (
-            "ship",
-            Fact("customer", DUE + timedelta(hours=3), "收到货了谢谢"),
-            (PromiseStatus.KEPT, PromiseEvidence.CUSTOMER),
-        ),
-        (
-            "call_back",
-            Fact("rating", DUE + timedelta(hours=3), "没人联系我"),
-            (PromiseStatus.BROKEN, PromiseEvidence.RATING),
-        ),
+        ([paid(SAID + HOUR)], ("kept", "refund")),
+        ([paid(DUE + HOUR)], ("broken", "refund_late")),
+        ([paid(SAID + HOUR, 100)], ("broken", "refund_smaller")),
+        ([paid(SAID + HOUR, 2000), paid(SAID + 2 * HOUR, 3000)], ("kept", "refund")),
+        ([paid(SAID + HOUR, 2000), paid(DUE + HOUR, 3000)], ("broken", "refund_late")),
+        ([paid(SAID - HOUR)], ("unknown", "nothing")),
+        ([paid(None, after=SAID + HOUR)], ("unknown", "refund_unclear")),
+        ([paid(SAID + HOUR, None)], ("unknown", "refund_unclear")),
+        ([paid(SAID + HOUR, status="CLOSED")], ("unknown", "closed")),
+        ([paid(SAID + HOUR, status="退款关闭"), fact("customer", DUE + HOUR, "怎么还没退款")], ("broken", "customer")),
+        ([paid(SAID + HOUR, status="seller_refuse_buyer")], ("broken", "refused")),
+        ([paid(None, after=SAID + HOUR, status="SELLER_REFUSE_BUYER")], ("broken", "refused")),
+        ([paid(None, after=SAID - HOUR, status="SELLER_REFUSE_BUYER")], ("unknown", "nothing")),
+        ([paid(SAID + HOUR, status="SELLER_REFUSE_BUYER"), paid(SAID + 3 * HOUR)], ("kept", "refund")),
+        ([paid(None, after=SAID + HOUR, status="WAIT_SELLER_AGREE")], ("unknown", "nothing")),
     ],
 )
-def test_what_became_of_it(kind: str, fact: Fact, expected: tuple[PromiseStatus, PromiseEvidence]) -> None:
-    found = outcome(kind, 5000, SAID, DUE, [fact], SAID + timedelta(days=20))
-    assert (found.status, found.evidence) == expected
+def test_refunds_are_added_up_and_dated(facts: list[dict[str, object]], expected: tuple[str, str]) -> None:
+    assert became("refund", *facts, amount=5000) == expected
+
+
+def test_until_its_time_is_over_neither_a_refusal_nor_a_part_breaks_it() -> None:
+    for early in (paid(SAID + HOUR, status="SELLER_REFUSE_BUYER"), paid(SAID + HOUR, 100)):
+        assert became("refund", early, amount=5000, now=SAID + 2 * HOUR) == ("open", "not_due")
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "expected"),
+    [
+        ("ship", [fact("customer", DUE + 3 * HOUR, "怎么还没发货")], ("broken", "customer")),
+        ("ship", [fact("customer", DUE - 3 * HOUR, "怎么还没发货")], ("unknown", "nothing")),
+        ("ship", [fact("customer", DUE + 3 * HOUR, "收到货了谢谢")], ("kept", "customer")),
+        ("ship", [fact("customer", DUE + 6 * DAY, "收到货了谢谢")], ("unknown", "customer_late")),
+        ("ship", [fact("customer", DUE + 3 * HOUR, "说好的今天发货呢")], ("broken", "customer")),
+        ("refund", [fact("customer", DUE + 3 * HOUR, "你们都是骗人的")], ("unknown", "nothing")),
+        ("refund", [fact("customer", DUE + 3 * HOUR, "退款收到了")], ("unknown", "customer_late")),
+        ("call_back", [fact("rating", DUE + 3 * HOUR, "没人联系我")], ("broken", "rating")),
+        ("call_back", [fact("rating", DUE - 3 * HOUR, "没人联系我")], ("unknown", "nothing")),
+        ("refund", [fact("dispute", DUE + DAY, "一直没有退款")], ("broken", "dispute")),
+    ],
+)
+def test_what_customers_say(kind: str, facts: list[dict[str, object]], expected: tuple[str, str]) -> None:
+    assert became(kind, *facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ([fact("agent", SAID + 5 * HOUR)], "kept"),
+        ([fact("customer", SAID + HOUR / 4, "好的"), fact("agent", SAID + 5 * HOUR)], "kept"),
+        ([fact("customer", SAID + 4 * HOUR, "在吗"), fact("agent", SAID + 5 * HOUR)], "unknown"),
+        ([fact("agent", SAID + HOUR / 2)], "unknown"),
+        ([fact("agent", DUE + HOUR)], "unknown"),
+        ([fact("customer", SAID + 5 * HOUR, "电话接到了，谢谢")], "kept"),
+    ],
+)
+def test_a_call_back_is_kept_by_who_writes_first(facts: list[dict[str, object]], expected: str) -> None:
+    assert became("call_back", *facts)[0] == expected
+
+
+def test_without_a_time_a_week_is_given() -> None:
+    late = fact("customer", SAID + 8 * DAY, "还没退款")
+    assert became("refund", late, due=None) == ("broken", "customer")
+    assert became("refund", fact("customer", SAID + 3 * DAY, "还没退款"), due=None) == ("unknown", "nothing")
 
 
 def test_what_happened_later_is_not_known_yet() -> None:
-    fact = Fact("customer", DUE + timedelta(days=2), "怎么还没发货")
-    assert outcome("ship", None, SAID, DUE, [fact], SAID + timedelta(hours=1)).status is PromiseStatus.OPEN
+    assert became("ship", fact("customer", DUE + 2 * DAY, "怎么还没发货"), now=SAID + HOUR) == ("open", "not_due")

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
 
 from pages.kit.choices import pick
-from pages.kit.desk import TranscriptView, transcript
-from pages.kit.dialogs import dialog, done, kept, open_dialog
-from pages.kit.escaping import escape
+from pages.kit.dialogs import dialog, kept, open_dialog
 from pages.kit.guard import Page
 from pages.kit.rows import clickable
-from pages.kit.widgets import download, empty, heading, plain_text, score_text, showing_errors
-from qa.conversations import reading
+from pages.kit.widgets import download, empty, heading, score_text, showing_errors
+from pages.screens.promises import detail
+from pages.screens.promises.words import due_words, evidence_words, kind_words, status_words, sum_words
 from qa.i18n import N_
 from qa.policy import Right
-from qa.promises import ledger, ruling
-from qa.promises.ledger import EVIDENCE_NAMES, STATUS_NAMES, LedgerRow
+from qa.promises import ledger, tables
+from qa.promises.ledger import Ledger, LedgerFilter
 from qa.reports import exporting
-from qa.transcripts import handle
-from scoring.promises import KINDS, PromiseStatus, kind_label
+from scoring.promises import KINDS
 
 VIEWS = {
     "due": N_("Due today"),
@@ -30,7 +27,7 @@ VIEWS = {
     "all": N_("All promises"),
     "agents": N_("By agent"),
 }
-ROWS = 500
+_START = "promise_start"
 
 
 def show(page: Page) -> None:
@@ -38,66 +35,89 @@ def show(page: Page) -> None:
     _ = page.t
     heading(page, _("Promises"), _("What agents promised; days looked back: {n}", n=ledger.DAYS))
     with showing_errors(page):
-        found = ledger.rows(page.bench, page.actor, now=page.now)
-        if not found:
+        everything = ledger.read(page.bench, page.actor, now=page.now)
+        if not everything.total:
             empty(
                 _("No promises were found"),
                 _("Screening finds them in agents' messages; run it on the page Import after new conversations came."),
             )
             return
-        first = "due" if any(row.due_today for row in found) else "broken"
-        left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
-        view = pick(left, _("View"), "view", list(VIEWS), lambda v: _(VIEWS[v]), default=first, kind="segmented_control", label_visibility="collapsed")  # fmt: skip
-        kind = pick(middle, _("Kind"), "kind", ["", *KINDS], lambda k: _kind(page, k) if k else _("All kinds"))
-        found = tuple(row for row in found if not kind or row.promise.kind == kind)
-        _export(page, right, found)
-        if view == "agents":
-            _agents(page, found)
-        else:
-            _list(page, [row for row in found if _shown(row, view)])
-    dialog("promise", _("Promise"), lambda: _one(page, kept()), width="large")
+        _choose(page, everything)
+    dialog("promise", _("Promise"), lambda: detail.show(page, kept()), width="large")
 
 
-def _kind(page: Page, kind: str) -> str:
-    label = kind_label(kind)
-    return page.t.label(label.zh, label.en)
-
-
-def _shown(row: LedgerRow, view: str) -> bool:
-    status = row.promise.status
-    return {"due": row.due_today, "broken": status is PromiseStatus.BROKEN, "open": status is PromiseStatus.OPEN}.get(view, True)  # fmt: skip
-
-
-def _list(page: Page, found: Sequence[LedgerRow]) -> None:
+def _choose(page: Page, everything: Ledger) -> None:
     _ = page.t
-    if not found:
+    counts = {view: everything.where(LedgerFilter(view)).total for view in ("due", "broken", "open", "all")}
+    first = next((view for view in ("due", "broken") if counts[view]), "all")
+    left, middle, narrow, right = st.columns([6, 2, 2, 1], vertical_alignment="bottom")
+
+    def named(view: str) -> str:
+        return _(VIEWS[view]) + (f" · {_.number(counts[view])}" if view in counts else "")
+
+    view = pick(left, _("View"), "view", list(VIEWS), named, default=first, kind="segmented_control", label_visibility="collapsed")  # fmt: skip
+    kind = pick(middle, _("Kind"), "kind", ["", *KINDS], lambda k: kind_words(_, k) if k else _("All kinds"))
+    names = ledger.agent_names(page.bench)
+    agents = sorted(everything.frame["agent_id"].unique().to_list(), key=lambda agent: names.get(agent) or agent)
+    agent = pick(narrow, _("Agent"), "agent", ["", *agents], lambda a: (names.get(a) or a) if a else _("All agents"))
+    wanted = LedgerFilter("all" if view == "agents" else view, kind, agent)
+    found = everything.where(wanted)
+    _export(page, right, found, view)
+    if view == "agents":
+        _agents(page, found)
+    else:
+        _list(page, found, (view, kind, agent))
+
+
+def _list(page: Page, found: Ledger, choice: tuple[str, ...]) -> None:
+    _ = page.t
+    if not found.total:
         empty(_("No promises here"), _("Choose another view or kind."))
         return
-    st.caption(_("{n} promises", n=_.number(len(found))))
-    shown = found[:ROWS]
+    kept_for, start = st.session_state.get(_START, (choice, 0))
+    start = start if kept_for == choice and start < found.total else 0
+    rows = ledger.page(page.bench, page.actor, found, start=start).rows
     data = {
-        _("Status"): [_(STATUS_NAMES[row.promise.status]) for row in shown],
-        _("Due"): [_.when(row.promise.due_at) if row.promise.due_at else "–" for row in shown],
-        _("Kind"): [_kind(page, row.promise.kind) for row in shown],
-        _("Sum promised"): [_amount(page, row) for row in shown],
-        _("Agent"): [row.agent_name for row in shown],
-        _("Said"): [" ".join(row.text.split()) for row in shown],
-        _("Rests on"): [_(EVIDENCE_NAMES[row.promise.evidence]) for row in shown],
+        _("Status"): [status_words(_, row.promise) for row in rows],
+        _("Due"): [due_words(_, row.promise) for row in rows],
+        _("Kind"): [kind_words(_, row.promise.kind) for row in rows],
+        _("Sum promised"): [sum_words(_, row.promise) for row in rows],
+        _("Agent"): [row.agent_name for row in rows],
+        _("Said"): [" ".join(row.text.split()) for row in rows],
+        _("Rests on"): [evidence_words(_, row.promise) for row in rows],
     }
-    clickable(data, len(shown), "promise_rows", lambda n: open_dialog("promise", shown[n]))
-    if len(found) > ROWS:
-        st.caption(_("The first {n} are shown; the file holds all of them.", n=ROWS))
+    clickable(data, len(rows), "promise_rows", lambda n: open_dialog("promise", rows[n].promise.key))
+    _turn(page, choice, start, len(rows), found.total)
 
 
-def _amount(page: Page, row: LedgerRow) -> str:
-    amount = row.promise.amount
-    return "–" if amount is None else page.t.number(amount / 100, 2)
+def _turn(page: Page, choice: tuple[str, ...], start: int, shown: int, total: int) -> None:
+    """Which rows of how many, and the way to the others."""
+    _ = page.t
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if total <= ledger.PAGE:
+            st.caption(_("{n} promises", n=_.number(total)))
+            return
+        st.caption(
+            _(
+                "{low} to {high} of {n} promises",
+                low=_.number(start + 1),
+                high=_.number(start + shown),
+                n=_.number(total),
+            )
+        )
+
+        def to(place: int) -> None:
+            st.session_state[_START] = (choice, place)
+
+        before, after = start - ledger.PAGE, start + ledger.PAGE
+        st.button(_("Previous"), key="promise_before", disabled=start <= 0, on_click=to, args=(before,))
+        st.button(_("Next"), key="promise_after", disabled=after >= total, on_click=to, args=(after,))
 
 
-def _agents(page: Page, found: Sequence[LedgerRow]) -> None:
+def _agents(page: Page, found: Ledger) -> None:
     _ = page.t
     st.caption(_("Share broken among promises whose outcome the data or a person tell, with its exact 95% interval."))
-    agents = ledger.by_agent(found)
+    agents = ledger.by_agent(page.bench, found)
 
     def share(one: ledger.AgentPromises) -> str:
         if not one.n:
@@ -108,59 +128,30 @@ def _agents(page: Page, found: Sequence[LedgerRow]) -> None:
         _("Agent"): [one.agent_name for one in agents],
         _("Broken"): [one.broken for one in agents],
         _("Kept"): [one.kept for one in agents],
+        _("Not due yet"): [one.open for one in agents],
         _("Cannot tell"): [one.unknown for one in agents],
         _("Share broken"): [share(one) for one in agents],
     }
-    st.dataframe(data, hide_index=True, width="stretch")
+    clickable(data, len(agents), "promise_agents", lambda n: _of_agent(agents[n].agent_id))
 
 
-def _export(page: Page, place: st.delta_generator.DeltaGenerator, found: Sequence[LedgerRow]) -> None:
+def _of_agent(agent_id: str) -> None:
+    """To the list of one agent's promises."""
+    st.session_state["pick_view"], st.session_state["pick_agent"] = "all", agent_id
+    st.query_params["view"], st.query_params["agent"] = "all", agent_id
+
+
+def _export(page: Page, place: st.delta_generator.DeltaGenerator, found: Ledger, view: str) -> None:
     if not page.actor.may(Right.EXPORT):
         return
-    frame = ledger.frame(found)
+    what = "promises-agents" if view == "agents" else "promises"
 
     def made(form: str) -> bytes:
-        return exporting.export(
-            page.bench, page.actor, now=page.now, what="promises", frame=frame, form=form
-        ).content  # fmt: skip
+        bench, actor = page.bench, page.actor
+        frame = tables.agents(bench, found) if view == "agents" else tables.promises(bench, actor, found)
+        notes = (page.t(tables.METHOD),) if view == "agents" else tables.codes(page.t)
+        return exporting.export(bench, actor, now=page.now, what=what, frame=frame, form=form, notes=notes).content
 
     with place.popover(page.t("Export"), icon=":material/download:"):
         for form, mime in exporting.FORMATS.items():
-            download(form.upper(), partial(made, form), f"spotcheck-promises.{form}", mime, key=f"promise_{form}")
-
-
-def _one(page: Page, row: LedgerRow) -> None:
-    """One promise: its words, what its status rests on, its conversation, and the form to overrule it."""
-    _ = page.t
-    with showing_errors(page):
-        promise = ruling.one(page.bench, page.actor, row.promise.key, page.now)
-        due = _("until {when}", when=_.when(promise.due_at)) if promise.due_at else _("no time named")
-        title = f"{_kind(page, promise.kind)} · {due} · {_(STATUS_NAMES[promise.status])}"
-        st.markdown(f"**{escape(title)}**")
-        plain_text(row.text)
-        st.caption(escape(f"{_('Rests on')}: {_(EVIDENCE_NAMES[promise.evidence])}"))
-        if promise.ruling is not None:
-            plain_text(promise.ruling.ref)
-        if page.actor.may(Right.RULE_HIT):
-            _rule(page, row)
-        name = handle(promise.conversation_key)
-        again = st.session_state.get("promise_read") == name
-        one = reading.read(page.bench, page.actor, name, now=page.now, again=again)
-        st.session_state["promise_read"] = name
-        transcript(page, TranscriptView(one.transcript, focus=promise.seq), key="promise_transcript", height=360)
-
-
-def _rule(page: Page, row: LedgerRow) -> None:
-    _ = page.t
-    with st.form("promise_ruling", border=False):
-        left, right, button = st.columns([2, 4, 1], vertical_alignment="bottom")
-        statuses = [status for status in PromiseStatus if status is not PromiseStatus.OPEN]
-        status = left.selectbox(_("Status"), statuses, key="promise_status", format_func=lambda s: _(STATUS_NAMES[s]))
-        reason = right.text_input(_("Reason"), key="promise_reason", max_chars=ruling.MAX_REASON)
-        if button.form_submit_button(_("Overrule"), type="primary"):
-            with showing_errors(page):
-                ruling.rule(
-                    page.bench, page.actor, now=page.now, key=row.promise.key, status=status, reason=reason
-                )  # fmt: skip
-                st.toast(_("The ruling is on record."))
-                done()
+            download(form.upper(), partial(made, form), f"spotcheck-{what}.{form}", mime, key=f"promise_{form}")

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from qa import screening
 from qa.errors import Denied, Invalid, NotFound
 from qa.policy import SYSTEM
-from qa.promises import reading, ruling
+from qa.promises import ledger, reading, ruling, tables
 from qa.tables import AuditEntry
 from qa.workbench import Workbench
 from scoring.promises import PromiseEvidence, PromiseStatus
@@ -73,6 +73,56 @@ def test_what_is_refused(shop: Workbench, now: datetime) -> None:
         ruling.rule(shop, AGENT, now=now, key=key, status=PromiseStatus.KEPT, reason="我打过")
     with pytest.raises(NotFound):
         ruling.rule(shop, LEAD, now=now, key=(key[0], 99, *key[2:]), status=PromiseStatus.KEPT, reason="好")
+
+
+def test_a_ruling_is_taken_back(shop: Workbench, now: datetime) -> None:
+    key = reading.of_order(shop, "o1", LATER)[1].key
+    assert ruling.take_back(shop, LEAD, now=now, key=key) == 0
+    ruling.rule(shop, LEAD, now=now, key=key, status=PromiseStatus.BROKEN, reason="没有回电记录")
+    assert ruling.take_back(shop, LEAD, now=now, key=key) > 0
+    assert statuses(shop)[1] == ("call_back", PromiseStatus.UNKNOWN, PromiseEvidence.NOTHING)
+    with shop.db.read() as session:
+        [entry] = session.scalars(select(AuditEntry).where(AuditEntry.action == "promise.taken_back"))
+    assert entry.facts["status"] == ["broken", "unknown"]
+    assert entry.facts["reason"] == ["没有回电记录", ""]
+
+
+def test_a_ruling_follows_its_words_when_their_place_moves(shop: Workbench, now: datetime) -> None:
+    """Better word lists find the same promise some characters further on."""
+    key = reading.of_order(shop, "o1", LATER)[1].key
+    ruling.rule(shop, LEAD, now=now, key=key, status=PromiseStatus.BROKEN, reason="没有回电记录")
+    with shop.archive.change("screening", now) as change:
+        held = change.before.scan("promises").collect()
+        change.replace("promises", held.with_columns(pl.col("start") + 1, pl.col("end") + 1))
+    assert statuses(shop)[1] == ("call_back", PromiseStatus.BROKEN, PromiseEvidence.RULING)
+
+
+def test_the_ledger_is_read_in_pages_and_judged_once(shop: Workbench, now: datetime) -> None:
+    found = ledger.read(shop, SYSTEM, now=LATER)
+    assert [row.promise.kind for row in ledger.page(shop, SYSTEM, found, limit=2).rows] == ["ship", "call_back"]
+    assert [row.text for row in ledger.page(shop, SYSTEM, found, start=2).rows] == ["24小时内给您退款50元"]
+    assert ledger.read(shop, SYSTEM, now=LATER).frame["said_at"].equals(found.frame["said_at"])
+    assert found.where(ledger.LedgerFilter(status="kept")).total == 1
+    key = reading.of_order(shop, "o1", LATER)[1].key
+    ruling.rule(shop, LEAD, now=now, key=key, status=PromiseStatus.BROKEN, reason="没有回电记录")
+    found = ledger.read(shop, SYSTEM, now=LATER)
+    assert [row.promise.kind for row in ledger.page(shop, SYSTEM, found.where(ledger.LedgerFilter("broken"))).rows] == [
+        "call_back"
+    ]
+    assert tables.agents(shop, found).select("agent_id", "broken", "kept", "n").rows() == [
+        ("a1", 1, 1, 2),
+        ("a2", 0, 0, 0),
+    ]
+
+
+def test_several_refunds_of_an_order_are_one_sum(shop: Workbench, now: datetime) -> None:
+    refund = {
+        "dispute_key": ["shop:d1", "shop:d2"], "order_id": ["o1", "o1"], "status": ["SUCCESS", "SUCCESS"], "shop": ["s", "s"],
+        "refund_fee": [2000, 3000], "opened_at": [T0, T0], "closed_at": [T0 + timedelta(hours=2), T0 + timedelta(days=3)],
+    }  # fmt: skip
+    with shop.archive.change("import", now) as change:
+        change.replace("disputes", pl.DataFrame(refund))
+    assert statuses(shop)[0] == ("refund", PromiseStatus.BROKEN, PromiseEvidence.REFUND_LATE)
 
 
 @pytest.mark.parametrize("change", ["UPDATE promise_rulings SET status = 'kept'", "DELETE FROM promise_rulings"])

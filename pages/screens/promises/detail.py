@@ -1,0 +1,71 @@
+"""One promise: its words, what its status rests on, its conversation, and the form to overrule it or take that back."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.kit.desk import TranscriptView, transcript
+from pages.kit.dialogs import done
+from pages.kit.escaping import escape
+from pages.kit.guard import Page
+from pages.kit.widgets import plain_text, showing_errors
+from pages.screens.promises.words import evidence_words, kind_words, status_words, sum_words
+from qa.conversations import reading
+from qa.policy import Right
+from qa.promises import ruling
+from qa.promises.ledger import STATUS_NAMES
+from qa.promises.reading import LedgerPromise, PromiseKey
+from qa.transcripts import handle
+
+
+def show(page: Page, key: PromiseKey) -> None:
+    """The body of the dialog."""
+    _ = page.t
+    with showing_errors(page):
+        promise = ruling.one(page.bench, page.actor, key, page.now)
+        due = _("until {when}", when=_.when(promise.due_at)) if promise.due_at else _("no time named")
+        parts = [kind_words(_, promise.kind), due, status_words(_, promise)]
+        parts += [sum_words(_, promise)] if promise.amount is not None else []
+        st.markdown(f"**{escape(' · '.join(parts))}**")
+        _evidence(page, promise)
+        if page.actor.may(Right.RULE_HIT):
+            _rule(page, promise)
+        _conversation(page, promise)
+
+
+def _evidence(page: Page, promise: LedgerPromise) -> None:
+    _ = page.t
+    said = _("Rests on: {what}", what=evidence_words(_, promise))
+    if promise.ruling is None:
+        when = f" · {_.when(promise.at)}" if promise.at else ""
+        st.caption(escape(said + when))
+        return
+    st.caption(escape(f"{said} · {_.when(promise.ruling.ruled_at)}"))
+    plain_text(ruling.shown_reason(page.actor, promise))
+    st.caption(escape(_("The data say: {status}", status=_(STATUS_NAMES[promise.found]))))
+
+
+def _conversation(page: Page, promise: LedgerPromise) -> None:
+    name = handle(promise.conversation_key)
+    again = st.session_state.get("promise_read") == name
+    one = reading.read(page.bench, page.actor, name, now=page.now, again=again)
+    st.session_state["promise_read"] = name
+    transcript(page, TranscriptView(one.transcript, focus=promise.seq), key="promise_transcript", height=360)
+
+
+def _rule(page: Page, promise: LedgerPromise) -> None:
+    _ = page.t
+    with st.form("promise_ruling", border=False):
+        left, right, button = st.columns([2, 4, 1], vertical_alignment="bottom")
+        status = left.selectbox(_("Status"), ruling.STATUSES, key="promise_status", format_func=lambda s: _(STATUS_NAMES[s]))  # fmt: skip
+        reason = right.text_input(_("Reason"), key="promise_reason", max_chars=ruling.MAX_REASON)
+        if button.form_submit_button(_("Overrule"), type="primary"):
+            with showing_errors(page):
+                ruling.rule(page.bench, page.actor, now=page.now, key=promise.key, status=status, reason=reason)
+                st.toast(_("The ruling is on record."))
+                done()
+    if promise.ruling is not None and st.button(_("Take the ruling back"), key="promise_undo", type="tertiary"):
+        with showing_errors(page):
+            ruling.take_back(page.bench, page.actor, now=page.now, key=promise.key)
+            st.toast(_("The ruling is taken back; the status is the data's again."))
+            done()

@@ -1,0 +1,85 @@
+"""What happened about the matters of promises, as one frame (`scoring.promises.FACT_SCHEMA`).
+
+A matter is an order in its shop, or a conversation where no order is named. Nothing is joined by guess: a record
+without order speaks of the conversation it is joined to.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from qa.archive import Snapshot
+from scoring.promises import APART, FACT_SCHEMA
+
+ORDER = pl.when(pl.col("order_id") != "").then("order_id")
+"""The order number; null where it is empty."""
+LOW = 2
+"""Ratings up to this score are complaints."""
+
+
+def matter() -> pl.Expr:
+    """What a promise is followed through: the order in its shop, else the conversation."""
+    order = pl.format("{}\n{}", pl.col("shop").fill_null(""), "order_id")
+    return pl.when(pl.col("order_id").is_not_null()).then(order).otherwise("conversation_key")
+
+
+def facts(snapshot: Snapshot, matters: pl.Series) -> pl.DataFrame:
+    """What the archive holds of these matters."""
+    wanted = pl.LazyFrame({"matter": matters.unique()})
+    chats = snapshot.scan("conversations").with_columns(order_id=ORDER)
+    known = chats.select("conversation_key", matter=matter()).join(wanted, on="matter", how="semi").collect().lazy()
+    parts = [
+        _messages(snapshot, known),
+        *_disputes(_records(snapshot, "disputes", wanted, known)),
+        _ratings(_records(snapshot, "ratings", wanted, known)),
+    ]
+    empty = pl.LazyFrame(schema=FACT_SCHEMA)
+    return pl.concat([empty, *parts], how="diagonal").select(FACT_SCHEMA.keys()).collect()
+
+
+def _messages(snapshot: Snapshot, known: pl.LazyFrame) -> pl.LazyFrame:
+    """What customers wrote, and what agents wrote after a silence."""
+    said = (
+        snapshot.scan("messages")
+        .filter(pl.col("role").is_in(["customer", "agent"]), pl.col("sent_at").is_not_null())
+        .join(known, on="conversation_key")
+        .select("matter", "role", "sent_at", "text", "conversation_key", "seq")
+        .sort("matter", "sent_at", "conversation_key", "seq")
+    )
+    silence = pl.col("sent_at") - pl.col("sent_at").shift().over("matter")
+    return said.filter((pl.col("role") == "customer") | (silence >= APART)).select(
+        "matter", what="role", at="sent_at",
+        text=pl.when(pl.col("role") == "customer").then(pl.col("text").fill_null("")).otherwise(pl.lit("")),
+        ref=pl.format("{}#{}", "conversation_key", "seq"),
+    )  # fmt: skip
+
+
+def _records(snapshot: Snapshot, table: str, wanted: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+    rows = snapshot.scan(table).with_columns(order_id=ORDER)
+    by_order = rows.filter(pl.col("order_id").is_not_null()).with_columns(matter=matter())
+    by_chat = rows.filter(pl.col("order_id").is_null()).join(known, on="conversation_key")
+    return pl.concat([by_order.join(wanted, on="matter", how="semi"), by_chat], how="diagonal")
+
+
+def _disputes(rows: pl.LazyFrame) -> tuple[pl.LazyFrame, ...]:
+    """The application, the record of the refund, and what the customer wrote in it."""
+    words = pl.concat_str("reason", "description", separator=" ", ignore_nulls=True)
+    ref = pl.col("dispute_key")
+    return (
+        rows.select("matter", what=pl.lit("dispute"), at="opened_at", text=words, ref=ref),
+        rows.select(
+            "matter", what=pl.lit("refund"), at="closed_at", after="opened_at", status=pl.col("status").fill_null(""),
+            amount="refund_fee", ref=ref,
+        ),
+        rows.select("matter", "messages", ref=ref)
+        .explode("messages")
+        .unnest("messages")
+        .filter(pl.col("role") == "customer", pl.col("sent_at").is_not_null())
+        .select("matter", what="role", at="sent_at", text=pl.col("text").fill_null(""), ref="ref"),
+    )  # fmt: skip
+
+
+def _ratings(rows: pl.LazyFrame) -> pl.LazyFrame:
+    low = rows.filter(pl.col("score") <= LOW)
+    text = pl.col("comment").fill_null("")
+    return low.select("matter", what=pl.lit("rating"), at="rated_at", text=text, ref="rating_key")
