@@ -15,6 +15,9 @@ from qa.ingest.problems import ProblemLog
 ROUNDED = r"^\s*(?:\d(\.\d+)?[Ee]\+\d+|\d\.\d+[Ee]\d+)\s*$"
 KEYS = ("conversation_id", "dispute_id")
 """Ids by which records are kept apart: a rounded one would make several records one."""
+NAMES = ("agent_name", "shop")
+SPEAKERS = ("customer_id", "sender_id", "receiver_id")
+"""Who may bear a name that looks like a word for nothing."""
 EXACT_DIGITS = 15
 DATE_OF = {"sent_at": "sent_date"}
 CLOCK_ONLY = (
@@ -23,11 +26,15 @@ CLOCK_ONLY = (
 )
 
 
-ODD = r"^(?:[='`’\u200b\ufeff]|\s*\d(?:\.\d+)?[Ee]\+\d+\s*$|\s*\d\.\d+[Ee]\d+\s*$)"
+ODD = (
+    rf"^(?:[='`’]|\s*\d(?:\.\d+)?[Ee]\+\d+\s*$|\s*\d\.\d+[Ee]\d+\s*$)|^[{moments.UNSEEN}]|[{moments.UNSEEN}]$"
+    rf"|^(?i:{vocabulary.NO_ANSWER})$"
+)
 
 
 def untidy(name: str) -> pl.Expr:
-    """Whether a text cell must be looked at: space or a spreadsheet's wrapping around it, or like a rounded number.
+    """Whether a text cell must be looked at: space, what cannot be seen or a spreadsheet's wrapping around it, like a
+    rounded number, or a word for nothing.
 
     Empty and null ones need not.
     """
@@ -83,7 +90,7 @@ class Cells:
         lost = self._rounded(field, cells["c"], odd) if field.endswith("_id") else []
         if odd.is_empty() and not lost:
             return column
-        changed = {cell: self._tidy(cell, words) for cell in odd}
+        changed = {cell: self._tidy(field, cell, words) for cell in odd}
         changed = {cell: word for cell, word in changed.items() if cell != word} | dict.fromkeys(lost)
         if lost:
             self._note(
@@ -92,8 +99,11 @@ class Cells:
         return column.replace(changed) if changed else column
 
     @staticmethod
-    def _tidy(cell: str, words: MappingOf[str, str]) -> str | None:
+    def _tidy(field: str, cell: str, words: MappingOf[str, str]) -> str | None:
         bare = moments.unwrapped(cell)
+        said = field.endswith("_id") or field in NAMES
+        if said and bare not in words and vocabulary.is_nothing(bare, name=field in SPEAKERS):
+            return None
         return words.get(bare, words.get(bare.casefold(), bare)) or None
 
     @staticmethod
@@ -184,16 +194,13 @@ class Cells:
         lost = index.filter(unread)
         if lost.is_empty():
             return
-        asked = [moments.read(moments.unwrapped(cell), self.mapping.date_order)[1] for cell in raw.gather(lost)]
-        where = pl.Series([False]).new_from_index(0, len(raw))
-        (
-            self._note(
-                "ambiguous_date", field, where.scatter(lost.filter(pl.Series(asked)), True), raw, bad=code == "bad_time"
-            )
-            if any(asked)
-            else None
+        why = pl.Series(
+            [moments.read(moments.unwrapped(cell), self.mapping.date_order)[1] for cell in raw.gather(lost)]
         )
-        self._note(code, field, where.scatter(lost.filter(~pl.Series(asked)), True), raw, bad=code == "bad_time")
+        none, bad = pl.Series([False]).new_from_index(0, len(raw)), code == "bad_time"
+        for told in ("ambiguous_date", "other_order", ""):
+            if len(mine := lost.filter(why == told)):
+                self._note(told if told and bad else code, field, none.scatter(mine, True), raw, bad=bad)
 
     def role(self, field: str = "role") -> pl.Series:
         """Who spoke; unknown words make the row bad."""

@@ -3,6 +3,7 @@ person."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -180,33 +181,38 @@ def _cell(row: Row, header: str) -> str | None:
 
 
 def _date_order(found: Detected, mapping: Mapping) -> tuple[str, str]:
-    """The order of day, month and year that all dates of the file agree on; without one, an example of what is open."""
-    order, example = "", ""
+    """The order of day, month and year that all dates of the file agree on; without one, an example of what is open.
+
+    The whole file is asked: a date further down may deny what the first rows say.
+    """
     headers = [header for _, header in _time_columns(mapping, found.kind)]
-    headers += [mapping.columns[name] for name in ("sent_date",) if name in mapping.columns]
-    for header in headers:
-        cells = pl.Series([cell for row in found.rows if (cell := _cell(row, header))], dtype=pl.String)
-        if not moments.has_short_dates(cells):
-            continue
-        fits = moments.orders(cells)
-        if len(fits) > 1:
-            fits = _orders_of_file(found.shape, header, fits)
-        if len(fits) == 1:
-            return fits[0], ""
-        if found.shape.format in ("transcript", "zip") and found.shape.headers == transcripts.HEADERS and fits:
-            order = "mdy" if "mdy" in fits and cells.str.contains(r"(?i)\d\s?[ap]\.?m").any() else "dmy"
-        example = example or next((cell for cell in cells if moments.read(cell, "")[1]), "")
-    return order, example
+    headers += [mapping.columns[name] for name in ("sent_date", "transcript") if name in mapping.columns]
+    cells = [cell for header in headers for row in found.rows if (cell := _cell(row, header))]
+    short = moments.short_dates(pl.Series(cells, dtype=pl.String)).to_list()
+    if not short:
+        return "", ""
+    fits = _orders_of_file(found.shape, headers)
+    if len(fits) == 1:
+        return fits[0], ""
+    order = ""
+    if found.shape.format in ("transcript", "zip") and found.shape.headers == transcripts.HEADERS and fits:
+        order = (
+            "mdy"
+            if "mdy" in fits and any(re.search(r"\d\s?[ap]\.?m", cell, re.IGNORECASE) for cell in short)
+            else "dmy"
+        )
+    return order, next((cell for cell in short if moments.read(cell, "")[1]), short[0])
 
 
-def _orders_of_file(shape: Shape, header: str, fits: tuple[str, ...]) -> tuple[str, ...]:
-    """The orders in which every date of the whole file can be read."""
-    for piece in reading.pieces(shape, [header], ProblemLog({})):
+def _orders_of_file(shape: Shape, headers: Sequence[str]) -> tuple[str, ...]:
+    """The orders in which every date of these columns can be read."""
+    fits = moments.ORDERS
+    for piece in reading.pieces(shape, headers, ProblemLog({})):
         for name in piece.frame.columns:
             if name != "file_row":
                 here = moments.orders(piece.frame[name].drop_nulls())
                 fits = tuple(order for order in fits if order in here)
-        if len(fits) <= 1:
+        if not fits:
             break
     return fits
 

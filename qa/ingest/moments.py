@@ -18,6 +18,17 @@ FIRST_YEAR, LAST_YEAR = 1990, 2100
 SHORT_YEARS = range(10, 41)
 """Two digits are a year of this century from 2010 to 2040."""
 ORDERS = ("ymd", "dmy", "mdy")
+UNSEEN = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x1f"
+"""Characters that nobody sees, as the inside of a pattern: marks of direction and order, joiners, controls."""
+AROUND = "".join(
+    chr(c)
+    for low, high in (
+        *((0x00, 0x20), (0x85, 0x85), (0xA0, 0xA0), (0xAD, 0xAD), (0x1680, 0x1680), (0x2000, 0x200F), (0x2028, 0x202F)),
+        *((0x205F, 0x2069), (0x3000, 0x3000), (0xFEFF, 0xFEFF)),
+    )
+    for c in range(low, high + 1)
+)
+"""Space and unseen characters."""
 MONTHS = {
     name: n
     for n, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
@@ -50,19 +61,23 @@ _ZONE = (
     r"(?P<word>utc|gmt|z|" + "|".join(ZONES) + r")?\s?(?:\(?(?P<sign>[+\-])(?P<zh>\d{1,2})(?::?(?P<zm>\d{2}))?\)?)?"
     r"\s?(?:\((?![+\-\d]).*\)|\[[^\d].*\])?"
 )
-_FORMS = tuple(
-    re.compile(form)
-    for date in _DATES
-    for form in (
-        rf"(?:{_WEEKDAY}[,，]?\s?)?{date}(?:\s?{_WEEKDAY})?(?:[t,，\s]*(?:at\s)?{_CLOCK}\s?{_ZONE})?",
-        rf"(?:{_WEEKDAY}[,，]?\s?)?{_CLOCK}\s?{_ZONE}[,，\s]+{date}",
-    )
+_COMPACT_CLOCK = r"(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})?(?:[.,](?P<f>\d{1,9}))?"
+_FORMS = (
+    *(re.compile(rf"{date}(?:\s?t\s?|\s){_COMPACT_CLOCK}\s?{_ZONE}") for date in _DATES[:2]),
+    *(
+        re.compile(form)
+        for date in _DATES
+        for form in (
+            rf"(?:{_WEEKDAY}[,，]?\s?)?{date}(?:\s?{_WEEKDAY})?(?:[t,，\s]*(?:at\s)?{_CLOCK}\s?{_ZONE})?",
+            rf"(?:{_WEEKDAY}[,，]?\s?)?{_CLOCK}\s?{_ZONE}[,，\s]+{date}",
+        )
+    ),
 )
 _ASCTIME = re.compile(
     rf"{_WEEKDAY}[,\s]+{_MONTH.format('fn')}\s+(?P<fd>\d{{1,2}})\s+{_CLOCK}\s?{_ZONE}\s?(?P<fy>\d{{4}})"
 )
-NUMERIC = r"^\D{0,12}?(\d{1,2})\s?[-/.]\s?(\d{1,2})\s?[-/.]\s?(\d{4}|\d{1,2})(?:\D|$)"
-"""A date of three short numbers, whose order has to be known; also after a weekday or a bracket."""
+NUMERIC = r"^(?:\D{0,6}\d{1,2}[:：]\d{2}(?:[:：]\d{2})?\D{1,12}?|\D{0,12}?)(\d{1,2})\s?[-/.]\s?(\d{1,2})\s?[-/.]\s?(\d{4}|\d{1,2})(?:\D|$)"
+"""A date of three short numbers, whose order has to be known; also after a weekday, a bracket or the time of day."""
 NONE = re.compile(
     r"0+|-+|—+|/|\\n|null|none|nil|nan|n/?a|undefined|invalid"
     r" date|无|暂无|未知|未结束|0{4}-0?0-0?0.*|0{1,4}1-0?1-0?1(?:[t ].*)?|1970[-/]0?1[-/]0?1(?:[t"
@@ -80,7 +95,7 @@ def is_none(cell: str) -> bool:
 def unwrapped(cell: str) -> str:
     """A cell without what makes a spreadsheet take it for text: `="…"`, a leading apostrophe or accent, space around
     it."""
-    text = cell.strip().strip("\ufeff\u200b\u200e\u202a\u202c").strip()
+    text = cell.strip(AROUND)
     if text.startswith("=") and len(text) >= 4 and text[1] == text[-1] == '"':
         return text[2:-1].strip()
     return text[1:].strip() if len(text) > 1 and text[0] in "'`’" else text
@@ -88,37 +103,39 @@ def unwrapped(cell: str) -> str:
 
 def orders(cells: pl.Series) -> tuple[str, ...]:
     """The orders of day, month and year in which every short date of `cells` (text) can be read; all of them when there
-    is none."""
+    is none, none when the dates prove different ones. What is a date in no order does not count."""
     parts = cells.str.extract_groups(NUMERIC).struct.unnest()
-    found = parts.select(pl.all().cast(pl.Int32, strict=False)).drop_nulls()
-    if found.is_empty():
-        return ORDERS
-    return _fits(found.min().row(0), found.max().row(0))
+    found = parts.select(pl.all().cast(pl.Int32, strict=False)).drop_nulls().unique()
+    dates = [fits for row in found.iter_rows() if (fits := _fits(*row))]
+    return tuple(order for order in ORDERS if all(order in fits for fits in dates))
 
 
-def _fits(low: tuple[int, ...], high: tuple[int, ...]) -> tuple[str, ...]:
-    """The orders in which three numbers between `low` and `high` are dates."""
-    if min(low) < 1:
+@lru_cache(maxsize=50_000)
+def _fits(a: int, b: int, c: int) -> tuple[str, ...]:
+    """The orders in which three numbers are a date."""
+    if min(a, b, c) < 1:
         return ()
-    long_years = low[2] >= 1000
-    year_last = long_years or (low[2] in SHORT_YEARS and high[2] in SHORT_YEARS)
+    year_last = c >= 1000 or c in SHORT_YEARS
     fits = {
-        "ymd": not long_years and high[2] <= 31 and low[0] in SHORT_YEARS and high[0] in SHORT_YEARS and high[1] <= 12,
-        "dmy": year_last and high[0] <= 31 and high[1] <= 12,
-        "mdy": year_last and high[0] <= 12 and high[1] <= 31,
+        "ymd": c <= 31 and a in SHORT_YEARS and b <= 12,
+        "dmy": year_last and a <= 31 and b <= 12,
+        "mdy": year_last and a <= 12 and b <= 31,
     }
     return tuple(order for order in ORDERS if fits[order])
 
 
-def has_short_dates(cells: pl.Series) -> bool:
-    """Whether there are dates whose order has to be known."""
-    return bool(cells.str.contains(NUMERIC).any())
+def short_dates(cells: pl.Series) -> pl.Series:
+    """Those of `cells` whose order of day and month has to be known."""
+    return cells.filter(cells.str.contains(NUMERIC).fill_null(False))
 
 
 @lru_cache(maxsize=100_000)
-def read(cell: str, order: str) -> tuple[datetime | None, bool]:
-    """A moment (aware when the cell says its zone, else naive), and whether the order of day and month would have to be
-    known."""
+def read(cell: str, order: str) -> tuple[datetime | None, str]:
+    """A moment (aware when the cell says its zone, else naive), or why there is none: `ambiguous_date` when the order of
+    day and month would have to be known, `other_order` when the file has another one; empty when it is no date.
+
+    Dates of short numbers are read in `order` alone: what one of them seems to say itself, another may deny.
+    """
     text = unicodedata.normalize("NFKC", unwrapped(cell)).casefold()
     text = re.sub(r"\s+", " ", text)
     for form in _FORMS:
@@ -127,11 +144,12 @@ def read(cell: str, order: str) -> tuple[datetime | None, bool]:
     else:
         found = _ASCTIME.fullmatch(text)
     if not found:
-        return None, False
+        return None, ""
     parts = found.groupdict()
     day = _date(parts, order)
     if day is None:
-        return None, parts.get("a") is not None and not order and len(_fitting(parts)) > 1
+        fits = _fitting(parts) if parts.get("a") else ()
+        return None, "ambiguous_date" if len(fits) > 1 and not order else "other_order" if fits else ""
     clock = _clock(parts)
     midnight = clock == (24, 0, 0, 0)  # the end of the day
     try:
@@ -139,8 +157,8 @@ def read(cell: str, order: str) -> tuple[datetime | None, bool]:
         moment = start + timedelta(days=midnight)
         zoned = moment.replace(tzinfo=UTC) - _offset(parts) if parts.get("word") or parts.get("sign") else moment
     except (ValueError, OverflowError):
-        return None, False
-    return (zoned if FIRST_YEAR <= zoned.year < LAST_YEAR else None), False
+        return None, ""
+    return (zoned if FIRST_YEAR <= zoned.year < LAST_YEAR else None), ""
 
 
 def _date(parts: dict[str, str | None], order: str) -> tuple[int, int, int] | None:
@@ -150,17 +168,14 @@ def _date(parts: dict[str, str | None], order: str) -> tuple[int, int, int] | No
     for year, month, day in (("ey", "en", "ed"), ("fy", "fn", "fd")):
         if parts.get(year):
             return int(parts[year] or 0), MONTHS[parts[month] or ""], int(parts[day] or 0)
-    fits = _fitting(parts)
-    chosen = order if order in fits else fits[0] if len(fits) == 1 else ""
-    if not chosen:
+    if order not in _fitting(parts):
         return None
-    slots = dict(zip(chosen, (int(parts[name] or 0) for name in "abc"), strict=True))
+    slots = dict(zip(order, (int(parts[name] or 0) for name in "abc"), strict=True))
     return slots["y"] + (2000 if slots["y"] < 100 else 0), slots["m"], slots["d"]
 
 
 def _fitting(parts: dict[str, str | None]) -> tuple[str, ...]:
-    numbers = tuple(int(parts[name] or 0) for name in "abc")
-    return _fits(numbers, numbers)
+    return _fits(*(int(parts[name] or 0) for name in "abc"))
 
 
 def _clock(parts: dict[str, str | None]) -> tuple[int, int, int, int]:

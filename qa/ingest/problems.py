@@ -39,6 +39,11 @@ KINDS: Mapping[str, ProblemKind] = {
         N_("Some bytes of this row are not valid in the file's encoding."),
         N_("Choose the right encoding, or export the file again as UTF-8."),
     ),
+    "other_encoding": ProblemKind(
+        "warning",
+        N_("This row is in another encoding than the file; it was read in that one (UTF-8 or GB18030)."),
+        N_("Look whether its text is right; export the file again in one encoding if it is not."),
+    ),
     "too_many_cells": ProblemKind(
         "bad",
         N_("The row has {value} cells, more than the header."),
@@ -112,6 +117,11 @@ KINDS: Mapping[str, ProblemKind] = {
         "bad",
         N_("In “{value}” the day or the month may come first; the file does not settle it."),
         N_("Choose the order of day and month for this file."),
+    ),
+    "other_order": ProblemKind(
+        "bad",
+        N_("“{value}” has day and month in another order than other dates of the file."),
+        N_("Correct the date, or choose the order of day and month for this file."),
     ),
     "assumed_dates": ProblemKind(
         "warning",

@@ -35,6 +35,7 @@ FORMATS: tuple[str, ...] = (
     "%Y年%m月%d日 %H时%M分%S秒",
     "%Y年%m月%d日%H时%M分%S秒",
     "%Y%m%d%H%M%S",
+    "%Y%m%dT%H%M%S",
     "%Y%m%d%H%M%S%3f",
     "%Y%m%d %H:%M:%S",
     "%Y-%m-%d",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 ROLES: Mapping[str, str] = {
@@ -108,6 +109,21 @@ ROLES: Mapping[str, str] = {
     **dict.fromkeys(("platform", "小二", "平台", "平台小二", "官方", "平台客服", "官方客服"), "platform"),
 }
 """Words for who spoke. In a column that tells apart people of an app, “User” may be the agent: presets say so."""
+
+
+NOTHING = (
+    r"null|nil|none|nan|undefined|n/?a|#n/?a|\\n|-+|—+|–+|\"\"|''"
+    r"|[(\[<（【](?:null|nil|none|nan|undefined|empty|无|空)[)\]>）】]"
+)
+"""How programs write that a cell holds nothing, as a pattern without case."""
+NO_ANSWER = NOTHING + r"|unknown|无|暂无|空|未知|[/_.]+"
+"""How people write it; a customer may bear such a name, an id may not."""
+_NOTHING, _NO_ANSWER = re.compile(NOTHING, re.IGNORECASE), re.compile(NO_ANSWER, re.IGNORECASE)
+
+
+def is_nothing(cell: str, name: bool) -> bool:
+    """Whether a cell, without space around it, says that there is nothing. `name`: somebody may be called so."""
+    return (_NOTHING if name else _NO_ANSWER).fullmatch(cell) is not None
 
 
 MESSAGE_KINDS: Mapping[str, str] = {

@@ -26,6 +26,7 @@ from qa.ingest.problems import ProblemLog
 HEAD_LINES = 60
 LONGEST_CELL = 2_000  # lines
 LARGEST_RECORD = 8  # pieces
+SPACED_CELL = r'^ +".*"\s*$'
 QUOTE, NEWLINE, BLOCK = ord('"'), ord("\n"), 64 << 10
 DELIMITERS = ",\t;|"
 csv.field_size_limit(1 << 30)
@@ -140,6 +141,7 @@ def cuts(file: Any, given: Shape, size: int, quoted: bool) -> Iterator[tuple[mem
         buffer[:filled] = buffer[end : end + filled]
         if filled == len(buffer):  # a record longer than a piece
             buffer = buffer + bytes(len(buffer))
+    filled = len(bytes(buffer[:filled]).rstrip(b"\0"))  # a file that was cut off may be filled up with NUL
     if buffer[:filled].strip():
         yield memoryview(buffer)[:filled], 1.0
 
@@ -169,10 +171,12 @@ def _frame(
 ) -> tuple[pl.DataFrame, int]:
     text, damaged = recode(raw)
     try:
-        if damaged or b"\0" in text or (b"\\" in text and b'\\"' in text):  # one byte is looked for ten times as fast
+        if (
+            damaged or recode.mixed(text) or b"\0" in text or (b"\\" in text and b'\\"' in text)
+        ):  # one byte is looked for ten times as fast
             raise ValueError
         frame = _fast(given, wanted, text, row)
-        if _may_have_swallowed(given, wanted, frame, text):
+        if _may_have_swallowed(given, wanted, frame, text) or _spaced(given, wanted, frame, text):
             raise ValueError
         return frame, frame.height
     except (pl.exceptions.PolarsError, ValueError):
@@ -187,6 +191,13 @@ def _fast(given: Shape, wanted: list[str], text: bytes, row: int) -> pl.DataFram
     places = {name: place for place, name in enumerate(given.headers, 1)}
     chosen = [pl.col(f"column_{places[name]}").alias(name) for name in wanted]
     return frame.select(*chosen, file_row=pl.int_range(row, pl.len() + row, dtype=pl.Int64))
+
+
+def _spaced(given: Shape, wanted: list[str], frame: pl.DataFrame, text: bytes) -> bool:
+    """Whether cells in quotation marks have a space before them, which the fast reader takes for a part of the cell."""
+    if f'{given.delimiter} "'.encode() not in text:
+        return False
+    return any(frame[name].str.contains(SPACED_CELL).any() for name in wanted)
 
 
 def _may_have_swallowed(given: Shape, wanted: list[str], frame: pl.DataFrame, text: bytes) -> bool:
@@ -227,6 +238,9 @@ def _slow(given: Shape, wanted: list[str], text: str, row: int, log: ProblemLog)
         elif any(decoding.is_damaged(cell) for cell in cells):
             log.one("encoding", "", number)
         else:
+            if any(decoding.OTHERWISE in cell for cell in cells):
+                log.one("other_encoding", "", number)
+                cells = [cell.replace(decoding.OTHERWISE, "") for cell in cells]
             if any("\0" in cell for cell in cells):
                 log.one("odd_character", "", number, "NUL")
                 cells = [cell.replace("\0", "�") for cell in cells]
@@ -278,7 +292,9 @@ def _record(lines: list[str], at: int, delimiter: str, width: int) -> tuple[list
     if '"' not in line:
         return line.removesuffix("\r").split(delimiter), 1
     literal = _literal(line, delimiter)
-    reader = csv.reader(_ended(islice(lines, at, at + LONGEST_CELL)), delimiter=delimiter, strict=True)
+    spaced = f'{delimiter} "' in line
+    following = _ended(islice(lines, at, at + LONGEST_CELL))
+    reader = csv.reader(following, delimiter=delimiter, strict=True, skipinitialspace=spaced)
     try:
         cells = next(reader)
     except (csv.Error, StopIteration):

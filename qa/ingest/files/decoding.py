@@ -24,6 +24,12 @@ UTF8, GB18030, BIG5, UTF16, WESTERN = "utf-8", "gb18030", "big5", "utf-16", "cp1
 UTF16LE, UTF16BE = "utf-16-le", "utf-16-be"
 ENCODINGS: tuple[str, ...] = (UTF8, GB18030, BIG5, UTF16, UTF16LE, UTF16BE, WESTERN)
 CODECS = {BIG5: "cp950"}
+OTHERWISE = "\ufdd0"
+"""Stands in a line that was read in another encoding than its file, before its first character that tells them apart."""
+CHINESE = 0.3
+"""Share of frequent characters from which a line is Chinese in an encoding, and not by chance."""
+MOJIBAKE = tuple(mark.encode() for mark in "锛鐨銆鍦")
+"""What ，, 的, 。 and 在 in UTF-8 become when they are read as GB18030; no shop writes these characters often."""
 MOST_CONTROLS = 0.02
 """Share of control characters from which a file is no text."""
 FREQUENT = frozenset(
@@ -37,7 +43,7 @@ FREQUENT = frozenset(
 def detect(blob: Blob) -> str:
     """The encoding of a text file, from its beginning, middle and end."""
     with blob.open() as file:
-        head = file.read(SAMPLE)
+        head = unpadded(file.read(SAMPLE), UTF16)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return UTF16
         if _without_mark(head[0::2], head[1::2]):
@@ -49,7 +55,7 @@ def detect(blob: Blob) -> str:
             if place > SAMPLE:
                 file.seek(place)
                 samples.append(_from_line(file.read(SAMPLE)))
-    if all(_valid(sample, UTF8) for sample in samples):
+    if all(_valid(sample, UTF8) for sample in samples) or _mostly_utf8(head[:JUDGED]):
         return UTF8
     return _not_utf8(head[: head.rfind(b"\n", 0, JUDGED) + 1] or head[:JUDGED])
 
@@ -75,6 +81,22 @@ def _not_utf8(sample: bytes) -> str:
     return best
 
 
+def _mostly_utf8(sample: bytes) -> bool:
+    """Whether most lines that are not ASCII are Chinese in UTF-8, though some are not: files that were put together."""
+    lines = [line for line in sample.split(b"\n")[:-1] or [sample] if not line.isascii()]
+    return 2 * sum(_chinese(line, UTF8) is not None for line in lines) > len(lines)
+
+
+def _chinese(line: bytes, encoding: str) -> str | None:
+    """The line in an encoding, if it then holds Chinese as people write it."""
+    try:
+        text = line.decode(CODECS.get(encoding, encoding))
+    except UnicodeDecodeError:
+        return None
+    wide = [c for c in text if c > "\u2e7f"]
+    return text if wide and sum(c in FREQUENT for c in wide) >= CHINESE * len(wide) else None
+
+
 def _from_line(sample: bytes) -> bytes:
     return sample[sample.find(b"\n") + 1 :]  # a sample may begin inside a character
 
@@ -90,7 +112,30 @@ def _valid(sample: bytes, encoding: str) -> bool:
 def sample_text(blob: Blob, encoding: str) -> str:
     """The text at the beginning of the file, without a byte order mark."""
     with blob.open() as file:
-        return file.read(SAMPLE).decode(CODECS.get(encoding, encoding), errors="replace").lstrip("\ufeff")
+        raw = unpadded(file.read(SAMPLE), encoding)
+    text = Recoder(encoding).marked(raw, "replace") if encoding in (UTF8, GB18030) else _decoded(raw, encoding)
+    return text.replace(OTHERWISE, "").lstrip("\ufeff")
+
+
+def _decoded(raw: bytes, encoding: str) -> str:
+    return raw.decode(CODECS.get(encoding, encoding), errors="replace")
+
+
+def unpadded(raw: bytes, encoding: str) -> bytes:
+    """Without the NUL at the end with which a file that was cut off may be filled up."""
+    bare = raw.rstrip(b"\0")
+    return bare + b"\0" if encoding.startswith(UTF16) and len(bare) % 2 else bare
+
+
+def whole_text(raw: bytes, encoding: str) -> tuple[str, int]:
+    """The text of a whole file, and the number of the first line (from 1) read in another encoding than the others; 0
+    when there is none. What is valid in neither becomes U+FFFD."""
+    raw = unpadded(raw, encoding)
+    if encoding not in (UTF8, GB18030):
+        return _decoded(raw, encoding).lstrip("\ufeff"), 0
+    text = Recoder(encoding).marked(raw, "replace")
+    at = text.find(OTHERWISE)
+    return text.replace(OTHERWISE, "").lstrip("\ufeff"), text.count("\n", 0, at) + 1 if at >= 0 else 0
 
 
 def is_binary(text: str) -> bool:
@@ -127,9 +172,8 @@ def opened(blob: Blob, encoding: str, tap: Tap | None) -> Iterator[tuple[Any, st
         cr_only = b"\r" in first and b'"' not in first  # the first line ends in one, so others do
         if encoding in (UTF16, UTF16LE, UTF16BE) or cr_only:
             whole = _Tapped(file, tap).read(-1)
-            text = whole.decode(
-                CODECS.get(encoding, encoding), errors="surrogateescape" if cr_only else "replace"
-            ).lstrip("\ufeff")
+            text = whole.decode(CODECS.get(encoding, encoding), errors="surrogateescape" if cr_only else "replace")
+            text = text.lstrip("\ufeff").rstrip("\0")
             yield (
                 io.BytesIO((_with_newlines(text) if cr_only else text).encode("utf-8", errors="surrogateescape")),
                 UTF8,
@@ -196,12 +240,32 @@ class Recoder:
         except UnicodeDecodeError:
             return str(raw, self._codec, errors="replace").encode(), True
 
-    def marked(self, raw: bytes | memoryview) -> str:
-        """Text in which invalid bytes are lone surrogates, so that they differ from a U+FFFD the file really holds."""
+    def mixed(self, text: bytes) -> bool:
+        """Whether lines of UTF-8 may lie among what was converted from GB18030 without an error."""
+        return self._encoding == GB18030 and any(mark in text for mark in MOJIBAKE)
+
+    def marked(self, raw: bytes | memoryview, errors: str = "surrogateescape") -> str:
+        """Text in which invalid bytes are lone surrogates, so that they differ from a U+FFFD the file really holds.
+
+        Lines that are Chinese in the other of UTF-8 and GB18030 are read in that one and marked (`OTHERWISE`).
+        """
         try:
-            return str(raw, self._codec)
+            text = str(raw, self._codec)
+            if not self.mixed(text.encode()):
+                return text
         except UnicodeDecodeError:
-            return str(raw, self._codec, errors="surrogateescape")
+            pass
+        return "\n".join(self._line(line, errors) for line in bytes(raw).split(b"\n"))
+
+    def _line(self, line: bytes, errors: str) -> str:
+        other = {UTF8: GB18030, GB18030: UTF8}.get(self._encoding)
+        if other is None or line.isascii() or (self._encoding == UTF8 and _valid(line, UTF8)):
+            return str(line, self._codec, errors=errors)
+        text = _chinese(line, other)
+        if text is None:
+            return str(line, self._codec, errors=errors)
+        at = next(n for n, c in enumerate(text) if not c.isascii())
+        return f"{text[:at]}{OTHERWISE}{text[at:]}"
 
 
 class _Iconv:

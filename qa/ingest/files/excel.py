@@ -120,7 +120,7 @@ def _read(blob: Blob, size: int, changed: int) -> tuple[tuple[str, bool, list[li
     next."""
     raw = blob.read()
     if raw[:200].lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):  # a web page that bears the name of a workbook
-        text = raw.decode(decoding.CODECS.get(encoding := decoding.detect(blob), encoding), errors="replace")
+        text, _other = decoding.whole_text(raw, decoding.detect(blob))
         if markup.is_spreadsheet(text):
             return tuple((name, True, rows) for name, rows in markup.sheets_of(text, blob.name))
         return tuple((f"table {n}", True, rows) for n, rows in enumerate(markup.tables_of(text), 1))

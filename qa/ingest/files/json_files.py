@@ -90,7 +90,8 @@ def _line_records(lines: Iterable[str]) -> list[Record]:
 def _document(blob: Blob, encoding: str) -> Any:
     """The file as one JSON (or XML) document; None when it is none."""
     try:
-        text = blob.read().decode(decoding.CODECS.get(encoding, encoding), errors="surrogateescape").lstrip("\ufeff")
+        raw = decoding.unpadded(blob.read(), encoding)
+        text = raw.decode(decoding.CODECS.get(encoding, encoding), errors="surrogateescape").lstrip("\ufeff")
         return markup.xml_record(text, blob.name) if text.lstrip().startswith("<") else json_paths.plain(_parsed(text))
     except RecursionError as problem:
         raise Invalid(
@@ -200,6 +201,7 @@ def _frame(
         text, damaged = recode(raw)
         if (
             damaged
+            or recode.mixed(text)
             or not _plain(given, wanted)
             or b"\n\n" in text
             or b"\n\r\n" in text
@@ -249,6 +251,9 @@ def _lines(text: str, row: int, log: ProblemLog) -> Iterator[tuple[int, Record]]
         if decoding.is_damaged(line):
             log.one("encoding", "", number)
             continue
+        if decoding.OTHERWISE in line:
+            log.one("other_encoding", "", number)
+            line = line.replace(decoding.OTHERWISE, "")
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as problem:

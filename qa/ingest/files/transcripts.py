@@ -100,7 +100,7 @@ def look(blob: Blob, encoding: str, text: str, options: ReadOptions) -> Shape | 
 
 def pieces(given: Shape, wanted: list[str], log: ProblemLog) -> Iterable[RowBatch]:
     """The messages of the file."""
-    text = content(given.blob, given.encoding)
+    text = content(given.blob, given.encoding, log)
     lines = parse(text, log=log)
     contact = _contact(given.blob, text)
     columns: dict[str, list[Any]] = {
@@ -113,12 +113,15 @@ def pieces(given: Shape, wanted: list[str], log: ProblemLog) -> Iterable[RowBatc
     yield RowBatch(shape.text_frame({name: columns[name] for name in wanted}, range(1, len(lines) + 1)), 1.0)
 
 
-def content(blob: Blob, encoding: str) -> str:
-    """The text of a transcript file, also inside HTML and MHT."""
+def content(blob: Blob, encoding: str, log: ProblemLog | None = None) -> str:
+    """The text of a transcript file, also inside HTML and MHT. Lines in another encoding are told to `log`."""
     raw = blob.read()
     if blob.suffix in (".mht", ".mhtml"):
         return markup.text_of(markup.mht_html(raw))
-    text = raw.decode(decoding.CODECS.get(encoding, encoding), errors="replace").lstrip("\ufeff").replace("\0", "�")
+    text, other = decoding.whole_text(raw, encoding)
+    if other and log is not None:
+        log.one("other_encoding", "", None)
+    text = text.replace("\0", "�")
     return markup.text_of(text) if is_html(text) else text.replace("\r\n", "\n").replace("\r", "\n")
 
 

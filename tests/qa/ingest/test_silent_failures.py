@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import xlsxwriter
 
+from qa import ingest
 from qa.policy import Actor
 from qa.workbench import Workbench
 from tests.qa.ingest.test_layouts import bring, chats, messages
@@ -175,6 +176,19 @@ INPUTS = (
     Input("left of a formula.csv", HEAD + ASK.replace("在吗", "#NAME?"), (("customer", "#NAME?", "10:00:01"),), told=("lost_text",)),
     Input("asked in vain.csv", "时间,发送者,接收者,消息内容\n2026-03-01 10:00:01,tb1,店:小叶,在吗\n", USUAL[:1], ("店:小叶",)),
     Input("clock times.csv", HEAD.replace("时间", "日期,时间") + "1,小叶,tb1,买家,在吗,20260301,100001\n1,小叶,tb1,客服,在的,20260301,10:01:01\n", USUAL),
+    Input("unseen.csv", HEAD + ASK.replace("1,小叶", "1\u200b,小叶\ufeff") + ANSWER.replace("1,小叶,tb1", "1\u00a0,小叶,\u2060tb1\u200e"), USUAL),
+    Input("no agent.csv", HEAD + ASK.replace("小叶", "-") + ANSWER.replace("小叶", "NULL"), USUAL, (None,)),
+    Input("order in words.csv", CHAT.replace("会话ID", "订单号,会话ID").replace("\n1,", "\n无,1,"), USUAL),
+    Input("compact.csv", CHAT.replace("2026-03-01 10:00:01", "20260301T100001").replace("2026-03-01 10:01:01", "20260301T100101"), USUAL),
+    Input("padded.csv", CHAT.encode() + b"\0" * 5000, USUAL),
+    Input("padded.jsonl", records(chat(conversation_id="c1")).encode() + b"\0" * 5000, USUAL),
+    Input("padded.txt", "tb1(2026-03-01 10:00:01):\n在吗\n店:小叶(2026-03-01 10:01:01):\n在的\n".encode("utf-16-le") + b"\0" * 600, USUAL, ("店:小叶",)),
+    Input("spaced.csv", CHAT.replace(",买家,在吗", ', "买家", "在吗, ""亲"""').replace("tb1", '"tb1"').replace(",客服", ', "客服"'), (("customer", '在吗, "亲"', "10:00:01"), USUAL[1])),
+    Input("put together.csv", CHAT.encode() + "2,小强,tb2,买家,货还没到呢,2026-03-01 10:02:01\n".encode("gb18030"),
+          (*USUAL, ("customer", "货还没到呢", "10:02:01")), ("小叶", "小强"), ("tb1", "tb2"), told=("other_encoding",)),
+    Input("put together the other way.csv", (CHAT + ASK * 9).encode("gb18030") + "2,小强,tb2,买家,货还没到呢,2026-03-01 10:02:01\n".encode(),
+          (*(USUAL[:1] * 10), USUAL[1], ("customer", "货还没到呢", "10:02:01")), ("小叶", "小强"), ("tb1", "tb2"), told=("other_encoding",)),
+    Input("two orders.csv", HEAD + ASK.replace("2026-03-01", "13/03/2026") + ANSWER.replace("2026-03-01", "03/14/2026"), (), (), (), told=("other_order",)),
     Input("midnight.csv", HEAD + ASK.replace("10:00:01", "24:00:00"), (("customer", "在吗", "00:00:00"),)),
 )  # fmt: skip
 
@@ -242,3 +256,34 @@ def test_ratings_are_told_apart_by_columns_that_fill_no_field(
     rows = bench.archive.at().scan("ratings").collect()
     assert sorted(rows["comment"]) == ["帽子", "鞋子"]
     assert not rows.filter(pl.col("rating_id").str.contains("小叶")).height
+
+
+NOTHING = ("null", "\\N", "None", "NaN", "-", "--", "undefined", "(null)", "#N/A", "无", "N/A")
+
+
+@pytest.mark.parametrize("word", NOTHING)
+def test_a_word_for_nothing_is_no_id(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, word: str) -> None:
+    (tmp_path / "a.csv").write_text(CHAT + ASK.replace("1,", f"{word},", 1) + ANSWER.replace("1,", f"{word},", 1))
+    result = bring(bench, lead, now, tmp_path / "a.csv")
+    assert [(p.code, p.row) for p in result.problems if p.severity == "bad"] == [("missing", 3), ("missing", 4)]
+    assert chats(bench)["conversation_id"].to_list() == ["1"]
+
+
+def test_messages_that_all_have_no_id_are_not_one(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(CHAT.replace("会话ID", "消息ID,会话ID").replace("\n1,", "\nnull,1,"))
+    assert bring(bench, lead, now, tmp_path / "a.csv").counts.bad == 0
+    assert messages(bench)["text"].to_list() == ["在吗", "在的"]
+
+
+def test_a_customer_may_be_called_nothing(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(CHAT.replace("tb1", "无"))
+    bring(bench, lead, now, tmp_path / "a.csv")
+    assert chats(bench)["customer_id"].to_list() == ["无"]
+
+
+def test_dates_that_prove_two_orders_are_asked(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    early = [f"c{n},小叶,tb1,买家,好,13/02/2026 10:00" for n in range(2_500)]
+    path.write_text(HEAD + "\n".join([*early, "z,小叶,tb1,买家,好,02/13/2026 10:00"]) + "\n", "utf-8")
+    found = ingest.detect(path)
+    assert (found.mapping.date_order, found.open_dates) == ("", "13/02/2026 10:00")
