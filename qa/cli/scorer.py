@@ -14,11 +14,13 @@ from qa.cli.output import t as _
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.scorer import importing, versions
+    from qa.scorer import figures, importing, versions
     from qa.scorer.importing import ScoresImported
     from qa.scorer.versions import ScorerView
+    from scoring.estimate import Estimate
 else:
-    importing, versions = Later("qa.scorer.importing"), Later("qa.scorer.versions")
+    figures, importing = Later("qa.scorer.figures"), Later("qa.scorer.importing")
+    versions = Later("qa.scorer.versions")
 
 FAULTS_SHOWN = 20
 
@@ -38,6 +40,12 @@ def add(subparsers: Any) -> None:
     take.add_argument("--check", action="store_true", help=_("say what would happen; store nothing"))
     take.set_defaults(run=run_import)
     verbs.add_parser("list", help=_("all versions")).set_defaults(run=run_list)
+    worth = verbs.add_parser(
+        "worth", help=_("what a version adds to the reviews: scorer only, reviews only, corrected")
+    )
+    worth.add_argument("scorer", help=_("number, version or name"))
+    worth.add_argument("--period", choices=("month", "quarter", "all"), default="all", help=_("days looked back"))
+    worth.set_defaults(run=run_worth)
     use = verbs.add_parser("activate", help=_("take a version into use"))
     use.add_argument("scorer", help=_("number, version or name"))
     use.add_argument("--off", action="store_true", help=_("take it out of use instead"))
@@ -112,3 +120,34 @@ def run_activate(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     out.say(text.format(version=one.version))
     out.json(one)
     return 0
+
+
+def run_worth(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """The three figures, in total and per criterion."""
+    bench = opener()
+    today = out.t.local(datetime.now(UTC)).date()
+    found = figures.worth(bench, SYSTEM, scorer=args.scorer, today=today, period=args.period)
+    total = found.total
+    rows = [(_("Mean score"), *_compared(total.judge, total.human, total.corrected, 1, ""))]
+    rows += [
+        (one.id, *_compared(one.share.judge, one.share.human, one.share.corrected, 100, "%"))
+        for one in found.criteria if one.answers
+    ]  # fmt: skip
+    out.table(["", _("Scorer only"), _("Reviews only"), _("Corrected")], rows)
+    if total.helps:
+        out.say(_("Worth {n} reviews a month", n=out.t.number(found.a_month)))
+    else:
+        out.say(_("It brings nothing yet ({reason}).", reason=total.reason))
+    out.json({**vars(found), "agents": found.agents.to_dicts()})
+    return 0
+
+
+def _compared(
+    judge: float | None, human: Estimate, corrected: Estimate, scale: float, unit: str
+) -> tuple[str, str, str]:
+    def said(one: Estimate) -> str:
+        if one.value is None or one.low is None or one.high is None:
+            return "–"
+        return f"{scale * one.value:.1f}{unit} [{scale * one.low:.1f}, {scale * one.high:.1f}] n = {one.n}"
+
+    return "–" if judge is None else f"{scale * judge:.1f}{unit}", said(human), said(corrected)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from qa.policy import SYSTEM, Role
+from qa.policy import SYSTEM, Actor, Role
 from qa.scorer import importing, versions
 from qa.workbench import Workbench
 from tests.world.shop import fill
+from tests.qa.scorer import world
 
 OpenPage = Callable[..., AppTest]
 
@@ -52,3 +53,17 @@ def test_inspectors_are_refused(page_bench: Workbench, open_page: OpenPage) -> N
     """Whoever scores sees nothing of what a machine said."""
     at = open_page("inspector", "scorer.py")
     assert at.header[0].value == "This page is not for your role"
+
+
+def test_figures_stand_three_abreast(page_bench: Workbench, open_page: OpenPage, lead: Actor, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    world.reviewed(page_bench, lead, now)
+    world.take(page_bench, now, tmp_path / "s.csv", world.chats())
+    at = open_page("boss", "scorer.py", role=Role.LEAD, language="zh_CN", query={"period": "all"})
+    assert not at.exception
+    said = "".join(node.value for node in (*at.markdown, *at.caption)) + html(at)
+    assert "相当于每月多质检" in said
+    assert "仅机评：" in said
+    criteria = at.dataframe[1].value
+    assert criteria["评分项"].to_list() == ["久等致歉"]
+    assert "[" in criteria["修正后"][0]

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.kit.guard import Page
 from pages.kit.rows import choosable
 from pages.kit.widgets import empty, heading, showing_errors
-from pages.screens.scorer import taking
+from pages.screens.scorer import taking, worth
 from qa.policy import Right
 from qa.scorer import versions
 from qa.scorer.versions import KIND_NAMES, STATES, ScorerView
@@ -48,6 +48,7 @@ def _versions(page: Page, found: Sequence[ScorerView]) -> None:
     one = found[chosen if chosen is not None else _shown_first(found)]
     if page.actor.may(Right.PLAN_DRAW) or page.actor.may(Right.MAINTAIN):
         _use(page, one)
+    worth.show(page, one)
 
 
 def _shown_first(found: Sequence[ScorerView]) -> int:

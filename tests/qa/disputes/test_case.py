@@ -15,8 +15,8 @@ from qa.errors import Denied
 from qa.i18n import Translator
 from qa.policy import Actor, Role
 from qa.workbench import Workbench
-from tests.qa.disputes.world import OPENED, T0, chat, dispute, put, shop
-from tests.qa.redlines.world import LEAD, people
+from tests.world.disputes import OPENED, T0, chat, dispute, put, shop
+from tests.world.redlines import LEAD, people
 
 LEADER = Actor(8, Role.TEAM_LEADER, "Leader", team="售后")
 ZH = Translator("zh_CN", "Asia/Shanghai")

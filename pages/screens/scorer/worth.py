@@ -1,0 +1,142 @@
+"""What a scorer is worth: scorer only, reviews only and corrected, in total, per criterion and per agent."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.kit.choices import pick
+from pages.kit.guard import Page
+from pages.kit.plainfigures import FigureRow, dots
+from pages.kit.widgets import empty, score_text
+from qa.i18n import N_
+from qa.scorer import figures
+from qa.scorer.figures import CriterionWorth, Worth
+from qa.scorer.versions import ScorerView
+from scoring.estimate import Estimate
+
+PERIODS = {"month": N_("Last month"), "quarter": N_("Last three months"), "all": N_("Everything")}
+REASONS = {
+    "few_reviews": N_("Too few reviews to weigh it: at least {least} are needed."),
+    "dependent": N_(
+        "Reviewed conversations have scores more or less often than others, so the scores are not used. Score all, or a"
+        " part chosen without regard to reviews."
+    ),
+    "no_gain": N_(
+        "It brings nothing yet: it agrees with the reviews by r = {r}, and nothing is gained below r = {limit}."
+    ),
+}
+
+
+def show(page: Page, scorer: ScorerView) -> None:
+    """Figures of one version."""
+    _ = page.t
+    period = pick(
+        st.container(), _("Period"), "period", list(PERIODS), lambda p: _(PERIODS[p]), default="quarter",
+        kind="segmented_control", label_visibility="collapsed",
+    )  # fmt: skip
+    today = _.local(page.now).date()
+    found = figures.worth(page.bench, page.actor, scorer=scorer.id, today=today, period=period)
+    if not found.reviews:
+        empty(
+            _("No reviews in this period"),
+            _("A scorer is judged by draws that lie in the period as a whole. Choose a longer one."),
+        )
+        return
+    _total(page, found)
+    _criteria(page, found)
+    _agents(page, found)
+
+
+def _total(page: Page, found: Worth) -> None:
+    _ = page.t
+    total = found.total
+    st.subheader(_("Mean score"))
+    lines = [_figure(page, _("Reviews only"), total.human), _figure(page, _("Corrected"), total.corrected)]
+    dots([line for line in lines if line is not None])
+    if total.helps:
+        st.markdown(
+            "**" + _("Worth {n} reviews a month", n=_.number(found.a_month)) + "** · "
+            + _("width of the interval: {share} of that without it", share=_.percent(total.ratio or 1.0, 0))
+        )  # fmt: skip
+    else:
+        r, limit = (("–" if x is None else _.number(x, 2)) for x in (total.r, total.least))
+        st.markdown(f"**{_(REASONS[total.reason], r=r, limit=limit, least=figures.LEAST_REVIEWS)}**")
+    judge = "–" if total.judge is None else _.number(total.judge, 1)
+    st.caption(
+        _(
+            "Scorer only: {judge}, a figure that estimates nothing. λ = {lam}; r within agents = {r}. Conversations with"
+            " a score: {scored} of {units}; reviews: {reviews} in draws: {draws}.",
+            judge=judge, lam=_.number(total.lam, 2), r="–" if total.r is None else _.number(total.r, 2),
+            scored=_.number(found.scored), units=_.number(found.units), reviews=_.number(found.reviews), draws=found.draws,
+        )
+    )  # fmt: skip
+    if found.stacked:
+        st.caption(_("Put together with the risk model, as earlier reviews taught."))
+    _apart(page, found)
+
+
+def _apart(page: Page, found: Worth) -> None:
+    _ = page.t
+    parts = []
+    if found.points is not None:
+        parts.append(_("scorer and inspector {points} points apart (pairs: {n})", points=_.number(found.points[0], 1), n=found.points[1]))  # fmt: skip
+    if found.points_inspectors is not None:
+        apart, n = found.points_inspectors
+        parts.append(_("two inspectors {points} points apart (pairs: {n})", points=_.number(apart, 1), n=n))
+    if parts:
+        st.caption(_("On average: {what}.", what=_(", ").join(parts)))
+
+
+def _figure(page: Page, label: str, one: Estimate) -> FigureRow | None:
+    if one.value is None:
+        return None
+    return FigureRow(label, one.value, one.low, one.high, score_text(page.t, one.value, one.low, one.high, one.n))
+
+
+def _criteria(page: Page, found: Worth) -> None:
+    _ = page.t
+    known = [one for one in found.criteria if one.answers]
+    if not known:
+        st.caption(_("This version gives totals alone, no answers per criterion."))
+        return
+    st.subheader(_("Conversations with an objection, per criterion"))
+    data = {
+        _("Criterion"): [_.label(one.label.zh, one.label.en) for one in known],
+        _("Scorer only"): ["–" if one.share.judge is None else _.percent(one.share.judge) for one in known],
+        _("Reviews only"): [_share(page, one.share.human) for one in known],
+        _("Corrected"): [_share(page, one.share.corrected) for one in known],
+        "λ": [_.number(one.share.lam, 2) for one in known],
+        _("Calibrated"): [_("yes") if one.calibrated else _("too few reviews") for one in known],
+        _("Agrees with inspectors"): [_agrees(page, one, mine=True) for one in known],
+        _("Two inspectors agree"): [_agrees(page, one, mine=False) for one in known],
+        _("Void"): [_.percent(one.void / one.answers) for one in known],
+        _("Cannot tell"): [_.percent(one.cannot_tell / one.answers) for one in known],
+    }
+    st.dataframe(data, hide_index=True, width="stretch")
+
+
+def _share(page: Page, one: Estimate) -> str:
+    value, low, high = (None if x is None else 100 * x for x in (one.value, one.low, one.high))
+    return score_text(page.t, value, low, high, one.n, unit="%")
+
+
+def _agrees(page: Page, one: CriterionWorth, *, mine: bool) -> str:
+    share = one.agrees if mine else one.inspectors
+    if share is None:
+        return "–"
+    return score_text(page.t, 100 * share.k / share.n, 100 * share.low, 100 * share.high, share.n, 0, "%")
+
+
+def _agents(page: Page, found: Worth) -> None:
+    _ = page.t
+    with st.expander(_("Agents, corrected")):
+        st.caption(
+            _("Without order: who is better or worse is said on the page Ranking, as far as the numbers support it.")
+        )
+        agents = found.agents.sort("agent_id")
+        data = {
+            _("Agent"): agents["agent_id"].to_list(),
+            _("Reviews only"): [score_text(_, *row) for row in agents.select("human", "human_low", "human_high", "n").iter_rows()],
+            _("Corrected"): [score_text(_, *row) for row in agents.select("value", "low", "high", "n").iter_rows()],
+        }  # fmt: skip
+        st.dataframe(data, hide_index=True, width="stretch")
