@@ -153,6 +153,14 @@ ENTRIES: Sequence[PageEntry] = (
         (Right.IMPORT,),
     ),
     PageEntry(
+        "operations.py",
+        "operations",
+        N_("Operations"),
+        _HOUSE,
+        N_("What is done every night by itself, and what came of it"),
+        (Right.MAINTAIN,),
+    ),
+    PageEntry(
         "admin.py",
         "admin",
         N_("Admin"),

@@ -66,12 +66,16 @@ class PlanDesign:
     """By which rule an agent answers for a dispute (`qa.disputes.responsible`)."""
     goal: Goal | None = None
     """What the chats are to tell of every agent by the end of the month; their number follows from it."""
+    automatic: bool = False
+    """Whether the night shift publishes its draw when the period is over; else it only says that it is due."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data. `rubrics` only where there are some: a plan made before there was a choice stays as it is."""
+        """Plain JSON data. `rubrics` and `automatic` only where they say something: a plan made before there was a
+        choice stays as it is."""
         data = asdict(self)
-        if not self.rubrics:
-            del data["rubrics"]
+        for name in ("rubrics", "automatic"):
+            if not data[name]:
+                del data[name]
         return data
 
     def rubric_of(self, source: str) -> int | None:

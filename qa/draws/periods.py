@@ -1,4 +1,4 @@
-"""Which days a plan draws next: the first whole week or month that it has not drawn yet.
+"""Which days a plan draws next: the first whole day, week or month that it has not drawn yet.
 
 Pure: days come in as values. Does not know the database and the clock.
 """
@@ -11,8 +11,8 @@ from datetime import date, timedelta
 
 from qa.i18n import N_
 
-WEEK, MONTH = "week", "month"
-CADENCES: Mapping[str, str] = {WEEK: N_("every week"), MONTH: N_("every month")}
+DAILY, WEEK, MONTH = "day", "week", "month"
+CADENCES: Mapping[str, str] = {DAILY: N_("every day"), WEEK: N_("every week"), MONTH: N_("every month")}
 DAY = timedelta(days=1)
 
 
@@ -50,10 +50,14 @@ def _made(first: date, last: date, today: date) -> DueDraw:
 
 
 def _start(cadence: str, day: date) -> date:
+    if cadence == DAILY:
+        return day
     return day - timedelta(days=day.weekday()) if cadence == WEEK else day.replace(day=1)
 
 
 def _end(cadence: str, day: date) -> date:
+    if cadence == DAILY:
+        return day
     if cadence == WEEK:
         return _start(WEEK, day) + timedelta(days=6)
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - DAY

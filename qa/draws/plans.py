@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 
 from qa import audit
 from qa.archive import predictions
+from qa.draws import periods
 from qa.draws.design import PREDICTORS, SOURCE_NAMES, PlanDesign
+from qa.draws.periods import DueDraw
 from qa.errors import Conflict, Invalid, NotFound, Stale, Words
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -51,6 +53,11 @@ class PlanView:
     def rubric_name(self) -> tuple[str, str]:
         """(Chinese, English) of the version that chats are scored on."""
         return self.rubric_names[self.rubric_version_id]
+
+    def next_draw(self, today: date, newest: date | None = None) -> DueDraw:
+        """The days to draw next by its cadence (`qa.draws.periods.due`); without one, by what its last draw looks like."""
+        usually = periods.usual(*self.drawn_to) if self.drawn_to is not None else periods.MONTH
+        return periods.due(self.design.cadence or usually, self.drawn_to, today, newest)
 
 
 def create_plan(

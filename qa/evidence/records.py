@@ -27,6 +27,7 @@ from qa.tables import (
     Case,
     Correction,
     ImportRun,
+    InboxFolder,
     Inspection,
     Job,
     LoginLink,
@@ -41,6 +42,7 @@ from qa.tables import (
     RuleVersion,
     Sample,
     Scorer,
+    Schedule,
     Setting,
     SignIn,
     TeamMembership,
@@ -215,6 +217,8 @@ RECORDS: tuple[SealedRecord, ...] = (
         Witness("removal"),
     ),
     _record(RemovedUnit, "removal_id unit", Witness("removal"), named="removal_id"),
+    _record(InboxFolder, "source kind preset profile silence_hours created_at changed_at", Witness("inbox_folder")),
+    _record(Schedule, "at days options paused_at since changed_at", Witness("schedule")),
     _record(Job, "kind params request asked_by asked_name asked_at state result error", Witness("job")),
 )
 

@@ -5,6 +5,7 @@ from qa.jobs.kinds import (
     IMPORT,
     INDEXING,
     KINDS,
+    NIGHT,
     PUBLISHING,
     SCORING,
     SCREENING,
@@ -14,6 +15,7 @@ from qa.jobs.kinds import (
     ImportFile,
     IndexMessages,
     JobKind,
+    NightStep,
     PublishDraw,
     Score,
     Screen,
@@ -21,6 +23,7 @@ from qa.jobs.kinds import (
     Train,
     uploads,
 )
+from qa.jobs.nights import StepState
 from qa.jobs.service import STATES, JobView, ahead, ask, cancel, get, latest, put_away, recent
 from qa.jobs.worker import Worker
 
@@ -29,6 +32,7 @@ __all__ = [
     "IMPORT",
     "INDEXING",
     "KINDS",
+    "NIGHT",
     "PUBLISHING",
     "SCORING",
     "SCREENING",
@@ -40,10 +44,12 @@ __all__ = [
     "IndexMessages",
     "JobKind",
     "JobView",
+    "NightStep",
     "PublishDraw",
     "Score",
     "Screen",
     "ScreeningDone",
+    "StepState",
     "Train",
     "Worker",
     "ahead",

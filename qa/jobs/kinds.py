@@ -14,14 +14,16 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from qa import draws, ingest, predictors, retention, screening
+from qa import draws, ingest, operations, predictors, retention, screening
 from qa.conversations import index
 from qa.conversations.index import Updated
 from qa.draws import Period, PublishedDraw
-from qa.errors import Cancelled, NotFound
+from qa.errors import Cancelled, Conflict, NotFound, Words
 from qa.i18n import N_
 from qa.ingest import ImportResult
-from qa.policy import Actor, Right
+from qa.jobs import record
+from qa.operations import Night, StepDone
+from qa.policy import SYSTEM, Actor, Right
 from qa.predictors import ModelView, Rescored
 from qa.redlines import opening
 from qa.redlines.opening import OpenedFiles
@@ -137,6 +139,15 @@ class Backup:
 
 
 @dataclass(frozen=True)
+class NightStep:
+    """One step of the night of `day`. `by_hand`: somebody asked for it, besides the step that comes by itself."""
+
+    step: str
+    day: date
+    by_hand: bool = False
+
+
+@dataclass(frozen=True)
 class BackupMade:
     """The backup that was made and verified."""
 
@@ -213,6 +224,23 @@ def _remove(run: Run, params: RemoveText) -> RemovalDone:
     return retention.run(run.bench, run.actor, params.removal_id, now=run.now, progress=run.progress)
 
 
+def night_request(step: str, day: date) -> str:
+    """What names the one job that a step of the night of `day` is."""
+    return f"night {day} {step}"
+
+
+def _night(run: Run, params: NightStep) -> StepDone:
+    """Whoever asked, the step acts for the installation: what it may do was decided with its schedule and its plans."""
+    step = operations.BY_NAME[params.step]
+    for need in () if params.by_hand else step.needs:
+        if record.state_of(run.bench, night_request(need, params.day)) in ("failed", "cancelled"):
+            raise Conflict(
+                N_("Left out: “{step}” was not done this night."), step=Words(operations.BY_NAME[need].title)
+            )
+    options = next(one.options for one in operations.schedules(run.bench, SYSTEM) if one.step == step.name)
+    return step.run(Night(run.bench, run.now, params.day, options, run.progress, run.cancel))
+
+
 def _made_before(folder: Path) -> BackupMade | None:
     """The backup of an attempt that was killed when all but its record was there."""
     try:
@@ -240,6 +268,13 @@ REMOVAL = JobKind(
     "removal", N_("Removal of text"), Right.MAINTAIN, RemoveText, RemovalDone, _remove, then=INDEXING.name
 )
 
-KINDS: Mapping[str, JobKind[Any, Any]] = {
-    kind.name: kind for kind in (IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP, REMOVAL)
+NIGHT: Mapping[str, JobKind[NightStep, StepDone]] = {
+    step.name: JobKind(f"night_{step.name}", step.title, Right.MAINTAIN, NightStep, StepDone, _night)
+    for step in operations.STEPS
 }
+"""The steps of the night by their name: each is a kind of its own."""
+
+_ALL: tuple[JobKind[Any, Any], ...] = (
+    IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP, REMOVAL, *NIGHT.values()
+)  # fmt: skip
+KINDS: Mapping[str, JobKind[Any, Any]] = {kind.name: kind for kind in _ALL}

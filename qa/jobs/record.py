@@ -183,3 +183,9 @@ def asked_at(bench: Workbench, taken: Taken) -> datetime:
     """When the job was asked for."""
     with bench.db.read() as session:
         return session.execute(select(Job.asked_at).where(Job.id == taken.id)).scalar_one()
+
+
+def state_of(bench: Workbench, request: str) -> str | None:
+    """How the job of this request stands; None when nobody asked for it."""
+    with bench.db.read() as session:
+        return session.scalar(select(Job.state).where(Job.request == request))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, case, or_, select
+from sqlalchemy.exc import IntegrityError
 
 from qa import audit
 from qa.errors import Denied, NotFound, SpotcheckError
@@ -47,6 +48,8 @@ class JobView(Generic[R]):
     attempts: int
     result: R | None
     error: SpotcheckError | None
+    params: object = None
+    """What was asked for; None when this version cannot read it."""
 
     @property
     def title(self) -> str:
@@ -64,10 +67,17 @@ def ask(bench: Workbench, actor: Actor, kind: JobKind[P, R], params: P, *, now: 
     The same `request` (at most 64 characters) again is the same job, so that a second click asks for nothing new.
     """
     require(actor, kind.right)
-    with bench.db.write() as session:
-        job_id = record.insert(session, actor, now, kind.name, stored.to_plain(params), request or None)
+    try:
+        job_id = _ask(bench, actor, kind.name, stored.to_plain(params), now, request)
+    except IntegrityError:  # another server was asked the same at the same moment, and was first
+        job_id = _ask(bench, actor, kind.name, stored.to_plain(params), now, request)
     record.asked.set()
     return job_id
+
+
+def _ask(bench: Workbench, actor: Actor, kind: str, params: dict[str, Any], now: datetime, request: str) -> int:
+    with bench.db.write() as session:
+        return record.insert(session, actor, now, kind, params, request or None)
 
 
 def cancel(bench: Workbench, actor: Actor, job_id: int, *, now: datetime) -> None:
@@ -104,7 +114,7 @@ def latest(bench: Workbench, actor: Actor, kind: JobKind[P, R]) -> JobView[R] | 
         row = session.scalar(
             select(Job).where(mine, Job.kind == kind.name, Job.put_away_at.is_(None)).order_by(Job.id.desc()).limit(1)
         )
-    return None if row is None else _view(row)
+    return None if row is None else view(row)
 
 
 def get(bench: Workbench, actor: Actor, job_id: int) -> JobView[Any]:
@@ -113,7 +123,7 @@ def get(bench: Workbench, actor: Actor, job_id: int) -> JobView[Any]:
         job = _find(session.get(Job, job_id), job_id)
     if job.asked_by != actor.user_id:
         require(actor, Right.MAINTAIN)
-    return _view(job)
+    return view(job)
 
 
 def recent(bench: Workbench, actor: Actor, limit: int = 20) -> tuple[JobView[Any], ...]:
@@ -122,7 +132,7 @@ def recent(bench: Workbench, actor: Actor, limit: int = 20) -> tuple[JobView[Any
     order: ColumnElement[int] = case((Job.state == "running", 0), (Job.state == "waiting", 1), else_=2)
     with bench.db.read() as session:
         rows = session.scalars(select(Job).order_by(order, Job.id.desc()).limit(limit)).all()
-    return tuple(_view(row) for row in rows)
+    return tuple(view(row) for row in rows)
 
 
 def ahead(bench: Workbench, job_id: int) -> int:
@@ -157,11 +167,13 @@ def _find(job: Job | None, job_id: int) -> Job:
     return job
 
 
-def _view(row: Job) -> JobView[Any]:
+def view(row: Job) -> JobView[Any]:
+    """A job on record as people see it."""
     kind = KINDS.get(row.kind)
     state = "stopping" if row.state == "running" and row.cancel_at is not None else row.state
     return JobView(
         row.id, row.kind, state, row.done / row.total if row.total else 0.0, row.words, row.asked_by, row.asked_name,
         row.asked_at, row.started_at, row.ended_at, row.attempts,
         stored.from_plain(kind.result, row.result) if kind else None, stored.error_from_plain(row.error),
+        stored.from_plain(kind.params, row.params) if kind else None,
     )  # fmt: skip

@@ -19,7 +19,7 @@ from typing import Any
 from qa import draws, outage
 from qa.errors import Busy, Cancelled, Denied, NotFound, SpotcheckError, Unavailable
 from qa.i18n import N_
-from qa.jobs import record, service, stored
+from qa.jobs import nights, record, service, stored
 from qa.jobs.kinds import KINDS, JobKind, Run
 from qa.jobs.record import ATTEMPTS, Taken
 from qa.policy import SYSTEM, Actor, Role
@@ -29,6 +29,8 @@ from qa.workbench import Workbench
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 3.0
 """How often a worker looks for work that another process asked for."""
+NIGHT_LOOK = timedelta(seconds=30)
+"""How often it looks whether a step of the night is due."""
 SWEEP = timedelta(minutes=10)
 """How often it looks whether a draw has reached its goal (`qa.draws.stopping`)."""
 BUSY_PAUSE = timedelta(seconds=10)
@@ -54,15 +56,30 @@ class Worker:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Work until `stop` is set; between jobs, look from time to time whether draws have reached their goal."""
+        """Work until `stop` is set; between jobs, look from time to time whether a step of the night is due, and
+        whether draws have reached their goal."""
         looked = self.clock()
+        night = looked - NIGHT_LOOK
         while not self.stop.is_set():
             record.asked.clear()
-            if not self._step():
-                if self.clock() - looked >= SWEEP:
-                    looked = self.clock()
-                    self._sweep(looked)
-                record.asked.wait(LOOK_SECONDS)
+            if self._step():
+                night = self.clock() - NIGHT_LOOK  # it may have been a step, and the next one follows at once
+                continue
+            if self.clock() - looked >= SWEEP:
+                looked = self.clock()
+                self._sweep(looked)
+            if self.clock() - night >= NIGHT_LOOK:
+                night = self.clock()
+                if self._night(night):
+                    continue
+            record.asked.wait(LOOK_SECONDS)
+
+    def _night(self, now: datetime) -> bool:
+        try:
+            return nights.ask_due(self.bench, now)
+        except Exception:  # the next look comes
+            log.exception("a worker could not see what is due of the night")
+            return False
 
     def _sweep(self, now: datetime) -> None:
         try:
@@ -76,10 +93,13 @@ class Worker:
         record.asked.set()
 
     def run_waiting(self) -> int:
-        """Do what can be taken now and return how many jobs that were."""
+        """Do what can be taken now and return how many jobs that were; steps of the night are asked for when due."""
         done = 0
-        while not self.stop.is_set() and self.run_one():
-            done += 1
+        while not self.stop.is_set():
+            if self.run_one():
+                done += 1
+            elif not nights.ask_due(self.bench, self.clock()):
+                break
         return done
 
     def run_one(self) -> bool:

@@ -3,6 +3,7 @@
 from qa.tables.base import Base
 from qa.tables.evidence import RecordSeal, Seal, SealBatch
 from qa.tables.jobs import Job
+from qa.tables.operations import InboxFolder, Schedule
 from qa.tables.people import (
     Agent,
     AgentAlias,
@@ -60,6 +61,7 @@ __all__ = [
     "Draft",
     "Draw",
     "ImportRun",
+    "InboxFolder",
     "Inspection",
     "Job",
     "LoginFailure",
@@ -76,6 +78,7 @@ __all__ = [
     "RuleVersion",
     "Sample",
     "Scorer",
+    "Schedule",
     "Seal",
     "SealBatch",
     "Setting",

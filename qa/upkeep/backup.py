@@ -37,6 +37,8 @@ from qa.workbench import Workbench
 
 UNFINISHED = N_("The workbench was restored from a backup while this was waiting or running.")
 """Error of the jobs a restored database holds: what they worked with is not here."""
+NIGHTLY = "night-"
+"""What the names of backups begin with that the night shift made, and may remove again."""
 _BATCH = 2_000
 _CHANGED = manifests.CHANGED
 Progress = Callable[[float, str], None]
@@ -186,6 +188,19 @@ def _replace(
             progress(0.9, N_("Archive"))
             arrival.enter()
         restore_journal.forget(home)
+
+
+def prune(bench: Workbench, actor: Actor, *, now: datetime, keep: int) -> tuple[str, ...]:
+    """Remove the oldest nightly backups until `keep` are left; returns their names. What people made stays."""
+    require(actor, Right.MAINTAIN)
+    names = sorted(name for name, _ in listing(bench, actor) if name.startswith(NIGHTLY))
+    removed = tuple(names[: max(0, len(names) - keep)])
+    for name in removed:
+        with _storage_errors(own_folder(bench) / name):
+            shutil.rmtree(own_folder(bench) / name)
+        with bench.begin(actor, now) as work:
+            work.record("backup.removed", "backup", name)
+    return removed
 
 
 def listing(bench: Workbench, actor: Actor) -> list[tuple[str, Manifest]]:

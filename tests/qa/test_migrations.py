@@ -11,7 +11,7 @@ from alembic import command
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from qa import jobs, migrations
+from qa import jobs, migrations, operations
 from qa.config import Config
 from qa.db import Database
 from qa.policy import SYSTEM
@@ -100,6 +100,14 @@ def test_an_upgrade_from_0_1_0_brings_machine_scorers_one_of_each_in_use(first: 
         connection.execute(text(f"INSERT INTO scorers ({columns}) VALUES ({values})"), {"version": "s1", "at": at})
     with pytest.raises(IntegrityError), first.engine.begin() as connection:
         connection.execute(text(f"INSERT INTO scorers ({columns}) VALUES ({values})"), {"version": "s2", "at": at})
+
+
+def test_an_upgrade_from_0_1_0_switches_no_step_of_the_night_on(first: Database, tmp_path: Path) -> None:
+    migrations.upgrade(first)
+    migrations.check(first)
+    bench = Workbench.open(Config(home=tmp_path, database_url=first.url.render_as_string(hide_password=False)))
+    assert {one.paused for one in operations.schedules(bench, SYSTEM)} == {True}
+    bench.close()
 
 
 def test_an_upgrade_from_0_1_0_brings_jobs_and_keeps_accounts(first: Database, tmp_path: Path) -> None:

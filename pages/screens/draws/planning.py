@@ -68,6 +68,7 @@ class Answers:
     goal: Goal | None = None
     rubrics: tuple[tuple[str, int], ...] = ()
     responsible: str = responsible.LAST
+    publishes: bool = False
 
 
 def shown(design: PlanDesign) -> Answers:
@@ -87,6 +88,7 @@ def shown(design: PlanDesign) -> Answers:
         design.goal,
         design.rubrics,
         design.responsible,
+        design.automatic,
     )
 
 
@@ -121,6 +123,7 @@ def designed(design: PlanDesign, answers: Answers) -> PlanDesign:
         goal=answers.goal,
         rubrics=answers.rubrics,
         responsible=answers.responsible,
+        automatic=answers.publishes,
     )
 
 
@@ -144,6 +147,10 @@ def form(
         title = st.text_input(_("Plan name"), name, max_chars=200, key=f"{key}_name")
         rubric, rubrics = _rubrics(page, f"{key}_rubric", offered, plan)
         cadence = _cadence(page, f"{key}_cadence", now.cadence)
+        publishes = st.checkbox(
+            _("The night shift publishes the draw when its period is over"), now.publishes, key=f"{key}_publishes",
+            help=_("On the page Operations an admin switches the night shift on. Without this it only says what is due."),
+        )  # fmt: skip
         wishes = {source: _source(page, f"{key}_{source}", source, wish) for source, wish in now.wishes.items()}
         answering = _responsible(page, f"{key}_responsible", now.responsible)
         goal = _goal(page, f"{key}_goal", now.goal)
@@ -200,6 +207,7 @@ def form(
         goal,
         tuple((source, version) for source, version in rubrics if _drawn(wishes[source])),
         answering,
+        publishes,
     )
     return Filled(title, designed(design, answers), rubric)
 

@@ -20,7 +20,6 @@ from pages.screens.draws.trade import trade_chart, trade_points
 from qa import draws
 from qa.draws import Load, Period, PlanChoices, PlanPreview, PlanView
 from qa.draws.design import SOURCE_NAMES, NothingToDraw
-from qa.draws.periods import MONTH, due, usual
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 
@@ -71,8 +70,7 @@ def _standard(page: Page, plan: PlanView, offered: PlanChoices) -> tuple[date, d
     """The next days the plan has not drawn yet, by its cadence."""
     today = page.t.local(page.now).date()
     newest = page.t.local(offered.newest).date() if offered.newest else None
-    cadence = plan.design.cadence or (usual(*plan.drawn_to) if plan.drawn_to is not None else MONTH)
-    found = due(cadence, plan.drawn_to, today, newest)
+    found = plan.next_draw(today, newest)
     return found.first, found.last
 
 

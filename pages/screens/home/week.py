@@ -21,7 +21,7 @@ from pages.screens.reports import weekly
 from qa import draws, jobs, reports, screening
 from qa.calibration import doubles
 from qa.draws import Period, PlanView
-from qa.draws.periods import MONTH, DueDraw, due, usual
+from qa.draws.periods import DueDraw
 from qa.i18n import N_
 from qa.policy import Right
 from qa.redlines import board, quality
@@ -77,8 +77,7 @@ def _draws(page: Page) -> int:
     today = _.local(page.now).date()
     plans = draws.list_plans(page.bench, page.actor)
     for plan in plans:
-        cadence = plan.design.cadence or (usual(*plan.drawn_to) if plan.drawn_to is not None else MONTH)
-        wanted = due(cadence, plan.drawn_to, today)
+        wanted = plan.next_draw(today)
         if plan.drawn_to is not None and wanted.over:
             found.append((plan, wanted))
     for plan, wanted in found[:4]:

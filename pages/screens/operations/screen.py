@@ -1,0 +1,37 @@
+"""The page Operations: one section at a time, chosen in the address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.kit.choices import pick
+from pages.kit.guard import Page
+from pages.kit.widgets import heading
+from pages.screens.operations import inbox, shift
+from qa.i18n import N_
+
+
+def draw(page: Page) -> None:
+    """Draw the page."""
+    _ = page.t
+    heading(page, _("Operations"))
+    chosen = pick(
+        st.container(),
+        _("Section"),
+        "section",
+        list(SECTIONS),
+        lambda name: _(SECTIONS[name][0]),
+        kind="segmented_control",
+        label_visibility="collapsed",
+        required=True,
+    )
+    SECTIONS[chosen][1](page)
+
+
+SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "shift": (N_("Night shift"), shift.steps),
+    "inbox": (N_("Inbox"), inbox.draw),
+    "history": (N_("Past nights"), shift.history),
+}
