@@ -149,6 +149,18 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "why": pl.String,  # why it is void; empty otherwise
         "import_id": pl.Int64,  # the import whose content was read
     },
+    "indicators": {  # parts of platforms' figures, as each import said them; the last import of a key counts
+        "day": pl.Date,
+        "until": pl.Date,  # the last day of the row; equal to day where the export is daily
+        "shop": pl.String,
+        "platform": pl.String,
+        "account": pl.String,  # as the export writes it; empty: the shop as a whole
+        "indicator": pl.String,
+        "num": pl.Int64,  # millionths, exact: numerator, or sum
+        "den": pl.Int64,  # millionths: denominator, or weight
+        "definition": pl.Int32,  # version of the indicator's definition
+        **PROVENANCE,
+    },
     # What each import said of a record that more than one has touched, so that any of them can be taken back. A record
     # without rows here is what the one import in its `import_id` said.
     "conversation_origins": {
@@ -239,6 +251,7 @@ KEYS: Mapping[str, str] = {
     "rating_origins": "rating_key",
     "refused": "conversation_key",
     "screened_rules": "rule_id",
+    "indicators": "account",
     "facts": "sample_id",
 }
 

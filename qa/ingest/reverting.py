@@ -24,6 +24,8 @@ from qa.tables import ImportRun, Sample, Violation
 from qa.workbench import Workbench
 
 KIND = "take_back"
+INDICATORS = "indicators"
+"""Runs that brought indicators; `qa.assessment` takes them back."""
 PART = 500
 
 
@@ -108,6 +110,8 @@ def _run(bench: Workbench, run_id: int) -> ImportRun:
             raise Conflict(N_("Import {id} was taken back already."), id=run_id)
         if run.state != "done" or run.kind == KIND:
             raise Conflict(N_("Only an import that is done can be taken back."))
+        if run.kind == INDICATORS:
+            raise Conflict(N_("Indicators are taken back on the page “Assessment”."))
         if run.kind in ("agents", "merge"):
             raise Conflict(N_("A roster cannot be taken back: correct it on the page of people."))
         if run.outcome is None:
@@ -135,7 +139,7 @@ def _owner(bench: Workbench, run_id: int) -> tuple[int, bool]:
 
 def can_take_back(run: ImportRun) -> bool:
     """Whether `take_back` would accept this run."""
-    return run.state == "done" and run.kind not in (KIND, "agents", "merge") and run.outcome is not None
+    return run.state == "done" and run.kind not in (KIND, INDICATORS, "agents", "merge") and run.outcome is not None
 
 
 def _counted(session: Session, plan: Without) -> TakeBack:

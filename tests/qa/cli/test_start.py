@@ -65,6 +65,7 @@ def test_help_needs_neither_database_nor_mathematics(home: Path) -> None:
 
 
 COMMANDS = [
+    "assess",
     "backup",
     "bench",
     "demo",
