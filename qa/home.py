@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from qa.blinding import shown_files
 from qa.casefiles.lifecycle import FileState
+from qa.coaching import threads
 from qa.desk.queue import standing
 from qa.policy import Actor, Right
 from qa.tables import (
@@ -78,6 +79,8 @@ class Overview:
     last_import: datetime | None
     decided: tuple[DecidedAppeal, ...] = ()
     """Own objections decided of late; those upheld until the new result is read."""
+    coaching: tuple[int, ...] = ()
+    """Coaching threads that wait for this person: notes to an agent, answers to a leader; the oldest first."""
 
 
 def overview(bench: Workbench, actor: Actor, *, now: datetime) -> Overview:
@@ -117,6 +120,7 @@ def overview(bench: Workbench, actor: Actor, *, now: datetime) -> Overview:
                 else None
             ),
             _decided(session, actor.agent_id, now) if actor.may(Right.ANSWER) and actor.agent_id else (),
+            threads.waiting(bench, actor),
         )
 
 

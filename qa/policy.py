@@ -44,6 +44,7 @@ class Right(StrEnum):
     VIEW_TEAM = "view_team"  # results and case files of the team one leads, and of no other
     VIEW_OWN_RESULTS = "view_own_results"
     ANSWER = "answer"  # acknowledge or appeal one's own verdicts
+    COACH = "coach"  # write to agents about their results, read their answers
     RULE_APPEAL = "rule_appeal"
     CALIBRATE = "calibrate"  # run calibration rounds and see inspectors compared
     VIEW_CONVERSATIONS = "view_conversations"  # search and read the whole archive
@@ -72,6 +73,7 @@ RIGHT_NAMES: Mapping[Right, str] = {
     Right.VIEW_TEAM: N_("see the results of one's own team"),
     Right.VIEW_OWN_RESULTS: N_("see one's own results"),
     Right.ANSWER: N_("answer for one's own results"),
+    Right.COACH: N_("coach agents"),
     Right.RULE_APPEAL: N_("rule on appeals"),
     Right.CALIBRATE: N_("run calibration rounds"),
     Right.VIEW_CONVERSATIONS: N_("search and read conversations"),
@@ -106,6 +108,7 @@ _INSPECTOR = {
 _LEAD = _INSPECTOR | {
     Right.RULE_VIOLATION,
     Right.VIEW_RESULTS,
+    Right.COACH,
     Right.RULE_APPEAL,
     Right.CALIBRATE,
     Right.PUBLISH_CASE,
@@ -119,6 +122,7 @@ _AGENT = {Right.VIEW_OWN_RESULTS, Right.ANSWER, Right.VIEW_CASES, Right.PROPOSE_
 # A team leader reads what concerns their own team, to coach it: no plans, no rules, no rulings.
 _TEAM_LEADER = {
     Right.VIEW_TEAM,
+    Right.COACH,
     Right.VIEW_CONVERSATIONS,
     Right.VIEW_CASES,
     Right.PROPOSE_CASE,

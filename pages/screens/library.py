@@ -14,6 +14,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, showing_errors
+from pages.screens.coaching.screen import send_case
 from qa import reports
 from qa.i18n import LANGUAGE_NAMES, N_
 from qa.library import cases, search
@@ -210,6 +211,8 @@ def _detail(page: Page, labels: _Labels, case: CaseView) -> None:
     _excerpt(page, case.excerpt)
     if page.actor.may(Right.PUBLISH_CASE):
         _actions(page, labels, case)
+    if page.actor.may(Right.COACH) and case.state == "published" and not st.session_state.get(_MODE):
+        _send(page, case)
 
 
 def _excerpt(page: Page, lines: tuple[dict[str, object], ...]) -> None:
@@ -243,6 +246,11 @@ def _actions(page: Page, labels: _Labels, case: CaseView) -> None:
             st.button(_("Edit"), key="case_edit", on_click=_turn_mode, args=("edit",))
             if case.state == "published":
                 st.button(_("Withdraw"), key="case_withdraw", on_click=_turn_mode, args=("withdraw",))
+
+
+def _send(page: Page, case: CaseView) -> None:
+    with st.expander(page.t("Send it to an agent")):
+        send_case(page, case.id)
 
 
 def _turn_mode(mode: str) -> None:

@@ -24,6 +24,8 @@ from qa.tables import (
     Appeal,
     AuditEntry,
     DisputeSettlement,
+    CoachingEntry,
+    CoachingThread,
     Draw,
     Inspection,
     PromiseRuling,
@@ -93,6 +95,8 @@ PARTS: tuple[SealedPart, ...] = (
         "dispute_key conversation_key agent_id before_conversation_key before_agent_id reason settled_by settled_at",
         "settled_at",
     ),
+    _part(CoachingThread, "agent_id sample_id case_id source criterion_id opened_by opened_at", "opened_at"),
+    _part(CoachingEntry, "thread_id kind body written_by written_at", "written_at"),
     _part(Appeal, "verdict_id violation_id agent_id criterion_id body filed_by filed_at", "filed_at"),
     _part(
         RubricVersion,

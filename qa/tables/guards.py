@@ -49,6 +49,9 @@ GUARDS = (
             "settled_at",
         ),
     ),
+        "coaching_threads",
+        ("agent_id", "sample_id", "case_id", "source", "criterion_id", "opened_by", "opened_at"),
+    RowGuard("coaching_entries", ("thread_id", "kind", "body", "written_by", "written_at")),
     RowGuard(
         "promise_rulings",
         ("conversation_key", "seq", "kind", "start", "agent_id", "status", "reason", "ruled_by", "ruled_at"),

@@ -17,7 +17,7 @@ cure.
 'only_targeted'
 """
 
-from scoring.estimate.compare import combine, difference
+from scoring.estimate.compare import beyond_chance, combine, difference
 from scoring.estimate.completion import Selection, completed, selective
 from scoring.estimate.grouped import grouped
 from scoring.estimate.means import agents, as_estimates, shrunk, team, tune
@@ -33,6 +33,7 @@ __all__ = [
     "Selection",
     "agents",
     "as_estimates",
+    "beyond_chance",
     "clopper_pearson",
     "combine",
     "completed",

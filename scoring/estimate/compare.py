@@ -30,6 +30,17 @@ def difference(before: Estimate, after: Estimate) -> Estimate:
     return _linear((before, after), (-1.0, 1.0), "before_after")
 
 
+def beyond_chance(difference: Estimate, level: float = 0.99) -> int:
+    """Return whether the difference lies above (1) or below (−1) what chance explains at ``level``, else 0.
+
+    Wider than the interval that is shown: whoever looks again every week gets many chances of being misled.
+    """
+    if not difference.known or difference.value is None or difference.se is None:
+        return 0
+    half = float(scipy.stats.t.ppf(0.5 + level / 2, difference.df or math.inf)) * difference.se
+    return (difference.value - half > 0) - (difference.value + half < 0)
+
+
 def _mover(before: Estimate, after: Estimate) -> Estimate:
     """The distance of each limit from its side's value stands for a standard error in that direction."""
     (b, bl, bh), (a, al, ah) = ((x.value or 0.0, x.low or 0.0, x.high or 0.0) for x in (before, after))

@@ -110,6 +110,14 @@ def test_an_upgrade_from_0_1_0_switches_no_step_of_the_night_on(first: Database,
     bench.close()
 
 
+def test_an_upgrade_from_0_1_0_brings_coaching_and_its_guards(first: Database) -> None:
+    migrations.upgrade(first)
+    migrations.check(first)
+    with first.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM coaching_entries")).scalar_one() == 0
+        assert guards.missing(connection) == []
+
+
 def test_an_upgrade_from_0_1_0_brings_jobs_and_keeps_accounts(first: Database, tmp_path: Path) -> None:
     now = datetime(2026, 3, 2, tzinfo=UTC)
     account = {"yes": True, "at": now.replace(tzinfo=None if first.is_sqlite else UTC)}

@@ -67,7 +67,8 @@ def _todo(page: Page, found: Overview) -> None:
     _ = page.t
     for one in found.decided:
         _decided(page, one)
-    shown = len(found.decided)
+    _coaching(page, found.coaching)
+    shown = len(found.decided) + len(found.coaching)
     shown += week.draw(page)
     for kind, text, file, action in TODO:
         count = found.todo.get(kind, 0)
@@ -129,6 +130,20 @@ def _decided(page: Page, one: DecidedAppeal) -> None:
         nav.link(page, "appeals.py", _("Read the ruling"), appeal=str(one.appeal_id))
         if one.upheld and one.verdict_id is not None:
             nav.link(page, "agent.py", _("See the result"), span="all", verdict=str(one.verdict_id))
+
+
+def _coaching(page: Page, waiting: Sequence[int]) -> None:
+    """Notes to read for an agent, answers for a leader; the link opens the one that waits longest."""
+    _ = page.t
+    if not waiting:
+        return
+    count = len(waiting)
+    text = (
+        _("answers of agents wait to be read", n=count)
+        if page.actor.may(Right.COACH)
+        else _("coaching notes wait for you", n=count)
+    )
+    _row(page, "coaching", count, text, "agent.py", _("Read them"), {"coaching": str(waiting[0])})
 
 
 def _setup(page: Page, found: Overview) -> None:

@@ -18,6 +18,7 @@ from pages.kit.guard import Page
 from pages.kit.nav import go
 from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, plain_text, score_text, showing_errors
+from pages.screens.coaching import screen as coaching
 from pages.screens.reports import filters, printing
 from pages.screens.reports.single import days_left, result_dialog, result_list
 from qa import reports
@@ -53,17 +54,20 @@ def show(page: Page) -> None:
         report = reports.agent_report(page.bench, page.actor, agent_id=agent_id, scope=scope)
         _report(page, report, filters.describe(_, report.scope, about))
     result_dialog(page)
+    coaching.thread_dialog(page)
 
 
 def _report(page: Page, report: AgentReport, period: str) -> None:
     _ = page.t
     if not report.score.n:
         empty(_("No results in this period"), _("Choose a longer period, or wait for the next draw."))
+        coaching.section(page, report.person.agent_id)
         return
     _headline(page, report, period)
     left, right = st.columns([5, 4], gap="large")
     with left:
         _trend(page, report)
+        coaching.section(page, report.person.agent_id)
         _results(page, report)
         _ledger(page, report)
     with right:

@@ -19,6 +19,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page, enter
 from pages.kit.rows import clickable
 from pages.kit.widgets import plain_text, show_error, showing_errors
+from pages.screens.coaching.screen import beside_result
 from pages.screens.reports.lines import lines_table, proofs
 from qa import reports
 from qa.errors import SpotcheckError
@@ -114,6 +115,7 @@ def _result(page: Page, result: Result) -> None:
         lines_table(page, result.lines, result.total, view.before)
         if result.comment:
             plain_text(result.comment)
+        beside_result(page, result)
     with right:
         transcript(
             page, TranscriptView(view.transcript, evidence=proofs(result.lines)), key="result_transcript", height=400

@@ -68,6 +68,7 @@ COMMANDS = [
     "assess",
     "backup",
     "bench",
+    "coaching",
     "demo",
     "disputes",
     "doctor",
