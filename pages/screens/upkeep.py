@@ -157,7 +157,12 @@ def _facts(page: Page, facts: dict[str, object]) -> str:
     ]
     if isinstance(changes, dict):
         told += [(key, f"{_fact(page, key, old)} → {_fact(page, key, new)}") for key, (old, new) in changes.items()]
-    return " · ".join(_("{name}: {value}", name=_(trail.FACTS.get(key, key)), value=value) for key, value in told)
+    return " · ".join(_("{name}: {value}", name=_named(page, key), value=value) for key, value in told)
+
+
+def _named(page: Page, key: str) -> str:
+    """The name of a fact; of a part of something (`criterion.tone.points`) each step where it has one."""
+    return " ".join(page.t(trail.FACTS.get(part, part)) for part in key.split("."))
 
 
 def _fact(page: Page, key: str, value: object) -> str:

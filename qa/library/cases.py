@@ -6,7 +6,7 @@ when the evidence is redacted later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -139,9 +139,22 @@ def edit(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, version
             "language": text.language,
             "search_text": searchable(text.title, text.lesson, text.tags, case.excerpt),
         }
+        changes = _told(case, values)
         _step(session, case, version, now, values)
-        audit.record(session, actor, now, "case.edited", "case", case_id, version=version + 1)
+        audit.record(session, actor, now, "case.edited", "case", case_id, version=version + 1, changes=changes)
         return version + 1
+
+
+def _told(case: Case, values: Mapping[str, Any]) -> dict[str, list[object]]:
+    """What an edit changes, as the trail keeps it: masked, since a lesson may quote a customer."""
+
+    def shown(value: object) -> object:
+        return transcripts.shown_text(None, value) if isinstance(value, str) else value
+
+    told = [name for name in values if name != "search_text"]
+    return audit.changes(
+        {name: shown(getattr(case, name)) for name in told}, {name: shown(values[name]) for name in told}
+    )
 
 
 def publish(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, version: int) -> int:
@@ -151,14 +164,10 @@ def publish(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, vers
         case = _load(session, case_id)
         if case.state == "published":
             return case.version
-        _step(
-            session,
-            case,
-            version,
-            now,
-            {"state": "published", "published_by": actor.user_id or None, "published_at": now},
-        )
-        audit.record(session, actor, now, "case.published", "case", case_id, version=version + 1)
+        values = {"state": "published", "published_by": actor.user_id or None, "published_at": now}
+        changes = audit.changes({"state": case.state}, {"state": "published"})
+        _step(session, case, version, now, values)
+        audit.record(session, actor, now, "case.published", "case", case_id, version=version + 1, changes=changes)
         return version + 1
 
 
@@ -171,8 +180,9 @@ def withdraw(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, ver
         case = _load(session, case_id)
         if case.state == "withdrawn":
             return case.version
+        changes = audit.changes({"state": case.state}, {"state": "withdrawn"})
         _step(session, case, version, now, {"state": "withdrawn"})
-        audit.record(session, actor, now, "case.withdrawn", "case", case_id, reason=reason.strip())
+        audit.record(session, actor, now, "case.withdrawn", "case", case_id, reason=reason.strip(), changes=changes)
         return version + 1
 
 

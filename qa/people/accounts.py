@@ -140,7 +140,7 @@ def change_user(
         }
         changed = {key: [before[key], after[key]] for key in after if before[key] != after[key]}
         if changed:
-            audit.record(session, actor, now, "user.changed", "user", user.id, **changed)
+            audit.record(session, actor, now, "user.changed", "user", user.id, changes=changed)
         return account_of(user)
 
 
@@ -208,8 +208,9 @@ def choose_language(bench: Workbench, actor: Actor, language: str | None, *, now
     with bench.db.write() as session:
         user = user_row(session, actor.user_id)
         if user.language != language:
+            changes = audit.changes({"language": user.language}, {"language": language})
             user.language = language
-            audit.record(session, actor, now, "user.language_chosen", "user", user.id, language=language)
+            audit.record(session, actor, now, "user.language_chosen", "user", user.id, changes=changes)
 
 
 def users(bench: Workbench, actor: Actor) -> list[Account]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from qa import transcripts
+from qa import audit, transcripts
 from qa.blinding import refuse_early
 from qa.casefiles import record
 from qa.casefiles.lifecycle import NEEDS_RIGHT, FileState, Step
@@ -41,8 +41,16 @@ def set_programme(bench: Workbench, actor: Actor, *, now: datetime, wanted: Sanc
     """Change clocks and ladder. Files keep their events; only due dates and shown texts follow."""
     require(actor, Right.EDIT_RULES)
     with bench.begin(actor, now) as work:
-        store_programme(work.session, wanted, now)
-        work.record("violations.programme_changed", "setting", SETTING, **asdict(wanted))
+        changes = audit.changes(_told(programme(work.session)), _told(wanted))
+        if changes:
+            store_programme(work.session, wanted, now)
+            work.record("violations.programme_changed", "setting", SETTING, changes=changes)
+
+
+def _told(terms: SanctionTerms) -> dict[str, object]:
+    """The programme as the trail keeps it: days by clock, and the ladder in one line each."""
+    ladder = [f"{level.count}: {' / '.join(text for text in (level.zh, level.en) if text)}" for level in terms.ladder]
+    return {**asdict(terms.clocks), "ladder": ladder}
 
 
 def confirm(

@@ -6,7 +6,7 @@ on, while every draw already published keeps the version it was drawn with. Does
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +20,19 @@ from qa.policy import SYSTEM, Actor, Right, require
 from qa.rubrics.stored import rubric_of
 from qa.tables import Draw, Plan, RubricVersion, Sample, User
 from qa.workbench import Workbench
-from scoring.rubric import SHIPPED, Change, Problem, Rubric, RubricError, check, diff, from_toml, may_score, shipped
+from scoring.rubric import (
+    SHIPPED,
+    Change,
+    Problem,
+    Rubric,
+    RubricError,
+    check,
+    diff,
+    from_toml,
+    may_score,
+    points_text,
+    shipped,
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ class VersionView:
 
 
 PROBLEMS: Mapping[str, str] = {
-    "missing_text": N_("{path}: the text is missing; rubrics speak both languages."),
+    "missing_text": N_("{path}: the text is missing."),
     "long_text": N_("{path}: {length} characters; {limit} are allowed."),
     "bad_id": N_("{path}: “{id}” is not an id. Use lower-case letters, digits and _, starting with a letter."),
     "same_id": N_("{path}: the id “{id}” is used {count} times; every id must be unique."),
@@ -227,6 +239,7 @@ def save_draft(
     require(actor, Right.EDIT_RUBRIC)
     with bench.db.write() as session:
         row = _draft(session, version_id)
+        changes = _told(diff(rubric_of(session, version_id), rubric))
         content = {**rubric.to_dict(), "id": row.rubric_id, "version": row.version}
         saved = session.execute(
             update(RubricVersion)
@@ -238,8 +251,35 @@ def save_draft(
         )
         if not saved.rowcount:  # type: ignore[attr-defined]
             raise Stale(N_("Somebody else has saved this draft meanwhile. Reload it and enter your change again."))
-        audit.record(session, actor, now, "rubric.edited", "rubric_version", version_id, hash=rubric.content_hash)
+        audit.record(
+            session, actor, now, "rubric.edited", "rubric_version", version_id, hash=rubric.content_hash,
+            changes=changes,
+        )  # fmt: skip
         return rubric.content_hash
+
+
+def _told(changes: Iterable[Change]) -> dict[str, list[object]]:
+    """Changes as the trail keeps them: {subject.id.field: [old, new]}; points as people write them."""
+    told: dict[str, list[object]] = {}
+    for change in changes:
+        key = ".".join(part for part in (change.subject, change.id, change.field) if part)
+        if change.what in ("added", "removed"):
+            told[key] = [change.what == "removed", change.what == "added"]
+        else:
+            told[key] = [_plain(change.field, change.before), _plain(change.field, change.after)]
+    return told
+
+
+def _plain(field: str, value: object) -> object:
+    if field in POINTS and isinstance(value, int):
+        return points_text(value)
+    if isinstance(value, dict) and {"zh", "en"} >= set(value):
+        return " / ".join(text for text in (value.get("zh"), value.get("en")) if text)
+    return value
+
+
+POINTS = frozenset({"points", "each", "pass_line", "tolerance"})
+"""Fields of a rubric that hold centi-points."""
 
 
 def discard_draft(bench: Workbench, actor: Actor, *, now: datetime, version_id: int) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import String, cast, or_, select
 from qa.casefiles.lifecycle import STEP_NAMES, Step
 from qa.disputes import responsible
 from qa.errors import Words
-from qa.i18n import N_
+from qa.i18n import C_, N_
 from qa.policy import Actor, Right, require
 from qa.security import log as securitylog
 from qa.tables import AuditEntry
@@ -314,6 +314,31 @@ FACTS: Mapping[str, str] = {
     "responsible": N_("who answers for a dispute"),
     "chat": N_("chat"),
     "agent": N_("agent"),
+    "criterion": N_("criterion"),
+    "dimension": N_("dimension"),
+    "owner": N_("owner"),
+    "root_cause": N_("root cause"),
+    "points": C_("trail", "points"),
+    "each": N_("points each"),
+    "label": N_("name"),
+    "help": N_("help"),
+    "levels": N_("levels"),
+    "allow_na": N_("may be N/A"),
+    "pass_line": N_("pass line"),
+    "tolerance": N_("tolerance"),
+    "order": N_("order"),
+    "note": N_("note"),
+    "sources": N_("sources"),
+    "lesson": N_("lesson"),
+    "tags": N_("tags"),
+    "rule_id": N_("red line"),
+    "confirm_days": N_("days to confirm"),
+    "rule_days": N_("days to rule"),
+    "answer_days": N_("days to answer"),
+    "appeal_days": N_("days to object"),
+    "close_days": N_("days to close"),
+    "record_days": N_("days a violation counts"),
+    "ladder": N_("sanctions"),
     "adapt": N_("intensity from the past"),
     "intensity": N_("intensity by hand"),
 }
@@ -325,6 +350,8 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
     "quota_dispute": _QUOTA,
     "quota_rating": _QUOTA,
     "responsible": {**responsible.RULES, responsible.BEFORE: responsible.EARLIER},
+_STATES: Mapping[str, str] = {"published": N_("published"), "proposed": N_("proposed"), "withdrawn": N_("withdrawn")}
+    "state": _STATES,
 }
 """Words for facts that are one of a few codes."""
 

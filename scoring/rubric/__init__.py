@@ -3,7 +3,8 @@
 from scoring.problem import Problem
 from scoring.rubric.changes import Change, diff
 from scoring.rubric.checking import check, points_text
-from scoring.rubric.kinds import Kind, KindSpec, Level
+from scoring.rubric.ids import fresh_id
+from scoring.rubric.kinds import KINDS, Kind, KindSpec, Level
 from scoring.rubric.reading import SHIPPED, default, from_dict, from_toml, shipped
 from scoring.rubric.types import (
     AGENT,
@@ -21,6 +22,7 @@ from scoring.rubric.writing import to_toml
 __all__ = [
     "AGENT",
     "FULL",
+    "KINDS",
     "SHIPPED",
     "SOURCES",
     "Change",
@@ -36,6 +38,7 @@ __all__ = [
     "check",
     "default",
     "diff",
+    "fresh_id",
     "from_dict",
     "from_toml",
     "may_score",

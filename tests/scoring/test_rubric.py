@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from scoring.rubric import (
     check,
     default,
     diff,
+    fresh_id,
     from_dict,
     from_toml,
     to_toml,
@@ -84,6 +86,19 @@ def test_any_text_and_any_hundredth_survives_toml(text: str, cents: int) -> None
     assert from_toml(to_toml(rubric)) == rubric
 
 
+def test_one_language_is_enough() -> None:
+    assert check(alter(small(), "b", label=Label("中", ""), help=Label("", "help"))) == ()
+
+
+@given(st.text(), st.sets(st.sampled_from(["tone", "tone_2", "item_1", "item_2"])))
+def test_an_id_that_is_made_is_new_and_fit(name: str, taken: set[str]) -> None:
+    for wished in (name, f"Tone {name}", "Tone!"):
+        made = fresh_id(wished, taken)
+        assert made not in taken
+        assert re.fullmatch(r"[a-z][a-z0-9_]{0,59}", made)
+    assert fresh_id("语气", taken - {"item_1"}) == "item_1"
+
+
 def test_the_hash_follows_content_not_number() -> None:
     rubric = small()
     assert rubric.content_hash == rubric.numbered(7).content_hash
@@ -91,7 +106,7 @@ def test_the_hash_follows_content_not_number() -> None:
 
 
 DEFECTS = [
-    ("name", lambda r: replace(r, name=Label("", "en")), ("name.zh", "missing_text")),
+    ("name", lambda r: replace(r, name=Label("", " ")), ("name", "missing_text")),
     ("id", lambda r: replace(r, id="Bad Id"), ("id", "bad_id")),
     ("form", lambda r: replace(r, dimensions=r.dimensions[:1]), ("dimensions", "form_sum")),
     ("empty", lambda r: replace(r, dimensions=()), ("dimensions", "no_dimensions")),
@@ -108,8 +123,8 @@ DEFECTS = [
     ("each", lambda r: alter(r, "a", each=3_001), ("criteria.a.each", "each_range")),
     ("each small", lambda r: alter(r, "a", each=1), ("criteria.a.each", "each_small")),
     ("twice", lambda r: alter(r, "b", id="a"), ("criteria", "same_id")),
-    ("label", lambda r: alter(r, "b", label=Label("中", " ")), ("criteria.b.label.en", "missing_text")),
-    ("half help", lambda r: alter(r, "b", help=Label("中", "")), ("criteria.b.help.en", "missing_text")),
+    ("label", lambda r: alter(r, "b", label=Label("", " ")), ("criteria.b.label", "missing_text")),
+    ("empty help", lambda r: alter(r, "b", help=Label(" ", "")), ("criteria.b.help", "missing_text")),
     ("levels", lambda r: alter(r, "c", levels=(Level(6_000, BOTH),)), ("criteria.c.levels", "few_levels")),
     (
         "order",

@@ -9,9 +9,12 @@ from typing import Any
 import streamlit as st
 
 from pages.kit.guard import Page
+from pages.screens.rubrics import naming
+from qa.draws.design import SOURCE_NAMES
 from qa.i18n import N_, Translator
+from qa.rubrics.versions import POINTS
 from scoring.label import Label
-from scoring.rubric import Change, Criterion, Dimension, Rubric, points_text
+from scoring.rubric import KINDS, Change, Criterion, Dimension, Kind, Rubric, diff, points_text
 
 _STYLE = """<style>
 .sc-card{display:grid;gap:1.1rem}
@@ -93,21 +96,20 @@ _SUBJECTS = {
     "rubric": N_("Rubric"), "dimension": N_("Dimension"), "criterion": N_("Criterion"), "owner": N_("Owner"),
     "root_cause": N_("Root cause"),
 }  # fmt: skip
-_POINTS = {"points", "each", "pass_line", "tolerance"}
 
 
-def show_changes(page: Page, changes: Iterable[Change]) -> None:
-    """A table of differences; says so when there are none."""
+def show_changes(page: Page, old: Rubric, new: Rubric) -> None:
+    """A table of what differs from `old` to `new`; says so when nothing does."""
     t = page.t
     rows = [
         {
-            t("What"): f"{t(_SUBJECTS[change.subject])} {change.id}".strip(),
+            t("What"): f"{t(_SUBJECTS[change.subject])} {naming.subject_name(page, change, old, new)}".strip(),
             t("Change"): t(_WHAT[change.what]),
-            t("Field"): change.field,
-            t("Before"): _value(t, change.field, change.before),
-            t("After"): _value(t, change.field, change.after),
+            t("Field"): t(naming.FIELDS.get(change.field, change.field)),
+            t("Before"): _value(t, change, old, change.before),
+            t("After"): _value(t, change, new, change.after),
         }
-        for change in changes
+        for change in diff(old, new)
     ]
     if rows:
         st.dataframe(rows, hide_index=True)
@@ -115,19 +117,28 @@ def show_changes(page: Page, changes: Iterable[Change]) -> None:
         st.caption(t("The two versions are equal."))
 
 
-def _value(t: Translator, field: str, value: Any) -> str:
+def _value(t: Translator, change: Change, rubric: Rubric, value: Any) -> str:
+    """One side of a change; what names something else of `rubric` is shown by its name."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return t("yes") if value else t("no")
-    if field in _POINTS and isinstance(value, int):
+    if change.field in POINTS and isinstance(value, int):
         return points_text(value)
-    if isinstance(value, dict) and {"zh", "en"} >= set(value):
-        return " / ".join(text for text in (value.get("zh", ""), value.get("en", "")) if text)
-    if field == "levels":
+    if change.field == "kind":
+        return KINDS[Kind(value)].label.pick(t.language)
+    if change.field == "levels":
         return "; ".join(
             f"{points_text(level['points'])} {Label.from_dict(level['label']).pick(t.language)}" for level in value
         )
+    if change.field in ("order", "dimension", "owner"):
+        subject = change.subject if change.field == "order" else change.field
+        names = [naming.label_of(rubric, subject, one) for one in (value if isinstance(value, list) else [value])]
+        return t(", ").join(label.pick(t.language) for label in names)
+    if change.field == "sources":
+        return t(", ").join(t(SOURCE_NAMES.get(one, one)) for one in value)
+    if isinstance(value, dict) and {"zh", "en"} >= set(value):
+        return " / ".join(text for text in (value.get("zh", ""), value.get("en", "")) if text)
     if isinstance(value, list):
-        return ", ".join(_value(t, "", item) for item in value)
+        return t(", ").join(Label.from_dict(item).pick(t.language) for item in value if isinstance(item, dict))
     return str(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.kit.escaping import escape
@@ -47,7 +49,7 @@ def show(page: Page) -> None:
     st.caption(escape(f"{card.facts(page, view.rubric)} {_provenance(page, view)}"))
     if view.state == "draft":
         base = next((v for v in versions if v.rubric_id == view.rubric_id and v.state == "published"), current)
-        editor.edit(page, view, base.rubric if base else None)
+        editor.edit(page, view, base.rubric if base else None, _ids(versions, view.rubric_id))
         return
     _actions(page, view, any(v.state == "draft" and v.rubric_id == view.rubric_id for v in versions))
     if view.rubric.note:
@@ -60,7 +62,14 @@ def show(page: Page) -> None:
             old = st.selectbox(
                 _("Compare with"), others, format_func=names.__getitem__, key="compare", bind="query-params"
             )
-            card.show_changes(page, rubric_versions.changes(page.bench, page.actor, old_id=old, new_id=view.id))
+            card.show_changes(page, by_id[old].rubric, view.rubric)
+
+
+def _ids(versions: Sequence[rubric_versions.VersionView], rubric_id: str) -> tuple[str, ...]:
+    """Every id that means something in a version of this rubric: nothing new may bear one of them."""
+    own = [view.rubric for view in versions if view.rubric_id == rubric_id]
+    found = {item.id for rubric in own for item in (*rubric.dimensions, *rubric.criteria)}
+    return tuple(sorted(found))
 
 
 def _offer_missing(page: Page) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from qa.errors import Conflict, Denied, Invalid, NotFound, Stale
 from qa.policy import Actor, Role
 from qa.rubrics import versions
+from qa.tables import AuditEntry
 from qa.verdicts.ledger import SHEET_PROBLEMS
 from qa.workbench import Workbench
 from scoring.label import Label
@@ -44,15 +45,21 @@ def test_draft_edit_publish(any_bench: Workbench) -> None:
     draft = versions.start_draft(any_bench, LEAD, now=NOW, rubric=default())
     seen = versions.get(any_bench, LEAD, draft).content_hash
     half = versions.save_draft(
-        any_bench, LEAD, now=NOW, version_id=draft, seen_hash=seen, rubric=edited(name=Label("新", ""))
+        any_bench, LEAD, now=NOW, version_id=draft, seen_hash=seen, rubric=edited(name=Label("", ""))
     )
-    with pytest.raises(Invalid, match=r"name\.en"):
+    with pytest.raises(Invalid, match="name: the text is missing"):
         versions.publish(any_bench, LEAD, now=NOW, version_id=draft, seen_hash=half)
     with pytest.raises(Stale):
         versions.save_draft(any_bench, LEAD, now=NOW, version_id=draft, seen_hash=seen, rubric=edited(pass_line=1))
     done = versions.save_draft(
         any_bench, LEAD, now=NOW, version_id=draft, seen_hash=half, rubric=edited(pass_line=8_500)
     )
+    with any_bench.db.read() as session:
+        entries = session.scalars(
+            select(AuditEntry).where(AuditEntry.action == "rubric.edited").order_by(AuditEntry.id)
+        )
+        told = [entry.facts["changes"] for entry in entries]
+    assert told[-1]["rubric.default.pass_line"] == ["80", "85"]
     with pytest.raises(Stale):
         versions.publish(any_bench, LEAD, now=NOW, version_id=draft, seen_hash=half)
     for _ in range(2):
