@@ -6,8 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help run test lint types unit browser bench bench-find bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer attack kills soak pictures lock wheel clean advisories
-.PHONY: help run test lint types unit browser bench bench-find bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys bench-pages bench-promises bench-assess attack kills soak pictures lock wheel clean advisories
+.PHONY: help run test lint types unit browser bench bench-find bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer attack kills soak pictures lock wheel clean advisories bench-assess
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,8 +40,7 @@ browser: $(STAMP)  ## the real application in Chromium; screenshots go to screen
 
 bench: bench-ingest bench-find bench-redline bench-masking bench-timing bench-draw bench-trends  ## measured ratios against the named peers
 
-bench-find bench-ingest bench-redline bench-masking bench-timing bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer: bench-%: $(STAMP)
-bench-find bench-ingest bench-redline bench-masking bench-timing bench-trends bench-desk bench-keys bench-pages bench-promises bench-assess: bench-%: $(STAMP)
+bench-find bench-ingest bench-redline bench-masking bench-timing bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer bench-assess: bench-%: $(STAMP)
 	@$(BIN)/python -m benchmarks.$*
 
 bench-draw: $(STAMP)

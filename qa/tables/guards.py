@@ -49,8 +49,10 @@ GUARDS = (
             "settled_at",
         ),
     ),
+    RowGuard(
         "coaching_threads",
         ("agent_id", "sample_id", "case_id", "source", "criterion_id", "opened_by", "opened_at"),
+    ),
     RowGuard("coaching_entries", ("thread_id", "kind", "body", "written_by", "written_at")),
     RowGuard(
         "promise_rulings",

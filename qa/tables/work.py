@@ -241,11 +241,16 @@ class DisputeSettlement(Base):
     settled_by: Mapped[int]
     """Zero for the machine's owner at the command line."""
     settled_at: Mapped[datetime]
+
+
 class CoachingThread(Base):
     """What a leader and an agent write to each other about one result or one case, and the criterion that is followed
     (null: the score)."""
+
     __tablename__ = "coaching_threads"
     __table_args__ = (CheckConstraint("(sample_id IS NULL) <> (case_id IS NULL)", name="one_subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
     agent_id: Mapped[str] = mapped_column(String(200), index=True)
     sample_id: Mapped[int | None] = mapped_column(ForeignKey("samples.id"), index=True)
     case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"))
@@ -254,10 +259,15 @@ class CoachingThread(Base):
     criterion_id: Mapped[str | None] = mapped_column(String(60))
     opened_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     opened_at: Mapped[datetime]
+
+
 class CoachingEntry(Base):
     """One step of a coaching thread. Append-only."""
+
     __tablename__ = "coaching_entries"
     __table_args__ = (CheckConstraint("kind IN ('note', 'answer', 'read', 'closed')", name="kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
     thread_id: Mapped[int] = mapped_column(ForeignKey("coaching_threads.id"), index=True)
     kind: Mapped[str] = mapped_column(String(20))
     """`note` (a leader wrote), `answer` (the agent did), `read` (whoever it waited for has read it) or `closed`."""

@@ -291,7 +291,6 @@ FACTS: Mapping[str, str] = {
     "n": N_("number"),
     "archive_version": N_("archive version"),
     "attempt": N_("attempt"),
-    "label": N_("version"),
     "void": N_("void answers"),
     "hash": N_("checksum"),
     "receipt": N_("receipt"),
@@ -345,12 +344,12 @@ FACTS: Mapping[str, str] = {
 """Names of what an entry says beside its action; a fact without a name keeps its code."""
 
 _QUOTA: Mapping[str, str] = {"all": N_("take all"), "none": N_("leave out")}
+_STATES: Mapping[str, str] = {"published": N_("published"), "proposed": N_("proposed"), "withdrawn": N_("withdrawn")}
 CHOICES: Mapping[str, Mapping[str, str]] = {
     "quota_chat": _QUOTA,
     "quota_dispute": _QUOTA,
     "quota_rating": _QUOTA,
     "responsible": {**responsible.RULES, responsible.BEFORE: responsible.EARLIER},
-_STATES: Mapping[str, str] = {"published": N_("published"), "proposed": N_("proposed"), "withdrawn": N_("withdrawn")}
     "state": _STATES,
 }
 """Words for facts that are one of a few codes."""

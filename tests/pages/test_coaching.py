@@ -15,7 +15,7 @@ from qa.policy import SYSTEM
 from qa.tables import Agent, Case, Verdict
 from qa.workbench import Workbench
 from scoring.sheet import Mark, Sheet
-from tests.qa.desk.kit import NOW, build, inspect
+from tests.world.desk import NOW, build, inspect
 
 OpenPage = Callable[..., AppTest]
 

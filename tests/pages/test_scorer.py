@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from qa.policy import SYSTEM, Actor, Role
 from qa.scorer import importing, versions
 from qa.workbench import Workbench
-from tests.world.shop import fill
 from tests.qa.scorer import world
+from tests.world.shop import fill
 
 OpenPage = Callable[..., AppTest]
 

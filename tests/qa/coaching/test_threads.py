@@ -23,7 +23,7 @@ from qa.reports.metrics import Metric
 from qa.tables import Agent, AuditEntry, Case, CoachingEntry, User, Verdict
 from qa.workbench import Workbench
 from scoring.sheet import Mark, Sheet
-from tests.qa.desk.kit import NOW, build, inspect
+from tests.world.desk import NOW, build, inspect
 
 LATER = NOW + timedelta(days=1)
 SOUTH = Actor(4, Role.TEAM_LEADER, "South", team="south")

@@ -13,7 +13,7 @@ from qa.rubrics import versions
 from qa.rules import stored
 from qa.workbench import Workbench
 from tests.qa.ingest.files import row, write_csv
-from tests.qa.redlines.world import publish, rule
+from tests.world.rules import publish, rule
 
 START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 """09:30 in Shanghai on a Monday."""

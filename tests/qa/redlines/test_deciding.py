@@ -28,7 +28,19 @@ from qa.redlines import board, bulk, deciding, opening, repeats
 from qa.redlines import detail as files
 from qa.tables import AuditEntry, RuleVersion, Transcript, Violation, ViolationEvent
 from qa.workbench import Workbench
-from tests.world.redlines import ADMIN, AGENT, INSPECTOR, LEAD, OTHER_LEAD, PLAYING_INSPECTOR, SECOND, T0, people, put_chats, put_hits
+from tests.world.redlines import (
+    ADMIN,
+    AGENT,
+    INSPECTOR,
+    LEAD,
+    OTHER_LEAD,
+    PLAYING_INSPECTOR,
+    SECOND,
+    T0,
+    people,
+    put_chats,
+    put_hits,
+)
 from tests.world.rules import publish, rule
 
 CHATS = [

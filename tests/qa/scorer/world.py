@@ -13,8 +13,8 @@ from qa.scorer import importing
 from qa.scorer.importing import ScoresImported
 from qa.tables import Sample
 from qa.workbench import Workbench
-from tests.world.shop import AGENTS
 from tests.qa.predictors import world
+from tests.world.shop import AGENTS
 
 CRITERION = "wait_apology"
 
