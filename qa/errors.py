@@ -44,9 +44,17 @@ class SpotcheckError(Exception):
         self.facts = facts
         super().__init__(self.english())
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """How it travels between processes: with its facts."""
+        return _remade, (type(self), self.msgid, self.facts)
+
     def english(self) -> str:
         """The message in English, for logs and tests."""
         return self.msgid.format(**self.facts)
+
+
+def _remade(kind: type[SpotcheckError], msgid: str, facts: dict[str, Fact]) -> SpotcheckError:
+    return kind(msgid, **facts)
 
 
 class Invalid(SpotcheckError):

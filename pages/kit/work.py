@@ -40,6 +40,11 @@ class Work(Generic[T]):
     def running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    def wait(self, seconds: float) -> None:
+        """Wait that long for its end."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
     def cancel(self) -> None:
         """Ask it to stop; nothing will have been written."""
         self._stop.set()

@@ -1,4 +1,4 @@
-"""`rules`: list, check, import, export and publish red-line rules."""
+"""`rules`: list, check, try, import, export and publish red-line rules."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from qa.i18n import N_
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.rules import messages, shipped, versions
+    from qa.rules import checking, messages, shipped, versions
+    from qa.screening import trial
     from scoring import redline
     from scoring.redline import Failure
 else:
     messages, versions, redline = Later("qa.rules.messages"), Later("qa.rules.versions"), Later("scoring.redline")
-    shipped = Later("qa.rules.shipped")
+    shipped, checking = Later("qa.rules.shipped"), Later("qa.rules.checking")
+    trial = Later("qa.screening.trial")
 
+EXAMPLES = 5
+"""Messages shown of what a rule would newly find, and no longer find."""
 SEVERITIES = {"critical": N_("Critical"), "major": N_("Major"), "minor": N_("Minor"), "info": N_("Note")}
 EFFECTS = {
     "flag": N_("flag only"),
@@ -35,17 +39,17 @@ EFFECTS = {
 
 def add(subparsers: Any) -> None:
     """Register the command and its actions."""
-    parser = subparsers.add_parser("rules", help=_("red-line rules: list, check, import, export, publish"))
+    parser = subparsers.add_parser("rules", help=_("red-line rules: list, check, try, import, export, publish"))
     parser.add_argument(
         "action",
-        choices=["list", "check", "import", "export", "publish", "defaults", "retire", "updates"],
+        choices=["list", "check", "try", "import", "export", "publish", "defaults", "retire", "updates"],
         help=_("what to do"),
     )
     parser.add_argument(
         "names",
         nargs="*",
         metavar=_("FILE_OR_RULE"),
-        help=_("file for check, import and export; rule ids for publish, retire and export"),
+        help=_("file for check, try and import; rule ids for publish, retire and export"),
     )
     parser.add_argument(
         "--since", default="today", help=_("first day in force: a date, “today” or “always” (also past chats)")
@@ -67,6 +71,7 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     actions = {
         "list": _list,
         "check": _check,
+        "try": _try,
         "import": _import,
         "export": _export,
         "publish": _publish,
@@ -110,8 +115,7 @@ def _check(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         else (*redline.load_default_rules(), *redline.load_process_rules())
     )
     report = []
-    for rule in checked:
-        found = versions.check(rule)
+    for rule, found in zip(checked, checking.check_all(checked, progress=out.progress), strict=True):
         objections = [str(one) for one in (*found.problems, *found.failures)]
         for problem in found.problems:
             out.say(
@@ -136,6 +140,23 @@ def _check(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     out.say(_("{n} rules checked, {unfit} with objections.", n=len(report), unfit=unfit))
     out.json({"rules": report, "unfit": unfit})
     return Invalid.exit_code if unfit else 0
+
+
+def _try(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """What the rules of a file would newly find on past chats and no longer find; nothing is written."""
+    bench, tried = opener(), {}
+    for rule in versions.read_toml(_read(_one(args))):
+        tried[rule.id] = trial.compare(bench, SYSTEM, draft=rule, progress=out.progress)
+    out.table(
+        [_("Rule"), _("Messages read"), _("Newly hit"), _("No longer hit"), _("Hit by both")],
+        [(rule_id, one.messages, one.newly, one.no_longer, one.same) for rule_id, one in tried.items()],
+    )
+    for rule_id, one in tried.items():
+        for sign, examples in (("+", one.newly_examples), ("−", one.no_longer_examples)):
+            for example in examples[:EXAMPLES]:
+                out.say(f"{rule_id} {sign} {example.text}")
+    out.json({"tried": tried})
+    return 0
 
 
 def _judged_wrongly(failure: Failure) -> str:

@@ -185,7 +185,9 @@ def uploads(home: Path) -> Path:
 def _screen(run: Run, params: Screen) -> ScreeningDone:
     bench, actor, now = run.bench, run.actor, run.now
     cluster = bench.config.cluster or None
-    done = screening.screen(bench, actor, now=now, progress=run.progress, cancel=run.cancel, cluster=cluster)
+    done = screening.screen(
+        bench, actor, now=now, progress=run.progress, cancel=run.cancel, cluster=cluster, apart=True
+    )
     predictors.score(bench, actor, now=now)
     return ScreeningDone(done, opening.open_suspected(bench, actor, now=now))
 

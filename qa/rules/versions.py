@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -19,19 +18,17 @@ from qa import audit
 from qa.errors import Conflict, Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.rules import messages, stored
+from qa.rules import checking, messages, stored
+from qa.rules.checking import Checked
 from qa.tables import RuleVersion, User
 from qa.unit_of_work import UnitOfWork
 from qa.workbench import Workbench
 from scoring.redline import (
-    Failure,
     Rule,
     RuleFormatError,
-    RuleProblem,
     dump_rules,
     load_process_rules,
     parse_rules,
-    try_rule,
 )
 
 
@@ -63,18 +60,6 @@ class Version:
     created_by: str
     created_at: datetime
     published_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Everything that speaks against a rule: objections and examples judged wrongly."""
-
-    problems: tuple[RuleProblem, ...]
-    failures: tuple[Failure, ...]
-
-    @property
-    def fit(self) -> bool:
-        return not self.problems and not self.failures
 
 
 @dataclass(frozen=True)
@@ -152,13 +137,6 @@ def history(bench: Workbench, actor: Actor, rule_id: str) -> tuple[Version, ...]
         )
 
 
-@lru_cache(maxsize=64)  # compiling all disguises of a rule takes seconds; a page asks for the same rule on every run
-def check(rule: Rule) -> Checked:
-    """Objections to a rule and, when there are none, its examples run as its test. Needs no right: it reads nothing."""
-    problems, failures = try_rule(rule)
-    return Checked(tuple(problems), tuple(failures))
-
-
 def save_draft(bench: Workbench, actor: Actor, *, now: datetime, rule: Rule, seen_hash: str | None = None) -> int:
     """Keep `rule` as the draft of its id and return the draft's version. A draft may be unfit: only publishing checks.
 
@@ -197,13 +175,12 @@ def publish(
     no day any more is retired. Hits follow with the next screening.
     """
     require(actor, Right.EDIT_RULES)
+    with bench.db.read() as session:
+        checked = _open_draft(session, rule_id, seen_hash, lock=False)
+        rule, checked_hash = stored.rule_of(checked), checked.content_hash
+    _refuse_unfit(checking.check(rule))  # takes seconds: the database is not locked meanwhile
     with bench.db.write() as session:
-        draft = _draft(session, rule_id)
-        if draft is None:
-            raise NotFound(N_("Rule {rule} has no draft."), rule=rule_id)
-        if seen_hash is not None and draft.content_hash != seen_hash:
-            raise Stale(N_("Somebody else has changed this draft meanwhile. Look at it again before publishing."))
-        _refuse_unfit(check(stored.rule_of(draft)))
+        draft = _open_draft(session, rule_id, checked_hash)
         for row in session.scalars(
             select(RuleVersion).where(RuleVersion.rule_id == rule_id, RuleVersion.state == "published")
         ):
@@ -294,9 +271,19 @@ def _row(session: Session, rule_id: str, version: int | None) -> RuleVersion:
     return found
 
 
-def _draft(session: Session, rule_id: str) -> RuleVersion | None:
+def _draft(session: Session, rule_id: str, *, lock: bool = True) -> RuleVersion | None:
     query = select(RuleVersion).where(RuleVersion.rule_id == rule_id, RuleVersion.state == "draft")
-    return session.scalar(query.with_for_update())
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def _open_draft(session: Session, rule_id: str, seen_hash: str | None, *, lock: bool = True) -> RuleVersion:
+    """The draft of a rule, as it was when it was seen."""
+    draft = _draft(session, rule_id, lock=lock)
+    if draft is None:
+        raise NotFound(N_("Rule {rule} has no draft."), rule=rule_id)
+    if seen_hash is not None and draft.content_hash != seen_hash:
+        raise Stale(N_("Somebody else has changed this draft meanwhile. Look at it again before publishing."))
+    return draft
 
 
 def _put_draft(session: Session, actor: Actor, now: datetime, rule: Rule, draft: RuleVersion | None) -> int:

@@ -30,7 +30,17 @@ from qa.rules import stored
 from qa.screening import publishing
 from qa.screening.cluster import run_on_cluster
 from qa.screening.staging import Staging
-from qa.screening.work import PROMISES, ScreeningPass, screen_range, substances, unscreened
+from qa.screening.work import (
+    PROMISES,
+    ScreenedRows,
+    ScreeningPass,
+    screen_range,
+    screen_ranges,
+    substances,
+    unscreened,
+)
+from qa.security import isolation
+from qa.security.isolation import Limits, Overrun
 from qa.workbench import Workbench
 from scoring.problem import words
 from scoring.redline import PatternError, Rule, Screener
@@ -38,8 +48,20 @@ from scoring.redline import PatternError, Rule, Screener
 BATCH = 200_000
 """Messages of one range: about 150 MB while it is screened."""
 
+HEADWAY_SECONDS = 1_800.0
+"""One range takes seconds."""
+STOPPED = N_("Screening was stopped. What is finished is kept; the next run goes on from there.")
+
 Progress = Callable[[float, str], None]
 Cancel = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class _Where:
+    """Where ranges are screened: on a cluster, in a process of its own, or (neither) here."""
+
+    cluster: str | None
+    apart: bool
 
 
 @dataclass(frozen=True)
@@ -94,11 +116,13 @@ def screen(
     rules_changed_only: bool = False,
     batch: int = BATCH,
     cluster: str | None = None,
+    apart: bool = False,
 ) -> Screened:
     """Bring hits, signals and the rule score up to date. Installs the shipped rules when there are none at all.
 
     `batch` bounds memory (messages at a time). `cluster` is the address of a Dask scheduler whose workers see the same
-    archive. Raises `Cancelled` when `cancel` answers true (or `progress` raises it): what is finished is kept for the
+    archive. `apart` searches in a process of its own, for whoever serves others meanwhile: an expression holds the
+    interpreter while it searches one message. Raises `Cancelled` when `cancel` answers true (or `progress` raises it): what is finished is kept for the
     next run; `Conflict` when a screening or import is running.
     """
     require(actor, Right.IMPORT)
@@ -108,7 +132,7 @@ def screen(
         for kind in ("rules",) if rules_changed_only else ("rules", "imports"):
             # a resumed pass is pinned to the archive it began with: what came later needs another round
             while (plan := _plan(bench, rules, kind, batch)) is not None:
-                done = _add(done, _run(bench, actor, now, plan, progress, cancel, cluster))
+                done = _add(done, _run(bench, actor, now, plan, progress, cancel, _Where(cluster, apart)))
     return done
 
 
@@ -229,7 +253,7 @@ def _run(
     plan: _Plan,
     progress: Progress | None,
     cancel: Cancel | None,
-    cluster: str | None,
+    where: _Where,
 ) -> Screened:
     staging = _staging(bench, plan.kind)
     # rules that only went away need no reading
@@ -240,11 +264,11 @@ def _run(
     todo = [(number, piece) for number, piece in enumerate(ranges) if number not in finished]
     total = max(sum(piece.rows for piece in ranges), 1)
     seen = total - sum(piece.rows for _, piece in todo)
-    for number, result in _results(plan.job, todo, cluster):
+    for number, result in _results(plan.job, todo, where, cancel):
         staging.keep(number, result)
         seen += ranges[number].rows
         if cancel is not None and cancel():
-            raise Cancelled(N_("Screening was stopped. What is finished is kept; the next run goes on from there."))
+            raise Cancelled(STOPPED)
         if progress is not None:
             progress(0.98 * seen / total, f"{seen:,} / {total:,}")
     messages = staging.messages()
@@ -271,12 +295,35 @@ def _run(
     return Screened(published.conversations, messages, published.hits, rules, published.version)
 
 
-def _results(job: ScreeningPass, todo: Sequence[tuple[int, Range]], cluster: str | None) -> Iterator[tuple[int, Any]]:
-    if cluster:
-        yield from run_on_cluster(cluster, job, todo)
-        return
-    for number, piece in todo:
-        yield number, screen_range(job, piece)
+def _results(
+    job: ScreeningPass, todo: Sequence[tuple[int, Range]], where: _Where, cancel: Cancel | None
+) -> Iterator[tuple[int, Any]]:
+    if where.cluster:
+        yield from run_on_cluster(where.cluster, job, todo)
+    elif where.apart and todo:
+        yield from _apart(job, todo, cancel)
+    else:
+        for number, piece in todo:
+            yield number, screen_range(job, piece)
+
+
+def _apart(
+    job: ScreeningPass, todo: Sequence[tuple[int, Range]], cancel: Cancel | None
+) -> Iterator[tuple[int, ScreenedRows]]:
+    limits = Limits(HEADWAY_SECONDS, memory=None, threads=None)
+    try:
+        for said in isolation.stream(screen_ranges, job, tuple(todo), limits=limits, cancel=cancel):
+            if isinstance(said, tuple):
+                yield said
+    except Cancelled:
+        raise Cancelled(STOPPED) from None
+    except Overrun:
+        raise Invalid(
+            N_(
+                "Screening made no headway for half an hour and was ended: a rule takes too long on some message."
+                " “spotcheck rules check” says of exported rules which pattern that can be."
+            )
+        ) from None
 
 
 def _add(one: Screened, other: Screened) -> Screened:

@@ -14,19 +14,25 @@ import polars as pl
 
 from qa.archive import Snapshot
 from qa.archive.ranges import Range, cut, message_files
-from qa.errors import Cancelled, Invalid
+from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.rules import stored
+from qa.rules import messages, stored
+from qa.rules.checking import At, objections_to_cost, ran_over
+from qa.security import isolation
+from qa.security.isolation import Cancel, Limits, Overrun, Say
 from qa.workbench import Workbench
 from scoring.problem import words
-from scoring.redline import PatternError, Rule, Screener
+from scoring.redline import PatternError, Rule, RuleProblem, Screener
+from scoring.redline.check import written_problems
+from scoring.redline.logic import LogicError
 
 Progress = Callable[[float, str], None]
-Cancel = Callable[[], bool]
 RANGE = 100_000
 MESSAGES = 1_000_000
 SAMPLES = 20
+LIMITS = Limits(cpu_seconds=1_800, silent_seconds=300.0)
+"""Between two ranges of messages a process may be silent for minutes, on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -82,44 +88,99 @@ def compare(
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> RuleTrial:
-    """Screen past chats with the draft and with the version in force, and show where they differ.
+    """Screen past chats with the draft and with the version in force, and show where they differ, in a process of its
+    own.
 
-    Looks at the latest `limit` messages at most. Raises `Invalid` when the draft's patterns are refused.
+    Looks at the latest `limit` messages at most. Raises `Invalid` when the draft's patterns are refused or take too
+    long, `Cancelled`, and `Unavailable` when the process ends by itself.
     """
     require(actor, Right.EDIT_RULES)
     with bench.db.read() as session:
         held = [rule for rule in stored.rules_in_force(session) if rule.id == draft.id]
+    at = At(draft.id)
+
+    def hear(said: object) -> None:
+        nonlocal at
+        if isinstance(said, At):
+            at = said
+        elif isinstance(said, Read) and progress is not None:
+            progress(said.messages / max(said.of, 1), f"{said.messages:,} / {said.of:,}")
+
+    job = Comparison(draft, held[-1] if held else None, bench.archive.at(), bench.config.time_zone, limit)
     try:
-        new = Screener([replace(draft, in_force_from=None, in_force_to=None)], tz=bench.config.time_zone)
-        old = Screener(
-            [replace(held[-1], in_force_from=None, in_force_to=None)] if held else [], tz=bench.config.time_zone
-        )
-    except PatternError as problem:
-        raise Invalid(N_("The draft cannot be tried: {reason}"), reason=words(problem.args[0])) from problem
-    _ = new.passes, new.expecting  # compiled once, whatever the number of messages: not part of the cost
-    snapshot = bench.archive.at()
-    ranges, whole = _latest(snapshot, limit)
+        found = isolation.run(compared, job, limits=LIMITS, hear=hear, cancel=cancel)
+    except Overrun as overrun:
+        raise _refused(ran_over(overrun, at)) from overrun
+    assert isinstance(found, RuleTrial)
+    return found
+
+
+def _refused(problem: RuleProblem) -> Invalid:
+    return Invalid(
+        N_("The draft cannot be tried. Field {field}: {reason}"),
+        field=problem.field,
+        reason=messages.objection(problem),
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the other process is given."""
+
+    draft: Rule
+    held: Rule | None
+    snapshot: Snapshot
+    time_zone: str
+    limit: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """How many messages were read so far, of how many."""
+
+    messages: int
+    of: int
+
+
+def compared(say: Say, job: Comparison) -> RuleTrial:
+    """What `compare` runs in the other process."""
+    problems = written_problems(job.draft)
+    unreadable = [problem for problem in problems if problem.code in ("pattern", "logic", "too_many")]
+    slow = [] if unreadable else objections_to_cost(say, job.draft)
+    for problem in (*unreadable, *slow):
+        raise _refused(problem)
+    say(At(job.draft.id))
+    new, old = _screener(job.draft, job.time_zone), _screener(job.held, job.time_zone)
+    ranges, whole = _latest(job.snapshot, job.limit)
     total = sum(piece.rows for piece in ranges)
     counts: tuple[int, int, int] = (0, 0, 0)
     cpu, read = 0.0, 0
     newly: list[Example] = []
     gone: list[Example] = []
-    for messages, chats in _read(snapshot, ranges):
+    for said, chats in _read(job.snapshot, ranges):
         started = time.process_time()
-        after = new.screen(messages, chats)
+        after = new.screen(said, chats)
         cpu += time.process_time() - started
-        before = old.screen(messages, chats)
+        before = old.screen(said, chats)
         on = ["conversation_key", "seq"]
         added, lost = after.unique(on).join(before, on=on, how="anti"), before.unique(on).join(after, on=on, how="anti")
         counts = (counts[0] + added.height, counts[1] + lost.height, counts[2] + after.unique(on).height - added.height)
-        newly += _examples(added, messages, SAMPLES - len(newly))
-        gone += _examples(lost, messages, SAMPLES - len(gone))
-        read += messages.height
-        if cancel is not None and cancel():
-            raise Cancelled(N_("The comparison was stopped."))
-        if progress is not None:
-            progress(read / max(total, 1), f"{read:,} / {total:,}")
+        newly += _examples(added, said, SAMPLES - len(newly))
+        gone += _examples(lost, said, SAMPLES - len(gone))
+        read += said.height
+        say(Read(read, total))
     return RuleTrial(read, whole, *counts, tuple(newly), tuple(gone), cpu * 1e6 / max(read, 1))
+
+
+def _screener(rule: Rule | None, time_zone: str) -> Screener:
+    """Judges every day. Raises `Invalid` where a search engine refuses a pattern."""
+    rules = [] if rule is None else [replace(rule, in_force_from=None, in_force_to=None)]
+    try:
+        made = Screener(rules, tz=time_zone)
+        _ = made.passes, made.expecting  # compiled once, whatever the number of messages: not part of the cost
+    except (PatternError, LogicError) as problem:
+        raise Invalid(N_("The draft cannot be tried: {reason}"), reason=words(problem.args[0])) from problem
+    return made
 
 
 def _latest(snapshot: Snapshot, limit: int) -> tuple[list[Range], bool]:

@@ -6,7 +6,7 @@ same rows twice, and only one of them is kept. Does not know what was screened b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -77,6 +77,12 @@ def screen_range(job: ScreeningPass, piece: Range) -> ScreenedRows:
         return ScreenedRows(hits, promises, empty("signals"), empty("predictions"), messages.height)
     measured = measure(messages, chats, hits, job.time_zone)
     return ScreenedRows(hits, promises, conform("signals", measured), _rule_score(messages, measured), messages.height)
+
+
+def screen_ranges(say: Callable[[object], None], job: ScreeningPass, todo: Sequence[tuple[int, Range]]) -> None:
+    """Screen range after range and say each number with its rows: what a process of its own runs."""
+    for number, piece in todo:
+        say((number, screen_range(job, piece)))
 
 
 def unscreened(snapshot: Snapshot, imports: Iterable[int]) -> pl.LazyFrame:

@@ -77,6 +77,19 @@ def paths(node: Node) -> int:
             return 1
 
 
+def endless(node: Node) -> bool:
+    """Does the tree hold a repetition without an upper bound?"""
+    match node:
+        case Repeat(body, _, high, _):
+            return high is None or endless(body)
+        case Seq(parts) | Alt(parts):
+            return any(map(endless, parts))
+        case Lookaround(_, _, body):
+            return endless(body)
+        case _:
+            return False
+
+
 def opening(node: Node) -> list[Chars]:
     """The character sets every match begins with, as far as they are fixed."""
     match node:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from pages.screens.rules import editor
+from pages.screens.rules import editor, trying
 from qa.casefiles.lifecycle import FileState
 from qa.config import Config
 from qa.people import signins
@@ -267,8 +267,8 @@ def test_editing_and_publishing_a_rule(shop: Workbench, open_page: Open, languag
     page.text_area(key="rule_phrases").set_value("滚\n傻瓜")
     page.text_area(key="rule_positive").set_value("你这个傻瓜\n滚")
     page.text_area(key="rule_negative").set_value("您好")
-    page.run()
-    page = press(page, "rules_save")
+    page = settled(page.run())
+    page = settled(press(page, "rules_save"))
     assert versions.get(shop, LEAD, "R01").terms.phrases == ("滚", "傻瓜")
     page.selectbox(key="rules_since").set_value("always").run()
     page = press(page, "rules_publish")
@@ -283,11 +283,36 @@ def test_a_rule_that_fails_its_examples_cannot_be_published(shop: Workbench, ope
     page = open_page("rules.py", LEAD)
     page.text_area(key="rule_positive").set_value("您好")
     page.text_area(key="rule_negative").set_value("快滚吧")
-    page.run()
+    page = settled(page.run())
     shown = text_of(page)
     assert "should hit, does not" in shown
     assert "should not hit, hits at" in shown
     page = press(page, "rules_save")
+    assert next(b for b in page.button if b.key == "rules_publish").disabled
+
+
+def settled(page: AppTest) -> AppTest:
+    """The page once what runs beside it has ended."""
+    for key in (trying.CHECKING, trying.COMPARING):
+        if key in page.session_state:
+            page.session_state[key][1].wait(120)
+    return page.run()
+
+
+def test_a_slow_pattern_is_named_on_the_page_and_a_check_can_be_stopped(shop: Workbench, open_page: Open) -> None:
+    page = open_page("rules.py", LEAD)
+    page.text_area(key="rule_positive").set_value("滚蛋吧")
+    page.text_area(key="rule_negative").set_value("您好")
+    page.text_area(key="rule_regex").set_value("[^x]{1,140}[^x]{1,140}x")
+    page = settled(page.run())
+    (said,) = [warning.value for warning in page.warning]
+    assert "is too slow" in said
+    assert "140" in said
+    page.text_area(key="rule_regex").set_value("[^y]{1,140}[^y]{1,140}y")
+    page.run()
+    page.session_state[trying.CHECKING][1].cancel()
+    page = settled(page)
+    assert "Stopped, as you asked." in text_of(page) or page.info
     assert next(b for b in page.button if b.key == "rules_publish").disabled
 
 
@@ -296,7 +321,7 @@ def test_the_difference_on_past_chats(shop: Workbench, open_page: Open) -> None:
     page.text_area(key="rule_phrases").set_value("不开发票").run()
     page.session_state["rules_view"] = "history"
     page.run()
-    page = press(page, "rules_compare")
+    page = settled(press(page, "rules_compare"))
     metrics = {metric.label: metric.value for metric in page.metric}
     assert (metrics["Newly hit"], metrics["No longer hit"], metrics["Hit by both"]) == ("1", "2", "0")
 

@@ -16,7 +16,7 @@ from pages.kit.guard import Page
 from pages.kit.widgets import download, empty, heading, show_error
 from pages.screens.redlines.address import keep, restore
 from pages.screens.redlines.words import EFFECTS, SEVERITIES, share
-from pages.screens.rules import editor, updates
+from pages.screens.rules import editor, trying, updates
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.redlines import quality
@@ -29,7 +29,7 @@ from qa.transcripts import FrozenMessage, FrozenTranscript
 from scoring.redline import Examples, Label, Rule
 
 MESSAGE, OPENED, EDITED, SHOWN = "rules_message", "rules_opened", "rules_edited", "rules_shown"
-COMPARED, USAGE = "rules_compared", "rules_usage"
+USAGE = "rules_usage"
 VIEWS = {"edit": N_("Edit"), "toml": N_("As TOML"), "history": N_("Effect on past chats"), "versions": N_("Versions")}
 STATES = {"draft": N_("Draft"), "published": N_("Published"), "retired": N_("Retired")}
 
@@ -169,7 +169,6 @@ def _rule(page: Page, line: RuleLine, today: date) -> None:
     if st.session_state.get(OPENED) != (line.rule_id, held.content_hash):
         st.session_state[OPENED] = (line.rule_id, held.content_hash)
         st.session_state[EDITED], st.session_state[SHOWN] = held, None
-        st.session_state.pop(COMPARED, None)
     st.html(
         '<div style="display:flex;gap:.8rem;align-items:baseline"><b'
         f' style="font-size:1.1rem">{html.escape(line.rule_id)}'
@@ -212,7 +211,9 @@ def _rule(page: Page, line: RuleLine, today: date) -> None:
 def _checked(page: Page, edited: Rule) -> bool:
     """Objections and every example with its verdict, as the rule reads now."""
     _ = page.t
-    found = versions.check(edited)
+    found = trying.checked(page, edited)
+    if found is None:
+        return False
     for problem in found.problems:
         st.warning(
             escape(_("Field {field}: {reason}", field=problem.field, reason=rule_messages.objection(problem))),
@@ -317,27 +318,8 @@ def _do(page: Page, action: object, said: str) -> None:
 def _history(page: Page, edited: Rule) -> None:
     """Which past chats the rule, as it now reads, would newly hit and which no longer."""
     _ = page.t
-    if st.button(_("Try on past chats"), key="rules_compare", type="primary"):
-        bar = st.progress(0.0)
-
-        def tell(share: float, what: str) -> None:
-            bar.progress(share, _("{what} messages", what=what))
-
-        try:
-            st.session_state[COMPARED] = (
-                edited.content_hash,
-                trial.compare(
-                    page.bench,
-                    page.actor,
-                    draft=edited,
-                    progress=tell,
-                ),
-            )
-        except SpotcheckError as error:
-            show_error(page, error)
-        bar.empty()
-    tried, found = st.session_state.get(COMPARED, ("", None))
-    if found is None or tried != edited.content_hash:  # the figures of another wording are none
+    found = trying.compared(page, edited)
+    if found is None:
         empty(
             _("Not tried yet"),
             _(
