@@ -151,7 +151,7 @@ def joined_by(t: Translator, content: FrozenTranscript) -> str | None:
 def answers_by(t: Translator, content: FrozenTranscript) -> str | None:
     """Why the agent answers for the dispute."""
     why = content.dispute.answers_by if content.dispute else None
-    return t(responsible.REASONS[why]) if why in responsible.REASONS else None
+    return t(responsible.REASONS[why]) if why is not None and why in responsible.REASONS else None
 
 
 def duration(t: Translator, seconds: int) -> str:
