@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa.cli.later import Later
 from qa.cli.main import Opener
-from qa.cli.output import Output
+from qa.cli.output import Output, write_file
 from qa.cli.output import t as _
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.disputes import listing, responsible, settling
+    from qa.disputes import deadlines, listing, responsible, settling
+    from qa.reports import disputes as reports
+    from qa.reports import exporting
 else:
-    listing, responsible, settling = (Later(f"qa.disputes.{name}") for name in ("listing", "responsible", "settling"))
+    reports, exporting = Later("qa.reports.disputes"), Later("qa.reports.exporting")
+    names = ("deadlines", "listing", "responsible", "settling")
+    deadlines, listing, responsible, settling = (Later(f"qa.disputes.{name}") for name in names)
 
 DATA, NONE = "data", "none"
+GROUPS = ("agent", "team", "shop", "reason", "week")
 
 
 def add(subparsers: Any) -> None:
@@ -38,6 +44,19 @@ def add(subparsers: Any) -> None:
     settle.add_argument("--agent", help=_("who answers for it; none: nobody; data: by the rule"))
     settle.add_argument("--reason", required=True, help=_("why; kept on record"))
     settle.set_defaults(run=run_settle)
+    mend = actions.add_parser("mend", help=_("move deadlines that an earlier release kept as closing times"))
+    mend.add_argument("--look", action="store_true", help=_("only count them"))
+    mend.set_defaults(run=run_mend)
+    told = actions.add_parser(
+        "figures", help=_("dispute rates, platform steps, cost and reasons, with exact intervals")
+    )
+    told.add_argument("--by", choices=GROUPS, default="agent", help=_("one row for each of these (default agent)"))
+    told.add_argument(
+        "--exposure", choices=("chats", "orders"), default="chats", help=_("what disputes are counted over")
+    )
+    told.add_argument("--days", type=int, default=56, help=_("the last so many days (default 56)"))
+    told.add_argument("--file", type=Path, help=_("write the rows to this file: .csv, .xlsx or .jsonl"))
+    told.set_defaults(run=run_figures)
 
 
 def run_list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
@@ -100,6 +119,56 @@ def run_settle(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         out.say(_("{n} samples drawn before keep what they were frozen with.", n=made.drawn))
     out.json({"settlement": made.id, "dispute": _plain(made.dispute), "drawn": made.drawn})
     return 0
+
+
+def run_mend(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Move deadlines that an earlier release kept as closing times, or only count them."""
+    bench = opener()
+    found = deadlines.count(bench) if args.look else deadlines.mend(bench, SYSTEM, now=datetime.now(UTC))
+    out.say(_("{n} disputes hold their deadline as a closing time", n=found) if args.look
+            else _("{n} deadlines were moved", n=found))  # fmt: skip
+    out.json({"disputes": found, "moved": not args.look})
+    return 0
+
+
+def run_figures(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Figures as a table, or all of it in a file."""
+    bench, now = opener(), datetime.now(UTC)
+    last = now.astimezone(bench.config.zone).date()
+    from qa.reports.scope import Scope
+
+    scope = Scope(last - timedelta(days=max(args.days, 1) - 1), last, "dispute")
+    found = reports.figures(bench, SYSTEM, scope=scope, by=args.by, exposure=args.exposure)
+    frame = reports.frame(found)
+    if args.file is not None:
+        form = args.file.suffix.lower().lstrip(".") or "csv"
+        made = exporting.export(bench, SYSTEM, now=now, what="disputes", frame=frame, form=form)
+        write_file(args.file, made.content)
+        out.say(_("The list was written to {file}.", file=args.file))
+        out.json({"file": args.file})
+        return 0
+    out.table(
+        [_(reports.GROUPS[args.by]), _("Disputes"), _("per 100 {what}", what=_(reports.EXPOSURES[args.exposure])),
+         _("Platform stepped in"), _("Ruled against the shop")],
+        [
+            (row.label or "–", row.own.disputes, _figure(out, row.rate, row.rate_of), _figure(out, row.stepped, row.stepped_of),
+             _figure(out, row.against, row.against_of))
+            for row in (*found.rows, found.total)
+        ],
+    )  # fmt: skip
+    for one in found.reasons[:8]:
+        out.say(f"{one.reason or '–'}: {one.now}, {_figure(out, one.share, 'own')}")
+    out.json(
+        {"rows": frame.to_dicts(), "reasons": [each.__dict__ | {"share": each.share.value} for each in found.reasons]}
+    )
+    return 0
+
+
+def _figure(out: Output, found: Any, of: str) -> str:
+    if not found.known:
+        return "–"
+    low, value, high = (out.t.number(100 * x, 1) for x in (found.low, found.value, found.high))
+    return f"{value} [{low}, {high}]" + ("" if of == "own" else f" ({_(reports.OF[of])})")
 
 
 def _value(given: str | None) -> Any:

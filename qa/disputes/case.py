@@ -13,7 +13,7 @@ import polars as pl
 from qa import transcripts
 from qa.archive import Snapshot
 from qa.disputes import listing, responsible, settled, statements
-from qa.disputes.statements import Contradiction, Stance, Statement
+from qa.disputes.statements import Mismatch, Stance, Statement
 from qa.errors import Denied
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -35,7 +35,7 @@ class Chapter:
 
 
 @dataclass(frozen=True)
-class Case:
+class DisputeCase:
     """The story. `transcript` holds the messages of all chats and records in order of time, numbered anew; `others` are
     further disputes of the same order. `places` says where a message of a chat is: (conversation, seq) → number."""
 
@@ -43,7 +43,7 @@ class Case:
     transcript: FrozenTranscript
     chapters: tuple[Chapter, ...]
     others: tuple[FrozenDispute, ...]
-    contradictions: tuple[Contradiction, ...]
+    contradictions: tuple[Mismatch, ...]
     places: Mapping[tuple[str, int], int]
 
     @property
@@ -53,7 +53,7 @@ class Case:
         return int(record.refund_fee or 0) if record and record.status in REFUNDED else None
 
 
-def read(bench: Workbench, actor: Actor, key: str) -> Case:
+def read(bench: Workbench, actor: Actor, key: str) -> DisputeCase:
     """The story of a dispute as `actor` may read it. Raises `NotFound`, and `Denied` for what is of another team or one's
     own part in it."""
     require(actor, Right.VIEW_RESULTS, Right.VIEW_TEAM, Right.INSPECT)
@@ -79,7 +79,7 @@ def read(bench: Workbench, actor: Actor, key: str) -> Case:
     )  # fmt: skip
     places = {place: message.seq for place, message in placed if place[1] >= 0}
     found = _against(snapshot, shown, row, places)
-    return Case(key, shown, _chapters(heads, row, names, placed), others, found, places)
+    return DisputeCase(key, shown, _chapters(heads, row, names, placed), others, found, places)
 
 
 def _refuse_own(actor: Actor, heads: pl.DataFrame) -> None:
@@ -190,7 +190,7 @@ def _chapters(
 
 def _against(
     snapshot: Snapshot, shown: FrozenTranscript, row: Mapping[str, Any], places: Mapping[tuple[str, int], int]
-) -> tuple[Contradiction, ...]:
+) -> tuple[Mismatch, ...]:
     """What does not go together, in the words its reader may see."""
     lines = [(m.seq, m.text or "") for m in shown.messages if m.role == "agent"]
     record = statements.of_record(row["status"], row["dispute_type"], row["refund_fee"])

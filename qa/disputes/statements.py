@@ -40,7 +40,7 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Contradiction:
+class Mismatch:
     """Two statements that do not go together, the earlier one first."""
 
     one: Statement
@@ -93,7 +93,7 @@ def of_record(status: str | None, dispute_type: str | None, paid: int | None) ->
 
 def contradictions(
     lines: Iterable[tuple[int, str]], record: Sequence[Statement], promised: Iterable[Statement] = ()
-) -> tuple[Contradiction, ...]:
+) -> tuple[Mismatch, ...]:
     """What does not go together among an agent's `lines` (number, text, in order of time), what the record says, and
     refunds `promised` with an amount. One for each pair of stances: the first time it was said, against the last."""
     by: dict[Stance, list[Statement]] = {}
@@ -106,9 +106,9 @@ def contradictions(
     for one, other in OPPOSITES:
         if one in by and other in by:
             pair = sorted((by[one][0], by[other][-1]), key=lambda s: (s.seq is None, s.seq or 0))
-            found.append(Contradiction(*pair))
+            found.append(Mismatch(*pair))
     paid = by.get(Stance.PAID, [])
     for each in promised:
         if paid and each.amount is not None and each.amount > (paid[-1].amount or 0):
-            found.append(Contradiction(each, paid[-1]))
+            found.append(Mismatch(each, paid[-1]))
     return tuple(found)

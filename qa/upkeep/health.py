@@ -17,6 +17,7 @@ from sqlalchemy import func, inspect, select
 
 from qa import evidence, migrations, restore_journal
 from qa.archive.checksums import Damage, digest
+from qa.disputes import deadlines
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -68,6 +69,7 @@ def examine(bench: Workbench, actor: Actor, *, deep: bool = False, forgeries: bo
         _accounts,
         _backups,
         _past,
+        _deadlines,
         _parts,
     ):
         try:
@@ -394,6 +396,17 @@ def _past(bench: Workbench) -> Iterator[HealthFinding]:
         )
 
 
+def _deadlines(bench: Workbench) -> Iterator[HealthFinding]:
+    """Open disputes whose deadline an earlier release kept as their closing time."""
+    if found := deadlines.count(bench):
+        yield HealthFinding(
+            N_("Deadlines of disputes"),
+            HealthState.WARNING,
+            N_("{count} open disputes hold their deadline as a closing time: “spotcheck disputes mend” moves it"),
+            {"count": found},
+        )
+
+
 def _parts(bench: Workbench) -> Iterator[HealthFinding]:
     for module, name, without in (
         ("hyperscan", N_("Red-line engine"), N_("hyperscan is missing: screening uses the slower engine")),
@@ -406,6 +419,7 @@ def _parts(bench: Workbench) -> Iterator[HealthFinding]:
 
 
 _NAMES: dict[Callable[[Workbench], Iterator[HealthFinding]], str] = {
+    _deadlines: N_("Deadlines of disputes"),
     _program: N_("Program"),
     _home: N_("Folder"),
     _restore: N_("Restore"),

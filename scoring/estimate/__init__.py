@@ -19,6 +19,7 @@ cure.
 
 from scoring.estimate.compare import beyond_chance, combine, difference
 from scoring.estimate.completion import Selection, completed, selective
+from scoring.estimate.counts import LEAST_EXPECTED, per_exposure, poisson, ratio, share
 from scoring.estimate.grouped import grouped
 from scoring.estimate.means import agents, as_estimates, shrunk, team, tune
 from scoring.estimate.rates import clopper_pearson, rate
@@ -27,6 +28,7 @@ from scoring.estimate.sample import totals
 from scoring.estimate.severe import widened
 
 __all__ = [
+    "LEAST_EXPECTED",
     "VERSION",
     "Estimate",
     "EstimateError",
@@ -39,10 +41,14 @@ __all__ = [
     "completed",
     "difference",
     "grouped",
+    "per_exposure",
+    "poisson",
     "rate",
+    "ratio",
     "refusal",
     "reviews_to_halve",
     "selective",
+    "share",
     "shrunk",
     "team",
     "totals",

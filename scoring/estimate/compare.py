@@ -12,8 +12,8 @@ import scipy
 
 from scoring.estimate.result import Estimate, EstimateError, refusal
 
-#: The method of rates, whose limits are not symmetric.
-RATE = "korn_graubard"
+#: The methods of rates, whose limits are not symmetric.
+RATES = {"korn_graubard", "clopper_pearson"}
 
 
 def difference(before: Estimate, after: Estimate) -> Estimate:
@@ -25,7 +25,7 @@ def difference(before: Estimate, after: Estimate) -> Estimate:
     if not (before.known and after.known):
         missing = before if not before.known else after
         return refusal(missing.reason or "no_interval", before.n + after.n, level=after.level)
-    if RATE in (before.method, after.method):
+    if {before.method, after.method} & RATES:
         return _mover(before, after)
     return _linear((before, after), (-1.0, 1.0), "before_after")
 

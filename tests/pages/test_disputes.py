@@ -57,3 +57,11 @@ def test_in_chinese_with_hostile_text(filled: Workbench, open_page: OpenPage) ->
     [first, *_rest] = at.radio(key="dispute_chat").options
     assert "<b>" not in first.replace("\\<", "")
     assert at.dataframe[0].value["负责客服"].to_list().count("无人") == 2
+
+
+def test_the_figures_in_both_languages(filled: Workbench, open_page: OpenPage) -> None:
+    for language in ("en", "zh_CN"):
+        at = open_page("lead", "disputes.py", language=language, query={"view": "figures", "by": "agent"})
+        assert not at.exception
+        assert len(at.dataframe) == 2
+        assert list(at.dataframe[0].value.iloc[:, 1]) == [2, 1]

@@ -11,8 +11,8 @@ from pages.kit.desk.component import DESK, mount
 from pages.kit.desk.conversation import DISPUTES, STEPS, duration, event, events, header, items
 from pages.kit.desk.texts import texts
 from pages.kit.guard import Page
-from qa.disputes.case import Case, Chapter
-from qa.disputes.statements import Contradiction, Stance, Statement
+from qa.disputes.case import Chapter, DisputeCase
+from qa.disputes.statements import Mismatch, Stance, Statement
 from qa.i18n import N_, Translator
 
 STANCES = {
@@ -28,7 +28,7 @@ STANCES = {
 }
 
 
-def show(page: Page, found: Case, *, key: str, height: int = 420) -> None:
+def show(page: Page, found: DisputeCase, *, key: str, height: int = 420) -> None:
     """The whole case, `height` pixels high. `key` must be constant for its place on the page."""
     data = {
         "mode": "read",
@@ -43,7 +43,7 @@ def show(page: Page, found: Case, *, key: str, height: int = 420) -> None:
     mount(DESK, key=key, data=data)
 
 
-def story(t: Translator, case: Case) -> list[dict[str, Any]]:
+def story(t: Translator, case: DisputeCase) -> list[dict[str, Any]]:
     """The transcript of the case from top to bottom, with where each chat begins and what other disputes there were."""
     more = [_chapter(t, one) for one in case.chapters]
     for other in case.others:
@@ -52,7 +52,7 @@ def story(t: Translator, case: Case) -> list[dict[str, Any]]:
     return items(t, case.transcript, more=more)
 
 
-def facts(t: Translator, case: Case, now: datetime) -> list[dict[str, str]]:
+def facts(t: Translator, case: DisputeCase, now: datetime) -> list[dict[str, str]]:
     """What stands above the story: label and value, only what is known."""
     known = header(t, case.transcript)
     record = case.transcript.dispute
@@ -68,12 +68,12 @@ def facts(t: Translator, case: Case, now: datetime) -> list[dict[str, str]]:
     return known + [{"label": label, "value": value} for label, value in rows]
 
 
-def pairs(t: Translator, case: Case) -> list[dict[str, Any]]:
+def pairs(t: Translator, case: DisputeCase) -> list[dict[str, Any]]:
     """Statements that do not go together: what each says, its words, and the number of its message (None: the record)."""
     return [_pair(t, each) for each in case.contradictions]
 
 
-def _pair(t: Translator, found: Contradiction) -> dict[str, Any]:
+def _pair(t: Translator, found: Mismatch) -> dict[str, Any]:
     return {"one": _side(t, found.one), "other": _side(t, found.other)}
 
 

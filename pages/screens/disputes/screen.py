@@ -13,12 +13,12 @@ from pages.kit.dialogs import dialog, kept, open_dialog
 from pages.kit.guard import Page
 from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, showing_errors
-from pages.screens.disputes import one
+from pages.screens.disputes import figures, one
 from qa.disputes import listing, responsible
 from qa.disputes.listing import STATES, DisputeRow
 from qa.i18n import N_
 
-VIEWS = {"todo": N_("To settle"), "all": N_("All disputes")}
+VIEWS = {"todo": N_("To settle"), "all": N_("All disputes"), "figures": N_("Figures")}
 ROWS = 500
 
 
@@ -30,7 +30,9 @@ def show(page: Page) -> None:
         left, right = st.columns([3, 4], vertical_alignment="bottom")
         view = pick(left, _("View"), "view", list(VIEWS), lambda v: _(VIEWS[v]), kind="segmented_control", label_visibility="collapsed")  # fmt: skip
         found = listing.rows(page.bench, page.actor, now=page.now)
-        if not found:
+        if found and view == "figures":
+            figures.show(page)
+        elif not found:
             empty(_("No disputes were imported"), _("Bring in refunds and disputes on the page Import."))
         else:
             todo = [row for row in found if row.todo]
@@ -52,7 +54,9 @@ def _list(page: Page, found: Sequence[DisputeRow]) -> None:
         _("Customer gives as reason"): [" ".join(row.reason.split()) for row in shown],
         _("Chat joined by"): [_(JOINS[row.joined_by]) if row.joined_by in JOINS else "–" for row in shown],
         _("Answers for it"): [row.agent_name or _("nobody") for row in shown],
-        _("Because"): [_(responsible.REASONS[row.answers_by]) if row.answers_by else "–" for row in shown],
+        _("Answers for it because"): [
+            _(responsible.REASONS[row.answers_by]) if row.answers_by else "–" for row in shown
+        ],
         _("Status"): [state(page, row) for row in shown],
         _("Shop"): [row.shop for row in shown],
     }
