@@ -29,6 +29,11 @@ class DemoData:
     """One row a conversation: conversation_key, agent_id, faults, fault_seqs (message of each fault, −1 for something
     left out), red_lines (rules broken)."""
     agents: tuple[DemoAgent, ...]
+    disputes: pl.DataFrame
+    """One row a dispute: dispute_key, join (how its record finds its chat), conversation_key and agent_id that are right
+    (null: none can be told), faults of its handling, author (the agent of the first chat)."""
+    promises: pl.DataFrame
+    """One row a promise of known outcome: conversation_key, seq, kind, amount (hundredths), status."""
 
 
 def generate(seed: str, last_day: date, scale: float = 1.0, weeks: int = WEEKS) -> DemoData:
@@ -37,22 +42,32 @@ def generate(seed: str, last_day: date, scale: float = 1.0, weeks: int = WEEKS) 
     `scale` multiplies the number of conversations (1.0 is about 6,400). Use `generate_parts` for millions.
     """
     parts = list(generate_parts(seed, last_day, scale, weeks))
-    tables = {name: pl.concat([part.tables[name] for part in parts]) for name in parts[0].tables}
-    return DemoData(tables, pl.concat([part.truth for part in parts]), parts[0].agents)
+    tables = {name: pl.concat([p.tables[name] for p in parts if p.tables[name].height]) for name in parts[0].tables}
+    return DemoData(
+        tables, pl.concat([part.truth for part in parts]), parts[0].agents,
+        pl.concat([part.disputes for part in parts]), pl.concat([part.promises for part in parts]),
+    )  # fmt: skip
 
 
 def generate_parts(seed: str, last_day: date, scale: float = 1.0, weeks: int = WEEKS) -> Iterator[DemoData]:
     """The same as `generate`, one week at a time, so that any scale fits into memory."""
     first_day = last_day - timedelta(days=7 * weeks - 1)
     people = agents(seed, first_day)
+    peers = {one.agent_id: _peers(one, people) for one in people}
     for week in range(weeks):
         rows = Rows()
         for agent in people:
             draw = Random(f"{seed}/{agent.agent_id}/{week}")
             monday = first_day + timedelta(days=7 * week)
             for number in range(_volume(draw, agent, monday, scale)):
-                Play(draw, agent, week, monday, number, rows).run()
-        yield DemoData(rows.frames(), rows.truth_frame(), people)
+                Play(draw, agent, week, monday, number, rows, peers[agent.agent_id]).run()
+        yield DemoData(rows.frames(), rows.truth_frame(), people, *rows.record_truth())
+
+
+def _peers(agent: DemoAgent, people: tuple[DemoAgent, ...]) -> tuple[str, ...]:
+    """Who of the same shop takes after-sale chats and is there all the time."""
+    there = (one for one in people if one.shop == agent.shop and one.stage != "presale" and one.grade != "P1")
+    return tuple(one.agent_id for one in there if one.agent_id != agent.agent_id)
 
 
 def _volume(draw: Random, agent: DemoAgent, monday: date, scale: float) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from random import Random
 
+from qa.demo.disputes import RECORD_CRITERIA
 from qa.demo.world import DemoInspector
 from scoring.rubric import Rubric
 from scoring.sheet import CLEARED, CONFIRMED, HitDecision, Mark, Sheet
@@ -29,6 +30,8 @@ CRITERIA: Mapping[str, tuple[str, ...]] = {
 """The criteria that each planted fault belongs to; a rubric has the first of them, another, or none. Slow replies are
 measured, not scored."""
 
+_OF_FAULT = {**CRITERIA, **RECORD_CRITERIA}
+
 _CAUSES: Mapping[str, str] = {
     "tone": "emotion",
     "empathy": "wording",
@@ -48,6 +51,9 @@ _CAUSES: Mapping[str, str] = {
     "fault_owner": "knowledge",
     "promise_kept": "carelessness",
     "called_back": "carelessness",
+    "first_answer": "carelessness",
+    "no_blame": "emotion",
+    "intervention": "knowledge",
 }
 _FOREIGN: Mapping[str, tuple[tuple[str, str], ...]] = {
     "product_facts": (("system", "page_error"), ("policy", "script")),
@@ -88,8 +94,8 @@ def judge(
     found: dict[str, int] = {}
     for fault, seq in faults.items():
         overlooked = inspector.noise + max(-inspector.severity, 0) * 0.06
-        criterion = next((one for one in CRITERIA.get(fault, ()) if rubric.find(one)), None)
-        if fault in CRITERIA and draw.random() > overlooked and criterion is not None:
+        criterion = next((one for one in _OF_FAULT.get(fault, ()) if rubric.find(one)), None)
+        if fault in _OF_FAULT and draw.random() > overlooked and criterion is not None:
             found[criterion] = seq
     for criterion in ("tone", "understanding", "closing", "invitation", "empathy"):
         if criterion not in found and draw.random() < max(inspector.severity, 0) * 0.035 and rubric.find(criterion):

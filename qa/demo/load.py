@@ -180,6 +180,13 @@ def _remember(truth: dict[str, Truth], part: DemoData) -> None:
     for row in part.truth.iter_rows(named=True):
         faults = dict(zip(row["faults"], row["fault_seqs"], strict=True))
         truth[row["conversation_key"]] = Truth(faults, tuple(row["red_lines"]), by_id[row["agent_id"]])
+    for row in part.disputes.iter_rows(named=True):
+        wrong = dict.fromkeys(row["faults"], -1)
+        chat = truth.get(row["conversation_key"] or "")
+        agent = by_id[row["agent_id"] or row["author"]]
+        truth[row["dispute_key"]] = Truth(
+            {**(chat.faults if chat else {}), **wrong}, chat.red_lines if chat else (), agent
+        )
 
 
 # what people did

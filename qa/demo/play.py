@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.demo import phrases_zh, scenes_en
+from qa.demo import disputes, phrases_zh, scenes_en
 from qa.demo.script import Phrases, RedLineLine, Scene, Turn
 from qa.demo.world import TRAINED_TEAM, TRAINING_WEEK, DemoAgent
 
@@ -68,6 +69,15 @@ _HOUR_WEIGHTS = (0, 0, 0, 0, 0, 0, 0, 0, 3, 6, 9, 9, 6, 7, 8, 8, 7, 6, 6, 8, 10,
 _PHRASES: dict[str, Phrases] = {"zh_CN": phrases_zh.PHRASES, "en": scenes_en.PHRASES}
 
 
+DISPUTE_TRUTH: dict[str, pl.DataType | type[pl.DataType]] = {
+    "dispute_key": pl.String, "join": pl.String, "conversation_key": pl.String, "agent_id": pl.String,
+    "faults": pl.List(pl.String), "author": pl.String,
+}  # fmt: skip
+PROMISE_TRUTH: dict[str, pl.DataType | type[pl.DataType]] = {
+    "conversation_key": pl.String, "seq": pl.Int32, "kind": pl.String, "amount": pl.Int64, "status": pl.String,
+}  # fmt: skip
+
+
 @dataclass
 class Rows:
     """Column lists being filled."""
@@ -77,6 +87,8 @@ class Rows:
     disputes: list[dict[str, Any]] = field(default_factory=list)
     ratings: list[dict[str, Any]] = field(default_factory=list)
     truth: list[dict[str, Any]] = field(default_factory=list)
+    dispute_truth: list[dict[str, Any]] = field(default_factory=list)
+    promise_truth: list[dict[str, Any]] = field(default_factory=list)
 
     def frames(self) -> dict[str, pl.DataFrame]:
         columns = ("conversation_id", "seq", "role", "agent_id", "sent_at", "kind", "text")
@@ -97,12 +109,28 @@ class Rows:
         }
         return pl.DataFrame(self.truth, schema=schema)
 
+    def record_truth(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What is true of the disputes and of the promises: see `DemoData`."""
+        return (
+            pl.DataFrame(self.dispute_truth, schema=DISPUTE_TRUTH, orient="row"),
+            pl.DataFrame(self.promise_truth, schema=PROMISE_TRUTH, orient="row"),
+        )
+
 
 class Play:
-    """One conversation in the making."""
+    """One conversation in the making. `peers`: agents of the same shop whom the customer may meet next."""
 
-    def __init__(self, draw: Random, agent: DemoAgent, week: int, monday: date, number: int, rows: Rows) -> None:
-        self.draw, self.agent, self.week, self.rows = draw, agent, week, rows
+    def __init__(
+        self,
+        draw: Random,
+        agent: DemoAgent,
+        week: int,
+        monday: date,
+        number: int,
+        rows: Rows,
+        peers: Sequence[str] = (),
+    ) -> None:
+        self.draw, self.agent, self.week, self.rows, self.peers = draw, agent, week, rows, peers
         self.phrases = _PHRASES[agent.language]
         self.id = f"{agent.agent_id}-{monday:%m%d}-{number:04d}"
         self.key = f"{SOURCE}:{self.id}"
@@ -119,6 +147,7 @@ class Play:
         self.heated = draw.random() < self.scene.heated
         self.planned = {fault for fault in BASE_RATES if self._happens(fault)}
         self.red_line = self._red_line()
+        self.plan = disputes.plan(self.key, self.scene.name, agent.language)
 
     def run(self) -> None:
         self._open()
@@ -132,6 +161,7 @@ class Play:
         if self.red_line:
             self._violate(self.red_line)
         self._near_miss()
+        self._promise()
         self._end()
         self._store()
 
@@ -274,22 +304,9 @@ class Play:
         counts = sum(1 for line in self.lines if line[2] == "agent")
         self.rows.messages.extend(self.lines)
         self.rows.conversations.append(
-            {
-                "conversation_key": self.key,
-                "source": SOURCE,
-                "conversation_id": self.id,
-                "agent_id": self.agent.agent_id,
-                "agent_ids": [self.agent.agent_id],
-                "customer_id": self.customer,
-                "shop": self.agent.shop,
-                "channel": "wangwang" if self.agent.language == "zh_CN" else "chat",
-                "order_id": order,
-                "started_at": self.lines[0][4],
-                "ended_at": self.at,
-                "message_count": len(self.lines),
-                "agent_message_count": counts,
-                "satisfaction": satisfaction,
-            }
+            self._head(
+                self.id, self.agent.agent_id, order, self.lines[0][4], self.at, len(self.lines), counts, satisfaction
+            )
         )
         self.rows.truth.append(
             {
@@ -302,7 +319,8 @@ class Play:
         )
         if satisfaction is not None:
             self._rate(satisfaction, order)
-        if order and self.draw.random() < self.scene.dispute * (1 + harm):
+        likely = disputes.chance(self.plan, self.scene.dispute * (1 + harm))
+        if order and self.scene.name in disputes.WORDING[self.agent.language].scenes and self.draw.random() < likely:
             self._dispute(order)
 
     def _satisfaction(self, harm: float) -> int | None:
@@ -332,40 +350,96 @@ class Play:
             }
         )
 
+    # what follows the conversation
+
+    def _promise(self) -> None:
+        """A refund that the agent promises before the closing line, where the plan has one."""
+        if self.plan.promised:
+            line = self.plan.draw.choice(disputes.WORDING[self.agent.language].promises)
+            self.plan.seq = len(self.lines)
+            self._say("agent", line.format(sum=self.plan.promised), 20)
+            self.plan.said_at = self.at
+
     def _dispute(self, order: str) -> None:
-        p, draw = self.phrases, self.draw
-        opened = self.at + timedelta(hours=draw.uniform(1, 60))
-        closed = opened + timedelta(hours=draw.uniform(12, 160)) if draw.random() < 0.7 else None
-        talk = [
-            ("customer", draw.choice(p.dispute_buyer), opened),
-            ("agent", draw.choice(p.dispute_seller), opened + timedelta(hours=draw.uniform(1, 30))),
-        ]
-        fee = draw.randrange(3000, 260000)
+        plan, scene = self.plan, self.scene.name
+        faulty = 0.6 + 0.4 * float(self.agent.discipline)
+        fields = disputes.record(plan, scene, self.agent.language, self.slots, self.at, faulty)
+        how = plan.draw.choices([name for name, _ in disputes.JOINS], [weight for _, weight in disputes.JOINS])[0]
+        opened, key, answers = fields["opened_at"], self.key, self.agent.agent_id
+        if how == "several" or plan.draw.random() < 0.25:
+            answers = self._again("b", order, self.at + (opened - self.at) * plan.draw.uniform(0.3, 0.7))
+            key = self.key if how == "given" else f"{SOURCE}:{self.id}b"
+            how = "several" if how == "customer" else how
+        if plan.draw.random() < 0.2:
+            self._again("c", order, opened + timedelta(hours=plan.draw.uniform(2, 20)))
+        joined = None if how in ("several", "none") else key
         self.rows.disputes.append(
             {
-                "dispute_key": f"{SOURCE}:D{self.id}",
-                "source": SOURCE,
-                "dispute_id": f"D{self.id}",
-                "conversation_key": self.key,
-                "conversation_id": self.id,
-                "agent_id": self.agent.agent_id,
-                "order_id": order,
-                "customer_id": self.customer,
-                "shop": self.agent.shop,
-                "opened_at": opened,
-                "closed_at": closed,
-                "dispute_type": draw.choice(("REFUND", "REFUND_AND_RETURN", "TMALL_EXCHANGE")),
-                "phase": "aftersale",
-                "status": "SUCCESS" if closed else "WAIT_SELLER_AGREE",
-                "cs_status": draw.choice((1, 1, 1, 2, 6, 8, 9)) if closed else draw.choice((1, 2, 3)),
-                "reason": draw.choice(p.dispute_reasons),
-                "description": draw.choice(p.dispute_buyer),
-                "title": self.slots["product"],
-                "refund_fee": fee,
-                "total_fee": fee + draw.randrange(0, 9000),
-                "messages": [{"role": role, "text": text, "sent_at": at} for role, text, at in talk],
+                "dispute_key": f"{SOURCE}:D{self.id}", "source": SOURCE, "dispute_id": f"D{self.id}",
+                "conversation_id": self.id if how == "given" else None,
+                "order_id": order if how in ("given", "order") else None,
+                "customer_id": None if how == "none" else self.customer, "shop": self.agent.shop, **fields,
             }
+        )  # fmt: skip
+        self.rows.dispute_truth.append(
+            {
+                "dispute_key": f"{SOURCE}:D{self.id}", "join": how, "conversation_key": joined,
+                "agent_id": answers if joined else None, "faults": list(plan.faults),
+                "author": self.agent.agent_id,
+            }
+        )  # fmt: skip
+        if plan.promised and how in ("given", "order"):
+            self.rows.promise_truth.append(
+                {
+                    "conversation_key": self.key, "seq": plan.seq, "kind": "refund", "amount": plan.promised * 100,
+                    "status": "kept" if plan.kept else "broken",
+                }
+            )  # fmt: skip
+
+    def _again(self, mark: str, order: str, at: datetime) -> str:
+        """The customer comes back about the same order and meets another agent; returns who that is."""
+        plan, words = self.plan, disputes.WORDING[self.agent.language]
+        peer = plan.draw.choice(self.peers) if self.peers else self.agent.agent_id
+        name, start = f"{self.id}{mark}", at.replace(microsecond=0)
+        said = (
+            ("bot", None, plan.draw.choice(self.phrases.bot_lines)),
+            ("customer", None, self._fill(plan.draw.choice(words.again))),
+            ("agent", peer, plan.draw.choice(words.answered)),
         )
+        for seq, (role, who, text) in enumerate(said):
+            self.rows.messages.append(
+                (name, seq, role, who, start + timedelta(seconds=25 * seq), "text", self._fill(text))
+            )
+        self.rows.conversations.append(
+            self._head(name, peer, order, start, start + timedelta(seconds=50), len(said), 1, None)
+        )
+        truth = {
+            "conversation_key": f"{SOURCE}:{name}",
+            "agent_id": peer,
+            "faults": [],
+            "fault_seqs": [],
+            "red_lines": [],
+        }
+        self.rows.truth.append(truth)
+        return peer
+
+    def _head(
+        self,
+        name: str,
+        agent: str,
+        order: str | None,
+        start: datetime,
+        end: datetime,
+        lines: int,
+        own: int,
+        satisfaction: int | None,
+    ) -> dict[str, Any]:
+        return {
+            "conversation_key": f"{SOURCE}:{name}", "source": SOURCE, "conversation_id": name, "agent_id": agent,
+            "agent_ids": [agent], "customer_id": self.customer, "shop": self.agent.shop,
+            "channel": "wangwang" if self.agent.language == "zh_CN" else "chat", "order_id": order, "started_at": start,
+            "ended_at": end, "message_count": lines, "agent_message_count": own, "satisfaction": satisfaction,
+        }  # fmt: skip
 
 
 def _private(draw: Random, language: str) -> dict[str, str]:

@@ -355,17 +355,6 @@ PHRASES = Phrases(
         "warranty": ("two", "five"),
         "floor": ("third", "fourth"),
     },
-    dispute_reasons=("Quality problem", "Missing parts", "Not as described", "Late delivery", "No longer needed"),
-    dispute_buyer=(
-        "They promised a replacement and nothing happened.",
-        "It is broken and they refuse a full refund.",
-        "I sent the photos three times.",
-    ),
-    dispute_seller=(
-        "A replacement was offered, tracking uploaded.",
-        "Refund approved, waiting for the return.",
-        "The delay was caused by the courier.",
-    ),
     rating_comments_good=("Very patient", "Quick and friendly", "Problem solved", ""),
     rating_comments_bad=("Too slow", "Rude", "Not solved", "Had to repeat myself", ""),
 )

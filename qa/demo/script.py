@@ -80,8 +80,5 @@ class Phrases:
     hostile_lines: Lines
     """Customer text that tries markup or formulas: it must stay inert everywhere."""
     slots: Mapping[str, Lines]
-    dispute_reasons: Lines
-    dispute_buyer: Lines
-    dispute_seller: Lines
     rating_comments_good: Lines
     rating_comments_bad: Lines

@@ -80,8 +80,8 @@ class Shift:
             sample = session.get_one(Sample, sample_id)
             own = sample.rubric_version_id
             rubric = self.rubric if own is None else rubric_of(session, own)
-        key = sample.conversation_key or sample.unit_id
-        truth = self.truth[key]
+        key = sample.unit_id if sample.source == "dispute" else sample.conversation_key or sample.unit_id
+        truth, chat = self.truth[key], sample.conversation_key or key
         return judge(
             self.seed,
             inspector,
@@ -89,7 +89,7 @@ class Shift:
             rubric,
             truth.faults,
             truth.red_lines,
-            self.hits.get((key, sample.agent_id), ()),
+            self.hits.get((chat, sample.agent_id), ()),
             truth.agent.language,
         )
 

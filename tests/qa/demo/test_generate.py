@@ -9,6 +9,7 @@ import pytest
 
 from qa.archive import TABLES, conform
 from qa.demo import phrases_zh, scenes_en
+from qa.demo.disputes import RECORD_CRITERIA, RECORD_FAULTS
 from qa.demo.generate import WEEKS, DemoData, generate, generate_parts
 from qa.demo.inspectors import CRITERIA, judge
 from qa.demo.script import FAULTS
@@ -29,6 +30,8 @@ def test_same_arguments_same_rows(data: DemoData) -> None:
     for name, frame in data.tables.items():
         assert frame.equals(again.tables[name]), name
     assert data.truth.equals(again.truth)
+    assert data.disputes.equals(again.disputes)
+    assert data.promises.equals(again.promises)
     assert not generate("other", DAY, scale=0.3).truth.equals(data.truth)
 
 
@@ -61,8 +64,9 @@ def test_rows_fit_the_archive(data: DemoData) -> None:
     assert counted["ordered"].all()
     assert counted["dense"].all()
     assert not data.tables["messages"]["text"].str.contains(r"\{\w+\}").any()
-    linked = data.tables["disputes"].join(conversations, on="conversation_key", how="anti")
-    assert linked.is_empty()
+    told = data.disputes.drop_nulls("conversation_key").join(conversations, on="conversation_key", how="anti")
+    assert told.is_empty()
+    assert data.disputes.height == data.tables["disputes"].height > 20
 
 
 def test_planted_red_lines_are_said_by_the_agent(data: DemoData) -> None:
@@ -93,6 +97,9 @@ def test_fault_rates_follow_the_agents(data: DemoData) -> None:
 
 def test_every_scored_fault_has_a_criterion_of_the_default_rubric() -> None:
     assert {found[0] for found in CRITERIA.values()} <= {criterion.id for criterion in default().criteria}
+    assert set(RECORD_CRITERIA) == set(RECORD_FAULTS)
+    card = {criterion.id for criterion in shipped("disputes").criteria}
+    assert {one for found in RECORD_CRITERIA.values() for one in found} <= card
     others = {criterion.id for name in SHIPPED for criterion in shipped(name).criteria}
     assert {one for found in CRITERIA.values() for one in found} <= others
     assert set(CRITERIA) | {"slow_first", "slow_replies"} == set(FAULTS)
