@@ -15,6 +15,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.rows import choosable
 from pages.kit.widgets import confirm, empty, heading, show_error, showing_errors
+from pages.screens import removal
 from pages.screens.people import roster
 from pages.screens.people.accounts import users
 from qa import jobs
@@ -326,5 +327,6 @@ SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "security": (N_("Security"), security),
     "health": (N_("Health"), condition),
     "backup": (N_("Backup"), backups),
+    "retention": (N_("Retention"), removal.draw),
     "jobs": (N_("Jobs"), work),
 }

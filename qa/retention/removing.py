@@ -70,6 +70,19 @@ class Unfinished:
     begun_at: datetime
 
 
+@dataclass(frozen=True)
+class PastRemoval:
+    """A removal as it is on record; `counts` (units, transcripts, files) once it has ended."""
+
+    removal_id: int
+    kind: str
+    source: str
+    reason: str
+    begun_at: datetime
+    ended_at: datetime | None
+    counts: dict[str, int]
+
+
 def begin(bench: Workbench, actor: Actor, *, now: datetime, matter: Matter, reason: str) -> int:
     """Put on record what will be removed and why; returns the number of the removal, which `run` carries out."""
     require(actor, Right.MAINTAIN)
@@ -149,6 +162,17 @@ def unfinished(bench: Workbench, actor: Actor) -> tuple[Unfinished, ...]:
     query = select(Removal).where(Removal.ended_at.is_(None)).order_by(Removal.id)
     with bench.db.read() as session:
         return tuple(Unfinished(one.id, one.kind, one.source, one.begun_at) for one in session.scalars(query))
+
+
+def history(bench: Workbench, actor: Actor, limit: int = 50) -> tuple[PastRemoval, ...]:
+    """The latest removals, newest first."""
+    require(actor, Right.MAINTAIN)
+    query = select(Removal).order_by(Removal.id.desc()).limit(limit)
+    with bench.db.read() as session:
+        return tuple(
+            PastRemoval(one.id, one.kind, one.source, one.reason, one.begun_at, one.ended_at, dict(one.counts))
+            for one in session.scalars(query)
+        )
 
 
 def _due(bench: Workbench, actor: Actor, now: datetime) -> list[Matter]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from qa import jobs
+from qa import ingest, jobs, retention
 from qa.jobs import Worker
 from qa.people import accounts, signins
 from qa.policy import SYSTEM, Role
 from qa.upkeep import backup
 from qa.workbench import Workbench
+from tests.qa.ingest.files import CHATS, write_csv
 
 OpenPage = Callable[..., AppTest]
 
@@ -50,7 +52,9 @@ def test_a_mistake_is_explained_and_nothing_is_created(open_page: OpenPage, page
     assert len(accounts.users(page_bench, SYSTEM)) == 1
 
 
-@pytest.mark.parametrize("section", ["users", "roster", "signins", "audit", "health", "backup", "nonsense"])
+@pytest.mark.parametrize(
+    "section", ["users", "roster", "signins", "audit", "health", "backup", "retention", "nonsense"]
+)
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_every_section_has_an_address(open_page: OpenPage, section: str, language: str) -> None:
     at = open_page("admin", "admin.py", language=language, query={"section": section})
@@ -111,3 +115,29 @@ def test_jobs_are_listed_and_stopped(open_page: OpenPage, page_bench: Workbench)
     at.button(key="stop_job").click().run()
     assert not at.exception
     assert [view.state for view in jobs.recent(page_bench, SYSTEM)] == ["cancelled"]
+
+
+def test_a_customer_is_forgotten_on_request(open_page: OpenPage, page_bench: Workbench, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    path = write_csv(tmp_path / "a.csv", CHATS)
+    found = ingest.detect(path)
+    ingest.commit(page_bench, SYSTEM, now=now, path=path, mapping=found.mapping, kind=found.kind, source="shop")
+    at = open_page("admin", "admin.py", query={"section": "retention"})
+    assert not at.exception
+    at.number_input(key="policy_days_shop").set_value(365).run()
+    at.button(key="save_policy").click().run()
+    assert [(p.source, p.days) for p in retention.policies(page_bench, SYSTEM)] == [("shop", 365)]
+    at.radio(key="removal_kind").set_value("request").run()
+    at.text_input(key="removal_customer").set_value("tb1002").run()
+    at.button(key="look_at_removal").click().run()
+    counted = next(d.value for d in at.dataframe if "Number" in d.value.columns)
+    assert dict(zip(counted["What"], counted["Number"], strict=True))["Messages"] == "2"
+    at.text_input(key="removal_reason").set_value("asked by mail").run()
+    at.button(key="remove_text").click().run()
+    assert not at.exception
+    assert Worker(page_bench).run_waiting() >= 1
+    at.run()
+    assert "1" in at.success[0].value
+    left = page_bench.archive.at().scan("conversations").collect()
+    assert left["customer_id"].to_list() == ["tb1001"]
+    assert [one.reason for one in retention.history(page_bench, SYSTEM)] == ["asked by mail"]
