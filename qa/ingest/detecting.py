@@ -206,7 +206,7 @@ def _date_order(found: Detected, mapping: Mapping) -> tuple[str, str]:
 
 def _orders_of_file(shape: Shape, headers: Sequence[str]) -> tuple[str, ...]:
     """The orders in which every date of these columns can be read."""
-    fits = moments.ORDERS
+    fits: tuple[str, ...] = moments.ORDERS
     for piece in reading.pieces(shape, headers, ProblemLog({})):
         for name in piece.frame.columns:
             if name != "file_row":
