@@ -9,7 +9,7 @@ from statistics import median
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from qa.desk.leases import took_part, transcript_of
+from qa.desk.leases import is_own
 from qa.desk.sheets import SCORED_ON
 from qa.errors import Conflict, Invalid, NotFound
 from qa.i18n import N_
@@ -65,10 +65,9 @@ def deal(
     for sample_id in samples:
         if session.get(Sample, sample_id) is None:
             raise NotFound(N_("There is no sample {sample}."), sample=sample_id)
-        transcript = transcript_of(session, sample_id)
         for person in people:
             user = users[person]
-            if took_part(Actor(user.id, Role(user.role), user.display_name, user.agent_id), transcript):
+            if is_own(session, Actor(user.id, Role(user.role), user.display_name, user.agent_id), sample_id):
                 left_out.append((sample_id, person))
                 continue
             given = (Assignment.sample_id == sample_id, Assignment.inspector_id == person, Assignment.kind == kind)

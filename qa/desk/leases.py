@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from qa import transcripts
 from qa.errors import Conflict, NotFound
 from qa.i18n import N_
+from qa.people import aliases
 from qa.policy import Actor
 from qa.tables import Assignment, Sample, Transcript, User
 from qa.transcripts import FrozenTranscript
@@ -75,7 +76,15 @@ def transcript_of(session: Session, sample_id: int) -> FrozenTranscript:
     return transcripts.read(session.execute(_CONTENT, {"sample": sample_id}).scalar_one())
 
 
+def is_own(session: Session, actor: Actor, sample_id: int) -> bool:
+    """Whether the actor took part in the conversation, under their own name or another account of theirs."""
+    if actor.agent_id is None:
+        return False
+    frozen = transcript_of(session, sample_id)
+    return took_part(actor, frozen) or actor.agent_id in aliases.owners(session, frozen.agents, frozen.started_at)
+
+
 def refuse_own(session: Session, actor: Actor, sample_id: int) -> None:
     """Raise `Conflict` when the actor took part in the conversation."""
-    if actor.agent_id is not None and took_part(actor, transcript_of(session, sample_id)):
+    if is_own(session, actor, sample_id):
         raise Conflict(OWN_CHAT)

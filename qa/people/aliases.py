@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -147,6 +147,19 @@ def persons(names: pl.Series, at: pl.Series, every: Sequence[Alias], zone: ZoneI
                 inside &= (pl.col("day") <= alias.until).fill_null(False)
             choice = pl.when((pl.col("name") == account) & inside).then(pl.lit(alias.agent_id)).otherwise(choice)
     return frame.select(choice.alias(names.name))[names.name]
+
+
+def owners(session: Session, accounts: Collection[str], at: datetime | None) -> frozenset[str]:
+    """Whose the accounts were at a moment (null: ever). Days begin at different moments in different places, so a day
+    on either side counts: nobody judges a chat that may be their own."""
+    day = at.date() if at else None
+    near = [day + timedelta(days=n) for n in (-1, 0, 1)] if day else []
+    return frozenset(
+        alias.agent_id
+        for alias in known(session)
+        if alias.account in accounts
+        and (not near or any(alias.covers(Alias(alias.account, alias.agent_id, one, one)) for one in near))
+    )
 
 
 def alike(agent_ids: Sequence[str]) -> list[tuple[str, ...]]:

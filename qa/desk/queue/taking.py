@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from qa import audit
-from qa.desk.leases import FREE, GONE, LEASE, ME, NOW, OPEN, find, refuse_own, took_part, transcript_of, who
+from qa.desk.leases import FREE, GONE, LEASE, ME, NOW, OPEN, find, is_own, refuse_own, who
 from qa.errors import Conflict
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -138,7 +138,7 @@ def _not_own(session: Session, actor: Actor, now: datetime) -> Claim | None:
     while True:
         with session.begin_nested() as attempt:
             claim = _take(session, actor, now, _NEXT_NOT_OWN, agent=actor.agent_id, own=own)
-            if claim is None or not took_part(actor, transcript_of(session, claim.sample_id)):
+            if claim is None or not is_own(session, actor, claim.sample_id):
                 return claim
             attempt.rollback()
         own.append(claim.sample_id)

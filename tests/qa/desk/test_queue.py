@@ -13,7 +13,8 @@ from qa.desk import inspecting, queue
 from qa.desk.leases import LEASE
 from qa.desk.queue import Available, Claim, Empty, HeldPlace, Why
 from qa.errors import Conflict, Denied, Invalid, Stale
-from qa.tables import Assignment, AuditEntry, Inspection, Sample, User
+from qa.people import aliases
+from qa.tables import Agent, Assignment, AuditEntry, Inspection, Sample, User
 from qa.workbench import Workbench
 from scoring.sheet import Mark, Sheet
 from tests.world.desk import NOW, Kit, add_sample, build
@@ -117,6 +118,20 @@ def test_finished_work_is_never_taken_again(kit: Kit) -> None:
         queue.open(kit.bench, kit.inspectors[1], now=LATER, assignment_id=place)
     with pytest.raises(Conflict):
         queue.open(kit.bench, kit.inspectors[0], now=LATER, assignment_id=place)
+
+
+def test_nobody_gets_a_chat_of_another_account_of_theirs(kit: Kit) -> None:
+    """A sample that was drawn before two accounts were known to be one person's stays under the old name."""
+    with kit.bench.db.write() as session:
+        if session.get(Agent, "turned") is None:
+            session.add(Agent(agent_id="turned", name="turned", updated_at=NOW))
+            session.flush()
+        aliases.put(session, aliases.Alias("agent-0", "turned"), NOW)
+    turned = replace(kit.inspectors[0], agent_id="turned")
+    place = kit.place(kit.samples[0])
+    assert queue.claim_next(kit.bench, turned, now=NOW) == Empty(Why.OWN_CHATS, 1)
+    with pytest.raises(Conflict, match="took part"):
+        queue.open(kit.bench, turned, now=NOW, assignment_id=place)
 
 
 def test_the_empty_queue_says_why(kit: Kit) -> None:
