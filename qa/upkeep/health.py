@@ -390,7 +390,27 @@ def _past(bench: Workbench) -> Iterator[HealthFinding]:
             ),
             {"one": one, "other": other},
         )
-    if not (found.replacing or found.withdrawn or found.doubled):
+    for plan, day in found.resaved[: past_damage.SHOWN]:
+        yield HealthFinding(
+            name,
+            HealthState.WARNING,
+            N_(
+                "the plan “{plan}” was saved on {day} by a release whose form made 2 reviews per agent of any smaller"
+                " number: compare it with the receipt of an earlier draw and save it again"
+            ),
+            {"plan": plan, "day": day},
+        )
+    for backup, known, held in found.two_moments[: past_damage.SHOWN]:
+        yield HealthFinding(
+            name,
+            HealthState.WARNING,
+            N_(
+                "the backup {backup} holds two moments: its database knows of archive version {known}, its archive is"
+                " version {held}. Make a new one, and do not restore this one"
+            ),
+            {"backup": backup, "known": known, "held": held},
+        )
+    if found == past_damage.PastDamage():
         yield HealthFinding(
             name, HealthState.OK, N_("nothing replaced, withdrawn or doubled, as far as the records tell"), {}
         )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import null, update
 
-from qa import screening
+from qa import audit, screening
+from qa.draws import plans
+from qa.draws.design import PlanDesign, SourceQuota
 from qa.policy import SYSTEM, Actor
 from qa.redlines import opening
+from qa.rubrics import versions
 from qa.tables import ImportRun, Violation
-from qa.upkeep import health, past_damage
+from qa.upkeep import backup, health, manifests, past_damage
 from qa.upkeep.past_damage import PastDamage
 from qa.workbench import Workbench
 from tests.qa.ingest.files import write_csv
@@ -39,3 +43,27 @@ def test_replaced_chats_withdrawn_files_and_doubled_sources_are_told(
     assert past_damage.find(any_bench) == PastDamage((replacing,), 1, files, (("other", "shop"),))
     told = [f for f in health.examine(any_bench, SYSTEM) if f.name == "Earlier imports"]
     assert [f.state for f in told] == [health.HealthState.WARNING] * 3
+
+
+def test_numbers_that_a_save_doubled_are_told(bench: Workbench, lead: Actor, now: datetime) -> None:
+    versions.load_default(bench, SYSTEM, now=now)
+    design = PlanDesign(quotas=(SourceQuota("chat", 2.0),))
+    for number, quota in enumerate((2.0, 2.0, 5.0), 1):
+        wanted = replace(design, quotas=(SourceQuota("chat", quota),))
+        plan = plans.create_plan(bench, lead, now=now, name=f"plan {number}", design=wanted, seed="s" * 64)
+        if number != 1:  # as a release told it that kept no values
+            with bench.db.write() as session:
+                audit.record(session, lead, now, "plan.changed", "plan", plan.id, name="p", changed=["quotas"])
+    assert past_damage.find(bench).resaved == (("plan 2", now.date().isoformat()),)
+    (told,) = [f for f in health.examine(bench, SYSTEM) if f.name == "Earlier imports"]
+    assert (told.state, told.facts["plan"]) == (health.HealthState.WARNING, "plan 2")
+
+
+def test_a_backup_of_two_moments_is_told(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:
+    load(bench, lead, now, write_csv(tmp_path / "a.csv", EVENING))
+    folder = backup.own_folder(bench) / "b1"
+    made = backup.backup(bench, SYSTEM, folder, now=now)
+    assert past_damage.find(bench).two_moments == ()
+    file = folder / manifests.MANIFEST
+    file.write_text(file.read_text().replace('"archive_version": 1', '"archive_version": 0'))
+    assert past_damage.find(bench).two_moments == (("b1", made.archive_version, 0),)
