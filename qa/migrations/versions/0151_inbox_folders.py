@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("preset", sa.String(length=60), nullable=False),
         sa.Column("profile", sa.String(length=200), nullable=False),
-        sa.Column("silence_hours", sa.Float(), nullable=True),
+        sa.Column("silence_hours", sa.Double(), nullable=True),
         sa.Column("created_at", qa.db.UtcDateTime(timezone=True), nullable=False),
         sa.Column("changed_at", qa.db.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_inbox_folders")),
