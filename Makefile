@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help run test lint types unit browser bench bench-find bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer attack kills soak pictures lock wheel clean advisories bench-assess
+.PHONY: help run test lint types unit browser bench bench-find bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer attack kills soak soak-nights pictures lock wheel clean advisories bench-assess
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ soak: $(STAMP)  ## thirty simulated inspectors with random kills
 
 kills: $(STAMP)  ## imports and takings back killed at random moments
 	@$(BIN)/python -m benchmarks.kills
+
+soak-nights: $(STAMP)  ## thirty simulated nights: kills, late and partial files, a clock change, a dead robot
+	@$(BIN)/python -m benchmarks.nights
 
 attack: $(STAMP)  ## forged records, honest histories and sign-in bursts against an installation of its own
 	@$(BIN)/python -m benchmarks.attack --verdicts 100000 --honest 1000

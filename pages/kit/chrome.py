@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.kit import frame
+from pages.kit import frame, tokens
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.nav import NAME
@@ -60,8 +60,14 @@ def _account_menu(page: Page) -> None:
                 width="stretch",
                 on_click=_ask_for_password,
             )
+        st.button(
+            _("Tokens for programs"), key="own_tokens_open", icon=":material/api:", width="stretch",
+            on_click=_ask_for_tokens,
+        )  # fmt: skip
         if st.button(_("Sign out"), key="sign_out", icon=":material/logout:", width="stretch"):
             st.logout()
+    if st.session_state.pop("asking_for_tokens", False):
+        st.dialog(_("Tokens for programs"), width="large")(tokens.own)(page)
     if st.session_state.pop("asking_for_password", False):
         st.dialog(_("Change password"))(_password_form)(page)
 
@@ -71,6 +77,10 @@ def _choose_language(page: Page) -> None:
         accounts.choose_language(page.bench, page.actor, st.session_state["language_choice"], now=page.now)
     except SpotcheckError as error:
         show_error(page, error)
+
+
+def _ask_for_tokens() -> None:
+    st.session_state["asking_for_tokens"] = True
 
 
 def _ask_for_password() -> None:

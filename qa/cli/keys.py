@@ -15,9 +15,11 @@ from qa.cli.output import t as _
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
+    from qa import connectors, notify
     from qa.draws import seed_keys
     from qa.security import keys
 else:
+    connectors, notify = Later("qa.connectors"), Later("qa.notify")
     keys, seed_keys = Later("qa.security.keys"), Later("qa.draws.seed_keys")
 
 
@@ -68,7 +70,13 @@ def run_restore(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def run_rotate(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Exchange the key of the seeds."""
-    n = seed_keys.rotate(opener(), SYSTEM, datetime.now(UTC))
+    bench, now = opener(), datetime.now(UTC)
+    n = seed_keys.rotate(
+        bench,
+        SYSTEM,
+        now,
+        also=lambda: (notify.reseal(bench, SYSTEM, now=now), connectors.reseal(bench, SYSTEM, now=now)),
+    )
     out.say(out.t("Seeds sealed with a new key: {n}. Copy the key file again.", n=n))
     out.json({"seeds": n})
     return 0

@@ -22,12 +22,14 @@ def seal_plain(bench: Workbench, actor: Actor, now: datetime) -> int:
     return _each(bench, actor, now, lambda seed: not sealed.is_sealed(seed), "plan.seed_sealed")
 
 
-def rotate(bench: Workbench, actor: Actor, now: datetime) -> int:
-    """Seal every seed anew with a new key and forget the old ones; returns how many seeds. Interrupted, it leaves a key
+def rotate(bench: Workbench, actor: Actor, now: datetime, also: Callable[[], object] = lambda: None) -> int:
+    """Seal every seed anew with a new key, and by `also` whatever else is sealed, and forget the old ones; returns how
+    many seeds. Interrupted, it leaves a key
     file that opens everything, and may be repeated."""
     require(actor, Right.MAINTAIN)
     keys.rotate(bench.config.keys)
     n = _each(bench, actor, now, lambda seed: True, "plan.seed_sealed")
+    also()
     keys.forget_old(bench.config.keys)
     return n
 

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from qa import ingest
 from qa.archive.checksums import digest
 from qa.archive.locks import alone
-from qa.errors import Busy, Cancelled, SpotcheckError, Unavailable, Words
+from qa.errors import Busy, Cancelled, Fact, SpotcheckError, Unavailable, Words
 from qa.i18n import N_, Translator
 from qa.inbox.folders import DONE, FAILED, Folder, folders, place, waiting
 from qa.ingest import Detected, ImportCounts, ImportPreview, RowProblem, problems
@@ -161,7 +161,8 @@ def _question(found: Detected, seen: ImportPreview) -> SpotcheckError | None:
 
 
 def _asks(problem: RowProblem) -> FileAsks:
-    kind, said = problems.KINDS[problem.code], {"field": problem.field, "value": problem.value, "row": problem.row or 0}
+    kind = problems.KINDS[problem.code]
+    said: dict[str, Fact] = {"field": problem.field, "value": problem.value, "row": problem.row or 0}
     return FileAsks(
         N_(
             "Row {row}: {reason} {cure} Import the file once by hand, answer this there, and save the mapping for this"

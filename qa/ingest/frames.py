@@ -4,6 +4,7 @@ files."""
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
@@ -38,6 +39,7 @@ def commit_frames(
     tables: MappingOf[str, pl.DataFrame],
     source: str,
     file_name: str,
+    place: tuple[str, str] | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> ImportResult:
@@ -47,6 +49,7 @@ def commit_frames(
     conversation_id and optionally agent_id, agent_name, customer_id, shop, channel, order_id, started_at, ended_at,
     satisfaction; it describes conversations that have messages here. `disputes`, `ratings`: columns named like the
     fields of those files (money in hundredths); disputes may carry `messages`. The counts are of all tables together.
+    `place`: the connector that brought it and how far that has come, kept in the transaction that records the import.
     """
     require(actor, Right.IMPORT)
     check_source(source)
@@ -69,6 +72,7 @@ def commit_frames(
         zone,
         progress or (lambda share, what: None),
         cancel or (lambda: False),
+        place=place,
         id_key=sources.id_key(bench, now),
     )
 
@@ -138,7 +142,11 @@ def _records(job: LoadRequest, frame: pl.DataFrame, sink: Sink, log: ProblemLog)
 
 
 def _fingerprint(tables: MappingOf[str, pl.DataFrame]) -> str:
+    """Names what the frames hold: two deliveries of the same shape are not the same delivery."""
     digest = hashlib.sha256()
     for name in sorted(tables):
-        digest.update(f"{name} {tables[name].height} {tables[name].columns}".encode())
+        content = io.BytesIO()
+        tables[name].write_ipc(content)
+        digest.update(f"{name} {len(content.getbuffer())} ".encode())
+        digest.update(content.getbuffer())
     return digest.hexdigest()

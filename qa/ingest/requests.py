@@ -92,6 +92,8 @@ class LoadRequest:
     restated: pl.DataFrame | None = None
     """Key and `known_hash` of what an earlier import of the very same file brought and this one reads
     anew."""
+    place: tuple[str, str] | None = None
+    """The connector that brought it, and how far that has come: kept with the rows."""
     id_key: bytes = b""
     """What makes ids opaque that are derived."""
 

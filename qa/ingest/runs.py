@@ -28,7 +28,7 @@ from qa.ingest.requests import AGENTS, ImportCounts, LoadedFile, LoadRequest, On
 from qa.people import aliases
 from qa.people.aliases import Alias
 from qa.policy import SYSTEM, Actor
-from qa.tables import ImportRun
+from qa.tables import Connector, ImportRun
 from qa.workbench import Workbench
 
 STORED_PROBLEMS = 200
@@ -207,6 +207,7 @@ def _note_outcome(bench: Workbench, job: LoadRequest, seen: _Seen, sha256: str, 
         "agents": [list(agent) for agent in seen.unknown],
         "source_mark": job.source_mark,
         "silence": job.gap.total_seconds() if job.gap_given else None,
+        **({"place": list(job.place)} if job.place else {}),
         **facts,
     }
     with bench.db.write() as session:
@@ -262,6 +263,8 @@ def complete(session: Session, actor: Actor, now: datetime, run_id: int, version
         sources.remember(session, mark, run.source, now)
     if seconds := outcome.get("silence"):
         sources.remember_silence(session, run.source, seconds, now)
+    if place := outcome.get("place"):
+        session.execute(update(Connector).where(Connector.name == place[0]).values(cursor=place[1]))
     run.state, run.counts, run.archive_version, run.ended_at = "done", outcome["counts"], version, now
     if replaced := outcome.get("replaces"):
         session.execute(update(ImportRun).where(ImportRun.id.in_(replaced)).values(state="taken_back"))

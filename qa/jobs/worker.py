@@ -1,7 +1,8 @@
 """Doing the jobs: one at a time, with a heartbeat beside the work that renews the lease and listens for a cancel.
 
 A worker is a thread of `spotcheck serve` or the process of `spotcheck run`. It may be killed at any moment: the lease
-runs out, and another worker takes the job up. Does not know what the jobs do.
+runs out, and another worker takes the job up. Between jobs it looks
+whether a step of the night is due, and tells what has happened. Does not know what the jobs do.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from qa import draws, outage
+from qa import draws, notify, outage
 from qa.errors import Busy, Cancelled, Denied, NotFound, SpotcheckError, Unavailable
 from qa.i18n import N_
 from qa.jobs import nights, record, service, stored
@@ -72,7 +73,15 @@ class Worker:
                 night = self.clock()
                 if self._night(night):
                     continue
+                self._tell(night)
             record.asked.wait(LOOK_SECONDS)
+
+    def _tell(self, now: datetime) -> None:
+        try:
+            notify.collect(self.bench, now)
+            notify.deliver(self.bench, now)
+        except Exception:  # the next look comes
+            log.exception("a worker could not tell what has happened")
 
     def _night(self, now: datetime) -> bool:
         try:
@@ -100,6 +109,7 @@ class Worker:
                 done += 1
             elif not nights.ask_due(self.bench, self.clock()):
                 break
+        self._tell(self.clock())
         return done
 
     def run_one(self) -> bool:

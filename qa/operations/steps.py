@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from qa import inbox, predictors, retention, screening
+from qa import connectors, inbox, notify, predictors, retention, screening
 from qa.conversations import index
 from qa.errors import Fact, NotFound, Words
 from qa.i18n import N_, Translator
@@ -59,7 +59,18 @@ def _take_in(night: Night) -> StepDone:
     notes = [_of_file(one) for one in taken]
     for name, n in inbox.unknown_folders(night.bench):
         notes.append(StepNote.wrong(N_("{folder}: {n} files in a folder that is not set up"), folder=name, n=n))
-    return StepDone.told(sum(one.counts.rows for one in taken if one.counts is not None), notes)
+    fetched = connectors.fetch_all(night.bench, now=night.now, cancel=night.cancel)
+    notes += [_of_source(one) for one in fetched]
+    rows = sum(one.counts.rows for one in taken if one.counts is not None)
+    return StepDone.told(rows + sum(one.messages for one in fetched), notes)
+
+
+def _of_source(one: connectors.Fetched) -> StepNote:
+    if one.error is not None:
+        return StepNote.error(one.name, one.error)
+    make = StepNote.wrong if one.left_out else StepNote.of
+    said = N_("{about}: {new} new, {changed} changed conversations, {messages} messages, {bad} rows left out")
+    return make(said, about=one.name, new=one.new, changed=one.changed, messages=one.messages, bad=one.left_out)
 
 
 def _of_file(one: inbox.TakenFile) -> StepNote:
@@ -126,13 +137,23 @@ def _remove(night: Night) -> StepDone:
     return StepDone(sum(one.units for one in done), 0, tuple(notes))
 
 
+def _tell(night: Night) -> StepDone:
+    notify.deadlines(night.bench, night.now)
+    notify.collect(night.bench, night.now)
+    sent = notify.deliver(night.bench, night.now, digests=True)
+    return StepDone(sent, 0, (_note(N_("{n} notices sent"), n=sent),))
+
+
 def _note(msgid: str, **facts: Fact) -> StepNote:
     return StepNote.of(msgid, **facts)
 
 
 STEPS: tuple[ShiftStep, ...] = (
     ShiftStep(
-        "intake", N_("Take in"), N_("Files of the inbox: imported, or set aside with what is to be done"), _take_in
+        "intake",
+        N_("Take in"),
+        N_("Files of the inbox and conversations of other systems, imported or set aside with what is to be done"),
+        _take_in,
     ),
     ShiftStep(
         "screening", N_("Screen"), N_("Red lines and reply times of what is new; suspected files opened"), _screen
@@ -162,6 +183,14 @@ STEPS: tuple[ShiftStep, ...] = (
         N_("Remove old text"),
         N_("What is older than its source's policy is removed for good; scores stay"),
         _remove,
+        makes_up=False,
+    ),
+    ShiftStep(
+        "notices",
+        N_("Tell"),
+        N_("Deadlines of tomorrow, and one message for each channel that wants one a night"),
+        _tell,
+        at="07:30",
         makes_up=False,
     ),
 )

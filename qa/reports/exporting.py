@@ -106,6 +106,16 @@ def export_verdicts(
     return frame.height
 
 
+def verdict_page(bench: Workbench, actor: Actor, *, scope: Scope, after: int = 0, limit: int = 50) -> pl.DataFrame:
+    """The current verdicts of a scope in the order of their samples, from behind sample `after`: the columns of the
+    file, for programs that read it in pages."""
+    require(actor, Right.EXPORT)
+    seen = readable(actor, scope)
+    with FactsReader(bench) as reader:
+        rows = reader.rows(seen).filter(pl.col("sample_id") > after).select(pl.exclude("^[cd]\\d+$"))
+        return rows.sort("sample_id").head(limit).collect()
+
+
 def write(
     frame: pl.DataFrame,
     form: str,

@@ -1,8 +1,10 @@
 """The schema of the workbench database, as SQLAlchemy models by area."""
 
 from qa.tables.base import Base
+from qa.tables.connectors import Connector
 from qa.tables.evidence import RecordSeal, Seal, SealBatch
 from qa.tables.jobs import Job
+from qa.tables.notices import Notice, NotifyChannel
 from qa.tables.operations import InboxFolder, Schedule
 from qa.tables.people import (
     Agent,
@@ -30,6 +32,7 @@ from qa.tables.programme import (
     Scorer,
     Transcript,
 )
+from qa.tables.programs import ApiAnswer, ApiToken
 from qa.tables.work import (
     Acknowledgement,
     Appeal,
@@ -52,6 +55,8 @@ __all__ = [
     "Acknowledgement",
     "Agent",
     "AgentAlias",
+    "ApiAnswer",
+    "ApiToken",
     "Appeal",
     "Assignment",
     "AuditEntry",
@@ -60,6 +65,7 @@ __all__ = [
     "Case",
     "CoachingEntry",
     "CoachingThread",
+    "Connector",
     "Correction",
     "DisputeSettlement",
     "Draft",
@@ -72,6 +78,8 @@ __all__ = [
     "LoginLink",
     "MappingProfile",
     "Measure",
+    "Notice",
+    "NotifyChannel",
     "Plan",
     "PromiseRuling",
     "RecordSeal",

@@ -20,7 +20,7 @@ from qa.errors import Conflict
 from qa.i18n import N_
 from qa.security import files as private
 from qa.security import log as securitylog
-from qa.web import health, options
+from qa.web import api, health, options
 from qa.web.middleware import Gate
 from qa.web.signin import SignInRoutes
 from qa.web.transport import Compressed, Probes
@@ -40,7 +40,7 @@ def parts() -> dict[str, Any]:
         False  # else, until somebody opened the menu, a page's address runs its file without it
     )
     return {
-        "routes": [*SignInRoutes(shared).routes(), *health.routes(shared)],
+        "routes": [*SignInRoutes(shared).routes(), *health.routes(shared), api.mounted(shared)],
         "middleware": [Middleware(Gate, bench=shared), Middleware(Probes), Middleware(Compressed)],
         "lifespan": _lifespan,
     }

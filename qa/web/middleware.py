@@ -32,6 +32,7 @@ OPEN = frozenset(
 OPEN_WITH_PROVIDER = frozenset({"/login/oidc", "/auth/login", "/oauth2callback"})
 OPEN_FOLDER = "/static/"
 MEDIA = "/media/"
+PROGRAMS = "/api/v1/"
 RECHECK_SECONDS = 1.0
 RECHECK_OUTGOING_SECONDS = 30.0
 CLOSED_NOT_SIGNED_IN = 4401
@@ -167,8 +168,10 @@ def _is_ours(name: bytes) -> bool:
 
 
 def _is_open(path: str, config: Config) -> bool:
+    """What needs no sign-in by cookie. Programs sign in with a token at each call (`qa.web.api`)."""
     return (
         path in OPEN
+        or path.startswith(PROGRAMS)
         or (config.oidc and path in OPEN_WITH_PROVIDER)
         or (path.startswith(OPEN_FOLDER) and ".." not in path)
     )

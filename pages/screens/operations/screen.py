@@ -9,7 +9,7 @@ import streamlit as st
 from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.widgets import heading
-from pages.screens.operations import inbox, shift
+from pages.screens.operations import inbox, notices, programs, shift
 from qa.i18n import N_
 
 
@@ -33,5 +33,7 @@ def draw(page: Page) -> None:
 SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "shift": (N_("Night shift"), shift.steps),
     "inbox": (N_("Inbox"), inbox.draw),
+    "notices": (N_("Notices"), notices.draw),
+    "tokens": (N_("Programs"), programs.draw),
     "history": (N_("Past nights"), shift.history),
 }
