@@ -53,6 +53,7 @@ class Right(StrEnum):
     PUBLISH_CASE = "publish_case"
     PLAN_DRAW = "plan_draw"
     VIEW_DRAWS = "view_draws"
+    ASSESS = "assess"  # schemes, monthly sheets, and rulings on objections to them
     EDIT_RUBRIC = "edit_rubric"
     EDIT_RULES = "edit_rules"
     VIEW_RUBRIC = "view_rubric"
@@ -82,6 +83,7 @@ RIGHT_NAMES: Mapping[Right, str] = {
     Right.PUBLISH_CASE: N_("publish cases"),
     Right.PLAN_DRAW: N_("plan and publish draws"),
     Right.VIEW_DRAWS: N_("see draws and receipts"),
+    Right.ASSESS: N_("assess the month"),
     Right.EDIT_RUBRIC: N_("edit the rubric"),
     Right.EDIT_RULES: N_("edit red-line rules"),
     Right.VIEW_RUBRIC: N_("read the rubric"),
@@ -113,6 +115,7 @@ _LEAD = _INSPECTOR | {
     Right.CALIBRATE,
     Right.PUBLISH_CASE,
     Right.PLAN_DRAW,
+    Right.ASSESS,
     Right.EDIT_RUBRIC,
     Right.EDIT_RULES,
     Right.IMPORT,

@@ -17,10 +17,11 @@ from qa.i18n import N_
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.assessment import exports, facts, importing, presets
+    from qa.assessment import exports, facts, importing, presets, schemes, sheets, words
 else:
-    exports, facts, importing, presets = (
-        Later(f"qa.assessment.{name}") for name in ("exports", "facts", "importing", "presets")
+    exports, facts, importing, presets, schemes, sheets, words = (
+        Later(f"qa.assessment.{name}")
+        for name in ("exports", "facts", "importing", "presets", "schemes", "sheets", "words")
     )
 
 SHOWN = 20
@@ -45,6 +46,23 @@ def add(subparsers: Any) -> None:
     back = actions.add_parser("take-back", help=_("remove what an import brought"))
     back.add_argument("id", type=int)
     back.set_defaults(run=_take_back)
+    new = actions.add_parser("draft", help=_("draft the sheet of a month"))
+    new.add_argument("month", help=_("the (last) month, like 2025-11"))
+    new.add_argument("--pooled", action="store_true", help=_("three months that end with it, with grades"))
+    new.set_defaults(run=_draft)
+    actions.add_parser("sheets", help=_("all sheets")).set_defaults(run=_sheets)
+    for name, run, text in (
+        ("show", _show, _("everybody on a sheet")),
+        ("publish", _publish, _("show a draft to the people on it")),
+        ("final", _final, _("close a sheet after the time to object")),
+        ("verify", _verify, _("compute a sheet again from its frozen inputs")),
+    ):
+        one = actions.add_parser(name, help=text)
+        one.add_argument("id", type=int)
+        one.set_defaults(run=run)
+    scheme = actions.add_parser("scheme", help=_("store a scheme written as TOML as a new version"))
+    scheme.add_argument("file", type=Path)
+    scheme.set_defaults(run=_scheme)
     actions.add_parser("accounts", help=_("accounts of exports that are nobody's yet")).set_defaults(run=_accounts)
 
 
@@ -99,4 +117,78 @@ def _accounts(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         [(a.account, a.shop or a.platform, a.rows, out.t.day(a.first), out.t.day(a.last)) for a in found],
     )
     out.json([{"account": a.account, "shop": a.shop, "values": a.rows, "first": a.first, "last": a.last} for a in found])  # fmt: skip
+    return 0
+
+
+def _draft(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    bench, now = opener(), datetime.now(UTC)
+    try:
+        month = date.fromisoformat(f"{args.month}-01")
+    except ValueError as problem:
+        raise Invalid(N_("“{value}” is no month; write it like 2025-11."), value=args.month) from problem
+    schemes.load_default(bench, SYSTEM, now=now)
+    number = sheets.draft(bench, SYSTEM, now=now, month=month, months=sheets.POOLED if args.pooled else 1)
+    people = len(sheets.entries(bench, SYSTEM, number))
+    out.say(_("Sheet {number} is drafted; people on it: {people}.", number=number, people=people))
+    out.json({"id": number, "people": people})
+    return 0
+
+
+def _sheets(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    found = sheets.sheets(opener(), SYSTEM)
+    out.table(
+        [_("Number"), _("Month"), _("Months"), _("State"), _("People")],
+        [(s.id, f"{s.month:%Y-%m}", s.months, _(words.STATES[s.state]), s.people) for s in found],
+    )
+    out.json([{"id": s.id, "month": s.month, "months": s.months, "revision": s.revision, "state": s.state, "people": s.people} for s in found])  # fmt: skip
+    return 0
+
+
+def _show(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    found = sheets.entries(opener(), SYSTEM, args.id)
+
+    def points(one: sheets.Entry) -> str:
+        r = one.result
+        return "–" if r["total"] is None else f"{r['total']:.1f} [{r['low']:.1f}, {r['high']:.1f}]"
+
+    out.table(
+        [_("Agent"), _("Team"), _("Points scored"), _("Grade")],
+        [(one.name, one.team, points(one), " / ".join(one.result["stated"] or ())) for one in found],
+    )
+    out.json([dict(one.result) for one in found])
+    return 0
+
+
+def _publish(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    sheets.publish(opener(), SYSTEM, now=datetime.now(UTC), number=args.id)
+    out.say(_("Sheet {number} is published.", number=args.id))
+    out.json({"id": args.id, "state": "published"})
+    return 0
+
+
+def _final(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    sheets.finalise(opener(), SYSTEM, now=datetime.now(UTC), number=args.id)
+    out.say(_("Sheet {number} is final.", number=args.id))
+    out.json({"id": args.id, "state": "final"})
+    return 0
+
+
+def _verify(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    wrong = sheets.verify(opener(), SYSTEM, args.id)
+    if wrong:
+        out.say(_("Not as computed: {who}", who=", ".join(wrong)))
+    else:
+        out.say(_("Every figure follows from the frozen inputs."))
+    out.json({"id": args.id, "wrong": list(wrong)})
+    return 1 if wrong else 0
+
+
+def _scheme(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    try:
+        text = args.file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Invalid(N_("The file {file} cannot be read: {reason}"), file=args.file.name, reason=str(problem)) from problem  # fmt: skip
+    number = schemes.save(opener(), SYSTEM, now=datetime.now(UTC), text=text)
+    out.say(_("The scheme is stored as version {number} of all schemes.", number=number))
+    out.json({"id": number})
     return 0

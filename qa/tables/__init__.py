@@ -1,5 +1,6 @@
 """The schema of the workbench database, as SQLAlchemy models by area."""
 
+from qa.tables.assessment import Assessment, AssessmentEntry, AssessmentObjection, SchemeVersion, SoftExample
 from qa.tables.base import Base
 from qa.tables.connectors import Connector
 from qa.tables.evidence import RecordSeal, Seal, SealBatch
@@ -58,6 +59,9 @@ __all__ = [
     "ApiAnswer",
     "ApiToken",
     "Appeal",
+    "Assessment",
+    "AssessmentEntry",
+    "AssessmentObjection",
     "Assignment",
     "AuditEntry",
     "Base",
@@ -90,11 +94,13 @@ __all__ = [
     "RuleVersion",
     "Sample",
     "Schedule",
+    "SchemeVersion",
     "Scorer",
     "Seal",
     "SealBatch",
     "Setting",
     "SignIn",
+    "SoftExample",
     "TeamMembership",
     "Transcript",
     "User",

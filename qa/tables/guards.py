@@ -36,6 +36,24 @@ class RowGuard:
 
 
 GUARDS = (
+    RowGuard("scheme_versions", ("scheme_id", "version", "content", "content_hash", "created_by", "created_at")),
+    RowGuard("assessment_entries", ("assessment_id", "agent_id", "team", "role", "result", "created_at")),
+    RowGuard(
+        "assessments",
+        (
+            "month",
+            "months",
+            "revision",
+            "schemes",
+            "archive_version",
+            "inputs",
+            "inputs_hash",
+            "result_hash",
+            "created_by",
+            "created_at",
+        ),
+        once=("published_by", "published_at", "closed_by", "closed_at"),
+    ),
     RowGuard(
         "dispute_settlements",
         (

@@ -118,6 +118,15 @@ def test_an_upgrade_from_0_1_0_brings_coaching_and_its_guards(first: Database) -
         assert guards.missing(connection) == []
 
 
+def test_an_upgrade_from_0_1_0_brings_the_tables_of_the_month(first: Database) -> None:
+    migrations.upgrade(first)
+    migrations.check(first)
+    with first.engine.connect() as connection:
+        for table in ("scheme_versions", "assessments", "assessment_entries", "assessment_objections", "soft_examples"):
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+        assert guards.missing(connection) == []
+
+
 def test_an_upgrade_from_0_1_0_brings_jobs_and_keeps_accounts(first: Database, tmp_path: Path) -> None:
     now = datetime(2026, 3, 2, tzinfo=UTC)
     account = {"yes": True, "at": now.replace(tzinfo=None if first.is_sqlite else UTC)}

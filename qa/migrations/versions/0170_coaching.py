@@ -8,7 +8,7 @@ from alembic import op
 import qa.db
 
 revision = "0170"
-down_revision = "0154"
+down_revision = "0160"
 branch_labels = None
 depends_on = None
 
