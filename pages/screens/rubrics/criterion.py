@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
 
 import streamlit as st
 
@@ -86,7 +88,7 @@ def _order(page: Page, place: Place, many: int) -> None:
         if st.button(
             label, key=f"criterion_move_{by}", icon=f":material/{icon}:", disabled=not 0 <= place.row + by < many
         ):
-            working.alter(lambda rubric, by=by: working.moved(rubric, place.dimension, place.row, by))
+            working.alter(partial(working.moved, place=place.dimension, row=place.row, by=by))
             done()
 
 
@@ -128,18 +130,19 @@ def _levels(page: Page) -> tuple[Level, ...]:
     levels = []
     for number in range(int(many)):
         points, zh, en = st.columns([1, 2, 2])
-        key, shown = f"criterion_level_{number}", "visible" if not number else "collapsed"
+        key = f"criterion_level_{number}"
+        shown: Literal["visible", "collapsed"] = "collapsed" if number else "visible"
         earned = points.number_input(
             _("Earns"),
             0.0,
             100.0,
             step=0.5,
             key=f"{key}_points",
-            label_visibility=shown,  # type: ignore[arg-type]
+            label_visibility=shown,
         )
         label = Label(
-            zh.text_input(_("Chinese"), key=f"{key}_zh", label_visibility=shown).strip(),  # type: ignore[arg-type]
-            en.text_input(_("English (optional)"), key=f"{key}_en", label_visibility=shown).strip(),  # type: ignore[arg-type]
+            zh.text_input(_("Chinese"), key=f"{key}_zh", label_visibility=shown).strip(),
+            en.text_input(_("English (optional)"), key=f"{key}_en", label_visibility=shown).strip(),
         )
         levels.append(Level(centi(earned), label))
     return tuple(levels)

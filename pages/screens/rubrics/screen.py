@@ -68,8 +68,8 @@ def show(page: Page) -> None:
 def _ids(versions: Sequence[rubric_versions.VersionView], rubric_id: str) -> tuple[str, ...]:
     """Every id that means something in a version of this rubric: nothing new may bear one of them."""
     own = [view.rubric for view in versions if view.rubric_id == rubric_id]
-    found = {item.id for rubric in own for item in (*rubric.dimensions, *rubric.criteria)}
-    return tuple(sorted(found))
+    dimensions = {item.id for rubric in own for item in rubric.dimensions}
+    return tuple(sorted(dimensions | {item.id for rubric in own for item in rubric.criteria}))
 
 
 def _offer_missing(page: Page) -> None:
