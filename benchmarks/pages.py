@@ -87,6 +87,7 @@ def serving(home: Path) -> Iterator[subprocess.Popen[bytes]]:
 def measure(browser: Browser, process: subprocess.Popen[bytes], home: Path, login: str, path: str) -> list[float]:
     """CPU seconds and bytes of one page: cold, then warm."""
     context = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(120_000)  # a busy machine is slow; what is measured is work, not time
     page, meter, found = context.new_page(), Meter(process), []
     page.goto(_link(home, login), wait_until="commit")
     if page.locator("button[type=submit]").count():

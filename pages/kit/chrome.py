@@ -70,6 +70,27 @@ def _account_menu(page: Page) -> None:
         st.dialog(_("Tokens for programs"), width="large")(tokens.own)(page)
     if st.session_state.pop("asking_for_password", False):
         st.dialog(_("Change password"))(_password_form)(page)
+    elif _needs_password(page):
+        st.dialog(_("Choose a password"))(_first_password)(page)
+
+
+_OFFERED = "password_offered"
+
+
+def _needs_password(page: Page) -> bool:
+    """Whoever came by a link has no way back in without a password: they are asked once a session."""
+    config = page.bench.config
+    if page.user.has_password or config.oidc or config.demo or st.session_state.get(_OFFERED):
+        return False
+    if st.query_params:  # a link may open a dialog of its own, and there is one at a time
+        return False
+    st.session_state[_OFFERED] = True
+    return True
+
+
+def _first_password(page: Page) -> None:
+    st.write(page.t("You signed in by a link that works once. With a password you can come back by yourself."))
+    _password_form(page)
 
 
 def _choose_language(page: Page) -> None:

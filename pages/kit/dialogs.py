@@ -52,9 +52,18 @@ def kept() -> Any:
 def dialog(
     name: str, title: str, body: Callable[[], None], *, width: Literal["small", "medium", "large"] = "small"
 ) -> None:
-    """Show `body` in a dialog while `name` is open."""
+    """Show `body` in a dialog while `name` is open.
+
+    What is clicked in it runs the dialog alone: where a callback closed it, the whole page has to run to take it away.
+    """
+
+    def inside() -> None:
+        if st.session_state.get(_OPEN) != name:
+            st.rerun()
+        body()
+
     if st.session_state.get(_OPEN) == name:
-        st.dialog(title, width=width, on_dismiss=close_dialog)(body)()
+        st.dialog(title, width=width, on_dismiss=close_dialog)(inside)()
 
 
 def done() -> None:

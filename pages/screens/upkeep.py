@@ -5,16 +5,19 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable
+from functools import partial
 
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.kit import jobs as job_view
 from pages.kit.choices import pick
+from pages.kit.dialogs import close_dialog, dialog, kept, open_dialog
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.rows import choosable
-from pages.kit.widgets import confirm, empty, heading, show_error, showing_errors
+from pages.kit.widgets import confirm, download, empty, heading, show_error, showing_errors
 from pages.screens import removal
 from pages.screens.people import roster
 from pages.screens.people.accounts import users
@@ -25,7 +28,7 @@ from qa.i18n import N_
 from qa.people import signins
 from qa.policy import ROLE_NAMES, Role
 from qa.security import log as securitylog
-from qa.upkeep import backup, health, trail
+from qa.upkeep import backup, exports, health, trail
 
 MARKS = {
     health.HealthState.OK: '<b class="sc-celadon">✓</b>',
@@ -256,16 +259,75 @@ def backups(page: Page) -> None:
         len(found),
         "backups",
     )
-    if st.button(
-        _("Check the selected backup"), disabled=chosen is None, key="check_backup", icon=":material/fact_check:"
-    ):
-        assert chosen is not None
-        try:
-            backup.verify(backup.own_folder(page.bench) / found[chosen][0])
-        except SpotcheckError as error:
-            show_error(page, error)
-        else:
+    name = None if chosen is None else found[chosen][0]
+    with st.container(horizontal=True):
+        check = st.button(
+            _("Check the selected backup"), disabled=name is None, key="check_backup", icon=":material/fact_check:"
+        )
+        st.button(
+            _("Restore …"), disabled=name is None, key="ask_restore", icon=":material/settings_backup_restore:",
+            on_click=open_dialog, args=("restore", name),
+        )  # fmt: skip
+        if st.button(_("Make a file of it"), disabled=name is None, key="zip_backup", icon=":material/folder_zip:"):
+            job_view.start(page, jobs.EXPORT, jobs.MakeFile(exports.BACKUP, backup_name=name or ""))
+            st.info(_("It is being made; it waits for you under “Files”."), icon=":material/info:")
+    if check and name is not None:
+        with showing_errors(page):
+            backup.verify(backup.own_folder(page.bench) / name)
             st.success(_("Every file is as it was when the backup was made."), icon=":material/check:")
+    dialog("restore", _("Restore a backup"), lambda: _restore(page, str(kept())))
+
+
+def _restore(page: Page, name: str) -> None:
+    """Everything here is replaced: what there is now is backed up first, and the name has to be typed."""
+    _ = page.t
+    st.write(
+        _("Everything in this installation is replaced by the backup {name}: results, accounts, archive.", name=name)
+    )
+    st.caption(_("What is here now is backed up first. Everybody has to sign in again, you too."))
+    typed = st.text_input(_("Type the name of the backup to go on"), key="restore_name", placeholder=name)
+    if st.button(_("Replace everything"), type="primary", key="restore_go", disabled=typed.strip() != name):
+        bar = st.progress(0.0)
+
+        with showing_errors(page):
+            folder, safe = backup.own_folder(page.bench), backup.fresh_name(page.now)
+            backup.backup(page.bench, page.actor, folder / safe, now=page.now, progress=partial(_told, page, bar, 0.0))
+            backup.restore(
+                page.bench, page.actor, folder / name, now=page.now, force=True, progress=partial(_told, page, bar, 0.5)
+            )
+            close_dialog()
+            st.logout()
+
+
+def _told(page: Page, bar: DeltaGenerator, begun: float, share: float, what: str) -> None:
+    bar.progress(begun + min(share, 1.0) / 2, text=page.t(what))
+
+
+def files(page: Page) -> None:
+    """Files with all results or the whole audit trail, made beside the page and kept a while."""
+    _ = page.t
+    st.caption(_("Kept in {place}: the {n} newest.", place=escape(str(exports.folder(page.bench))), n=exports.KEPT))
+    if not job_view.running(page, jobs.EXPORT, N_("Making the file … {share}"), key="export"):
+        job_view.ended(page, jobs.EXPORT, key="export")
+        with st.form("export_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+            what = st.selectbox(_("File of"), list(_FILES), format_func=lambda one: _(_FILES[one]), key="export_what")
+            form = st.selectbox(_("Format"), list(exports.FORMS), format_func=str.upper, key="export_form_name")
+            if st.form_submit_button(_("Make the file"), type="primary"):
+                job_view.start(page, jobs.EXPORT, jobs.MakeFile(what, form))
+                st.rerun()
+    found = exports.made(page.bench, page.actor)
+    if not found:
+        empty(_("No file yet."), _("Choose what it should hold; it is made while you go on."))
+    for number, one in enumerate(found):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"made_file_{number}"):
+            st.write(escape(f"{one.name} · {_.number(one.bytes / 1e6, 1)} MB"))
+            download(
+                _("Download"), partial(exports.fetch, page.bench, page.actor, one.name), one.name,
+                "application/octet-stream", key=f"fetch_{number}",
+            )  # fmt: skip
+
+
+_FILES = {exports.RESULTS: N_("All results"), exports.AUDIT: N_("Audit trail")}
 
 
 def _make_backup(page: Page) -> None:
@@ -328,5 +390,6 @@ SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "health": (N_("Health"), condition),
     "backup": (N_("Backup"), backups),
     "retention": (N_("Retention"), removal.draw),
+    "files": (N_("Files"), files),
     "jobs": (N_("Jobs"), work),
 }

@@ -31,7 +31,6 @@ class GoldRow:
     """One gold conversation beside its reference: what the inspector gave, in centi-points without red lines."""
 
     sample_id: int
-    unit_id: str
     inspector: str
     submitted_at: datetime
     total: int
@@ -104,19 +103,18 @@ def gold_results(bench: Workbench, actor: Actor) -> Gold:
     """Submitted gold conversations beside their reference, and each inspector's figures over them."""
     require(actor, Right.CALIBRATE)
     query = (
-        select(Inspection, CalibrationRound, Inspection.inspector_id, User.display_name, Sample.unit_id)
+        select(Inspection, CalibrationRound, Inspection.inspector_id, User.display_name)
         .join(Assignment, Assignment.id == Inspection.assignment_id)
         .join(CalibrationRound, CalibrationRound.id == Assignment.round_id)
         .join(User, User.id == Inspection.inspector_id)
-        .join(Sample, Sample.id == Inspection.sample_id)
         .where(Assignment.kind == "gold", Inspection.undone_at.is_(None))
         .order_by(Inspection.submitted_at.desc(), Inspection.id.desc())
     )
     open_places = select(func.count()).where(Assignment.kind == "gold", Assignment.finished_at.is_(None))
     with bench.db.read() as session:
         found = session.execute(query).all()
-        names = told_apart({person: name for _one, _gold, person, name, _unit in found})
-        rows = tuple(_gold_row(session, one, gold, names[person], unit) for one, gold, person, _name, unit in found)
+        names = told_apart({person: name for _one, _gold, person, name in found})
+        rows = tuple(_gold_row(session, one, gold, names[person]) for one, gold, person, _name in found)
         waiting_places = session.scalar(open_places) or 0
     people = [
         _gold_summary(name, [row for row in rows if row.inspector == name])
@@ -125,14 +123,13 @@ def gold_results(bench: Workbench, actor: Actor) -> Gold:
     return Gold(rows, tuple(sorted(people, key=lambda one: -abs(one.difference.mean))), waiting_places)
 
 
-def _gold_row(session: Session, inspection: Inspection, gold: CalibrationRound, name: str, unit_id: str) -> GoldRow:
+def _gold_row(session: Session, inspection: Inspection, gold: CalibrationRound, name: str) -> GoldRow:
     answer = Sheet.from_dict(gold.reference[str(inspection.sample_id)])
     right = ledger.compute(session, inspection.sample_id, gold.rubric_version_id, answer)
     given = Outcome.from_dict(inspection.outcome)
     apart, same = abs(given.total_without_redlines - right.total_without_redlines), given.redlines == right.redlines
     return GoldRow(
         inspection.sample_id,
-        unit_id,
         name,
         inspection.submitted_at,
         given.total_without_redlines,

@@ -33,7 +33,6 @@ class ReferenceRow:
     """One conversation of a round, in the list of reference answers."""
 
     sample_id: int
-    unit_id: str
     known: bool
 
 
@@ -55,7 +54,7 @@ def references(bench: Workbench, actor: Actor, *, round_id: int) -> tuple[Refere
     """The conversations of a round and which of them have a reference answer."""
     require(actor, Right.CALIBRATE)
     dealt = (
-        select(Sample.id, Sample.unit_id)
+        select(Sample.id)
         .join(Assignment, Assignment.sample_id == Sample.id)
         .where(Assignment.round_id == round_id, Assignment.kind == "calibration")
         .distinct()
@@ -63,7 +62,7 @@ def references(bench: Workbench, actor: Actor, *, round_id: int) -> tuple[Refere
     )
     with bench.db.read() as session:
         known = find(session, round_id).reference
-        return tuple(ReferenceRow(id_, unit, str(id_) in known) for id_, unit in session.execute(dealt))
+        return tuple(ReferenceRow(id_, str(id_) in known) for id_ in session.scalars(dealt))
 
 
 def reference_form(bench: Workbench, actor: Actor, *, round_id: int, sample_id: int) -> ReferenceForm:

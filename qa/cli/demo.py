@@ -89,14 +89,14 @@ def links(bench: Workbench) -> list[Link]:
     """A fresh one-time link per role, for the address the server listens on."""
     from qa.demo.people import ADMIN, AGENT, LEAD
     from qa.people import accounts, signins
-    from qa.web import server
+    from qa.web import listening
 
     wanted = ((Role.INSPECTOR, "inspector"), (Role.LEAD, LEAD), (Role.AGENT, AGENT), (Role.ADMIN, ADMIN))
     now = datetime.now(UTC)
     made = []
     for role, login in wanted:
         token = signins.new_link(bench, SYSTEM, accounts.find(bench, SYSTEM, login=login).id, now=now)
-        made.append(Link(role.value, login, f"{server.address(bench.config)}/login/link?token={token}"))
+        made.append(Link(role.value, login, f"{listening.known(bench.config)}/login/link?token={token}"))
     return made
 
 
@@ -109,12 +109,12 @@ def _show(out: Output, bench: Workbench, made: list[Link]) -> None:
 
 
 def _serve(bench: Workbench, out: Output) -> int:
-    from qa.web import server
+    from qa.web import listening, server
 
     def started() -> None:
         _show(out, bench, links(bench))
         out.say()
-        out.say(out.t("Spotcheck is ready at {address} (stop with Ctrl-C)", address=server.address(bench.config)))
+        out.say(out.t("Spotcheck is ready at {address} (stop with Ctrl-C)", address=listening.address(bench.config)))
         sys.stdout.flush()
 
     server.serve(bench, started=started)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from qa.cli.later import Later
 from qa.cli.main import Opener
 from qa.cli.output import Output
 from qa.cli.output import t as _
-from qa.cli.user import link
+from qa.cli.user import ask_password, link
 from qa.errors import SpotcheckError, Unavailable
 from qa.i18n import N_
 from qa.policy import SYSTEM, Role
@@ -45,6 +46,9 @@ def add(subparsers: Any) -> None:
         "init", help=_("create the database with the shipped scorecard and red lines, and the first admin")
     )
     init.add_argument("--admin", default="admin", help=_("account name of the first admin"))
+    init.add_argument(
+        "--password", action="store_true", help=_("read the admin's password from standard input instead of asking")
+    )
     init.set_defaults(run=run_init)
     upgrade = subparsers.add_parser("upgrade", help=_("bring the database to this version's schema"))
     upgrade.set_defaults(run=run_upgrade)
@@ -67,7 +71,13 @@ def run_init(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         out.say(out.t("The workbench in {home} is set up.", home=str(bench.config.home)))
         out.json({"home": bench.config.home, "link": None})
         return 0
-    admin = accounts.create_user(bench, SYSTEM, now=now, login=args.admin, role=Role.ADMIN)
+    password = _first_password(args, out)
+    admin = accounts.create_user(bench, SYSTEM, now=now, login=args.admin, role=Role.ADMIN, password=password)
+    if password is not None:
+        out.say(out.t("The workbench in {home} is set up.", home=str(bench.config.home)))
+        out.say(out.t("Start it with “spotcheck serve”, then sign in as {login} with the password.", login=admin.login))
+        out.json({"home": bench.config.home, "admin": admin.login, "link": None})
+        return 0
     url = link(bench.config, signins.new_link(bench, SYSTEM, admin.id, now=now))
     out.say(out.t("The workbench in {home} is set up.", home=str(bench.config.home)))
     out.say(
@@ -80,6 +90,16 @@ def run_init(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     out.say(url)
     out.json({"home": bench.config.home, "admin": admin.login, "link": url})
     return 0
+
+
+def _first_password(args: argparse.Namespace, out: Output) -> str | None:
+    """The password of the first admin: asked for at a terminal, where an empty one means a link; None elsewhere."""
+    if args.password:
+        return ask_password(out)
+    if not sys.stdin.isatty():
+        return None
+    out.say(out.t("Choose a password for “{login}” (empty: a sign-in link is printed).", login=args.admin))
+    return ask_password(out) or None
 
 
 def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:

@@ -21,7 +21,7 @@ def add(subparsers: Any) -> None:
 
 def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Serve until interrupted."""
-    from qa.web import server  # imports Streamlit, which other commands need not wait for
+    from qa.web import listening, server  # imports Streamlit, which other commands need not wait for
 
     opener.config = replace(opener.config, host=args.host or opener.config.host, port=args.port or opener.config.port)
     bench = opener()
@@ -36,8 +36,8 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         )
 
     def started() -> None:
-        out.say(out.t("Spotcheck is ready at {address} (stop with Ctrl-C)", address=server.address(bench.config)))
-        out.json({"ready": True, "address": server.address(bench.config)})
+        out.say(out.t("Spotcheck is ready at {address} (stop with Ctrl-C)", address=listening.address(bench.config)))
+        out.json({"ready": True, "address": listening.address(bench.config)})
 
     server.serve(bench, started=started)
     return 0

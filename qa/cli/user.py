@@ -19,8 +19,10 @@ from qa.policy import ROLE_NAMES, SYSTEM, Role
 
 if TYPE_CHECKING:
     from qa.people import accounts, signins
+    from qa.web import listening
     from qa.workbench import Workbench
 else:
+    listening = Later("qa.web.listening")
     accounts, signins = Later("qa.people.accounts"), Later("qa.people.signins")
 
 
@@ -53,15 +55,14 @@ def add(subparsers: Any) -> None:
 
 
 def link(config: Config, token: str) -> str:
-    """The address of a one-time sign-in link."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "localhost"}.get(config.host, config.host)
-    return f"{config.public_url.rstrip('/') or f'http://{host}:{config.port}'}/login/link?token={token}"
+    """The address of a one-time sign-in link, at the server that runs or by the settings."""
+    return f"{listening.known(config)}/login/link?token={token}"
 
 
 def run_add(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Create an account."""
     bench, now = opener(), _now()
-    password = _ask_password(out) if args.password else None
+    password = ask_password(out) if args.password else None
     account = accounts.create_user(
         bench,
         SYSTEM,
@@ -124,7 +125,7 @@ def run_password(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Set a password."""
     bench = opener()
     user_id = _id(bench, args.login)
-    accounts.set_password(bench, SYSTEM, user_id, _ask_password(out), now=_now())
+    accounts.set_password(bench, SYSTEM, user_id, ask_password(out), now=_now())
     out.say(out.t("The password of “{login}” is set; its sign-ins have ended.", login=args.login))
     out.json({"login": args.login})
     return 0
@@ -147,7 +148,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _ask_password(out: Output) -> str:
+def ask_password(out: Output) -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     first = getpass.getpass(out.t("Password: "))

@@ -1,4 +1,5 @@
-"""The human touches of the demo: acknowledgements, appeals, and a small case library made from inspected samples."""
+"""The human touches of the demo: acknowledgements, appeals, coaching, and a small case library made from inspected
+samples."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from qa.coaching import threads
 from qa.errors import Conflict
 from qa.library import cases
 from qa.library.cases import CaseText
@@ -171,7 +173,39 @@ def tell(bench: Workbench, lead: Actor, second: Actor, inspector: Actor, agent: 
             cases.publish(bench, lead, now=at + timedelta(minutes=3), case_id=case_id, version=version)
         made += 1
     _answer(bench, second, agent, now)
+    _coach(bench, lead, agent, now)
     return made
+
+
+NOTES = (
+    (timedelta(days=35), "这里先核对订单再答复会更稳妥。接下来几周我们一起看看这一项。", "明白，之后先查订单再回答。"),
+    (timedelta(hours=20), "这一条顾客已经等了一会儿，开头先致歉，语气会好很多。", ""),
+)
+"""How long ago the lead wrote to the demo's agent, what, and the answer."""
+
+
+def _coach(bench: Workbench, lead: Actor, agent: Actor, now: datetime) -> None:
+    """Two coaching threads: an older one whose answer waits for the lead, and a new note that waits for the agent."""
+    if threads.threads(bench, lead, agent_id=agent.agent_id or ""):
+        return
+    with bench.db.read() as session:
+        query = select(Verdict.id, Verdict.outcome, Verdict.created_at).where(
+            Verdict.is_current, Verdict.agent_id == agent.agent_id, Verdict.kind == "inspection"
+        )
+        results = session.execute(query.order_by(Verdict.created_at.desc(), Verdict.id.desc())).all()
+    used = set()
+    for ago, note, answer in NOTES:
+        for verdict_id, outcome, created in results:
+            lost = [line.id for line in Outcome.from_dict(outcome).lines if line.kind == "loss" and line.points < 0]
+            if not lost or created > now - ago or verdict_id in used:
+                continue
+            used.add(verdict_id)
+            thread = threads.open_on_result(
+                bench, lead, now=now - ago, verdict_id=verdict_id, body=note, criterion_id=lost[0]
+            )
+            if answer:
+                threads.write(bench, agent, now=now - ago + timedelta(days=1), thread_id=thread, body=answer)
+            break
 
 
 def _answer(bench: Workbench, lead: Actor, agent: Actor, now: datetime) -> None:

@@ -20,7 +20,7 @@ import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from qa import audit
+from qa import audit, transcripts
 from qa.blinding import waiting
 from qa.desk.queue import standing
 from qa.draws import kept_frames
@@ -29,7 +29,7 @@ from qa.draws.record import amended, document_hash, parse, to_json
 from qa.errors import Invalid, NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
-from qa.tables import Assignment, Draw, Plan, Sample, Transcript, User
+from qa.tables import Agent, Assignment, Draw, Plan, Sample, Transcript, User
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
 from scoring.draw import Difference, DrawError, Pick, Receipt, Replacement
@@ -99,8 +99,8 @@ def get_draw(bench: Workbench, actor: Actor, draw_id: int) -> DrawView:
 
 
 def samples(bench: Workbench, actor: Actor, draw_id: int) -> pl.DataFrame:
-    """The samples of a draw, for showing: sample_id, unit_id, source, agent_id, reason, pi, rank, finished,
-    withdrawn."""
+    """The samples of a draw, for showing: sample_id, unit_id, source, agent_id, name, occurred_at, first_line (masked for
+    whoever may not see customers), reason, pi, rank, finished, withdrawn."""
     require(actor, Right.VIEW_DRAWS)
     # whether a colleague has scored what the reader still has to score would tell that theirs is a second reading
     done = select(Assignment.sample_id).where(
@@ -118,7 +118,10 @@ def samples(bench: Workbench, actor: Actor, draw_id: int) -> pl.DataFrame:
             Sample.id.in_(done),
             Sample.withdrawn_at,
             Sample.withdrawn_reason,
+            func.coalesce(Agent.name, Sample.agent_id),
+            Sample.occurred_at,
         )
+        .outerjoin(Agent, Agent.agent_id == Sample.agent_id)
         .where(Sample.draw_id == draw_id)
         .order_by(Sample.source, Sample.agent_id, Sample.rank, Sample.id)
     )
@@ -133,9 +136,26 @@ def samples(bench: Workbench, actor: Actor, draw_id: int) -> pl.DataFrame:
         "finished": pl.Boolean,
         "withdrawn_at": pl.Datetime("us", "UTC"),
         "withdrawn_reason": pl.String,
+        "name": pl.String,
+        "occurred_at": pl.Datetime("us", "UTC"),
+        "first_line": pl.String,
     }
     with bench.db.read() as session:
-        return pl.DataFrame([tuple(row) for row in session.execute(query)], schema=schema, orient="row")
+        rows = [tuple(row) for row in session.execute(query)]
+        said = _first_lines(session, actor, draw_id) if len(rows) <= NAMED_UP_TO else {}
+    return pl.DataFrame([(*row, said.get(row[0], "")) for row in rows], schema=schema, orient="row")
+
+
+NAMED_UP_TO = 600
+"""Samples of one draw whose first lines are read for the list: each is a transcript to open."""
+
+
+def _first_lines(session: Session, actor: Actor, draw_id: int) -> dict[int, str]:
+    query = select(Sample.id, Transcript.content).join(Transcript, Transcript.id == Sample.transcript_id)
+    return {
+        sample: transcripts.shown_text(actor, transcripts.read(content).first_line)
+        for sample, content in session.execute(query.where(Sample.draw_id == draw_id))
+    }
 
 
 def receipt_of(bench: Workbench, actor: Actor, draw_id: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from qa.jobs.kinds import (
     BACKUP,
+    EXPORT,
     IMPORT,
     INDEXING,
     KINDS,
@@ -16,6 +17,7 @@ from qa.jobs.kinds import (
     ImportFile,
     IndexMessages,
     JobKind,
+    MakeFile,
     NightStep,
     PublishDraw,
     RemoveText,
@@ -31,6 +33,7 @@ from qa.jobs.worker import Worker
 
 __all__ = [
     "BACKUP",
+    "EXPORT",
     "IMPORT",
     "INDEXING",
     "KINDS",
@@ -47,6 +50,7 @@ __all__ = [
     "IndexMessages",
     "JobKind",
     "JobView",
+    "MakeFile",
     "NightStep",
     "PublishDraw",
     "RemoveText",

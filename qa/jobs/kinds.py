@@ -29,7 +29,8 @@ from qa.redlines import opening
 from qa.redlines.opening import OpenedFiles
 from qa.retention import RemovalDone
 from qa.screening import Screened
-from qa.upkeep import backup
+from qa.upkeep import backup, exports
+from qa.upkeep.exports import MadeFile
 from qa.workbench import Workbench
 
 P = TypeVar("P")
@@ -156,6 +157,15 @@ class BackupMade:
     bytes: int
 
 
+@dataclass(frozen=True)
+class MakeFile:
+    """Make a file to be fetched (`qa.upkeep.exports`)."""
+
+    what: str
+    form: str = "xlsx"
+    backup_name: str = ""
+
+
 def _import(run: Run, params: ImportFile) -> ImportResult:
     return ingest.commit(
         run.bench,
@@ -222,6 +232,13 @@ def _backup(run: Run, params: Backup) -> BackupMade:
     return BackupMade(params.name, len(manifest.files), manifest.bytes)
 
 
+def _make_file(run: Run, params: MakeFile) -> MadeFile:
+    return exports.make(
+        run.bench, run.actor, now=run.now, what=params.what, form=params.form, backup_name=params.backup_name,
+        progress=run.stoppable,
+    )  # fmt: skip
+
+
 def _remove(run: Run, params: RemoveText) -> RemovalDone:
     return retention.run(run.bench, run.actor, params.removal_id, now=run.now, progress=run.progress)
 
@@ -266,6 +283,7 @@ PUBLISHING = JobKind("publishing", N_("Publishing a draw"), Right.PLAN_DRAW, Pub
 TRAINING = JobKind("training", N_("Training the risk model"), Right.PLAN_DRAW, Train, ModelView, _train)
 SCORING = JobKind("scoring", N_("Scoring with the risk model"), Right.PLAN_DRAW, Score, Rescored, _score)
 BACKUP = JobKind("backup", N_("Backup"), Right.MAINTAIN, Backup, BackupMade, _backup)
+EXPORT = JobKind("export", N_("Making a file"), Right.MAINTAIN, MakeFile, MadeFile, _make_file)
 REMOVAL = JobKind(
     "removal", N_("Removal of text"), Right.MAINTAIN, RemoveText, RemovalDone, _remove, then=INDEXING.name
 )
@@ -277,6 +295,6 @@ NIGHT: Mapping[str, JobKind[NightStep, StepDone]] = {
 """The steps of the night by their name: each is a kind of its own."""
 
 _ALL: tuple[JobKind[Any, Any], ...] = (
-    IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP, REMOVAL, *NIGHT.values()
+    IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP, EXPORT, REMOVAL, *NIGHT.values()
 )  # fmt: skip
 KINDS: Mapping[str, JobKind[Any, Any]] = {kind.name: kind for kind in _ALL}

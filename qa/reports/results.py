@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import case, exists, select
+from sqlalchemy import case, exists, func, select
 from sqlalchemy.orm import Session
 
 from qa import scoping, transcripts
@@ -148,6 +148,12 @@ def _open_until(session: Session, found: pl.DataFrame, now: datetime) -> dict[in
         for verdict in session.scalars(query)
     }
     return {verdict: until for verdict, until in ends.items() if until >= now}
+
+
+def newest(bench: Workbench) -> int:
+    """The id of the newest verdict: results and what is estimated from them are the same until it changes."""
+    with bench.db.read() as session:
+        return session.scalar(select(func.max(Verdict.id))) or 0
 
 
 def next_unread(bench: Workbench, actor: Actor, *, now: datetime) -> int | None:

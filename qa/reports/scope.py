@@ -167,6 +167,10 @@ class FactsReader:
         lazy = weights.weighed(every, self.unfinished(scope.source), self.lambdas(scope.source))
         return self._inside(lazy, scope)
 
+    def plain(self, scope: Scope) -> pl.LazyFrame:
+        """The facts of a scope from every source, with `team` and `day`, without what only estimates need."""
+        return self._inside(facts.scan(self.bench, self.session), scope)
+
     @property
     def first(self) -> bool:
         """Whether figures are those of the first estimator."""

@@ -299,12 +299,7 @@ def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
     """The span of days with results and the values of every filter."""
     every = readable(actor, Scope())
     with FactsReader(bench) as reader:
-        lists = pl.concat(
-            [
-                reader.rows(replace(every, source=source)).select("day", "shop", "channel", source=pl.lit(source))
-                for source in SOURCES
-            ]
-        ).collect()
+        lists = reader.plain(every).select("day", "shop", "channel", "source").collect()
         metrics = {source: m.all_metrics(reader.rubrics(source)) for source in SOURCES}
         teams = every.teams or sorted({team for team in reader.roster()["team"] if team})
     return VerdictsOverview(
@@ -328,7 +323,6 @@ def own_overview(bench: Workbench, actor: Actor, agent_id: str) -> VerdictsOverv
     """The same for one agent's page: the spans of their own results, and no filters."""
     own = readable_of(actor, agent_id, Scope())
     with FactsReader(bench) as reader:
-        parts = [reader.rows(replace(own, source=source)).select("day", source=pl.lit(source)) for source in SOURCES]
-        found = pl.concat(parts).collect()
+        found = reader.plain(own).select("day", "source").collect()
     chats = found.filter(pl.col("source") == "chat")["day"]
     return VerdictsOverview(len(chats), chats.min(), chats.max(), (), (), (), _days(found))  # type: ignore[arg-type]

@@ -15,18 +15,10 @@ import uvicorn
 from qa.config import Config
 from qa.errors import Unavailable
 from qa.i18n import N_
-from qa.web import options
+from qa.web import listening, options
 from qa.workbench import Workbench, share
 
 SHUTDOWN_SECONDS = 5
-
-
-def address(config: Config) -> str:
-    """What users type to reach this server."""
-    if config.public_url:
-        return config.public_url.rstrip("/")
-    host = {"0.0.0.0": "127.0.0.1", "::": "localhost"}.get(config.host, config.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{config.port}"
 
 
 def serve(bench: Workbench, *, started: Callable[[], None] | None = None) -> None:
@@ -54,16 +46,23 @@ def serve(bench: Workbench, *, started: Callable[[], None] | None = None) -> Non
     )
     server = _Server(settings)
     server.when_started = started
-    server.run()
+    server.config_of_ours = config
+    try:
+        server.run()
+    finally:
+        listening.forget(config)
 
 
 class _Server(uvicorn.Server):
     when_started: Callable[[], None] | None = None
+    config_of_ours: Config
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started and self.when_started is not None:
-            self.when_started()
+        if self.started:
+            listening.note(self.config_of_ours)
+            if self.when_started is not None:
+                self.when_started()
 
 
 def _check_port(config: Config) -> None:

@@ -132,7 +132,7 @@ def test_the_board_by_keyboard_two_people_and_many_files_at_once(
     page.goto(f"{shop.url}/redlines?red_rule=R04")
     settle(page)
     page.get_by_role("button", name=t("Clear all …")).click()
-    expect(page.get_by_test_id("stPopoverBody")).to_contain_text("好评返现", timeout=SLOW)
+    expect(page.get_by_role("dialog")).to_contain_text("好评返现", timeout=SLOW)
     page.locator(".st-key-red_bulk_reason input").fill("活动话术")
     page.locator(".st-key-red_bulk_reason input").press("Enter")
     settle(page)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.kit import dialogs
 from qa import ingest, jobs, retention
 from qa.jobs import Worker
 from qa.people import accounts, signins
@@ -18,6 +19,7 @@ from qa.workbench import Workbench
 from tests.qa.ingest.files import CHATS, write_csv
 
 OpenPage = Callable[..., AppTest]
+ROOT = Path(__file__).parents[2]
 
 
 def _fill(at: AppTest, **values: str) -> None:
@@ -53,7 +55,7 @@ def test_a_mistake_is_explained_and_nothing_is_created(open_page: OpenPage, page
 
 
 @pytest.mark.parametrize(
-    "section", ["users", "roster", "signins", "audit", "health", "backup", "retention", "nonsense"]
+    "section", ["users", "roster", "signins", "audit", "health", "backup", "retention", "files", "nonsense"]
 )
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_every_section_has_an_address(open_page: OpenPage, section: str, language: str) -> None:
@@ -141,3 +143,66 @@ def test_a_customer_is_forgotten_on_request(open_page: OpenPage, page_bench: Wor
     left = page_bench.archive.at().scan("conversations").collect()
     assert left["customer_id"].to_list() == ["tb1001"]
     assert [one.reason for one in retention.history(page_bench, SYSTEM)] == ["asked by mail"]
+
+
+def test_an_account_is_changed_in_its_dialog_and_the_trail_says_from_what(
+    open_page: OpenPage, page_bench: Workbench
+) -> None:
+    lin = accounts.create_user(page_bench, SYSTEM, now=datetime.now(UTC), login="lin", role=Role.INSPECTOR)
+    at = open_page("admin", "admin.py")
+    at.session_state[dialogs._OPEN], at.session_state[dialogs._BESIDE] = "account", lin.id
+    at.run()
+    at.button(key="change_account").click().run()
+    at.text_input(key="change_name").set_value("")
+    next(button for button in at.button if button.label == "Save").click().run()
+    assert "name is empty" in at.warning[0].value  # told beside what was typed
+    at.text_input(key="change_name").set_value("林")
+    next(button for button in at.button if button.label == "Save").click().run()
+    assert not at.exception
+    assert accounts.find(page_bench, SYSTEM, login="lin").display_name == "林"
+    at = open_page("admin", "admin.py", query={"section": "audit"})
+    assert "name: lin → 林" in " ".join(at.dataframe[0].value["Facts"])
+
+
+def test_a_backup_is_restored_only_by_its_name(open_page: OpenPage, page_bench: Workbench) -> None:
+    backup.backup(page_bench, SYSTEM, backup.own_folder(page_bench) / "one", now=datetime.now(UTC))
+    at = open_page("admin", "admin.py", query={"section": "backup"})
+    assert at.button(key="ask_restore").disabled
+    at.session_state["backups_chosen"] = 0
+    at.run()
+    at.button(key="ask_restore").click().run()
+    assert at.button(key="restore_go").disabled
+    at.text_input(key="restore_name").set_value("one").run()
+    at.button(key="restore_go").click().run()
+    assert not at.exception
+    assert not at.warning
+    assert accounts.users(page_bench, SYSTEM) == []  # as it was when the backup was made
+    assert len(backup.listing(page_bench, SYSTEM)) == 2  # what was there before is kept beside it
+
+
+def test_a_file_is_made_and_fetched(open_page: OpenPage, page_bench: Workbench) -> None:
+    at = open_page("admin", "admin.py", query={"section": "files"})
+    at.selectbox(key="export_what").set_value("audit")
+    next(button for button in at.button if button.label == "Make the file").click().run()
+    assert not at.exception
+    assert Worker(page_bench).run_waiting() == 1
+    at = open_page("admin", "admin.py", language="zh_CN", query={"section": "files"})
+    assert not at.exception
+    assert any("spotcheck-audit-" in node.value.replace("\\", "") for node in at.markdown)
+
+
+def test_whoever_came_by_a_link_is_asked_once_for_a_password(open_page: OpenPage, page_bench: Workbench) -> None:
+    now = datetime.now(UTC)
+    lin = accounts.create_user(page_bench, SYSTEM, now=now, login="lin", role=Role.ADMIN, language="en")
+    opened = signins.sign_in_by_link(page_bench, signins.new_link(page_bench, SYSTEM, lin.id, now=now), now=now)
+    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    at.user = {"session": signins.session_mark(page_bench, opened.token, now=now)}
+    at.run()
+    assert not at.exception
+    assert at.text_input(key="password_new").label == "New password"
+    assert not [field for field in at.run().text_input if field.key == "password_new"]
+    again = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    again.user, again.query_params["verdict"] = at.user, "1"  # an address may open a dialog of its own
+    again.run()
+    assert not again.exception
+    assert not [field for field in again.text_input if field.key == "password_new"]

@@ -65,6 +65,27 @@ def test_a_note_is_sent_read_answered_and_closed(page_bench: Workbench, open_pag
     assert threads.get(page_bench, SYSTEM, thread.id).state is ThreadState.NOBODY
 
 
+def test_an_agent_proposes_a_conversation_of_their_own_as_a_case(open_page: OpenPage, verdict: int) -> None:
+    at = open_page("agent", "agent.py", query={"span": "all", "verdict": str(verdict)})
+    assert not at.exception
+    assert any(node.proto.label == "Propose as a case" for node in at.get("page_link"))
+    at = open_page("agent", "library.py", query={"sample": "1"})
+    assert not at.exception
+    assert not at.warning
+    at.text_input(key="case_title").set_value("做得好")
+    at.text_area(key="case_lesson").set_value("先问候")
+    press(at, "Propose")
+    assert at.query_params["state"] == "proposed"
+
+
+@pytest.mark.parametrize("role", ["lead", "inspector", "team_leader", "admin", "agent"])
+def test_the_home_of_every_role_opens(open_page: OpenPage, verdict: int, role: str) -> None:
+    at = open_page(role, "home.py", language="zh_CN")
+    assert not at.exception
+    assert not at.warning
+    assert ("尚无备份" in text_of(at)) is (role == "admin")
+
+
 def test_a_case_is_sent_from_the_library(page_bench: Workbench, open_page: OpenPage, verdict: int) -> None:
     with page_bench.db.write() as session:
         case = Case(
@@ -77,7 +98,7 @@ def test_a_case_is_sent_from_the_library(page_bench: Workbench, open_page: OpenP
     at = open_page("lead", "library.py", query={"case": str(number)})
     assert not at.exception
     press(at, "Send the note")
-    assert any("no agent" in node.value for node in at.warning)
+    assert "must not be empty" in at.warning[0].value
     at.selectbox(key="coaching_agent").set_value("agent-0")
     at.text_area(key="coaching_note").set_value("read this")
     press(at, "Send the note")

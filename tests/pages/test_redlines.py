@@ -189,8 +189,7 @@ def test_bulk_clearing_shows_what_it_would_clear_and_is_taken_back(shop: Workben
     page.session_state["red_rule"] = "R01"
     page.run()
     assert not [b for b in page.button if b.key == "red_bulk_go"], "nothing is counted while it is closed"
-    page.session_state["red_bulk"] = True
-    page.run()
+    page = press(page, "open_red_bulk")
     assert "a2　滚" in text_of(page)
     page.session_state["red_bulk_reason"] = "产品名里的字"
     page = press(page, "red_bulk_go")

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, showing_errors
+from pages.screens.calibration.names import conversations
 from qa.calibration import comparing, gold, pace, rounds
 from qa.calibration.comparing import AgainstReference, CriterionAgreement, Share
 from qa.calibration.pace import Speed
@@ -268,11 +269,12 @@ def _gold(page: Page) -> None:
             for one in back.inspectors
         ]
     )
+    names = conversations(page, {row.sample_id for row in back.rows})
     with st.expander(_("Every gold conversation ({n})", n=len(back.rows))):
         _table(
             [
                 {
-                    _("Conversation"): row.unit_id,
+                    _("Conversation"): names.get(row.sample_id, ""),
                     _("Inspector"): row.inspector,
                     _("Score"): _.points(row.total),
                     _("Reference"): _.points(row.reference),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from datetime import datetime
 
 import streamlit as st
@@ -13,6 +14,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import confirm, empty, show_error, showing_errors
 from pages.screens.calibration import marks
+from pages.screens.calibration.names import conversations
 from qa.calibration import doubles
 from qa.calibration.doubles import DoubleComparison, UndecidedDouble
 from qa.calibration.rulings import RuleRuling, Ruling, Take
@@ -36,6 +38,7 @@ def show(page: Page, since: datetime) -> None:
         )
         listed = {str(row.sample_id): row for row in found if decided or not row.resolved or row.sample_id == wanted}
         waiting = sum(not row.resolved for row in found)
+        names = conversations(page, [row.sample_id for row in listed.values()])
         head, switch = st.columns([5, 1], vertical_alignment="bottom")
         switch.toggle(_("Show decided"), key="double_decided")
         if not listed:
@@ -50,16 +53,16 @@ def show(page: Page, since: datetime) -> None:
             _("{n} doubles wait for a decision, the oldest first", n=waiting),
             "double",
             list(listed),
-            lambda id_: _title(page, listed[id_]),
+            lambda id_: _title(page, listed[id_], names),
         )
         _one(page, doubles.comparison(page.bench, page.actor, sample_id=int(chosen)), listed[chosen])
 
 
-def _title(page: Page, row: UndecidedDouble) -> str:
+def _title(page: Page, row: UndecidedDouble, names: Mapping[int, str]) -> str:
     _ = page.t
     apart = _("{points} points apart", points=_.points(row.difference))
     what = f"{apart} · {_('red lines differ')}" if row.redlines_differ else apart
-    return f"{row.unit_id} · {row.agent_id} · {what}" + (f" · {_('decided')}" if row.resolved else "")
+    return f"{names.get(row.sample_id, '')} · {what}" + (f" · {_('decided')}" if row.resolved else "")
 
 
 def _one(page: Page, pair: DoubleComparison, row: UndecidedDouble) -> None:
@@ -145,10 +148,8 @@ def _send(
     except SpotcheckError as error:
         show_error(page, _named(page, pair, error))
         return
-    _next(
-        page,
-        _("Decided: {unit}. It can be taken back under “Show decided” until somebody builds on it.", unit=pair.unit_id),
-    )
+    name = conversations(page, [pair.sample_id]).get(pair.sample_id, "")
+    _next(page, _("Decided: {name}. It can be taken back under “Show decided” until somebody builds on it.", name=name))
 
 
 def _named(page: Page, pair: DoubleComparison, error: SpotcheckError) -> SpotcheckError:

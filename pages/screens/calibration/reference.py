@@ -12,6 +12,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import show_error, showing_errors
 from pages.screens.calibration import marks
+from pages.screens.calibration.names import conversations
 from qa.calibration import references
 from qa.calibration.references import ReferenceForm
 from qa.errors import SpotcheckError
@@ -29,7 +30,10 @@ def show(page: Page, round_id: int) -> None:
         return
     if said := st.session_state.pop(_SAID, None):
         st.success(escape(said), icon=":material/check:")
-    units = {row.sample_id: f"{row.unit_id} · {_('given')}" if row.known else row.unit_id for row in rows}
+    names = conversations(page, [row.sample_id for row in rows])
+    units = {
+        row.sample_id: f"{names[row.sample_id]} · {_('given')}" if row.known else names[row.sample_id] for row in rows
+    }
     chosen = st.selectbox(
         _("Reference answers: {k} of {n} given", k=sum(row.known for row in rows), n=len(rows)),
         list(units),

@@ -11,11 +11,11 @@ from pages.kit.choices import pick
 from pages.kit.guard import Page
 from pages.kit.widgets import confirm, empty, heading, showing_errors
 from pages.screens.calibration import comparison, doubles, reference, suggested
+from pages.screens.calibration.names import conversations
 from qa.calibration import doubles as double_readings
-from qa.calibration import naming, rounds
+from qa.calibration import rounds
 from qa.calibration.comparing import RoundResults
 from qa.calibration.doubles import UndecidedDouble
-from qa.calibration.naming import ConversationName
 from qa.calibration.rounds import RoundView
 from qa.i18n import C_, N_
 from qa.policy import Right
@@ -114,8 +114,7 @@ def _new_round(page: Page) -> None:
             st.caption(_("There are no samples yet. Publish a draw first."))
             return
         shown = choices.samples[:_OFFERED]
-        known = naming.names(page.bench, page.actor, [id_ for id_, _unit, _agent in shown])
-        units = {id_: _named(page, known.get(id_), unit) for id_, unit, _agent in shown}
+        units = conversations(page, [id_ for id_, _unit, _agent in shown])
         apart = [row.sample_id for row in _most_apart(page) if row.sample_id in units]
         if apart:
             st.button(_("The six on which readings differ most"), key="round_six", on_click=_choose, args=(apart[:6],))
@@ -146,15 +145,6 @@ def _new_round(page: Page) -> None:
 
 _OFFERED = 120
 """So many of the newest samples are offered."""
-
-
-def _named(page: Page, name: ConversationName | None, unit: str) -> str:
-    """Whose conversation it is, when, and what the customer said first."""
-    if name is None:
-        return unit
-    return " · ".join(
-        part for part in (name.agent_name, page.t.when(name.occurred_at, "MM-dd HH:mm"), name.first_line) if part
-    )
 
 
 def _most_apart(page: Page) -> Sequence[UndecidedDouble]:
@@ -197,13 +187,13 @@ def _results(page: Page, results: RoundResults) -> None:
 def _spreads(page: Page, results: RoundResults) -> Sequence[Mapping[str, str]]:
     _ = page.t
     names = {criterion.id: criterion.label.pick(_.language) for criterion in results.rubric.criteria}
-    known = naming.names(page.bench, page.actor, [item.sample_id for item in results.conversations])
+    known = conversations(page, [item.sample_id for item in results.conversations])
     rows = []
     for item in results.conversations:
         given = dict(item.totals)
         rows.append(
             {
-                _("Conversation"): _named(page, known.get(item.sample_id), item.unit_id),
+                _("Conversation"): known.get(item.sample_id, ""),
                 _("Spread"): _.points(item.spread),
                 **{person: _.points(given[person]) if person in given else "" for person in results.inspectors},
                 _("Reference"): "" if item.reference is None else _.points(item.reference),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import streamlit as st
 
@@ -15,7 +16,9 @@ from pages.kit.guard import Page
 from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, plain_text, showing_errors
 from pages.screens.reports.lines import lines_table, proofs
+from qa import reports
 from qa.calibration import severities
+from qa.calibration.severities import OwnSeverity
 from qa.desk import history
 from qa.desk.history import PastInspection
 from qa.i18n import N_
@@ -98,7 +101,8 @@ def _figures(page: Page, who: int) -> None:
         + (_("Changed since: {list}.", list=_(", ").join(changed)) if changed else _("None was changed since."))
     )
     st.markdown(escape(said))
-    severity = severities.of_one(page.bench, page.actor, now=page.now, inspector_id=who)
+    known = (str(page.bench.config.home), page.actor.user_id, page.t.local(page.now).date(), reports.newest(page.bench))
+    severity = _severity(page, who, known)
     if severity.value is None or severity.low is None or severity.high is None:
         st.caption(_(WHY_NONE.get(severity.reason, WHY_NONE["few_inspectors"])))
         return
@@ -130,6 +134,12 @@ def _figures(page: Page, who: int) -> None:
                 interval=interval,
             )
         )
+
+
+@st.cache_data(ttl=timedelta(minutes=10), max_entries=64, show_spinner=False)
+def _severity(_page: Page, who: int, known: tuple[object, ...]) -> OwnSeverity:
+    """The severity of one inspector, kept until there is a new result or another day (`known`)."""
+    return severities.of_one(_page.bench, _page.actor, now=_page.now, inspector_id=who)
 
 
 def _list(page: Page, who: int, changed: bool) -> None:

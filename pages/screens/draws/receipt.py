@@ -272,9 +272,10 @@ def _samples(page: Page, draw: draws.DrawView) -> None:
     st.markdown(f"**{_('Samples')}**")
     event = st.dataframe(
         {
-            _("Unit"): table["unit_id"],
+            _("Agent"): table["name"],
+            _("When"): [_.when(at, "MM-dd HH:mm") for at in table["occurred_at"]],
+            _("First line"): table["first_line"],
             _("Source"): [_(SOURCE_NAMES[s]) for s in table["source"]],
-            _("Agent"): table["agent_id"],
             _("Drawn as"): [_(REASONS[r]) for r in table["reason"]],
             _("Probability"): [f"{p * 100:.2f}%" for p in table["pi"]],
             _("Rank"): table["rank"],
@@ -290,7 +291,9 @@ def _samples(page: Page, draw: draws.DrawView) -> None:
     )
     picked = event["selection"]["rows"]
     if picked and page.actor.may(Right.PLAN_DRAW):
-        sample, unit = int(table["sample_id"][picked[0]]), str(table["unit_id"][picked[0]])
+        row = table.row(picked[0], named=True)
+        sample = int(row["sample_id"])
+        unit = " · ".join(part for part in (row["name"], _.when(row["occurred_at"]), row["first_line"]) if part)
         certain = table["reason"][picked[0]] in ("certainty", "take_all")
         with st.form("replace_form", border=True):
             st.write(

@@ -75,7 +75,7 @@ def _todo(page: Page, found: Overview) -> None:
         if count:
             shown += 1
             _row(page, kind, count, _(text, n=count), file, _(action), _where(page, kind))
-    if page.actor.may(Right.VIEW_RESULTS):
+    if week.reads_results(page):
         week.report(page)
     if not shown:
         empty(_("Nothing waits for you."), _(_advice(page, found)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import streamlit as st
 
@@ -23,14 +23,18 @@ from qa.calibration import doubles
 from qa.draws import Period, PlanView
 from qa.draws.periods import DueDraw
 from qa.i18n import N_
-from qa.policy import Right
+from qa.policy import Actor, Right
 from qa.redlines import board, quality
 from qa.redlines.board import Filter
-from qa.reports import Scope
+from qa.reports import Scope, TrendSignal
 from qa.screening import Unscreened
+from qa.upkeep import backup
+from qa.workbench import Workbench
 
 ERRS_FROM = 0.5
 """A rule mostly errs when even the lower end of its interval of false alarms lies above this share."""
+BACKUP_EVERY = timedelta(days=7)
+"""An admin is told when the newest backup is older."""
 RECENT = timedelta(weeks=3)
 """Signals older than this are told on the trends page alone."""
 
@@ -49,9 +53,16 @@ def draw(page: Page) -> int:
             lines += _doubles(page)
         if page.actor.may(Right.EDIT_RULES):
             lines += _erring_rules(page)
-        if page.actor.may(Right.VIEW_RESULTS):
+        if reads_results(page):
             lines += _changed(page)
+        if page.actor.may(Right.MAINTAIN):
+            lines += _backup(page)
     return lines
+
+
+def reads_results(page: Page) -> bool:
+    """Whether there are results of others for this person: everybody's, or those of a team they lead."""
+    return page.actor.may(Right.VIEW_RESULTS) or (page.actor.may(Right.VIEW_TEAM) and bool(page.actor.team))
 
 
 def line(key: str, number: str, text: str, *, red: bool = False) -> None:
@@ -163,8 +174,8 @@ def _changed(page: Page) -> int:
     last = reports.overview(page.bench, page.actor).last
     if last is None:
         return 0
-    scope = Scope(last - timedelta(days=last.weekday(), weeks=12), None)
-    signals = reports.trend(page.bench, page.actor, scope=scope, metric="total", by="agent", bucket="week").signals
+    known = (str(page.bench.config.home), page.actor.role.value, page.actor.team or "", reports.newest(page.bench))
+    signals = _signals(page.bench, page.actor, last, known)
     recent = [signal for signal in signals if signal.period >= last - RECENT]
     for signal in recent[:6]:
         text = (
@@ -177,6 +188,26 @@ def _changed(page: Page) -> int:
         mark = "↓" if signal.worse else "↑"
         _line(page, f"changed_{signal.group}", mark, text, "agent.py", _("See the results"), agent=signal.group)
     return len(recent)
+
+
+@st.cache_data(ttl=timedelta(minutes=10), max_entries=64, show_spinner=False)
+def _signals(_bench: Workbench, _actor: Actor, last: date, known: tuple[object, ...]) -> tuple[TrendSignal, ...]:
+    """The signals of the last weeks, kept until there is a new result (`known`), at most some minutes: the roster and
+    dated measures count as well."""
+    scope = Scope(last - timedelta(days=last.weekday(), weeks=12), None)
+    return reports.trend(_bench, _actor, scope=scope, metric="total", by="agent", bucket="week").signals
+
+
+def _backup(page: Page) -> int:
+    """Says when the last backup is old, or that there is none."""
+    _ = page.t
+    found = backup.listing(page.bench, page.actor)
+    made = datetime.fromisoformat(found[0][1].made_at) if found else None
+    if made is not None and page.now - made < BACKUP_EVERY:
+        return 0
+    text = _("no backup since {day}", day=_.day(made)) if made else _("there is no backup in this installation yet")
+    _line(page, "backup", "!", text, "admin.py", _("Make a backup"), section="backup")
+    return 1
 
 
 def report(page: Page) -> None:

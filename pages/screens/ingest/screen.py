@@ -11,9 +11,10 @@ import polars as pl
 import streamlit as st
 
 from pages.kit import jobs as job_view
+from pages.kit.dialogs import dialog, done, opener
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import heading, show_error
+from pages.kit.widgets import heading, show_error, showing_errors
 from pages.kit.work import Work
 from pages.screens.ingest import editor, options, past, screening, uploads
 from pages.screens.ingest.results import cell, show_changes, show_counts, show_problems, show_result
@@ -225,14 +226,18 @@ def _first_rows(page: Page, detected: Detected) -> pl.DataFrame:
 
 def _save_mapping(page: Page, kind: str, mapping: Mapping) -> None:
     _ = page.t
-    with st.popover(_("Save this mapping")):
-        name = st.text_input(_("Name of the mapping"), key="import_profile_name")
-        if st.button(_("Save"), key="import_profile_save"):
-            try:
-                ingest.save_profile(page.bench, page.actor, now=page.now, name=name, kind=kind, mapping=mapping)
-                st.toast(_("Saved."))
-            except SpotcheckError as error:
-                show_error(page, error)
+    opener(_("Save this mapping"), "save_mapping")
+    dialog("save_mapping", _("Save this mapping"), lambda: _mapping_form(page, kind, mapping))
+
+
+def _mapping_form(page: Page, kind: str, mapping: Mapping) -> None:
+    _ = page.t
+    name = st.text_input(_("Name of the mapping"), key="import_profile_name")
+    if st.button(_("Save"), key="import_profile_save", type="primary"):
+        with showing_errors(page):
+            ingest.save_profile(page.bench, page.actor, now=page.now, name=name, kind=kind, mapping=mapping)
+            st.toast(_("Saved."))
+            done()
 
 
 def _silence(page: Page, mapping: Mapping, kind: str, source: str) -> float | None:

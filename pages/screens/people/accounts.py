@@ -14,6 +14,8 @@ from qa.errors import SpotcheckError
 from qa.people import accounts, roster, signins
 from qa.policy import ROLE_NAMES, Role
 
+_CHANGING, _REFUSED = "account_changing", "account_refused"
+
 
 def users(page: Page) -> None:
     """Draw the section."""
@@ -34,10 +36,10 @@ def users(page: Page) -> None:
             _("Since"): [_.day(a.created_at) for a in found],
         }
     )
-    clickable(frame, len(found), "users", lambda row: open_dialog("account", found[row].id))
+    clickable(frame, len(found), "users", lambda row: _open_account(found[row].id))
     by_id = {account.id: account for account in found}
     if (chosen := by_id.get(kept())) is not None:
-        dialog("account", _("Account"), lambda: _selected(page, chosen))
+        dialog("account", _("Account"), lambda: _selected(page, chosen), width="medium")
 
 
 def address(page: Page, token: str) -> str:
@@ -112,8 +114,11 @@ def _selected(page: Page, account: accounts.Account) -> None:
     _ = page.t
     with st.container(horizontal=True, vertical_alignment="center", key="account_actions"):
         st.markdown(f"{escape(account.display_name)} · {escape(account.login)}", width="content")
-        with st.popover(_("Change"), icon=":material/edit:", key="change_account"):
-            _change_form(page, account)
+        changing = st.session_state.get(_CHANGING) == account.id
+        st.button(
+            _("Change"), key="change_account", icon=":material/edit:", disabled=changing, on_click=_begin_change,
+            args=(account.id,),
+        )  # fmt: skip
         st.button(
             _("Sign-in link"),
             key="make_link",
@@ -134,6 +139,17 @@ def _selected(page: Page, account: accounts.Account) -> None:
                 _do(page, lambda: accounts.disable_user(page.bench, page.actor, account.id, now=page.now))
         elif st.button(_("Enable"), key="enable_account"):
             _do(page, lambda: accounts.enable_user(page.bench, page.actor, account.id, now=page.now))
+    if changing:
+        _change_form(page, account)
+
+
+def _begin_change(user_id: int) -> None:
+    st.session_state[_CHANGING] = user_id
+
+
+def _open_account(user_id: int) -> None:
+    st.session_state.pop(_CHANGING, None)
+    open_dialog("account", user_id)
 
 
 def _do(page: Page, action: object) -> None:
@@ -176,6 +192,8 @@ def _change_form(page: Page, account: accounts.Account) -> None:
             help=_("Empty keeps the present one. A new one ends all sign-ins."),
         )
         st.form_submit_button(_("Save"), type="primary", on_click=_change, args=(page, account.id))
+    if (refused := st.session_state.pop(_REFUSED, None)) is not None:
+        show_error(page, refused)
 
 
 def _change(page: Page, user_id: int) -> None:
@@ -190,7 +208,8 @@ def _change(page: Page, user_id: int) -> None:
         if password:
             accounts.set_password(page.bench, page.actor, user_id, password, now=page.now)
     except SpotcheckError as error:
-        st.session_state["users_outcome"] = (page.t.error(error), None)
+        st.session_state[_REFUSED] = error
     else:
         st.session_state["users_outcome"] = (page.t("Saved."), None)
+        st.session_state.pop(_CHANGING, None)
         close_dialog()

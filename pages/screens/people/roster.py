@@ -9,9 +9,10 @@ import io
 import polars as pl
 import streamlit as st
 
+from pages.kit.dialogs import dialog, done, opener
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import download, empty, show_error
+from pages.kit.widgets import download, empty, show_error, showing_errors
 from pages.screens.people import other_accounts
 from pages.screens.people.accounts import address
 from qa.errors import SpotcheckError
@@ -120,26 +121,24 @@ def _accounts(page: Page, people: list[roster.RosterRow]) -> None:
         download(_("Links (CSV)"), lambda: _links(page, made), "accounts.csv", key="roster_links")
     if not without:
         return
-    with st.popover(_("Accounts for the roster"), icon=":material/group_add:"):
-        st.write(
-            _("{n} agents have no account yet. Each gets one with a sign-in link that works once.", n=len(without))
-        )
-        wanted = st.multiselect(
-            _("Only these (empty: all)"),
-            [p.agent_id for p in without],
-            format_func=lambda a: next(p.name for p in without if p.agent_id == a),
-            placeholder=_("All"),
-        )
-        if st.button(_("Make accounts"), type="primary", key="roster_make"):
-            try:
-                ids = wanted or [p.agent_id for p in without]
-                st.session_state["roster_accounts"] = roster.make_accounts(
-                    page.bench, page.actor, now=page.now, agent_ids=ids
-                )
-            except SpotcheckError as error:
-                show_error(page, error)
-                return
-            st.rerun()
+    opener(_("Accounts for the roster"), "roster_accounts_form", icon=":material/group_add:")
+    dialog("roster_accounts_form", _("Accounts for the roster"), lambda: _make_accounts(page, without))
+
+
+def _make_accounts(page: Page, without: list[roster.RosterRow]) -> None:
+    _ = page.t
+    st.write(_("{n} agents have no account yet. Each gets one with a sign-in link that works once.", n=len(without)))
+    names = {person.agent_id: person.name for person in without}
+    wanted = st.multiselect(
+        _("Only these (empty: all)"), list(names), format_func=names.__getitem__, placeholder=_("All"),
+        key="roster_only",
+    )  # fmt: skip
+    if st.button(_("Make accounts"), type="primary", key="roster_make"):
+        with showing_errors(page):
+            st.session_state["roster_accounts"] = roster.make_accounts(
+                page.bench, page.actor, now=page.now, agent_ids=wanted or list(names)
+            )
+            done()
 
 
 def _links(page: Page, made: list[roster.NewAccount]) -> bytes:

@@ -154,7 +154,7 @@ def _answers(page: Page, result: Result) -> None:
             nav.link(page, "appeals.py", text, verdict=str(result.verdict_id))
         elif own:
             st.caption(_("The time to object ended on {until}.", until=_.when(result.appeal_until)))
-        elif page.actor.may(Right.PROPOSE_CASE):
+        if page.actor.may(Right.PROPOSE_CASE):
             nav.link(page, "library.py", _("Propose as a case"), sample=str(result.sample_id))
 
 

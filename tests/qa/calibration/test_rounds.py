@@ -133,9 +133,9 @@ def test_a_reference_answer_is_scored_like_at_the_desk(kit: Kit) -> None:
     first = Sheet(COLD.marks, (cleared,))
     for _ in range(2):
         give(first.to_dict())
-    assert [(row.unit_id, row.known) for row in references.references(kit.bench, kit.lead, round_id=round_id)] == [
-        ("t:0", True),
-        ("t:1", False),
+    assert [(row.sample_id, row.known) for row in references.references(kit.bench, kit.lead, round_id=round_id)] == [
+        (kit.samples[0], True),
+        (kit.samples[1], False),
     ]
     other, second = Actor(kit.agent.user_id, Role.LEAD, "other"), Sheet(COLDER.marks, (cleared,))
     with pytest.raises(Stale, match="meanwhile"):
@@ -255,9 +255,9 @@ def test_gold_waits_unannounced_and_is_compared_with_the_verdict(kit: Kit) -> No
     assert seen.index(kit.samples[0]) == 1
     back = gold.gold_results(kit.bench, kit.lead)
     (row,), (one,) = back.rows, back.inspectors
-    assert (row.inspector, row.unit_id, row.total, row.reference, row.redlines_agree, row.within) == (
+    assert (row.inspector, row.sample_id, row.total, row.reference, row.redlines_agree, row.within) == (
         "inspector-1",
-        "t:0",
+        kit.samples[0],
         9_500,
         8_500,
         True,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from qa.errors import Invalid
 from qa.i18n import Translator
 from qa.people import accounts, signins
 from qa.policy import SYSTEM, Role
+from qa.web import listening
 from qa.workbench import Workbench
 
 
@@ -45,6 +48,28 @@ def test_setting_up_gives_a_link_that_works_once(capsys: pytest.CaptureFixture[s
     assert (code, document["link"]) == (0, None)
 
 
+def test_the_first_admin_can_have_a_password_at_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct-horse-1\n"))
+    code, document, _err = run(capsys, "init", "--password")
+    assert (code, document["link"]) == (0, None)
+    bench = Workbench.open(Config(home=tmp_path / "home"))
+    opened = signins.sign_in(bench, "admin", "correct-horse-1", address="1", now=datetime.now(UTC))
+    assert opened.account.role is Role.ADMIN
+    bench.close()
+
+
+def test_links_lead_to_the_server_that_runs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run(capsys, "init")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        listening.note(Config(home=tmp_path / "home", port=port))
+        assert run(capsys, "user", "link", "admin")[1]["link"].startswith(f"http://127.0.0.1:{port}/login/link?")
+    # a note of a server that was killed does not count
+    assert run(capsys, "user", "link", "admin")[1]["link"].startswith("http://127.0.0.1:8501/")
+
+
 def test_nothing_is_created_by_mistyping_the_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _document, err = run(capsys, "user", "list")
     assert (code, json.loads(err)["error"]) == (5, "conflict")
@@ -60,8 +85,6 @@ def test_accounts_from_the_command_line(
     assert run(capsys, "user", "add", "lin", "--role", "lead")[0] == 5
     assert run(capsys, "user", "disable", "nobody")[0] == 4
     assert run(capsys, "user", "disable", "admin")[0] == 5
-    import io
-
     monkeypatch.setattr("sys.stdin", io.StringIO("correct-horse-1\n"))
     assert run(capsys, "user", "password", "lin")[0] == 0
     assert run(capsys, "user", "disable", "lin")[1]["active"] is False
