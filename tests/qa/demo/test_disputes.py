@@ -14,7 +14,7 @@ from qa.disputes import case, listing, statements
 from qa.policy import SYSTEM
 from qa.promises import reading
 from qa.workbench import Workbench
-from tests.qa.redlines.world import publish, rule
+from tests.world.rules import publish, rule
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 

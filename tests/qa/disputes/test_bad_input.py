@@ -13,10 +13,10 @@ from qa.policy import SYSTEM, Actor
 from qa.tables import AuditEntry
 from qa.upkeep import health
 from qa.workbench import Workbench
-from tests.qa.disputes.world import OPENED, T0, chat, dispute, put
 from tests.qa.ingest.files import write_csv
 from tests.qa.ingest.test_formats import load
-from tests.qa.redlines.world import people
+from tests.world.disputes import OPENED, T0, chat, dispute, put
+from tests.world.redlines import people
 
 NOW = T0 + timedelta(days=9)
 

@@ -13,8 +13,8 @@ from qa.reports import disputes as figures
 from qa.reports import exporting, measures
 from qa.reports.scope import Scope
 from qa.workbench import Workbench
-from tests.qa.disputes.world import OPENED, T0, chat, dispute, put
-from tests.qa.redlines.world import AGENT, LEAD, people
+from tests.world.disputes import OPENED, T0, chat, dispute, put
+from tests.world.redlines import AGENT, LEAD, people
 
 NOW = T0 + timedelta(days=40)
 SCOPE = Scope((T0 - timedelta(days=1)).date(), (T0 + timedelta(days=30)).date(), "dispute")

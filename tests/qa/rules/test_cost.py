@@ -21,7 +21,7 @@ from scoring.redline import Evasion, Examples, Label, Rule, Terms, load_default_
 from scoring.redline.evasion import regex_node
 from scoring.redline.matcher import regex_piece
 from scoring.redline.syntax import parse
-from tests.qa.redlines.world import LEAD, put_chats
+from tests.world.redlines import LEAD, put_chats
 
 NASTY = "[^x]{1,140}[^x]{1,140}x"
 SLOW = (
