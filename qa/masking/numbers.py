@@ -81,6 +81,9 @@ _EMAIL = re.compile(
     r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]*+)([@＠]|\s?[\[(（]at[\])）]\s?)([A-Za-z0-9-]{1,63}(?:[.．。"
     r"][A-Za-z0-9-]{1,63})+)"
 )
+# what every address has in its middle: texts without it, such as a@a@a@…, are not looked at name by name
+_EMAIL_SIGN = re.compile(r"(?:[@＠]|[\[(（]at[\])）]\s?)[A-Za-z0-9-]{1,63}[.．。]")
+_SPOKEN_SIGN = re.compile(r"(?:[@＠]|艾特|\sat)\s?[A-Za-z0-9-]{2,40}(?:\s?[.．点]|\sdot\s)", re.IGNORECASE)
 # lily at qq dot com, lily@qq点com, lily @ qq.com: spelled so that no filter sees it
 _SPOKEN_EMAIL = re.compile(
     r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]{1,63}+)(\s?[@＠]\s?|\s?艾特\s?|\sat\s(?=[A-Za-z0-9-]{2,40}(?:\sdot\s|\s?点)))"
@@ -98,7 +101,7 @@ _ADD_V = re.compile(
     r"加(?:我|个|下|一下)?\s?[vVｖＶ]\s{0,2}[:：]?\s?([A-Za-z](?=[A-Za-z]{0,19}[0-9_-])[A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_-])"
 )
 _ACCOUNT = re.compile(
-    r"(微\s?信|薇信|威信|v信|V信|wx|WX|Wx|vx|VX|Vx|qq|QQ|Qq|wechat|Wechat|WeChat|WECHAT|weixin|Weixin|wei信|薇xin|绿泡泡|绿泡|扣扣|企鹅|[Ll]ine(?=\s[Ii][Dd]))"
+    r"(微\s?信|薇信|威信|v信|V信|wx|WX|Wx|vx|VX|Vx|qq|QQ|Qq|wechat|Wechat|WeChat|WECHAT|weixin|Weixin|wei信|薇xin|绿泡泡|绿泡|扣扣|企鹅|Line(?=\s[Ii][Dd])|line(?=\s[Ii][Dd]))"
     r"(?<![A-Za-z0-9][WwVvQq][XxQq])(?=[号账帐是为叫:：=\sA-Za-z0-9])(?:[账帐]?号码?|\s?(?:id|ID|Id|number|account))?+"
     r"\s{0,2}+(?:(是|为|叫|[:：=]|is\b)\s{0,2}+)?([A-Za-z](?=[A-Za-z0-9_-]{5})[A-Za-z0-9_-]{5,19}+|[1-9][0-9]{4,11}+)(?![A-Za-z0-9_@-])"
 )
@@ -112,9 +115,9 @@ _DIGITS = re.compile(rf"[{_D}]")
 
 def hide_numbers(text: str) -> str:
     """`text` with phones, cards, e-mail addresses and account names hidden; first and last digits stay."""
-    if any(sign in text for sign in ("@", "＠", "[at]", "(at)", "（at）")):
+    if _EMAIL_SIGN.search(text):
         text = substitute(_EMAIL, _hide_email, text)
-    if any(sign in text for sign in ("@", "＠", " at ", " AT ", "艾特")):
+    if _SPOKEN_SIGN.search(text):
         text = substitute(_SPOKEN_EMAIL, _hide_spoken, text)
     text = substitute(_ACCOUNT, _hide_account, text)
     for pattern in (_BARE_Q, _ADD_V):
