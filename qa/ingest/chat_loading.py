@@ -99,6 +99,7 @@ def put_chats(job: LoadRequest, stage_: ChatStage, sink: Sink, log: ProblemLog, 
     for said in found.origins:
         sink.append("conversation_origins", provenance.missing("conversations", said, sink.before))
     _note_other_source(job, sink, log, found)
+    log.add("alike_ids", "conversation_id", stage_.alike(), "value")
     if stage_.mixed:
         mixed = stage_.named(pl.concat(stage_.mixed).unique(maintain_order=True))
         log.add("mixed_customers", "conversation_id", mixed, "conversation_id")

@@ -237,6 +237,11 @@ KINDS: Mapping[str, ProblemKind] = {
         N_("Conversation “{value}” is known with another agent and another customer."),
         N_("Two shops may use the same ids: give each shop a source of its own."),
     ),
+    "alike_ids": ProblemKind(
+        "warning",
+        N_("The conversation ids {value} differ only in how they are written."),
+        N_("If they are one chat, write its id in one way in the file and import it again."),
+    ),
     "mixed_customers": ProblemKind(
         "warning",
         N_("Conversation “{value}” has messages of several customers in this file."),

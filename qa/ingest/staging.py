@@ -267,6 +267,21 @@ class ChatStage:
         rows = pl.Series(self.tally.first_row[codes["c"].to_numpy()], dtype=pl.Int64)
         return codes.with_columns(file_row=rows).join(self._ids, on="c", how="left", maintain_order="left")
 
+    def alike(self) -> pl.DataFrame:
+        """Ids of the file that differ from another one only in how they are written: `value` (all of them),
+        `file_row`."""
+        id_ = pl.col("conversation_id")
+        ids = self._ids.filter(~id_.str.starts_with("auto-"))
+        if not ids.select(id_.str.contains("[^0-9a-z_-]").any()).item():  # none that could be written otherwise
+            return pl.DataFrame(schema={"file_row": pl.Int64, "value": pl.String})
+        folded = id_.str.normalize("NFKC").str.to_lowercase().str.replace(r"\.0+$", "")
+        ids = ids.with_columns(f=folded).filter(pl.col("f").is_duplicated())
+        rows = self.named(ids.select("c")).sort("file_row").join(ids.select("c", "f"), on="c", maintain_order="left")
+        both = rows.group_by("f", maintain_order=True).agg(
+            pl.col("file_row").last(), value=pl.col("conversation_id").unique(maintain_order=True).str.join(" / ")
+        )
+        return both.select("file_row", "value")
+
     def unite(
         self,
         chosen: pl.DataFrame,

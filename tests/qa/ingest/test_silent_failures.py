@@ -287,3 +287,12 @@ def test_dates_that_prove_two_orders_are_asked(tmp_path: Path) -> None:
     path.write_text(HEAD + "\n".join([*early, "z,小叶,tb1,买家,好,02/13/2026 10:00"]) + "\n", "utf-8")
     found = ingest.detect(path)
     assert (found.mapping.date_order, found.open_dates) == ("", "13/02/2026 10:00")
+
+
+@pytest.mark.parametrize("other", ["１.0", "1.0", "１"])
+def test_ids_that_differ_in_writing_alone_are_told(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, other: str
+) -> None:
+    (tmp_path / "a.csv").write_text(HEAD + ASK + ANSWER.replace("1,", f"{other},", 1))
+    result = bring(bench, lead, now, tmp_path / "a.csv")
+    assert [p.value for p in result.problems if p.code == "alike_ids"] == [f"1 / {other}"]
