@@ -150,6 +150,7 @@ ACTIONS: Mapping[str, str] = {
     "rubric.edited": N_("Rubric draft edited"),
     "rubric.published": N_("Rubric published"),
     "rubric.retired": N_("Rubric retired"),
+    "archive.names_hidden": N_("Opaque names given to conversations"),
     "retention.applied": N_("Text removed for good"),
     "retention.begun": N_("Removal of text begun"),
     "retention.policy_changed": N_("Time that text is kept changed"),

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from sqlalchemy import select
 
-from qa import draws, evidence, retention
+from qa import draws, evidence, ingest, retention
 from qa.casefiles import record
 from qa.conversations import index
 from qa.draws import kept_frames
@@ -172,3 +172,32 @@ def test_what_makes_no_sense_is_refused(shop: Workbench) -> None:
     for ask in (retention.policies, retention.unfinished):
         with pytest.raises(Denied):
             ask(shop, LEAD)
+
+
+def test_names_that_tell_agent_and_customer_are_hidden(shop: Workbench) -> None:
+    """Chats as 0.1.0 named them: free ones get the name an import would give them, drawn ones keep theirs."""
+    with shop.archive.change("as 0.1.0 wrote it", NOW) as change:
+        for table in ("conversations", "messages"):
+            rows = change.before.scan(table).filter(pl.col("conversation_key").str.ends_with("-005")).collect()
+            fresh = rows.with_columns(pl.concat_str(pl.col("conversation_key"), pl.lit("|tb 5|2026-02-03")))
+            if table == "conversations":
+                fresh = fresh.with_columns(
+                    conversation_id=pl.col("conversation_key").str.replace("shop:", ""), customer_id=pl.lit("tb 5")
+                )
+            change.append(table, fresh)
+    before = shop.archive.at()
+    old = before.scan("conversations").filter(pl.col("conversation_id").str.contains("|", literal=True)).collect()
+    evidence.seal(shop, NOW)
+    done = ingest.hide_names(shop, SYSTEM, now=NOW)
+    assert (done.renamed, done.kept) == (old.height, 0)
+    now_ = shop.archive.at()
+    names = now_.scan("conversations").select("conversation_key", "conversation_id").collect()
+    assert not names.filter(pl.col("conversation_id").str.contains("|", literal=True)).height
+    assert (names["conversation_id"].str.starts_with("auto-")).sum() == old.height
+    assert now_.count("messages") == before.count("messages")
+    assert set(now_.scan("messages").collect()["conversation_key"]) == set(names["conversation_key"])
+    assert draws.verify(shop, LEAD, draw_id=1).equal
+    again = ingest.hide_names(shop, SYSTEM, now=NOW)
+    assert (again.renamed, again.kept) == (0, 0)
+    evidence.seal(shop, NOW)
+    assert evidence.check(shop).forgeries == ()
