@@ -54,6 +54,9 @@ class Config:
     session_hours: int = 12
     oidc: bool = False
     """Sign in through `st.login` (OpenID Connect) instead of local accounts."""
+    oidc_roles_claim: str = ""
+    """Claim of the identity provider that gives people their role, e.g. `groups`; empty means that roles are given
+    here."""
     max_upload_mb: int = 200
     cluster: str = ""
     """Address of a Dask scheduler for screening, e.g. `tcp://10.0.0.5:8786`; empty means this machine."""

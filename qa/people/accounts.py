@@ -14,7 +14,7 @@ from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.i18n import LANGUAGES, N_
 from qa.people import guessing
 from qa.people.passwords import hash_password, hashing, matches
-from qa.policy import Actor, Right, Role, require
+from qa.policy import SYSTEM, Actor, Right, Role, require
 from qa.tables import LoginLink, SignIn, User
 from qa.workbench import Workbench
 
@@ -142,6 +142,17 @@ def change_user(
         if changed:
             audit.record(session, actor, now, "user.changed", "user", user.id, changes=changed)
         return account_of(user)
+
+
+def take_role(session: Session, user: User, role: Role, now: datetime) -> None:
+    """Give an account the role that an identity provider claims, in the transaction of the sign-in. The last active
+    admin stays one. Raises `Conflict`, `Invalid`."""
+    if user.role == role.value:
+        return
+    _check_role(role, user.agent_id, user.home_team)
+    _keep_one_admin(session, user)
+    before, user.role = user.role, role.value
+    audit.record(session, SYSTEM, now, "user.changed", "user", user.id, role=[before, role.value])
 
 
 def disable_user(bench: Workbench, actor: Actor, user_id: int, *, now: datetime) -> Account:

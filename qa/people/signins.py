@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,13 +19,15 @@ from qa import audit
 from qa.errors import Conflict, Denied
 from qa.i18n import N_
 from qa.people import guessing
-from qa.people.accounts import Account, account_of, end_sign_ins, user_row
+from qa.people.accounts import Account, account_of, end_sign_ins, take_role, user_row
 from qa.people.passwords import dummy_hash, hasher, hashing, matches
-from qa.policy import SYSTEM, Actor, Right, require
+from qa.policy import SYSTEM, Actor, Right, Role, require
 from qa.tables import LoginLink, SignIn, User
 from qa.workbench import Workbench
 
 LINK_HOURS = 72
+BY_REACH = (Role.ADMIN, Role.LEAD, Role.TEAM_LEADER, Role.INSPECTOR, Role.AGENT)
+"""Roles, the one that counts first where somebody is given several."""
 
 
 @dataclass(frozen=True)
@@ -88,16 +91,30 @@ def sign_in_by_link(bench: Workbench, token: str, *, now: datetime) -> SignedIn:
         return _open(bench, session, user, now, how="link")
 
 
-def sign_in_by_identity(bench: Workbench, identity: str, *, now: datetime) -> SignedIn:
+def sign_in_by_identity(
+    bench: Workbench, identity: str, *, now: datetime, roles: Sequence[str] | None = None
+) -> SignedIn:
     """Open a sign-in for somebody the identity provider vouched for; `identity` must be a known account name.
 
-    Role and active flag come from our database alone.
+    The active flag comes from our database alone, and so does the role, unless the provider gives `roles`: then the
+    highest of them (names as in `Role`, also as `spotcheck-lead`) is the account's role from now on. Raises `Denied`
+    where there is no account or no role, `Invalid` for a role that needs an agent or a team the account lacks.
     """
     with bench.db.write() as session:
         user = session.scalar(select(User).where(User.login == identity.strip().lower()))
         if user is None or not user.active:
             raise Denied(N_("“{login}” has no account here. Ask an admin for one."), login=identity)
+        if roles is not None:
+            take_role(session, user, _highest(roles, identity), now)
         return _open(bench, session, user, now, how="identity provider")
+
+
+def _highest(said: Sequence[str], identity: str) -> Role:
+    names = {name.strip().casefold().removeprefix("spotcheck-").replace("-", "_") for name in said}
+    for role in BY_REACH:
+        if role.value in names:
+            return role
+    raise Denied(N_("The identity provider gives “{login}” no role here. Ask an admin for one."), login=identity)
 
 
 def _open(bench: Workbench, session: Session, user: User, now: datetime, how: str) -> SignedIn:

@@ -35,12 +35,14 @@ class SignInRoutes:
         self._computing = CapacityLimiter(SIGNING_IN)
 
     def routes(self) -> list[Route]:
-        """The routes, for `st.App`. `/auth/logout` stands before Streamlit's own."""
+        """The routes, for `st.App`. `/auth` and `/oauth2callback` stand before Streamlit's own."""
         return [
             Route("/login", self.form, methods=["GET"]),
             Route("/login", self.check, methods=["POST"]),
             Route("/login/link", self.link, methods=["GET", "POST"]),
             Route("/login/oidc", self.vouched, methods=["GET"]),
+            Route("/auth/login", self.away, methods=["GET"]),
+            Route("/oauth2callback", self.back, methods=["GET"]),
             Route("/auth/logout", self.leave, methods=["GET", "POST"]),
         ]
 
@@ -89,14 +91,34 @@ class SignInRoutes:
             return self._form(request, error, status=403)
         return await self._welcome(request, signed_in, "/")
 
+    async def away(self, request: Request) -> Response:
+        """To the identity provider."""
+        try:
+            return await provider.to_provider(request)
+        except SpotcheckError as error:
+            return self._form(request, error, status=503)
+
+    async def back(self, request: Request) -> Response:
+        """Back from the identity provider; what does not hold is said."""
+        try:
+            return await provider.from_provider(request)
+        except SpotcheckError as error:
+            response = self._form(request, error, status=403)
+            cookies.clear_cookies(response, self.bench().config, request.cookies)
+            return response
+
     async def vouched(self, request: Request) -> Response:
-        """Back from the identity provider: the account is ours to find, role and active flag are ours to know."""
+        """The account of whom the provider vouched for is ours to find; so is its role, unless a claim gives it."""
         bench, now = self.bench(), datetime.now(UTC)
         identity = provider.identity(request) if bench.config.oidc else None
         if identity is None:
             return RedirectResponse("/login", 303)
         try:
-            signed_in = await to_thread.run_sync(lambda: signins.sign_in_by_identity(bench, identity, now=now))
+            claim = bench.config.oidc_roles_claim
+            roles = identity.roles(claim) if claim else None
+            signed_in = await to_thread.run_sync(
+                lambda: signins.sign_in_by_identity(bench, identity.name, now=now, roles=roles)
+            )
         except SpotcheckError as error:
             response = self._form(request, error, status=403)
             cookies.clear_cookies(response, bench.config, request.cookies)

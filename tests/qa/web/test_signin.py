@@ -208,7 +208,8 @@ def test_only_verified_claims_of_our_own_origin_count(
     monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], expected: str | None
 ) -> None:
     monkeypatch.setattr(provider, "_get_signed_cookie_with_chunks", lambda jar, name: jar.get(name))
-    assert provider.identity(_Request({**GOOD, **change})) == expected  # type: ignore[arg-type]
+    found = provider.identity(_Request({**GOOD, **change}))  # type: ignore[arg-type]
+    assert (found and found.name) == expected
 
 
 def test_an_unsigned_identity_cookie_opens_nothing(browser: Browser, reconfigure: Callable[..., Workbench]) -> None:
@@ -223,14 +224,14 @@ def test_a_vouched_person_gets_the_role_of_our_database_or_nothing(
     browser: Browser, reconfigure: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = reconfigure(oidc=True)
-    monkeypatch.setattr(provider, "identity", lambda request: "LEAD")
+    monkeypatch.setattr(provider, "identity", lambda request: provider.Identity("LEAD", {}))
     client = browser()
     assert client.get("/login/oidc").status_code == 303
     mark = signins.session_mark(bench, client.cookies["spotcheck"], now=datetime.now(UTC))
     found = signins.signed_in(bench, mark or "", now=datetime.now(UTC))
     assert found is not None
     assert found.role == "lead"
-    monkeypatch.setattr(provider, "identity", lambda request: "stranger@example.com")
+    monkeypatch.setattr(provider, "identity", lambda request: provider.Identity("stranger@example.com", {}))
     assert browser().get("/login/oidc").status_code == 403
 
 
