@@ -20,10 +20,16 @@ from qa.conversations import finding
 from qa.conversations.finding import SIZE, FoundConversation, FoundPage
 from qa.conversations.index import IndexState
 from qa.conversations.listing import Wanted
-from qa.i18n import C_
+from qa.i18n import C_, N_
 from qa.policy import Right
 from qa.reports.exporting import FORMATS, ExportFile
 
+WIDE: dict[str, int] = {
+    N_("When"): 130, N_("Agent"): 110, C_("search", "Found"): 330, N_("First line"): 330, N_("Customer"): 110,
+    N_("Order number"): 170, N_("Messages"): 75, N_("Red lines"): 95, N_("Rating"): 70,
+}  # fmt: skip
+"""Widths of columns in pixels: all of them fit into a window of 1,440; what is left over goes to the last one."""
+NARROW: dict[str, int] = {N_("When"): 100, N_("Agent"): 90, C_("search", "Found"): 260, N_("First line"): 260}
 LAST, SEEN = "found_last", "found_seen"
 """The search of the run before, and the one that is on record."""
 STYLE = """<style>
@@ -104,14 +110,14 @@ def _list(page: Page, wanted: Wanted, found: FoundPage, number: int, known: Name
         st.caption(_("{n} conversations", n=_.number(found.total)))
         if page.actor.may(Right.EXPORT) and found.total:
             _export(page, wanted, found)
-    widths = {_("First line"): "large", _(C_("search", "Found")): "large"}
+    widths = {_(name): width for name, width in (WIDE if wide else NARROW).items()}
     clickable(
         _table(page, found, known, wide=wide),
         len(found.rows),
         "found_list",
         lambda row: _open(found.rows[row]),
         most=SIZE if wide else 17,
-        column_config={name: st.column_config.TextColumn(width=width) for name, width in widths.items()},  # type: ignore[arg-type]
+        column_config={name: st.column_config.TextColumn(width=width) for name, width in widths.items()},
     )
     if found.total > SIZE:
         pages = -(-found.total // SIZE)
@@ -124,7 +130,7 @@ def _table(page: Page, found: FoundPage, known: Names, *, wide: bool) -> dict[st
     table[_("Agent")] = [row.agent_name for row in rows]
     if found.words:
         table[_(C_("search", "Found"))] = [_marked(row) for row in rows]
-    if wide or not found.words:
+    else:
         table[_("First line")] = [row.first_line for row in rows]
     if wide:
         table[_("Customer")] = [row.customer for row in rows]
