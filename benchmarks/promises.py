@@ -1,9 +1,13 @@
 """How well promises are found, and what it costs beside the screening: ``python -m benchmarks.promises [FILE …]``.
 
-Lines stand in `benchmarks/data/promises.tsv` (or the files named): text, kind (``-``: no promise), due time in
+Lines stand in `benchmarks/data/promises*.tsv` (or the files named): text, kind (``-``: no promise), due time in
 Shanghai, amount. A line is found when a promise of any kind is found in it; kind, due time (to the minute) and amount
-are counted among the lines that are promises and were found. Cost: CPU seconds of the finder over those of the shipped
-rules on the same generated chats with promises among them, interleaved, medians. Exit code 1 when a goal is missed.
+are counted among the lines that are promises and were found. Lines of `promises_unseen.tsv` were written before the
+rules, by the same hand: their first figures were precision .989, recall .967, due time .989.
+
+Cost: generated chats, every 25th message of an agent one of the lines, are imported into an archive as any others are;
+then the ranges of the screening job are screened with and without promises, interleaved. CPU seconds of the difference
+over those without, medians. Exit code 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -11,22 +15,31 @@ from __future__ import annotations
 import csv
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
 from benchmarks import corpus
+from qa import migrations
+from qa.archive.ranges import cut, message_files
+from qa.config import Config
+from qa.ingest import commit_frames
+from qa.policy import SYSTEM
+from qa.screening import BATCH, outdated_imports
+from qa.screening.work import ScreeningPass, screen_range, unscreened
+from qa.workbench import Workbench
 from scoring.promises import Promise, PromiseFinder
-from scoring.redline import Screener, load_default_rules
+from scoring.redline import load_default_rules
 
-LINES = Path(__file__).parent / "data" / "promises.tsv"
+FILES = [Path(__file__).parent / "data" / f"{name}.tsv" for name in ("promises", "promises_unseen")]
 SAID = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
 PRECISION, RECALL, DUE, COST = 0.90, 0.80, 0.90, 0.20
-ROUNDS, CHATS, EVERY = 5, 10_000, 25
+ROUNDS, CHATS, EVERY = 7, 20_000, 25
 
 
 @dataclass(frozen=True)
@@ -52,8 +65,9 @@ def read(path: Path) -> list[Line]:
 
 def main(arguments: Sequence[str]) -> int:
     finder = PromiseFinder()
-    reached = [_quality(finder, Path(name)) for name in arguments or [str(LINES)]]
-    return 0 if all(reached) and _cost(finder) else 1
+    reached = [_quality(finder, file) for file in ([Path(name) for name in arguments] or FILES)]
+    reached.append(_cost())
+    return 0 if all(reached) else 1
 
 
 def _quality(finder: PromiseFinder, path: Path) -> bool:
@@ -83,26 +97,47 @@ def _amount(got: Sequence[Promise]) -> str:
     return "-" if named is None else str(named)
 
 
-def _cost(finder: PromiseFinder) -> bool:
-    chats = corpus.messages(CHATS)
-    columns = {"conversation_key": pl.Series([str(n // 10) for n in range(chats.height)]), "seq": pl.arange(chats.height, dtype=pl.Int32, eager=True)}  # fmt: skip
-    said = [line.text for line in read(LINES)]
-    texts = [
-        said[n // EVERY % len(said)] if n % EVERY == 0 else text for n, text in enumerate(chats["消息内容"].to_list())
-    ]
-    frame = pl.DataFrame(columns).with_columns(role=pl.lit("agent"), sent_at=pl.lit(SAID), text=pl.Series(texts))
-    screener = Screener(load_default_rules())
-    _ = screener.passes, screener.expecting
+def _cost() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Workbench.open(Config(home=Path(folder) / "home"))
+        migrations.upgrade(bench.db)
+        commit_frames(bench, SYSTEM, now=SAID, tables={"messages": _chats()}, source="bench", file_name="bench")
+        snapshot = bench.archive.at()
+        imports = frozenset(outdated_imports(snapshot))
+        rules = tuple(load_default_rules())
+        job = ScreeningPass(snapshot, rules, bench.config.time_zone, imports, with_signals=True)
+        ranges = cut(message_files(snapshot, unscreened(snapshot, imports)), BATCH)
+        found = [screen_range(job, one).promises.height for one in ranges]  # compiles what the clock must not count
 
-    def cpu(work: Callable[[], object]) -> float:
-        started = time.process_time()
-        work()
-        return time.process_time() - started
+        def cpu(work: ScreeningPass) -> float:
+            started = time.process_time()
+            for one in ranges:
+                screen_range(work, one)
+            return time.process_time() - started
 
-    pairs = [(cpu(lambda: finder.find(frame)), cpu(lambda: screener.screen(frame))) for _ in range(ROUNDS)]
-    ratio = statistics.median(one / other for one, other in pairs)
-    print(f"cost: {ratio:.3f} of the screening's CPU ({statistics.median(p[0] for p in pairs):.2f} s, {frame.height:,} messages)")  # fmt: skip
+        without = replace(job, with_promises=False)
+        pairs = [(cpu(without), cpu(job)) for _ in range(ROUNDS)]
+        bench.close()
+    ratio = statistics.median((both - alone) / alone for alone, both in pairs)
+    screening = statistics.median(alone for alone, _ in pairs)
+    print(f"cost: {ratio:.3f} of the screening's CPU ({screening:.2f} s, {sum(one.rows for one in ranges):,} messages, "
+          f"{sum(found):,} promises)")  # fmt: skip
     return ratio <= COST
+
+
+def _chats() -> pl.DataFrame:
+    """Messages of the generated chats with promises among them."""
+    rows = corpus.messages(CHATS)
+    said = pl.DataFrame({"said": [line.text for file in FILES for line in read(file)]}).with_row_index("line")
+    by_agent = pl.col("发送方") == "客服"
+    spoken = rows.with_columns(turn=by_agent.cum_sum())
+    chosen = by_agent & (pl.col("turn") % EVERY == 0)
+    numbered = spoken.with_columns(line=pl.when(chosen).then(pl.col("turn") // EVERY % said.height).cast(pl.UInt32))
+    return numbered.join(said, on="line", how="left", maintain_order="left").select(
+        conversation_id="会话ID", role=pl.when(by_agent).then(pl.lit("agent")).otherwise(pl.lit("customer")),
+        agent_id="客服账号", sent_at=pl.col("消息时间").str.to_datetime(time_unit="us").dt.replace_time_zone("UTC"),
+        text=pl.coalesce("said", "消息内容"),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

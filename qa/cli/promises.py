@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,7 @@ def _list(bench: Workbench, found: ledger.Ledger, limit: int, out: Output) -> in
         ],
     )
     out.say(_("{n} promises", n=out.t.number(found.total)))
-    first = ledger.Ledger(found.frame.head(limit))
+    first = replace(found, frame=found.frame.head(limit))
     out.json({"total": found.total, "promises": tables.promises(bench, SYSTEM, first).to_dicts()})
     return 0
 

@@ -6,9 +6,12 @@ without order speaks of the conversation it is joined to.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from qa.archive import Snapshot
+from qa.disputes.settled import Settled, laid_over
 from scoring.promises import APART, FACT_SCHEMA
 
 ORDER = pl.when(pl.col("order_id") != "").then("order_id")
@@ -23,15 +26,16 @@ def matter() -> pl.Expr:
     return pl.when(pl.col("order_id").is_not_null()).then(order).otherwise("conversation_key")
 
 
-def facts(snapshot: Snapshot, matters: pl.Series) -> pl.DataFrame:
-    """What the archive holds of these matters."""
+def facts(snapshot: Snapshot, matters: pl.Series, settled: Sequence[Settled] = ()) -> pl.DataFrame:
+    """What the archive holds of these matters; disputes belong to the chats that people `settled` them to."""
     wanted = pl.LazyFrame({"matter": matters.unique()})
     chats = snapshot.scan("conversations").with_columns(order_id=ORDER)
     known = chats.select("conversation_key", matter=matter()).join(wanted, on="matter", how="semi").collect().lazy()
+    disputes = laid_over(snapshot.scan("disputes"), snapshot.scan("conversations"), settled)
     parts = [
         _messages(snapshot, known),
-        *_disputes(_records(snapshot, "disputes", wanted, known)),
-        _ratings(_records(snapshot, "ratings", wanted, known)),
+        *_disputes(_records(disputes, wanted, known)),
+        _ratings(_records(snapshot.scan("ratings"), wanted, known)),
     ]
     empty = pl.LazyFrame(schema=FACT_SCHEMA)
     return pl.concat([empty, *parts], how="diagonal").select(FACT_SCHEMA.keys()).collect()
@@ -54,8 +58,8 @@ def _messages(snapshot: Snapshot, known: pl.LazyFrame) -> pl.LazyFrame:
     )  # fmt: skip
 
 
-def _records(snapshot: Snapshot, table: str, wanted: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
-    rows = snapshot.scan(table).with_columns(order_id=ORDER)
+def _records(records: pl.LazyFrame, wanted: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+    rows = records.with_columns(order_id=ORDER)
     by_order = rows.filter(pl.col("order_id").is_not_null()).with_columns(matter=matter())
     by_chat = rows.filter(pl.col("order_id").is_null()).join(known, on="conversation_key")
     return pl.concat([by_order.join(wanted, on="matter", how="semi"), by_chat], how="diagonal")

@@ -7,7 +7,7 @@ click on the page filters what is kept and reads the messages of one page alone.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -17,12 +17,14 @@ from sqlalchemy import func, select
 from qa import scoping
 from qa.i18n import N_
 from qa.policy import SYSTEM, Actor, Right, require
+from qa.promises import odds
 from qa.promises.reading import LedgerPromise, as_promises, judged
 from qa.tables import Agent, PromiseRuling
 from qa.transcripts import shown_text
 from qa.workbench import Workbench
 from scoring.estimate.rates import clopper_pearson
 from scoring.promises import PromiseEvidence, PromiseStatus
+from scoring.risk.odds import Learnt
 
 DAYS = 90
 PAGE = 100
@@ -102,10 +104,12 @@ class AgentPromises:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What one reader may see of the promises of some days: rows of `qa.promises.reading.judged` with `due_today`,
-    due today first, then broken, then the others, the newest first."""
+    """What one reader may see of the promises of some days: rows of `qa.promises.reading.judged` with `due_today` and
+    `p` (`qa.promises.odds`); due today first, then broken by their odds, then the others; the newest first."""
 
     frame: pl.DataFrame
+    odds: Learnt
+    """What the rulings among them say of broken ones."""
 
     def where(self, wanted: LedgerFilter) -> Ledger:
         """The part that is asked for."""
@@ -118,7 +122,7 @@ class Ledger:
         for name in ("kind", "agent_id", "status"):
             if value := getattr(wanted, name):
                 wish &= pl.col(name) == value
-        return Ledger(self.frame.filter(wish))
+        return replace(self, frame=self.frame.filter(wish))
 
     @property
     def total(self) -> int:
@@ -136,9 +140,12 @@ def read(bench: Workbench, actor: Actor, *, now: datetime, days: int = DAYS) -> 
         found = found.filter(pl.col("agent_id") != actor.agent_id)
     today = now.astimezone(bench.config.zone).date()
     due = pl.col("due_at").dt.convert_time_zone(bench.config.time_zone).dt.date() == today
-    urgent = found.with_columns(due_today=(due & (pl.col("status") == "open")).fill_null(value=False))
+    due_today = (due & (pl.col("status") == "open")).fill_null(value=False)
+    known = odds.learnt(found)
+    urgent = odds.with_odds(found, known).with_columns(due_today=due_today)
     group = pl.when("due_today").then(0).when(pl.col("status") == "broken").then(1).otherwise(2)
-    return Ledger(urgent.sort(group, "said_at", descending=[False, True], nulls_last=True, maintain_order=True))
+    order = [group, pl.when(pl.col("status") == "broken").then(pl.col("p").round(2).fill_null(1.0)), "said_at"]
+    return Ledger(urgent.sort(order, descending=[False, True, True], nulls_last=True, maintain_order=True), known)
 
 
 def page(bench: Workbench, actor: Actor, ledger: Ledger, *, start: int = 0, limit: int | None = PAGE) -> LedgerPage:

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from qa.archive import Snapshot
+from qa.disputes.settled import in_force
 from qa.promises.facts import ORDER, facts, matter
 from qa.tables import PromiseRuling
 from qa.workbench import Workbench
@@ -113,10 +114,10 @@ def judged(bench: Workbench, snapshot: Snapshot, rows: pl.LazyFrame, now: dateti
         .with_row_index("id")
         .collect()
     )
-    happened = facts(snapshot, promises["matter"])
-    found = outcomes(promises, happened, now).rename({"status": "found"})
     with bench.db.read() as session:
         ruled = rulings(session, promises["conversation_key"].unique().to_list())
+        settled = in_force(session)
+    found = outcomes(promises, facts(snapshot, promises["matter"], settled), now).rename({"status": "found"})
     return (
         _with_rulings(promises.join(found, on="id", maintain_order="left"), ruled)
         .with_columns(status=pl.coalesce("ruled", "found"))

@@ -10,6 +10,7 @@ import calendar
 import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 from scoring.promises.numerals import NUMERAL, number
 
@@ -35,6 +36,7 @@ _TYPED = tuple(
         (r"\b(by|on|before|next|this) sat\b", r"\1 saturday"),
         (r"\bsat(?= at the latest)", "saturday"),
         (r"(?<=[今明后])儿", "天"),
+        (r"中午之?前", "中午12点"),
         (r"(?<=\d) ?h(?=之?内|以内)", "小时"),
         (r"(?:下班|收工)之?前", "今天"),
         (r"\b(?:by|until|before) midnight\b", "today"),
@@ -47,14 +49,20 @@ Reader = Callable[[re.Match[str], datetime], datetime | None]
 
 def due(text: str, said: datetime) -> datetime | None:
     """The first due time that `text` (folded, lower case) names, in the zone of `said`; None when it names none."""
-    for typed, meant in _TYPED:
-        text = typed.sub(meant, text)
-    found = [(m.start(), n, m) for n, (pattern, _) in enumerate(READERS) if (m := pattern.search(text))]
-    for _, n, match in sorted(found, key=lambda each: each[:2]):
+    for n, match in _named(text):
         when = READERS[n][1](match, said)
         if when is not None:
             return when
     return None
+
+
+@lru_cache(maxsize=20_000)  # agents name the same times again and again
+def _named(text: str) -> tuple[tuple[int, re.Match[str]], ...]:
+    """The times named, first to last, each with its reader's number."""
+    for typed, meant in _TYPED:
+        text = typed.sub(meant, text)
+    found = [(m.start(), n, m) for n, (pattern, _) in enumerate(READERS) if (m := pattern.search(text))]
+    return tuple((n, match) for _, n, match in sorted(found, key=lambda each: each[:2]))
 
 
 def _at(day: date, said: datetime, clock: time = END) -> datetime:

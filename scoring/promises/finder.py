@@ -1,30 +1,26 @@
-"""From messages to promises: what the engine finds is read once more in its sentence.
+"""From messages to promises, in bulk: what may hold one is found by one search, cut into sentences and clauses, and read.
 
-A sentence gives one promise of a kind; where several kinds are found in the same words, the first in the order of the
-word lists stands. Work is bounded: at most `REACH` characters to either side of a find are read.
+A clause promises when it names an action of a kind with a word that makes a promise of it, and neither it nor its
+sentence takes it back. A sentence gives one promise of a kind, and a clause one promise: of the first kind in the order
+of the word lists. All searches are linear in the text; each different sentence is read once.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import polars as pl
 
 from scoring.promises.due import due
-from scoring.promises.numerals import NUMERAL, number
-from scoring.promises.words import FOLD, KINDS, READINGS, expressions, rules
-from scoring.redline.guards import quoted
-from scoring.redline.screen import Screener
+from scoring.promises.numerals import number
+from scoring.promises.words import ACTIONS, BLOCKS, FOLD, KINDS, MARK, MONEY, NOT_OF_KIND, TIME
 
-REACH = 80
 MOST = 5_000
 """Characters of a message that are read."""
+SENTENCE = 400
+"""Longer sentences are cut."""
 PROMISE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "conversation_key": pl.String,
     "seq": pl.Int32,
@@ -35,11 +31,14 @@ PROMISE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "amount": pl.Int64,  # hundredths
     "due_at": pl.Datetime("us", "UTC"),
 }
-_ENDS = re.compile(r"[。！!；;\n]|[？?]|\.(?=\s|$)")
-_CLAUSE = re.compile(r"[，,、]|\.\.+|…| but | and ")
-_MONEY = re.compile(
-    rf"(?:[¥￥$€£]|rmb|usd)\s?(\d{{1,7}}(?:\.\d{{1,2}})?)|(\d{{1,7}}(?:\.\d{{1,2}})?|{NUMERAL}{{1,6}})\s?(?:元|块|rmb|yuan|dollars?|usd|euros?|pounds?)"
-)
+_SENTENCES = rf"(?s)(?:[^。！!；;\n？?.]|\.[^\s])(?:[^。！!；;\n？?.]|\.[^\s]){{0,{SENTENCE}}}[。！!；;\n？?.]*|[。！!；;\n？?.]+"
+_CLAUSES = r"(?:[^，,、…]|[0-9],[0-9])+[，,、…]*|[，,、…]+"
+_BLANK = " \t\r\n\u3000"
+_MARKS = _BLANK + "，,、…。.！!；;？?~～"
+_ENGLISH_JOINTS = r" (but|and then|so) "
+_COUNTED = r"(?-u:\b)(?:within|in|by|an?|one|two|three|four|five|six|seven|eight|nine|ten|half)(?-u:\b)|[年月]"
+_NEEDS = f"{MARK}|{TIME}".replace(r"^\s*", "")
+"""The same words anywhere: a cheap first look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,124 +52,140 @@ class Promise:
     due_at: datetime | None
 
 
-_Reading = tuple[Promise, str]
-"""A promise without its due time, and the words a due time is read from."""
-
-
 class PromiseFinder:
-    """Compiled once. `tz` is the business time zone in which a day ends."""
+    """`tz` is the business time zone in which a day ends."""
 
-    def __init__(self, *, tz: str = "Asia/Shanghai", engine: str | None = None) -> None:
+    def __init__(self, *, tz: str = "Asia/Shanghai") -> None:
         self.zone = ZoneInfo(tz)
-        self.search = Screener(rules(), tz=tz, engine=engine).passes["agent"]
-        self.kind_of = np.array([owners[0][0] for owners in self.search.owners])
-        self.expressions = expressions()
 
     def find(self, messages: pl.DataFrame) -> pl.DataFrame:
         """Promises (`PROMISE_SCHEMA`, sorted) in what agents say in `messages`: conversation_key, seq, role, sent_at
         (UTC, may be null), text."""
-        spoken = messages.filter(pl.col("role") == "agent").select("conversation_key", "seq", "sent_at", "text")
-        kinds = self.candidates(spoken["text"].fill_null(""))
-        rows = sorted(kinds)
-        once: dict[str, list[_Reading]] = {}  # agents say the same sentences again and again
-        found = []
-        for row, (key, seq, sent_at, text) in zip(rows, spoken[rows].iter_rows(), strict=True):
-            if text not in once:
-                once[text] = self._read(text, kinds[row])
-            for p in self._dated(once[text], sent_at):
-                found.append((key, seq, p.kind, p.start, p.end, text[p.start : p.end], p.amount, p.due_at))
-        return pl.DataFrame(found, schema=PROMISE_SCHEMA, orient="row").sort("conversation_key", "seq", "start", "kind")
+        spoken = (
+            messages.filter(pl.col("role") == "agent")
+            .select("conversation_key", "seq", "sent_at", "text")
+            .with_columns(folded=_folded())
+            .filter(pl.col("folded").str.contains(_NEEDS))
+            .filter(pl.any_horizontal([pl.col("folded").str.contains(action) for action in ACTIONS.values()]))
+            .with_row_index("row")
+        )
+        found = self._promises(spoken)
+        return found.select(pl.col(name).cast(kind) for name, kind in PROMISE_SCHEMA.items()).sort(
+            "conversation_key", "seq", "start", "kind"
+        )
 
     def in_text(self, text: str, sent_at: datetime | None = None) -> list[Promise]:
         """The promises of one text, said by an agent."""
-        return self.read(text, self.candidates(pl.Series([text])).get(0, []), sent_at)
+        line = {"conversation_key": [""], "seq": [0], "role": ["agent"], "sent_at": [sent_at], "text": [text]}
+        found = self.find(pl.DataFrame(line, schema_overrides={"sent_at": pl.Datetime("us", "UTC")}))
+        return [Promise(*row) for row in found.select("kind", "start", "end", "amount", "due_at").iter_rows()]
 
-    def candidates(self, texts: pl.Series) -> dict[int, list[int]]:
-        """By row, the kinds whose words stand in a text together with words that make a promise of them."""
-        pairs = self.search.finder.candidates(texts)
-        pairs = pairs[pairs[:, 1] < len(self.kind_of)]
-        rows, kinds = pairs[:, 0], self.kind_of[pairs[:, 1]]
-        marked = np.zeros(len(texts), dtype=bool)
-        marked[rows[kinds == len(KINDS)]] = True
-        wanted = marked[rows] & (kinds < len(KINDS))
-        found: dict[int, list[int]] = defaultdict(list)
-        for code in np.unique(rows[wanted] * len(KINDS) + kinds[wanted]).tolist():
-            row, kind = divmod(code, len(KINDS))
-            found[row].append(kind)
-        return found
+    def _promises(self, spoken: pl.DataFrame) -> pl.DataFrame:
+        placed = _sentences(spoken)
+        different = placed.select("sentence").unique(maintain_order=True).with_row_index("id")
+        read = _read(different)
+        here = (
+            placed.join(different, on="sentence")
+            .filter(~pl.col("asked_after"))
+            .join(read, on="id")
+            .sort("row", "at", "low")
+            .join(spoken.select("row", "conversation_key", "seq", "sent_at", "text"), on="row", how="left")
+        )
+        start, end = pl.col("at") + pl.col("low"), pl.col("at") + pl.col("high")
+        matched = pl.col("text").str.slice(start, end - start)
+        return here.with_columns(
+            start=start, end=end, matched=matched, due_at=pl.Series(self._due(here), dtype=pl.Datetime("us", "UTC"))
+        )
 
-    def read(self, text: str, kinds: Sequence[int], sent_at: datetime | None) -> list[Promise]:
-        """The promises among `kinds` (places in `KINDS`) in `text`."""
-        return self._dated(self._read(text, kinds), sent_at)
-
-    def _dated(self, readings: list[_Reading], sent_at: datetime | None) -> list[Promise]:
-        said = None if sent_at is None else sent_at.astimezone(self.zone)
-        return [replace(p, due_at=None if said is None else due(around, said)) for p, around in readings]
-
-    def _read(self, text: str, kinds: Sequence[int]) -> list[_Reading]:
-        folded = text.translate(FOLD)
-        lower = folded.lower()
-        folded = lower if len(lower) == len(text) else folded
-        kept: list[_Reading] = []
-        for kind in kinds:
-            for match in self.expressions[kind].finditer(folded[:MOST]):
-                start, end = match.span()
-                if any(start < p.end and p.start < end for p, _ in kept):
-                    continue
-                begin, stop = sentence(folded, start, end)
-                if promised(folded, start, end, begin, stop):
-                    around = _near(folded, start, end, begin, stop)
-                    kept.append((Promise(KINDS[kind], start, end, amount(around), None), around))
-        return sorted(_one_each(folded, kept), key=lambda reading: reading[0].start)
+    def _due(self, found: pl.DataFrame) -> list[datetime | None]:
+        times: list[datetime | None] = []
+        for sent_at, around in found.select("sent_at", "around").iter_rows():
+            said = None if sent_at is None or around is None else sent_at.astimezone(self.zone)
+            times.append(None if said is None else due(around, said))
+        return times
 
 
-def sentence(text: str, start: int, end: int) -> tuple[int, int]:
-    """Where the sentence around a find begins and ends (the closing mark included)."""
-    low, high = max(0, start - REACH), min(len(text), end + REACH)
-    begin = max((m.end() for m in _ENDS.finditer(text, low, start)), default=low)
-    stop = _ENDS.search(text, end, high)
-    return begin, stop.end() if stop else high
+def _folded() -> pl.Expr:
+    """The text as the lists are written, code point for code point."""
+    narrow = pl.col("text").fill_null("").str.slice(0, MOST).str.replace_many(list(FOLD), list(FOLD.values()))
+    lower = narrow.str.to_lowercase()
+    return pl.when(lower.str.len_chars() == narrow.str.len_chars()).then(lower).otherwise(narrow)
 
 
-def promised(text: str, start: int, end: int, begin: int, stop: int) -> bool:
-    """Is the find promised: not refused, asked, conditional, a policy, quoted, or told of as done?"""
-    whole, before = text[begin:stop], text[begin:start]
-    clause = max((m.end() for m in _CLAUSE.finditer(text, begin, start)), default=begin)
-    words = READINGS["harmless"].sub("", text[clause:end])
-    if READINGS["refused"].search(words) or READINGS["refused_after"].match(text[end : end + 8]):
-        return False
-    if whole.rstrip().endswith(("?", "？")) or READINGS["question"].search(whole.strip()):
-        return False
-    if READINGS["asked_after"].match(text[stop : stop + 40].lstrip()):
-        return False
-    if READINGS["conditional"].search(whole) or READINGS["policy"].search(text[clause:end]):
-        return False
-    if READINGS["quoted"].search(before) or quoted(text, (start, end)):
-        return False
-    return not (READINGS["done"].search(words) and READINGS["over"].search(text[start : _clause_end(text, end, stop)]))
+def _sentences(spoken: pl.DataFrame) -> pl.DataFrame:
+    """The sentences of the texts, folded: row, at (code points before it), sentence, and whether the next one asks."""
+    pieces = spoken.select("row", sentence=pl.col("folded").str.extract_all(_SENTENCES))
+    cut = pieces.explode("sentence").drop_nulls()
+    following = pl.col("sentence").shift(-1).over("row").fill_null("")
+    return cut.with_columns(
+        at=pl.col("sentence").str.len_chars().cum_sum().over("row") - pl.col("sentence").str.len_chars(),
+        asked_after=following.str.contains(BLOCKS["asked_after"]),
+    )
 
 
-def _clause_end(text: str, end: int, stop: int) -> int:
-    found = _CLAUSE.search(text, end, stop)
-    return found.start() if found else stop
+def _says(name: str, column: str = "plain") -> pl.Expr:
+    return pl.col(column).str.contains(BLOCKS[name])
 
 
-def _near(text: str, start: int, end: int, begin: int, stop: int) -> str:
-    """The words a due time or an amount is read from: the find's clauses, then the rest of the sentence."""
-    clause = max((m.end() for m in _CLAUSE.finditer(text, begin, start)), default=begin)
-    return f"{text[clause : _clause_end(text, end, stop)]}\n{text[_clause_end(text, end, stop) : stop]}\n{text[begin:clause]}"
+def _read(sentences: pl.DataFrame) -> pl.DataFrame:
+    """The promises of different sentences: id, kind, low and high (code points in the sentence), amount, around (the
+    words a due time is read from; null where they name none). The cheapest question that most fail comes first."""
+    able = sentences.filter(pl.col("sentence").str.contains(_NEEDS))
+    able = able.with_columns(plain=pl.col("sentence").str.replace_all(BLOCKS["harmless"], ""))
+    able = able.filter(~_says("question")).filter(~_says("conditional"))
+    clauses = _clauses(able).with_columns(quoted=_says("quoted", "clause").cum_max().over("id"))
+    marked = clauses.filter(~pl.col("quoted"), pl.col("clause").str.contains(f"{MARK}|{TIME}"))
+    past = _says("done", "clause") | (_says("over", "clause") & ~_says("future", "clause"))
+    marked = marked.filter(~past).with_columns(plain=pl.col("clause").str.replace_all(BLOCKS["harmless"], ""))
+    promising = marked.filter(~_says("policy")).filter(~_says("refused"))
+    return _around(promising.with_columns(kind=_kind()).filter(pl.col("kind").is_not_null()))
 
 
-def amount(text: str) -> int | None:
-    """The first amount of money named, in hundredths."""
-    found = _MONEY.search(text)
-    value = number(found[1] or found[2]) if found else None
+def _clauses(sentences: pl.DataFrame) -> pl.DataFrame:
+    """The clauses of sentences, without blanks and marks at their ends; low and length are those of the whole clause,
+    lead counts the blanks before it."""
+    whole = pl.col("sentence").str.replace_all(_ENGLISH_JOINTS, ",$1 ").str.extract_all(_CLAUSES)
+    cut = sentences.with_columns(clause=whole).explode("clause").with_columns(length=pl.col("clause").str.len_chars())
+    begun = cut.with_columns(
+        pl.col("clause").str.strip_chars_start(_BLANK), low=(pl.col("length").cum_sum() - pl.col("length")).over("id")
+    )
+    return begun.with_columns(
+        pl.col("clause").str.strip_chars_end(_MARKS), lead=pl.col("length") - pl.col("clause").str.len_chars()
+    )
+
+
+def _kind() -> pl.Expr:
+    """The first kind of which the clause names an action."""
+    kind = pl.lit(None, dtype=pl.String)
+    for name in reversed(KINDS):
+        named = pl.col("clause").str.contains(ACTIONS[name])
+        if name in NOT_OF_KIND:
+            named &= ~pl.col("clause").str.contains(NOT_OF_KIND[name])
+        kind = pl.when(named).then(pl.lit(name)).otherwise(kind)
+    return kind
+
+
+def _around(found: pl.DataFrame) -> pl.DataFrame:
+    """One promise of a kind in a sentence, with its place, sum and the words about its time: of its clause first."""
+    said, after = pl.col("sentence"), pl.col("low") + pl.col("length")
+    rest = pl.concat_str(said.str.slice(after), pl.lit("\n"), said.str.slice(0, pl.col("low")))
+    timed = pl.col("sentence").str.contains(f"[0-9]|{TIME}|{_COUNTED}")
+    one = found.unique(["id", "kind"], keep="first", maintain_order=True)
+    alone = pl.len().over("id") == 1  # sums and times of a sentence with several promises stay with their clauses
+    rest = pl.when(alone).then(rest).otherwise(pl.lit(""))
+    return one.select(
+        "id", "kind", low=pl.col("low") + pl.col("lead"), high=pl.col("low") + pl.col("lead") + pl.col("clause").str.len_chars(),
+        amount=pl.coalesce(_money(pl.col("clause")), _money(rest)),
+        around=pl.when(timed).then(pl.concat_str("clause", pl.lit("\n"), rest)),
+    )  # fmt: skip
+
+
+def _money(text: pl.Expr) -> pl.Expr:
+    """The first sum of money named, in hundredths."""
+    named = pl.coalesce(text.str.extract(MONEY, 1), text.str.extract(MONEY, 2))
+    return named.map_elements(_hundredths, return_dtype=pl.Int64, skip_nulls=True)
+
+
+def _hundredths(text: str) -> int | None:
+    value = number(text)
     return None if value is None else round(value * 100)
-
-
-def _one_each(text: str, readings: list[_Reading]) -> list[_Reading]:
-    """One promise of a kind in a sentence: who says it twice has promised it once."""
-    kept: dict[tuple[str, int], _Reading] = {}
-    for promise, around in readings:
-        kept.setdefault((promise.kind, sentence(text, promise.start, promise.end)[0]), (promise, around))
-    return list(kept.values())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-NUMERAL = "[零一二两三四五六七八九十百千半]"
-_DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两": 2}
+NUMERAL = "[零一二两俩三四五六七八九十百千半]"
+_DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"两": 2, "俩": 2}
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 _WORDS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scoring.promises import FACT_SCHEMA, PromiseFinder, outcomes
 
@@ -29,6 +31,8 @@ def finder() -> PromiseFinder:
         ("三天内退款到账", "refund", None, "11-28 23:59"),
         ("两个工作日内给您退款", "refund", None, "11-27 23:59"),
         ("We'll refund $20 within 48 hours.", "refund", 2000, "11-27 10:00"),
+        ("sending u a new one tmrw", "replace", None, "11-26 23:59"),
+        ("昨天的事抱歉，今晚八点前给您把款退了", "refund", None, "11-25 20:00"),
         ("I will call you back by Friday.", "call_back", None, "11-27 23:59"),
         ("We will send you a replacement within three days.", "replace", None, "11-28 23:59"),
     ],
@@ -57,10 +61,33 @@ def test_a_promise_is_read(finder: PromiseFinder, text: str, kind: str, amount: 
         "I can't promise it will arrive tomorrow.",
         "Would you like us to refund it today?",
         "We usually ship within 48 hours.",
+        "快递说明天会送到",
+        "您下午给快递打个电话吧",
+        "要是坏了就给您换新的",
+        "那位师傅上午给您打过电话",
+        "who told you we'd call you back today",
     ],
 )
 def test_what_is_no_promise(finder: PromiseFinder, text: str) -> None:
     assert finder.in_text(text, SAID) == []
+
+
+def test_a_sentence_and_its_clauses_are_read_by_themselves(finder: PromiseFinder) -> None:
+    """What is refused in one sentence takes nothing back in the next; each promise stands at its own words."""
+    text = "今天发不了了。\n 明天一定给您发货，24小时内给您补偿10元！您放心"
+    found = finder.in_text(text, SAID)
+    assert [(one.kind, text[one.start : one.end], one.amount) for one in found] == [
+        ("ship", "明天一定给您发货", None),
+        ("compensate", "24小时内给您补偿10元", 1000),
+    ]
+
+
+@given(st.text(alphabet=st.sampled_from("今天给您发货退款20元，。？\n 不 will ship tomorrow.!🙏發"), max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_places_lie_in_the_text(finder: PromiseFinder, text: str) -> None:
+    for one in finder.in_text(text, SAID):
+        assert 0 <= one.start < one.end <= len(text)
+        assert text[one.start : one.end].strip() == text[one.start : one.end]
 
 
 def test_only_agents_promise(finder: PromiseFinder) -> None:

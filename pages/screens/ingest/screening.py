@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.kit import jobs as job_view
@@ -12,6 +14,7 @@ from qa import jobs, screening
 from qa.i18n import N_
 from qa.jobs import ScreeningDone
 from qa.policy import Right
+from qa.screening.work import PROMISES
 
 
 def draw(page: Page) -> None:
@@ -29,7 +32,9 @@ def draw(page: Page) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="screening"):
         text = _("{n} conversations are not screened for red lines yet.", n=_.number(waiting.conversations))
         if waiting.rules and not waiting.conversations:
-            text = _("Rules have changed since the last screening: {rules}.", rules=", ".join(waiting.rules))
+            text = _(
+                "Rules have changed since the last screening: {rules}.", rules=", ".join(_named(page, waiting.rules))
+            )
         st.markdown(escape(text), width="content")
         if st.button(_("Screen now"), key="screen_now", type="primary"):
             job_view.start(page, jobs.SCREENING, jobs.Screen())
@@ -62,3 +67,8 @@ def _found(page: Page, done: ScreeningDone) -> None:
         if page.actor.may(Right.PLAN_DRAW):
             nav.link(page, "draws.py", _("Next: draw a sample"))
         job_view.done_with(page, jobs.SCREENING, key="screening")
+
+
+def _named(page: Page, rules: Sequence[str]) -> list[str]:
+    """Rules by their ids, and what is screened for beside them by its name."""
+    return [page.t("words of promises") if rule == PROMISES else rule for rule in rules]

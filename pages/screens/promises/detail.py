@@ -11,11 +11,15 @@ from pages.kit.guard import Page
 from pages.kit.widgets import plain_text, showing_errors
 from pages.screens.promises.words import evidence_words, kind_words, status_words, sum_words
 from qa.conversations import reading
+from qa.i18n import N_
 from qa.policy import Right
-from qa.promises import ruling
+from qa.promises import ledger, ruling
 from qa.promises.ledger import STATUS_NAMES
 from qa.promises.reading import LedgerPromise, PromiseKey
 from qa.transcripts import handle
+from scoring.promises import PromiseStatus
+
+_ODDS = N_("Rulings on promises like it confirm “broken” with a probability of {p} ({confirmed} of {n} rulings)")
 
 
 def show(page: Page, key: PromiseKey) -> None:
@@ -39,10 +43,24 @@ def _evidence(page: Page, promise: LedgerPromise) -> None:
     if promise.ruling is None:
         when = f" · {_.when(promise.at)}" if promise.at else ""
         st.caption(escape(said + when))
+        _odds(page, promise)
         return
     st.caption(escape(f"{said} · {_.when(promise.ruling.ruled_at)}"))
     plain_text(ruling.shown_reason(page.actor, promise))
     st.caption(escape(_("The data say: {status}", status=_(STATUS_NAMES[promise.found]))))
+
+
+def _odds(page: Page, promise: LedgerPromise) -> None:
+    """How often rulings confirmed what the data say of promises like this one."""
+    _ = page.t
+    if promise.status is not PromiseStatus.BROKEN:
+        return
+    known = ledger.read(page.bench, page.actor, now=page.now).odds
+    odds = known.odds(promise.evidence.value, promise.kind)
+    if odds.rule_rulings:
+        share, n = page.t.number(100 * odds.p) + "%", page.t.number(odds.rule_rulings)
+        confirmed = page.t.number(odds.rule_confirmed)
+        st.caption(escape(_(_ODDS, p=share, confirmed=confirmed, n=n)))
 
 
 def _conversation(page: Page, promise: LedgerPromise) -> None:

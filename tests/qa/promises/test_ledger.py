@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from qa import screening
 from qa.errors import Denied, Invalid, NotFound
 from qa.policy import SYSTEM
-from qa.promises import ledger, reading, ruling, tables
+from qa.promises import ledger, odds, reading, ruling, tables
 from qa.tables import AuditEntry
 from qa.workbench import Workbench
 from scoring.promises import PromiseEvidence, PromiseStatus
@@ -131,3 +131,16 @@ def test_a_ruling_is_a_fact(shop: Workbench, now: datetime, change: str) -> None
     ruling.rule(shop, LEAD, now=now, key=key, status=PromiseStatus.BROKEN, reason="没有回电")
     with pytest.raises(DatabaseError), shop.db.write() as session:
         session.execute(text(change))
+
+
+def test_rulings_order_what_the_data_call_broken() -> None:
+    """Two of two late refunds confirmed, none of two complaints: the next late refund comes first."""
+    rows = [("refund_late", "refund", "broken"), ("customer", "ship", "kept")] * 2
+    rows += [("customer", "ship", None), ("refund_late", "refund", None)]
+    names = ["evidence", "kind", "ruled"]
+    frame = pl.DataFrame(rows, schema=names, orient="row").with_columns(found=pl.lit("broken"))
+    known = odds.learnt(frame)
+    told = odds.with_odds(frame, known)["p"].to_list()
+    assert told[:4] == [None] * 4
+    assert told[5] > 0.5 > told[4]
+    assert (known.odds("refund_late", "refund").rule_confirmed, known.n) == (2, 4)
