@@ -117,7 +117,7 @@ def start(home: Path, now: datetime) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command)
 
 
-def night(home: Path, now: datetime, kills: int, servers: int, dice: random.Random) -> datetime:
+def night(bench: Workbench, home: Path, now: datetime, kills: int, servers: int, dice: random.Random) -> datetime:
     """One night: servers killed `kills` times at random moments, then left alone until all is done."""
     for _ in range(kills):
         running = start(home, now)
@@ -125,10 +125,13 @@ def night(home: Path, now: datetime, kills: int, servers: int, dice: random.Rand
         running.send_signal(signal.SIGKILL)
         running.wait()
         now += LEASE + timedelta(seconds=15)
-    for _ in range(3):  # what was taken by a server that died is free again after its lease
+    for _ in range(4):  # what was taken by a server that died is free again after its lease
         for running in [start(home, now) for _ in range(servers)]:
             if running.wait():
                 raise SystemExit("a server ended with an error")
+        with bench.db.read() as session:
+            if session.scalar(select(Job.id).where(Job.state.in_(("waiting", "running"))).limit(1)) is None:
+                break
         now += LEASE + timedelta(seconds=15)
     return now
 
@@ -206,7 +209,7 @@ def main() -> int:
             begins = datetime.combine(day + DAY, datetime.min.time(), ZONE).astimezone(UTC) + timedelta(
                 hours=1, minutes=5
             )
-            ended = night(home, begins, share, args.servers, dice)
+            ended = night(bench, home, begins, share, args.servers, dice)
             killed += share
             print(f"night of {day + DAY}: {share} kills, over at {ended.astimezone(ZONE):%H:%M}", flush=True)
         found = {**judge(bench, args.nights), "kills": killed}
