@@ -28,7 +28,7 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
 
 
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AskingLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often the source lets itself be asked."""
 
     per_minute: int = 60
@@ -95,7 +95,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listing: ListOf
     messages: MessagesOf
     conversation: Fields = Fields()
-    limits: Limits = Limits()
+    limits: AskingLimits = AskingLimits()
 
 
 def read(text: str) -> Description:

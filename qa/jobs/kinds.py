@@ -22,7 +22,7 @@ from qa.errors import Cancelled, Conflict, NotFound, Words
 from qa.i18n import N_
 from qa.ingest import ImportResult
 from qa.jobs import record
-from qa.operations import Night, StepDone
+from qa.operations import NightWork, StepDone
 from qa.policy import SYSTEM, Actor, Right
 from qa.predictors import ModelView, Rescored
 from qa.redlines import opening
@@ -257,7 +257,7 @@ def _night(run: Run, params: NightStep) -> StepDone:
                 N_("Left out: “{step}” was not done this night."), step=Words(operations.BY_NAME[need].title)
             )
     options = next(one.options for one in operations.schedules(run.bench, SYSTEM) if one.step == step.name)
-    return step.run(Night(run.bench, run.now, params.day, options, run.progress, run.cancel))
+    return step.run(NightWork(run.bench, run.now, params.day, options, run.progress, run.cancel))
 
 
 def _made_before(folder: Path) -> BackupMade | None:

@@ -3,13 +3,13 @@
 from qa.operations.nights import NightTurn, next_at, turns
 from qa.operations.notes import StepDone, StepNote
 from qa.operations.schedules import StepSchedule, change, known, pause, resume, schedules
-from qa.operations.steps import BY_NAME, STEPS, Night, ShiftStep
+from qa.operations.steps import BY_NAME, STEPS, NightWork, ShiftStep
 
 __all__ = [
     "BY_NAME",
     "STEPS",
-    "Night",
     "NightTurn",
+    "NightWork",
     "ShiftStep",
     "StepDone",
     "StepNote",

@@ -26,7 +26,7 @@ KEEP = "keep"
 
 
 @dataclass(frozen=True)
-class Night:
+class NightWork:
     """What a step works with. `day` is its business date; `now` the moment this attempt began (UTC)."""
 
     bench: Workbench
@@ -45,7 +45,7 @@ class ShiftStep:
     name: str
     title: str
     does: str
-    run: Callable[[Night], StepDone]
+    run: Callable[[NightWork], StepDone]
     at: str = "01:00"
     needs: tuple[str, ...] = ()
     makes_up: bool = True
@@ -54,7 +54,7 @@ class ShiftStep:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def _take_in(night: Night) -> StepDone:
+def _take_in(night: NightWork) -> StepDone:
     taken = inbox.take_in(night.bench, now=night.now, progress=night.progress, cancel=night.cancel)
     notes = [_of_file(one) for one in taken]
     for name, n in inbox.unknown_folders(night.bench):
@@ -86,7 +86,7 @@ def _of_file(one: inbox.TakenFile) -> StepNote:
     return make(said, about=name, state=state, rows=counts.rows, new=counts.new, changed=counts.changed, bad=counts.bad)
 
 
-def _screen(night: Night) -> StepDone:
+def _screen(night: NightWork) -> StepDone:
     cluster = night.bench.config.cluster or None
     done = screening.screen(
         night.bench, SYSTEM, now=night.now, progress=night.progress, cancel=night.cancel, cluster=cluster
@@ -99,11 +99,11 @@ def _screen(night: Night) -> StepDone:
     )
 
 
-def _draw(night: Night) -> StepDone:
+def _draw(night: NightWork) -> StepDone:
     return drawing.draw_due(night.bench, now=night.now, day=night.day, progress=night.progress, cancel=night.cancel)
 
 
-def _backup(night: Night) -> StepDone:
+def _backup(night: NightWork) -> StepDone:
     name = f"{backup.NIGHTLY}{night.day:%Y%m%d}"
     folder = backup.own_folder(night.bench) / name
     try:
@@ -116,7 +116,7 @@ def _backup(night: Night) -> StepDone:
     return StepDone(1, 0, tuple(notes))
 
 
-def _compact(night: Night) -> StepDone:
+def _compact(night: NightWork) -> StepDone:
     copied = facts.compact(night.bench, night.now)
     night.progress(0.3, N_("Building the search index"))
     found = index.update(night.bench, progress=night.progress, cancel=night.cancel)
@@ -124,7 +124,7 @@ def _compact(night: Night) -> StepDone:
     return StepDone(copied, 0, (_note(said, rows=copied, conversations=found.added),))
 
 
-def _remove(night: Night) -> StepDone:
+def _remove(night: NightWork) -> StepDone:
     config = night.bench.config
     t = Translator(config.language, config.time_zone)
     reason = t(N_("by the retention policy, night of {day}"), day=str(night.day))
@@ -137,7 +137,7 @@ def _remove(night: Night) -> StepDone:
     return StepDone(sum(one.units for one in done), 0, tuple(notes))
 
 
-def _tell(night: Night) -> StepDone:
+def _tell(night: NightWork) -> StepDone:
     notify.deadlines(night.bench, night.now)
     notify.collect(night.bench, night.now)
     sent = notify.deliver(night.bench, night.now, digests=True)
