@@ -29,6 +29,23 @@ STATEMENTS: Mapping[str, str] = {
     "not_distinguishable": N_("not distinguishable from colleagues"),
 }
 ROLES: Mapping[str, str] = {"presale": N_("Pre-sale"), "aftersale": N_("After-sale"), "": N_("Any role")}
+COLUMNS: Mapping[str, str] = {
+    "agent_id": N_("Agent account"),
+    "name": N_("Agent"),
+    "team": N_("Team"),
+    "role": N_("Role"),
+    "indicator": N_("Indicator"),
+    "weight": N_("Weight"),
+    "value": N_("Value"),
+    "low": N_("value, lower limit"),
+    "high": N_("value, upper limit"),
+    "points": N_("Points scored"),
+    "points_low": N_("points, lower limit"),
+    "points_high": N_("points, upper limit"),
+    "not_judged": N_("Why not judged"),
+    "grade": N_("Grade"),
+    "red_lines": N_("Red lines"),
+}
 LAW = N_(
     "Being last, even three months running, is no proof that somebody is not up to the job (Guiding Case 18 of the"
     " Supreme People's Court), and nothing here dismisses anybody."

@@ -19,6 +19,8 @@ from qa.policy import Right
 from qa.reports import exporting
 from scoring.assessment.schemes import INDICATORS
 
+FEWEST_FORCED = 10
+"""People of one role from which on a last tenth is spoken of."""
 LAST_WORTH_SAYING = 0.5
 """From this probability on a sheet says that somebody is truly among the last tenth."""
 
@@ -38,6 +40,8 @@ def show(page: Page, head: SheetHead) -> None:
     if not found:
         empty(_("Nobody stands on this sheet"), _("Assign the accounts of the exports to people under “Indicators”."))
         return
+    if head.pooled and page.actor.may(Right.ASSESS):
+        _forced(page, found)
     chosen = found[0] if len(found) == 1 else _list(page, head, found)
     if chosen is not None:
         _one(page, head, chosen)
@@ -59,6 +63,17 @@ def _list(page: Page, head: SheetHead, found: Sequence[Entry]) -> Entry | None:
     data[_("Weight judged")] = [f"{100 * (one.result['judged'] or 0):.0f}%" for one in found]
     row = choosable(data, len(found), "assess_rows")
     return None if row is None else found[row]
+
+
+def _forced(page: Page, found: Sequence[Entry]) -> None:
+    """What a forced last tenth would name: how many of its places are chance."""
+    _ = page.t
+    for role in words.ROLES:
+        ranked = sorted((one.result for one in found if one.role == role and one.result["last_tenth"] is not None), key=lambda r: float(r["total"]))  # fmt: skip
+        places = max(1, round(len(ranked) / 10))
+        if len(ranked) >= FEWEST_FORCED:
+            chance = sum(1 - r["last_tenth"] for r in ranked[:places])
+            st.caption(_("{role}: of the {places} lowest of {all}, {chance} are expected to be there by chance.", role=_(words.ROLES[role]), places=places, all=len(ranked), chance=_.number(chance, 1)))  # fmt: skip
 
 
 def total_text(page: Page, result: Mapping[str, Any]) -> str:
@@ -206,7 +221,11 @@ def _actions(page: Page, head: SheetHead, found: Sequence[Entry]) -> None:
             notes = (_("Brackets are 95% intervals; grades stand only on three pooled months."),)
 
             def made(form: str) -> bytes:
-                return exporting.export(page.bench, page.actor, now=page.now, what="assessment", frame=words.frame(found), form=form, notes=notes).content  # fmt: skip
+                labels = {name: _(text) for name, text in words.COLUMNS.items()} if form == "xlsx" else None
+                return exporting.export(
+                    page.bench, page.actor, now=page.now, what="assessment", frame=words.frame(found), form=form,
+                    notes=notes, labels=labels,
+                ).content  # fmt: skip
 
             with st.popover(_("Export"), icon=":material/download:"):
                 for form, mime in exporting.FORMATS.items():
