@@ -10,11 +10,23 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import tempfile
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Event
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from qa import migrations
+from qa.config import Config
+from qa.policy import SYSTEM
+from qa.rubrics import versions as rubrics
+from qa.scorer import running, setup
+from qa.workbench import Workbench
 from scoring.judge import corrected, drift
 
 AGENTS, CHATS, REVIEWS = 60, 800, 10
@@ -24,6 +36,7 @@ BIAS, TILT = 12.0, 8.0
 NIGHTS, GOLD, SHIFT, NOISE = 60, 60, 5.0, 6.0
 
 BIAS_GOAL, COVERAGE_GOAL, WIDTH_SLACK, AGENT_GOAL, RANK_GOAL = 0.3, 0.935, 0.03, 1.02, 0.78
+OVERHEAD_GOAL = 3.0
 
 
 @dataclass
@@ -114,6 +127,63 @@ def drifting(seed: int, runs: int) -> tuple[float, float]:
     return found / runs, false / runs
 
 
+def overhead(conversations: int = 400, messages: int = 20) -> float:
+    """Our own CPU (ms) for each conversation of a run against an endpoint in another process: text read and masked, the
+    question put on record, the answer read, checked and published."""
+    from multiprocessing import get_context
+
+    context = get_context("spawn")
+    told, end = context.SimpleQueue(), context.Event()
+    server = context.Process(target=_serve, args=(told, end))
+    server.start()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            bench = _shop(Path(folder), told.get(), conversations, messages)
+            began = time.process_time()
+            done = running.run(bench, SYSTEM, now=datetime(2026, 3, 2, tzinfo=UTC))
+            spent = time.process_time() - began
+            assert done.scored >= conversations, done
+            bench.close()
+    finally:
+        end.set()
+        server.join()
+    return 1000 * spent / conversations
+
+
+def _serve(told: SimpleQueue[str], end: Event) -> None:
+    from tests.qa.scorer import fake
+
+    with fake.serving() as one:
+        told.put(one.url)
+        end.wait()
+
+
+def _shop(home: Path, url: str, conversations: int, messages: int) -> Workbench:
+    """A workbench with so many screened conversations, a rubric and the endpoint."""
+    bench = Workbench.open(Config(home=home))
+    migrations.upgrade(bench.db)
+    rubrics.load_default(bench, SYSTEM, now=datetime(2026, 3, 1, tzinfo=UTC))
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    keys = [f"shop:{k}" for k in range(conversations)]
+    said = "您好，这款商品支持七天无理由退换，运费险也有的，您放心拍下就好，有问题随时联系我们哦"
+    chats = pl.DataFrame({"conversation_key": keys, "source": "shop", "conversation_id": [k[5:] for k in keys]}).with_columns(
+        agent_id=pl.lit("a"), customer_id=pl.concat_str(pl.lit("buyer"), "conversation_id"), started_at=pl.lit(at),
+        import_id=pl.lit(1, pl.Int64), agent_message_count=pl.lit(1, pl.Int32),
+    )  # fmt: skip
+    lines = [
+        {"conversation_key": key, "seq": n, "role": ("customer", "agent")[n % 2], "kind": "text", "text": f"{said}{n}",
+         "import_id": 1}
+        for key in keys for n in range(messages)
+    ]  # fmt: skip
+    with bench.archive.change("bench", at) as change:
+        change.append("conversations", chats)
+        change.append("messages", pl.DataFrame(lines))
+        change.append("signals", chats.select("conversation_key", "import_id"))
+    wanted = setup.Setup(url, "fake", budget=conversations, per_minute=100_000, concurrency=4)
+    setup.save(bench, SYSTEM, now=at, setup=wanted)
+    return bench
+
+
 def missed(one: Found) -> list[str]:
     """Which goals these figures miss."""
     bad = []
@@ -155,7 +225,9 @@ def main() -> int:
         f"drift of +{SHIFT:.0f}: found within three nights in {share:.1%}; false alarms in {NIGHTS} nights: {false:.2f}"
     )
     print("ok" if drifted else "missed: drift")
-    return int(failed or not drifted)
+    spent = overhead()
+    print(f"our own CPU for each conversation: {spent:.2f} ms (goal {OVERHEAD_GOAL:.0f})")
+    return int(failed or not drifted or spent > OVERHEAD_GOAL)
 
 
 if __name__ == "__main__":

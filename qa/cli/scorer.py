@@ -14,13 +14,14 @@ from qa.cli.output import t as _
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.scorer import figures, importing, versions
+    from qa.scorer import endpoint, figures, importing, running, trying, versions
     from qa.scorer.importing import ScoresImported
     from qa.scorer.versions import ScorerView
     from scoring.estimate import Estimate
 else:
     figures, importing = Later("qa.scorer.figures"), Later("qa.scorer.importing")
-    versions = Later("qa.scorer.versions")
+    versions, running = Later("qa.scorer.versions"), Later("qa.scorer.running")
+    endpoint, trying = Later("qa.scorer.endpoint"), Later("qa.scorer.trying")
 
 FAULTS_SHOWN = 20
 
@@ -46,6 +47,14 @@ def add(subparsers: Any) -> None:
     worth.add_argument("scorer", help=_("number, version or name"))
     worth.add_argument("--period", choices=("month", "quarter", "all"), default="all", help=_("days looked back"))
     worth.set_defaults(run=run_worth)
+    show = verbs.add_parser("show", help=_("the exact bytes that would be sent of a conversation"))
+    show.add_argument("conversation", help=_("key of the conversation, like shop:123"))
+    show.set_defaults(run=run_show)
+    once = verbs.add_parser("run", help=_("ask the endpoint about what waits"))
+    once.add_argument("--budget", type=int, default=None, help=_("conversations at most; default: as set up"))
+    once.set_defaults(run=run_run)
+    test = verbs.add_parser("test", help=_("ask about twenty judged conversations and set the answers beside theirs"))
+    test.set_defaults(run=run_test)
     use = verbs.add_parser("activate", help=_("take a version into use"))
     use.add_argument("scorer", help=_("number, version or name"))
     use.add_argument("--off", action="store_true", help=_("take it out of use instead"))
@@ -151,3 +160,60 @@ def _compared(
         return f"{scale * one.value:.1f}{unit} [{scale * one.low:.1f}, {scale * one.high:.1f}] n = {one.n}"
 
     return "–" if judge is None else f"{scale * judge:.1f}{unit}", said(human), said(corrected)
+
+
+def run_show(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Print them; nothing is sent."""
+    content = running.body_of(opener(), SYSTEM, args.conversation)
+    out.say(content.decode())
+    out.json({"bytes": len(content), "body": content.decode()})
+    return 0
+
+
+def run_run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Ask; 7 where the endpoint stopped the run."""
+    done = running.run(opener(), SYSTEM, now=datetime.now(UTC), budget=args.budget, progress=out.progress)
+    out.say(
+        _(
+            "Scored: {scored}; unusable answers: {unusable}; failed: {failed}. Bytes sent: {sent}; cost: {cost}.",
+            scored=done.scored, unusable=done.unusable, failed=done.failed, sent=done.sent_bytes, cost=done.cost,
+        )
+    )  # fmt: skip
+    if done.stopped:
+        out.say(
+            _(
+                "It stopped: {reason}. Conversations that wait: {n}.",
+                reason=_(endpoint.STATES[done.stopped]),
+                n=done.waiting,
+            )
+        )
+    if done.alarm:
+        out.say(_("The gold conversations gave an alarm: the version before is in use again."))
+    out.json(done)
+    return 7 if done.stopped else 0
+
+
+def run_test(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    """Ask about twenty; 7 where the endpoint does not answer."""
+    found = trying.test(opener(), SYSTEM)
+    out.table(
+        [_("Conversation"), _("State"), _("Points apart"), _("Void")],
+        [
+            (
+                one.conversation_key,
+                _(endpoint.STATES[one.state]),
+                "–" if one.apart is None else f"{one.apart:+.1f}",
+                one.void,
+            )
+            for one in found.rows
+        ],
+    )
+    out.say(
+        _(
+            "Cost of this test: {cost}; of a thousand conversations: {thousand}.",
+            cost=found.cost,
+            thousand=found.thousand,
+        )
+    )
+    out.json(found)
+    return 7 if found.stopped else 0

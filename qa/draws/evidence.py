@@ -15,9 +15,9 @@ import polars as pl
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, aliased
 
-from qa.archive import Snapshot
+from qa.archive import Snapshot, predictions
 from qa.draws.frames import Period
-from qa.tables import Assignment, Inspection, RiskModelVersion, Sample
+from qa.tables import Assignment, Inspection, RiskModelVersion, Sample, Scorer
 from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring.draw import ModelRecord, ResidualModel
@@ -61,7 +61,7 @@ class PeriodEvidence:
 
 
 def reviews(bench: Workbench, session: Session, snapshot: Snapshot, before: datetime) -> pl.DataFrame:
-    """Current verdicts on what happened before the moment `before`: agent_id, source, day (business time zone), pi, p
+    """Current verdicts on what happened before the moment `before`: unit_id, agent_id, source, day (business time zone), pi, p
     (predicted chance of a violation, null when nobody predicted), f (predicted points), y (points), bad (a red line was
     confirmed)."""
     day = pl.col("occurred_at").dt.convert_time_zone(bench.config.time_zone).dt.date()
@@ -70,6 +70,7 @@ def reviews(bench: Workbench, session: Session, snapshot: Snapshot, before: date
         .filter(pl.col("occurred_at") < before)
         .sort("sample_id")
         .select(
+            "unit_id",
             "agent_id",
             "source",
             "pi",
@@ -124,6 +125,53 @@ def look(
     if model is not None:
         judged = replace(judged, labels=model.labels, violations=model.violations, auc=model.auc or 0.0)
     return PeriodEvidence(used, barred, judged, _pair(fitted), _pair(plain), lam, rate_lambda(past))
+
+
+def look_machine(
+    session: Session,
+    snapshot: Snapshot,
+    predictor: str,
+    past: pl.DataFrame,
+    versions: Sequence[str],
+    period: Period,
+    agreed: float | None = None,
+) -> PeriodEvidence:
+    """The same for a machine scorer: what its version in the frame says of past reviews, whenever it said so, since no
+    version learns from reviews. λ is that of one version alone; other versions in the frame are set aside, and below 200
+    reviews with its scores it weighs nothing."""
+    known = set(session.scalars(select(Scorer.version).where(Scorer.predictor == predictor)))
+    mine = next((version for version in versions if version in known), None)
+    others = tuple(version for version in versions if version in known and version != mine)
+    plain = look(session, past, [version for version in versions if version not in known], period, agreed)
+    barred = tuple(sorted({*plain.barred, *others}))
+    if mine is None:
+        return replace(plain, barred=barred)
+    chats = past.filter(pl.col("source") == "chat").rename({"bad": "violation"})
+    units = chats.lazy().select(conversation_key="unit_id").unique()
+    said = predictions.predicted(units, snapshot, predictor, barred).select(
+        "conversation_key", "p", f=100 - pl.col("loss") / 100
+    )
+    own = (
+        predictions.of(snapshot, predictor)
+        .filter(pl.col("version") == mine)
+        .select("conversation_key", own=pl.lit(True))
+    )
+    told = said.join(own, on="conversation_key", how="left").collect()
+    rows = chats.drop("p", "f").join(
+        told, left_on="unit_id", right_on="conversation_key", how="left", maintain_order="left"
+    )
+    scored = rows.filter(pl.col("own").fill_null(False) & pl.col("f").is_not_null())
+    lam = tune(scored.select("agent_id", "pi", "y", "f"))
+    predicted = rows.filter(pl.col("p").is_not_null())
+    fitted = residual_model(scored if lam else predicted, lam)
+    record = model_record(predicted)
+    judged = PredictionEvidence(
+        record.labels, record.violations, record.auc, scored.height if fitted and lam else 0, agreed
+    )
+    used = (mine, *(version for version in plain.versions if version != mine))
+    return PeriodEvidence(
+        used, barred, judged, _pair(fitted), _pair(residual_model(predicted)), lam, rate_lambda(predicted)
+    )
 
 
 def _of_model(

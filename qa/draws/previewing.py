@@ -16,13 +16,13 @@ import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from qa.archive import Snapshot
+from qa.archive import Snapshot, predictions
 from qa.disputes import settled
 from qa.disputes.settled import Settled
 from qa.draws import frames
 from qa.draws.closeness import NORMAL, Closeness, decide
 from qa.draws.design import PlanDesign
-from qa.draws.evidence import PredictionEvidence, agreement, look, reviews
+from qa.draws.evidence import PredictionEvidence, agreement, look, look_machine, reviews
 from qa.draws.frames import Period
 from qa.draws.goals import GoalOutlook, outlook, wanted
 from qa.draws.planned import LARGE, FrameInMemory, FrameOnDisk, Planned, Resolved, planned
@@ -160,7 +160,11 @@ def resolve(
     """Build the frame and decide, from the past alone, intensities and the pool share."""
     agents, zone = _agents_of(session, design), bench.config.zone
     past, agreed = reviews(bench, session, snapshot, period.bounds(zone)[0]), agreement(session, period.bounds(zone)[0])
-    found = look(session, past, frames.model_versions(snapshot, design, period, zone), period, agreed)
+    versions = frames.model_versions(snapshot, design, period, zone)
+    if predictions.is_machine(design.predictor):
+        found = look_machine(session, snapshot, design.predictor, past, versions, period, agreed)
+    else:
+        found = look(session, past, versions, period, agreed)
     undecided = Resolved(
         design,
         period,

@@ -9,11 +9,14 @@ from sqlalchemy import select, update
 
 from qa.errors import SpotcheckError
 from qa.policy import Actor, Right, require
-from qa.security import keys
+from qa.security import keys, tokens
 from qa.security import seeds as sealed
-from qa.tables import Plan
+from qa.tables import Plan, Setting
 from qa.workbench import Workbench
 from scoring.draw import commit
+
+ENDPOINT = "scorer.endpoint"
+"""The setting that holds the sealed key of a machine scorer's endpoint (`qa.scorer.setup`)."""
 
 
 def seal_plain(bench: Workbench, actor: Actor, now: datetime) -> int:
@@ -30,6 +33,7 @@ def rotate(bench: Workbench, actor: Actor, now: datetime, also: Callable[[], obj
     keys.rotate(bench.config.keys)
     n = _each(bench, actor, now, lambda seed: True, "plan.seed_sealed")
     also()
+    _seal_endpoint(bench, actor, now)
     keys.forget_old(bench.config.keys)
     return n
 
@@ -50,6 +54,17 @@ def renew_lost(bench: Workbench, actor: Actor, *, now: datetime, fresh: Callable
                 work.session.execute(update(Plan).where(Plan.id == plan.id).values(**values))
                 lost.append(plan.id)
     return lost
+
+
+def _seal_endpoint(bench: Workbench, actor: Actor, now: datetime) -> None:
+    """Seal the key of the machine scorer's endpoint anew, where there is one."""
+    known = keys.seeds(bench.config.keys)
+    with bench.begin(actor, now) as work:
+        kept = work.session.get(Setting, ENDPOINT)
+        if kept is not None and kept.value.get("key"):
+            value = {**kept.value, "key": tokens.close(tokens.opened(kept.value["key"], known), known)}
+            work.session.merge(Setting(key=ENDPOINT, value=value, updated_at=now))
+            work.record("scorer.key_sealed", "setting", ENDPOINT)
 
 
 def _each(bench: Workbench, actor: Actor, now: datetime, wanted: Callable[[str], bool], action: str) -> int:

@@ -28,6 +28,8 @@ from qa.predictors import ModelView, Rescored
 from qa.redlines import opening
 from qa.redlines.opening import OpenedFiles
 from qa.retention import RemovalDone
+from qa.scorer import running as scorer_running
+from qa.scorer.running import ScorerRun
 from qa.screening import Screened
 from qa.upkeep import backup, exports
 from qa.upkeep.exports import MadeFile
@@ -116,6 +118,13 @@ class Score:
     """Score conversations with the model in use; `again`: also what has its prediction already."""
 
     again: bool = False
+
+
+@dataclass(frozen=True)
+class RunScorer:
+    """Ask the machine scorer about what waits, at most `budget` conversations (None: as set up)."""
+
+    budget: int | None = None
 
 
 @dataclass(frozen=True)
@@ -220,6 +229,12 @@ def _score(run: Run, params: Score) -> Rescored:
     )
 
 
+def _run_scorer(run: Run, params: RunScorer) -> ScorerRun:
+    return scorer_running.run(
+        run.bench, run.actor, now=run.now, budget=params.budget, progress=run.progress, cancel=run.cancel
+    )
+
+
 def _index(run: Run, params: IndexMessages) -> Updated:
     return index.update(run.bench, again=params.again, progress=run.progress, cancel=run.cancel)
 
@@ -282,6 +297,7 @@ SCREENING = JobKind("screening", N_("Screening"), Right.IMPORT, Screen, Screenin
 PUBLISHING = JobKind("publishing", N_("Publishing a draw"), Right.PLAN_DRAW, PublishDraw, PublishedDraw, _publish)
 TRAINING = JobKind("training", N_("Training the risk model"), Right.PLAN_DRAW, Train, ModelView, _train)
 SCORING = JobKind("scoring", N_("Scoring with the risk model"), Right.PLAN_DRAW, Score, Rescored, _score)
+SCORER_RUN = JobKind("scorer_run", N_("Asking the machine scorer"), Right.MAINTAIN, RunScorer, ScorerRun, _run_scorer)
 BACKUP = JobKind("backup", N_("Backup"), Right.MAINTAIN, Backup, BackupMade, _backup)
 EXPORT = JobKind("export", N_("Making a file"), Right.MAINTAIN, MakeFile, MadeFile, _make_file)
 REMOVAL = JobKind(
@@ -295,6 +311,6 @@ NIGHT: Mapping[str, JobKind[NightStep, StepDone]] = {
 """The steps of the night by their name: each is a kind of its own."""
 
 _ALL: tuple[JobKind[Any, Any], ...] = (
-    IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, BACKUP, EXPORT, REMOVAL, *NIGHT.values()
+    IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, SCORER_RUN, BACKUP, EXPORT, REMOVAL, *NIGHT.values()
 )  # fmt: skip
 KINDS: Mapping[str, JobKind[Any, Any]] = {kind.name: kind for kind in _ALL}

@@ -161,6 +161,12 @@ def scores(snapshot: Snapshot, predictor: str, version: str) -> pl.LazyFrame:
     return found.join(current, on=["conversation_key", "import_id"], how="semi", nulls_equal=True)
 
 
+def told(bench: Workbench) -> bool:
+    """Whether any machine scorer is in use: agents are told, whoever they are."""
+    with bench.db.read() as session:
+        return session.scalar(select(Scorer.id).where(Scorer.state == "active").limit(1)) is not None
+
+
 def in_use(session: Session, predictor: str) -> Scorer | None:
     """The version in use."""
     query = select(Scorer).where(Scorer.predictor == predictor, Scorer.state == "active")

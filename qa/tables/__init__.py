@@ -31,6 +31,7 @@ from qa.tables.programme import (
     RuleVersion,
     Sample,
     Scorer,
+    ScorerRequest,
     Transcript,
 )
 from qa.tables.programs import ApiAnswer, ApiToken
@@ -96,6 +97,7 @@ __all__ = [
     "Schedule",
     "SchemeVersion",
     "Scorer",
+    "ScorerRequest",
     "Seal",
     "SealBatch",
     "Setting",

@@ -211,6 +211,35 @@ class Scorer(Base):
     retired_at: Mapped[datetime | None]
 
 
+class ScorerRequest(Base):
+    """One question to a scorer's endpoint and what was answered: asked once per version, conversation, content and
+    purpose. Its answers become facts when they are published in the archive; none of them holds text."""
+
+    __tablename__ = "scorer_requests"
+    __table_args__ = (UniqueConstraint("scorer_id", "conversation_key", "content", "purpose"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    scorer_id: Mapped[int] = mapped_column(ForeignKey("scorers.id"))
+    conversation_key: Mapped[str] = mapped_column(String(300))
+    content: Mapped[str] = mapped_column(String(40))
+    """The import whose content was read."""
+    purpose: Mapped[str] = mapped_column(String(20))
+    """`main`, `again`, `reversed`, or `gold-<day>`."""
+    state: Mapped[str] = mapped_column(String(20))
+    """`asked`, or what became of it (`qa.scorer.endpoint.STATES`)."""
+    asked_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    host: Mapped[str] = mapped_column(String(255))
+    bytes: Mapped[int]
+    body_hash: Mapped[str] = mapped_column(String(64))
+    answers: Mapped[list[Any] | None]
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    attempts: Mapped[int]
+    latency_ms: Mapped[int]
+    published: Mapped[bool]
+
+
 class Measure(Base):
     """A dated measure (training, rule change) that trends compare before and after."""
 

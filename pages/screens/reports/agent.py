@@ -26,6 +26,7 @@ from qa.casefiles.lifecycle import STATE_NAMES, FileState
 from qa.policy import Right, Role
 from qa.redlines import deciding
 from qa.reports import OWNERS, AgentReport, LedgerEntry
+from qa.scorer import versions as scorers
 from qa.verdicts import appeals
 
 
@@ -48,6 +49,14 @@ def show(page: Page) -> None:
     )
     if not agent_id:
         return
+    if mine and scorers.told(page.bench):
+        st.caption(
+            _(
+                "Machine scores are in use: they choose what is reviewed and narrow the intervals of means, corrected by"
+                " what inspectors found. No result of yours is a machine's, and inspectors do not see its scores before"
+                " they have scored themselves."
+            )
+        )
     about = reports.own_overview(page.bench, page.actor, agent_id)
     scope = filters.scope(page, about, row, people=False)
     with showing_errors(page):

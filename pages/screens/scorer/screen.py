@@ -9,7 +9,7 @@ import streamlit as st
 from pages.kit.guard import Page
 from pages.kit.rows import choosable
 from pages.kit.widgets import empty, heading, showing_errors
-from pages.screens.scorer import taking, worth
+from pages.screens.scorer import endpoint, taking, worth
 from qa.policy import Right
 from qa.scorer import versions
 from qa.scorer.versions import KIND_NAMES, STATES, ScorerView
@@ -24,6 +24,11 @@ def show(page: Page) -> None:
         if page.actor.may(Right.IMPORT):
             with st.expander(_("Take in scores from a file"), expanded=not found):
                 taking.show(page)
+        if endpoint.may_set_up(page):
+            with st.expander(_("Endpoint of a machine scorer")):
+                endpoint.show(page)
+        with st.expander(_("Register of its use")):
+            endpoint.register(page)
         if not found:
             empty(
                 _("There are no machine scores yet"),

@@ -8,7 +8,7 @@ from alembic import op
 import qa.db
 
 revision = "0150"
-down_revision = "0145"
+down_revision = "0146"
 branch_labels = None
 depends_on = None
 

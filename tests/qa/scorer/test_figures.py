@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from qa import draws
 from qa.config import Config
+from qa.draws import PlanDesign, SourceQuota
 from qa.errors import Denied
 from qa.policy import Actor, Role
 from qa.reports.scope import Scope
 from qa.reports.standings import standings
-from qa.scorer import figures
+from qa.scorer import figures, versions
 from qa.workbench import Workbench
 from tests.conftest import NOW
+from tests.qa.predictors import world as learning
 from tests.qa.scorer import world
 
 LEAD = Actor(user_id=1, role=Role.LEAD, name="Lead")
@@ -114,3 +117,19 @@ def test_inspectors_and_agents_see_none_of_it(bench: Workbench, now: datetime, t
             figures.worth(bench, Actor(9, role, "x", agent_id="amy"), scorer="acme", today=now.date())
         with pytest.raises(Denied):
             figures.band_of(bench, Actor(9, role, "x"), scorer="acme", conversation_key="shop:amy-1")
+
+
+def test_a_plan_weighs_a_scorer_by_what_it_said_of_past_reviews(
+    bench: Workbench, now: datetime, tmp_path: Path
+) -> None:
+    """λ is frozen from the reviews before, of one version alone."""
+    done = world.take(bench, now, tmp_path / "s.csv", world.chats())
+    versions.activate(bench, LEAD, now=now, scorer=done.version)
+    design = PlanDesign(quotas=(SourceQuota("chat", 5),), pool_share=0.0, adapt=False, predictor="machine:acme")
+    seen = draws.preview(bench, LEAD, period=learning.week(3), design=design)
+    assert seen.resolved.model_version.startswith(done.version)
+    assert seen.resolved.lam is not None
+    assert seen.resolved.lam > 0
+    few = draws.preview(bench, LEAD, period=learning.week(2), design=design)
+    assert few.resolved.model_version.startswith(done.version)
+    assert few.resolved.lam == 0, "144 reviews before it are too few to tell"

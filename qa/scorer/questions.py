@@ -1,0 +1,45 @@
+"""What is asked of an endpoint, and its answers checked against the conversation: shared by runs, tests and gold
+conversations. Sends nothing and stores nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from qa.archive import Snapshot
+from scoring import judge
+from scoring.rubric import Rubric
+
+MAIN, AGAIN, REVERSED, GOLD = "main", "again", "reversed", "gold"
+"""What a question is for; gold ones carry their day."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A conversation to ask about, and what for."""
+
+    conversation_key: str
+    content: str
+    purpose: str
+
+
+def checked(snapshot: Snapshot, rubric: Rubric, said: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """Answers and totals of whole conversations as the archive keeps them."""
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
+        "conversation_key": pl.String, "about": pl.String, "said": pl.String, "evidence": pl.List(pl.Int32),
+        "quote": pl.String, "verbatim": pl.Boolean,
+    }  # fmt: skip
+    answers = pl.DataFrame(list(said), schema=schema, orient="row")
+    keys = answers.select("conversation_key").unique().lazy()
+    messages = snapshot.scan("messages").join(keys, on="conversation_key", how="semi")
+    found = judge.checked(answers, rubric, messages.select("conversation_key", "seq", "role", "text").collect())
+    void = pl.col("misquoted")
+    found = found.with_columns(misquoted=(pl.col("why") == "") & ~pl.col("verbatim").fill_null(True)).with_columns(
+        why=pl.when(void).then(pl.lit("not_verbatim")).otherwise("why"),
+        answer=pl.when(void).then(pl.lit(judge.VOID)).otherwise("answer"),
+        value=pl.when(~void).then("value"), loss=pl.when(~void).then("loss"),
+    )  # fmt: skip
+    return pl.concat([found.select(list(judge.SCHEMA)), judge.totals(found, rubric).select(list(judge.SCHEMA))])
