@@ -358,7 +358,7 @@ FACTS: Mapping[str, str] = {
     "price_in": N_("price in"),
     "price_out": N_("price out"),
     "budget": N_("conversations a run"),
-    "concurrency": N_("at once"),
+    "concurrency": N_("requests at once"),
     "per_minute": N_("a minute"),
     "timeout": N_("seconds for an answer"),
     "cost": N_("cost"),

@@ -19,8 +19,8 @@ from qa.reports.standings import standings
 from qa.scorer import figures, versions
 from qa.workbench import Workbench
 from tests.conftest import NOW
-from tests.qa.predictors import world as learning
 from tests.qa.scorer import world
+from tests.world import learning
 
 LEAD = Actor(user_id=1, role=Role.LEAD, name="Lead")
 

@@ -29,6 +29,7 @@ from qa.workbench import Workbench
 from scoring.rubric import default
 from tests.qa.scorer import fake
 from tests.qa.scorer.fake import Fake
+from tests.world import learning
 from tests.world.shop import fill
 
 ADMIN = Actor(6, Role.ADMIN, "Admin Ada")
@@ -248,11 +249,9 @@ def test_a_killed_run_goes_on_and_pays_for_nothing_twice(tmp_path: Path, sqlite_
 def test_a_drifting_judge_gives_way_to_the_version_before(
     bench: Workbench, server: Fake, now: datetime, lead: Actor
 ) -> None:
-    from tests.qa.predictors import world
-
-    world.fill(bench)
-    plan = world.plan(bench, lead, now, chats=18)
-    world.review(bench, lead, now - timedelta(days=1), plan, 0)
+    learning.fill(bench)
+    plan = learning.plan(bench, lead, now, chats=18)
+    learning.review(bench, lead, now - timedelta(days=1), plan, 0)
     setup.save(bench, ADMIN, now=now, setup=Setup(server.url, "one", timeout=5.0, per_minute=60_000, budget=5))
     first = running.run(bench, ADMIN, now=now)
     versions.activate(bench, ADMIN, now=now, scorer=first.version)

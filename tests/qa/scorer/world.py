@@ -13,7 +13,7 @@ from qa.scorer import importing
 from qa.scorer.importing import ScoresImported
 from qa.tables import Sample
 from qa.workbench import Workbench
-from tests.qa.predictors import world
+from tests.world import learning
 from tests.world.shop import AGENTS
 
 CRITERION = "wait_apology"
@@ -21,10 +21,10 @@ CRITERION = "wait_apology"
 
 def reviewed(bench: Workbench, lead: Actor, now: datetime) -> None:
     """80 chats a week, 72 of them reviewed: who has an odd number waited without an apology."""
-    world.fill(bench)
-    plan = world.plan(bench, lead, now, chats=18)
+    learning.fill(bench)
+    plan = learning.plan(bench, lead, now, chats=18)
     for number in range(4):
-        world.review(bench, lead, now, plan, number)
+        learning.review(bench, lead, now, plan, number)
 
 
 def chats() -> list[str]:
