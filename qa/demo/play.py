@@ -78,6 +78,13 @@ PROMISE_TRUTH: dict[str, pl.DataType | type[pl.DataType]] = {
 }  # fmt: skip
 
 
+MAYBE: dict[str, pl.DataType | type[pl.DataType]] = {
+    "conversation_id": pl.String, "order_id": pl.String, "customer_id": pl.String,
+    "closed_at": pl.Datetime("us", "UTC"),
+}  # fmt: skip
+"""What a small demo may leave empty in all of its disputes."""
+
+
 @dataclass
 class Rows:
     """Column lists being filled."""
@@ -95,7 +102,7 @@ class Rows:
         return {
             "conversations": pl.DataFrame(self.conversations, infer_schema_length=None),
             "messages": pl.DataFrame(self.messages, schema=columns, orient="row", infer_schema_length=None),
-            "disputes": pl.DataFrame(self.disputes, infer_schema_length=None),
+            "disputes": pl.DataFrame(self.disputes, infer_schema_length=None, schema_overrides=MAYBE),
             "ratings": pl.DataFrame(self.ratings, infer_schema_length=None),
         }
 

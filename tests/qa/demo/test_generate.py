@@ -69,6 +69,12 @@ def test_rows_fit_the_archive(data: DemoData) -> None:
     assert data.disputes.height == data.tables["disputes"].height > 20
 
 
+def test_a_small_demo_has_the_same_columns() -> None:
+    parts = list(generate_parts("spotcheck-demo", DAY, scale=0.02))
+    frames = [part.tables["disputes"] for part in parts if part.tables["disputes"].height]
+    assert pl.concat(frames).height == sum(frame.height for frame in frames) > 0
+
+
 def test_planted_red_lines_are_said_by_the_agent(data: DemoData) -> None:
     lines = {
         (phrases.language, red.rule_id): red.lines
