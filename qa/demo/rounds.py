@@ -25,7 +25,9 @@ def choose(bench: Workbench, draw_id: int, telling: Collection[str]) -> list[int
     """Samples of a draw whose conversation is one of `telling`: for the round first, then for gold."""
     with bench.db.read() as session:
         rows = session.execute(
-            select(Sample.id, Sample.unit_id).where(Sample.draw_id == draw_id).order_by(Sample.u, Sample.id)
+            select(Sample.id, Sample.unit_id)
+            .where(Sample.draw_id == draw_id, Sample.source == "chat")  # one card for a round
+            .order_by(Sample.u, Sample.id)
         )
         return [id_ for id_, unit in rows if unit in telling][: SIZE + GOLD]
 
