@@ -53,9 +53,9 @@ class DisputeCase:
         return int(record.refund_fee or 0) if record and record.status in REFUNDED else None
 
 
-def read(bench: Workbench, actor: Actor, key: str) -> DisputeCase:
-    """The story of a dispute as `actor` may read it. Raises `NotFound`, and `Denied` for what is of another team or one's
-    own part in it."""
+def read(bench: Workbench, actor: Actor, key: str, *, now: datetime, again: bool = False) -> DisputeCase:
+    """The story of a dispute as `actor` may read it. `again`: the reader has it open already, and reading on is no second
+    reading in the audit trail. Raises `NotFound`, and `Denied` for what is of another team or one's own part in it."""
     require(actor, Right.VIEW_RESULTS, Right.VIEW_TEAM, Right.INSPECT)
     listing.one(bench, actor, key)
     snapshot = bench.archive.at()
@@ -77,6 +77,9 @@ def read(bench: Workbench, actor: Actor, key: str) -> DisputeCase:
         dispute for one in records[1:]
         if (dispute := transcripts.shown(actor, replace(content, messages=(), dispute=_dispute(one))).dispute)
     )  # fmt: skip
+    if not again:
+        with bench.begin(actor, now) as work:
+            work.record("dispute.read", "dispute", key)
     places = {place: message.seq for place, message in placed if place[1] >= 0}
     found = _against(snapshot, shown, row, places)
     return DisputeCase(key, shown, _chapters(heads, row, names, placed), others, found, places)

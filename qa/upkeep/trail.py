@@ -128,6 +128,7 @@ ACTIONS: Mapping[str, str] = {
     "plan.seed_sealed": N_("Seed of a plan sealed"),
     "plan.created": N_("Plan made"),
     "disputes.deadlines_moved": N_("Deadlines of disputes moved from their closing time"),
+    "dispute.read": N_("Case of a dispute read"),
     "dispute.settled": N_("Dispute settled: its chat or who answers for it"),
     "promise.ruled": N_("Status of a promise ruled on"),
     "promise.taken_back": N_("Ruling on a promise taken back"),

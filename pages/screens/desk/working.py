@@ -269,7 +269,7 @@ def _tell() -> None:
 
     def act(page: Page, sent: Mapping[str, Any]) -> None:
         held = inspecting.workspace(page.bench, page.actor, now=page.now, assignment_id=int(sent["assignment"]))
-        found = case.read(page.bench, page.actor, held.unit_id)
+        found = case.read(page.bench, page.actor, held.unit_id, now=page.now)
         answer.update(header=telling.facts(page.t, found, page.now), items=telling.story(page.t, found),
                       pairs=telling.pairs(page.t, found))  # fmt: skip
 

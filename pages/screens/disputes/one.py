@@ -30,7 +30,10 @@ def show(page: Page, key: str) -> None:
             _settle(page, row, found)
         else:
             _candidates(page, row, found)
-        telling.show(page, case.read(page.bench, page.actor, key), key="dispute_case")
+        again = st.session_state.get("dispute_read") == key
+        told = case.read(page.bench, page.actor, key, now=page.now, again=again)
+        st.session_state["dispute_read"] = key
+        telling.show(page, told, key="dispute_case")
 
 
 def _facts(page: Page, row: DisputeRow) -> None:
@@ -44,7 +47,8 @@ def _facts(page: Page, row: DisputeRow) -> None:
     why = _(JOINS[row.joined_by]) if row.joined_by in JOINS else "–"
     who = row.agent_name or _("nobody")
     because = _(responsible.REASONS[row.answers_by]) if row.answers_by else _("nobody wrote in a chat about it")
-    st.caption(escape(f"{_('Chat joined by')}: {why} · {_('Answers for it')}: {who} ({because})"))
+    told = ((_("Chat joined by"), why), (_("Answers for it"), who), (_("Answers for it because"), because))
+    st.caption(escape(" · ".join(_("{label}: {value}", label=label, value=value) for label, value in told)))
     if row.todo:
         st.info(escape(_(STATES[row.todo])), icon=":material/help:")
 

@@ -48,6 +48,6 @@ def test_the_demo_is_true(loaded: tuple[Workbench, DemoData]) -> None:
     against = data.disputes.filter(
         pl.col("faults").list.contains("differs_in_record") & pl.col("conversation_key").is_not_null()
     )
-    told = [case.read(bench, SYSTEM, key) for key in against["dispute_key"].head(3)]
+    told = [case.read(bench, SYSTEM, key, now=NOW) for key in against["dispute_key"].head(3)]
     assert all(one.transcript.dispute is not None and one.chapters for one in told)
     assert statements.said("") == frozenset()

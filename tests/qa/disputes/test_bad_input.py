@@ -54,7 +54,7 @@ def test_records_of_every_kind_come_as_what_they_are(
     assert (seen["two-a"].conversation_key, seen["two-a"].refund_fee) == ("shop:1", 123_450)
     assert seen["two-a"].opened_at == datetime(2026, 2, 25, 2, tzinfo=UTC)
     assert (seen["two-b"].opened_at, seen["two-b"].refund_fee) == (datetime(2026, 2, 25, 4, tzinfo=UTC), 1000)
-    assert [one.dispute_id for one in case.read(shop, SYSTEM, seen["two-a"].key).others] == ["two-b"]
+    assert [one.dispute_id for one in case.read(shop, SYSTEM, seen["two-a"].key, now=NOW).others] == ["two-b"]
     # its only chat came later: nothing is joined, nobody answers, the chat is offered and said to be later
     assert (seen["early"].conversation_key, seen["early"].agent_id) == (None, None)
     [later, *_] = listing.candidates(shop, SYSTEM, seen["early"].key)

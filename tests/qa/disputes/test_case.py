@@ -19,12 +19,13 @@ from tests.world.disputes import OPENED, T0, chat, dispute, put, shop
 from tests.world.redlines import LEAD, people
 
 LEADER = Actor(8, Role.TEAM_LEADER, "Leader", team="售后")
+NOW = T0 + timedelta(days=9)
 ZH = Translator("zh_CN", "Asia/Shanghai")
 
 
 def test_everything_about_the_order_in_order_of_time(bench: Workbench) -> None:
     shop(bench)
-    told = case.read(bench, LEAD, "shop:d3")
+    told = case.read(bench, LEAD, "shop:d3", now=NOW)
     assert [m.text for m in told.transcript.messages] == [
         "退货", "好的", "催一下", "24小时内退款", "机器人", "还没退", "抱歉",
     ]  # fmt: skip
@@ -63,7 +64,7 @@ def told(bench: Workbench) -> Workbench:
 
 
 def test_what_does_not_go_together_stands_side_by_side(told: Workbench) -> None:
-    found = case.read(told, LEAD, "shop:d1")
+    found = case.read(told, LEAD, "shop:d1", now=NOW)
     pairs = {(one.one.stance, one.other.stance) for one in found.contradictions}
     assert pairs == {
         (Stance.RETURN_ONLY, Stance.EXCHANGE),
@@ -74,7 +75,7 @@ def test_what_does_not_go_together_stands_side_by_side(told: Workbench) -> None:
 
 
 def test_told_in_words_with_deadline_and_amounts(told: Workbench) -> None:
-    found = case.read(told, LEAD, "shop:d1")
+    found = case.read(told, LEAD, "shop:d1", now=NOW)
     items = telling.story(ZH, found)
     titles = [item["title"] for item in items if item["k"] == "e"]
     assert any("(d2)" in title for title in titles)
@@ -85,14 +86,14 @@ def test_told_in_words_with_deadline_and_amounts(told: Workbench) -> None:
 
 
 def test_masked_for_who_may_not_see_customers(told: Workbench) -> None:
-    found = case.read(told, LEADER, "shop:d1")
+    found = case.read(told, LEADER, "shop:d1", now=NOW)
     assert "13800001234" not in str(telling.story(ZH, found))
-    assert "13800001234" in str(telling.story(ZH, case.read(told, LEAD, "shop:d1")))
+    assert "13800001234" in str(telling.story(ZH, case.read(told, LEAD, "shop:d1", now=NOW)))
 
 
 def test_nobody_reads_the_case_of_their_own_chat(told: Workbench) -> None:
     with pytest.raises(Denied):
-        case.read(told, Actor(9, Role.INSPECTOR, "x", agent_id="a2"), "shop:d1")
+        case.read(told, Actor(9, Role.INSPECTOR, "x", agent_id="a2"), "shop:d1", now=NOW)
 
 
 @pytest.mark.parametrize(
