@@ -193,6 +193,15 @@ def title(entry: PageEntry, actor: Actor) -> str:
     return entry.title
 
 
+ONE_ROW = 160.0
+"""Letters (a Chinese character is two) and spaces between entries that one row of the menu holds at 1,280 pixels."""
+
+
+def _width(titles: Sequence[str]) -> float:
+    """Letters of a row of these titles, the space around each counted as one and a half."""
+    return sum(1.5 + sum(2 if character > "\u2e80" else 1 for character in text) for text in titles)
+
+
 def navigation(page: Page) -> StreamlitPage:
     """Draw the menu of whoever looks, every page one click away, and return the page to run.
 
@@ -210,8 +219,11 @@ def navigation(page: Page) -> StreamlitPage:
     chosen = st.navigation(list(pages.values()), position="hidden")
     st.set_page_config(page_title=f"{chosen.title} · {NAME}")
     with st.container(key="menu", horizontal=True):
-        group = _ALL
-        for entry in entries_for(page.actor):
+        group, offered = _ALL, entries_for(page.actor)
+        two_rows = _width([_(title(entry, page.actor)) for entry in offered]) > ONE_ROW
+        for entry in offered:
+            if two_rows and entry.group == _PLAN != group:
+                st.html('<span class="sc-menu-break"></span>')
             here = " here" if pages[entry.file] is chosen or pages[entry.file].url_path == chosen.url_path else ""
             apart = "apart" if entry.group != group else "next"
             with st.container(key=f"menu_{apart}_{entry.file.removesuffix('.py')}{here.strip() and '_here'}"):

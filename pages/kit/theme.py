@@ -113,11 +113,16 @@ overflow-x:auto;scrollbar-width:none;width:auto!important}
 [class*="st-key-menu_apart_"]{margin-left:.35rem;padding-left:.35rem;border-left:1px solid var(--sc-line)}
 @media (max-width:1439px){.st-key-menu [data-testid="stPageLink"] a{padding:.15rem .3rem}
 .st-key-menu [data-testid="stPageLink"] p{font-size:.9rem}}
+.sc-menu-break{display:none}
+.st-key-menu>*:has(>.stHtml>.sc-menu-break),.st-key-menu>.stHtml:has(.sc-menu-break){display:none}
+@media (min-width:1200px) and (max-width:1699px){.st-key-menu:has(.sc-menu-break){flex-wrap:wrap!important;top:.2rem;row-gap:0!important}
+.st-key-menu>*:has(.sc-menu-break){display:block!important;flex:1 0 100%!important;height:0}
+.st-key-menu>*:has(.sc-menu-break)+* [class*="st-key-menu_apart_"],.st-key-menu>*:has(.sc-menu-break)+[class*="st-key-menu_apart_"]{margin-left:0;padding-left:0;border-left:0}}
 .st-key-frame_place{position:absolute;height:0;overflow:hidden}
 @media (max-width:1279px){.stApp:not(:has(.st-key-desk_saver)) .sc-demo{top:auto;bottom:.4rem;right:.6rem}
 .stApp:has(.sc-demo):not(:has(.st-key-desk_saver)) .st-key-menu{right:8.4rem}}
 [data-testid="stCaptionContainer"],[data-testid="stCaptionContainer"] p{color:var(--sc-muted)!important;opacity:1!important}
-.stApp [data-testid^="stBaseButton-primary"],.stApp [data-testid^="stBaseButton-primary"] p{color:light-dark(#FFFFFF,#1B1A18)!important}
+.stApp [data-testid^="stBaseButton-primary"]:enabled,.stApp [data-testid^="stBaseButton-primary"]:enabled p{color:light-dark(#FFFFFF,#1B1A18)!important}
 .sc-lines a{color:var(--sc-indigo)}
 .st-key-account{position:fixed;top:.45rem;right:.9rem;z-index:1000001;width:auto!important}
 .st-key-account button{background:transparent;border-color:transparent}

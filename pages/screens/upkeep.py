@@ -390,6 +390,6 @@ SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "health": (N_("Health"), condition),
     "backup": (N_("Backup"), backups),
     "retention": (N_("Retention"), removal.draw),
-    "files": (N_("Files"), files),
+    "files": (N_("Export files"), files),
     "jobs": (N_("Jobs"), work),
 }

@@ -133,7 +133,7 @@ def _overdue(page: Page) -> int:
     late = board.added(board.overdue_by_state(page.bench, page.actor, Filter(), now=page.now).values())
     if late.n:
         number = _.number(late.n) + ("+" if late.more else "")
-        text = _("case files are overdue")
+        text = _("case files are overdue", n=late.n)
         _line(page, "overdue", number, text, "redlines.py", _("Take the longest waiting"), red_state="overdue")
     return bool(late.n)
 
