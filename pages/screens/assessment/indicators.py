@@ -128,19 +128,23 @@ def _accounts(page: Page) -> None:
         return
     st.subheader(_("Accounts that are nobody's yet"), anchor=False)
     st.caption(_("Their figures wait and count for nobody until you say whose account it is."))
-    people = {row.agent_id: f"{row.name or row.agent_id} · {row.team}" for row in roster.roster(page.bench, page.actor)}
+    staff = roster.roster(page.bench, page.actor)
+    people = {row.agent_id: f"{row.name or row.agent_id} · {row.team}" for row in staff}
     if not people:
         empty(_("The roster is empty"), _("Import the roster first."))
         return
-    with st.form("assess_alias", border=False):
-        left, right, button = st.columns([3, 3, 1], vertical_alignment="bottom")
-        labels = {a.account: _("{account}: {n} values", account=a.account, n=_.number(a.rows)) for a in waiting}
-        account = left.selectbox(_("Account"), list(labels), format_func=labels.__getitem__, key="assess_unknown")
-        agent = right.selectbox(_("Belongs to"), list(people), format_func=people.__getitem__, key="assess_person")
-        if button.form_submit_button(_("Assign"), type="primary"):
-            with showing_errors(page):
-                aliases.add_alias(page.bench, page.actor, now=page.now, alias=Alias(account, agent))
-                st.rerun()
+    left, right, button = st.columns([3, 3, 1], vertical_alignment="bottom")
+    labels = {a.account: _("{account}: {n} values", account=a.account, n=_.number(a.rows)) for a in waiting}
+    account = left.selectbox(_("Account"), list(labels), format_func=labels.__getitem__, key="assess_unknown")
+    same = [at for at, row in enumerate(staff) if account in (row.name, row.agent_id)]
+    agent = right.selectbox(
+        _("Belongs to"), list(people), same[0] if len(same) == 1 else None, format_func=people.__getitem__,
+        placeholder=_("Choose"), key=f"assess_person_{account}",
+    )  # fmt: skip
+    if button.button(_("Assign"), type="primary", key="assess_assign", disabled=agent is None) and agent:
+        with showing_errors(page):
+            aliases.add_alias(page.bench, page.actor, now=page.now, alias=Alias(account, agent))
+            st.rerun()
 
 
 def _past(page: Page) -> None:
