@@ -167,12 +167,25 @@ def _import(
         batch.append(part)
         if sum(p.tables["messages"].height for p in batch) > 500_000 or week == WEEKS - 1:
             tables = {name: pl.concat([p.tables[name] for p in batch if p.tables[name].height]) for name in part.tables}
+            tables = _happened(tables, now)
             ingest.commit_frames(
                 bench, SYSTEM, now=now, tables=tables, source=SOURCE, file_name=f"demo-{week + 1}.jsonl"
             )
             batch = []
         tell(0.05 + 0.22 * (week + 1) / WEEKS, N_("Conversations"))
     return people, truth
+
+
+def _happened(tables: Mapping[str, pl.DataFrame], now: datetime) -> dict[str, pl.DataFrame]:
+    """What is over by `now`: a customer who will come back tomorrow has not done so yet."""
+    over = tables["conversations"].filter(pl.col("ended_at") <= now)
+    spoken = pl.col("messages").list.eval(pl.element().struct.field("sent_at")).list.max()
+    return {
+        **tables,
+        "conversations": over,
+        "messages": tables["messages"].join(over, on="conversation_id", how="semi", maintain_order="left"),
+        "disputes": tables["disputes"].filter(pl.max_horizontal("opened_at", "closed_at", spoken) <= now),
+    }
 
 
 def _remember(truth: dict[str, Truth], part: DemoData) -> None:
