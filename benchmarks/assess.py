@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scoring.assessment import Sheet, judge, schemes
+from scoring.assessment import JudgedSheet, judge, schemes
 from scoring.assessment.grades import Posterior, chance_places, last_places
 from scoring.assessment.points import points
 from scoring.assessment.truths import HISTORY
@@ -194,14 +194,14 @@ def told(made: Simulated, quarters: list[int], history: list[int], scheme: schem
     return Told(pl.concat(said).join(made.truth, on=["group", "entry"]), scheme)
 
 
-def _sheet(made: Simulated, quarter: int, known: pl.DataFrame | None, scheme: schemes.Scheme) -> Sheet:
+def _sheet(made: Simulated, quarter: int, known: pl.DataFrame | None, scheme: schemes.Scheme) -> JudgedSheet:
     months = range(3 * quarter, 3 * quarter + 3)
     rows = made.rows.filter(pl.col("month").is_in(list(months)))
     return judge(rows, scheme, given=made.inspection[quarter], pooled=True, history=known)
 
 
 @dataclass(frozen=True)
-class Line:
+class SchemeLine:
     """One measured figure, and its goal."""
 
     name: str
@@ -231,29 +231,31 @@ def _grade(total: pl.Expr, scheme: schemes.Scheme) -> pl.Expr:
     return said
 
 
-def measures(name: str, said: Told, least: float | None, *, promised: bool = True) -> Iterator[Line]:
+def measures(name: str, said: Told, least: float | None, *, promised: bool = True) -> Iterator[SchemeLine]:
     """Stated share, wrong and flipping grades, coverage and false words."""
     frame = said.frame.with_columns(right=_grade(pl.col("true"), said.scheme), one=pl.col("stated").list.len() == 1)
     stated = frame.filter("one").with_columns(first=pl.col("stated").list.first())
     wrong = float((stated["first"] != stated["right"]).mean() or 0)  # type: ignore[arg-type]
     n, enough = stated.height, stated.height >= LEAST_STATED
-    yield Line(f"{name}: stated", n / frame.height, least, most=False, n=frame.height)
-    yield Line("  of these wrong", wrong, 0.22 if promised else None, n=n, enough=enough)
+    yield SchemeLine(f"{name}: stated", n / frame.height, least, most=False, n=frame.height)
+    yield SchemeLine("  of these wrong", wrong, 0.22 if promised else None, n=n, enough=enough)
     both = stated.group_by("entry").agg("first").filter(pl.col("first").list.len() == 2)
     flips = float((both["first"].list.n_unique() > 1).mean() or 0)  # type: ignore[arg-type]
-    yield Line("  of those stated twice, flipping", flips, 0.13 if promised else None, n=both.height, enough=enough)
+    yield SchemeLine(
+        "  of those stated twice, flipping", flips, 0.13 if promised else None, n=both.height, enough=enough
+    )
     rank = pl.col("true").rank("ordinal").over("group", "quarter")
     tenth = frame.with_columns(worst=rank <= pl.len().over("group", "quarter") / 10).filter(
         pl.col("worst") & pl.col("one")
     )
     worst = float((tenth["stated"].list.first() != tenth["right"]).mean() or 0)  # type: ignore[arg-type]
-    yield Line("  wrong among the truly worst tenth", worst, n=tenth.height)
+    yield SchemeLine("  wrong among the truly worst tenth", worst, n=tenth.height)
     inside = float(((frame["low"] <= frame["true"]) & (frame["true"] <= frame["high"])).mean() or 0)  # type: ignore[arg-type]
-    yield Line("  coverage of totals", inside, 0.93, most=False, n=frame.height)
+    yield SchemeLine("  coverage of totals", inside, 0.93, most=False, n=frame.height)
     yield from _words(frame)
 
 
-def _words(frame: pl.DataFrame) -> Iterator[Line]:
+def _words(frame: pl.DataFrame) -> Iterator[SchemeLine]:
     mean = (pl.col("true").sum() - pl.col("true")).over("group", "quarter") / (pl.len().over("group", "quarter") - 1)
     gap = pl.col("true") - mean
     said = frame.with_columns(
@@ -264,11 +266,11 @@ def _words(frame: pl.DataFrame) -> Iterator[Line]:
         fdp=false.sum() / (pl.col("below") | pl.col("above")).sum().clip(1),
         words=(pl.col("below") | pl.col("above")).sum(),
     )
-    yield Line("  false “below” or “above”", float(share["fdp"].mean() or 0), 0.10, n=share.height)  # type: ignore[arg-type]
-    yield Line("  words per agent", float(share["words"].sum()) / frame.height)
+    yield SchemeLine("  false “below” or “above”", float(share["fdp"].mean() or 0), 0.10, n=share.height)  # type: ignore[arg-type]
+    yield SchemeLine("  words per agent", float(share["words"].sum()) / frame.height)
 
 
-def table(made: Simulated, size: int) -> Iterator[Line]:
+def table(made: Simulated, size: int) -> Iterator[SchemeLine]:
     """The circulating table on the same data, month by month, with its forced shares in every team."""
     total = made.table
     cuts = np.cumsum(FORCED[:-1])
@@ -277,11 +279,11 @@ def table(made: Simulated, size: int) -> Iterator[Line]:
     grade = (place[:, :, None] >= size * cuts).sum(axis=2)
     changed = float((grade[:, 1:] != grade[:, :-1]).mean())
     r = float(np.mean([np.corrcoef(total[:, k], total[:, k + 1])[0, 1] for k in range(total.shape[1] - 1)]))
-    yield Line("  circulating table: grade changes next month", changed)
-    yield Line("  circulating table: month-to-month r", r)
+    yield SchemeLine("  circulating table: grade changes next month", changed)
+    yield SchemeLine("  circulating table: month-to-month r", r)
 
 
-def chance(said: Told) -> Iterator[Line]:
+def chance(said: Told) -> Iterator[SchemeLine]:
     """Chance places as printed against what is true: two last places of a team of twenty."""
     printed, real = [], []
     for part in said.frame.partition_by("group", "quarter"):
@@ -291,11 +293,11 @@ def chance(said: Told) -> Iterator[Line]:
         printed.append(chance_places(last, total, places) / places)
         named = set(np.argsort(total)[:places])
         real.append(len(named - set(np.argsort(part["true"].to_numpy())[:places])) / places)
-    yield Line("  places of a forced last tenth that are chance, as printed", float(np.mean(printed)))
-    yield Line("  … and in truth", float(np.mean(real)))
+    yield SchemeLine("  places of a forced last tenth that are chance, as printed", float(np.mean(printed)))
+    yield SchemeLine("  … and in truth", float(np.mean(real)))
 
 
-def grades(people: int) -> Iterator[Line]:
+def grades(people: int) -> Iterator[SchemeLine]:
     """The goals by enquiries a month, for small teams with history and large ones without."""
     for enquiries, least in ((150, None), (400, 0.15), (1000, 0.30), (3000, None)):
         with_history = simulate(World(people // 20, 20, 18, enquiries, seed=enquiries))
@@ -314,7 +316,7 @@ def grades(people: int) -> Iterator[Line]:
     yield from measures("400 × 3, nobody differs", told(same, [0, 1], []), None)
 
 
-def cost(people: int = 5_000, months: int = 12) -> Iterator[Line]:
+def cost(people: int = 5_000, months: int = 12) -> Iterator[SchemeLine]:
     """CPU seconds for twelve monthly sheets and ten pooled ones."""
     made = simulate(World(1, people, months, 400, seed=3))
     given = made.inspection[0]
@@ -324,7 +326,7 @@ def cost(people: int = 5_000, months: int = 12) -> Iterator[Line]:
         if month >= 2:
             pooled = made.rows.filter(pl.col("month").is_between(month - 2, month))
             judge(pooled, SCHEME, given=given, pooled=True)
-    yield Line(f"CPU s for {people:,} agents × {months} months", time.process_time() - begun, 20.0)
+    yield SchemeLine(f"CPU s for {people:,} agents × {months} months", time.process_time() - begun, 20.0)
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.rows import choosable
 from pages.kit.widgets import confirm, download, empty, heading, show_error, showing_errors
-from pages.screens import removal
+from pages.screens import retention as retention_screen
 from pages.screens.people import roster
 from pages.screens.people.accounts import users
 from qa import jobs
@@ -389,7 +389,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "security": (N_("Security"), security),
     "health": (N_("Health"), condition),
     "backup": (N_("Backup"), backups),
-    "retention": (N_("Retention"), removal.draw),
+    "retention": (N_("Retention"), retention_screen.draw),
     "files": (N_("Export files"), files),
     "jobs": (N_("Jobs"), work),
 }

@@ -19,10 +19,10 @@ import polars as pl
 from qa.assessment import cells, grids, presets
 from qa.assessment.cells import MICRO
 from qa.assessment.grids import Grid
-from qa.assessment.presets import Columns, Preset
+from qa.assessment.presets import Columns, ExportPreset
 from qa.errors import Invalid
 from qa.i18n import N_
-from scoring.assessment.schemes import INDICATORS, Kind
+from scoring.assessment.schemes import INDICATORS, IndicatorKind
 
 SCHEMA: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "day": pl.Date, "until": pl.Date, "shop": pl.String, "platform": pl.String, "account": pl.String,
@@ -35,7 +35,7 @@ _MONTH = re.compile(r"(20\d{2})\s*[-/.年]\s*(\d{1,2})\s*月?")
 
 
 @dataclass(frozen=True)
-class Problem:
+class ExportProblem:
     """Something wrong: `row` of the file (None: the file as a whole), its column, a code of `PROBLEMS`, the cell."""
 
     code: str
@@ -45,7 +45,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class ProblemKind:
+class ExportProblemKind:
     """What a code means, and what to do. `settles`: which answer of the person settles it."""
 
     text: str
@@ -53,35 +53,35 @@ class ProblemKind:
     settles: str = ""
 
 
-PROBLEMS: Mapping[str, ProblemKind] = {
-    "no_day": ProblemKind(N_("The row names no day, and the file no period."), N_("Say which days the file is about."), "period"),
-    "bad_day": ProblemKind(N_("“{value}” in “{field}” is no day."), N_("Write it like 2025-11-01, or a period like 2025-11-01~2025-11-30.")),
-    "future": ProblemKind(N_("“{value}” lies in the future."), N_("Correct the day in the file.")),
-    "months_mixed": ProblemKind(N_("“{value}” goes over the end of a month, so nobody can tell the months apart."), N_("Export month by month, or day by day.")),
-    "outside": ProblemKind(N_("“{value}” lies outside the period that was given."), N_("Correct the period, or leave it empty: the rows name their days."), "period"),
-    "no_account": ProblemKind(N_("“{field}” is empty."), N_("Fill in the account in this row.")),
-    "no_count": ProblemKind(N_("“{field}” is a rate or mean without the count it belongs to; it was left out."), N_("Choose the column of the count, or export it as well."), "mapping"),
-    "bad_number": ProblemKind(N_("“{value}” in “{field}” is not a number, duration or rate."), N_("Correct the cell.")),
-    "negative": ProblemKind(N_("“{value}” in “{field}” is below zero."), N_("Correct the cell.")),
-    "above_all": ProblemKind(N_("“{field}”: {value} are more successes than cases."), N_("Correct the row, or the columns of the mapping.")),
-    "no_whole": ProblemKind(N_("“{value}” in “{field}” is no whole number of cases."), N_("Choose a column that counts.")),
-    "percent_or_fraction": ProblemKind(N_("“{value}” in “{field}” may be a percentage or a fraction of one."), N_("Say which: other cells of the column are written otherwise."), "fraction"),
-    "two_values": ProblemKind(N_("{value} has two different values of one day; neither was taken."), N_("Say whether the first or the last counts, or both together."), "twice"),
-    "total_differs": ProblemKind(N_("“{field}”: the file's own total is not the sum of the rows ({value})."), N_("Rows may be missing in the export.")),
-    "missing_days": ProblemKind(N_("There are no rows of these days: {value}."), N_("Nothing to do if nobody worked; else export them as well.")),
-    "sheet_left_out": ProblemKind(N_("The sheet “{value}” was not read."), N_("If it holds indicators, import it by itself.")),
-    "overlaps": ProblemKind(N_("{value} already has figures of some of these days, over other days together."), N_("Take the other import back first, or export the same days.")),
+PROBLEMS: Mapping[str, ExportProblemKind] = {
+    "no_day": ExportProblemKind(N_("The row names no day, and the file no period."), N_("Say which days the file is about."), "period"),
+    "bad_day": ExportProblemKind(N_("“{value}” in “{field}” is no day."), N_("Write it like 2025-11-01, or a period like 2025-11-01~2025-11-30.")),
+    "future": ExportProblemKind(N_("“{value}” lies in the future."), N_("Correct the day in the file.")),
+    "months_mixed": ExportProblemKind(N_("“{value}” goes over the end of a month, so nobody can tell the months apart."), N_("Export month by month, or day by day.")),
+    "outside": ExportProblemKind(N_("“{value}” lies outside the period that was given."), N_("Correct the period, or leave it empty: the rows name their days."), "period"),
+    "no_account": ExportProblemKind(N_("“{field}” is empty."), N_("Fill in the account in this row.")),
+    "no_count": ExportProblemKind(N_("“{field}” is a rate or mean without the count it belongs to; it was left out."), N_("Choose the column of the count, or export it as well."), "mapping"),
+    "bad_number": ExportProblemKind(N_("“{value}” in “{field}” is not a number, duration or rate."), N_("Correct the cell.")),
+    "negative": ExportProblemKind(N_("“{value}” in “{field}” is below zero."), N_("Correct the cell.")),
+    "above_all": ExportProblemKind(N_("“{field}”: {value} are more successes than cases."), N_("Correct the row, or the columns of the mapping.")),
+    "no_whole": ExportProblemKind(N_("“{value}” in “{field}” is no whole number of cases."), N_("Choose a column that counts.")),
+    "percent_or_fraction": ExportProblemKind(N_("“{value}” in “{field}” may be a percentage or a fraction of one."), N_("Say which: other cells of the column are written otherwise."), "fraction"),
+    "two_values": ExportProblemKind(N_("{value} has two different values of one day; neither was taken."), N_("Say whether the first or the last counts, or both together."), "twice"),
+    "total_differs": ExportProblemKind(N_("“{field}”: the file's own total is not the sum of the rows ({value})."), N_("Rows may be missing in the export.")),
+    "missing_days": ExportProblemKind(N_("There are no rows of these days: {value}."), N_("Nothing to do if nobody worked; else export them as well.")),
+    "sheet_left_out": ExportProblemKind(N_("The sheet “{value}” was not read."), N_("If it holds indicators, import it by itself.")),
+    "overlaps": ExportProblemKind(N_("{value} already has figures of some of these days, over other days together."), N_("Take the other import back first, or export the same days.")),
 }  # fmt: skip
 NOTES = frozenset({"total_differs", "missing_days", "sheet_left_out", "no_count"})
 """Problems that keep no row out."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExportAnswers:
     """What a person says about a file. Empty: find out. `twice`: '', first, last or sum; `fraction`: whether rates
     without a sign are fractions of one; `first` and `last`: the days of a file whose rows name none."""
 
-    preset: Preset | None = None
+    preset: ExportPreset | None = None
     sheet: str = ""
     shop: str = ""
     first: date | None = None
@@ -95,28 +95,30 @@ class Reading:
     """`rows` with `SCHEMA` (parts in millionths), what is wrong, the lines of totals left out, and how it was read."""
 
     rows: pl.DataFrame
-    problems: tuple[Problem, ...]
+    problems: tuple[ExportProblem, ...]
     totals: tuple[tuple[int, str], ...]
-    preset: Preset
+    preset: ExportPreset
     sheet: str
     sheets: tuple[str, ...]
     headers: tuple[str, ...]
 
 
-def read(path: Path, asked: Asked, today: date) -> Reading:
+def read(path: Path, asked: ExportAnswers, today: date) -> Reading:
     """Read a file. Raises `Invalid` where it cannot be read at all or no preset knows it."""
     found = grids.read(path, lambda header: presets.fold(header) in presets.names())
     grid, preset = _chosen(found, asked, path.name)
     made = _Rows(grid, preset, asked, today)
     made.run()
-    left_out = [Problem("sheet_left_out", value=other.name) for other in found if other is not grid and other.rows]
+    left_out = [
+        ExportProblem("sheet_left_out", value=other.name) for other in found if other is not grid and other.rows
+    ]
     return Reading(
         made.frame(), (*made.problems, *left_out), tuple(made.totals), preset, grid.name,
         tuple(other.name for other in found), grid.headers,
     )  # fmt: skip
 
 
-def _chosen(found: Sequence[Grid], asked: Asked, name: str) -> tuple[Grid, Preset]:
+def _chosen(found: Sequence[Grid], asked: ExportAnswers, name: str) -> tuple[Grid, ExportPreset]:
     named = [grid for grid in found if asked.sheet in ("", grid.name)]
     if not named:
         raise Invalid(N_("The file {file} has no sheet “{sheet}”."), file=name, sheet=asked.sheet)
@@ -137,10 +139,10 @@ class _Rows:
     """The rows of one table while they are read."""
 
     grid: Grid
-    preset: Preset
-    asked: Asked
+    preset: ExportPreset
+    asked: ExportAnswers
     today: date
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ExportProblem] = field(default_factory=list)
     totals: list[tuple[int, str]] = field(default_factory=list)
     made: list[tuple[object, ...]] = field(default_factory=list)
     sums: Counter[str] = field(default_factory=Counter)
@@ -169,7 +171,7 @@ class _Rows:
             for header in counted:
                 self.sums[header] += 0 if cells.is_nothing(row[at[header]]) else cells.number(row[at[header]]) or 0
             if account and not name:
-                self.problems.append(Problem("no_account", number, account))
+                self.problems.append(ExportProblem("no_account", number, account))
                 continue
             span = self._span(number, row[at[day]] if day else "", day or "", period)
             if span is None:
@@ -193,14 +195,14 @@ class _Rows:
             num, den = presets.find(head, c.num), presets.find(head, c.den)
             if num is None or den is None:
                 if num is not None:
-                    self.problems.append(Problem("no_count", None, num))
+                    self.problems.append(ExportProblem("no_count", None, num))
                 return None
             return replace(c, num=(num,), den=(den,))
         value, by = presets.find(head, c.value), presets.find(head, c.by)
         if value is None:
             return None
         if by is None:
-            self.problems.append(Problem("no_count", None, value))
+            self.problems.append(ExportProblem("no_count", None, value))
             return None
         return replace(c, value=(value,), by=(by,))
 
@@ -216,7 +218,7 @@ class _Rows:
         small = [(n, cell) for n, cell in bare if 0 < (cells.number(cell) or 0) <= MICRO]
         signed = any(row[place].strip().endswith(("%", "％")) for _, row in self.grid.rows)
         if small and (len(small) < sum((cells.number(cell) or 0) > 0 for _, cell in bare) or signed):
-            self.problems += [Problem("percent_or_fraction", n, header, cell) for n, cell in small]
+            self.problems += [ExportProblem("percent_or_fraction", n, header, cell) for n, cell in small]
             self.unsure |= {(n, header) for n, _ in small}
         return bool(small) and len(small) == sum((cells.number(cell) or 0) > 0 for _, cell in bare)
 
@@ -237,20 +239,20 @@ class _Rows:
         if header and not cells.is_nothing(cell):
             span = _days(cell)
             if span is None:
-                self.problems.append(Problem("bad_day", number, header, cell[:60]))
+                self.problems.append(ExportProblem("bad_day", number, header, cell[:60]))
                 return None
             if self.asked.first is not None and period is not None and (span[0] < period[0] or span[1] > period[1]):
-                self.problems.append(Problem("outside", number, header, cell[:60]))
+                self.problems.append(ExportProblem("outside", number, header, cell[:60]))
                 return None
         if span is None:
-            self.problems.append(Problem("no_day", number))
+            self.problems.append(ExportProblem("no_day", number))
             return None
         shown = f"{span[0]}~{span[1]}" if span[1] != span[0] else str(span[0])
         if span[1] > self.today:
-            self.problems.append(Problem("future", number, header, shown))
+            self.problems.append(ExportProblem("future", number, header, shown))
             return None
         if (span[0].year, span[0].month) != (span[1].year, span[1].month):
-            self.problems.append(Problem("months_mixed", number, header, shown))
+            self.problems.append(ExportProblem("months_mixed", number, header, shown))
             return None
         return span
 
@@ -272,20 +274,22 @@ class _Rows:
         b = cells.number(two)
         for header, cell, got in ((first, one, a), (second, two, b)):
             if got is None or got < 0:
-                self.problems.append(Problem("bad_number" if got is None else "negative", number, header, cell[:60]))
+                self.problems.append(
+                    ExportProblem("bad_number" if got is None else "negative", number, header, cell[:60])
+                )
                 return None
         assert a is not None
         assert b is not None
         if c.value:
             if b % MICRO:
-                self.problems.append(Problem("no_whole", number, second, two[:60]))
+                self.problems.append(ExportProblem("no_whole", number, second, two[:60]))
                 return None
             a = a * (b // MICRO)
         if a >= 2**62 or b >= 2**62:
-            self.problems.append(Problem("bad_number", number, first, one[:60]))
+            self.problems.append(ExportProblem("bad_number", number, first, one[:60]))
             return None
-        if INDICATORS[c.indicator].kind is Kind.RATE and a > b:
-            self.problems.append(Problem("above_all", number, first, f"{one[:30]} / {two[:30]}"))
+        if INDICATORS[c.indicator].kind is IndicatorKind.RATE and a > b:
+            self.problems.append(ExportProblem("above_all", number, first, f"{one[:30]} / {two[:30]}"))
             return None
         return (a, b) if b else None
 
@@ -302,7 +306,7 @@ class _Rows:
         for header, said in self.said.items():
             if (found := self.sums[header]) != said:
                 shown = f"{said / MICRO:,.10g} ≠ {found / MICRO:,.10g}"
-                self.problems.append(Problem("total_differs", None, header, shown))
+                self.problems.append(ExportProblem("total_differs", None, header, shown))
 
     def _missing_days(self) -> None:
         days = {row[0] for row in self.made if row[0] == row[1]}
@@ -312,7 +316,7 @@ class _Rows:
         every = {first + timedelta(days=n) for n in range((last - first).days + 1)}  # type: ignore[operator]
         if missing := sorted(every - days):
             shown = ", ".join(str(day) for day in missing[:10]) + (" …" if len(missing) > 10 else "")
-            self.problems.append(Problem("missing_days", None, "", shown))
+            self.problems.append(ExportProblem("missing_days", None, "", shown))
 
     def _once(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Two different values of one key are settled as asked, or named and left out; the same one twice is once."""
@@ -327,7 +331,7 @@ class _Rows:
         seen: Counter[tuple[int, str]] = Counter()
         for row in twice.iter_rows(named=True):
             seen[row["file_row"], f"{row['account'] or row['shop']} · {row['day']}"] += 1
-        self.problems += [Problem("two_values", number, "", value) for number, value in sorted(seen)]
+        self.problems += [ExportProblem("two_values", number, "", value) for number, value in sorted(seen)]
         return once.filter(pl.len().over(KEY) == 1)
 
 

@@ -17,7 +17,7 @@ import polars as pl
 from sqlalchemy import insert, select
 
 from qa.assessment import exports, facts, presets
-from qa.assessment.exports import Asked, Problem, Reading
+from qa.assessment.exports import ExportAnswers, ExportProblem, Reading
 from qa.errors import Conflict, Invalid, NotFound
 from qa.i18n import N_
 from qa.ingest.reverting import INDICATORS as KIND
@@ -53,7 +53,7 @@ class IndicatorPreview:
         return len({p.row for p in self.reading.problems if p.code not in exports.NOTES and p.row is not None})
 
 
-def preview(bench: Workbench, actor: Actor, *, now: datetime, path: Path, asked: Asked) -> IndicatorPreview:
+def preview(bench: Workbench, actor: Actor, *, now: datetime, path: Path, asked: ExportAnswers) -> IndicatorPreview:
     """Read a file and compare it with what is stored; writes nothing. Raises `Invalid`."""
     require(actor, Right.IMPORT)
     found = exports.read(path, asked, now.astimezone(bench.config.zone).date())
@@ -75,7 +75,7 @@ def preview(bench: Workbench, actor: Actor, *, now: datetime, path: Path, asked:
 
 
 def commit(
-    bench: Workbench, actor: Actor, *, now: datetime, path: Path, asked: Asked, file_name: str = ""
+    bench: Workbench, actor: Actor, *, now: datetime, path: Path, asked: ExportAnswers, file_name: str = ""
 ) -> tuple[int, IndicatorPreview]:
     """Store the values that are new or changed; returns the import and what it came to. The same file again adds
     nothing. Raises `Invalid` (also when nothing can be taken), `Conflict`."""
@@ -169,7 +169,7 @@ def _without_overlaps(bench: Workbench, found: Reading) -> tuple[Reading, pl.Dat
     if clash.is_empty():
         return found, near
     named = Counter((row, f"{account or shop} · {day}") for row, account, shop, day in clash.select("file_row", "account", "shop", "day").iter_rows())  # fmt: skip
-    problems = [Problem("overlaps", row, "", value) for row, value in sorted(named)]
+    problems = [ExportProblem("overlaps", row, "", value) for row, value in sorted(named)]
     rows = found.rows.join(clash.select(*exports.KEY), on=list(exports.KEY), how="anti")
     return replace(found, rows=rows, problems=(*found.problems, *problems)), near
 
@@ -178,11 +178,11 @@ def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _stored(problems: tuple[Problem, ...]) -> list[Any]:
+def _stored(problems: tuple[ExportProblem, ...]) -> list[Any]:
     return [{"row": p.row, "field": p.field, "code": p.code, "value": p.value[:80]} for p in problems[:STORED_PROBLEMS]]
 
 
-def _mapping(asked: Asked, reading: Reading) -> dict[str, Any]:
+def _mapping(asked: ExportAnswers, reading: Reading) -> dict[str, Any]:
     return {
         "preset": presets.to_data(reading.preset), "sheet": reading.sheet, "shop": asked.shop,
         "first": asked.first.isoformat() if asked.first else None, "last": asked.last.isoformat() if asked.last else None,

@@ -32,7 +32,7 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Preset:
+class ExportPreset:
     """One export. `known_by`: columns that must be there, `a|b` one of several. `account` empty: rows of shops."""
 
     id: str
@@ -50,7 +50,7 @@ def fold(header: str) -> str:
     return "".join(unicodedata.normalize("NFKC", header).casefold().split())
 
 
-def from_data(data: Mapping[str, Any]) -> Preset:
+def from_data(data: Mapping[str, Any]) -> ExportPreset:
     """A preset from plain data. Raises `KeyError`, `ValueError`."""
     columns = []
     for each in data["indicators"]:
@@ -58,13 +58,13 @@ def from_data(data: Mapping[str, Any]) -> Preset:
             raise ValueError(f"preset {data['id']}: {each}")
         lists = {name: tuple(each.get(name, ())) for name in ("num", "den", "value", "by")}
         columns.append(Columns(each["id"], unit=each.get("unit", "count"), **lists))
-    return Preset(
+    return ExportPreset(
         data["id"], Label.from_dict(data["name"]), data.get("platform", ""), tuple(data.get("known_by", ())),
         tuple(data.get("account", ())), tuple(columns), tuple(data.get("day", DAYS)), tuple(data.get("shop", SHOPS)),
     )  # fmt: skip
 
 
-def to_data(preset: Preset) -> dict[str, Any]:
+def to_data(preset: ExportPreset) -> dict[str, Any]:
     """The plain data of a preset, as an import keeps it."""
     columns = [
         {
@@ -81,7 +81,7 @@ def to_data(preset: Preset) -> dict[str, Any]:
 
 
 @cache
-def shipped() -> tuple[Preset, ...]:
+def shipped() -> tuple[ExportPreset, ...]:
     """The presets that come with the product."""
     folder = files("qa.assessment") / "data" / "presets"
     texts = [
@@ -109,13 +109,13 @@ def find(headers: Sequence[str], wanted: Sequence[str]) -> str | None:
     return next((present[fold(name)] for name in wanted if fold(name) in present), None)
 
 
-def recognise(headers: Sequence[str]) -> Preset | None:
+def recognise(headers: Sequence[str]) -> ExportPreset | None:
     """The preset that knows most columns among those whose marks are all there."""
 
-    def fits(preset: Preset) -> bool:
+    def fits(preset: ExportPreset) -> bool:
         return all(find(headers, known.split("|")) for known in preset.known_by)
 
-    def known(preset: Preset) -> int:
+    def known(preset: ExportPreset) -> int:
         return sum(find(headers, c.num or c.value) is not None for c in preset.columns)
 
     return max((preset for preset in shipped() if fits(preset)), key=known, default=None)

@@ -85,7 +85,7 @@ class Objection:
 
 
 @dataclass(frozen=True)
-class Difference:
+class SheetDifference:
     """A person's total in a sheet and as the inputs say now; None where there is none."""
 
     agent_id: str
@@ -332,7 +332,7 @@ def verify(bench: Workbench, actor: Actor, number: int) -> tuple[str, ...]:
     return tuple(wrong + sorted(agent for agent, _, _ in again))
 
 
-def corrections(bench: Workbench, actor: Actor, number: int) -> tuple[Difference, ...]:
+def corrections(bench: Workbench, actor: Actor, number: int) -> tuple[SheetDifference, ...]:
     """Whose total would be another one with what is known now: late exports, new rulings, other teams."""
     require(actor, Right.ASSESS)
     sheet, frozen, schemes = _frozen(bench, number)
@@ -341,7 +341,7 @@ def corrections(bench: Workbench, actor: Actor, number: int) -> tuple[Difference
     return _differences(results(frozen, schemes, pooled=pooled), results(news, schemes, pooled=pooled))
 
 
-def what_if(bench: Workbench, actor: Actor, number: int, scheme: Scheme) -> tuple[Difference, ...]:
+def what_if(bench: Workbench, actor: Actor, number: int, scheme: Scheme) -> tuple[SheetDifference, ...]:
     """What another scheme of the same role would have made of a sheet's frozen inputs, without writing anything."""
     require(actor, Right.ASSESS)
     sheet, frozen, schemes = _frozen(bench, number)
@@ -350,9 +350,9 @@ def what_if(bench: Workbench, actor: Actor, number: int, scheme: Scheme) -> tupl
     return _differences(results(frozen, schemes, pooled=pooled), results(frozen, others, pooled=pooled))
 
 
-def _differences(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> tuple[Difference, ...]:
+def _differences(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> tuple[SheetDifference, ...]:
     before, after = ({(r["agent_id"], r["team"]): r["total"] for r in rows} for rows in (old, new))
-    made = [Difference(*key, before.get(key), after.get(key)) for key in sorted({*before, *after})]
+    made = [SheetDifference(*key, before.get(key), after.get(key)) for key in sorted({*before, *after})]
     return tuple(d for d in made if (d.old is None) != (d.new is None) or (d.old is not None and d.new is not None and abs(d.old - d.new) > SAME))  # fmt: skip
 
 

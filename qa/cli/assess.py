@@ -68,7 +68,7 @@ def add(subparsers: Any) -> None:
 
 def _import(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     bench, now = opener(), datetime.now(UTC)
-    asked = exports.Asked(
+    asked = exports.ExportAnswers(
         sheet=args.sheet, shop=args.shop, first=args.first, last=args.last, twice=args.twice,
         fraction=None if args.rates is None else args.rates == "fraction",
     )  # fmt: skip

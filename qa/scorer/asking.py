@@ -40,7 +40,7 @@ class Answered:
     latency_ms: int
 
 
-class Pace:
+class RequestPace:
     """Lets `per_minute` questions begin a minute, evenly, and holds all back while the endpoint asks to wait."""
 
     def __init__(self, per_minute: int) -> None:
@@ -75,7 +75,7 @@ def ask_all(
     """Ask all, `concurrency` at once, and give what has come back in small lists as it comes. Ends early when `stop`
     answers true, when no other question would fare better, and when `FAILURES` in a row have failed: what is under way
     is waited for and given, too."""
-    pace, ended = Pace(per_minute), threading.Event()
+    pace, ended = RequestPace(per_minute), threading.Event()
     waiting = iter(questions)
     with endpoint.client(to.timeout) as http, ThreadPoolExecutor(concurrency) as pool:
 
@@ -98,7 +98,7 @@ def ask_all(
                 busy |= begin(concurrency - len(busy))
 
 
-def _one(http: object, to: Address, question: Question, pace: Pace, ended: threading.Event) -> Answered:
+def _one(http: object, to: Address, question: Question, pace: RequestPace, ended: threading.Event) -> Answered:
     """Ask until there is an answer, the attempts are used up, or the run has ended."""
     began, reply = time.monotonic(), Reply(endpoint.UNREACHABLE)
     for attempt in range(1, ATTEMPTS + 1):

@@ -23,8 +23,8 @@ from qa.tables import Assignment
 from qa.workbench import Workbench
 from scoring import judge
 from scoring.judge import bands, corrected
-from scoring.judge.bands import Band
-from scoring.judge.corrected import Comparison
+from scoring.judge.bands import JudgedBand
+from scoring.judge.corrected import JudgeComparison
 from scoring.label import Label
 from scoring.rubric import Criterion
 
@@ -42,7 +42,7 @@ class CriterionWorth:
 
     id: str
     label: Label
-    share: Comparison
+    share: JudgeComparison
     calibrated: bool
     agrees: Share | None
     inspectors: Share | None
@@ -65,7 +65,7 @@ class Worth:
     units: int
     scored: int
     reviews: int
-    total: Comparison
+    total: JudgeComparison
     a_month: float
     stacked: bool
     criteria: tuple[CriterionWorth, ...]
@@ -95,7 +95,7 @@ def worth(
     )  # fmt: skip
 
 
-def band_of(bench: Workbench, actor: Actor, *, scorer: str | int, conversation_key: str) -> Band | None:
+def band_of(bench: Workbench, actor: Actor, *, scorer: str | int, conversation_key: str) -> JudgedBand | None:
     """What may be said of one conversation: where inspectors scored conversations like it. Only for readers of results;
     None without a score, or with too few reviews."""
     require(actor, Right.VIEW_RESULTS)

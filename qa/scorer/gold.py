@@ -18,7 +18,7 @@ from qa.archive import predictions
 from qa.policy import Actor
 from qa.rubrics.stored import rubric_of
 from qa.scorer import endpoint, versions
-from qa.scorer.questions import AGAIN, GOLD, MAIN, REVERSED, Asked, checked
+from qa.scorer.questions import AGAIN, GOLD, MAIN, REVERSED, AskedConversation, checked
 from qa.tables import Inspection, Sample, Scorer, ScorerRequest, Verdict
 from qa.workbench import Workbench
 from scoring.judge import drift
@@ -64,7 +64,7 @@ def chosen(bench: Workbench, scorer: Scorer) -> dict[str, int]:
     return {ids[number]: int(outcome["total_without_redlines"]) for number, outcome in outcomes}
 
 
-def due(bench: Workbench, scorer: Scorer, now: datetime) -> list[Asked]:
+def due(bench: Workbench, scorer: Scorer, now: datetime) -> list[AskedConversation]:
     """The gold conversations as questions of this run's day; the same day asks once."""
     keys = sorted(chosen(bench, scorer))
     if len(keys) < LEAST:
@@ -76,7 +76,7 @@ def due(bench: Workbench, scorer: Scorer, now: datetime) -> list[Asked]:
         .sort("conversation_key")
     )
     day = now.astimezone(bench.config.zone).date()
-    return [Asked(key, content, f"{GOLD}-{day}") for key, content in rows.iter_rows()]
+    return [AskedConversation(key, content, f"{GOLD}-{day}") for key, content in rows.iter_rows()]
 
 
 def read(bench: Workbench, scorer_id: int) -> Drift:

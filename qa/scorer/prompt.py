@@ -42,7 +42,7 @@ _SYSTEM = """你是客服质检的评分员。下面的评分标准是唯一的�
 
 
 @dataclass(frozen=True)
-class Precedent:
+class PromptPrecedent:
     """A ruled case of a criterion: a masked excerpt and what it came to."""
 
     criterion_id: str
@@ -67,7 +67,7 @@ class Prompt:
         return _digest(self.schema)
 
 
-def build(rubric: Rubric, model: str, precedents: Sequence[Precedent] = (), *, reverse: bool = False) -> Prompt:
+def build(rubric: Rubric, model: str, precedents: Sequence[PromptPrecedent] = (), *, reverse: bool = False) -> Prompt:
     """The instructions of a rubric version; `reverse` turns the order of the options round, to see whether it matters."""
     items = [
         _criterion(one, [p for p in precedents if p.criterion_id == one.id][:3], reverse) for one in rubric.criteria
@@ -76,7 +76,7 @@ def build(rubric: Rubric, model: str, precedents: Sequence[Precedent] = (), *, r
     return Prompt(model, _SYSTEM + text, schema_of(rubric, reverse=reverse))
 
 
-def _criterion(one: Criterion, precedents: Sequence[Precedent], reverse: bool) -> dict[str, Any]:
+def _criterion(one: Criterion, precedents: Sequence[PromptPrecedent], reverse: bool) -> dict[str, Any]:
     values = list(range(one.max_count + 1))
     item: dict[str, Any] = {
         "id": one.id,

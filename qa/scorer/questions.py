@@ -18,7 +18,7 @@ MAIN, AGAIN, REVERSED, GOLD = "main", "again", "reversed", "gold"
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedConversation:
     """A conversation to ask about, and what for."""
 
     conversation_key: str

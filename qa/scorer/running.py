@@ -30,7 +30,7 @@ from qa.scorer import prompt as prompts
 from qa.scorer.asking import Answered, Question
 from qa.scorer.endpoint import Address
 from qa.scorer.prompt import Prompt
-from qa.scorer.questions import AGAIN, MAIN, REVERSED, Asked, checked
+from qa.scorer.questions import AGAIN, MAIN, REVERSED, AskedConversation, checked
 from qa.scorer.setup import Setup
 from qa.security import log as securitylog
 from qa.tables import Agent, Scorer, ScorerRequest
@@ -121,7 +121,7 @@ def body_of(bench: Workbench, actor: Actor, conversation_key: str) -> bytes:
     """The exact bytes that would be sent of one conversation."""
     require(actor, Right.MAINTAIN, Right.PLAN_DRAW)
     made, snapshot = asker(bench), bench.archive.at()
-    [(_, lines)] = lines_of(bench, snapshot, [Asked(conversation_key, "", MAIN)])
+    [(_, lines)] = lines_of(bench, snapshot, [AskedConversation(conversation_key, "", MAIN)])
     return made.body(lines, MAIN)
 
 
@@ -207,7 +207,7 @@ def probe(made: Asker) -> tuple[Asker, str]:
     return made, state
 
 
-def _waiting(bench: Workbench, snapshot: Snapshot, scorer: Scorer, budget: int) -> list[Asked]:
+def _waiting(bench: Workbench, snapshot: Snapshot, scorer: Scorer, budget: int) -> list[AskedConversation]:
     """Screened conversations without a score of this version, the most valuable first: the newest day, then where the
     next predictor is least sure; and one in `ONE_IN` twice, one in reverse."""
     done = versions.scores(snapshot, predictions.MACHINE, scorer.version).select("conversation_key").unique()
@@ -231,20 +231,20 @@ def _waiting(bench: Workbench, snapshot: Snapshot, scorer: Scorer, budget: int) 
         )
         known = {(key, content) for key, content in session.execute(answered)}
     chosen = [row for row in rows.select("conversation_key", "content").iter_rows() if row not in known][:budget]
-    asked = [Asked(key, content, MAIN) for key, content in chosen]
+    asked = [AskedConversation(key, content, MAIN) for key, content in chosen]
     for key, content in chosen:
         place = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) % ONE_IN
         if place < 2:
-            asked.append(Asked(key, content, (AGAIN, REVERSED)[place]))
+            asked.append(AskedConversation(key, content, (AGAIN, REVERSED)[place]))
     return asked
 
 
 def _answers(
-    bench: Workbench, made: Asker, scorer: Scorer, snapshot: Snapshot, wanted: Sequence[Asked], cancel: Cancel | None,
+    bench: Workbench, made: Asker, scorer: Scorer, snapshot: Snapshot, wanted: Sequence[AskedConversation], cancel: Cancel | None,
     clock: Callable[[], datetime],
 ) -> Iterator[list[Answered]]:  # fmt: skip
     """Ask, and keep every answer before it is given on."""
-    questions: dict[int, Asked] = {}
+    questions: dict[int, AskedConversation] = {}
 
     def all_questions() -> Iterator[Question]:
         for start in range(0, len(wanted), BATCH):
@@ -276,8 +276,8 @@ def _same_model(one: Answered, answering: str) -> Answered:
 
 
 def _questions(
-    bench: Workbench, made: Asker, scorer: Scorer, snapshot: Snapshot, part: Sequence[Asked], now: datetime
-) -> Iterator[tuple[Asked, Question]]:
+    bench: Workbench, made: Asker, scorer: Scorer, snapshot: Snapshot, part: Sequence[AskedConversation], now: datetime
+) -> Iterator[tuple[AskedConversation, Question]]:
     """Put the questions of a part on record, and only then give them away."""
     found = []
     for one, lines in lines_of(bench, snapshot, part):
@@ -319,7 +319,7 @@ _ANSWERED = (
 )
 
 
-def _outgoing(made: Asker, one: Asked, scorer_id: int, content: bytes, now: datetime) -> dict[str, Any]:
+def _outgoing(made: Asker, one: AskedConversation, scorer_id: int, content: bytes, now: datetime) -> dict[str, Any]:
     return {
         "scorer_id": scorer_id, "conversation_key": one.conversation_key, "content": one.content, "purpose": one.purpose,
         "state": "asked", "asked_at": now, "answered_at": None, "host": made.to.host, "bytes": len(content),
@@ -328,7 +328,9 @@ def _outgoing(made: Asker, one: Asked, scorer_id: int, content: bytes, now: date
     }  # fmt: skip
 
 
-def _held(session: Session, scorer_id: int, part: Sequence[Asked]) -> dict[tuple[str, str, str], tuple[int, str]]:
+def _held(
+    session: Session, scorer_id: int, part: Sequence[AskedConversation]
+) -> dict[tuple[str, str, str], tuple[int, str]]:
     keys = sorted({one.conversation_key for one in part})
     query = select(
         ScorerRequest.conversation_key,
@@ -340,7 +342,9 @@ def _held(session: Session, scorer_id: int, part: Sequence[Asked]) -> dict[tuple
     return {(key, content, purpose): (number, state) for key, content, purpose, number, state in session.execute(query)}
 
 
-def lines_of(bench: Workbench, snapshot: Snapshot, part: Sequence[Asked]) -> list[tuple[Asked, list[dict[str, Any]]]]:
+def lines_of(
+    bench: Workbench, snapshot: Snapshot, part: Sequence[AskedConversation]
+) -> list[tuple[AskedConversation, list[dict[str, Any]]]]:
     """Conversations as they leave."""
     keys = list(dict.fromkeys(one.conversation_key for one in part))
     units = pl.DataFrame({"unit_id": keys, "source": ["chat"] * len(keys), "conversation_key": keys})
@@ -352,7 +356,7 @@ def lines_of(bench: Workbench, snapshot: Snapshot, part: Sequence[Asked]) -> lis
 
 
 def _keep(
-    bench: Workbench, made: Asker, answers: Sequence[Answered], questions: dict[int, Asked], now: datetime
+    bench: Workbench, made: Asker, answers: Sequence[Answered], questions: dict[int, AskedConversation], now: datetime
 ) -> None:
     """Write down what came back: checked later, but never asked again."""
     ids = [criterion.id for criterion in made.rubric.criteria]

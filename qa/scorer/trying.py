@@ -16,7 +16,7 @@ from sqlalchemy import select
 from qa.policy import Actor, Right, require
 from qa.scorer import asking, endpoint, running
 from qa.scorer.asking import Answered, Question
-from qa.scorer.questions import MAIN, Asked, checked
+from qa.scorer.questions import MAIN, AskedConversation, checked
 from qa.scorer.running import Asker
 from qa.security import log as securitylog
 from qa.tables import Sample, Verdict
@@ -84,7 +84,7 @@ def _judged(bench: Workbench) -> dict[str, int]:
 
 
 def _questions(bench: Workbench, made: Asker, keys: Sequence[str]) -> list[Question]:
-    lines = running.lines_of(bench, bench.archive.at(), [Asked(key, "", MAIN) for key in keys])
+    lines = running.lines_of(bench, bench.archive.at(), [AskedConversation(key, "", MAIN) for key in keys])
     bodies = [made.body(said, MAIN) for _, said in lines if said]
     return [Question(n, hashlib.sha256(content).hexdigest(), content) for n, content in enumerate(bodies)]
 

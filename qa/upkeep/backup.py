@@ -308,16 +308,7 @@ def _is_empty(bench: Workbench) -> bool:
 
 
 def _refuse_damage(bench: Workbench) -> None:
-    version, known = bench.archive.version(), bench.known_archive_version()
-    if known > version:
-        raise Invalid(
-            N_(
-                "The archive has version {version}, but the database knows of version {known}: rows are missing."
-                " Restore the last backup, or copy what is left with “spotcheck backup --damaged”."
-            ),
-            version=version,
-            known=known,
-        )
+    # Files first: a damaged catalogue cannot even say its version.
     harmed = bench.archive.check().damaged
     if harmed:
         raise Invalid(
@@ -327,6 +318,16 @@ def _refuse_damage(bench: Workbench) -> None:
             ),
             count=len(harmed),
             file=harmed[0].path,
+        )
+    version, known = bench.archive.version(), bench.known_archive_version()
+    if known > version:
+        raise Invalid(
+            N_(
+                "The archive has version {version}, but the database knows of version {known}: rows are missing."
+                " Restore the last backup, or copy what is left with “spotcheck backup --damaged”."
+            ),
+            version=version,
+            known=known,
         )
     if bench.db.is_sqlite and (problem := bench.db.damage()):
         raise Invalid(

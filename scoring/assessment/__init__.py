@@ -6,7 +6,7 @@ Numbers come as parts (numerator and denominator of a day), never as rates, and 
 agents; `statements` says what chance alone would seldom cause. `judge` does all of it for one sheet.
 """
 
-from scoring.assessment.judging import Sheet, judge
-from scoring.assessment.schemes import Curve, Grade, Indicator, Kind, Line, Scheme
+from scoring.assessment.judging import JudgedSheet, judge
+from scoring.assessment.schemes import Curve, Grade, Indicator, IndicatorKind, Scheme, SchemeLine
 
-__all__ = ["Curve", "Grade", "Indicator", "Kind", "Line", "Scheme", "Sheet", "judge"]
+__all__ = ["Curve", "Grade", "Indicator", "IndicatorKind", "JudgedSheet", "Scheme", "SchemeLine", "judge"]

@@ -19,7 +19,7 @@ LINE_COLUMNS = (*VALUE_SCHEMA, "weight", "points", "points_low", "points_high")
 
 
 @dataclass(frozen=True)
-class Sheet:
+class JudgedSheet:
     """`lines`: one row an entry and line; `totals`: one row an entry. Only a pooled sheet has grades: column `chances`
     (probability of every grade), `stated` (one grade, or two between which it lies), `statement`, `true_mean` and `true_sd`
     (posterior of the true total: never a score), `last_tenth` (probability of truly being in the last tenth)."""
@@ -38,7 +38,7 @@ def judge(
     history: pl.DataFrame | None = None,
     whole: pl.DataFrame | None = None,
     indicators: Mapping[str, Indicator] = INDICATORS,
-) -> Sheet:
+) -> JudgedSheet:
     """Judge every entry of `rows` (see `scoring.assessment.lines`) by `scheme`.
 
     ``given`` has values that come with their interval (estimates, marks, examples): group, entry, indicator, value,
@@ -61,7 +61,7 @@ def judge(
     summed = totals(found, scheme)
     if pooled:
         summed = _graded(summed, found, scheme, history, whole)
-    return Sheet(found.select(list(LINE_COLUMNS)), summed, pooled)
+    return JudgedSheet(found.select(list(LINE_COLUMNS)), summed, pooled)
 
 
 def _given(given: pl.DataFrame, scheme: Scheme, indicators: Mapping[str, Indicator]) -> pl.DataFrame:

@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import special
 
-from scoring.assessment.schemes import Indicator, Kind, Line
+from scoring.assessment.schemes import Indicator, IndicatorKind, SchemeLine
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ VALUE_SCHEMA = {
 }  # fmt: skip
 
 
-def values(rows: pl.DataFrame, line: Line, indicator: Indicator) -> pl.DataFrame:
+def values(rows: pl.DataFrame, line: SchemeLine, indicator: Indicator) -> pl.DataFrame:
     """Value and interval of one line for every entry with rows: `VALUE_SCHEMA`.
 
     ``reason`` is '' or why there is no interval: 'too_few', 'no_spread' (one day, and nobody else has more), or
@@ -58,7 +58,7 @@ def values(rows: pl.DataFrame, line: Line, indicator: Indicator) -> pl.DataFrame
     ])  # fmt: skip
 
 
-def _of_team(mine: pl.DataFrame, line: Line, indicator: Indicator) -> pl.DataFrame:
+def _of_team(mine: pl.DataFrame, line: SchemeLine, indicator: Indicator) -> pl.DataFrame:
     """The team's value for everybody in it."""
     summed = _judged(mine.with_columns(entry="team"), line, indicator)
     members = mine.select(pl.col("group", "entry", "team").cast(pl.String)).unique()
@@ -66,10 +66,12 @@ def _of_team(mine: pl.DataFrame, line: Line, indicator: Indicator) -> pl.DataFra
     return joined.with_columns(method=pl.lit("team_") + pl.col("method")).select(list(VALUE_SCHEMA))
 
 
-def _judged(mine: pl.DataFrame, line: Line, indicator: Indicator) -> pl.DataFrame:
+def _judged(mine: pl.DataFrame, line: SchemeLine, indicator: Indicator) -> pl.DataFrame:
     rows = _with_expected(mine, indicator) if line.relative else mine.with_columns(e=pl.col("den"), ve=pl.lit(0.0))
     sums = _sums(rows)
-    made = {Kind.RATE: _rates, Kind.MEAN: _means, Kind.COUNT: _counts}[indicator.kind](sums, line.relative)
+    made = {IndicatorKind.RATE: _rates, IndicatorKind.MEAN: _means, IndicatorKind.COUNT: _counts}[indicator.kind](
+        sums, line.relative
+    )
     frame = sums.select("group", "entry", "indicator", n="D", days=pl.col("k").cast(pl.Int64), expected="E").with_columns(
         value=pl.Series(made[0]), low=pl.Series(made[1]), high=pl.Series(made[2]), method=pl.lit(made[3]),
     )  # fmt: skip
@@ -102,7 +104,7 @@ def _with_expected(rows: pl.DataFrame, indicator: Indicator) -> pl.DataFrame:
     cells = others.filter((pl.col("o_den") > 0) & (pl.col("o_num") > 0)).select(
         "group", "entry", "cell", p=pl.col("o_num") / pl.col("o_den"), o_den="o_den", cell_den="den"
     )
-    spread = pl.col("p") * (1 - pl.col("p")).clip(0.0, 1.0) if indicator.kind is Kind.RATE else pl.lit(unit)
+    spread = pl.col("p") * (1 - pl.col("p")).clip(0.0, 1.0) if indicator.kind is IndicatorKind.RATE else pl.lit(unit)
     # each cell's variance is dealt over its rows, so that their sum is the cell's
     share = pl.col("cell_den") * spread / pl.col("o_den")
     cells = cells.with_columns(ve_unit=share)
@@ -115,7 +117,7 @@ def _with_expected(rows: pl.DataFrame, indicator: Indicator) -> pl.DataFrame:
 
 def _unit_variance(rows: pl.DataFrame, indicator: Indicator) -> float:
     """Pooled variance of a sum per unit of weight, over days within entries."""
-    if indicator.kind is Kind.RATE:
+    if indicator.kind is IndicatorKind.RATE:
         return 0.0
     sums = _entry_sums(rows.select(*KEYS, x="num", d="den", e="den", ve=pl.lit(0.0)))
     variance, df = _own_variance(sums)

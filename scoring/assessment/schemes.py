@@ -23,7 +23,7 @@ FOLDER = files("scoring") / "data" / "assessment"
 MOST_LINES = 30
 
 
-class Kind(StrEnum):
+class IndicatorKind(StrEnum):
     """How a value comes from its parts, and which interval it gets."""
 
     RATE = "rate"  # successes of cases: Wilson at the effective number of cases
@@ -34,7 +34,7 @@ class Kind(StrEnum):
     MARK = "mark"  # a mark that was given (an exam): taken as it is
 
 
-MEASURED = (Kind.RATE, Kind.MEAN, Kind.COUNT)
+MEASURED = (IndicatorKind.RATE, IndicatorKind.MEAN, IndicatorKind.COUNT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Indicator:
 
     id: str
     label: Label
-    kind: Kind
+    kind: IndicatorKind
     unit: str = ""
     least: float = 30.0
     lag_days: int = 0
@@ -63,7 +63,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SchemeLine:
     """One line of a scheme. ``relative``: the value is divided by what colleagues reached in the same shop, type of day
     and hours. ``of``: 'agent', 'team' (the team's value counts for everybody in it), or 'team_until' (the team's value
     until ten cases are expected of the agent alone)."""
@@ -92,7 +92,7 @@ class Scheme:
     label: Label
     role: str
     stage: str
-    lines: tuple[Line, ...]
+    lines: tuple[SchemeLine, ...]
     grades: tuple[Grade, ...]
     campaigns: tuple[tuple[str, str], ...] = ()
     verified: bool = False
@@ -138,9 +138,9 @@ def from_data(data: Mapping[str, Any]) -> Scheme:
     return scheme
 
 
-def _line(data: Mapping[str, Any]) -> Line:
+def _line(data: Mapping[str, Any]) -> SchemeLine:
     cuts = tuple((float(value), float(points)) for value, points in data["curve"])
-    return Line(
+    return SchemeLine(
         str(data["indicator"]), float(data["weight"]), Curve(cuts), bool(data.get("relative", False)),
         str(data.get("of", "agent")),
     )  # fmt: skip
@@ -180,7 +180,7 @@ def check(scheme: Scheme, indicators: Mapping[str, Indicator] | None = None) -> 
             raise _wrong(N_("Campaign days are written as month-day, like 11-01; found “{value}”."), value=f"{first} {last}")  # fmt: skip
 
 
-def _check_line(line: Line, known: Mapping[str, Indicator]) -> None:
+def _check_line(line: SchemeLine, known: Mapping[str, Indicator]) -> None:
     name = line.indicator
     if name not in known:
         raise _wrong(N_("There is no indicator “{indicator}”."), indicator=name)
@@ -227,7 +227,7 @@ def without(scheme: Scheme, indicator: str) -> Scheme:
 
 def _indicator(data: Mapping[str, Any]) -> Indicator:
     return Indicator(
-        id=data["id"], label=Label.from_dict(data["name"]), kind=Kind(data["kind"]), unit=data.get("unit", ""),
+        id=data["id"], label=Label.from_dict(data["name"]), kind=IndicatorKind(data["kind"]), unit=data.get("unit", ""),
         least=float(data.get("least", 30)), lag_days=int(data.get("lag_days", 0)),
         definition=Label.from_dict(data.get("definition", {})), version=int(data.get("version", 1)),
     )  # fmt: skip

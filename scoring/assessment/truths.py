@@ -17,7 +17,7 @@ from scipy import special
 
 from scoring.assessment import grades as g
 from scoring.assessment.points import Z, points
-from scoring.assessment.schemes import Line, Scheme
+from scoring.assessment.schemes import Scheme, SchemeLine
 
 Floats = NDArray[np.float64]
 Scale = tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]
@@ -55,7 +55,7 @@ def true_totals(lines: pl.DataFrame, scheme: Scheme, entries: pl.Series, history
     return g.Posterior(np.array([1.0]), (mean / share)[None, :], sd[None, :])
 
 
-def _points_of(mine: pl.DataFrame, line: Line, before: pl.DataFrame | None) -> tuple[Floats, Floats]:
+def _points_of(mine: pl.DataFrame, line: SchemeLine, before: pl.DataFrame | None) -> tuple[Floats, Floats]:
     """Mean and variance of each person's points in one line."""
     m, v = np.empty(mine.height), np.empty(mine.height)
     for method in mine["method"].unique().sort().to_list():

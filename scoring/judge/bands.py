@@ -19,7 +19,7 @@ NEAREST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class JudgedBand:
     """From ``low`` to ``high`` points; ``n`` reviews stand behind it."""
 
     low: float
@@ -27,7 +27,7 @@ class Band:
     n: int
 
 
-def band(history: pl.DataFrame, f: float) -> Band | None:
+def band(history: pl.DataFrame, f: float) -> JudgedBand | None:
     """The band of a conversation with the judge's value ``f``; ``history``: f, y (points) and pi of earlier reviews.
     None below 100 of them."""
     rows = history.drop_nulls(["f", "y", "pi"])
@@ -35,7 +35,7 @@ def band(history: pl.DataFrame, f: float) -> Band | None:
         return None
     near = rows.with_columns(away=(pl.col("f") - f).abs()).sort("away", "y").head(max(NEAREST, rows.height // 10))
     low, high = _tails(near["y"].to_numpy().astype(np.float64), 1.0 / near["pi"].to_numpy(), (1 - PROMISE) / 2)
-    return Band(low, high, near.height)
+    return JudgedBand(low, high, near.height)
 
 
 def _tails(y: np.ndarray, weight: np.ndarray, tail: float) -> Sequence[float]:

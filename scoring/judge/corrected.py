@@ -28,7 +28,7 @@ Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class JudgeComparison:
     """Three figures of one mean or rate. ``judge`` is the plain mean of the judge's values over the frame, null where
     it said nothing; ``r`` its correlation with the reviews within agents, ``least`` the r below which ``n`` reviews gain
     nothing (1/√(n−2)), ``ratio`` the corrected width over that of the reviews alone, ``worth`` the reviews that would
@@ -154,7 +154,7 @@ def independent(sample: pl.DataFrame, population: pl.DataFrame) -> bool:
 
 def compare(
     sample: pl.DataFrame, population: pl.DataFrame, history: pl.DataFrame | None = None, *, bounds: Bounds | None = None
-) -> Comparison:
+) -> JudgeComparison:
     """Compare the three means. ``sample``: agent_id, pi, y (points), f (the judge's value or the next predictor's) and
     version (whose value it is; empty for the next predictor's); ``population``: agent_id, f and version of every unit of
     the frame; ``history``: earlier reviews with the columns of the sample."""
@@ -167,7 +167,9 @@ def compare(
     return _judged(sample, population, human, corrected, weights)
 
 
-def compare_rate(sample: pl.DataFrame, population: pl.DataFrame, history: pl.DataFrame | None = None) -> Comparison:
+def compare_rate(
+    sample: pl.DataFrame, population: pl.DataFrame, history: pl.DataFrame | None = None
+) -> JudgeComparison:
     """The same for a share: ``y`` is 0 or 1 and ``f`` the probability that the judge's answer stands for."""
     reviews = sample.rename({"y": "violation"})
     human = estimate.rate(reviews.drop("f"))
@@ -213,24 +215,24 @@ def _ready(
     return terms, units, weights
 
 
-def _without(sample: pl.DataFrame, population: pl.DataFrame, human: Estimate, reason: str) -> Comparison:
+def _without(sample: pl.DataFrame, population: pl.DataFrame, human: Estimate, reason: str) -> JudgeComparison:
     own = sample.filter(pl.col("version") != "")
     n = sample.height
-    return Comparison(
+    return JudgeComparison(
         _own_mean(population), human, human, 0.0, n, correlation(own), _least(n), 1.0 if human.width else None, 0.0, reason
     )  # fmt: skip
 
 
 def _judged(
     sample: pl.DataFrame, population: pl.DataFrame, human: Estimate, corrected: Estimate, weights: Mapping[str, float]
-) -> Comparison:
+) -> JudgeComparison:
     n = sample.height
     r, least = correlation(sample.filter(pl.col("version") != "")), _least(n)
     ratio = corrected.width / human.width if corrected.width and human.width else None
     gains = r is not None and least is not None and r >= least and ratio is not None and ratio < 1
     worth = n * (1 / ratio**2 - 1) if gains and ratio else 0.0
     lam = max((value for version, value in weights.items() if version), default=0.0)
-    return Comparison(
+    return JudgeComparison(
         _own_mean(population), human, corrected, lam, n, r, least, ratio, worth, "" if gains else "no_gain"
     )  # fmt: skip
 

@@ -85,4 +85,4 @@ def test_schemes_are_tried_before_they_are_saved(filled: Workbench, open_page: O
     assert len(at.dataframe[1].value) == 12
     at.text_area(key=area).set_value("id = 3")
     at.button(key="assess_save").click().run()
-    assert "“name” is missing." in at.warning[0].value
+    assert "“name” is missing." in at.warning[0].value.replace("\\", "")

@@ -47,6 +47,7 @@ def test_the_roster_is_changed_and_given_accounts(open_page: OpenPage, page_benc
     next(button for button in at.button if button.label == "Save").click().run()
     assert not at.exception
     assert next(r for r in roster.roster(page_bench, SYSTEM) if r.agent_id == "a1").name == "王芳"
+    at.button(key="open_roster_accounts_form").click().run()
     at.button(key="roster_make").click().run()
     assert not at.exception
     assert {a.agent_id for a in accounts.users(page_bench, SYSTEM) if a.agent_id} == {"a1", "a2"}

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.kit import dialogs
-from pages.screens.rubrics.criterion import Place
+from pages.screens.rubrics.criterion import CriterionPlace
 from qa.calibration import doubles, references, rounds
 from qa.desk import inspecting, queue
 from qa.desk.queue import Claim
@@ -65,7 +65,7 @@ def opened(at: AppTest, page_bench: Workbench, draft: int, row: int | None) -> A
               "each": known.each / 100, "na": known.allow_na, "help_zh": "", "help_en": "", "levels": 2}  # fmt: skip
     for name, value in values.items():
         at.session_state[f"criterion_{name}"] = value
-    at.session_state[dialogs._OPEN], at.session_state[dialogs._BESIDE] = "criterion", Place(0, row)
+    at.session_state[dialogs._OPEN], at.session_state[dialogs._BESIDE] = "criterion", CriterionPlace(0, row)
     return at.run()
 
 

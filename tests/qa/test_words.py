@@ -27,6 +27,7 @@ MADE = {
     "f'correction.{state}'": [f"correction.{state}" for state in ("accepted", "refused", "withdrawn")],
     "f'job.{state}'": ["job.done", "job.failed", "job.cancelled"],
     "f'job.{job.state}'": ["job.failed", "job.cancelled"],
+    "'coaching.answered' if kind == 'answer' else 'coaching.noted'": ["coaching.answered", "coaching.noted"],
     "_ACTION": ["backup.restored"],
     "SEEN": ["estimator.changed"],
     "action": ["backup.restore_completed", "backup.restore_undone"],

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.assessment import Curve, Grade, Line, grades, judge, schemes
+from scoring.assessment import Curve, Grade, SchemeLine, grades, judge, schemes
 from scoring.assessment.lines import garwood, values
 from scoring.assessment.points import points, span, totals
 from scoring.assessment.schemes import INDICATORS, SchemeError, check, from_data, shipped, to_data
 from scoring.assessment.statements import compared
 from scoring.assessment.truths import HISTORY
 
-RATE = Line("conversion", 50, Curve(((0.4, 50), (0.6, 100))))
+RATE = SchemeLine("conversion", 50, Curve(((0.4, 50), (0.6, 100))))
 PRESALE = next(one for one in shipped() if one.id == "presale")
 
 
@@ -26,7 +26,7 @@ def row(entry: str, num: float, den: float, *, day: int = 1, cell: str = "a", in
     return {"group": "g", "entry": entry, "team": team, "indicator": indicator, "day": day, "cell": cell, "num": float(num), "den": float(den)}  # fmt: skip
 
 
-def one(rows: list[dict[str, object]], line: Line, entry: str = "x") -> dict[str, object]:
+def one(rows: list[dict[str, object]], line: SchemeLine, entry: str = "x") -> dict[str, object]:
     found = values(pl.DataFrame(rows), line, INDICATORS[line.indicator])
     return found.filter(pl.col("entry") == entry).row(0, named=True)
 
@@ -77,7 +77,7 @@ def test_nobody_to_compare_with() -> None:
 
 
 def test_one_figure_a_month_has_no_interval_and_is_not_judged() -> None:
-    line = Line("response_time", 50, Curve(((20, 100), (60, 50))))
+    line = SchemeLine("response_time", 50, Curve(((20, 100), (60, 50))))
     found = one([row("x", 3000, 100, indicator="response_time")], line)
     assert (found["value"], found["low"], found["reason"]) == (30.0, None, "no_spread")
     more = [row(e, n, 100, day=d, indicator="response_time") for e in "xy" for d, n in ((1, 3000), (2, 3600))]
@@ -85,7 +85,7 @@ def test_one_figure_a_month_has_no_interval_and_is_not_judged() -> None:
 
 
 def test_the_teams_value_until_ten_cases_are_expected() -> None:
-    line = Line("dispute_rate", 50, Curve(((0.0, 100), (0.05, 50))), of="team_until")
+    line = SchemeLine("dispute_rate", 50, Curve(((0.0, 100), (0.05, 50))), of="team_until")
     rows = [row("x", 1, 200, indicator="dispute_rate"), row("y", 20, 2000, indicator="dispute_rate")]
     assert one(rows, line)["value"] == pytest.approx(21 / 2200)
     assert str(one(rows, line)["method"]).startswith("team_")
@@ -103,7 +103,7 @@ def test_the_points_of_an_interval_hold_all_points_in_it(a: float, b: float, ins
 
 def test_a_missing_line_gives_its_weight_away() -> None:
     rows = [row("x", 50, 100, day=d) for d in range(5)] + [row("y", 50, 100, day=d) for d in range(5)]
-    scheme = replace(PRESALE, lines=(RATE, Line("reply_3min", 50, Curve(((0.9, 0), (1.0, 100))))))
+    scheme = replace(PRESALE, lines=(RATE, SchemeLine("reply_3min", 50, Curve(((0.9, 0), (1.0, 100))))))
     sheet = judge(pl.DataFrame(rows), scheme)
     assert sheet.totals["total"].to_list() == [75.0, 75.0]
     assert sheet.totals["judged"].to_list() == [0.5, 0.5]

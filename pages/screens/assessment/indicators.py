@@ -13,8 +13,8 @@ from pages.kit.guard import Page
 from pages.kit.widgets import confirm, empty, showing_errors
 from pages.screens.ingest.uploads import discard, keep
 from qa.assessment import exports, facts, grids, importing, presets
-from qa.assessment.exports import Asked
-from qa.assessment.presets import Columns, Preset
+from qa.assessment.exports import ExportAnswers
+from qa.assessment.presets import Columns, ExportPreset
 from qa.people import aliases, roster
 from qa.people.aliases import Alias
 from qa.policy import Right
@@ -67,7 +67,7 @@ def _preview(page: Page, path: Path, name: str) -> None:
             st.rerun()
 
 
-def _asked(page: Page, path: Path) -> Asked:
+def _asked(page: Page, path: Path) -> ExportAnswers:
     """What the person says about the file; everything may stay empty."""
     _ = page.t
     with st.expander(_("How to read it"), icon=":material/tune:"):
@@ -77,13 +77,13 @@ def _asked(page: Page, path: Path) -> Asked:
         twice = three.selectbox(_("Two values of one day"), ["", "first", "last", "sum"], key="assess_twice", format_func=lambda r: {"": _("name them, take neither"), "first": _("the first counts"), "last": _("the last counts"), "sum": _("both together")}[r])  # fmt: skip
         first = one.date_input(_("First day of a file that names none"), value=None, key="assess_first")
         last = two.date_input(_("Last day of a file that names none"), value=None, key="assess_last")
-        asked = Asked(shop=shop.strip(), fraction=None if not rates else rates == "fraction", twice=twice)
+        asked = ExportAnswers(shop=shop.strip(), fraction=None if not rates else rates == "fraction", twice=twice)
         if isinstance(first, date):
             asked = replace(asked, first=first, last=last if isinstance(last, date) else first)
         return replace(asked, preset=_by_hand(page, path))
 
 
-def _by_hand(page: Page, path: Path) -> Preset | None:
+def _by_hand(page: Page, path: Path) -> ExportPreset | None:
     """Columns chosen by hand; None where the export is known and nobody asks."""
     _ = page.t
     grid = grids.read(path, lambda header: presets.fold(header) in presets.names())[0]
@@ -104,10 +104,10 @@ def _by_hand(page: Page, path: Path) -> Preset | None:
         if first and second:
             whole = form in ("count", "money")
             columns.append(Columns(name, (first,) if whole else (), (second,) if whole else (), () if whole else (first,), () if whole else (second,), form))  # fmt: skip
-    return Preset("hand", Label(_("by hand"), _("by hand")), "", (), (account,) if account else (), tuple(columns), (day,) if day else presets.DAYS)  # fmt: skip
+    return ExportPreset("hand", Label(_("by hand"), _("by hand")), "", (), (account,) if account else (), tuple(columns), (day,) if day else presets.DAYS)  # fmt: skip
 
 
-def _problems(page: Page, problems: tuple[exports.Problem, ...]) -> None:
+def _problems(page: Page, problems: tuple[exports.ExportProblem, ...]) -> None:
     _ = page.t
     if not problems:
         return

@@ -22,14 +22,14 @@ MOST_LEVELS = 10
 
 
 @dataclass(frozen=True)
-class Place:
+class CriterionPlace:
     """Where in the form: the dimension, and the row of the criterion in it; one past the last is a new one."""
 
     dimension: int
     row: int = -1
 
 
-def open_criterion(rubric: Rubric, place: Place) -> None:
+def open_criterion(rubric: Rubric, place: CriterionPlace) -> None:
     """Fill the form with the criterion at `place` and open it; for callbacks."""
     criteria = rubric.dimensions[place.dimension].criteria
     criterion = criteria[place.row] if place.row < len(criteria) else Criterion("", EMPTY, Kind.DEDUCTION, 0)
@@ -55,7 +55,7 @@ def open_dimension(rubric: Rubric, place: int) -> None:
     open_dialog("dimension", place)
 
 
-def criterion_form(page: Page, rubric: Rubric, place: Place, taken: Sequence[str]) -> None:
+def criterion_form(page: Page, rubric: Rubric, place: CriterionPlace, taken: Sequence[str]) -> None:
     """The body of the dialog; `taken` are the ids that may not be given to something new."""
     _ = page.t
     dimension = rubric.dimensions[place.dimension]
@@ -82,7 +82,7 @@ def criterion_form(page: Page, rubric: Rubric, place: Place, taken: Sequence[str
         st.caption(_("Id in files and history: {id}", id=typed.id))
 
 
-def _order(page: Page, place: Place, many: int) -> None:
+def _order(page: Page, place: CriterionPlace, many: int) -> None:
     _ = page.t
     for by, label, icon in ((-1, _("Up"), "arrow_upward"), (1, _("Down"), "arrow_downward")):
         if st.button(

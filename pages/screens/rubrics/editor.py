@@ -15,7 +15,7 @@ from pages.kit.guard import Page
 from pages.kit.rows import clickable
 from pages.kit.widgets import confirm, showing_errors
 from pages.screens.rubrics import card, criterion, working
-from pages.screens.rubrics.criterion import Place
+from pages.screens.rubrics.criterion import CriterionPlace
 from pages.screens.rubrics.naming import problem_text
 from pages.screens.rubrics.working import WorkingDraft, centi
 from qa.errors import Invalid
@@ -180,12 +180,12 @@ def _dimension(page: Page, rubric: Rubric, number: int, dimension: Dimension, pr
             },
             len(dimension.criteria),
             f"rubric_criteria_{number}",
-            lambda row: criterion.open_criterion(rubric, Place(number, row)),
+            lambda row: criterion.open_criterion(rubric, CriterionPlace(number, row)),
             most=20,
         )
     st.button(
         _("Add a criterion"), key=f"add_criterion_{number}", icon=":material/add:", on_click=criterion.open_criterion,
-        args=(rubric, Place(number, len(dimension.criteria))),
+        args=(rubric, CriterionPlace(number, len(dimension.criteria))),
     )  # fmt: skip
 
 

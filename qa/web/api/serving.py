@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -78,7 +79,9 @@ def mounted(bench: Callable[[], Workbench]) -> Mount:
     for path in dict.fromkeys(endpoint.path for endpoint in ENDPOINTS):
         answering = _Answering(bench, limits, {e.method: e for e in ENDPOINTS if e.path == path})
         routes.append(Route(path, answering.answer, methods=METHODS))
-    return Mount(PATH, app=Router(routes, redirect_slashes=False, default=_Answering(bench, limits, {}).nothing))
+    mount = Mount(PATH, app=Router(routes, redirect_slashes=False, default=_Answering(bench, limits, {}).nothing))
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)  # a line break in a path is answered here too
+    return mount
 
 
 class _Answering:

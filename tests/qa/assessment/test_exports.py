@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from qa.assessment import cells, exports, facts, importing, presets
-from qa.assessment.exports import Asked
+from qa.assessment.exports import ExportAnswers
 from qa.errors import Conflict, Denied, Invalid
 from qa.people import aliases
 from qa.people.aliases import Alias
@@ -44,7 +44,7 @@ def table(path: Path, rows: list[list[object]], encoding: str = "utf-8-sig") -> 
 
 
 def read(path: Path, **asked: object) -> exports.Reading:
-    return exports.read(path, Asked(**asked), TODAY)  # type: ignore[arg-type]
+    return exports.read(path, ExportAnswers(**asked), TODAY)  # type: ignore[arg-type]
 
 
 def codes(found: exports.Reading) -> list[tuple[str, int | None]]:
@@ -150,7 +150,7 @@ def test_unknown_columns_are_mapped_by_hand(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv", [["谁", "日期", "询", "付"], ["甲", "2025-11-01", 10, 4]])
     with pytest.raises(Invalid, match="No export of indicators is known"):
         read(path)
-    by_hand = presets.Preset("hand", exports.INDICATORS["conversion"].label, "", (), ("谁",), (presets.Columns("conversion", ("付",), ("询",)),))  # fmt: skip
+    by_hand = presets.ExportPreset("hand", exports.INDICATORS["conversion"].label, "", (), ("谁",), (presets.Columns("conversion", ("付",), ("询",)),))  # fmt: skip
     assert read(path, preset=by_hand).rows["num"].to_list() == [4_000_000]
     assert presets.from_data(presets.to_data(by_hand)) == by_hand
 
@@ -195,7 +195,7 @@ def test_a_total_that_differs_is_named(tmp_path: Path) -> None:
 
 
 def saved(bench: Workbench, path: Path, now: datetime = NOW, **asked: object) -> tuple[int, importing.IndicatorPreview]:
-    return importing.commit(bench, SYSTEM, now=now, path=path, asked=Asked(**asked))  # type: ignore[arg-type]
+    return importing.commit(bench, SYSTEM, now=now, path=path, asked=ExportAnswers(**asked))  # type: ignore[arg-type]
 
 
 def stored(bench: Workbench) -> dict[tuple[str, str], float]:
@@ -232,7 +232,7 @@ def test_a_month_over_days_is_refused(bench: Workbench, tmp_path: Path) -> None:
     month = table(tmp_path / "b.csv", [SYCM, ["甲", "2025-11", 100, 45, 4000, 60, 0]])
     with pytest.raises(Invalid, match="Nothing in"):
         saved(bench, month)
-    seen = importing.preview(bench, SYSTEM, now=NOW, path=month, asked=Asked())
+    seen = importing.preview(bench, SYSTEM, now=NOW, path=month, asked=ExportAnswers())
     assert codes(seen.reading) == [("overlaps", 2)]
 
 
@@ -251,4 +251,4 @@ def test_accounts_wait_until_they_are_somebodys(bench: Workbench, tmp_path: Path
 def test_only_who_may_import(bench: Workbench, tmp_path: Path) -> None:
     agent = Actor(9, Role.AGENT, "客服", agent_id="lin")
     with pytest.raises(Denied):
-        importing.preview(bench, agent, now=NOW, path=tmp_path / "x", asked=Asked())
+        importing.preview(bench, agent, now=NOW, path=tmp_path / "x", asked=ExportAnswers())

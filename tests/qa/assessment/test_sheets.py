@@ -188,7 +188,7 @@ def test_schemes_have_versions_and_a_what_if(filled: Workbench) -> None:
     heavier = written.replace("weight = 15\nrelative = false", "weight = 60\nrelative = false")
     changed = sheets.what_if(filled, LEAD, number, schemes.parsed(heavier))
     assert len(changed) == 12
-    assert {d.agent_id: d.new - d.old for d in changed}["p11"] < -5  # type: ignore[operator]
+    assert {d.agent_id: d.new - d.old for d in changed}["p11"] < -4  # type: ignore[operator]
     schemes.save(filled, LEAD, now=NOW, text=heavier)
     assert schemes.newest(filled, LEAD)["presale"].version == 2
     assert sheets.verify(filled, LEAD, number) == ()  # the sheet keeps the version it was made with

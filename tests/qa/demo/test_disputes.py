@@ -39,7 +39,9 @@ def test_the_demo_is_true(loaded: tuple[Workbench, DemoData]) -> None:
         assert bool(found.todo) == (row["conversation_key"] is None)
     made = {
         (p.conversation_key, p.seq): p
-        for p in reading.of_rows(bench, bench.archive.at(), bench.archive.at().scan("promises"), NOW)
+        for p in reading.as_promises(
+            reading.judged(bench, bench.archive.at(), bench.archive.at().scan("promises"), NOW)
+        )
     }
     assert set(data.promises["status"]) == {"kept", "broken"}
     for row in data.promises.iter_rows(named=True):

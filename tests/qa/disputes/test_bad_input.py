@@ -42,7 +42,7 @@ def test_records_of_every_kind_come_as_what_they_are(
 ) -> None:
     base = {"BuyerNick": "tb1", "SellerNick": "s", "Reason": "r"}
     rows = [
-        base | {"RefundId": "none", "Tid": "", "BuyerNick": "", "Created": "2026-02-25 10:00:00", "Status": "5", "RefundFee": "10"},
+        base | {"RefundId": "nowhere", "Tid": "", "BuyerNick": "", "Created": "2026-02-25 10:00:00", "Status": "5", "RefundFee": "10"},
         base | {"RefundId": "two-a", "Tid": "7", "Created": "2026-02-25T02:00:00Z", "Status": "SUCCESS", "RefundFee": "￥1,234.50"},
         base | {"RefundId": "two-b", "Tid": "7", "Created": "2026-02-25 12:00:00+08:00", "Status": "退款成功", "RefundFee": "10元"},
         base | {"RefundId": "early", "Tid": "8", "Created": "2026-02-23 11:00:00", "Status": "WAIT_SELLER_AGREE", "RefundFee": "10"},
@@ -50,7 +50,7 @@ def test_records_of_every_kind_come_as_what_they_are(
     ]  # fmt: skip
     load(shop, lead, now, write_csv(tmp_path / "a.csv", rows), kind="disputes")
     seen = {row.dispute_id: row for row in listing.rows(shop, SYSTEM, now=NOW)}
-    assert (seen["none"].conversation_key, seen["none"].agent_id, seen["none"].todo) == (None, None, "none")
+    assert (seen["nowhere"].conversation_key, seen["nowhere"].agent_id, seen["nowhere"].todo) == (None, None, "none")
     assert (seen["two-a"].conversation_key, seen["two-a"].refund_fee) == ("shop:1", 123_450)
     assert seen["two-a"].opened_at == datetime(2026, 2, 25, 2, tzinfo=UTC)
     assert (seen["two-b"].opened_at, seen["two-b"].refund_fee) == (datetime(2026, 2, 25, 4, tzinfo=UTC), 1000)

@@ -76,5 +76,5 @@ def test_the_prompt_is_of_the_rubric_and_asks_for_opportunity_first() -> None:
     tone = built.schema["properties"]["tone"]["properties"]["answer"]["enum"]
     assert tone == ["0", "1", "2", "cannot_tell"]
     assert "na" in built.schema["properties"]["greeting"]["properties"]["answer"]["enum"]
-    case = prompt.Precedent("tone", "〔买家〕骂人在先", "不扣分")
+    case = prompt.PromptPrecedent("tone", "〔买家〕骂人在先", "不扣分")
     assert "骂人在先" in prompt.build(default(), "m", [case]).system
