@@ -201,3 +201,9 @@ def test_without_a_time_a_week_is_given() -> None:
 
 def test_what_happened_later_is_not_known_yet() -> None:
     assert became("ship", fact("customer", DUE + 2 * DAY, "怎么还没发货"), now=SAID + HOUR) == ("open", "not_due")
+
+
+def test_a_refund_said_with_its_sum_in_front_of_the_customer_is_no_compensation() -> None:
+    said = [(p.kind, p.amount) for p in PromiseFinder().in_text("放心，24小时内退款50元给您。")]
+    assert said == [("refund", 5_000)]
+    assert [p.kind for p in PromiseFinder().in_text("今天给您补偿50元")] == ["compensate"]
