@@ -154,7 +154,7 @@ def test_skip_needs_a_reason_and_help_lists_every_key(desk_site: Site, open_as: 
     page = open_as("inspector", "/inspect", at=desk_site, language="en-GB")
     take(page)
     press(page, "?")
-    expect(page.locator("dialog dt")).to_have_count(18)
+    expect(page.locator("dialog dt")).to_have_count(19)
     press(page, "Escape")
     at_work(page)  # the keyboard is where it was
     press(page, "j", "j", "k")

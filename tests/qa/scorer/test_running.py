@@ -217,7 +217,7 @@ def test_a_killed_run_goes_on_and_pays_for_nothing_twice(tmp_path: Path, sqlite_
     shutil.copy(sqlite_template, home / "workbench.db")
     bench = Workbench.open(Config(home=home, database_url=f"sqlite:///{home / 'workbench.db'}"))
     dice = random.Random(17)
-    kills = int(os.environ.get("SPOTCHECK_KILLS", "6"))
+    kills = int(os.environ.get("SPOTCHECK_KILLS", "3"))
     with fake.serving(Fake(delay=0.02)) as server:
         now = datetime(2026, 3, 2, tzinfo=UTC)
         ready(bench, server, now, chats=30 + 2 * kills, concurrency=4)
