@@ -5,7 +5,7 @@ Streamlit's own binding writes the label that is shown, which is a different tex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -38,6 +38,22 @@ def pick(
         label, list(options), key=key, format_func=show, on_change=_remember, args=(name, key, standard), **more
     )
     return str(chosen) if chosen in options else standard
+
+
+def tabs(
+    place: DeltaGenerator,
+    label: str,
+    name: str,
+    titles: Mapping[str, str],
+    show: Callable[[str], object],
+    *,
+    default: str = "",
+) -> str:
+    """One of the views of a page, named in a row by `titles` (msgids, which `show` translates); one is always open."""
+    return pick(
+        place, label, name, list(titles), lambda view: str(show(titles[view])), default=default,
+        kind="segmented_control", label_visibility="collapsed", required=True,
+    )  # fmt: skip
 
 
 def _remember(name: str, key: str, standard: str) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.kit import jobs as job_view
-from pages.kit.choices import pick
+from pages.kit.choices import tabs
 from pages.kit.dialogs import close_dialog, dialog, kept, open_dialog
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
@@ -41,16 +41,8 @@ def draw(page: Page) -> None:
     """Draw the page."""
     _ = page.t
     heading(page, _("Admin"))
-    chosen = pick(
-        st.container(),
-        _("Section"),
-        "section",
-        list(SECTIONS),
-        lambda name: _(SECTIONS[name][0]),
-        kind="segmented_control",
-        label_visibility="collapsed",
-        required=True,
-    )
+    titles = {name: title for name, (title, _draw) in SECTIONS.items()}
+    chosen = tabs(st.container(), _("Section"), "section", titles, _)
     SECTIONS[chosen][1](page)
 
 

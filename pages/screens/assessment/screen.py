@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.kit.choices import pick
+from pages.kit.choices import pick, tabs
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, heading, showing_errors
 from pages.screens.assessment import examples, indicators, schemes, sheet
@@ -29,7 +29,7 @@ def show(page: Page) -> None:
     heading(page, _("Assessment"), _("The month, with what each figure is worth"))
     view = "sheets"
     if page.actor.may(Right.ASSESS):
-        view = pick(st, _("View"), "view", list(VIEWS), lambda v: _(VIEWS[v]), default="sheets", kind="segmented_control", label_visibility="collapsed")  # type: ignore[arg-type]  # fmt: skip
+        view = tabs(st.container(), _("View"), "view", VIEWS, _)
     with showing_errors(page):
         {"sheets": _sheets, "indicators": indicators.show, "examples": examples.show, "schemes": schemes.show}[view](
             page

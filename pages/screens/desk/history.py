@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from pages.kit.choices import number_in_address, pick
+from pages.kit.choices import number_in_address, pick, tabs
 from pages.kit.desk import TranscriptView, transcript
 from pages.kit.dialogs import dialog, done, kept, open_dialog
 from pages.kit.escaping import escape
@@ -74,16 +74,7 @@ def show(page: Page) -> None:
         empty(_("Nobody has inspected yet"), _("Submissions appear here as soon as they are made."))
         return
     views = {"all": N_("All"), "changed": N_("Changed since")}
-    view = pick(
-        right,
-        _("View"),
-        "view",
-        list(views),
-        lambda v: _(views[v]),
-        kind="segmented_control",
-        label_visibility="collapsed",
-        required=True,
-    )
+    view = tabs(right, _("View"), "view", views, _)
     _figures(page, who)
     _list(page, who, view == "changed")
     dialog("inspection", _("Inspection"), lambda: _detail(page, kept()), width="large")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.kit.choices import pick
+from pages.kit.choices import tabs
 from pages.kit.desk.conversation import DISPUTES, JOINS, STEPS
 from pages.kit.dialogs import dialog, kept, open_dialog
 from pages.kit.guard import Page
@@ -28,7 +28,7 @@ def show(page: Page) -> None:
     heading(page, _("Disputes"), _("Refunds and complaints with their chats; days looked back: {n}", n=listing.DAYS))
     with showing_errors(page):
         left, right = st.columns([3, 4], vertical_alignment="bottom")
-        view = pick(left, _("View"), "view", list(VIEWS), lambda v: _(VIEWS[v]), kind="segmented_control", label_visibility="collapsed")  # fmt: skip
+        view = tabs(left, _("View"), "view", VIEWS, _)
         found = listing.rows(page.bench, page.actor, now=page.now)
         if found and view == "figures":
             figures.show(page)

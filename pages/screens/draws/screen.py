@@ -6,7 +6,7 @@ import secrets
 
 import streamlit as st
 
-from pages.kit.choices import number_in_address, pick
+from pages.kit.choices import number_in_address, pick, tabs
 from pages.kit.dialogs import dialog, done, kept, opener, turn_to
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
@@ -31,16 +31,7 @@ def show(page: Page) -> None:
         return
     if page.actor.may(Right.PLAN_DRAW):
         views = {"plans": N_("Plans and draws"), "risk": N_("Risk model")}
-        view = pick(
-            st.container(),
-            _("View"),
-            "view",
-            list(views),
-            lambda v: _(views[v]),
-            kind="segmented_control",
-            label_visibility="collapsed",
-            required=True,
-        )
+        view = tabs(st.container(), _("View"), "view", views, _)
         if view == "risk":
             risk.show(page)
             return

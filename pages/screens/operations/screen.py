@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.kit.choices import pick
+from pages.kit.choices import tabs
 from pages.kit.guard import Page
 from pages.kit.widgets import heading
 from pages.screens.operations import inbox, notices, programs, shift
@@ -17,16 +17,8 @@ def draw(page: Page) -> None:
     """Draw the page."""
     _ = page.t
     heading(page, _("Operations"))
-    chosen = pick(
-        st.container(),
-        _("Section"),
-        "section",
-        list(SECTIONS),
-        lambda name: _(SECTIONS[name][0]),
-        kind="segmented_control",
-        label_visibility="collapsed",
-        required=True,
-    )
+    titles = {name: title for name, (title, _draw) in SECTIONS.items()}
+    chosen = tabs(st.container(), _("Section"), "section", titles, _)
     SECTIONS[chosen][1](page)
 
 

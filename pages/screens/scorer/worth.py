@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.kit.choices import pick
+from pages.kit.choices import tabs
 from pages.kit.guard import Page
 from pages.kit.plainfigures import FigureRow, dots
 from pages.kit.widgets import empty, score_text
@@ -30,10 +30,7 @@ REASONS = {
 def show(page: Page, scorer: ScorerView) -> None:
     """Figures of one version."""
     _ = page.t
-    period = pick(
-        st.container(), _("Period"), "period", list(PERIODS), lambda p: _(PERIODS[p]), default="quarter",
-        kind="segmented_control", label_visibility="collapsed",
-    )  # fmt: skip
+    period = tabs(st.container(), _("Period"), "period", PERIODS, _, default="quarter")
     today = _.local(page.now).date()
     found = figures.worth(page.bench, page.actor, scorer=scorer.id, today=today, period=period)
     if not found.reviews:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from pages.kit.choices import number_in_address, pick
+from pages.kit.choices import number_in_address, tabs
 from pages.kit.desk import TranscriptView, transcript
 from pages.kit.dialogs import addressed, dialog, done, kept, opener, turn_to
 from pages.kit.escaping import escape
@@ -123,17 +123,7 @@ def _list_and_detail(page: Page) -> None:
     heading(page, _("Appeals"))
     leads = page.actor.may(Right.RULE_APPEAL)
     names = {**STATES, "all": N_("All")}
-    state = pick(
-        st.container(),
-        _("State"),
-        "state",
-        list(names),
-        lambda s: _(names[s]),
-        default="open" if leads else "all",
-        kind="segmented_control",
-        label_visibility="collapsed",
-        required=True,
-    )
+    state = tabs(st.container(), _("State"), "state", names, _, default="open" if leads else "all")
     state = "" if state == "all" else state
     if leads:
         _window(page)
