@@ -17,9 +17,10 @@ from qa.i18n import N_
 from qa.policy import SYSTEM, Role
 
 if TYPE_CHECKING:
-    from qa import evidence, ingest, migrations, workbench
+    from qa import evidence, migrations, workbench
     from qa.conversations import index
     from qa.draws import seed_keys
+    from qa.ingest import opaque_names
     from qa.library import cases
     from qa.people import accounts, signins
     from qa.rubrics import versions as rubric_versions
@@ -32,7 +33,7 @@ else:
     cases, private = Later("qa.library.cases"), Later("qa.security.files")
     index = Later("qa.conversations.index")
     accounts, signins = Later("qa.people.accounts"), Later("qa.people.signins")
-    health, ingest = Later("qa.upkeep.health"), Later("qa.ingest")
+    health, opaque_names = Later("qa.upkeep.health"), Later("qa.ingest.opaque_names")
     seed_keys = Later("qa.draws.seed_keys")
     rubric_versions, rule_versions = Later("qa.rubrics.versions"), Later("qa.rules.versions")
     shipped = Later("qa.rules.shipped")
@@ -116,7 +117,7 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         masked = cases.mask_again(bench, datetime.now(UTC))
         private.everything(opener.config.home)
         seed_keys.seal_plain(bench, SYSTEM, datetime.now(UTC))
-        hidden = ingest.hide_names(bench, SYSTEM, now=datetime.now(UTC))
+        hidden = opaque_names.hide_names(bench, SYSTEM, now=datetime.now(UTC))
         newer = [one.rule_id for one in shipped.updates(bench, SYSTEM) if not one.drafted]
         evidence.seal(bench, datetime.now(UTC))
     finally:

@@ -6,7 +6,6 @@ from qa.ingest.files.decoding import ENCODINGS
 from qa.ingest.files.shape import ReadOptions
 from qa.ingest.frames import commit_frames
 from qa.ingest.mapping import Mapping
-from qa.ingest.opaque_names import Renamed, hide_names
 from qa.ingest.presets import PRESETS, Preset
 from qa.ingest.problems import RowProblem
 from qa.ingest.profile_files import read as read_profile
@@ -48,7 +47,6 @@ __all__ = [
     "Profile",
     "Progress",
     "ReadOptions",
-    "Renamed",
     "RowProblem",
     "SampleChat",
     "SourceChoice",
@@ -58,7 +56,6 @@ __all__ = [
     "commit_frames",
     "completed",
     "detect",
-    "hide_names",
     "history",
     "load_profile",
     "merge",

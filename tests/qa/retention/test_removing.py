@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 from sqlalchemy import select
 
-from qa import draws, evidence, ingest, retention
+from qa import draws, evidence, retention
 from qa.casefiles import record
 from qa.conversations import index
 from qa.draws import kept_frames
 from qa.errors import Denied, Invalid, NotFound
+from qa.ingest import opaque_names
 from qa.policy import SYSTEM, Actor, Role
 from qa.retention import Matter
 from qa.tables import Case, ImportRun, Transcript, Verdict, Violation
@@ -188,7 +189,7 @@ def test_names_that_tell_agent_and_customer_are_hidden(shop: Workbench) -> None:
     before = shop.archive.at()
     old = before.scan("conversations").filter(pl.col("conversation_id").str.contains("|", literal=True)).collect()
     evidence.seal(shop, NOW)
-    done = ingest.hide_names(shop, SYSTEM, now=NOW)
+    done = opaque_names.hide_names(shop, SYSTEM, now=NOW)
     assert (done.renamed, done.kept) == (old.height, 0)
     now_ = shop.archive.at()
     names = now_.scan("conversations").select("conversation_key", "conversation_id").collect()
@@ -197,7 +198,7 @@ def test_names_that_tell_agent_and_customer_are_hidden(shop: Workbench) -> None:
     assert now_.count("messages") == before.count("messages")
     assert set(now_.scan("messages").collect()["conversation_key"]) == set(names["conversation_key"])
     assert draws.verify(shop, LEAD, draw_id=1).equal
-    again = ingest.hide_names(shop, SYSTEM, now=NOW)
+    again = opaque_names.hide_names(shop, SYSTEM, now=NOW)
     assert (again.renamed, again.kept) == (0, 0)
     evidence.seal(shop, NOW)
     assert evidence.check(shop).forgeries == ()
