@@ -3,7 +3,8 @@
 Lines stand in `benchmarks/data/promises*.tsv` (or the files named): text, kind (``-``: no promise), due time in
 Shanghai, amount. A line is found when a promise of any kind is found in it; kind, due time (to the minute) and amount
 are counted among the lines that are promises and were found. Lines of `promises_unseen.tsv` were written before the
-rules, by the same hand: their first figures were precision .989, recall .967, due time .989.
+rules as they are, by the same hand, which knew the rules before them: they are not blind. Their first figures were
+precision .989, recall .967, due time .989.
 
 Cost: generated chats, every 25th message of an agent one of the lines, are imported into an archive as any others are;
 then the ranges of the screening job are screened with and without promises, interleaved. CPU seconds of the difference
