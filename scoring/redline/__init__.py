@@ -1,6 +1,7 @@
 """Red lines: rules as data, an engine that finds suspected breaches with exact spans, and the checks a rule must pass.
 
 >>> import polars as pl
+>>> from scoring.redline import Screener
 >>> rule = Rule("T1", 1, Label("私加微信", "Steering to WeChat"), Terms(("加微信",)), guards=(Guard.DECLINED,))
 >>> chat = pl.DataFrame({
 ...     "conversation_key": ["c1", "c1", "c1"], "seq": [0, 1, 2], "role": ["customer", "agent", "agent"],
@@ -23,17 +24,22 @@ with unknown roles are not read; a null text is empty; ``start`` and ``end`` cou
 Owns the public face of the package. Does not know databases, people and screens.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from scoring.label import Label
-from scoring.redline.check import RuleProblem, check_rule, try_rule
-from scoring.redline.examples import Failure, run_examples
 from scoring.redline.exchange import (
     RuleFormatError,
     dump_rules,
     load_default_rules,
     load_process_rules,
+    new_ids,
     parse_rules,
     shipped_before,
 )
+from scoring.redline.objections import Failure, RuleProblem
 from scoring.redline.reason import reason
 from scoring.redline.rule import (
     Anchor,
@@ -51,9 +57,14 @@ from scoring.redline.rule import (
     Severity,
     Speaker,
     Terms,
+    Wording,
 )
-from scoring.redline.screen import HIT_SCHEMA, Screener
 from scoring.redline.syntax import PatternError
+
+if TYPE_CHECKING:
+    from scoring.redline.check import check_rule, try_rule
+    from scoring.redline.examples import run_examples
+    from scoring.redline.screen import HIT_SCHEMA, Screener
 
 __all__ = [
     "HIT_SCHEMA",
@@ -78,13 +89,30 @@ __all__ = [
     "Severity",
     "Speaker",
     "Terms",
+    "Wording",
     "check_rule",
     "dump_rules",
     "load_default_rules",
     "load_process_rules",
+    "new_ids",
     "parse_rules",
     "reason",
     "run_examples",
     "shipped_before",
     "try_rule",
 ]
+
+_ENGINE = {
+    "HIT_SCHEMA": "screen",
+    "Screener": "screen",
+    "check_rule": "check",
+    "run_examples": "examples",
+    "try_rule": "check",
+}
+"""Names whose modules load the search engine and the tables: they wait until one of them is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ENGINE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_ENGINE[name]}"), name)

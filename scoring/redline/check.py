@@ -9,36 +9,21 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from scoring.problem import N_, Words
 from scoring.redline.context import expression
-from scoring.redline.examples import Failure, run_examples
+from scoring.redline.examples import run_examples
 from scoring.redline.finder import search_errors
 from scoring.redline.logic import LogicError, names
 from scoring.redline.matcher import Piece, phrase_piece, regex_piece
+from scoring.redline.objections import Failure, RuleProblem
 from scoring.redline.rule import Anchor, EffectKind, Evasion, Rule, Terms
 from scoring.redline.syntax import PatternError
 
-MAX_TERMS = 1_000
+MAX_TERMS = 1_500
 MAX_EXAMPLE = 8_000
 IDENTITY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
 CONDITION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
-
-
-@dataclass(frozen=True, slots=True)
-class RuleProblem:
-    """One objection: ``code`` for translation and tests, ``subject`` the offending text."""
-
-    rule_id: str
-    field: str
-    code: str
-    message: str
-    subject: str = ""
-
-    def __str__(self) -> str:
-        subject = f" “{self.subject}”" if self.subject else ""
-        return f"rule {self.rule_id}, field {self.field}{subject}: {self.message}"
 
 
 Complain = Callable[..., RuleProblem]
@@ -71,6 +56,7 @@ def written_problems(rule: Rule) -> list[RuleProblem]:
         *identity_problems(rule, problem),
         *effect_problems(rule, problem),
         *clause_problems(rule, problem),
+        *wording_problems(rule, problem),
         *pattern_problems(rule, problem),
         *logic_problems(rule, problem),
         *example_problems(rule, problem),
@@ -123,7 +109,7 @@ def effect_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
 
 def clause_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
     missing = rule.missing
-    if not rule.terms and (missing is None or missing.anchor is Anchor.PHRASE):
+    if not rule.terms and not rule.wording and (missing is None or missing.anchor is Anchor.PHRASE):
         yield problem("phrases", "empty", N_("the rule looks for nothing; give phrases or regex"))
     if missing is not None and missing.anchor is not Anchor.PHRASE:
         if rule.terms:
@@ -164,6 +150,25 @@ def clause_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
             yield problem(
                 f"conditions.{c.name}.phrases", "empty", N_("the condition looks for nothing; give phrases or regex")
             )
+
+
+def wording_problems(rule: Rule, problem: Complain) -> Iterator[RuleProblem]:
+    if rule.wording is None:
+        return
+    if rule.effect.kind is not EffectKind.FLAG:
+        yield problem(
+            "effect", "wording", N_("a rule that goes by wording only raises a suspicion; its effect is flag")
+        )
+    if rule.terms or rule.conditions or rule.repetition or rule.missing:
+        yield problem(
+            "wording", "mixed", N_("a rule that goes by wording has no phrases, conditions, repetition or omission")
+        )
+    try:
+        from scoring.redline import wording  # loads weights, which only such a rule needs
+
+        wording.model(rule.wording.model)
+    except PatternError as error:
+        yield problem("wording.model", "unknown", error.args[0], rule.wording.model)
 
 
 def window_problems(part: object, field: str, problem: Complain) -> Iterator[RuleProblem]:

@@ -6,11 +6,12 @@ Owns the short notation of example transcripts and the verdict on them. Does not
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from scoring.redline.objections import Failure
 from scoring.redline.rule import Rule, Speaker
 from scoring.redline.screen import Screener
 
@@ -30,21 +31,6 @@ SCHEMA = pl.Schema(
         ("text", pl.String()),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An example that the rule judges wrongly: ``expected_hit`` says what it should have done."""
-
-    rule_id: str
-    example: str
-    expected_hit: bool
-    matched: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        if self.expected_hit:
-            return f"rule {self.rule_id} misses its positive example “{self.example}”"
-        return f"rule {self.rule_id} hits its negative example “{self.example}” at {', '.join(self.matched)!r}"
 
 
 def transcript(example: str, key: str, speaker: Speaker) -> list[tuple[str, int, str, None, datetime, str]]:

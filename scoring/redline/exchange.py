@@ -57,6 +57,9 @@ class Table:
         value = self.get(key, int, N_("a whole number"))
         return None if value is None else int(value)
 
+    def flag(self, key: str) -> bool:
+        return bool(self.get(key, bool, N_("true or false")))
+
     def day(self, key: str) -> date | None:
         found: date | None = self.get(key, date, N_("a date such as 2026-11-22"))
         return found
@@ -188,6 +191,20 @@ def read_missing(parent: Table) -> model.Missing | None:
     return missing
 
 
+def read_wording(parent: Table) -> model.Wording | None:
+    table = parent.table("wording")
+    if table is None:
+        return None
+    least = table.whole("least")
+    if "model" not in table.values or least is None:
+        raise table.fail(
+            "model", Words(N_("is missing; expected {example}"), example='model = "wording1", least = 100')
+        )
+    wording = model.Wording(table.text("model"), least)
+    table.done()
+    return wording
+
+
 def read_basis(parent: Table) -> model.Basis:
     table = parent.table("basis")
     if table is None:
@@ -247,6 +264,8 @@ def read_rule(values: Mapping[str, Any], number: int) -> model.Rule:
         logic=table.text("logic"),
         repetition=read_repetition(table),
         missing=read_missing(table),
+        broken_promises=table.flag("broken_promises"),
+        wording=read_wording(table),
         examples=read_examples(table),
         basis=read_basis(table),
         note=read_label(table, "note", required=False),
@@ -281,7 +300,7 @@ def shipped(name: str) -> tuple[model.Rule, ...]:
 
 
 def load_default_rules() -> tuple[model.Rule, ...]:
-    """The shipped red lines R01–R12."""
+    """The shipped red lines R01–R12, and R13: messages that read like violations, as a suspicion alone."""
     return shipped("default.toml")
 
 
@@ -296,6 +315,13 @@ def shipped_before() -> frozenset[str]:
     """Content hashes of all rules of earlier shipped editions: a rule among them is one that nobody has edited."""
     text = (files("scoring") / "data" / "redlines" / "editions.txt").read_text(encoding="utf-8")
     return frozenset(line.split()[-1] for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def new_ids() -> frozenset[str]:
+    """Ids of red lines that no earlier edition had."""
+    text = (files("scoring") / "data" / "redlines" / "editions.txt").read_text(encoding="utf-8")
+    before = {line.split()[0] for line in text.splitlines() if line and not line.startswith("#")}
+    return frozenset(rule.id for rule in load_default_rules()) - before
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -345,10 +371,11 @@ def dump_rule(rule: model.Rule) -> str:
         ("id", rule.id), ("version", rule.version), ("label", rule.label), ("platforms", rule.platforms),
         ("in_force_from", rule.in_force_from), ("in_force_to", rule.in_force_to), ("speaker", str(rule.speaker)),
         ("severity", str(rule.severity)), ("guards", rule.guards), *terms_pairs(rule.terms), ("logic", rule.logic),
+        ("broken_promises", rule.broken_promises),
     ]  # fmt: skip
     if rule.note != EMPTY:
         top.append(("note", rule.note))
-    out = ["[[rule]]", *lines(top, lambda v: v in ((), ""))]
+    out = ["[[rule]]", *lines(top, lambda v: v is False or v in ((), ""))]
     out += section(
         "effect", [("kind", str(rule.effect.kind)), ("cap", rule.effect.cap), ("dimension", rule.effect.dimension)]
     )
@@ -380,6 +407,8 @@ def dump_rule(rule: model.Rule) -> str:
             ],
         )  # fmt: skip
         out += section("missing.expected", terms_pairs(m.expected))
+    if rule.wording:
+        out += section("wording", [("model", rule.wording.model), ("least", rule.wording.least)])
     if rule.basis != model.Basis():
         b = rule.basis
         out += section("basis", [("gathered", b.gathered), ("verified", b.verified)])

@@ -69,8 +69,8 @@ def paths(node: Node) -> int:
                 product = min(product * paths(item), 10**12)
             return product
         case Alt(branches):
-            ways = [(branch, paths(branch)) for branch in branches]
-            return max(sum(n for other, n in ways if not told_apart(branch, other)) for branch in branches)
+            ways = [(opening(branch), paths(branch)) for branch in branches]
+            return max(sum(n for other, n in ways if other is mine or not told_apart(mine, other)) for mine, _ in ways)
         case Lookaround(_, _, body):
             return paths(body)
         case _:
@@ -108,9 +108,9 @@ def opening(node: Node) -> list[Chars]:
             return []
 
 
-def told_apart(a: Node, b: Node) -> bool:
+def told_apart(a: list[Chars], b: list[Chars]) -> bool:
     """Can two branches never match at one place, because their openings differ?"""
-    return a is not b and any(not overlap(x, y) for x, y in zip(opening(a), opening(b), strict=False))
+    return any(not overlap(x, y) for x, y in zip(a, b, strict=False))
 
 
 def overlap(a: Node, b: Node) -> bool:

@@ -43,7 +43,8 @@ INVISIBLE = Chars(
         )
     )
 )  # fmt: skip
-# Marks that nobody writes between two characters of one word without a purpose (an opening bracket is one: 加【微信】) …
+# Marks that nobody writes between two characters of one word without a purpose (an opening bracket is one: 加【微信】)
+# …
 SOFT_MARKS = (
     *chars(" \t*_-~.|/\\^`#=@&$'([{<（【［｛＜「『《〈“‘").ranges,
     (0x00A0, 0x00A9),
@@ -80,10 +81,15 @@ SOFT_MARKS = (
 # … and those that end a clause or close a bracket or quotation, which count only when they stand in every gap of the
 # phrase.
 CLAUSE_MARKS = (
-    *chars(",!?;:()[]{}<>\"，。！？；：、…—‘’“”＂（）＜＞［］｛｝｟｠").ranges, (0x3001, 0x3003), (0x3008, 0x3011), (0x3014, 0x301B),
+    *chars(',!?;:()[]{}<>"，。！？；：、…—‘’“”＂（）＜＞［］｛｝｟｠').ranges,
+    (0x3001, 0x3003),
+    (0x3008, 0x3011),
+    (0x3014, 0x301B),
     (0xFF61, 0xFF65),
-    (0x00A1, 0x00A1), (0x00BB, 0x00BB), (0x00BF, 0x00BF),
-)  # fmt: skip
+    (0x00A1, 0x00A1),
+    (0x00BB, 0x00BB),
+    (0x00BF, 0x00BF),
+)
 MANY = 200  # a longer range is a script or a kind of character, not a letter with its look-alikes
 
 

@@ -142,7 +142,7 @@ class Matcher:
             found = [s for s in found if not any(c[0] < s[1] and s[0] < c[1] for c in covers)]
         if found and self.guards:
             read = simple(text)
-            found = [s for s in found if not any(READINGS[g](read, s) for g in self.guards if g in READINGS)]
+            found = [s for s in found if not cleared(self.guards, read, s)]
         if found and any(p.exact.search(text) for p in self.unless):
             return []
         return found if len(found) == 1 else disjoint(found)
@@ -152,6 +152,16 @@ class Matcher:
         if self.bare:
             return any(p.exact.search(text) for p in self.pieces)
         return bool(self.spans(text))
+
+
+def cleared(guards: Iterable[Guard], read: str, span: Span) -> bool:
+    """Does one of these readings call the span of a text in plain characters innocent?"""
+    return any(READINGS[guard](read, span) for guard in guards if guard in READINGS)
+
+
+def innocent(rule: Rule, text: str, span: Span) -> bool:
+    """The same for a span of a message and the guards of a rule."""
+    return cleared(rule.guards, simple(text), span)
 
 
 def disjoint(spans: list[Span]) -> list[Span]:

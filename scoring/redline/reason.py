@@ -42,6 +42,17 @@ def reason(rule: Rule, matched: str) -> Label:
     if rule.missing is not None:
         why = missing_reason(rule, rule.missing, matched)
         return Label(f"疑似“{rule.label.zh}”：{why.zh}", f"Suspected “{rule.label.en}”: {why.en}")
+    if rule.wording is not None:
+        from scoring.redline import wording  # loads weights, which only such a rule needs
+
+        words = wording.model(rule.wording.model).evidence(matched).words
+        zh = f"疑似“{rule.label.zh}”：“{matched}”读起来像违规" + (
+            f"，尤其是{'、'.join(f'“{r}”' for r in words)}" if words else ""
+        )
+        en = f"Suspected “{rule.label.en}”: “{matched}” reads like violations" + (
+            f", above all {', '.join(f'“{r}”' for r in words)}" if words else ""
+        )
+        return Label(zh, en)
     zh, en = f"疑似“{rule.label.zh}”：出现“{matched}”", f"Suspected “{rule.label.en}”: the message says “{matched}”"
     if rule.repetition is not None and rule.repetition.times > 1:
         zh, en = f"{zh}，已达 {rule.repetition.times} 次", f"{en}, for the {rule.repetition.times}th time or more"

@@ -56,6 +56,7 @@ class Guard(StrEnum):
     CONDITIONAL = "conditional"  # 如未发货可申请…, "if it has not arrived …"
     WORDS = "words"  # cut out of longer words: 混|蛋糕 for 混蛋, 育肥|猪饲料 for 肥猪
     LINKS = "links"  # inside the address of a link: a parameter such as ?utm_source=vx1 is nothing that was said
+    UNLIKE = "unlike"  # in a message that as a whole reads like no violation: 要不要每周给您推送优惠，您可以选不要
     ECHOED = "echoed"  # every number in the match was said by the customer before: reading back leaks nothing
 
 
@@ -183,6 +184,15 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """The rule marks messages that read like labelled violations (:mod:`scoring.redline.wording`): the shipped
+    ``model``, and the ``least`` score that is marked, in hundredths."""
+
+    model: str
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
 class Examples:
     """Lines that must and must not hit. One line is one message of the rule's speaker; several lines are a transcript:
     ``客户: …``, ``客服+90: …`` (90 seconds later), ``customer: …``, ``agent+900: …``."""
@@ -223,6 +233,9 @@ class Rule:
     logic: str = ""  # over condition names; empty: all of them
     repetition: Repetition | None = None
     missing: Missing | None = None
+    broken_promises: bool = False
+    """What an agent promised and did not keep counts as found, beside what the words find."""
+    wording: Wording | None = None
     examples: Examples = Examples()
     basis: Basis = Basis()
     note: Label = EMPTY
@@ -232,6 +245,10 @@ class Rule:
         """SHA-256 over everything but the version number: equal content has an equal name, whoever numbered it."""
         content = asdict(self)
         del content["version"]
+        if not self.broken_promises:  # came later: rules without it keep their names
+            del content["broken_promises"]
+        if self.wording is None:  # rules that were stored before there was such a thing keep their hash
+            del content["wording"]
         text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 

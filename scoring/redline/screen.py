@@ -19,11 +19,12 @@ import numpy as np
 import polars as pl
 
 from scoring.problem import N_, Words
+from scoring.redline import wording
 from scoring.redline.context import PARTIES, LineHit, SpokenLine, expression, judged, omissions, terms_matcher
 from scoring.redline.finder import make_finder
 from scoring.redline.logic import LogicError, names
 from scoring.redline.markup import SIGN, visible
-from scoring.redline.matcher import Matcher, Piece, regex_piece
+from scoring.redline.matcher import Matcher, Piece, innocent, regex_piece
 from scoring.redline.pairs import NONE, Pairs
 from scoring.redline.reason import reason
 from scoring.redline.rule import Anchor, Evasion, Guard, Rule
@@ -143,6 +144,7 @@ class Screener:
         self.zone = ZoneInfo(tz)
         self.engine = engine
         self.matchers = {n: compiled(rule) for n, rule in enumerate(self.rules) if rule.terms}
+        self.wordings = {n: wording.model(rule.wording.model) for n, rule in enumerate(self.rules) if rule.wording}
 
     @cached_property
     def passes(self) -> dict[str, Pass]:
@@ -211,7 +213,20 @@ class Screener:
                     where["conversation_key"].to_list(), where["seq"].to_list(), spans, strict=True
                 )
             ]
-        return found
+        return found + [hit for n in self.wordings for hit in self.worded(n, messages)]
+
+    def worded(self, number: int, messages: pl.DataFrame) -> Iterator[Hit]:
+        """Messages that read like violations, each with the stretch that speaks most for it."""
+        rule, weights = self.rules[number], self.wordings[number]
+        assert rule.wording is not None
+        spoken = messages.select("conversation_key", "seq", "text").filter(
+            messages["role"].is_in(rule.speaker.roles), pl.col("text") != ""
+        )
+        marked = spoken.filter(pl.Series(weights.scores(spoken["text"]) >= rule.wording.least / 100))
+        for key, seq, text in marked.iter_rows():
+            start, end = weights.evidence(text).span
+            if not innocent(rule, text, (start, end)):
+                yield Hit(key, number, seq, start, end, text[start:end])
 
     def said(self, messages: pl.DataFrame) -> dict[tuple[str, int], set[int]]:
         """By conversation and rule, the ``seq`` of the agent's messages that hold a phrase which the rule expects."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-import rjieba
+if TYPE_CHECKING:
+    import rjieba
 
 OWN = (
     "微信",
@@ -40,6 +42,8 @@ def han(c: str) -> bool:
 @cache
 def segmenter() -> rjieba.Jieba:
     """jieba's dictionary with our words, loaded when first asked."""
+    import rjieba  # its dictionary is read at the import: a tenth of a second that listing rules need not wait for
+
     made = rjieba.Jieba()
     for word in OWN:
         made.add_word(word, COMMON, "n")

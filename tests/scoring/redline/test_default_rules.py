@@ -18,10 +18,11 @@ def screener(engine: str) -> Screener:
     return Screener(load_default_rules(), engine=engine)
 
 
-def test_the_twelve_red_lines_are_there() -> None:
-    assert [r.id for r in load_default_rules()] == [f"R{n:02}" for n in range(1, 13)]
+def test_the_red_lines_are_there() -> None:
+    assert [r.id for r in load_default_rules()] == [f"R{n:02}" for n in range(1, 14)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=[r.id for r in RULES])
 def test_rules_are_fit_to_publish(rule: Rule) -> None:
     assert check_rule(rule) == []
@@ -34,7 +35,8 @@ def test_rules_are_fit_to_publish(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=[r.id for r in RULES])
 def test_rules_are_true_to_their_examples(rule: Rule) -> None:
-    assert [str(f) for f in run_examples(rule)] == []
+    """Each alone. Both engines are asked with all rules together below: to compile thirteen times takes long."""
+    assert [str(f) for f in run_examples(rule, "polars")] == []
 
 
 @pytest.mark.parametrize("engine", ["hyperscan", "polars"])

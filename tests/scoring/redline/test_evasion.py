@@ -88,12 +88,30 @@ def test_digits_behind_a_look_behind_keep_their_disguises() -> None:
 
 
 UNSEEN = [
-    ("最近", "最。近"), ("最", "这是我"), ("加微信", "家里微信号"), ("加微信", "要加，微信支付下单"), ("加微信", "威信很高"), ("加微信", "微信支付"),
-    ("加微信", "加VIP会员"), ("加微信", "加微\n信"), ("加微信", "加     微信"), ("idiot", "idiotic"), ("idiot", "videotape"),
-    ("idiot", "id iot"), ("shut up", "shutup"), ("shut up", "shut upstairs"), ("shut up", "shut. Up next"[:4] + "。up"),
-    ("vx", "TV xbox"), ("vx", "devx"), ("好评返现", "好评。返现"), ("转账", "zz"), ("钱", "米"), ("you rat", "your attic"),
-    ("100%", "5100%"), ("100%", "100 %"),
-]  # fmt: skip
+    ("最近", "最。近"),
+    ("最", "这是我"),
+    ("加微信", "家里微信号"),
+    ("加微信", "要加，微信支付下单"),
+    ("加微信", "威信很高"),
+    ("加微信", "微信支付"),
+    ("加微信", "加VIP会员"),
+    ("加微信", "加微\n信"),
+    ("加微信", "加     微信"),
+    ("idiot", "idiotic"),
+    ("idiot", "videotape"),
+    ("idiot", "id iot"),
+    ("shut up", "shutup"),
+    ("shut up", "shut upstairs"),
+    ("shut up", "shut. Up next"[:4] + "。up"),
+    ("vx", "TV xbox"),
+    ("vx", "devx"),
+    ("好评返现", "好评。返现"),
+    ("转账", "zz"),
+    ("钱", "米"),
+    ("you rat", "your attic"),
+    ("100%", "5100%"),
+    ("100%", "100 %"),
+]
 
 
 @pytest.mark.parametrize(("phrase", "text"), UNSEEN, ids=[f"{p}-{t}" for p, t in UNSEEN])

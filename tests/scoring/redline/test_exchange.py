@@ -61,6 +61,7 @@ RULE = st.builds(
     logic=TEXT,
     repetition=st.none() | st.builds(Repetition, st.integers(1, 9), NUMBER, NUMBER),
     missing=st.none() | st.builds(Missing, st.sampled_from(Anchor), TERMS, st.integers(1, 9), st.integers(1, 9)),
+    broken_promises=st.booleans(),
     examples=st.builds(Examples, TEXTS, TEXTS),
     basis=st.builds(Basis, LABEL, st.none() | st.dates(), st.booleans()),
     note=LABEL,
@@ -95,6 +96,7 @@ BAD = [
     (HEAD + "version = true", "version", "whole number"),
     (HEAD + 'speaker = "boss"', "speaker", "agent, customer, any"),
     (HEAD + 'guards = ["shouted"]', "guards", "quoted, declined, conditional"),
+    (HEAD + 'broken_promises = "yes"', "broken_promises", "true or false"),
     (HEAD + 'in_force_from = "soon"', "in_force_from", "a date"),
     (HEAD + "[rule.evasion]\nwidth = 1", "evasion.width", "true or false"),
     (HEAD + "[rule.evasion]\nmagic = true", "evasion.magic", "unknown key"),
@@ -121,7 +123,7 @@ def test_content_hash_is_the_content_not_the_number() -> None:
     (two,) = parse_rules(HEAD + 'version = 7\nphrases = ["a"]')
     (other,) = parse_rules(HEAD + 'phrases = ["b"]')
     assert one.content_hash == two.content_hash != other.content_hash
-    assert len({r.content_hash for r in load_default_rules()}) == 12
+    assert len({r.content_hash for r in load_default_rules()}) == 13
 
 
 def test_dates_in_force_are_inclusive() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,35 +23,63 @@ class Line(NamedTuple):
     text: str
 
 
-@cache
-def lines() -> tuple[Line, ...]:
-    written = (Path(__file__).parent / "labelled_lines.tsv").read_text(encoding="utf-8").splitlines()
+def read(name: str) -> tuple[Line, ...]:
+    written = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
     return tuple(Line(*row.split("\t")) for row in written if not row.startswith("#"))
 
 
 @cache
-def hits(engine: str) -> dict[int, set[str]]:
-    chats = pl.DataFrame(
-        {
-            "conversation_key": range(len(lines())),
-            "seq": 0,
-            "role": "agent",
-            "sent_at": None,
-            "text": [line.text for line in lines()],
-        }
-    )
+def lines() -> tuple[Line, ...]:
+    return read("labelled_lines.tsv")
+
+
+@cache
+def unseen() -> tuple[Line, ...]:
+    return read("unseen_lines.tsv")
+
+
+@cache
+def learnt() -> tuple[Line, ...]:
+    return read("wording_lines.tsv")
+
+
+@cache
+def blind() -> tuple[Line, ...]:
+    return read("blind_lines.tsv")
+
+
+@cache
+def screener(engine: str) -> Screener:
+    """Compiled once for all files: compiling takes longer than searching them."""
+    return Screener(load_default_rules(), engine=engine)
+
+
+def screened(texts: Sequence[str], engine: str) -> dict[int, set[str]]:
+    chats = {"conversation_key": range(len(texts)), "seq": 0, "role": "agent", "sent_at": None, "text": texts}
     found: dict[int, set[str]] = defaultdict(set)
-    for key, rule in (
-        Screener(load_default_rules(), engine=engine).screen(chats).select("conversation_key", "rule_id").iter_rows()
-    ):
+    hit = screener(engine).screen(pl.DataFrame(chats))
+    for key, rule in hit.select("conversation_key", "rule_id").iter_rows():
         found[int(key)].add(rule)
     return found
+
+
+@cache
+def found_in(name: str) -> tuple[set[str], ...]:
+    """Rules that hit each line of a file."""
+    found = screened([line.text for line in read(name)], "hyperscan")
+    return tuple(found.get(n, set()) for n in range(len(read(name))))
+
+
+@cache
+def hits(engine: str) -> dict[int, set[str]]:
+    """Rules that hit, by the place of the line; those of the unseen lines come last."""
+    return screened([line.text for line in (*lines(), *unseen())], engine)
 
 
 @pytest.mark.parametrize("engine", ["hyperscan", "polars"])
 def test_a_rule_that_zeroes_a_form_hits_no_harmless_line(engine: str) -> None:
     assert len(lines()) >= 400
-    hit = [line for n, line in enumerate(lines()) if line.label == "F" and hits(engine)[n] & GRAVE]
+    hit = [line for n, line in enumerate(lines()) if line.label == "F" and hits(engine).get(n, set()) & GRAVE]
     assert hit == []
 
 
@@ -58,9 +87,37 @@ def test_precision_and_recall_by_rule() -> None:
     for rule in sorted({line.rule for line in lines()} - {"any"}):
         wanted = {n for n, line in enumerate(lines()) if line.label == "V" and line.rule == rule}
         harmless = {n for n, line in enumerate(lines()) if line.label == "F"}
-        found = {n for n in range(len(lines())) if rule in hits("hyperscan")[n]}
+        found = {n for n in range(len(lines())) if rule in hits("hyperscan").get(n, ())}
         assert len(found & wanted) >= 0.9 * len(wanted), rule
         assert len(found & harmless) <= 0.1 * max(1, len(found & wanted)), rule
+
+
+def test_lines_that_steered_no_pattern_show_what_other_words_cost() -> None:
+    found = [n in hits("hyperscan") for n in range(len(lines()), len(lines()) + len(unseen()))]
+    wanted = [line.label == "V" for line in unseen()]
+    right = sum(f and w for f, w in zip(found, wanted, strict=True))
+    assert right >= 0.65 * sum(wanted)
+    assert right >= 0.95 * sum(found), "precision"
+
+
+def test_blind_lines_are_found_and_harmless_ones_left_alone() -> None:
+    """Nothing was tuned on these lines: what is found here is what other people's words may expect."""
+    found = found_in("blind_lines.tsv")
+    wanted = [line.label == "V" for line in blind()]
+    right = sum(bool(f) and w for f, w in zip(found, wanted, strict=True))
+    assert right >= 0.78 * sum(wanted)
+    assert right >= 0.88 * sum(map(bool, found)), "precision"
+    grave = sum(bool(f & GRAVE) and not w for f, w in zip(found, wanted, strict=True))
+    assert grave <= 2
+
+
+def test_learnt_lines_hold_no_grave_false_hit() -> None:
+    hit = [
+        line.text
+        for line, found in zip(learnt(), found_in("wording_lines.tsv"), strict=True)
+        if line.label == "F" and found & GRAVE
+    ]
+    assert hit == []
 
 
 def test_both_engines_agree_on_every_line() -> None:

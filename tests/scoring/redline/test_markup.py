@@ -22,10 +22,15 @@ def found(text: str, engine: str = "hyperscan") -> list[tuple[int, int, str]]:
 @pytest.mark.parametrize(
     ("text", "matched"),
     [
-        ("亲，加<b>微</b>信聊", "加<b>微</b>信"), ("加&#24494;信", "加&#24494;信"), ("加&nbsp;微&nbsp;信", "加&nbsp;微&nbsp;信"), ("[加微信](https://x.example)", "加微信"),
-        ('<a href="https://x.example/?q=1">加微信</a>', "加微信"), ("加<!-- 空 -->微信", "加<!-- 空 -->微信"), ("a < b，加微信", "加微信"),
+        ("亲，加<b>微</b>信聊", "加<b>微</b>信"),
+        ("加&#24494;信", "加&#24494;信"),
+        ("加&nbsp;微&nbsp;信", "加&nbsp;微&nbsp;信"),
+        ("[加微信](https://x.example)", "加微信"),
+        ('<a href="https://x.example/?q=1">加微信</a>', "加微信"),
+        ("加<!-- 空 -->微信", "加<!-- 空 -->微信"),
+        ("a < b，加微信", "加微信"),
     ],
-)  # fmt: skip
+)
 def test_hidden_words_are_found_with_their_place_in_the_original(engine: str, text: str, matched: str) -> None:
     start = text.index(matched)
     assert found(text, engine) == [(start, start + len(matched), matched)]

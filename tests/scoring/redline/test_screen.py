@@ -31,6 +31,7 @@ from scoring.redline import (
 from scoring.redline import finder as finder_module
 from scoring.redline.examples import SCHEMA
 from scoring.redline.logic import LogicError
+from scoring.redline.syntax import parse
 from tests.scoring.redline.reference import reference_hits
 
 NOON = datetime(2026, 3, 1, 4, tzinfo=UTC)
@@ -221,6 +222,7 @@ def test_hits_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> Non
     texts = [("agent", t) for t in ("好", "加微信", "加", "微信", "加ＶＸ", "i d i o t", "加\u200b微信") * 5]
     whole = hits(rule("加微信", "idiot"), chat(*texts))
     monkeypatch.setattr(finder_module, "BATCH", 3)
+    monkeypatch.setattr(finder_module, "BATCH_OF_FEW", 3)
     monkeypatch.setattr(fallback, "BATCH", 4)
     assert hits(rule("加微信", "idiot"), chat(*texts)) == whole
     assert len(whole) == 20
@@ -257,10 +259,17 @@ def test_logic_over_neighbours(logic: str, lines: list[tuple[str, str]], found: 
 @pytest.mark.parametrize(
     ("relation", "nth", "found"),
     [
-        (Relation.BEFORE, 0, [2, 4]), (Relation.AFTER, 0, [0, 2]), (Relation.NEAR, 0, [0, 2, 4]), (Relation.SAME, 0, []),
-        (Relation.ANYWHERE, 0, [0, 2, 4]), (Relation.BEFORE, 2, [4]), (Relation.AFTER, 2, [0, 2]), (Relation.AFTER, 1, [0]), (Relation.BEFORE, 3, []),
+        (Relation.BEFORE, 0, [2, 4]),
+        (Relation.AFTER, 0, [0, 2]),
+        (Relation.NEAR, 0, [0, 2, 4]),
+        (Relation.SAME, 0, []),
+        (Relation.ANYWHERE, 0, [0, 2, 4]),
+        (Relation.BEFORE, 2, [4]),
+        (Relation.AFTER, 2, [0, 2]),
+        (Relation.AFTER, 1, [0]),
+        (Relation.BEFORE, 3, []),
     ],
-)  # fmt: skip
+)
 def test_relations_and_the_nth_hit(relation: Relation, nth: int, found: list[int]) -> None:
     r = rule("好的", conditions=(Condition("q", Terms(("退",)), Speaker.CUSTOMER, relation, nth),))
     lines = [("agent", "好的"), ("customer", "退"), ("agent", "好的"), ("customer", "退"), ("agent", "好的")]
@@ -293,10 +302,28 @@ def missing(anchor: Anchor, *expected: str, phrases: tuple[str, ...] = (), **num
         (missing(Anchor.OPENING, "您好", messages=2), [("customer", "在吗"), ("agent", "嗯"), ("agent", "您好")], []),
         (missing(Anchor.OPENING, "您好", messages=1), [("customer", "在吗"), ("agent", "嗯"), ("agent", "您好")], [1]),
         (missing(Anchor.OPENING, "您好"), [("customer", "您好"), ("bot", "您好")], []),
-        (missing(Anchor.CLOSING, "评价", messages=2), [("agent", "评价"), ("agent", "好"), ("agent", "好"), ("customer", "评价")], [2]),
+        (
+            missing(Anchor.CLOSING, "评价", messages=2),
+            [("agent", "评价"), ("agent", "好"), ("agent", "好"), ("customer", "评价")],
+            [2],
+        ),
         (missing(Anchor.CLOSING, "评价", messages=3), [("agent", "评价"), ("agent", "好"), ("agent", "好")], []),
-        (missing(Anchor.WAIT, "抱歉", messages=2), [("customer", "?", 0), ("customer", "?", 100), ("agent", "嗯", 181), ("agent", "好", 182), ("agent", "抱歉", 183)], [2]),
-        (missing(Anchor.WAIT, "抱歉", messages=3), [("customer", "?", 0), ("agent", "嗯", 181), ("agent", "好", 182), ("agent", "抱歉", 183)], []),
+        (
+            missing(Anchor.WAIT, "抱歉", messages=2),
+            [
+                ("customer", "?", 0),
+                ("customer", "?", 100),
+                ("agent", "嗯", 181),
+                ("agent", "好", 182),
+                ("agent", "抱歉", 183),
+            ],
+            [2],
+        ),
+        (
+            missing(Anchor.WAIT, "抱歉", messages=3),
+            [("customer", "?", 0), ("agent", "嗯", 181), ("agent", "好", 182), ("agent", "抱歉", 183)],
+            [],
+        ),
         (missing(Anchor.WAIT, "抱歉"), [("customer", "?", 0), ("agent", "嗯", 180)], []),
         (missing(Anchor.WAIT, "抱歉"), [("customer", "?", None), ("agent", "嗯", 999)], []),
         (missing(Anchor.PHRASE, phrases=("稍等",)), [("agent", "稍等", 0), ("agent", "好了", 900)], []),
@@ -305,7 +332,7 @@ def missing(anchor: Anchor, *expected: str, phrases: tuple[str, ...] = (), **num
         (missing(Anchor.PHRASE, phrases=("稍等",)), [("agent", "稍等", None)], [0]),
         (missing(Anchor.PHRASE, "查到", phrases=("稍等",)), [("agent", "稍等", 0), ("agent", "好了", 5)], [0]),
     ],
-)  # fmt: skip
+)
 def test_missing_phrases(wanted: Rule, lines: list[tuple[str, str]], found: list[int]) -> None:
     got = hits(wanted, chat(*lines))
     assert [h[0] for h in got] == found
@@ -423,3 +450,18 @@ def test_equal_to_a_plain_loop(rules: list[Rule], chats: list[list[tuple[str, st
 
 def test_the_example_of_the_package_runs() -> None:
     assert doctest.testmod(scoring.redline).failed == 0
+
+
+@pytest.mark.skipif(finder_module.hyperscan is None, reason="no hyperscan on this platform")
+@pytest.mark.parametrize("more", [0, finder_module.FEW])
+@settings(deadline=None, max_examples=40)
+@given(lines=st.lists(st.text("abcxy1\0 微信", max_size=6), max_size=12))
+def test_messages_do_not_lean_on_each_other(more: int, lines: list[str]) -> None:
+    """They are searched one behind the other: what is found in each alone is found there whatever stands beside it."""
+    others = [parse(f"z{number}") for number in range(more)]
+    patterns = finder_module.Patterns([parse("ab"), parse("b.{0,3}c"), parse("[^x]y"), parse("微.?信"), *others])
+    alone = {(row, piece) for row, text in enumerate(lines) for _, piece in patterns.scan(pl.Series([text])).tolist()}
+    assert alone <= {(row, piece) for row, piece in patterns.scan(pl.Series(lines, dtype=pl.String)).tolist()}
+    spoken = chat(*(("agent", text) for text in lines))
+    hyper, polars = (Screener([rule("ab", "微信")], engine=engine).screen(spoken) for engine in ENGINES)
+    assert hyper.equals(polars)

@@ -8,8 +8,16 @@ from scoring.redline.words import cut_out
 
 
 @pytest.mark.parametrize(
-    ("text", "phrase"), [("混蛋糕和戚风", "混蛋"), ("育肥猪饲料", "肥猪"), ("周围神经病变", "神经病"), ("去死角的刷头", "去死"), ("家畜生长快", "畜生"), ("王八蛋糕", "王八蛋")]
-)  # fmt: skip
+    ("text", "phrase"),
+    [
+        ("混蛋糕和戚风", "混蛋"),
+        ("育肥猪饲料", "肥猪"),
+        ("周围神经病变", "神经病"),
+        ("去死角的刷头", "去死"),
+        ("家畜生长快", "畜生"),
+        ("王八蛋糕", "王八蛋"),
+    ],
+)
 def test_cut_out_of_longer_words(text: str, phrase: str) -> None:
     start = text.index(phrase)
     assert cut_out(text, start, start + len(phrase))
