@@ -99,8 +99,15 @@ class Ready:
     lam: float
 
 
-def ready(world: World, *, labels: int = 1200, quota: float = 10, noise: float = 0.0, spoil: Callable[[Floats], Floats] | None = None,
-          late: Callable[[pl.DataFrame], pl.DataFrame] | None = None) -> Ready:  # fmt: skip
+def ready(
+    world: World,
+    *,
+    labels: int = 1200,
+    quota: float = 10,
+    noise: float = 0.0,
+    spoil: Callable[[Floats], Floats] | None = None,
+    late: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
+) -> Ready:
     """Label a past period, train, judge out of fold, predict and plan the next. ``noise``: share of violations one
     inspector misses, with 5 points of error; ``spoil`` changes what history predicted as well, ``late`` the new
     predictions alone.

@@ -5,7 +5,15 @@ that hangs on a condition, is refused, asked, quoted or a policy read aloud is n
 """
 
 from scoring.promises.finder import PROMISE_SCHEMA, Promise, PromiseFinder
-from scoring.promises.outcome import APART, CERTAIN, FACT_SCHEMA, PromiseEvidence, PromiseStatus, outcomes
+from scoring.promises.outcome import (
+    APART,
+    CERTAIN,
+    FACT_SCHEMA,
+    OPEN_WITHOUT_TIME,
+    PromiseEvidence,
+    PromiseStatus,
+    outcomes,
+)
 from scoring.promises.words import KINDS, PROMISE_WORDS_HASH, kind_label
 
 __all__ = [
@@ -13,6 +21,7 @@ __all__ = [
     "CERTAIN",
     "FACT_SCHEMA",
     "KINDS",
+    "OPEN_WITHOUT_TIME",
     "PROMISE_SCHEMA",
     "PROMISE_WORDS_HASH",
     "Promise",

@@ -20,7 +20,10 @@ _WEEKDAYS = "一二三四五六日"
 _ENGLISH = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _N = rf"(?P<n>\d{{1,3}}|{NUMERAL}{{1,3}})"
-_EN = r"(?P<n>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|twenty-four|forty-eight|seventy-two|half an)"
+_EN = (
+    r"(?P<n>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|twenty-four|forty-eight|"
+    r"seventy-two|half an)"
+)
 _HALF = r"(?P<half>上午|早上|中午|下午|傍晚|晚上?|早|夜里|今晚|凌晨)?"
 _CLOCK = (
     rf"(?:的)?{_HALF}(?:(?P<hour>\d{{1,2}}|{NUMERAL}{{1,3}})(?:[点时:：](?!内|间)(?P<minute>\d{{2}}|半)?)(?![小时个]))?"
@@ -36,6 +39,7 @@ _TYPED = tuple(
         (r"\b(by|on|before|next|this) sat\b", r"\1 saturday"),
         (r"\bsat(?= at the latest)", "saturday"),
         (r"(?<=[今明后])儿", "天"),
+        (r"最快[^，,。]{1,8}?(?=最[慢迟晚])", ""),
         (r"中午之?前", "中午12点"),
         (r"(?<=\d) ?h(?=之?内|以内)", "小时"),
         (r"(?:下班|收工)之?前", "今天"),
@@ -231,34 +235,73 @@ def _english_hour(match: re.Match[str], said: datetime) -> datetime | None:
     return _at(said.date(), said, clock) if clock else None
 
 
-_EN_CLOCK = r"(?:,? (?:by |at |before )?(?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))? ?(?P<half>am|pm|a\.m\.|p\.m\.)|(?P<noon>noon)))?"
+_EN_CLOCK = (
+    r"(?:,? (?:by |at |before )?(?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))? ?(?P<half>am|pm|a\.m\.|p\.m\.)|"
+    r"(?P<noon>noon)))?"
+)
 READERS: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(
     (re.compile(pattern), reader)
     for pattern, reader in (
-        (rf"{_N} ?(?:个)?(?P<unit>小时|钟头|分钟|工作日|天|日(?=内|之内|以内)|周|星期|礼拜|月(?=内|之内|以内))(?!前|没|未|无理由)", _span),
+        (
+            rf"{_N} ?(?:个)?(?P<unit>小时|钟头|分钟|工作日|天|日(?=内|之内|以内)|周|星期|礼拜|月(?=内|之内|以内))(?!前|"
+            r"没|未|无理由)",
+            _span,
+        ),
         (rf"(?P<day>大后|[今明后当])(?P<part>[天日晚早]){_CLOCK}", _day),
         (rf"(?P<week>[本这下]+个?)?(?:周|星期|礼拜)(?P<weekday>[一二三四五六日天末]){_CLOCK}", _weekday),
         (r"[本这下]+个?(?:周|星期|礼拜)(?![一二三四五六日天末])", _week),
         (r"(?:[本这下]个?)?月(?:底|末)|[本这下]个?月(?:内|之内|以内)", _month),
         (r"年底|年末|年内", _year),
-        (rf"(?:(?P<month>\d{{1,2}}|{NUMERAL}{{1,2}})月)?(?<![\d周期])(?P<date>\d{{1,2}}|{NUMERAL}{{1,3}})[号日](?!内|之内|以内|线|码){_CLOCK}", _date),
+        (
+            rf"(?:(?P<month>\d{{1,2}}|{NUMERAL}{{1,2}})月)?(?<![\d周期])(?P<date>\d{{1,2}}|"
+            rf"{NUMERAL}{{1,3}})[号日](?!内|之内|以内|线|码){_CLOCK}",
+            _date,
+        ),
         (rf"(?P<month>\d{{1,2}}|{NUMERAL}{{1,2}})月(?P<date>\d{{1,2}})(?!\d)", _date),
-        (rf"(?P<half>上午|早上|中午|下午|傍晚|晚上)(?:(?P<hour>\d{{1,2}}|{NUMERAL}{{1,3}})[点时:：](?P<minute>\d{{2}}|半)?)?", _hour),
+        (
+            rf"(?P<half>上午|早上|中午|下午|傍晚|晚上)(?:(?P<hour>\d{{1,2}}|{NUMERAL}{{1,3}})"
+            r"[点时:：](?P<minute>\d{2}|半)?)?",
+            _hour,
+        ),
         (rf"(?P<half>)(?P<hour>\d{{1,2}}|{NUMERAL}{{1,3}})点(?P<minute>\d{{2}}|半)?(?:之?前|以前)?", _hour),
-        (rf"\b{_EN}(?: more| full)?[ -](?P<unit>hours?|hrs?|minutes?|mins?|working days?|business days?|days?|weeks?|months?)\b(?! ago)", _span),
-        (r"\bby (?P<hour>1[0-2]|[1-9])(?P<tonight> tonight)?(?=$|[,.!;\n]| (?:today|at the latest|ok)\b)", _english_bare_hour),
+        (
+            rf"\b{_EN}(?: more| full)?[ -](?P<unit>hours?|hrs?|minutes?|mins?|working days?|business days?|days?|"
+            r"weeks?|months?)\b(?! ago)",
+            _span,
+        ),
+        (
+            r"\bby (?P<hour>1[0-2]|[1-9])(?P<tonight> tonight)?(?=$|[,.!;\n]| (?:today|at the latest|ok)\b)",
+            _english_bare_hour,
+        ),
         (r"\b(?:by|on|before) the (?P<date>\d{1,2})(?:st|nd|rd|th)\b", _english_ordinal),
         (
-            r"\b(?:by |at |before )?(?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))? ?(?P<half>am|pm|a\.m\.|p\.m\.)|(?P<noon>noon)) (?:on )?"
+            r"\b(?:by |at |before )?(?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))? ?(?P<half>am|pm|a\.m\.|p\.m\.)|"
+            r"(?P<noon>noon)) (?:on )?"
             r"(?P<day>today|tomorrow)\b",
             _english_day,
         ),
-        (rf"\b(?P<day>today|tonight|this (?:morning|afternoon|evening)|tomorrow|day after tomorrow|end of (?:the |this )?day)\b(?: (?:morning|afternoon|evening|night))?{_EN_CLOCK}", _english_day),
-        (rf"\b(?P<week>next |this |coming )?(?P<weekday>mon|tue|wed|thu|fri|sat|sun)(?:s|nes|rs|ur)?day\b(?: (?:morning|afternoon|evening))?{_EN_CLOCK}", _english_weekday),
+        (
+            r"\b(?P<day>today|tonight|this (?:morning|afternoon|evening)|tomorrow|day after tomorrow|end of (?:the |"
+            rf"this )?day)\b(?: (?:morning|afternoon|evening|night))?{_EN_CLOCK}",
+            _english_day,
+        ),
+        (
+            r"\b(?P<week>next |this |coming )?(?P<weekday>mon|tue|wed|thu|fri|sat|sun)(?:s|nes|rs|ur)?day\b(?: "
+            rf"(?:morning|afternoon|evening))?{_EN_CLOCK}",
+            _english_weekday,
+        ),
         (r"\b(?:this|next|end of (?:the|this|next)) week\b", _english_week),
         (r"\b(?:end of (?:the |this |next )?month|this month|month[- ]end)\b", _month),
         (r"\bend of (?:the |this )?year\b", _year),
-        (r"\b(?:(?P<m1>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* (?P<d1>\d{1,2})(?:st|nd|rd|th)?|(?P<d2>\d{1,2})(?:st|nd|rd|th)?(?: of)? (?P<m2>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)\b", _english_date),
-        (r"\b(?:by|before|at) (?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))? ?(?P<half>am|pm|a\.m\.|p\.m\.)|(?P<noon>noon)\b)", _english_hour),
+        (
+            r"\b(?:(?P<m1>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* (?P<d1>\d{1,2})(?:st|nd|rd|th)?|"
+            r"(?P<d2>\d{1,2})(?:st|nd|rd|th)?(?: of)? (?P<m2>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)\b",
+            _english_date,
+        ),
+        (
+            r"\b(?:by|before|at) (?:(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))? ?(?P<half>am|pm|a\.m\.|p\.m\.)|"
+            r"(?P<noon>noon)\b)",
+            _english_hour,
+        ),
     )
-)  # fmt: skip
+)

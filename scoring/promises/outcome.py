@@ -1,8 +1,8 @@
 """What became of promises, judged from what the data show afterwards; the evidence is named, or nothing is said.
 
 Strongest first: what the platform recorded of the order's refunds, then what the customer said, then a rating or a
-dispute that complains of the very thing. Silence keeps no promise and breaks none, and a record that allows two readings
-(a refund closed by nobody knows whom) is no evidence: it is cited, and the status is that nobody can tell.
+dispute that complains of the very thing. Silence keeps no promise and breaks none, and a record that allows two
+readings (a refund closed by nobody knows whom) is no evidence: it is cited, and the status is that nobody can tell.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ class PromiseEvidence(StrEnum):
     RULING = "ruling"
 
 
-CERTAIN = frozenset({PromiseEvidence.REFUND_SMALLER, PromiseEvidence.REFUND_LATE, PromiseEvidence.REFUSED, PromiseEvidence.CUSTOMER})  # fmt: skip
+CERTAIN = frozenset(
+    {PromiseEvidence.REFUND_SMALLER, PromiseEvidence.REFUND_LATE, PromiseEvidence.REFUSED, PromiseEvidence.CUSTOMER}
+)
 """Evidence of a broken promise that names the record or the message which contradicts it."""
 
 OUTCOME_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -147,8 +149,12 @@ def _paid(pairs: pl.DataFrame, over: pl.Expr) -> pl.DataFrame:
         .when("last").then(pl.when(over).then(pl.lit("refund_smaller")).otherwise(pl.lit("not_due")))
     ).filter(pl.col("evidence").is_not_null())  # fmt: skip
     statuses = {
-        "refund_unclear": "unknown", "refund_late": "broken", "refund": "kept", "refund_smaller": "broken", "not_due": "open",
-    }  # fmt: skip
+        "refund_unclear": "unknown",
+        "refund_late": "broken",
+        "refund": "kept",
+        "refund_smaller": "broken",
+        "not_due": "open",
+    }
     return judged.with_columns(
         rank=pl.lit(0), status=pl.col("evidence").replace_strict(statuses, return_dtype=pl.String)
     )

@@ -207,3 +207,29 @@ def test_a_refund_said_with_its_sum_in_front_of_the_customer_is_no_compensation(
     said = [(p.kind, p.amount) for p in PromiseFinder().in_text("放心，24小时内退款50元给您。")]
     assert said == [("refund", 5_000)]
     assert [p.kind for p in PromiseFinder().in_text("今天给您补偿50元")] == ["compensate"]
+
+
+@pytest.mark.parametrize(
+    "text, amount, place",
+    [
+        ("今天给您退款1,299.50元，麻烦您稍等", 129_950, "今天给您退款1,299.50元"),
+        ("好的.. 今天给您退款20元", 2_000, "今天给您退款20元"),
+        ("I'll look. We will refund you $1,050 today. Bye", 105_000, "We will refund you $1,050 today"),
+        ("您好！！给您退20元", 2_000, "给您退20元"),
+    ],
+)
+def test_texts_are_cut_at_marks_and_not_in_numbers(finder: PromiseFinder, text: str, amount: int, place: str) -> None:
+    (found,) = finder.in_text(text, SAID)
+    assert (found.amount, text[found.start : found.end]) == (amount, place)
+
+
+def test_what_asks_behind_other_marks_takes_an_offer_back(finder: PromiseFinder) -> None:
+    assert finder.in_text("给您补偿20元！！您看可以吗？", SAID) == []
+    assert finder.in_text("给您补偿20元。好的。", SAID)
+
+
+def test_the_same_clause_counts_in_each_message_by_its_own_sentence(finder: PromiseFinder) -> None:
+    texts = ["今天给您退款，您放心", "如果坏了，今天给您退款", "", "嗯。今天给您退款，您放心"]
+    rows = {"conversation_key": ["c"] * 4, "seq": range(4), "role": ["agent"] * 4, "sent_at": [SAID] * 4, "text": texts}
+    found = finder.find(pl.DataFrame(rows, schema_overrides={"sent_at": pl.Datetime("us", "UTC")}))
+    assert found.select("row", "seq", "start").rows() == [(0, 0, 0), (3, 3, 2)]
