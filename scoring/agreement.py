@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -180,14 +181,31 @@ def _coefficient(
     value = compute(t, t.weight)
     if math.isnan(value):
         return Agreement(None, None, None, items, pairs, method, "no_variation")
-    low, high = (None, None) if seed is None else _bootstrap(t, compute, seed, replicates, level)
+    low, high = (None, None) if seed is None else _bootstrap(_Ask(_key(t, method, seed, replicates, level), t, compute))
     return Agreement(value, low, high, items, pairs, method)
 
 
-def _bootstrap(
-    t: _Tally, compute: Callable[[_Tally, Floats], float], seed: str, replicates: int, level: float
-) -> tuple[float | None, float | None]:
-    """Percentile interval over items: a resample is a reweighting of the items that have two or more ratings."""
+_Key = tuple[bytes, bytes, bytes, str, str, int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What an interval is asked of; equal where the key is, which says all that it follows from."""
+
+    key: _Key
+    t: _Tally = field(compare=False)
+    compute: Callable[[_Tally, Floats], float] = field(compare=False)
+
+
+def _key(t: _Tally, method: str, seed: str, replicates: int, level: float) -> _Key:
+    return t.values.tobytes(), t.counts.tobytes(), t.weight.tobytes(), method, seed, replicates, level
+
+
+@lru_cache(maxsize=500)
+def _bootstrap(ask: _Ask) -> tuple[float | None, float | None]:
+    """Percentile interval over items: a resample is a reweighting of the items that have two or more ratings. The same
+    ratings are asked about again and again, and the seed makes the same of them."""
+    t, compute, (*_ratings, seed, replicates, level) = ask.t, ask.compute, ask.key
     use = np.flatnonzero(t.paired)
     chosen = (uniforms(seed, replicates * len(use)) * len(use)).astype(np.int64).reshape(replicates, len(use))
     results = []

@@ -21,8 +21,9 @@ LINE_COLUMNS = (*VALUE_SCHEMA, "weight", "points", "points_low", "points_high")
 @dataclass(frozen=True)
 class JudgedSheet:
     """`lines`: one row an entry and line; `totals`: one row an entry. Only a pooled sheet has grades: column `chances`
-    (probability of every grade), `stated` (one grade, or two between which it lies), `statement`, `true_mean` and `true_sd`
-    (posterior of the true total: never a score), `last_tenth` (probability of truly being in the last tenth)."""
+    (probability of every grade), `stated` (one grade, or two between which it lies), `statement`, `true_mean` and
+    `true_sd` (posterior of the true total: never a score), `last_tenth` (probability of truly being in the last
+    tenth)."""
 
     lines: pl.DataFrame
     totals: pl.DataFrame
@@ -43,8 +44,8 @@ def judge(
 
     ``given`` has values that come with their interval (estimates, marks, examples): group, entry, indicator, value,
     low, high, n, method. On a ``pooled`` sheet grades are stated; ``history`` (lines of earlier
-    sheets, `truths.HISTORY`) narrows the spread between people; ``whole`` (group, entry) limits grades to those who were there long
-    enough, None to everybody.
+    sheets, `truths.HISTORY`) narrows the spread between people; ``whole`` (group, entry) limits grades to those who
+    were there long enough, None to everybody.
     """
     rows = rows.with_columns(pl.col("group", "entry", "team", "cell").cast(pl.Categorical))
     parts = [

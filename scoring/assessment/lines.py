@@ -3,7 +3,8 @@
 Rows are `group`, `entry`, `team`, `indicator`, `day`, `cell`, `num`, `den`: what one entry (a person in a team) had on
 one day in one cell (shop × type of day × hours). A group is whose members are compared: one role of one sheet. What
 comes out has one row an entry and indicator: value, low, high, n, method, and whether it is the team's. Days are the
-clusters of every interval. Owns rates, means, counts and the expected value of indirect standardisation; knows no points.
+clusters of every interval. Owns rates, means, counts and the expected value of indirect standardisation; knows no
+points.
 
 Sources: Wilson 1927 at n divided by the design effect (Korn & Graubard 1998; Cochran 1977 §12.3 for the variance of a
 ratio of cluster totals); Garwood 1936 for counts; moderated variances with eight prior degrees of freedom as in
@@ -72,9 +73,14 @@ def _judged(mine: pl.DataFrame, line: SchemeLine, indicator: Indicator) -> pl.Da
     made = {IndicatorKind.RATE: _rates, IndicatorKind.MEAN: _means, IndicatorKind.COUNT: _counts}[indicator.kind](
         sums, line.relative
     )
-    frame = sums.select("group", "entry", "indicator", n="D", days=pl.col("k").cast(pl.Int64), expected="E").with_columns(
-        value=pl.Series(made[0]), low=pl.Series(made[1]), high=pl.Series(made[2]), method=pl.lit(made[3]),
-    )  # fmt: skip
+    frame = sums.select(
+        "group", "entry", "indicator", n="D", days=pl.col("k").cast(pl.Int64), expected="E"
+    ).with_columns(
+        value=pl.Series(made[0]),
+        low=pl.Series(made[1]),
+        high=pl.Series(made[2]),
+        method=pl.lit(made[3]),
+    )
     known = pl.col("low").is_not_nan() & pl.col("high").is_not_nan()
     reason = (
         pl.when(pl.col("expected") <= 0).then(pl.lit("nobody_to_compare"))

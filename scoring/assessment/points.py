@@ -84,13 +84,17 @@ def totals(lines: pl.DataFrame, scheme: Scheme) -> pl.DataFrame:
     everybody = lines.select("group", "entry").unique()
     return (
         everybody.join(made, on=["group", "entry"], how="left")
-        .with_columns(pl.col("judged").fill_null(0.0), reason=pl.when(enough).then(pl.lit("")).otherwise(pl.lit("too_little")))
-        .with_columns(pl.when(enough).then("total").alias("total"), low=pl.when(enough).then(low), high=pl.when(enough).then(high))
+        .with_columns(
+            pl.col("judged").fill_null(0.0), reason=pl.when(enough).then(pl.lit("")).otherwise(pl.lit("too_little"))
+        )
+        .with_columns(
+            pl.when(enough).then("total").alias("total"), low=pl.when(enough).then(low), high=pl.when(enough).then(high)
+        )
         .with_columns(se=(pl.col("down") + pl.col("up")) / 2, se_down="down", se_up="up")
         .with_columns(pl.when(enough).then((pl.col(name) / Z).clip(LEAST_SE)).alias(name) for name in ERRORS)
         .select("group", "entry", "total", "low", "high", *ERRORS, "judged", "reason")
         .sort("group", "entry")
-    )  # fmt: skip
+    )
 
 
 def weights_given_away(lines: pl.DataFrame, scheme: Scheme) -> Mapping[str, tuple[str, ...]]:

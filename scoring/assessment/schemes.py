@@ -165,11 +165,17 @@ def check(scheme: Scheme, indicators: Mapping[str, Indicator] | None = None) -> 
     """Raise `SchemeError` for a scheme that cannot be used, naming line and cure."""
     known = INDICATORS if indicators is None else indicators
     if scheme.role not in ROLES:
-        raise _wrong(N_("Role: expected one of {expected}, found “{value}”."), expected=", ".join(ROLES), value=scheme.role)  # fmt: skip
+        raise _wrong(
+            N_("Role: expected one of {expected}, found “{value}”."), expected=", ".join(ROLES), value=scheme.role
+        )
     if scheme.stage not in STAGES:
-        raise _wrong(N_("Stage: expected one of {expected}, found “{value}”."), expected=", ".join(STAGES), value=scheme.stage)  # fmt: skip
+        raise _wrong(
+            N_("Stage: expected one of {expected}, found “{value}”."), expected=", ".join(STAGES), value=scheme.stage
+        )
     if not 1 <= len(scheme.lines) <= MOST_LINES:
-        raise _wrong(N_("A scheme has 1 to {most} lines; this one has {count}."), most=MOST_LINES, count=len(scheme.lines))  # fmt: skip
+        raise _wrong(
+            N_("A scheme has 1 to {most} lines; this one has {count}."), most=MOST_LINES, count=len(scheme.lines)
+        )
     if twice := _twice(line.indicator for line in scheme.lines):
         raise _wrong(N_("The indicator “{indicator}” stands in two lines."), indicator=twice)
     for line in scheme.lines:
@@ -177,7 +183,9 @@ def check(scheme: Scheme, indicators: Mapping[str, Indicator] | None = None) -> 
     _check_grades(scheme.grades)
     for first, last in scheme.campaigns:
         if not (_is_day(first) and _is_day(last)):
-            raise _wrong(N_("Campaign days are written as month-day, like 11-01; found “{value}”."), value=f"{first} {last}")  # fmt: skip
+            raise _wrong(
+                N_("Campaign days are written as month-day, like 11-01; found “{value}”."), value=f"{first} {last}"
+            )
 
 
 def _check_line(line: SchemeLine, known: Mapping[str, Indicator]) -> None:

@@ -16,8 +16,8 @@ BELOW, ABOVE, UNCLEAR = "below_team", "above_team", "not_distinguishable"
 def compared(total: Floats, down: Floats, up: Floats, rate: float = FALSE_DISCOVERY) -> list[str]:
     """'below_team', 'above_team' or 'not_distinguishable' for each, against the mean of the others.
 
-    ``down`` and ``up`` are the standard errors of the sides of each total's interval: caps make them unequal, and whoever
-    is called above must be so by the lower side.
+    ``down`` and ``up`` are the standard errors of the sides of each total's interval: caps make them unequal, and
+    whoever is called above must be so by the lower side.
 
     Two-sided tests at false-discovery rate `rate`, the direction read off the sign: so the share of false words of
     either kind stays below it (Benjamini & Hochberg 1995; for directions Benjamini & Yekutieli 2005).

@@ -98,9 +98,13 @@ def agent_sizes(frame: pl.LazyFrame, per_agent: int | None = None) -> pl.DataFra
 
 
 def select_large(
-    frame: pl.LazyFrame, per_agent: int | pl.DataFrame, seed: str, batch: int = 250_000, fingerprint: FrameHash | None = None,
+    frame: pl.LazyFrame,
+    per_agent: int | pl.DataFrame,
+    seed: str,
+    batch: int = 250_000,
+    fingerprint: FrameHash | None = None,
     keep: Sequence[str] = (),
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     """Draw ``per_agent`` units of every agent from a lazy frame of any size with unit_id and agent_id.
 
     Two passes: units per agent, then the screen; the n smallest permanent numbers among those that pass are picked.
@@ -233,10 +237,14 @@ def differences(stated: Receipt, again: Receipt) -> tuple[Difference, ...]:
     if stated.commitment != commit(stated.seed):
         found.insert(0, Difference("commitment", "", stated.commitment, commit(stated.seed)))
     for what, left, right in (
-        ("count", {f"{c.source} {c.agent_id}": c for c in stated.counts}, {f"{c.source} {c.agent_id}": c for c in again.counts}),
+        (
+            "count",
+            {f"{c.source} {c.agent_id}": c for c in stated.counts},
+            {f"{c.source} {c.agent_id}": c for c in again.counts},
+        ),
         ("pick", {p.unit_id: p for p in stated.picks}, {p.unit_id: p for p in again.picks}),
         ("replacement", {r.unit_id: r for r in stated.replacements}, {r.unit_id: r for r in again.replacements}),
-    ):  # fmt: skip
+    ):
         for key in sorted(left.keys() | right.keys()):
             if left.get(key) != right.get(key):
                 found.append(Difference(what, key, str(left.get(key, "absent")), str(right.get(key, "absent"))))

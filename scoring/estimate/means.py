@@ -77,17 +77,17 @@ def team(
 
     ``sample`` has a row per reviewed unit: agent_id (the stratum), pi, the value and, where a model exists, the
     prediction; rows without a value are units that were not reviewed. ``population`` has every unit of the frame: the
-    plan of the draw (then unit_id and the value suffice in the sample), a frame, or the result of ``totals``. Without a plan
-    the sample may bring ``expected``, the variance that its plan expected of each review, and ``learnt``, whether past
-    reviews had shown it.
+    plan of the draw (then unit_id and the value suffice in the sample), a frame, or the result of ``totals``. Without
+    a plan the sample may bring ``expected``, the variance that its plan expected of each review, and ``learnt``,
+    whether past reviews had shown it.
     Difference estimator: mean of λf over all units plus the Hájek-weighted mean of y − λf over the reviewed ones; f
     must come from earlier periods or be cross-fitted. λ is the one the plan froze from history; where none was frozen
     it is tuned from 200 reviews on, 0 below or without a population, unless given. Where fewer were reviewed than
     drawn, π is adjusted per agent and source (``completion``); agents without a review leave the figure, which then
     says how many it covers. Variance by Deville within agents, degrees of freedom by Satterthwaite; with a plan, below
-    200 random reviews, the variance is blended with the one that its residual model expects. ``severities`` removes each
-    inspector's severity and adds its variance. ``bounds`` are the lowest and highest possible mean. Certain reviews
-    alone (π = 1) are the mean of a complete review where the population or a column reason says so, and refused
+    200 random reviews, the variance is blended with the one that its residual model expects. ``severities`` removes
+    each inspector's severity and adds its variance. ``bounds`` are the lowest and highest possible mean. Certain
+    reviews alone (π = 1) are the mean of a complete review where the population or a column reason says so, and refused
     otherwise ('only_targeted').
     """
     checked(level, bounds)

@@ -21,6 +21,8 @@ from scoring.frames import Table, table
 
 #: Facts found by chance from which on predictions may sharpen their rate.
 LEAST_FOUND = 5
+#: Units counted as mispredicted beside those that were: predictions that were right on every review are not on all.
+UNSEEN = 1.0
 
 
 def clopper_pearson(x: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -47,9 +49,11 @@ def rate(
     the Korn–Graubard (1998) interval is Clopper–Pearson at the effective size r(1−r)/v, v by Deville, adjusted for the
     degrees of freedom. Where every unit has a predicted probability p, r is the difference estimate (mean of λp over
     all units plus the weighted mean of y − λp), λ as for ``team``; below 5 facts found by chance the reviews speak
-    alone. ``population`` may also be its number of units; without it the weights stand for the sizes. Unfinished draws
-    are adjusted and certain reviews alone refused as in ``team``. ``effective`` of the result is the number of
-    equal-chance reviews that would know a rate as well, whatever was found: what control charts take the spread from.
+    alone. Its effective size may exceed the number of reviews, after one mispredicted unit is added to those found: the
+    variance of a few residuals says too little. ``population`` may also be its number of units; without it the weights
+    stand for the sizes. Unfinished draws are adjusted and certain reviews alone refused as in ``team``. ``effective``
+    of the result is the number of equal-chance reviews that would know a rate as well, whatever was found: what control
+    charts take the spread from.
     """
     checked(level, None)
     frame = None if isinstance(population, int) else population
@@ -104,7 +108,7 @@ def _estimated(s: CheckedSample, lam: float, units: int | None, level: float, ab
     residual, offset = y, 0.0
     if lam and s.f is not None and s.f_sum is not None:
         residual, offset = y - lam * s.f[drawn], lam * float(s.f_sum.sum() - s.f[~drawn].sum()) / rest
-    centre, se, df, n_eff = _effective(codes, residual, pi, offset)
+    centre, se, df, n_eff = _effective(codes, residual, pi, offset, sharpened=residual is not y)
     low, high = clopper_pearson(centre * n_eff, n_eff, level)
     whole = rest + certain
     return Estimate(
@@ -145,8 +149,11 @@ def _size(s: CheckedSample) -> float | None:
     return float((1 / s.pi).sum()) ** 2 / spread if spread > 0 else None
 
 
-def _effective(codes: w.Ints, residual: w.Floats, pi: w.Floats, offset: float) -> tuple[float, float, float, float]:
-    """Rate of the random part, its standard error, degrees of freedom and effective sample size."""
+def _effective(
+    codes: w.Ints, residual: w.Floats, pi: w.Floats, offset: float, *, sharpened: bool
+) -> tuple[float, float, float, float]:
+    """Rate of the random part, its standard error, degrees of freedom and effective sample size: at most that of the
+    reviews, unless predictions have ``sharpened`` them."""
     weight, n = 1.0 / pi, len(residual)
     mean = float((weight * residual).sum() / weight.sum())
     centre = min(max(mean + offset, 0.0), 1.0)
@@ -159,8 +166,11 @@ def _effective(codes: w.Ints, residual: w.Floats, pi: w.Floats, offset: float) -
     df = float(max(n - len(np.unique(codes)), 1))
     if math.isnan(variance) or variance <= 0 or not 0 < centre < 1:
         return centre, 0.0, float(n - 1), kish
-    variance /= float(weight.sum()) ** 2
-    n_eff = centre * (1 - centre) / variance
+    spread = centre * (1 - centre) * float(weight.sum()) ** 2
     if n > 1:
-        n_eff *= float(scipy.stats.t.ppf(0.975, n - 1) / scipy.stats.t.ppf(0.975, df)) ** 2
-    return centre, math.sqrt(variance), df, min(n_eff, float(n))
+        spread *= float(scipy.stats.t.ppf(0.975, n - 1) / scipy.stats.t.ppf(0.975, df)) ** 2
+    n_eff = min(spread / variance, float(n))
+    if sharpened:
+        unseen = UNSEEN * float(np.average((1 - pi) / pi**2, weights=weight))
+        n_eff = max(n_eff, spread / (variance + unseen))
+    return centre, math.sqrt(variance) / float(weight.sum()), df, n_eff

@@ -71,9 +71,9 @@ def _sum_or_null(values: pl.Expr) -> pl.Expr:
 class CheckedSample:
     """A checked sample as arrays, agents numbered over the union of population and sample. ``complete`` says of each
     agent with certain reviews only that they are all there is; of the others nothing. ``prior`` is the plan's residual
-    variance a + b·p(1−p), ``learnt`` whether past reviews have shown it, ``expected`` the variance of each agent's total
-    under it as the reviews tell it (column ``expected``), ``lam`` the weight of the predictions that the plan froze, ``missing`` counts certain picks
-    that were not reviewed.
+    variance a + b·p(1−p), ``learnt`` whether past reviews have shown it, ``expected`` the variance of each agent's
+    total under it as the reviews tell it (column ``expected``), ``lam`` the weight of the predictions that the plan
+    froze, ``missing`` counts certain picks that were not reviewed.
     """
 
     agents: list[str]
@@ -113,11 +113,20 @@ class CheckedSample:
         return replace(
             self,
             agents=[agent for agent, kept in zip(self.agents, here, strict=True) if kept],
-            codes=number[self.codes[rows]].astype(np.int64), y=self.y[rows], f=cut(self.f, rows), p=cut(self.p, rows),
-            pi=self.pi[rows], units=cut(self.units, here), f_sum=cut(self.f_sum, here), spread=cut(self.spread, here),
+            codes=number[self.codes[rows]].astype(np.int64),
+            y=self.y[rows],
+            f=cut(self.f, rows),
+            p=cut(self.p, rows),
+            pi=self.pi[rows],
+            units=cut(self.units, here),
+            f_sum=cut(self.f_sum, here),
+            spread=cut(self.spread, here),
             spread_p=cut(self.spread_p, here),
-            p_noise=cut(self.p_noise, here), expected=cut(self.expected, here), complete=self.complete[here], shares=cut(self.shares, rows),
-        )  # fmt: skip
+            p_noise=cut(self.p_noise, here),
+            expected=cut(self.expected, here),
+            complete=self.complete[here],
+            shares=cut(self.shares, rows),
+        )
 
 
 def read(

@@ -1,7 +1,7 @@
 """What a judge's answers meant so far: per criterion, the loss that inspectors found where the judge said so.
 
-Isotonic regression with weights 1/π on reviews of earlier periods (Zadrozny and Elkan 2002); a criterion with fewer than
-40 reviews of the rarer answer is not used. Refuses nothing and tunes no λ.
+Isotonic regression with weights 1/π on reviews of earlier periods (Zadrozny and Elkan 2002); a criterion with fewer
+than 40 reviews of the rarer answer is not used. Refuses nothing and tunes no λ.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Judge only, human only, corrected: what a judge's values add to a reviewed sample, by the difference estimator.
 
-The judge's values are an auxiliary variable known for every unit of the frame (prediction-powered inference, Angelopoulos
-et al. 2023; the difference estimator of Särndal et al. 1992, 6.3). Whether a unit has a value must not depend on its
-being reviewed. Refuses to give a judge's own mean an interval: it estimates nothing.
+The judge's values are an auxiliary variable known for every unit of the frame (prediction-powered inference,
+Angelopoulos et al. 2023; the difference estimator of Särndal et al. 1992, 6.3). Whether a unit has a value must not
+depend on its being reviewed. Refuses to give a judge's own mean an interval: it estimates nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from scoring.estimate import weighting as w
 LEAST_REVIEWS = w.TUNING_REVIEWS
 #: How improbable the shares of reviewed and other units with a value must be before their independence is doubted.
 DOUBT = 1e-4
+#: Spread of values within agents, in points, below which they are all the same.
+SPREAD = 1e-6
+#: Narrowing beside the next predictor alone from which on the judge brings something.
+NARROWER = 0.998
 
 Bounds = tuple[float, float]
 
@@ -30,9 +34,10 @@ Bounds = tuple[float, float]
 @dataclass(frozen=True, slots=True)
 class JudgeComparison:
     """Three figures of one mean or rate. ``judge`` is the plain mean of the judge's values over the frame, null where
-    it said nothing; ``r`` its correlation with the reviews within agents, ``least`` the r below which ``n`` reviews gain
-    nothing (1/√(n−2)), ``ratio`` the corrected width over that of the reviews alone, ``worth`` the reviews that would
-    narrow it as much: n(1/ratio² − 1). ``reason``: '' | 'few_reviews' | 'no_gain' | 'dependent'."""
+    it said nothing; ``r`` its correlation with the reviews within agents, ``least`` the r below which ``n`` reviews
+    gain nothing (1/√(n−2)), ``ratio`` the corrected width over that of the reviews alone, ``worth`` the reviews that
+    would narrow it as much beside what the next predictor narrows by itself: n((w₀/w)² − 1).
+    ``reason``: '' | 'few_reviews' | 'no_gain' | 'dependent'."""
 
     judge: float | None
     human: Estimate
@@ -106,6 +111,7 @@ def blend(history: pl.DataFrame) -> tuple[float, float] | None:
         root * (x - w.ratio(w.sums(codes, weight * x, k), total, 0.0)[codes])
         for x in (rows[name].to_numpy().astype(np.float64) for name in ("y", "own", "rest"))
     )
+    own, rest = (x if math.sqrt(float((x * x).mean())) > SPREAD else np.zeros_like(x) for x in (own, rest))
     share, _ = scipy.optimize.nnls(np.column_stack([own, rest]), y)
     return (float(share[0]), float(share[1])) if share.sum() > 0 else None
 
@@ -156,15 +162,33 @@ def compare(
     sample: pl.DataFrame, population: pl.DataFrame, history: pl.DataFrame | None = None, *, bounds: Bounds | None = None
 ) -> JudgeComparison:
     """Compare the three means. ``sample``: agent_id, pi, y (points), f (the judge's value or the next predictor's) and
-    version (whose value it is; empty for the next predictor's); ``population``: agent_id, f and version of every unit of
-    the frame; ``history``: earlier reviews with the columns of the sample."""
+    version (whose value it is; empty for the next predictor's); ``population``: agent_id, f and version of every unit
+    of the frame; ``history``: earlier reviews with the columns of the sample. Where they have own and rest (what the
+    judge and the next predictor say by themselves), the judge must bring something beside the next predictor."""
     human = estimate.team(sample.drop("f"), bounds=bounds)
     ready = _ready(sample, population, history)
     if isinstance(ready, str):
         return _without(sample, population, human, ready)
     terms, totals, weights = ready
     corrected = estimate.team(terms, totals, lam=1.0, bounds=bounds)
-    return _judged(sample, population, human, corrected, weights)
+    return _judged(sample, population, human, corrected, weights, _next_alone(sample, population, history, bounds))
+
+
+def _next_alone(
+    sample: pl.DataFrame, population: pl.DataFrame, history: pl.DataFrame | None, bounds: Bounds | None
+) -> float | None:
+    """Width of the estimate that the next predictor gives without the judge; None where it gives none."""
+    if not all("rest" in frame.columns for frame in (sample, population)):
+        return None
+    alone = (pl.col("rest").alias("f"), pl.lit("next").alias("version"))
+    reviews, units = (frame.with_columns(alone) for frame in (sample, population))
+    past = reviews.clear() if history is None else history.with_columns(alone)
+    weights = lambdas(past, reviews)
+    if not weights.get("next"):
+        return None
+    terms = reviews.with_columns(weighted(reviews, units, weights))
+    totals = units.select("agent_id", weighted(units, units, weights))
+    return estimate.team(terms, totals, lam=1.0, bounds=bounds).width
 
 
 def compare_rate(
@@ -204,6 +228,8 @@ def _ready(
     """Sample and population with their terms, or why the judge is left out."""
     if not independent(sample, population):
         return "dependent"
+    if _says_nothing(sample, history):
+        return "no_gain"
     weights = lambdas(sample.clear() if history is None else history, sample)
     enough = [_usable(rows, v, "y").height for v in weights for rows in (history, sample) if rows is not None and v]
     if not any(n >= LEAST_REVIEWS for n in enough):
@@ -215,22 +241,48 @@ def _ready(
     return terms, units, weights
 
 
+def _says_nothing(sample: pl.DataFrame, history: pl.DataFrame | None) -> bool:
+    """Whether the judge gives all conversations of an agent the same value: nothing that could go with the reviews."""
+    if "own" not in sample.columns:
+        return False
+    parts = [frame.select("agent_id", "own") for frame in (sample, history) if frame is not None]
+    apart = pl.concat(parts).drop_nulls().group_by("agent_id").agg(pl.col("own").max() - pl.col("own").min())
+    return apart.height > 0 and not (apart["own"] > SPREAD).any()
+
+
 def _without(sample: pl.DataFrame, population: pl.DataFrame, human: Estimate, reason: str) -> JudgeComparison:
     own = sample.filter(pl.col("version") != "")
     n = sample.height
     return JudgeComparison(
-        _own_mean(population), human, human, 0.0, n, correlation(own), _least(n), 1.0 if human.width else None, 0.0, reason
-    )  # fmt: skip
+        _own_mean(population),
+        human,
+        human,
+        0.0,
+        n,
+        correlation(own),
+        _least(n),
+        1.0 if human.width else None,
+        0.0,
+        reason,
+    )
 
 
 def _judged(
-    sample: pl.DataFrame, population: pl.DataFrame, human: Estimate, corrected: Estimate, weights: Mapping[str, float]
+    sample: pl.DataFrame,
+    population: pl.DataFrame,
+    human: Estimate,
+    corrected: Estimate,
+    weights: Mapping[str, float],
+    alone: float | None = None,
 ) -> JudgeComparison:
     n = sample.height
     r, least = correlation(sample.filter(pl.col("version") != "")), _least(n)
     ratio = corrected.width / human.width if corrected.width and human.width else None
-    gains = r is not None and least is not None and r >= least and ratio is not None and ratio < 1
-    worth = n * (1 / ratio**2 - 1) if gains and ratio else 0.0
+    before = human.width if alone is None or human.width is None else min(alone, human.width)
+    more = corrected.width / before if corrected.width and before else None
+    useful = more is not None and more < (1.0 if alone is None else NARROWER)
+    gains = r is not None and least is not None and r >= least and useful
+    worth = n * (1 / more**2 - 1) if gains and more else 0.0
     lam = max((value for version, value in weights.items() if version), default=0.0)
     return JudgeComparison(
         _own_mean(population), human, corrected, lam, n, r, least, ratio, worth, "" if gains else "no_gain"

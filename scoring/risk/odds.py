@@ -20,6 +20,8 @@ from scoring.estimate.rates import clopper_pearson
 
 Number = TypeVar("Number", float, np.ndarray)
 
+UNSEEN = "\0"
+"""Words that nobody can have said."""
 WEIGHTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """What the step above may count for, in rulings."""
 PRIOR_CONFIRMED, PRIOR_RULINGS = 1.0, 2.0
@@ -93,6 +95,12 @@ class Learnt:
         """Does every band hold what was expected of it?"""
         return all(band.fits for band in self.bands)
 
+    @property
+    def rules(self) -> tuple[tuple[str, Odds], ...]:
+        """Every rule ruled on, with the odds of a hit whose words nobody has ruled on; the least likely first."""
+        known = {rule: self.odds(rule, UNSEEN) for rule, _ in self.by_rule}
+        return tuple(sorted(known.items(), key=lambda one: (one[1].p, one[0])))
+
     def odds(self, rule: str, said: str) -> Odds:
         """The odds of a file nobody has ruled on."""
         k_rule, n_rule = _of(self.by_rule, rule)
@@ -149,7 +157,8 @@ def _without_itself(
     by_rule: Counter[tuple[str, bool]],
     by_said: Counter[tuple[str, str, bool]],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Counts of all three steps for every ruling as if it had not been decided: k, n, k_rule, n_rule, k_said, n_said."""
+    """Counts of all three steps for every ruling as if it had not been decided: k, n, k_rule, n_rule, k_said,
+    n_said."""
     rule = np.array([_of(by_rule, r.rule) for r in rulings], dtype=float)
     said = np.array([_of(by_said, r.rule, r.said) for r in rulings], dtype=float)
     everything = np.full(len(rulings), float(len(rulings) - 1))

@@ -2,7 +2,7 @@
 (`outcomes`)."""
 
 from scoring.sheet.checks import check
-from scoring.sheet.marks import CLEARED, CONFIRMED, MAX_NOTE, HitDecision, Mark, Sheet, SheetError
+from scoring.sheet.marks import CLEARED, CONFIRMED, MAX_NOTE, HitDecision, Mark, Sheet, SheetError, value_of
 from scoring.sheet.outcomes import CheckedSheet, DimensionOutcome, Line, Outcome, checked, score
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "check",
     "checked",
     "score",
+    "value_of",
 ]

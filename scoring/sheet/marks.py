@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scoring.rubric import AGENT, Problem
+from scoring.rubric import AGENT, Criterion, Problem
 
 CONFIRMED, CLEARED = "confirmed", "cleared"
 
@@ -35,6 +35,13 @@ class Mark:
     evidence: tuple[int, ...] = ()
 
 
+def value_of(criterion: Criterion, mark: Mark | None) -> int | None:
+    """What a mark comes to: the value given, the criterion's default where none is, None for N/A."""
+    if mark is not None and mark.na:
+        return None
+    return criterion.default if mark is None or mark.value is None else mark.value
+
+
 @dataclass(frozen=True, slots=True)
 class HitDecision:
     """What the inspector says about one red-line hit."""
@@ -57,6 +64,10 @@ class Sheet:
     def confirmed(self) -> tuple[str, ...]:
         """Rules with at least one confirmed hit, sorted."""
         return tuple(sorted({hit.rule_id for hit in self.hits if hit.decision == CONFIRMED}))
+
+    def value_of(self, criterion: Criterion) -> int | None:
+        """What the sheet says of a criterion, in the sense of `value_of`."""
+        return value_of(criterion, next((mark for mark in self.marks if mark.criterion_id == criterion.id), None))
 
     def to_dict(self) -> dict[str, Any]:
         return {

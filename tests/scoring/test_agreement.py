@@ -294,11 +294,22 @@ def test_lopsided_criteria_are_not_judged() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (np.full((5, 3), NAN), "too_few"), (np.zeros((0, 2)), "too_few"), (table("1\n2\n1"), "too_few"), (table("1 2"), "too_few"),
-        (table("1 1\n1 1\n* 1"), "no_variation"), (table("1 *\n* 2\n1 1\n1 1"), "no_variation"),
+        (np.full((5, 3), NAN), "too_few"),
+        (np.zeros((0, 2)), "too_few"),
+        (table("1\n2\n1"), "too_few"),
+        (table("1 2"), "too_few"),
+        (table("1 1\n1 1\n* 1"), "no_variation"),
+        (table("1 *\n* 2\n1 1\n1 1"), "no_variation"),
     ],
-    ids=["all missing", "no items", "one inspector", "one item", "one value", "variation only where nobody else looked"],
-)  # fmt: skip
+    ids=[
+        "all missing",
+        "no items",
+        "one inspector",
+        "one item",
+        "one value",
+        "variation only where nobody else looked",
+    ],
+)
 def test_what_cannot_be_judged_has_a_reason_and_no_number(data: np.ndarray, reason: str) -> None:
     for function in (ag.alpha, ag.gwet, ag.fleiss):
         found = function(data, seed="s", replicates=20)

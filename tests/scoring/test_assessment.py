@@ -22,8 +22,19 @@ RATE = SchemeLine("conversion", 50, Curve(((0.4, 50), (0.6, 100))))
 PRESALE = next(one for one in shipped() if one.id == "presale")
 
 
-def row(entry: str, num: float, den: float, *, day: int = 1, cell: str = "a", indicator: str = "conversion", team: str = "t") -> dict[str, object]:  # fmt: skip
-    return {"group": "g", "entry": entry, "team": team, "indicator": indicator, "day": day, "cell": cell, "num": float(num), "den": float(den)}  # fmt: skip
+def row(
+    entry: str, num: float, den: float, *, day: int = 1, cell: str = "a", indicator: str = "conversion", team: str = "t"
+) -> dict[str, object]:
+    return {
+        "group": "g",
+        "entry": entry,
+        "team": team,
+        "indicator": indicator,
+        "day": day,
+        "cell": cell,
+        "num": float(num),
+        "den": float(den),
+    }
 
 
 def one(rows: list[dict[str, object]], line: SchemeLine, entry: str = "x") -> dict[str, object]:
@@ -114,13 +125,28 @@ def test_a_missing_line_gives_its_weight_away() -> None:
 
 
 def test_given_values_and_too_few() -> None:
-    given_rows = pl.DataFrame([
-        {"group": "g", "entry": e, "indicator": "inspection", "value": v, "low": v - 4, "high": v + 4, "n": n, "method": "estimate"}
-        for e, v, n in (("x", 90.0, 30.0), ("y", 80.0, 30.0), ("z", 70.0, 3.0))
-    ])  # fmt: skip
+    given_rows = pl.DataFrame(
+        [
+            {
+                "group": "g",
+                "entry": e,
+                "indicator": "inspection",
+                "value": v,
+                "low": v - 4,
+                "high": v + 4,
+                "n": n,
+                "method": "estimate",
+            }
+            for e, v, n in (("x", 90.0, 30.0), ("y", 80.0, 30.0), ("z", 70.0, 3.0))
+        ]
+    )
     rows = pl.DataFrame([row("x", 50, 100)])
     sheet = judge(rows, PRESALE, given=given_rows)
-    assert dict(sheet.lines.filter(pl.col("indicator") == "inspection").select("entry", "reason").iter_rows()) == {"x": "", "y": "", "z": "too_few"}  # fmt: skip
+    assert dict(sheet.lines.filter(pl.col("indicator") == "inspection").select("entry", "reason").iter_rows()) == {
+        "x": "",
+        "y": "",
+        "z": "too_few",
+    }
 
 
 def test_grades_stand_only_where_they_are_sure() -> None:

@@ -543,3 +543,34 @@ def test_a_rate_knows_how_many_equal_chances_it_is_worth() -> None:
     assert estimate.rate(rows).effective == pytest.approx(100 / 0.9)
     found = estimate.rate(rows | {"violation": [1] * 30 + [0] * 70})
     assert found.effective == estimate.rate(rows).effective, "whatever was found"
+
+
+def _judged_rate(rng: np.random.Generator, hits: float, false_alarms: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """20 agents with 150 units each, about 5 % of them with a fact; 20 of each reviewed; p stands for a judge's yes."""
+    agents = np.repeat([f"a{n:02d}" for n in range(20)], 150)
+    y = (rng.random(3000) < np.repeat(rng.beta(2, 38, 20), 150)).astype(float)
+    said = rng.random(3000) < np.where(y == 1, hits, false_alarms)
+    share = y.mean()
+    yes = hits * share / (hits * share + false_alarms * (1 - share))
+    no = (1 - hits) * share / ((1 - hits) * share + (1 - false_alarms) * (1 - share))
+    population = pl.DataFrame({"agent_id": agents, "p": np.where(said, yes, no), "violation": y})
+    picked = np.concatenate([150 * n + rng.choice(150, 20, replace=False) for n in range(20)])
+    return population[picked].with_columns(pi=pl.lit(20 / 150)), population
+
+
+@pytest.mark.parametrize(
+    ("hits", "false_alarms", "at_most"), [(0.8, 0.03, 0.85), (0.9, 0.01, 0.65), (1.0, 0.0005, 0.4)]
+)
+def test_a_good_judge_narrows_a_rate_and_the_interval_still_holds(
+    hits: float, false_alarms: float, at_most: float
+) -> None:
+    rng, covered, widths = np.random.default_rng(17), 0, []
+    for _ in range(60):
+        sample, population = _judged_rate(rng, hits, false_alarms)
+        alone = estimate.rate(sample.drop("p"))
+        sharpened = estimate.rate(sample, population.drop("violation"), lam=1.0)
+        truth = float(population["violation"].mean())  # type: ignore[arg-type]
+        covered += sharpened.low <= truth <= sharpened.high
+        widths.append(sharpened.width / alone.width)
+    assert covered >= 54, "a judge that was right on every review is not right on all"
+    assert np.mean(widths) < at_most

@@ -28,6 +28,8 @@ def test_a_small_case_by_hand() -> None:
     assert learnt.odds("R1", "a").p == pytest.approx((1 + said_weight * rule) / (2 + said_weight))
     assert learnt.odds("R1", "new words").p == pytest.approx(rule)
     assert learnt.odds("R9", "new words").p == pytest.approx(overall)
+    assert [(rule, one.rule_confirmed, one.rule_rulings) for rule, one in learnt.rules] == [("R1", 1, 3), ("R2", 1, 1)]
+    assert learnt.rules[0][1].p == pytest.approx(rule)
     seen = learnt.odds("R1", "a")
     assert (seen.confirmed, seen.alike, seen.rule_confirmed, seen.rule_rulings) == (1, 2, 1, 3)
 

@@ -103,9 +103,15 @@ def test_rule_score_rises_with_every_sign_of_trouble() -> None:
         "refund": False,
     }
     signs = [
-        {"customer_text": "你们是骗子，我要投诉"}, {"customer_text": "你好！！！？"}, {"customer_last": True}, {"hits": 1},
-        {"rating": 1}, {"slow_replies": 2}, {"refund": True}, {"customer_text": "This is a SCAM, still waiting"},
-    ]  # fmt: skip
+        {"customer_text": "你们是骗子，我要投诉"},
+        {"customer_text": "你好！！！？"},
+        {"customer_last": True},
+        {"hits": 1},
+        {"rating": 1},
+        {"slow_replies": 2},
+        {"refund": True},
+        {"customer_text": "This is a SCAM, still waiting"},
+    ]
     table = pl.DataFrame([calm, *({**calm, **sign} for sign in signs)]).with_columns(
         unit_id=pl.int_range(pl.len()).cast(pl.String)
     )
