@@ -1,7 +1,10 @@
 """The archive: everything imported, as versioned Delta tables that other engines can read too."""
 
+from qa.archive.change import ArchiveChange
+from qa.archive.parts import stage
 from qa.archive.schema import KEYS, MESSAGE_KINDS, PROVENANCE, ROLES, TABLES, conform, empty
-from qa.archive.store import Archive, ArchiveChange, Snapshot, Writer, stage
+from qa.archive.snapshot import Snapshot, among
+from qa.archive.store import Archive, Writer
 
 __all__ = [
     "KEYS",
@@ -13,6 +16,7 @@ __all__ = [
     "ArchiveChange",
     "Snapshot",
     "Writer",
+    "among",
     "conform",
     "empty",
     "stage",

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 import polars as pl
 from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 
 
 class StoredTable(DeltaTable):
@@ -22,6 +23,19 @@ class StoredTable(DeltaTable):
 
     def file_uris(self, *args: Any, **kwargs: Any) -> list[str]:
         return [_plain(uri, super(StoredTable, self).table_uri) for uri in super().file_uris(*args, **kwargs)]
+
+
+def opened(path: str) -> StoredTable | None:
+    """The newest version of the table at `path`, None where there is none.
+
+    `is_deltatable` answers sooner, but it holds the interpreter while an object store makes it wait.
+    """
+    if "://" not in path and not DeltaTable.is_deltatable(path):
+        return None
+    try:
+        return StoredTable(path)
+    except TableNotFoundError:
+        return None
 
 
 def scan_table(path: str, version: int | None = None) -> pl.LazyFrame:

@@ -1,8 +1,8 @@
 """Predictions in the archive: several of each conversation, one for every predictor and what it speaks about.
 
 Owns how they are read and exchanged, whoever made them. An archive of 0.1.0 held a single prediction of each
-conversation, in `signals`: it is read from there until the first change of predictions takes it along, so that a version
-that a draw has pinned gives the same numbers for ever. Does not predict.
+conversation, in `signals`: it is read from there until the first change of predictions takes it along, so that a
+version that a draw has pinned gives the same numbers for ever. Does not predict.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from qa.archive.change import ArchiveChange
 from qa.archive.schema import TABLES, conform
-from qa.archive.store import ArchiveChange, Snapshot
+from qa.archive.snapshot import Snapshot
 
 RULES = "rules"
 """Predictor and version of the rule score, which learns nothing."""
@@ -68,9 +69,9 @@ def predicted(
 ) -> pl.LazyFrame:
     """`units` (with conversation_key) and what `predictor` says of each: p and loss, null when nobody does.
 
-    The rule score speaks where the predictor does not. Predictions of `barred` versions are null. A machine scorer says
-    no chance of a violation: where it is silent the risk model speaks, then the rule score, and for points nobody told
-    the scorer's mean, so that every unit of a frame has a value, reviewed or not.
+    The rule score speaks where the predictor does not. Predictions of `barred` versions are null. Where a machine
+    scorer is silent, and for chances it does not tell, the risk model speaks, then the rule score, and for points
+    nobody told the scorer's mean, so that every unit of a frame has a value, reviewed or not.
     """
     if is_machine(predictor):
         return _with_machine(units, snapshot, predictor, barred)
@@ -97,9 +98,9 @@ def _with_machine(units: pl.LazyFrame, snapshot: Snapshot, predictor: str, barre
     mean = own.select(pl.col("loss").mean()).collect().item()
     return (
         predicted(units, snapshot, RISK, barred)
-        .join(own.select("conversation_key", own_loss="loss"), on="conversation_key", how="left")
-        .with_columns(loss=pl.coalesce("own_loss", "loss", pl.lit(mean, pl.Float64)))
-        .drop("own_loss")
+        .join(own.select("conversation_key", own_loss="loss", own_p="p"), on="conversation_key", how="left")
+        .with_columns(loss=pl.coalesce("own_loss", "loss", pl.lit(mean, pl.Float64)), p=pl.coalesce("own_p", "p"))
+        .drop("own_loss", "own_p")
     )
 
 

@@ -1,8 +1,9 @@
-"""Where the message files can be cut so that no conversation is torn: the unit of work of a screening.
+"""Messages cut into ranges of complete conversations: the unit of work of a screening, bounded in memory.
 
-The files of one archive version are laid end to end; a cut is clean where no conversation has messages on both sides.
-Imports write conversations one after the other, so nearly every boundary is clean; where files are interleaved the
-ranges simply grow. Knows row positions and keys, not what a message says.
+The files of one archive version are laid end to end and cut after so many rows. A conversation belongs to the range in
+which its first message lies; exports are written in the order of time, so a few of its messages lie behind the cut,
+among those of later ones. Each range therefore names, beside its window of rows, the rows of the window that it leaves
+to an earlier range and the rows behind it that it takes along. Knows row positions and keys, not what a message says.
 """
 
 from __future__ import annotations
@@ -20,17 +21,42 @@ from qa.archive.delta import StoredTable
 NO_IMPORT = -1
 """Stands for rows that came without an import (their `import_id` is null)."""
 
+CUT = 2
+"""Number of this way to cut: what was done for ranges cut in another way does not count for these."""
+
 U64 = NDArray[np.uint64]
 I64 = NDArray[np.int64]
+Rows = tuple[int, ...]
+_ROW = "row of the file"
 
 
 @dataclass(frozen=True)
 class RowRange:
-    """Rows [offset, offset + length) of one Parquet file."""
+    """Rows [offset, offset + length) of one Parquet file, without `left` and with `more` (row numbers of the file,
+    rising)."""
 
     uri: str
     offset: int
     length: int
+    left: Rows = ()
+    more: Rows = ()
+
+    def scan(self) -> pl.LazyFrame:
+        """The messages, in the order of the file."""
+        whole = pl.scan_parquet(self.uri)
+        window = whole.slice(self.offset, self.length)
+        if self.left:
+            window = _chosen(window, [row - self.offset for row in self.left], without=True)
+        if not self.more:
+            return window
+        first, last = self.more[0], self.more[-1]
+        behind = _chosen(whole.slice(first, last - first + 1), [row - first for row in self.more])
+        return pl.concat([window, behind]) if self.length else behind
+
+
+def _chosen(frame: pl.LazyFrame, rows: Sequence[int], *, without: bool = False) -> pl.LazyFrame:
+    at = pl.col(_ROW).is_in(pl.Series(rows, dtype=pl.UInt32).implode())
+    return frame.with_row_index(_ROW).filter(~at if without else at).drop(_ROW)
 
 
 @dataclass(frozen=True)
@@ -41,11 +67,12 @@ class Range:
 
     @property
     def rows(self) -> int:
+        """Rows of the windows: over all ranges, every message once."""
         return sum(piece.length for piece in self.pieces)
 
     def scan(self) -> pl.LazyFrame:
         """The messages of this range."""
-        return pl.concat([pl.scan_parquet(piece.uri).slice(piece.offset, piece.length) for piece in self.pieces])
+        return pl.concat([piece.scan() for piece in self.pieces])
 
 
 def message_files(snapshot: Snapshot, chats: pl.LazyFrame | None = None) -> list[RowRange]:
@@ -61,42 +88,70 @@ def message_files(snapshot: Snapshot, chats: pl.LazyFrame | None = None) -> list
     table = StoredTable(f"{snapshot.root}/messages", version=version)
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     uris = {uri.rsplit("/", 1)[-1]: uri for uri in table.file_uris()}
-    wanted = None if chats is None else chats.select("conversation_key").collect().to_series()
+    wanted = None if chats is None else chats.select("conversation_key").collect().to_series().sort()
     files = []
     for row in actions.iter_rows(named=True):
         name = str(row["path"]).rsplit("/", 1)[-1]
         if row["num_records"] and (wanted is None or _holds(uris[name], wanted)):
-            files.append((name.split("-", 2)[-1], name, RowRange(uris[name], 0, int(row["num_records"]))))
-    # one write names its files part-00000-<write>, part-00001-<write> …: neighbours share conversations at their ends
+            files.append((row["modification_time"], name, RowRange(uris[name], 0, int(row["num_records"]))))
     return [piece for _, _, piece in sorted(files, key=lambda file: file[:2])]
 
 
 def _holds(uri: str, wanted: pl.Series) -> bool:
-    return bool(pl.scan_parquet(uri).select(pl.col("conversation_key").is_in(wanted.implode()).any()).collect().item())
+    """Whether the file has messages of any of the keys `wanted`, which are sorted: looked up one by one, for a set of
+    all of them made anew for every file would cost files times conversations."""
+    if wanted.is_empty():
+        return False
+    keys = pl.scan_parquet(uri).select(pl.col("conversation_key").unique()).collect().to_series()
+    near = wanted.gather(wanted.search_sorted(keys).clip(upper_bound=len(wanted) - 1))
+    return bool((near == keys).any())
 
 
 def cut(files: Sequence[RowRange], batch: int) -> list[Range]:
-    """Ranges of about `batch` messages that together cover `files`, each conversation inside one of them.
+    """Ranges of about `batch` messages that together cover `files` (whole ones), each conversation inside one of them.
 
-    Reads the key column only; memory is 16 bytes a conversation.
+    Reads the key column only; memory is 32 bytes for every run of messages of one conversation.
     """
     hashes, starts, total = _runs(files)
     if total == 0:
         return []
-    clean = _clean_starts(hashes, starts, total)
-    stops: list[int] = []
-    at = 0
-    while at < total:
-        if at + batch >= total:
-            stop = total
-        else:
-            found = int(np.searchsorted(clean, at + batch, side="right"))
-            stop = int(clean[found - 1])
-            if stop <= at:
-                stop = int(clean[found]) if found < len(clean) else total
+    begins = _first_rows(hashes, starts)
+    stops = _stops(starts, total, batch)
+    here = np.searchsorted(stops, starts, side="right")  # the range in whose window a run lies
+    owner = np.searchsorted(stops, begins, side="right")  # the range that its conversation belongs to
+    moved = np.flatnonzero(here != owner)
+    lengths = np.append(starts[1:], total)[moved] - starts[moved]
+    rows = np.repeat(starts[moved] - np.append(0, np.cumsum(lengths)[:-1]), lengths) + np.arange(lengths.sum())
+    left, more = np.repeat(here[moved], lengths), np.repeat(owner[moved], lengths)
+    edges = np.append(0, np.cumsum([piece.length for piece in files]))
+    return _ranges(files, edges, stops, _by_range(rows, left, len(stops)), _by_range(rows, more, len(stops)))
+
+
+def _first_rows(hashes: U64, starts: I64) -> I64:
+    """For every run the row with which its conversation begins. Two keys of one hash go the same way, no more."""
+    _, number = np.unique(hashes, return_inverse=True)
+    first = np.full(int(number.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, number, starts)
+    return first[number]
+
+
+def _stops(starts: I64, total: int, batch: int) -> I64:
+    """Rows at which windows end: run starts nearest below every so many rows, at least one run in each."""
+    stops, at = [], 0
+    while at + batch < total:
+        found = int(np.searchsorted(starts, at + batch, side="right")) - 1
+        stop = int(starts[found])
+        if stop <= at:
+            stop = int(starts[found + 1]) if found + 1 < len(starts) else total
         stops.append(stop)
         at = stop
-    return _ranges(files, stops)
+    return np.array([*(stop for stop in stops if stop < total), total], np.int64)
+
+
+def _by_range(rows: I64, ranges: I64, count: int) -> list[I64]:
+    """`rows` (rising) of each range."""
+    order = np.argsort(ranges, kind="stable")
+    return np.split(rows[order], np.searchsorted(ranges[order], np.arange(1, count)))
 
 
 def _runs(files: Sequence[RowRange]) -> tuple[U64, I64, int]:
@@ -120,35 +175,34 @@ def _runs(files: Sequence[RowRange]) -> tuple[U64, I64, int]:
     return np.concatenate(hashes), np.concatenate(starts), total
 
 
-def _clean_starts(hashes: U64, starts: I64, total: int) -> I64:
-    """Row numbers where a range may begin: no conversation reaches across."""
-    order = np.argsort(hashes, kind="stable")
-    ordered = hashes[order]
-    again = ordered[1:] == ordered[:-1]
-    if not again.any():
-        return starts
-    ends = np.append(starts[1:], total)
-    group = np.concatenate(([0], np.cumsum(~again)))
-    last_of_group = np.zeros(int(group[-1]) + 1, np.int64)
-    np.maximum.at(last_of_group, group, ends[order])
-    reach = np.empty_like(ends)
-    reach[order] = last_of_group[group]
-    covered = np.concatenate(([0], np.maximum.accumulate(reach)[:-1]))
-    return starts[covered <= starts]
-
-
-def _ranges(files: Sequence[RowRange], stops: Sequence[int]) -> list[Range]:
+def _ranges(files: Sequence[RowRange], edges: I64, stops: I64, left: Sequence[I64], more: Sequence[I64]) -> list[Range]:
+    """`edges`: where each file begins among all rows, and the end of the last; the rest by range."""
     ranges: list[Range] = []
-    remaining = list(reversed(files))
-    at = 0
-    for stop in stops:
-        pieces: list[RowRange] = []
-        while at < stop:
-            piece = remaining.pop()
-            length = min(piece.length, stop - at)
-            pieces.append(RowRange(piece.uri, piece.offset, length))
-            if length < piece.length:
-                remaining.append(RowRange(piece.uri, piece.offset + length, piece.length - length))
-            at += length
-        ranges.append(Range(tuple(pieces)))
+    begin = 0
+    for stop, without, beside in zip(stops.tolist(), left, more, strict=True):
+        touched = set(range(_file(edges, begin), _file(edges, stop - 1) + 1)) | set(_files(edges, beside))
+        ranges.append(Range(tuple(_piece(files, edges, n, (begin, stop), without, beside) for n in sorted(touched))))
+        begin = stop
     return ranges
+
+
+def _piece(
+    files: Sequence[RowRange], edges: I64, number: int, window: tuple[int, int], without: I64, beside: I64
+) -> RowRange:
+    first, last = int(edges[number]), int(edges[number + 1])
+    low, high = max(window[0], first), min(window[1], last)
+
+    def of_file(rows: I64) -> Rows:
+        return tuple((rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first).tolist())
+
+    if high <= low:
+        return RowRange(files[number].uri, 0, 0, more=of_file(beside))
+    return RowRange(files[number].uri, low - first, high - low, of_file(without), of_file(beside))
+
+
+def _file(edges: I64, row: int) -> int:
+    return int(np.searchsorted(edges, row, side="right")) - 1
+
+
+def _files(edges: I64, rows: I64) -> list[int]:
+    return [] if not len(rows) else np.unique(np.searchsorted(edges, rows, side="right") - 1).tolist()

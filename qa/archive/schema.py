@@ -75,6 +75,12 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "title": pl.String,
         "refund_fee": pl.Int64,
         "total_fee": pl.Int64,
+        "freight": pl.Int64,  # what the shop paid for carriage, and what beyond the goods, in hundredths
+        "compensation": pl.Int64,
+        "sent_out_at": UTC,  # when the goods left the shop, reached the customer, and were given back to a carrier
+        "delivered_at": UTC,
+        "returned_at": UTC,
+        "carrier": pl.String,  # who carries the goods back, else who brought them
         "messages": pl.List(pl.Struct({"role": pl.String, "text": pl.String, "sent_at": UTC})),
         "content_hash": pl.String,
         **PROVENANCE,
@@ -229,7 +235,10 @@ TABLES: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
     },
 }
 
-LATER: Mapping[str, tuple[str, ...]] = dict.fromkeys(("disputes", "dispute_origins"), ("due_at", "joined_by"))
+LATER: Mapping[str, tuple[str, ...]] = dict.fromkeys(
+    ("disputes", "dispute_origins"),
+    ("due_at", "joined_by", "freight", "compensation", "sent_out_at", "delivered_at", "returned_at", "carrier"),
+)
 """Columns that tables written by earlier releases do not have; they read as null there."""
 
 _LIKE = {"message_parts": "messages", "dispute_origins": "disputes", "rating_origins": "ratings"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -10,8 +12,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
+from polars.testing import assert_frame_equal
 
-from qa.archive import Archive, stage
+from qa.archive import Archive, parts, stage
 from qa.archive.ranges import cut, message_files
 from qa.errors import Conflict, NotFound
 
@@ -55,6 +59,79 @@ def test_every_version_stays_readable(archive: Archive) -> None:
     assert archive.history()["what"].to_list() == ["two", "one"]
     with pytest.raises(NotFound):
         archive.at(3)
+
+
+def test_what_others_add_or_put_in_its_place_is_seen_at_once(archive: Archive, tmp_path: Path) -> None:
+    other = Archive(archive.root)
+    for what in ("one", "two"):
+        with other.change(what, NOW) as change:
+            change.append("messages", messages(what))
+        assert archive.history()["what"][0] == what
+    second = Archive(str(tmp_path / "second"))
+    for what in ("three", "four"):
+        with second.change(what, NOW) as change:
+            change.append("messages", messages(what))
+    shutil.rmtree(archive.root)
+    shutil.move(second.root, archive.root)
+    assert keys(archive) == ["four", "three"]
+
+
+def test_no_version_is_lost_when_its_log_is_old(archive: Archive) -> None:
+    def add(name: str) -> None:
+        with archive.change(name, NOW) as change:
+            change.append("messages", messages(name))
+            change.remove("messages", pl.Series(["nobody"]))
+
+    add("a")
+    for table in ("messages", "catalogue"):  # as after a hundred changes
+        DeltaTable(f"{archive.root}/{table}").alter.set_table_properties({"delta.checkpointInterval": "2"})
+    add("b")
+    for entry in Path(archive.root).glob("*/_delta_log/*"):
+        os.utime(entry, (0, 0))
+    for name in "cdef":
+        add(name)
+    assert [keys(archive, n) for n in (1, 2, 3)] == [["a"], ["a", "b"], ["a", "b", "c"]]
+    assert archive.check().damaged == ()
+
+
+def test_many_small_files_become_few_and_earlier_versions_keep_theirs(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert archive.merge_small_files(NOW) == 0
+    monkeypatch.setattr(parts, "MANY", 4)
+    for n in range(4):
+        with archive.change(str(n), NOW) as change:
+            change.adopt("messages", [stage("messages", messages(f"{9 - n}", f"{n}", f"{n}"), change.staging())])
+            change.append("hits", pl.DataFrame({"conversation_key": [None, f"{n}"], "rule_id": ["R", "S"]}))
+    before = archive.at()
+    rows = {table: before.scan(table).collect() for table in ("messages", "hits")}
+    assert (archive.merge_small_files(NOW), archive.merge_small_files(NOW)) == (8, 0)
+    after = archive.at()
+    assert [len(one.files("messages")) for one in (before, after)] == [4, 1]
+    for table, known in rows.items():
+        for version in (before, after):
+            assert_frame_equal(version.scan(table).collect(), known, check_row_order=False)
+    ends = after.scan("messages").collect()["conversation_key"].to_list()
+    assert ends == sorted(ends), "a conversation is in one piece"
+    with archive.change("on", NOW) as change:
+        change.remove("messages", pl.Series(["3"]))
+    assert (archive.version(), archive.history().height, archive.check().damaged) == (6, 6, ())
+    assert keys(archive) == sorted(key for key in ends if key != "3")
+    assert keys(archive, 4) == ends
+
+
+def test_a_merge_that_was_not_published_is_taken_back(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "MANY", 2)
+    for name in "ab":
+        with archive.change(name, NOW) as change:
+            change.append("messages", messages(name))
+    with archive.change("compaction", NOW) as change:
+        change.merge_small_files("messages")
+        change.forget()  # as when its process is killed
+    assert keys(archive) == ["a", "b"]
+    with archive.change("c", NOW) as change:
+        change.append("messages", messages("c"))
+    assert (keys(archive), archive.check().damaged) == (["a", "b", "c"], ())
 
 
 def test_staged_files_are_adopted_with_their_content(archive: Archive) -> None:
@@ -120,7 +197,7 @@ KILLED = """
     import os, sys
     import polars as pl
     from datetime import UTC, datetime
-    from qa.archive import Archive, stage
+    from qa.archive import Archive, parts, stage
     from tests.qa.archive.test_store import messages, NOW
     root, where = sys.argv[1:]
     with Archive(root).change("killed", NOW) as change:
