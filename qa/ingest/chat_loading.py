@@ -186,7 +186,7 @@ def _take(job: LoadRequest, merged: pl.DataFrame, sink: Sink, log: ProblemLog, f
         counts_of(compared(good, "conversation_key", job.restated), 0, 0, int(more["n"].sum())),
         extended=more.filter(pl.col("known") & (pl.col("n") > 0)).height,
     )
-    found.differences.append(merging.changes(good, "conversation_key", merging.ATTRIBUTES))
+    found.differences.append(merging.changes(good, "conversation_key", merging.ATTRIBUTES, job.business))
     found.counts = ImportCounts(**{name: value + getattr(part, name) for name, value in found.counts.to_dict().items()})
     found.agents.append(agents_of(good))
 

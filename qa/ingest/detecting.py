@@ -22,6 +22,7 @@ SAMPLE_PIECE_ROWS = 2_000
 SAMPLE_CELLS = 200
 MOSTLY = 0.3
 """Share of the texts that must be HTML for all of them to be read as such."""
+OUTER_IDS = frozenset(("id", "uuid", "guid"))
 ZONE_COLUMNS = frozenset(("时区", "timezone", "tz", "zone"))
 INVERSE = {"yes": "no", "no": "yes"}
 Row = dict[str, str | None]
@@ -95,13 +96,20 @@ def suggested(kind: str, headers: tuple[str, ...], rows: Sequence[Row]) -> Mappi
     columns = fields.suggest(kind, headers)
     found: dict[str, dict[str, str]] = {}
     if kind == "conversations":
-        columns = _whole_chats(columns, rows)
+        columns = _whole_chats(_with_outer_id(columns, headers), rows)
         if "private" not in columns and (public := next((h for h in headers if fields.is_public(h)), "")):
             columns["private"] = public
             found["private"] = {cell: INVERSE[meaning] for cell, meaning in vocabulary.YES.items()}
         if words := _users(columns.get("role", ""), rows):
             found["role"] = words
     return Mapping(columns=columns, values=found)
+
+
+def _with_outer_id(columns: dict[str, str], headers: tuple[str, ...]) -> dict[str, str]:
+    """Of a record that holds a list of messages, a plain “id” outside the list names the conversation."""
+    outer = next((h for h in headers if fields.fold(h) in OUTER_IDS and h not in columns.values()), "")
+    nested = any("[]." in h for h in headers)
+    return {**columns, "conversation_id": outer} if outer and nested and "conversation_id" not in columns else columns
 
 
 def _users(header: str, rows: Sequence[Row]) -> dict[str, str]:

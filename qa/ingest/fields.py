@@ -80,7 +80,8 @@ _AGENT = _field(
     N_("Agent id"),
     "text",
     "客服账号 客服ID 客服工号 客服 坐席 坐席ID 接待客服 客服昵称 工号 旺旺子账号 子账号 staff_id waiter waiter_id"
-    " assignee_email assignee operator 客服人员 客服名 接待客服昵称 接待账号 客服旺旺 服务人员 员工账号 客服帐号 坐席账号 坐席工号 座席 座席ID 接待人 接待人员 责任客服 kefu"
+    " assignee_email assignee operator 客服人员 客服名 接待客服昵称 接待账号 客服旺旺 服务人员 员工账号 客服帐号 "
+    "坐席账号 坐席工号 座席 座席ID 接待人 接待人员 责任客服 kefu"
     " seller_account agent",
 )
 _AGENT_NAME = _field(
@@ -95,7 +96,8 @@ _CUSTOMER = _field(
     "text",
     "买家昵称 买家 客户ID 客户 顾客 顾客ID 用户ID 买家旺旺 buyer_nick buyer customer user_id customer_email visitor_id"
     " buyer_id 用户昵称 客户昵称 买家名称 买家会员名 买家账号 买家ID 客户名称 客户姓名 顾客昵称 访客 访客名称 访客ID"
-    " 会员名 会员昵称 咨询人 顾客名称 顾客旺旺 买家名 买家旺旺号 客户账号 用户名 用户名称 访客昵称 咨询者 consumer contact_id requester customer_name visitor_name open_uid",
+    " 会员名 会员昵称 咨询人 顾客名称 顾客旺旺 买家名 买家旺旺号 客户账号 用户名 用户名称 访客昵称 咨询者 consumer "
+    "contact_id requester customer_name visitor_name open_uid",
 )
 _SHOP = _field(
     "shop",
@@ -137,14 +139,16 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
             "role",
             "发送方 角色 消息方向 发送者类型 身份 sender sender_type speaker direction from_role identity"
             " is_from_waiter owner_role 方向 发送方角色 发送人角色 发送人类型 发言人类型 发言方 用户类型 消息来源"
-            " 说话方 发送身份 消息发送方 发话人角色 说话人角色 from_type sender_role author_type author_role sender_kind",
+            " 说话方 发送身份 消息发送方 发话人角色 说话人角色 from_type sender_role author_type author_role "
+            "sender_kind",
         ),
         _field(
             "sender_id",
             N_("Account that spoke"),
             "text",
             "发送者 发送人 发言人 发送者账号 发送人昵称 发送人名称 发送者昵称 发送方昵称 发送方账号 发言者 说话人 from"
-            " 消息发送者 消息发送人 发送账号 from_user author author_email from_name sender_name author_name from_id name nickname 昵称",
+            " 消息发送者 消息发送人 发送账号 from_user author author_email from_name sender_name author_name from_id "
+            "name nickname 昵称",
         ),
         _field(
             "receiver_id",
@@ -157,7 +161,9 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
             N_("Sent at"),
             "time",
             "消息时间 发送时间 时间 聊天时间 消息发送时间 发言时间 ts time timestamp sent_time send_time created"
-            " 消息发送日期 聊天日期时间 sent_on createdat created_on create_at createtime msg_time message_time 发送日期时间 date 创建时间",
+            " 消息发送日期 聊天日期时间 sent_on createdat created_on create_at createtime msg_time message_time "
+            "发送日期时间 date 创建时间"
+            " created_datetime sent_datetime timestamp_ms",
         ),
         _field(
             "sent_date",
@@ -250,6 +256,37 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         _field("title", N_("Item"), "text", "宝贝标题 商品标题 商品名称 商品 item item_title"),
         _field("refund_fee", N_("Refund"), "money", "退款金额 退款额 申请退款金额 买家退款金额 refund_amount"),
         _field("total_fee", N_("Order total"), "money", "订单金额 交易金额 实付金额 total payment 买家实际支付金额"),
+        _field(
+            "freight",
+            N_("Freight paid"),
+            "money",
+            "运费 退运费 运费补偿 承担运费 退货运费 freight postage shipping_fee",
+        ),
+        _field("compensation", N_("Compensation"), "money", "补偿金额 赔付金额 赔偿金额 补偿 赔付 compensation"),
+        _field(
+            "sent_out_at",
+            N_("Goods sent"),
+            "time",
+            "发货时间 订单发货时间 卖家发货时间 出库时间 consign_time shipped_at",
+        ),
+        _field(
+            "delivered_at",
+            N_("Goods delivered"),
+            "time",
+            "签收时间 物流签收时间 确认收货时间 收货时间 delivered_at delivery_time",
+        ),
+        _field(
+            "returned_at",
+            N_("Goods sent back"),
+            "time",
+            "退货时间 买家退货时间 退货发货时间 买家发货时间 寄回时间 good_return_time returned_at",
+        ),
+        _field(
+            "carrier",
+            N_("Carrier"),
+            "text",
+            "退货物流公司 退货物流 退货快递公司 物流公司 快递公司 物流 company_name carrier",
+        ),
     ),
     "dispute_messages": (
         _field("dispute_id", N_("Dispute id"), "text", "退款编号 退款单号 退款ID refund_id", True),

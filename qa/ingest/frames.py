@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 
 import polars as pl
 
@@ -40,6 +41,7 @@ def commit_frames(
     source: str,
     file_name: str,
     place: tuple[str, str] | None = None,
+    sha256: str = "",
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> ImportResult:
@@ -50,6 +52,7 @@ def commit_frames(
     satisfaction; it describes conversations that have messages here. `disputes`, `ratings`: columns named like the
     fields of those files (money in hundredths); disputes may carry `messages`. The counts are of all tables together.
     `place`: the connector that brought it and how far that has come, kept in the transaction that records the import.
+    `sha256`: of what the frames were made of, where that is known; by it the same delivery is known again.
     """
     require(actor, Right.IMPORT)
     check_source(source)
@@ -79,7 +82,7 @@ def commit_frames(
     def run(job: LoadRequest, sink: Sink, log: ProblemLog) -> LoadedFile:
         return _load(job, tables, sink, log)
 
-    return execute(bench, actor, now, job, log, run, file_name, lambda: _fingerprint(tables))
+    return execute(bench, actor, now, job, log, run, file_name, cache(lambda: sha256 or _fingerprint(tables)))
 
 
 def _load(job: LoadRequest, tables: MappingOf[str, pl.DataFrame], sink: Sink, log: ProblemLog) -> LoadedFile:

@@ -108,7 +108,7 @@ def _sessions(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: Pro
         sink.remove("conversations", fresh["conversation_key"])
         sink.append("conversations", fresh)
     agents = merged.with_columns(named_agent=pl.col("agent_id"))
-    changes = merging.changes(merged, "conversation_key", merging.ATTRIBUTES)
+    changes = merging.changes(merged, "conversation_key", merging.ATTRIBUTES, job.business)
     return LoadedFile(
         counts_of(merged, rows, duplicates),
         agents_of(agents),
@@ -167,7 +167,7 @@ def put_records(job: LoadRequest, found: pl.DataFrame, sink: Sink, log: ProblemL
     agents = named.select("agent_id", name=pl.lit(None, dtype=pl.String), file_row="file_row").sort(
         "file_row", "agent_id"
     )
-    changes = merging.changes(merged, key, merging.content_of(table))
+    changes = merging.changes(merged, key, merging.content_of(table), job.business)
     counts = counts_of(compared(merged, key, job.restated), rows, duplicates)
     return LoadedFile(counts, agents, conform(table, fresh).head(SAMPLE_ROWS), changes)
 

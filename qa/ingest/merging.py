@@ -7,10 +7,12 @@ only thing read is the archive.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from qa.archive import KEYS, PROVENANCE, TABLES, Snapshot
+from qa.archive import KEYS, PROVENANCE, TABLES, Snapshot, among
+from qa.disputes import deadlines
 from qa.ingest.hashing import probe, row_hash
 
 ATTRIBUTES = ("agent_id", "customer_id", "shop", "channel", "order_id", "started_at", "ended_at", "satisfaction")
@@ -137,6 +139,8 @@ def records(table: str, found: pl.DataFrame, before: Snapshot, source: str, key:
     merged = joined.with_columns(
         pl.coalesce(*_present(joined, name), f"old_{name}").alias(name) for name in content_of(table)
     )
+    if table == "disputes":  # of a record that waits for somebody, also again, the last change is no end
+        merged = merged.with_columns(closed_at=pl.when(~deadlines.waiting(pl.col("status"))).then("closed_at"))
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"old_{name}")) for name in told)
     if "conversation_id" in found.columns:  # it may name another chat than the one it was linked to
         differs |= (
@@ -200,26 +204,30 @@ def content_of(table: str) -> list[str]:
     ]
 
 
-def changes(merged: pl.DataFrame, key: str, names: Iterable[str]) -> pl.DataFrame:
-    """What `merged` (with `state` and the columns `old_…`) would change in what is there: `field`, `key`, `old`, `new`,
-    one row a changed field."""
+def changes(merged: pl.DataFrame, key: str, names: Iterable[str], zone: ZoneInfo) -> pl.DataFrame:
+    """What `merged` (with `state` and the columns `old_…`) would change in what is there: `field`, `key`, `old`, `new`
+    in words, times in `zone`; one row a changed field."""
     known = merged.filter(pl.col("state") == "changed")
     found = [pl.DataFrame(schema=dict.fromkeys(("field", "key", "old", "new"), pl.String))]
     for name in names:
         other = known.filter(pl.col(f"old_{name}").is_not_null() & pl.col(name).ne_missing(pl.col(f"old_{name}")))
-        found.append(other.select(field=pl.lit(name), key=key, old=_said(f"old_{name}", other), new=_said(name, other)))
+        old, new = _said(f"old_{name}", other, zone), _said(name, other, zone)
+        found.append(other.select(field=pl.lit(name), key=key, old=old, new=new))
     return pl.concat(found)
 
 
-def _said(name: str, frame: pl.DataFrame) -> pl.Expr:
+def _said(name: str, frame: pl.DataFrame, zone: ZoneInfo) -> pl.Expr:
     value = pl.col(name)
-    return (value.list.len() if isinstance(frame.schema[name], pl.List) else value).cast(pl.String)
+    if isinstance(frame.schema[name], pl.List):
+        value = value.list.len()
+    elif isinstance(frame.schema[name], pl.Datetime):
+        value = value.dt.convert_time_zone(str(zone)).dt.strftime("%Y-%m-%d %H:%M:%S")
+    return value.cast(pl.String)
 
 
 def existing(before: Snapshot, table: str, key: str, keys: pl.Series, source: str) -> pl.DataFrame:
     """The archive's rows of `table` whose key is among `keys`."""
-    rows = before.scan(table).filter(pl.col("source") == source)
-    return rows.join(keys.to_frame(key).lazy(), on=key, how="semi").collect()
+    return among(before.scan(table), keys.drop_nulls(), key).filter(pl.col("source") == source).collect()
 
 
 def _with_current_mark(known: pl.DataFrame, before: Snapshot) -> pl.DataFrame:

@@ -1,4 +1,5 @@
-"""Moments as people and programs write them: any order of day and month, short years, 上午/下午, zones; cells in, UTC out.
+"""Moments as people and programs write them: any order of day and month, short years, 上午/下午, zones; cells in, UTC
+out.
 
 Known formats are read column by column (`values.parse_times`); what they leave is read here, cell by cell. No clock, no
 files.
@@ -44,7 +45,8 @@ _DATES = (
     _MONTH.format("fn") + r"\s+(?P<fd>\d{1,2})(?:st|nd|rd|th)?(?:,|\s)\s?(?P<fy>\d{4})",
 )
 _CLOCK = (
-    r"(?P<half>上午|下午|早上|早晨|晚上|傍晚|凌晨|中午|am|pm)?\s?(?P<H>\d{1,2})\s?[:.时点]\s?(?P<M>\d{1,2})(?:\s?[:.分]\s?(?P<S>\d{1,2}))?\s?[分秒]?"
+    r"(?P<half>上午|下午|早上|早晨|晚上|傍晚|凌晨|中午|am|"
+    r"pm)?\s?(?P<H>\d{1,2})\s?[:.时点]\s?(?P<M>\d{1,2})(?:\s?[:.分]\s?(?P<S>\d{1,2}))?\s?[分秒]?"
     r"(?:[.,:](?P<f>\d{1,9}))?\s?(?P<half2>[ap]\.?\s?m\.?|上午|下午)?"
 )
 ZONES = {
@@ -76,7 +78,10 @@ _FORMS = (
 _ASCTIME = re.compile(
     rf"{_WEEKDAY}[,\s]+{_MONTH.format('fn')}\s+(?P<fd>\d{{1,2}})\s+{_CLOCK}\s?{_ZONE}\s?(?P<fy>\d{{4}})"
 )
-NUMERIC = r"^(?:\D{0,6}\d{1,2}[:：]\d{2}(?:[:：]\d{2})?\D{1,12}?|\D{0,12}?)(\d{1,2})\s?[-/.]\s?(\d{1,2})\s?[-/.]\s?(\d{4}|\d{1,2})(?:\D|$)"
+NUMERIC = (
+    r"^(?:\D{0,6}\d{1,2}[:：]\d{2}(?:[:：]\d{2})?\D{1,12}?|"
+    r"\D{0,12}?)(\d{1,2})\s?[-/.]\s?(\d{1,2})\s?[-/.]\s?(\d{4}|\d{1,2})(?:\D|$)"
+)
 """A date of three short numbers, whose order has to be known; also after a weekday, a bracket or the time of day."""
 NONE = re.compile(
     r"0+|-+|—+|/|\\n|null|none|nil|nan|n/?a|undefined|invalid"
@@ -131,8 +136,8 @@ def short_dates(cells: pl.Series) -> pl.Series:
 
 @lru_cache(maxsize=100_000)
 def read(cell: str, order: str) -> tuple[datetime | None, str]:
-    """A moment (aware when the cell says its zone, else naive), or why there is none: `ambiguous_date` when the order of
-    day and month would have to be known, `other_order` when the file has another one; empty when it is no date.
+    """A moment (aware when the cell says its zone, else naive), or why there is none: `ambiguous_date` when the order
+    of day and month would have to be known, `other_order` when the file has another one; empty when it is no date.
 
     Dates of short numbers are read in `order` alone: what one of them seems to say itself, another may deny.
     """

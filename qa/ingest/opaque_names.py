@@ -12,9 +12,8 @@ from datetime import datetime
 import polars as pl
 from sqlalchemy import select
 
-from qa.archive import Snapshot
+from qa.archive import ArchiveChange, Snapshot
 from qa.archive.schema import KEYS
-from qa.archive.store import ArchiveChange
 from qa.draws import kept_frames
 from qa.ingest import silence, sources
 from qa.policy import Actor, Right, require

@@ -49,13 +49,15 @@ def disputes(cells: Cells, source: str) -> pl.DataFrame:
         "reason",
         "description",
         "title",
+        "carrier",
     )
     columns |= {name: cells.text(name) for name in names}
     columns["opened_at"] = cells.need("opened_at", cells.time("opened_at"))
     columns["closed_at"] = cells.time("closed_at", "bad_date")
-    columns["due_at"] = cells.time("due_at", "bad_date")
+    for name in ("due_at", "sent_out_at", "delivered_at", "returned_at"):
+        columns[name] = cells.time(name, "bad_date")
     columns["cs_status"] = cells.status("cs_status")
-    columns["refund_fee"], columns["total_fee"] = cells.money("refund_fee"), cells.money("total_fee")
+    columns |= {name: cells.money(name) for name in ("refund_fee", "total_fee", "freight", "compensation")}
     return _keyed(_frame(cells, columns), source, "dispute_key", "dispute_id")
 
 

@@ -57,8 +57,8 @@ def take_back_preview(bench: Workbench, actor: Actor, run_id: int) -> TakeBack:
 
 
 def take_back(bench: Workbench, actor: Actor, *, now: datetime, run_id: int) -> TakeBack:
-    """Remove what only this import brought, in one atomic step, and then from the search index. Raises `Conflict` when it cannot be taken back or
-    somebody is writing."""
+    """Remove what only this import brought, in one atomic step, and then from the search index. Raises `Conflict` when
+    it cannot be taken back or somebody is writing."""
     require(actor, Right.IMPORT)
     run = _run(bench, run_id)
     with bench.db.write() as session:
@@ -127,7 +127,8 @@ def _run(bench: Workbench, run_id: int) -> ImportRun:
 
 
 def _owner(bench: Workbench, run_id: int) -> tuple[int, bool]:
-    """The import whose rows stand for a run, which may only have repeated it, and whether no other run says the same."""
+    """The import whose rows stand for a run, which may only have repeated it, and whether no other run says the
+    same."""
     with bench.db.read() as session:
         done = session.execute(
             select(ImportRun.id, ImportRun.outcome).where(ImportRun.state == "done", ImportRun.kind != KIND)

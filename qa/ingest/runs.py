@@ -19,7 +19,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from qa import audit
-from qa.archive.store import ArchiveChange
+from qa.archive import ArchiveChange
 from qa.errors import Cancelled
 from qa.i18n import N_
 from qa.ingest import problems, roster, same_file, sources

@@ -12,8 +12,7 @@ from datetime import datetime
 import polars as pl
 from sqlalchemy import select
 
-from qa.archive import KEYS, Snapshot
-from qa.archive.store import ArchiveChange
+from qa.archive import KEYS, ArchiveChange, Snapshot
 from qa.ingest import freezing, takeback
 from qa.ingest.mapping import Mapping
 from qa.ingest.requests import ImportCounts, LoadRequest

@@ -14,8 +14,7 @@ from datetime import datetime
 import polars as pl
 from sqlalchemy import func, insert, select
 
-from qa.archive import KEYS, Snapshot
-from qa.archive.store import ArchiveChange
+from qa.archive import KEYS, ArchiveChange, Snapshot
 from qa.errors import Conflict, NotFound
 from qa.i18n import N_
 from qa.ingest import merging, runs

@@ -33,12 +33,17 @@ LENGTH = 40
 GENERIC = frozenset(
     ("conversations", "messages", "disputes", "ratings", "sessions", "export", "data", "chats", "agents")
 )
-_MONTHS = "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sep(t(ember)?)?|oct(ober)?|nov(ember)?|dec(ember)?"
+_MONTHS = (
+    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sep(t(ember)?)?|oct(ober)?|nov(ember)?|"
+    "dec(ember)?"
+)
 _PART = "(份|上旬|中旬|下旬|上半月|下半月|上|中|下)?"
 _TIMES = re.compile(
     r"\(\d+\)|（\d+）|副本|copy"
-    rf"|\d{{4}}年(\d{{1,2}}月(\d{{1,2}}[日号]|{_PART}))?|\d{{6,17}}|\d{{4}}[-_./]\d{{1,2}}([-_./]\d{{1,2}})?|(?<!\d)(19|20)\d\d(?!\d)"
-    rf"|\d{{1,2}}月(\d{{1,2}}[日号]|{_PART})|\d{{1,2}}[日号]|(?<!\d)\d{{1,2}}[-.]\d{{1,2}}(?!\d)|[一二三四五六七八九十]{{1,3}}月{_PART}"
+    rf"|\d{{4}}年(\d{{1,2}}月(\d{{1,2}}[日号]|{_PART}))?|\d{{6,17}}|\d{{4}}[-_./]\d{{1,2}}([-_./]\d{{1,2}})?|"
+    r"(?<!\d)(19|20)\d\d(?!\d)"
+    rf"|\d{{1,2}}月(\d{{1,2}}[日号]|{_PART})|\d{{1,2}}[日号]|(?<!\d)\d{{1,2}}[-.]\d{{1,2}}(?!\d)|"
+    rf"[一二三四五六七八九十]{{1,3}}月{_PART}"
     r"|[上中下](旬|半月|半年|月)|周[一二三四五六日天]|星期[一二三四五六日天]|第?[一二三四]季度"
     rf"|(?<![a-z])(q[1-4]|h[12]|{_MONTHS}|(mon|tues|wednes|thurs|fri|satur|sun)day)(?![a-z])",
     re.IGNORECASE,

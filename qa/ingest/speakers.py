@@ -23,6 +23,15 @@ SUB_ACCOUNT = re.compile(r"^[^:：\s][^:：]{0,60}[:：][^:：]{1,40}$")
 BOT_NAME = re.compile(
     r"机器人|服务助手|智能客服|智能助[理手]|自动回复|客服助手|店小蜜|小蜜助手|(?:^|[\s_\-])(?:chat)?bot$", re.IGNORECASE
 )
+_BORDER = r"[\s\-_:：·|/（(【\[]"
+TITLED_CUSTOMER = re.compile(
+    rf"^(?:买家|顾客|客户|会员|用户|访客|消费者|customer|buyer|visitor|client|user){_BORDER}+\S", re.IGNORECASE
+)
+TITLED_AGENT = re.compile(
+    rf"^(?:客服|坐席|座席|卖家|商家|agent|seller|operator|support|staff){_BORDER}+\S|^客服[^的\s]{{1,5}}$",
+    re.IGNORECASE,
+)
+"""Names that begin by saying what they are: 买家-tb1, 客服小美, Agent: Rui."""
 PAIR = ["name", "receiver", "customer", "agent", "agent_name"]
 
 
@@ -178,7 +187,7 @@ class _SpeakerRows:
             return known, False
         if name == customer:
             return "customer", False
-        word = vocabulary.ROLES.get(fields.simplified(name)) or ("bot" if BOT_NAME.search(name) else None)
+        word = vocabulary.ROLES.get(fields.simplified(name)) or ("bot" if BOT_NAME.search(name) else _titled(name))
         if word and name not in people.accounts:
             return word, False
         if name in (agent, agent_name) or people.is_agent(name):
@@ -289,6 +298,13 @@ def _said(people: MappingOf[str, str], patterns: MappingOf[str, str], name: str)
     if name in people:
         return people[name]
     return next((role for role, pattern in patterns.items() if name and re.search(pattern, name)), None)
+
+
+def _titled(name: str) -> str | None:
+    """The role that a name begins with."""
+    if TITLED_CUSTOMER.match(name):
+        return "customer"
+    return "agent" if TITLED_AGENT.match(name) else None
 
 
 def _bots(names: pl.Series, people: People) -> set[str]:

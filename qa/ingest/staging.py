@@ -12,21 +12,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from qa.archive import TABLES, stage
-from qa.ingest import moments, uniting
-from qa.ingest.chats import ATTRIBUTES
+from qa.ingest import agent_counts, moments, uniting
+from qa.ingest.agent_counts import AgentCounts
+from qa.ingest.attributes import Attributes, Read
 from qa.ingest.hashing import row_hash
 from qa.ingest.problems import ProblemLog
 from qa.ingest.tally import NO_TIME, Groups, Numbers, Tally
 
 BUCKET_ROWS = 400_000
 CHUNK = 50_000
-AGENT_COUNTS = {"c": pl.UInt32, "a": pl.UInt32, "n": pl.Int64, "seq": pl.Int32}
-Read = Callable[[list[str], pl.DataFrame], list[pl.Series]]
-"""Types the cells of attributes: (names, rows with those columns and `file_row`)."""
 
 
 class ChatStage:
@@ -36,21 +33,15 @@ class ChatStage:
     def __init__(
         self, folder: Path, source: str, import_id: int, log: ProblemLog, whole_records: bool, read: Read
     ) -> None:
-        self._read = read
         self._folder, self._source, self._import_id, self._log = folder, source, import_id, log
         self._whole_records = (
             whole_records  # one record of the file is one conversation: the same id again is another page of it
         )
         self._codes = pl.Categorical(pl.Categories.random())
-        self._agents = pl.Categorical(pl.Categories.random())
-        self._alive = (
-            pl.Series([""], dtype=self._codes),
-            pl.Series([""], dtype=self._agents),
-        )  # keeps the codes for our lifetime
+        self._alive = pl.Series([""], dtype=self._codes)  # keeps the codes for our lifetime
         self.tally = Tally()
-        self._known: dict[str, npt.NDArray[np.bool_]] = {}
-        self._attributes: dict[str, list[pl.DataFrame]] = {}
-        self._agent_counts: list[pl.DataFrame] = []
+        self._attributes = Attributes(read)
+        self._agents = AgentCounts()
         self._message_ids: list[pl.DataFrame] = []
         self._falls = (
             0  # how much more often times fall than rise within conversations: above zero, the file is newest first
@@ -74,10 +65,10 @@ class ChatStage:
         if self._whole_records:
             self._note_pages(frame, groups)
         self._note_customers(frame, groups)
-        self._note_attributes(frame, groups)
+        self._attributes.note(frame, groups, self.tally.count[groups.codes] == 0, self.tally.size)
         frame = self._numbered(frame, groups)
         frame = frame.with_columns(row_hash(frame))
-        self._note_agents(frame, groups)
+        self._agents.note(frame, groups)
         if "message_id" in frame.columns and not self._whole_records:
             named = frame.filter(pl.col("message_id").is_not_null())
             self._message_ids.append(
@@ -117,66 +108,6 @@ class ChatStage:
         numbers = groups.rank() + self.tally.count[frame["c"].to_numpy()]
         return frame.with_columns(seq=pl.Series(numbers, dtype=pl.Int32))
 
-    def _note_attributes(self, frame: pl.DataFrame, groups: Groups) -> None:
-        """Keep the first value of every attribute of every conversation, without holding on to the piece's memory."""
-        codes = frame["c"].to_numpy()
-        names = [name for name in ("conversation_id", *ATTRIBUTES) if name in frame.columns]
-        fresh = self.tally.count[groups.codes] == 0
-        self._keep(names, frame, np.sort(groups.order[groups.starts[fresh]]))
-        for name in names[1:]:  # what the first row of a conversation did not say, a later one may
-            late = ~self._room(name)[codes]
-            if late.any():
-                cell = pl.col(name)
-                filled = (cell != "").fill_null(False) if frame[name].dtype == pl.String else cell.is_not_null()
-                places = np.flatnonzero(late & frame.select(filled).to_series().to_numpy())
-                self._keep([name], frame, places[np.unique(codes[places], return_index=True)[1]])
-
-    def _room(self, name: str) -> npt.NDArray[np.bool_]:
-        """Of which conversations the attribute is known, by code."""
-        known = self._known.get(name, np.zeros(0, np.bool_))
-        if len(known) < self.tally.size:
-            known = np.concatenate([known, np.zeros(max(self.tally.size, 2 * len(known)) - len(known), np.bool_)])
-            self._known[name] = known
-        return known
-
-    def _keep(self, names: list[str], frame: pl.DataFrame, places: npt.NDArray[np.intp]) -> None:
-        if not len(places):
-            return
-        rows, read = (
-            frame.select("c", "file_row", *names)[places],
-            [name for name in names if name != "conversation_id"],
-        )
-        rows = compact(
-            rows.with_columns(cells.alias(name) for name, cells in zip(read, self._read(read, rows), strict=True))
-        )
-        for name in names:
-            told = rows.select("c", name)
-            told = told.drop_nulls() if told[name].null_count() else told
-            if told.height:
-                self._room(name)[told["c"].to_numpy()] = True
-                self._attributes.setdefault(name, []).append(told)
-
-    def _note_agents(self, frame: pl.DataFrame, groups: Groups) -> None:
-        """How many messages of which agent each conversation has, and the first of them: a row for every run of one
-        agent."""
-        agents = frame["agent_id"].cast(self._agents).to_physical()
-        order = groups.order[agents.is_not_null().to_numpy()[groups.order]]
-        if not len(order):
-            return
-        codes, names, seq = (
-            frame["c"].to_numpy()[order],
-            agents.fill_null(0).to_numpy()[order],
-            frame["seq"].to_numpy()[order],
-        )
-        starts = np.flatnonzero(np.concatenate([[True], (codes[1:] != codes[:-1]) | (names[1:] != names[:-1])]))
-        counts = {
-            "c": codes[starts],
-            "a": names[starts],
-            "n": np.diff(np.append(starts, len(order))),
-            "seq": np.minimum.reduceat(seq, starts),
-        }
-        self._agent_counts.append(pl.DataFrame(counts, schema=AGENT_COUNTS))
-
     def _add_up(self, frame: pl.DataFrame, groups: Groups) -> None:
         tally, codes = self.tally, groups.codes
         at = frame["sent_at"].dt.epoch("us").fill_null(NO_TIME).to_numpy()
@@ -207,25 +138,8 @@ class ChatStage:
         return stage("messages", named, self._folder)
 
     def describe(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Attributes given apart from the messages: `conversation_id`, `file_row` and any of `ATTRIBUTES`.
-
-        Returns the rows whose conversation has no messages.
-        """
-        ids = pl.concat(self._attributes["conversation_id"]) if "conversation_id" in self._attributes else None
-        if ids is None:
-            return frame
-        rows = frame.unique("conversation_id", keep="first", maintain_order=True).join(
-            ids, on="conversation_id", how="left", maintain_order="left"
-        )
-        placed = rows.drop_nulls("c")
-        for name in ATTRIBUTES:
-            if name in placed.columns:
-                known = self._room(name)
-                given = placed.select("c", name).drop_nulls()
-                fresh = given.filter(pl.Series(~known[given["c"].to_numpy()]))
-                if fresh.height:
-                    self._attributes.setdefault(name, []).append(fresh)
-        return rows.filter(pl.col("c").is_null())
+        """Attributes given apart from the messages (`Attributes.describe`)."""
+        return self._attributes.describe(frame, self.tally.size)
 
     # handing out
 
@@ -233,8 +147,7 @@ class ChatStage:
         """Put in order what did not come in order. Once, after the last piece."""
         self._drop_repeated_messages()
         self._settle()
-        if "conversation_id" in self._attributes:
-            self._ids = pl.concat(self._attributes["conversation_id"])
+        self._ids = self._attributes.ids()
 
     def transcript(self, keys: pl.Series) -> pl.DataFrame:
         """The messages of one of `keys`, of the first whose messages the first staged file holds; for showing."""
@@ -250,11 +163,7 @@ class ChatStage:
 
     def identities(self) -> pl.DataFrame:
         """Every conversation with its code and the hash of its messages: `c`, `conversation_key`, `m`."""
-        ids = (
-            pl.concat(self._attributes["conversation_id"])
-            if "conversation_id" in self._attributes
-            else pl.DataFrame(schema={"c": pl.UInt32, "conversation_id": pl.String})
-        )
+        ids = self._attributes.ids()
         codes = ids["c"].to_numpy()
         named = ids.with_columns(
             conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id"),
@@ -312,19 +221,14 @@ class ChatStage:
         attributes, `m` (hash of its messages), `first_row`, `united` (with what was known of them), `part` (some of it
         is not in the file).
         """
-        attributes = {
-            name: _by_code(self._attributes.pop(name), name, self.tally.size)
-            for name in ("conversation_id", *ATTRIBUTES)
-            if name in self._attributes
-        }
-        agents = _in_order(pl.concat(self._agent_counts)) if self._agent_counts else None
+        attributes = self._attributes.take(self.tally.size)
+        agents = self._agents.all()
         for low in range(0, self.tally.size, CHUNK):
             high = min(low + CHUNK, self.tally.size)
-            frame = self._tallied(low, high).with_columns(cells.slice(low, high - low) for cells in attributes.values())
-            if agents is not None:
-                frame = frame.join(
-                    self._agents_of(_between(agents, low, high)), on="c", how="left", maintain_order="left"
-                )
+            frame = self._tallied(low, high).with_columns(cells.slice(low, high - low) for cells in attributes)
+            if agents.height:
+                speakers = self._agents.speakers(agent_counts.between(agents, low, high))
+                frame = frame.join(speakers, on="c", how="left", maintain_order="left")
             yield frame.filter(pl.col("message_count") > 0).with_columns(
                 conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id")
             )
@@ -362,27 +266,6 @@ class ChatStage:
         file.unlink()
         return stage("messages", kept, self._folder) if kept.height else None
 
-    def _agents_of(self, parts: pl.DataFrame) -> pl.DataFrame:
-        """`c`, `speaker` (most messages, first on a tie), `speakers` (in order of appearance)."""
-        if parts.is_empty():
-            return pl.DataFrame(schema={"c": pl.UInt32, "speaker": pl.String, "speakers": pl.List(pl.String)})
-        names = pl.Series(range(int(parts["a"].max()) + 1), dtype=pl.UInt32).cat.to(self._agents).cast(pl.String)  # type: ignore[arg-type]
-        repeated = parts["c"].is_duplicated()
-        one = parts.filter(~repeated)
-        agent = names.gather(one["a"])
-        alone = pl.DataFrame({"c": one["c"], "speaker": agent, "speakers": agent.reshape((-1, 1)).arr.to_list()})
-        if alone.height == parts.height:
-            return alone
-        counts = parts.filter(repeated).group_by("c", "a").agg(pl.col("n").sum(), pl.col("seq").min())
-        counts = counts.with_columns(names.gather(counts["a"]).alias("name"))
-        top = (
-            counts.sort(["c", "n", "seq"], descending=[False, True, False])
-            .group_by("c", maintain_order=True)
-            .agg(speaker=pl.col("name").first())
-        )
-        spoken = counts.sort("c", "seq").group_by("c", maintain_order=True).agg(speakers="name")
-        return pl.concat([alone, top.join(spoken, on="c", how="left")])
-
     def _drop_repeated_messages(self) -> None:
         """The same message id twice in a conversation: the first stays; with other content it is a problem."""
         self._dropped = pl.DataFrame(schema={"row": pl.Int64})
@@ -409,9 +292,7 @@ class ChatStage:
         codes = np.flatnonzero(tally.untidy[: tally.size])
         if not len(codes):
             return
-        untidy = pl.DataFrame({"c": pl.Series(codes, dtype=pl.UInt32)}).join(
-            pl.concat(self._attributes["conversation_id"]), on="c", how="left"
-        )
+        untidy = pl.DataFrame({"c": pl.Series(codes, dtype=pl.UInt32)}).join(self._attributes.ids(), on="c", how="left")
         untidy = untidy.with_columns(
             conversation_key=pl.concat_str(pl.lit(self._source + ":"), "conversation_id")
         ).select("c", "conversation_key")
@@ -423,7 +304,7 @@ class ChatStage:
         codes = chosen["c"].to_numpy()
         buckets = int(self.tally.count[codes].sum()) // BUCKET_ROWS + 1
         originals, self._files = self._files, []
-        self._agent_counts = [part.join(chosen, on="c", how="anti") for part in self._agent_counts]
+        self._agents.forget(chosen)
         for bucket in range(buckets):
             part = chosen.gather_every(buckets, bucket)
             rows = (
@@ -490,7 +371,7 @@ class ChatStage:
         tally.count[codes] = sums["n"].to_numpy()
         tally.agent_count[codes] = sums["agents"].to_numpy()
         tally.first_at[codes], tally.last_at[codes] = sums["first"].to_numpy(), sums["last"].to_numpy()
-        self._note_agents(rows, Groups(rows["c"].to_numpy()))
+        self._agents.note(rows, Groups(rows["c"].to_numpy()))
         self._files.append(stage("messages", rows, self._folder))
 
 
@@ -499,31 +380,3 @@ def _moments(micros: Numbers) -> pl.Series:
     series = pl.Series(micros, dtype=pl.Int64)
     missing = (series == NO_TIME) | (series == np.iinfo(np.int64).max)
     return series.zip_with(~missing, pl.Series([None], dtype=pl.Int64)).cast(pl.Datetime("us", "UTC"))
-
-
-def _between(frame: pl.DataFrame, low: int, high: int) -> pl.DataFrame:
-    """The rows of `frame`, sorted by `c`, with low ≤ c < high."""
-    begin, end = np.searchsorted(frame["c"].to_numpy(), [low, high])
-    return frame.slice(int(begin), int(end - begin))
-
-
-def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
-    """Sorted by `c`."""
-    codes = frame["c"].to_numpy()
-    return frame if (codes[1:] >= codes[:-1]).all() else frame.sort("c", maintain_order=True)
-
-
-def _by_code(parts: list[pl.DataFrame], name: str, size: int) -> pl.Series:
-    """The value of each conversation at the place of its code; null where none is known."""
-    told = pl.concat(parts)
-    places = np.full(size, -1, np.int64)
-    places[told["c"].to_numpy()] = np.arange(told.height)
-    if told.height == size and (places == np.arange(size)).all():
-        return told[name]
-    return told[name].gather(pl.Series(places).replace(-1, None))
-
-
-def compact(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same rows in memory of their own: a filtered string column otherwise keeps the whole piece alive."""
-    copied: pl.DataFrame = pl.from_arrow(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))  # type: ignore[assignment]
-    return copied

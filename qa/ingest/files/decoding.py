@@ -25,7 +25,8 @@ UTF16LE, UTF16BE = "utf-16-le", "utf-16-be"
 ENCODINGS: tuple[str, ...] = (UTF8, GB18030, BIG5, UTF16, UTF16LE, UTF16BE, WESTERN)
 CODECS = {BIG5: "cp950"}
 OTHERWISE = "\ufdd0"
-"""Stands in a line that was read in another encoding than its file, before its first character that tells them apart."""
+"""Stands in a line that was read in another encoding than its file, before its first character that tells them
+apart."""
 CHINESE = 0.3
 """Share of frequent characters from which a line is Chinese in an encoding, and not by chance."""
 MOJIBAKE = tuple(mark.encode() for mark in "锛鐨銆鍦")
@@ -33,9 +34,11 @@ MOJIBAKE = tuple(mark.encode() for mark in "锛鐨銆鍦")
 MOST_CONTROLS = 0.02
 """Share of control characters from which a file is no text."""
 FREQUENT = frozenset(
-    "的一是不了在有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心"
+    "的一是不了在有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之"
+    "年过发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心"
     "本前开但因只从想实日者意无力它与长把机十民第公此已工使情明性知全三又关点正业外将两高间由问很最重新"
-    "這個們來為國說時會對後裡過發還樣經麼學現當沒動開從實無與長機點業將兩間問們請謝貨買賣家退款客服訂單嗎您親感謝已發貨今天什麼尺碼顏色質量"
+    "這個們來為國說時會對後裡過發還樣經麼學現當沒動開從實無與長機點業將兩間問們請謝貨買賣家"
+    "退款客服訂單嗎您親感謝已發貨今天什麼尺碼顏色質量"
     "请谢货买卖家退款客服订单吗您亲感谢什么尺码颜色质量消息内容时间会话角色訊息內容時間會話發送方姓名"
 )
 

@@ -23,7 +23,10 @@ HEADERS = ("chat", "contact", "name", "time", "text")
 _Found = tuple[str, str, list[str], str]
 """Name, time and lines of a message, and whose chat it is of."""
 DATE = r"(?:\d{4}\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}日?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})"
-CLOCK = r"(?:(?:上午|下午|早上|晚上|凌晨|中午)\s?)?\d{1,2}[:：.]\d{2}(?:[:：.]\d{2})?(?:\.\d{1,6})?(?:[\s\u202f\u00a0]?[AaPp]\.?\s?[Mm]\.?)?"
+CLOCK = (
+    r"(?:(?:上午|下午|早上|晚上|凌晨|中午)\s?)?\d{1,2}[:：.]\d{2}(?:[:："
+    r".]\d{2})?(?:\.\d{1,6})?(?:[\s\u202f\u00a0]?[AaPp]\.?\s?[Mm]\.?)?"
+)
 WHEN = rf"{DATE}[,，]?\s?(?:星期.|周.)?\s*{CLOCK}"
 NAME = r"(?![-–—:：\[(（])(?:(?![:：]\s)[^\t\n]){1,60}?"
 SPOKEN = r"(?P<name>[^:：\t\n]{1,60}(?:[:：][^:：\s\t]{1,30}(?=[:：](?:\s|$)))?)[:：]\s*(?P<text>.*)"

@@ -20,8 +20,16 @@ from tests.qa.ingest.test_formats import load
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 CHAT = {"conversation_key": pl.String, "agent_id": pl.String, "customer_id": pl.String, "order_id": pl.String,
         "shop": pl.String, "started_at": pl.Datetime("us", "UTC")}  # fmt: skip
-RECORD = {"dispute_key": pl.String, "conversation_key": pl.String, "joined_by": pl.String, "agent_id": pl.String,
-          "customer_id": pl.String, "order_id": pl.String, "shop": pl.String, "opened_at": pl.Datetime("us", "UTC")}  # fmt: skip
+RECORD = {
+    "dispute_key": pl.String,
+    "conversation_key": pl.String,
+    "joined_by": pl.String,
+    "agent_id": pl.String,
+    "customer_id": pl.String,
+    "order_id": pl.String,
+    "shop": pl.String,
+    "opened_at": pl.Datetime("us", "UTC"),
+}
 
 
 def chat(
@@ -96,9 +104,14 @@ def test_a_table_that_an_earlier_release_wrote_is_read_and_added_to(
     there = bench.archive.at()
     rows = there.scan("disputes").collect()
     path = tmp_path / "earlier" / "disputes"
-    rows.drop("due_at", "joined_by").write_delta(path)
+    new = ("due_at", "joined_by", "freight", "compensation")
+    rows.drop(new).write_delta(path)
     earlier = replace(there, root=str(path.parent), tables={**there.tables, "disputes": 0})
-    assert earlier.scan("disputes").collect().equals(rows.with_columns(due_at=None, joined_by=None).cast(rows.schema))
+    assert (
+        earlier.scan("disputes")
+        .collect()
+        .equals(rows.with_columns(pl.lit(None).alias(name) for name in new).cast(rows.schema))
+    )
     rows.write_delta(path, mode="append", delta_write_options={"schema_mode": "merge"})
     both = replace(earlier, tables={**there.tables, "disputes": 1}).scan("disputes").collect()
     assert (both.columns, both.height) == (rows.columns, 2)

@@ -1,4 +1,5 @@
-"""Odd files of every container: read, or refused by row or at once; no traceback, no swallowed neighbour, no NUL stored."""
+"""Odd files of every container: read, or refused by row or at once; no traceback, no swallowed neighbour, no NUL
+stored."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from qa.ingest import moments, values
 from qa.ingest.files import markup
 from qa.policy import Actor
 from qa.workbench import Workbench
+from tests.qa.ingest.test_formats import load
 from tests.qa.ingest.test_layouts import bring, chats, messages
 
 HEAD = "会话ID,客服账号,买家昵称,角色,内容,时间\n"
@@ -33,14 +35,20 @@ GOOD = {
     "NUL": (two("在\0吗").encode(), ["在�吗", "在的"]),
     "title rows": (("聊天明细,,,,,\n#店铺：青禾\n" + two()).encode(), ["在吗", "在的"]),
     "sep line": (("sep=;\n" + two().replace(",", ";")).encode("utf-8-sig"), ["在吗", "在的"]),
-    "Big5": (two("請問有貨嗎", "有的，謝謝您", "會話ID,客服,買家,角色,內容,時間\n").replace("小叶", "小葉").replace("买家", "買家").encode("cp950"), ["請問有貨嗎", "有的，謝謝您"]),
+    "Big5": (
+        two("請問有貨嗎", "有的，謝謝您", "會話ID,客服,買家,角色,內容,時間\n")
+        .replace("小叶", "小葉")
+        .replace("买家", "買家")
+        .encode("cp950"),
+        ["請問有貨嗎", "有的，謝謝您"],
+    ),
     "UTF-16 without mark": (two().encode("utf-16-le"), ["在吗", "在的"]),
     "quotation mark open": (two('"纯棉').encode(), ['"纯棉', "在的"]),
     "quotation mark inside": (two('17"的').encode(), ['17"的', "在的"]),
     "total below": ((two() + "合计,,,,2条,\n").encode(), ["在吗", "在的"]),
     "HTML": (two("<p>能<b>便</b>宜吗</p>", "A&amp;B<br/>好").encode(), ["能便宜吗", "A&B\n好"]),
     "lone tags": (two("<script>x</script>", "a < b").encode(), ["<script>x</script>", "a < b"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", GOOD)
@@ -58,8 +66,8 @@ def test_an_open_quotation_mark_swallows_no_neighbour(
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_text(
-        HEAD
-        + 'c1,甲,t1,客服,"纯棉的,2026-03-01 10:00:00\nc2,乙,t2,客服,滚,2026-03-01 10:00:00\nc3,丙,t3,客服,好",2026-03-01 10:00:00\n',
+        HEAD + 'c1,甲,t1,客服,"纯棉的,2026-03-01 10:00:00\nc2,乙,t2,客服,滚,2026-03-01 '
+        '10:00:00\nc3,丙,t3,客服,好",2026-03-01 10:00:00\n',
         "utf-8",
     )
     bring(bench, lead, now, path)
@@ -69,7 +77,10 @@ def test_an_open_quotation_mark_swallows_no_neighbour(
 def test_halves_of_characters_become_the_replacement(
     bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
 ) -> None:
-    line = '{"conversation_id":"c1","agent_id":"x","sender":"customer","text":"谢谢\\ud83d\\u0000","ts":"2026-03-01 10:00:00"}\n'
+    line = (
+        '{"conversation_id":"c1","agent_id":"x","sender":"customer","text":"谢谢\\ud83d\\u0000",'
+        '"ts":"2026-03-01 10:00:00"}\n'
+    )
     for name in ("a.jsonl", "a.json"):
         path = tmp_path / name
         path.write_text(line if name == "a.jsonl" else f"[{line}]", "utf-8")
@@ -130,10 +141,16 @@ def test_numbers_that_a_spreadsheet_rounded_are_refused(
 
 
 MOMENTS = {
-    "2024年3月5日 下午3:05": (2024, 3, 5, 15, 5), "24/3/5 10:00": (2024, 3, 5, 10, 0), "13/3/2024 9:05 pm": (2024, 3, 13, 21, 5),
-    "Mar 5, 2024, 12:00:01 AM": (2024, 3, 5, 0, 0), "10:00, 05/13/2024": (2024, 5, 13, 10, 0), '="2024-03-05 10:00"': (2024, 3, 5, 10, 0),
-    "20240305T100000": (2024, 3, 5, 10, 0), "2024-03-05 1000": (2024, 3, 5, 10, 0), "\u200e2024-03-05 10:00\u2069": (2024, 3, 5, 10, 0),
-}  # fmt: skip
+    "2024年3月5日 下午3:05": (2024, 3, 5, 15, 5),
+    "24/3/5 10:00": (2024, 3, 5, 10, 0),
+    "13/3/2024 9:05 pm": (2024, 3, 13, 21, 5),
+    "Mar 5, 2024, 12:00:01 AM": (2024, 3, 5, 0, 0),
+    "10:00, 05/13/2024": (2024, 5, 13, 10, 0),
+    '="2024-03-05 10:00"': (2024, 3, 5, 10, 0),
+    "20240305T100000": (2024, 3, 5, 10, 0),
+    "2024-03-05 1000": (2024, 3, 5, 10, 0),
+    "\u200e2024-03-05 10:00\u2069": (2024, 3, 5, 10, 0),
+}
 ZONED = (
     "2024-03-05 02:00:00 UTC",
     "2024-03-05 10:00:00+08",
@@ -177,9 +194,13 @@ def test_the_whole_file_settles_the_order_of_dates(tmp_path: Path) -> None:
 
 def test_a_mapping_file_comes_back_as_it_was(tmp_path: Path) -> None:
     mapping = ingest.Mapping(
-        columns={"text": "内 容", "role": "a.b"}, values={"role": {"0": "agent", "是": "bot"}}, people={"小\"叶": "agent"},
-        formats={"sent_at": ("%d.%m.%Y",)}, html=True, reading=ingest.ReadOptions(header_row=3, sheets=("一", "二")),
-    )  # fmt: skip
+        columns={"text": "内 容", "role": "a.b"},
+        values={"role": {"0": "agent", "是": "bot"}},
+        people={'小"叶': "agent"},
+        formats={"sent_at": ("%d.%m.%Y",)},
+        html=True,
+        reading=ingest.ReadOptions(header_row=3, sheets=("一", "二")),
+    )
     path = tmp_path / "shop.toml"
     ingest.write_profile(path, ingest.Profile("shop", "conversations", mapping))
     assert ingest.read_profile(path) == ingest.Profile("shop", "conversations", mapping)
@@ -197,3 +218,31 @@ def test_a_template_is_recognised_as_its_kind(tmp_path: Path, kind: str, languag
 def test_escaped_markup_hides_nothing() -> None:
     assert markup.plain("加我&lt;b&gt;微&lt;/b&gt;信") == "加我微信"
     assert markup.plain("<b>") == "<b>"
+
+
+def test_names_that_begin_with_a_role_say_who_spoke(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    head = "会话ID,消息时间,发送人,消息内容\n"
+    said = ("买家-tb1,在吗", "客服-小美,在的", "客服小强,我来", "买家：tb1,好", "系统,会话结束", "客服的噩梦,？")
+    path = tmp_path / "named.csv"
+    path.write_text(head + "".join(f"c1,2026-03-01 10:00:0{n},{one}\n" for n, one in enumerate(said)), "utf-8")
+    load(bench, lead, now, path)
+    roles = bench.archive.at().scan("messages").sort("seq").collect()["role"].to_list()
+    assert roles[:5] == ["customer", "agent", "agent", "customer", "system"]
+    assert "agent" not in roles[5:]
+
+
+def test_the_id_around_a_list_of_messages_names_the_conversation(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    said = [
+        {"id": n, "sender": who, "text": text, "created_at": f"2026-03-01T02:0{n}:00Z"}
+        for n, (who, text) in enumerate((("customer", "where?"), ("agent", "soon")))
+    ]
+    path = tmp_path / "nested.json"
+    path.write_text(json.dumps({"data": [{"id": 9, "agent": "Rui", "messages": said}]}), "utf-8")
+    load(bench, lead, now, path)
+    chats = bench.archive.at().scan("conversations").collect()
+    assert chats["conversation_id"].to_list() == ["9"]
+    assert chats["message_count"].to_list() == [2]

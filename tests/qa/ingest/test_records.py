@@ -288,7 +288,7 @@ KILLED = """
     from datetime import UTC, datetime
     from pathlib import Path
     from qa import ingest
-    from qa.archive.store import Archive, ArchiveChange
+    from qa.archive import Archive, ArchiveChange
     from qa.config import Config
     from qa.ingest import runs
     from qa.policy import SYSTEM
@@ -305,7 +305,8 @@ KILLED = """
     d = ingest.detect(Path(path))
     from qa.ingest import reading
     reading.PIECE = 500
-    ingest.commit(bench, SYSTEM, now=datetime(2026, 3, 2, tzinfo=UTC), path=Path(path), mapping=d.mapping, kind=d.kind, source="shop", progress=progress)
+    told = {"mapping": d.mapping, "kind": d.kind, "source": "shop", "progress": progress}
+    ingest.commit(bench, SYSTEM, now=datetime(2026, 3, 2, tzinfo=UTC), path=Path(path), **told)
 """
 
 

@@ -86,8 +86,8 @@ def test_minutes_and_seconds_of_the_same_chat_are_one(
 ) -> None:
     head = "会话ID,客服账号,角色,内容,时间\n"
     fine = (
-        head
-        + "1,小叶,买家,在,2026-03-01 10:00:01\n1,小叶,买家,在,2026-03-01 10:00:05\n1,小叶,客服,在的,2026-03-01 10:01:01\n"
+        head + "1,小叶,买家,在,2026-03-01 10:00:01\n1,小叶,买家,在,2026-03-01 10:00:05\n1,小叶,客服,在的,2026-03-01 "
+        "10:01:01\n"
     )
     (tmp_path / "fine.csv").write_text(fine)
     (tmp_path / "coarse.csv").write_text(fine.replace(":01\n", "\n").replace(":05\n", "\n"))
@@ -111,7 +111,7 @@ KILLED = """
     from pathlib import Path
     from dataclasses import replace
     from qa import ingest
-    from qa.archive.store import Archive
+    from qa.archive import Archive
     from qa.config import Config
     from qa.policy import SYSTEM
     from qa.workbench import Workbench

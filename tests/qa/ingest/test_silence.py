@@ -68,14 +68,16 @@ def test_a_chat_goes_on_over_midnight_and_ends_with_silence(
     path = write_csv(tmp_path / "a.csv", [*NIGHT, *MORNING, *OTHER])
     load(bench, lead, now, path)
     assert chats(bench.archive) == {
-        key(bench, "2026-03-01 23:50:00"): ["在吗", "在的", "谢谢"], key(bench, "2026-03-02 09:00:00"): ["到了", "好的"],
-        key(bench, "2026-03-02 00:00:00", "tb2"): ["你好"], key(bench, "2026-03-02 09:01:00", "tb2"): ["您好"],
-    }  # fmt: skip
+        key(bench, "2026-03-01 23:50:00"): ["在吗", "在的", "谢谢"],
+        key(bench, "2026-03-02 09:00:00"): ["到了", "好的"],
+        key(bench, "2026-03-02 00:00:00", "tb2"): ["你好"],
+        key(bench, "2026-03-02 09:01:00", "tb2"): ["您好"],
+    }
     again = load(bench, lead, now, path)
     assert (again.counts.unchanged, again.counts.new, again.counts.changed, again.counts.joined) == (4, 0, 0, 0)
 
 
-@pytest.mark.parametrize("order", [*permutations(range(4))][::4])
+@pytest.mark.parametrize("order", [*permutations(range(4))][::8])
 def test_the_order_of_files_does_not_matter(
     bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
@@ -123,8 +125,9 @@ def test_chats_that_were_drawn_or_have_a_case_file_are_never_joined(
     result = load(bench, lead, now, write_csv(tmp_path / "b.csv", [*BRIDGE, *EARLIER]))
     assert result.counts.joined == 0
     assert chats(bench.archive) == {
-        key(bench, "2026-03-01 23:50:00"): ["喂", "在吗", "在的", "谢谢", "睡了吗"], key(bench, "2026-03-02 09:00:00"): ["没睡", "到了", "好的"],
-    }  # fmt: skip
+        key(bench, "2026-03-01 23:50:00"): ["喂", "在吗", "在的", "谢谢", "睡了吗"],
+        key(bench, "2026-03-02 09:00:00"): ["没睡", "到了", "好的"],
+    }
 
 
 def test_chats_that_an_earlier_release_cut_at_midnight_keep_their_names(

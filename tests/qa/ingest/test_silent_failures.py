@@ -64,9 +64,7 @@ INPUTS = (
         (),
         told=("rounded_key",),
     ),
-    Input(
-        "no-plus.csv", CHAT.replace("\n1,", "\n3.712345678e18,"), (), (), (), told=("rounded_key",)
-    ),
+    Input("no-plus.csv", CHAT.replace("\n1,", "\n3.712345678e18,"), (), (), (), told=("rounded_key",)),
     Input(
         "rounded-time.csv",
         CHAT.replace("2026-03-01 10:00:01", "1.77233E+12").replace("2026-03-01 10:01:01", "1.77233E+12"),
@@ -95,7 +93,8 @@ INPUTS = (
     ),
     Input(
         "moment in a text.txt",
-        "消息对象:tb1\ntb1(2026-03-01 10:00:01):\n我昨天(2026-02-28 09:00:00)下单\n店:小叶(2026-03-01 10:01:01):\n在的\n",
+        "消息对象:tb1\ntb1(2026-03-01 10:00:01):\n我昨天(2026-02-28 09:00:00)下单\n店:小叶(2026-03-01 "
+        "10:01:01):\n在的\n",
         (("customer", "我昨天(2026-02-28 09:00:00)下单", "10:00:01"), USUAL[1]),
         ("店:小叶",),
     ),
@@ -113,10 +112,24 @@ INPUTS = (
     Input(
         "chatwoot bot.jsonl",
         records(
-            {"conversation_id": 7, "message_type": 1, "content": "在的", "created_at": AT + 60, "private": False,
-             "sender": {"name": "Rui", "type": "user"}, "id": 1},
-            {"conversation_id": 7, "message_type": 1, "content": "您好", "created_at": AT + 61, "private": False,
-             "sender": {"name": "Botty", "type": "agent_bot"}, "id": 2},
+            {
+                "conversation_id": 7,
+                "message_type": 1,
+                "content": "在的",
+                "created_at": AT + 60,
+                "private": False,
+                "sender": {"name": "Rui", "type": "user"},
+                "id": 1,
+            },
+            {
+                "conversation_id": 7,
+                "message_type": 1,
+                "content": "您好",
+                "created_at": AT + 61,
+                "private": False,
+                "sender": {"name": "Botty", "type": "agent_bot"},
+                "id": 2,
+            },
         ),
         (USUAL[1], ("bot", "您好", "10:01:02")),
         ("Rui",),
@@ -142,10 +155,18 @@ INPUTS = (
         USUAL,
     ),
     Input("mixed line ends.csv", CHAT.replace("\n", "\r", 2).encode(), USUAL),
-    Input("by id.json", json.dumps({"c1": chat(), "c2": chat(customer_id="tb2")}), (*USUAL, *USUAL), ("小叶",) * 2, ("tb1", "tb2")),
+    Input(
+        "by id.json",
+        json.dumps({"c1": chat(), "c2": chat(customer_id="tb2")}),
+        (*USUAL, *USUAL),
+        ("小叶",) * 2,
+        ("tb1", "tb2"),
+    ),
     Input(
         "messages by id.json",
-        json.dumps([{**chat(), "conversation_id": "c1", "messages": {f"m{n}": m for n, m in enumerate(chat()["messages"])}}]),
+        json.dumps(
+            [{**chat(), "conversation_id": "c1", "messages": {f"m{n}": m for n, m in enumerate(chat()["messages"])}}]
+        ),
         USUAL,
     ),
     Input("array of lines.txt", "[\n" + ",\n".join(records(chat(conversation_id="c1")).splitlines()) + "\n]", USUAL),
@@ -153,8 +174,14 @@ INPUTS = (
     Input(
         "of a database.jsonl",
         records(
-            {"sessionId": {"$numberLong": "5"}, "agent": "小叶", "customer": "tb1", "sender": "customer", "text": "在吗",
-             "createdAt": {"$date": "2026-03-01T02:00:01Z"}},
+            {
+                "sessionId": {"$numberLong": "5"},
+                "agent": "小叶",
+                "customer": "tb1",
+                "sender": "customer",
+                "text": "在吗",
+                "createdAt": {"$date": "2026-03-01T02:00:01Z"},
+            },
         ),
         USUAL[:1],
     ),
@@ -164,33 +191,106 @@ INPUTS = (
         USUAL,
     ),
     Input("header again.csv", HEAD + ASK + HEAD + ANSWER, USUAL, told=("header_again",)),
-    Input("escaped.csv", HEAD + ASK.replace("在吗", '"他说\\"好\\", 对吧"'), (("customer", '他说"好", 对吧', "10:00:01"),)),
-    Input("spaces.csv", CHAT.replace(",", ", ").replace("在吗", '"在吗, 亲"'), (("customer", "在吗, 亲", "10:00:01"), ("agent", " 在的", "10:01:01"))),
+    Input(
+        "escaped.csv", HEAD + ASK.replace("在吗", '"他说\\"好\\", 对吧"'), (("customer", '他说"好", 对吧', "10:00:01"),)
+    ),
+    Input(
+        "spaces.csv",
+        CHAT.replace(",", ", ").replace("在吗", '"在吗, 亲"'),
+        (("customer", "在吗, 亲", "10:00:01"), ("agent", " 在的", "10:01:01")),
+    ),
     Input("big endian.csv", CHAT.encode("utf-16-be"), USUAL),
-    Input("recalled.csv", HEAD + ASK + ANSWER.replace("在的", "[该消息已撤回]"), (USUAL[0], ("system", "[该消息已撤回]", "10:01:01"))),
-    Input("link.csv", HEAD + ANSWER.replace("在的", '<a href=""https://x.example"">点这</a>').replace("<a", '"<a').replace("a>", 'a>"'), (("agent", "点这 https://x.example", "10:01:01"),)),
-    Input("spanned.xls", "<table><tr>" + "".join(f"<th>{h}</th>" for h in HEAD.strip().split(",")) + "</tr>"
-          "<tr><td rowspan=2>1</td><td rowspan=2>小叶</td><td rowspan=2>tb1</td><td>买家</td><td>在吗</td><td>2026-03-01 10:00:01</td></tr>"
-          "<tr><td>客服</td><td>在的</td><td>2026-03-01 10:01:01</td></tr></table>", USUAL),
+    Input(
+        "recalled.csv",
+        HEAD + ASK + ANSWER.replace("在的", "[该消息已撤回]"),
+        (USUAL[0], ("system", "[该消息已撤回]", "10:01:01")),
+    ),
+    Input(
+        "link.csv",
+        HEAD
+        + ANSWER.replace("在的", '<a href=""https://x.example"">点这</a>').replace("<a", '"<a').replace("a>", 'a>"'),
+        (("agent", "点这 https://x.example", "10:01:01"),),
+    ),
+    Input(
+        "spanned.xls",
+        "<table><tr>" + "".join(f"<th>{h}</th>" for h in HEAD.strip().split(",")) + "</tr>"
+        "<tr><td rowspan=2>1</td><td rowspan=2>小叶</td><td rowspan=2>tb1</td><td>买家</td><td>在吗</td><td>2026-03-01 "
+        "10:00:01</td></tr>"
+        "<tr><td>客服</td><td>在的</td><td>2026-03-01 10:01:01</td></tr></table>",
+        USUAL,
+    ),
     Input("empty.csv", HEAD, (), (), (), told=("no_rows",)),
-    Input("left of a formula.csv", HEAD + ASK.replace("在吗", "#NAME?"), (("customer", "#NAME?", "10:00:01"),), told=("lost_text",)),
-    Input("asked in vain.csv", "时间,发送者,接收者,消息内容\n2026-03-01 10:00:01,tb1,店:小叶,在吗\n", USUAL[:1], ("店:小叶",)),
-    Input("clock times.csv", HEAD.replace("时间", "日期,时间") + "1,小叶,tb1,买家,在吗,20260301,100001\n1,小叶,tb1,客服,在的,20260301,10:01:01\n", USUAL),
-    Input("unseen.csv", HEAD + ASK.replace("1,小叶", "1\u200b,小叶\ufeff") + ANSWER.replace("1,小叶,tb1", "1\u00a0,小叶,\u2060tb1\u200e"), USUAL),
+    Input(
+        "left of a formula.csv",
+        HEAD + ASK.replace("在吗", "#NAME?"),
+        (("customer", "#NAME?", "10:00:01"),),
+        told=("lost_text",),
+    ),
+    Input(
+        "asked in vain.csv",
+        "时间,发送者,接收者,消息内容\n2026-03-01 10:00:01,tb1,店:小叶,在吗\n",
+        USUAL[:1],
+        ("店:小叶",),
+    ),
+    Input(
+        "clock times.csv",
+        HEAD.replace("时间", "日期,时间")
+        + "1,小叶,tb1,买家,在吗,20260301,100001\n1,小叶,tb1,客服,在的,20260301,10:01:01\n",
+        USUAL,
+    ),
+    Input(
+        "unseen.csv",
+        HEAD
+        + ASK.replace("1,小叶", "1\u200b,小叶\ufeff")
+        + ANSWER.replace("1,小叶,tb1", "1\u00a0,小叶,\u2060tb1\u200e"),
+        USUAL,
+    ),
     Input("no agent.csv", HEAD + ASK.replace("小叶", "-") + ANSWER.replace("小叶", "NULL"), USUAL, (None,)),
     Input("order in words.csv", CHAT.replace("会话ID", "订单号,会话ID").replace("\n1,", "\n无,1,"), USUAL),
-    Input("compact.csv", CHAT.replace("2026-03-01 10:00:01", "20260301T100001").replace("2026-03-01 10:01:01", "20260301T100101"), USUAL),
+    Input(
+        "compact.csv",
+        CHAT.replace("2026-03-01 10:00:01", "20260301T100001").replace("2026-03-01 10:01:01", "20260301T100101"),
+        USUAL,
+    ),
     Input("padded.csv", CHAT.encode() + b"\0" * 5000, USUAL),
     Input("padded.jsonl", records(chat(conversation_id="c1")).encode() + b"\0" * 5000, USUAL),
-    Input("padded.txt", "tb1(2026-03-01 10:00:01):\n在吗\n店:小叶(2026-03-01 10:01:01):\n在的\n".encode("utf-16-le") + b"\0" * 600, USUAL, ("店:小叶",)),
-    Input("spaced.csv", CHAT.replace(",买家,在吗", ', "买家", "在吗, ""亲"""').replace("tb1", '"tb1"').replace(",客服", ', "客服"'), (("customer", '在吗, "亲"', "10:00:01"), USUAL[1])),
-    Input("put together.csv", CHAT.encode() + "2,小强,tb2,买家,货还没到呢,2026-03-01 10:02:01\n".encode("gb18030"),
-          (*USUAL, ("customer", "货还没到呢", "10:02:01")), ("小叶", "小强"), ("tb1", "tb2"), told=("other_encoding",)),
-    Input("put together the other way.csv", (CHAT + ASK * 9).encode("gb18030") + "2,小强,tb2,买家,货还没到呢,2026-03-01 10:02:01\n".encode(),
-          (*(USUAL[:1] * 10), USUAL[1], ("customer", "货还没到呢", "10:02:01")), ("小叶", "小强"), ("tb1", "tb2"), told=("other_encoding",)),
-    Input("two orders.csv", HEAD + ASK.replace("2026-03-01", "13/03/2026") + ANSWER.replace("2026-03-01", "03/14/2026"), (), (), (), told=("other_order",)),
+    Input(
+        "padded.txt",
+        "tb1(2026-03-01 10:00:01):\n在吗\n店:小叶(2026-03-01 10:01:01):\n在的\n".encode("utf-16-le") + b"\0" * 600,
+        USUAL,
+        ("店:小叶",),
+    ),
+    Input(
+        "spaced.csv",
+        CHAT.replace(",买家,在吗", ', "买家", "在吗, ""亲"""').replace("tb1", '"tb1"').replace(",客服", ', "客服"'),
+        (("customer", '在吗, "亲"', "10:00:01"), USUAL[1]),
+    ),
+    Input(
+        "put together.csv",
+        CHAT.encode() + "2,小强,tb2,买家,货还没到呢,2026-03-01 10:02:01\n".encode("gb18030"),
+        (*USUAL, ("customer", "货还没到呢", "10:02:01")),
+        ("小叶", "小强"),
+        ("tb1", "tb2"),
+        told=("other_encoding",),
+    ),
+    Input(
+        "put together the other way.csv",
+        (CHAT + ASK * 9).encode("gb18030") + "2,小强,tb2,买家,货还没到呢,2026-03-01 10:02:01\n".encode(),
+        (*(USUAL[:1] * 10), USUAL[1], ("customer", "货还没到呢", "10:02:01")),
+        ("小叶", "小强"),
+        ("tb1", "tb2"),
+        told=("other_encoding",),
+    ),
+    Input(
+        "two orders.csv",
+        HEAD + ASK.replace("2026-03-01", "13/03/2026") + ANSWER.replace("2026-03-01", "03/14/2026"),
+        (),
+        (),
+        (),
+        told=("other_order",),
+    ),
     Input("midnight.csv", HEAD + ASK.replace("10:00:01", "24:00:00"), (("customer", "在吗", "00:00:00"),)),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("given", INPUTS, ids=lambda given: given.name)

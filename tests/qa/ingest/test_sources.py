@@ -21,10 +21,17 @@ MARCH = [row("C1", "2026-03-01 10:00:00", "客户", "在吗"), row("C1", "2026-0
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("三月上.csv", "import"), ("三月下.csv", "import"), ("店铺1.csv", "店铺1"), ("店铺2.csv", "店铺2"), ("聊天记录_20240304.csv", "聊天记录"),
-        ("聊天记录_2024-03-05 (1).csv", "聊天记录"), ("青山旗舰店2024年3月上旬.xlsx", "青山旗舰店"), ("tmall-march-2024.csv", "tmall"), ("Chat_20240304153000.csv", "Chat"),
+        ("三月上.csv", "import"),
+        ("三月下.csv", "import"),
+        ("店铺1.csv", "店铺1"),
+        ("店铺2.csv", "店铺2"),
+        ("聊天记录_20240304.csv", "聊天记录"),
+        ("聊天记录_2024-03-05 (1).csv", "聊天记录"),
+        ("青山旗舰店2024年3月上旬.xlsx", "青山旗舰店"),
+        ("tmall-march-2024.csv", "tmall"),
+        ("Chat_20240304153000.csv", "Chat"),
     ],
-)  # fmt: skip
+)
 def test_days_in_a_file_name_make_no_source(tmp_path: Path, name: str, source: str) -> None:
     assert suggest_source(tmp_path / "uploads" / "f-c-d" / name) == source
 

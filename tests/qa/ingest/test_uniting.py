@@ -89,6 +89,9 @@ def test_the_preview_says_what_would_be_added(bench: Workbench, lead: Actor, now
     d = ingest.detect(path)
     seen = ingest.preview(bench, lead, path, d.mapping, d.kind, "shop")
     assert (seen.counts.new, seen.counts.changed, seen.counts.messages) == (1, 1, 4)
+    assert [(c.old, c.new) for c in seen.changes if c.field == "ended_at"] == [
+        ("2026-03-01 23:59:00", "2026-03-02 00:11:00")
+    ]  # business time
     assert texts(bench) == WHOLE[:3]
     done = load(bench, lead, now, path)
     assert (done.counts.new, done.counts.changed, done.counts.messages) == (1, 1, 4)
