@@ -1,7 +1,7 @@
 """Machine scores corrected by the sample: bias, coverage, widths and ranking with a simulated judge, and its drift.
 
-`make bench-scorer` prints a table and ends with 1 where a goal is missed. 60 agents with 800 chats, ten reviews each; the
-judge gives 12 points too many, tilts each agent by up to 8 points either way, and agrees with the label by r within
+`make bench-scorer` prints a table and ends with 1 where a goal is missed. 60 agents with 800 chats, ten reviews each;
+the judge gives 12 points too many, tilts each agent by up to 8 points either way, and agrees with the label by r within
 agents. λ and calibration come from an earlier period.
 """
 
@@ -37,6 +37,8 @@ NIGHTS, GOLD, SHIFT, NOISE = 60, 60, 5.0, 6.0
 
 BIAS_GOAL, COVERAGE_GOAL, WIDTH_SLACK, AGENT_GOAL, RANK_GOAL = 0.3, 0.935, 0.03, 1.02, 0.78
 OVERHEAD_GOAL = 3.0
+WARM = 100
+"""Conversations of a first run, in which libraries are loaded and everything is done once."""
 
 
 @dataclass
@@ -127,27 +129,31 @@ def drifting(seed: int, runs: int) -> tuple[float, float]:
     return found / runs, false / runs
 
 
-def overhead(conversations: int = 400, messages: int = 20) -> float:
+def overhead(conversations: int = 1_000, messages: int = 20) -> tuple[float, float]:
     """Our own CPU (ms) for each conversation of a run against an endpoint in another process: text read and masked, the
-    question put on record, the answer read, checked and published."""
+    question put on record, the answer read, checked and published; and, apart, what the first
+    run of a process costs, whose `WARM` conversations load libraries and try the endpoint."""
     from multiprocessing import get_context
 
     context = get_context("spawn")
     told, end = context.SimpleQueue(), context.Event()
     server = context.Process(target=_serve, args=(told, end))
     server.start()
+    now = datetime(2026, 3, 2, tzinfo=UTC)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            bench = _shop(Path(folder), told.get(), conversations, messages)
+            bench = _shop(Path(folder), told.get(), conversations + WARM, messages)
             began = time.process_time()
-            done = running.run(bench, SYSTEM, now=datetime(2026, 3, 2, tzinfo=UTC))
-            spent = time.process_time() - began
-            assert done.scored >= conversations, done
+            running.run(bench, SYSTEM, now=now, budget=WARM)
+            first = time.process_time() - began
+            done = running.run(bench, SYSTEM, now=now)
+            spent = time.process_time() - began - first
+            assert done.scored == conversations, done
             bench.close()
     finally:
         end.set()
         server.join()
-    return 1000 * spent / conversations
+    return 1000 * spent / conversations, 1000 * first
 
 
 def _serve(told: SimpleQueue[str], end: Event) -> None:
@@ -166,10 +172,15 @@ def _shop(home: Path, url: str, conversations: int, messages: int) -> Workbench:
     at = datetime(2026, 3, 1, tzinfo=UTC)
     keys = [f"shop:{k}" for k in range(conversations)]
     said = "您好，这款商品支持七天无理由退换，运费险也有的，您放心拍下就好，有问题随时联系我们哦"
-    chats = pl.DataFrame({"conversation_key": keys, "source": "shop", "conversation_id": [k[5:] for k in keys]}).with_columns(
-        agent_id=pl.lit("a"), customer_id=pl.concat_str(pl.lit("buyer"), "conversation_id"), started_at=pl.lit(at),
-        import_id=pl.lit(1, pl.Int64), agent_message_count=pl.lit(1, pl.Int32),
-    )  # fmt: skip
+    chats = pl.DataFrame(
+        {"conversation_key": keys, "source": "shop", "conversation_id": [k[5:] for k in keys]}
+    ).with_columns(
+        agent_id=pl.lit("a"),
+        customer_id=pl.concat_str(pl.lit("buyer"), "conversation_id"),
+        started_at=pl.lit(at),
+        import_id=pl.lit(1, pl.Int64),
+        agent_message_count=pl.lit(1, pl.Int32),
+    )
     lines = [
         {"conversation_key": key, "seq": n, "role": ("customer", "agent")[n % 2], "kind": "text", "text": f"{said}{n}",
          "import_id": 1}
@@ -217,7 +228,8 @@ def main() -> int:
         goal = math.sqrt(1 - r * r) + WIDTH_SLACK
         print(
             f"{r:4.2f} {one.bias:+7.3f} {one.coverage:9.3f} {one.width:6.3f} {goal:5.2f} {one.agent_width:12.3f}"
-            f" {one.rank_judge:15.2f} {one.rank_human:8.2f} {one.rank:10.2f}  {'missed: ' + ', '.join(bad) if bad else 'ok'}"
+            f" {one.rank_judge:15.2f} {one.rank_human:8.2f} {one.rank:10.2f}  "
+            f"{'missed: ' + ', '.join(bad) if bad else 'ok'}"
         )
     share, false = drifting(args.seed, 400)
     drifted = share >= 0.95 and false <= 1.0
@@ -225,8 +237,11 @@ def main() -> int:
         f"drift of +{SHIFT:.0f}: found within three nights in {share:.1%}; false alarms in {NIGHTS} nights: {false:.2f}"
     )
     print("ok" if drifted else "missed: drift")
-    spent = overhead()
-    print(f"our own CPU for each conversation: {spent:.2f} ms (goal {OVERHEAD_GOAL:.0f})")
+    spent, first = overhead()
+    print(
+        f"our own CPU for each conversation: {spent:.2f} ms (goal {OVERHEAD_GOAL:.0f}); for the first run of a process:"
+        f" {first:.0f} ms"
+    )
     return int(failed or not drifted or spent > OVERHEAD_GOAL)
 
 

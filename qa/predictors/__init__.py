@@ -1,8 +1,8 @@
-"""Predictors: what says beforehand how a conversation will be judged, each with several versions, their predictions side
-by side in the archive (`qa.archive.predictions`).
+"""Predictors: what says beforehand how a conversation will be judged, each with several versions, their predictions
+side by side in the archive (`qa.archive.predictions`).
 
-The rule score speaks from the first screening on; the risk model is trained on earlier verdicts, kept in versions, one in
-use. A plan names the predictor that it leans on.
+The rule score speaks from the first screening on; the risk model is trained on earlier verdicts, kept in versions, one
+in use. A plan names the predictor that it leans on.
 """
 
 from qa.predictors.protocol import SCHEMA, Predictor, RuleScore, TrainedRisk

@@ -6,11 +6,13 @@ Does not know labels and models.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import polars as pl
 
 from qa.archive import Snapshot
+from qa.disputes.settled import Settled, laid_over
 
 SOON = timedelta(days=3)
 """A dispute counts when it was opened this soon after the chat: a conversation of yesterday has had no more time, and
@@ -31,8 +33,9 @@ CHATS = (
 )
 
 
-def chats(snapshot: Snapshot) -> pl.LazyFrame:
-    """One row for each conversation whose present content was screened, with its signals: the columns `CHATS`."""
+def chats(snapshot: Snapshot, settled: Sequence[Settled] = ()) -> pl.LazyFrame:
+    """One row for each conversation whose present content was screened, with its signals: the columns `CHATS`. Disputes
+    belong to the chats that people `settled` them to."""
     conversations = snapshot.scan("conversations").select(
         "conversation_key", "import_id", "started_at", "satisfaction", "message_count"
     )
@@ -45,7 +48,8 @@ def chats(snapshot: Snapshot) -> pl.LazyFrame:
         "rounds_in_time",
         "unanswered",
     )
-    disputes = snapshot.scan("disputes").select("conversation_key", "opened_at").drop_nulls()
+    over = laid_over(snapshot.scan("disputes"), snapshot.scan("conversations"), settled)
+    disputes = over.select("conversation_key", "opened_at").drop_nulls()
     opened = disputes.group_by("conversation_key").agg(pl.col("opened_at").min())
     joined = conversations.join(signals, on=["conversation_key", "import_id"], nulls_equal=True).join(
         opened, on="conversation_key", how="left"

@@ -1,13 +1,13 @@
 """Bringing predictions up to date: the rule score where it is missing, and the risk model in use: columnar, in ranges,
 visible all at once.
 
-Only conversations after the last day a predictor learnt from are given to it, whoever asks: a prediction must not weight
-a day whose verdicts it was made of. Owns no model and no rule.
+Only conversations after the last day a predictor learnt from are given to it, whoever asks: a prediction must not
+weight a day whose verdicts it was made of. Owns no model and no rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ import polars as pl
 from qa import audit
 from qa.archive import ArchiveChange, Snapshot, predictions
 from qa.archive.ranges import cut, message_files
+from qa.disputes import settled
 from qa.errors import Cancelled
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -65,11 +66,12 @@ def score(
     with bench.db.read() as session:
         row = active(session)
         model = load(row) if row is not None else None
+        decided = settled.in_force(session)
     used = RuleScore() if model is None else TrainedRisk(model, bench.config.time_zone)
     # an archive of 0.1.0 has no rule score where a model had spoken
     every = (used,) if model is None else (RuleScore(), used)
     zone = bench.config.zone
-    waits = {one.name: waiting(snapshot, one, zone, again=again and one is used) for one in every}
+    waits = {one.name: waiting(snapshot, one, zone, decided, again=again and one is used) for one in every}
     spoken = None if model is not None else predictions.of(snapshot, predictions.RISK).select("conversation_key")
     gone = pl.Series(dtype=pl.String) if spoken is None else spoken.collect().to_series()
     version = model.version if model else ""
@@ -110,10 +112,18 @@ def first_moment(predictor: Predictor, zone: ZoneInfo) -> datetime | None:
     return datetime.combine(predictor.learnt_to + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
-def waiting(snapshot: Snapshot, predictor: Predictor, zone: ZoneInfo, *, again: bool = False) -> pl.DataFrame:
+def waiting(
+    snapshot: Snapshot,
+    predictor: Predictor,
+    zone: ZoneInfo,
+    decided: Sequence[settled.Settled] = (),
+    *,
+    again: bool = False,
+) -> pl.DataFrame:
     """Screened conversations that `predictor` may speak of and whose present content this version of it has not seen:
-    the columns `qa.predictors.features.CHATS`. Also those it has seen when `again`."""
-    found, start = chats(snapshot), first_moment(predictor, zone)
+    the columns `qa.predictors.features.CHATS`. Also those it has seen when `again`; disputes belong to the chats that
+    people `decided`."""
+    found, start = chats(snapshot, decided), first_moment(predictor, zone)
     if start is not None:
         found = found.filter(pl.col("started_at") >= start)
     if not again:

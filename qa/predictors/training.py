@@ -7,7 +7,7 @@ them, which is how every later use can refuse to weight those days with it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from qa import audit
 from qa.archive import Snapshot
 from qa.calibration import severities
+from qa.disputes import settled
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -72,8 +73,9 @@ def train(
     with bench.db.read() as session:
         snapshot = bench.archive.at()
         verdicts, adjusted = _verdicts(bench, session, snapshot, until)
+        decided = settled.in_force(session)
     tell(0.2, N_("Reading conversations"))
-    labels = _labels(snapshot, verdicts)
+    labels = _labels(snapshot, verdicts, decided)
     tell(0.4, N_("Learning"))
     model = _model(labels)
     tell(0.95, N_("Writing the model"))
@@ -103,10 +105,10 @@ def _verdicts(bench: Workbench, session: Session, snapshot: Snapshot, until: dat
     return joined.with_columns(score=pl.col("score") - pl.col("severity").fill_null(0.0)).drop("severity"), True
 
 
-def _labels(snapshot: Snapshot, verdicts: pl.DataFrame) -> pl.DataFrame:
+def _labels(snapshot: Snapshot, verdicts: pl.DataFrame, decided: Sequence[settled.Settled]) -> pl.DataFrame:
     keys = verdicts.select(conversation_key="unit_id").unique()
     # a screened conversation may have been judged twice; the later verdict is not more true than the earlier
-    wanted = chats(snapshot).join(keys.lazy(), on="conversation_key", how="semi").collect()
+    wanted = chats(snapshot, decided).join(keys.lazy(), on="conversation_key", how="semi").collect()
     messages = (
         snapshot.scan("messages").select("conversation_key", "seq", "role", "text")
         .join(keys.lazy(), on="conversation_key", how="semi").collect()

@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from itertools import islice
 
 from qa.scorer import endpoint
+from qa.scorer.connections import Connections
 from qa.scorer.endpoint import Address, Reply
 
 ATTEMPTS = 4
 FIRST_WAIT = 0.5
 """Seconds before the second attempt; doubled before each further one."""
+AHEAD = 4
+"""So many times the questions asked at once are handed over, so that nobody waits while answers are gathered."""
+GATHER = 0.1
+"""Seconds in which answers that come close together are taken as one list: each list is one transaction."""
 FAILURES = 5
 """Questions in a row that failed for good: the circuit opens and the run ends."""
 
@@ -77,28 +82,34 @@ def ask_all(
     is waited for and given, too."""
     pace, ended = RequestPace(per_minute), threading.Event()
     waiting = iter(questions)
-    with endpoint.client(to.timeout) as http, ThreadPoolExecutor(concurrency) as pool:
+    with endpoint.connections(to) as http, ThreadPoolExecutor(concurrency) as pool:
 
         def begin(count: int) -> set[Future[Answered]]:
             return {pool.submit(_one, http, to, one, pace, ended) for one in islice(waiting, count)}
 
-        busy, failed = begin(concurrency), 0
+        busy, failed = begin(AHEAD * concurrency), 0
         while busy:
             done, busy = wait(busy, timeout=0.5, return_when=FIRST_COMPLETED)
+            if done and busy and not ended.wait(GATHER):
+                more, busy = wait(busy, timeout=0)
+                done |= more
             if stop():
                 ended.set()
-            found = [future.result() for future in done]
+            found = [future.result() for future in done if not future.cancelled()]
             for one in found:
                 failed = 0 if one.reply.state in endpoint.FINAL else failed + 1
                 if one.reply.state in endpoint.STOPPING or failed >= FAILURES:
                     ended.set()
             if found:
                 yield found
-            if not ended.is_set():
-                busy |= begin(concurrency - len(busy))
+            if ended.is_set():
+                for future in busy:
+                    future.cancel()  # what has not begun stays as it was
+            else:
+                busy |= begin(AHEAD * concurrency - len(busy))
 
 
-def _one(http: object, to: Address, question: Question, pace: RequestPace, ended: threading.Event) -> Answered:
+def _one(http: Connections, to: Address, question: Question, pace: RequestPace, ended: threading.Event) -> Answered:
     """Ask until there is an answer, the attempts are used up, or the run has ended."""
     began, reply = time.monotonic(), Reply(endpoint.UNREACHABLE)
     for attempt in range(1, ATTEMPTS + 1):
@@ -106,7 +117,7 @@ def _one(http: object, to: Address, question: Question, pace: RequestPace, ended
         if ended.is_set() and attempt > 1:
             break
         began = time.monotonic()
-        reply = endpoint.ask(http, to, question.content, question.mark)  # type: ignore[arg-type]
+        reply = endpoint.ask(http, to, question.content, question.mark)
         if reply.state in endpoint.FINAL or reply.state in endpoint.STOPPING or attempt == ATTEMPTS:
             break
         pause = reply.wait if reply.wait is not None else FIRST_WAIT * 2 ** (attempt - 1)

@@ -1,7 +1,7 @@
 """One question to an endpoint that speaks OpenAI-compatible chat completions, and its answer as one clear state.
 
-A whole answer or none: what is broken, cut, refused or of another model is a state, never half a score. Owns neither the
-order of questions nor their record. Goes to the address it is given and to no other: no proxy, no redirect.
+A whole answer or none: what is broken, cut, refused or of another model is a state, never half a score. Owns neither
+the order of questions nor their record. Goes to the address it is given and to no other: no proxy, no redirect.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from http.client import HTTPException
+from typing import Any
 from urllib.parse import urlsplit
 
 from qa.errors import Invalid
 from qa.i18n import N_
-
-if TYPE_CHECKING:
-    import httpx
+from qa.scorer.connections import Connections, TooSlow
 
 SCORED, REFUSED, CUT, BROKEN, EMPTY = "scored", "refused", "cut", "broken", "empty"
 WRONG_KEY, NO_MODEL, BAD_REQUEST, OTHER_MODEL = "wrong_key", "no_model", "bad_request", "other_model"
@@ -99,55 +98,26 @@ def is_local(host: str) -> bool:
     return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
-def client(timeout: float) -> httpx.Client:
-    """A client that goes where it is told: no proxy of the environment, no redirects."""
-    import httpx  # loads slowly, and only asking needs it
-
-    return httpx.Client(
-        trust_env=False, follow_redirects=False, timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0))
-    )
+def connections(to: Address) -> Connections:
+    """What asks; to be closed when nothing more is to be asked."""
+    return Connections(to.url)
 
 
-def ask(http: httpx.Client, to: Address, content: bytes, mark: str) -> Reply:
+def ask(http: Connections, to: Address, content: bytes, mark: str) -> Reply:
     """Send `content` and read the answer. `mark` names the question (Idempotency-Key): an endpoint that keeps it does
     not charge for it twice."""
-    import httpx
-
     headers = {"Content-Type": "application/json", "Idempotency-Key": mark}
     if to.key:
         headers["Authorization"] = f"Bearer {to.key}"
     try:
-        status, held, data = _exchange(http, to, content, headers)
-    except _TooSlow:
+        status, held, data = http.post("/chat/completions", content, headers, timeout=to.timeout, largest=LARGEST)
+    except (TooSlow, TimeoutError):
         return Reply(SLOW)
-    except httpx.TimeoutException:
-        return Reply(SLOW)
-    except (httpx.HTTPError, OSError, UnicodeError) as problem:
+    except (HTTPException, OSError, ValueError) as problem:
         return Reply(UNREACHABLE, detail=type(problem).__name__)
     if status == 200:
         return read(data)
     return _failed(status, held, data)
-
-
-class _TooSlow(Exception):
-    pass
-
-
-def _exchange(
-    http: httpx.Client, to: Address, content: bytes, headers: Mapping[str, str]
-) -> tuple[int, Mapping[str, str], bytes]:
-    """Status, headers and body. The time allowed is for all of it: a stream that drips does not hold a place for
-    ever."""
-    until = time.monotonic() + to.timeout
-    data = bytearray()
-    with http.stream("POST", to.url.rstrip("/") + "/chat/completions", content=content, headers=headers) as response:
-        for part in response.iter_raw():
-            data += part
-            if time.monotonic() > until:
-                raise _TooSlow
-            if len(data) > LARGEST:
-                break
-    return response.status_code, dict(response.headers), bytes(data)
 
 
 def _failed(status: int, headers: Mapping[str, str], data: bytes) -> Reply:

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import polars as pl
+from sqlalchemy import select
 
+from qa.blinding import waiting
 from qa.calibration.comparing import Inspected, Share, inspected, latest
+from qa.calibration.independent import by_chance
 from qa.policy import Actor, Right, require
 from qa.reports.metrics import TOTAL
 from qa.scorer import reviewed, versions
 from qa.scorer.reviewed import Judged
 from qa.scorer.versions import ScorerView
-from qa.tables import Assignment
+from qa.tables import Sample
 from qa.workbench import Workbench
 from scoring import judge
 from scoring.judge import bands, corrected
@@ -36,9 +39,9 @@ PERIODS = {"month": 31, "quarter": 92, "all": None}
 
 @dataclass(frozen=True)
 class CriterionWorth:
-    """One criterion: the share of conversations with an objection, three ways; `calibrated` says whether earlier reviews
-    were enough to calibrate it. `agrees` counts reviews in which scorer and inspector both objected or both did not,
-    `inspectors` doubles in which two inspectors did. Answers: all, void and cannot tell."""
+    """One criterion: the share of conversations with an objection, three ways; `calibrated` says whether earlier
+    reviews were enough to calibrate it. `agrees` counts reviews in which scorer and inspector both objected or both
+    did not, `inspectors` doubles in which two inspectors did. Answers: all, void and cannot tell."""
 
     id: str
     label: Label
@@ -55,8 +58,8 @@ class CriterionWorth:
 class Worth:
     """A scorer in a period. `total` compares the mean score in points; `a_month` is what the scorer is worth in reviews
     a month; `scored` of `units` conversations of the draws have a score; `agents` is a row for each agent: agent_id, n,
-    human, human_low, human_high, value, low, high. `points` between scorer and inspector, and between two inspectors, are
-    mean absolute differences with the number of pairs."""
+    human, human_low, human_high, value, low, high. `points` between scorer and inspector, and between two inspectors,
+    are mean absolute differences with the number of pairs."""
 
     scorer: ScorerView
     first: date | None
@@ -86,25 +89,40 @@ def worth(
     read = reviewed.read(bench, view, first=first, last=None)
     total = corrected.compare(read.sample, read.population, read.history, bounds=TOTAL.bounds)
     with bench.db.read() as session:
-        pairs = _doubles(latest(inspected(session, Assignment.kind.in_(("primary", "double")))))
+        pairs = _doubles(latest(inspected(session, by_chance())))
     return Worth(
-        view, first, None, read.draws, read.population.height, read.population["own"].count(), read.sample.height, total,
-        total.worth / max(_months(read), 1 / MONTH), read.stacked,
-        tuple(_criterion(read, one, pairs) for one in read.rubric.criteria), _agents(read), _apart(read.sample),
-        _apart_inspectors(pairs), _count(read.answers, None, judge.VOID),
-    )  # fmt: skip
+        view,
+        first,
+        None,
+        read.draws,
+        read.population.height,
+        read.population["own"].count(),
+        read.sample.height,
+        total,
+        total.worth / max(_months(read), 1 / MONTH),
+        read.stacked,
+        tuple(_criterion(read, one, pairs) for one in read.rubric.criteria),
+        _agents(read),
+        _apart(read.sample),
+        _apart_inspectors(pairs),
+        _count(read.answers, None, judge.VOID),
+    )
 
 
 def band_of(bench: Workbench, actor: Actor, *, scorer: str | int, conversation_key: str) -> JudgedBand | None:
     """What may be said of one conversation: where inspectors scored conversations like it. Only for readers of results;
-    None without a score, or with too few reviews."""
+    None without a score, with too few reviews, or while the reader still has to score it."""
     require(actor, Right.VIEW_RESULTS)
     view = versions.get(bench, actor, scorer)
+    with bench.db.read() as session:
+        mine = select(Sample.id).where(Sample.conversation_key == conversation_key, Sample.id.in_(waiting(actor)))
+        if session.scalar(mine.limit(1)) is not None:
+            return None
     read = reviewed.read(bench, view, first=None, last=None)
-    mine = versions.scores(bench.archive.at(), view.predictor, view.version).filter(
+    scored = versions.scores(bench.archive.at(), view.predictor, view.version).filter(
         (pl.col("conversation_key") == conversation_key) & pl.col("about").is_null() & pl.col("loss").is_not_null()
     )
-    loss = mine.select("loss").collect()["loss"].to_list()
+    loss = scored.select("loss").collect()["loss"].to_list()
     past = read.sample.filter(pl.col("conversation_key") != conversation_key).select(f="own", y="y", pi="pi")
     return bands.band(past, 100 - loss[0] / 100) if loss else None
 

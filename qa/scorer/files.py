@@ -19,7 +19,16 @@ from qa.ingest import reading
 from qa.ingest.problems import ProblemLog
 
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "conversation_id": ("conversation_id", "conversation", "conversation_key", "chat_id", "session_id", "会话id", "会话", "会话编号"),
+    "conversation_id": (
+        "conversation_id",
+        "conversation",
+        "conversation_key",
+        "chat_id",
+        "session_id",
+        "会话id",
+        "会话",
+        "会话编号",
+    ),
     "source": ("source", "来源"),
     "about": ("criterion_id", "criterion", "item", "question_id", "评分项", "评分项id", "评分项编号"),
     "said": ("option", "answer", "value", "mark", "选项", "答案", "取值"),
@@ -27,7 +36,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "quote": ("quote", "quotation", "引文", "原文"),
     "total": ("total", "score", "总分", "得分"),
     "rubric": ("rubric_version", "rubric", "评分标准版本"),
-}  # fmt: skip
+}
 """Columns and their usual names, compared without case and space."""
 LISTS = ("scores", "answers", "criteria", "results", "评分")
 """Where a record of JSON keeps its answers."""
@@ -42,9 +51,12 @@ def read(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows, broken = _of_json(path) if shape.format in ("jsonl", "json") else _of_table(shape)
     if not any(rows[name].null_count() < rows.height for name in ("said", "total")):
         raise Invalid(
-            N_("{file} names no scores: it needs a column “conversation_id” and “option” by “criterion_id”, or “total”."),
+            N_(
+                "{file} names no scores: it needs a column “conversation_id” and “option” by “criterion_id”, or "
+                "“total”."
+            ),
             file=path.name,
-        )  # fmt: skip
+        )
     return rows, broken
 
 

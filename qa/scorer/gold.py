@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 from sqlalchemy import func, select
@@ -17,10 +19,11 @@ from sqlalchemy import func, select
 from qa.archive import predictions
 from qa.policy import Actor
 from qa.rubrics.stored import rubric_of
-from qa.scorer import endpoint, versions
+from qa.scorer import calibrated, endpoint, versions
 from qa.scorer.questions import AGAIN, GOLD, MAIN, REVERSED, AskedConversation, checked
 from qa.tables import Inspection, Sample, Scorer, ScorerRequest, Verdict
 from qa.workbench import Workbench
+from scoring.estimate.rates import clopper_pearson
 from scoring.judge import drift
 from scoring.judge.drift import DriftPoint, Night
 
@@ -30,17 +33,30 @@ LEAST = 10
 
 
 @dataclass(frozen=True)
+class RepeatedAnswers:
+    """How many answers were the same as the first time: `same` of `answers` to `conversations`, with the 95 % interval
+    of the share, in which a conversation counts as one and not its answers."""
+
+    same: int
+    answers: int
+    conversations: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Drift:
-    """How a version did on its gold conversations, run by run; `smallest` is the shift (points) that so many find within
-    three runs in nine of ten cases. `flips`: share of answers that changed when asked twice, and in reverse."""
+    """How a version did on its gold conversations, run by run; `smallest` is the shift (points) that so many find
+    within three runs in nine of ten cases. `again` and `reverse`: answers to the same question once more, and with the
+    order of the options turned round."""
 
     gold: int
     days: tuple[str, ...]
     nights: tuple[Night, ...]
     points: tuple[DriftPoint, ...]
     smallest: float | None
-    again: tuple[int, int]
-    reverse: tuple[int, int]
+    again: RepeatedAnswers
+    reverse: RepeatedAnswers
 
     @property
     def alarm(self) -> bool:
@@ -112,7 +128,7 @@ def read(bench: Workbench, scorer_id: int) -> Drift:
     return Drift(
         len(agreed), days, nights, drift.chart(_paired(days, by_day)),
         None if spread is None else drift.smallest_shift(len(agreed), spread),
-        _flips(special, mains, AGAIN), _flips(special, mains, REVERSED),
+        _repeated(special, mains, AGAIN), _repeated(special, mains, REVERSED),
     )  # fmt: skip
 
 
@@ -130,17 +146,29 @@ def _paired(days: tuple[str, ...], by_day: dict[str, list[float]]) -> list[Night
     return found
 
 
-def _flips(special: object, mains: dict[str, object], purpose: str) -> tuple[int, int]:
-    """Answers that differ from the first time, of how many."""
-    changed = total = 0
-    for key, of, answers in special:  # type: ignore[attr-defined]
-        if of != purpose or key not in mains:
-            continue
-        first = {row["about"]: row["said"] for row in mains[key] or ()}  # type: ignore[attr-defined]
-        for row in answers or ():
-            total += 1
-            changed += first.get(row["about"]) != row["said"]
-    return changed, total
+def _repeated(special: Sequence[Any], mains: Mapping[str, Any], purpose: str) -> RepeatedAnswers:
+    """Answers beside those of the first time."""
+    pairs = []
+    for key, of, answers in special:
+        if of == purpose and key in mains and answers:
+            first = {row["about"]: row["said"] for row in mains[key] or ()}
+            pairs.append((sum(first.get(row["about"]) == row["said"] for row in answers), len(answers)))
+    return repeated(pairs)
+
+
+def repeated(pairs: Sequence[tuple[int, int]]) -> RepeatedAnswers:
+    """From (same, answers) of each conversation: the ratio with its linearized error (Cochran 1977, 2.11); exact
+    binomial over conversations where all or none are the same."""
+    n, same, answers = len(pairs), sum(a for a, _ in pairs), sum(b for _, b in pairs)
+    if not answers:
+        return RepeatedAnswers(0, 0, n, 0.0, 1.0)
+    share = same / answers
+    if same in (0, answers) or n < 2:
+        low, high = clopper_pearson(n if same == answers else 0, n)
+        return RepeatedAnswers(same, answers, n, low, high)
+    spread = sum((a - share * b) ** 2 for a, b in pairs) / (n - 1)
+    half = 1.96 * (spread * n) ** 0.5 / answers
+    return RepeatedAnswers(same, answers, n, max(share - half, 0.0), min(share + half, 1.0))
 
 
 def watch(bench: Workbench, actor: Actor, *, now: datetime, scorer_id: int) -> bool:
@@ -161,7 +189,7 @@ def watch(bench: Workbench, actor: Actor, *, now: datetime, scorer_id: int) -> b
     ]  # fmt: skip
     if before:
         latest = max(before, key=lambda one: (one.retired_at or one.created_at, one.id))
-        versions.activate(bench, actor, now=now, scorer=latest.id)
+        calibrated.activate(bench, actor, now=now, scorer=latest.id)
     else:
         versions.retire(bench, actor, now=now, scorer=scorer_id)
     return True

@@ -24,6 +24,7 @@ from qa.policy import Actor, Right, require
 from qa.rubrics import versions as rubric_versions
 from qa.rubrics.stored import rubric_of
 from qa.scorer import files, versions
+from qa.scorer.calibrated import calibrated
 from qa.tables import RubricVersion, Scorer
 from qa.texts import written
 from qa.workbench import Workbench
@@ -227,7 +228,11 @@ def _placed(snapshot: Snapshot, raw: pl.DataFrame, source: str, rubric: Rubric) 
     )
     by_id = known.group_by("conversation_id").agg(pl.col("conversation_key").first(), many=pl.len())
     named = pl.coalesce(pl.col("source").str.strip_chars().replace("", None), pl.lit(source or None, pl.String))
-    rows = raw.with_columns(
+    blank = [
+        name for name in ("total", "evidence", "quote", "said") if name in raw.columns
+    ]  # "" is how some write none
+    rows = raw.with_columns(pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name)) for name in blank)
+    rows = rows.with_columns(
         pl.col("conversation_id").str.strip_chars(), pl.col("about").str.strip_chars().replace("", None), source=named
     )
     text = pl.col("conversation_id")
@@ -341,11 +346,21 @@ def _result(
     answers = fresh.filter(pl.col("about").is_not_null())
     new = fresh["conversation_key"].n_unique()
     return ScoresImported(
-        0, predictor, version, read.count, new, known, max(read.named - new - known, 0), answers.height,
-        answers.filter(pl.col("answer") == judge.VOID).height, wrong.height,
-        tuple(RowFault(row, FIELDS.get(code, ""), code, value or "") for row, code, value in wrong.head(SHOWN).iter_rows()),
+        0,
+        predictor,
+        version,
+        read.count,
+        new,
+        known,
+        max(read.named - new - known, 0),
+        answers.height,
+        answers.filter(pl.col("answer") == judge.VOID).height,
+        wrong.height,
+        tuple(
+            RowFault(row, FIELDS.get(code, ""), code, value or "") for row, code, value in wrong.head(SHOWN).iter_rows()
+        ),
         False,
-    )  # fmt: skip
+    )
 
 
 def _with_id(bench: Workbench, result: ScoresImported, *, stored: bool = False) -> ScoresImported:
@@ -361,9 +376,5 @@ def _write(change: ArchiveChange, bench: Workbench, predictor: str, version: str
         used = versions.in_use(session, predictor)
         if used is None or used.version != version:
             return
-    whole = fresh.filter(pl.col("about").is_null() & pl.col("loss").is_not_null())
-    predictions.put(
-        change, predictor,
-        whole.select("conversation_key", "import_id", version=pl.lit(version), p=pl.lit(None, pl.Float64),
-                     loss=pl.col("loss").cast(pl.Float64)),
-    )  # fmt: skip
+        rubric = used.rubric_version_id
+    predictions.put(change, predictor, calibrated(bench, change.now(), predictor, version, rubric).rows)

@@ -8,8 +8,9 @@ in the population alike. Estimates nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -27,7 +28,7 @@ from qa.scorer.versions import ScorerView
 from qa.tables import Draw
 from qa.workbench import Workbench
 from scoring.draw import Receipt
-from scoring.judge import calibration, corrected
+from scoring.judge import calibration, chances, corrected
 from scoring.rubric import Rubric
 
 CHAT = "chat"
@@ -57,7 +58,7 @@ def read(bench: Workbench, scorer: ScorerView, *, first: date | None, last: date
     snapshot = bench.archive.at()
     with FactsReader(bench) as reader:
         rubric = rubric_of(reader.session, scorer.rubric_version_id)
-        every = _reviews(reader, rubric)
+        every = reviews(reader, rubric)
         inside = _draws(reader.session, first, last)
     sample = every.filter(pl.col("draw_id").is_in(list(inside)))
     start = min((resolved.period.first for _, resolved in inside.values()), default=first or date.max)
@@ -85,15 +86,15 @@ def _draws(session: Session, first: date | None, last: date | None) -> dict[int,
     return {number: parse(receipt) for number, receipt in session.execute(query)}
 
 
-def _reviews(reader: FactsReader, rubric: Rubric) -> pl.DataFrame:
-    """Every current verdict of a chat: conversation_key, agent_id, draw_id, day, pi, reason, y and y_<id>, the points
-    that each criterion cost (null: not applicable)."""
+def reviews(reader: FactsReader, rubric: Rubric) -> pl.DataFrame:
+    """Every current verdict of a chat: conversation_key, agent_id, draw_id, day, pi, reason, redline, y and y_<id>, the
+    points that each criterion cost (null: not applicable)."""
     known = reader.rubrics()
     columns = [known.criterion_column(one.id).alias(f"y_{one.id}") for one in rubric.criteria]
     return (
         reader.rows(Scope(source=CHAT))
         .select(
-            "agent_id", "draw_id", "day", "pi", "reason", *columns, conversation_key="unit_id",
+            "agent_id", "draw_id", "day", "pi", "reason", "redline", *columns, conversation_key="unit_id",
             y=pl.col("total") / 100,
         )
         .collect()
@@ -132,7 +133,7 @@ def _values(
     answers = answers.join(whole, on="conversation_key", how="semi")
     if answers.is_empty():
         return whole, ()
-    found = calibration.calibrate(_calibrating(answers, history, rubric))
+    found = calibration.calibrate(calibrating(answers, history, rubric))
     told = calibration.expected(answers, found).with_columns(
         chance=pl.coalesce("chance", (pl.col("given") > 0).cast(pl.Float64))
     )
@@ -147,26 +148,29 @@ def _values(
     return whole.join(wide, on="conversation_key", how="left"), tuple(found)
 
 
-def _calibrating(answers: pl.DataFrame, history: pl.DataFrame, rubric: Rubric) -> pl.DataFrame:
-    """Earlier reviews with what the scorer gave: about, given, loss and pi."""
-    parts = [pl.DataFrame(schema={"about": pl.String, "given": pl.Float64, "loss": pl.Float64, "pi": pl.Float64})]
+def calibrating(answers: pl.DataFrame, history: pl.DataFrame, rubric: Rubric) -> pl.DataFrame:
+    """Earlier reviews with what the scorer gave: about, given, loss and pi, and the fold where answers have one."""
+    fold = ["fold"] if "fold" in answers.columns else []
+    schema = {"about": pl.String, "given": pl.Float64, "loss": pl.Float64, "pi": pl.Float64}
+    parts = [pl.DataFrame(schema={**schema, **dict.fromkeys(fold, pl.Int64)})]
     for one in rubric.criteria:
-        mine = answers.filter(pl.col("about") == one.id).select("conversation_key", "about", "given")
-        reviews = history.select("conversation_key", "pi", loss=pl.col(f"y_{one.id}"))
-        parts.append(reviews.join(mine, on="conversation_key").select("about", "given", "loss", "pi"))
+        mine = answers.filter(pl.col("about") == one.id).select("conversation_key", "about", "given", *fold)
+        judged = history.select("conversation_key", "pi", loss=pl.col(f"y_{one.id}"))
+        parts.append(judged.join(mine, on="conversation_key").select("about", "given", "loss", "pi", *fold))
     return pl.concat(parts)
 
 
 def _next(snapshot: Snapshot, keys: pl.DataFrame) -> pl.DataFrame:
-    """conversation_key and rest (points): what the next predictor says, null where it says nothing either."""
+    """conversation_key, rest (points) and risk: what the next predictor says, null where it says nothing either."""
     said = predictions.predicted(keys.lazy(), snapshot, predictions.RISK)
-    return said.select("conversation_key", rest=100 - pl.col("loss") / 100).collect()
+    return said.select("conversation_key", risk="p", rest=100 - pl.col("loss") / 100).collect()
 
 
 def _joined(
     frame: pl.DataFrame, values: pl.DataFrame, rest: pl.DataFrame, rubric: Rubric, version: str
 ) -> pl.DataFrame:
-    """The frame with own (the scorer's value), rest (the next predictor's), version (empty without own) and f_<id>."""
+    """The frame with own (the scorer's value), rest and risk (the next predictor's), version (empty without own)
+    and f_<id>."""
     joined = frame.join(values.rename({"f": "own"}), on="conversation_key", how="left", maintain_order="left").join(
         rest, on="conversation_key", how="left", maintain_order="left"
     )
@@ -175,6 +179,35 @@ def _joined(
         *(pl.lit(None, pl.Float64).alias(name) for name in missing),
         version=pl.when(pl.col("own").is_not_null()).then(pl.lit(version)).otherwise(pl.lit("")),
     )
+
+
+FOLDS = 5
+
+
+def folds(keys: pl.Series) -> pl.Series:
+    """The fold of each conversation, 0 … FOLDS−1: by its key, whatever version of a library hashes."""
+    return pl.Series("fold", [crc32(key.encode()) % FOLDS for key in keys], pl.Int64)
+
+
+def with_chances(read: Judged) -> Judged | None:
+    """The same with f as the chance of a red line, put together on the history; y is whether there was one. None where
+    the history has too few red lines, or the scorer tells nothing of them."""
+    fold = folds(read.history["conversation_key"])
+    known = read.history.with_columns(fold, p="risk", lost=100 - pl.col("own"), bad="redline")
+    chance = chances.stack(known)
+    if chance is None:
+        return None
+    said = chance.of(pl.col("risk"), 100 - pl.col("own")).alias("f")
+
+    def told(frame: pl.DataFrame) -> pl.DataFrame:
+        own = pl.when(pl.col("f").is_not_null()).then("version").otherwise(pl.lit(""))
+        return frame.with_columns(said).with_columns(own.alias("version"))
+
+    sample, history = (
+        told(frame).with_columns(y=pl.col("redline").cast(pl.Float64)).drop("own", "rest")
+        for frame in (read.sample, read.history)
+    )
+    return replace(read, sample=sample, history=history, population=told(read.population))
 
 
 def _answers(snapshot: Snapshot, scorer: ScorerView, population: pl.DataFrame) -> pl.DataFrame:

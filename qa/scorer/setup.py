@@ -43,6 +43,8 @@ class Setup:
     concurrency: int = 4
     per_minute: int = 600
     timeout: float = 60.0
+    cases: tuple[int, ...] = ()
+    """Cases of the library that the prompt has as precedents."""
 
     @property
     def host(self) -> str:
@@ -85,7 +87,7 @@ def save(bench: Workbench, actor: Actor, *, now: datetime, setup: Setup, key: st
                 tokens.close(key.strip(), keys.seeds(bench.config.keys)),
                 key.strip()[-4:] if len(key.strip()) > 8 else "",
             )
-        after = {**asdict(setup), "key_end": end, "key": sealed}
+        after = {**asdict(setup), "cases": list(setup.cases), "key_end": end, "key": sealed}
         if after == before:
             return _of(after)
         work.session.merge(Setting(key=ENDPOINT, value=after, updated_at=now))
@@ -149,7 +151,8 @@ def _stored(session: Session) -> Setup | None:
 
 
 def _of(value: Mapping[str, Any]) -> Setup:
-    return Setup(**{name: value[name] for name in Setup.__dataclass_fields__ if name in value})
+    known = {name: value[name] for name in Setup.__dataclass_fields__ if name in value}
+    return Setup(**{**known, "cases": tuple(value.get("cases", ()))})
 
 
 def _consents(session: Session) -> tuple[Consent, ...]:
@@ -161,10 +164,19 @@ def _checked(setup: Setup) -> Setup:
     url = written(setup.url, URL, 300).rstrip("/").removesuffix("/chat/completions")
     endpoint.host_of(url)
     for name, value, least, most in (
-        (N_("Conversations a run"), setup.budget, 1, 1_000_000), (N_("At once"), setup.concurrency, 1, 64),
-        (N_("A minute"), setup.per_minute, 1, 100_000), (N_("Seconds for an answer"), setup.timeout, 1, 600),
-        (N_("Price"), min(setup.price_in, setup.price_out), 0, 1e6), (N_("Price"), max(setup.price_in, setup.price_out), 0, 1e6),
-    ):  # fmt: skip
+        (N_("Conversations a run"), setup.budget, 1, 1_000_000),
+        (N_("At once"), setup.concurrency, 1, 64),
+        (N_("A minute"), setup.per_minute, 1, 100_000),
+        (N_("Seconds for an answer"), setup.timeout, 1, 600),
+        (N_("Price"), min(setup.price_in, setup.price_out), 0, 1e6),
+        (N_("Price"), max(setup.price_in, setup.price_out), 0, 1e6),
+    ):
         if not least <= value <= most:
-            raise Invalid(N_("{field}: expected {least} to {most}, found {value}."), field=FormField("", name), least=least, most=most, value=value)  # fmt: skip
+            raise Invalid(
+                N_("{field}: expected {least} to {most}, found {value}."),
+                field=FormField("", name),
+                least=least,
+                most=most,
+                value=value,
+            )
     return Setup(**{**asdict(setup), "url": url, "model": written(setup.model, MODEL, 100)})

@@ -14,16 +14,18 @@ import polars as pl
 from sqlalchemy import select
 
 from qa.policy import Actor, Right, require
-from qa.scorer import asking, endpoint, running
+from qa.scorer import asker, asking, endpoint, requests
+from qa.scorer.asker import Asker
 from qa.scorer.asking import Answered, Question
 from qa.scorer.questions import MAIN, AskedConversation, checked
-from qa.scorer.running import Asker
 from qa.security import log as securitylog
 from qa.tables import Sample, Verdict
 from qa.workbench import Workbench
 from scoring import judge
 
 MANY = 20
+Lines = dict[str, list[dict[str, Any]]]
+"""What is sent of each conversation."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,16 @@ class Test:
 def test(bench: Workbench, actor: Actor) -> Test:
     """Ask about the conversations judged last. Raises `Conflict` where nothing may be asked."""
     require(actor, Right.MAINTAIN, Right.PLAN_DRAW)
-    made, state = running.probe(running.asker(bench))
+    made, state = asker.probe(asker.current(bench))
     if state != endpoint.SCORED:
         return Test((), "", made.form, 0.0, 0.0, 0, state)
     totals = _judged(bench)
-    questions = _questions(bench, made, list(totals))
+    lines = {
+        one.conversation_key: said
+        for one, said in asker.lines_of(bench, bench.archive.at(), [AskedConversation(key, "", MAIN) for key in totals])
+        if said
+    }
+    questions = _questions(made, lines)
     securitylog.note("scorer.tested", actor.user_id, host=made.to.host, conversations=len(questions))
     answers = [
         one
@@ -67,7 +74,7 @@ def test(bench: Workbench, actor: Actor) -> Test:
         )
         for one in part
     ]
-    return _told(bench, made, totals, answers)
+    return _told(bench, made, totals, lines, answers)
 
 
 def _judged(bench: Workbench) -> dict[str, int]:
@@ -83,19 +90,18 @@ def _judged(bench: Workbench) -> dict[str, int]:
         return {str(key): int(total) for key, total in session.execute(query)}
 
 
-def _questions(bench: Workbench, made: Asker, keys: Sequence[str]) -> list[Question]:
-    lines = running.lines_of(bench, bench.archive.at(), [AskedConversation(key, "", MAIN) for key in keys])
-    bodies = [made.body(said, MAIN) for _, said in lines if said]
+def _questions(made: Asker, lines: Lines) -> list[Question]:
+    bodies = [made.body(said, MAIN, key) for key, said in lines.items()]
     return [Question(n, hashlib.sha256(content).hexdigest(), content) for n, content in enumerate(bodies)]
 
 
-def _told(bench: Workbench, made: Asker, totals: dict[str, int], answers: Sequence[Answered]) -> Test:
-    keys, ids = list(totals), [criterion.id for criterion in made.rubric.criteria]
+def _told(bench: Workbench, made: Asker, totals: dict[str, int], lines: Lines, answers: Sequence[Answered]) -> Test:
+    keys, ids = list(lines), [criterion.id for criterion in made.rubric.criteria]
     rows, tokens = [], [0, 0]
     for one in sorted(answers, key=lambda each: each.question.id):
         key, reply = keys[one.question.id], one.reply
         tokens = [tokens[0] + reply.tokens_in, tokens[1] + reply.tokens_out]
-        rows.append(_row(bench, made, key, totals[key], reply, ids, one.question.content))
+        rows.append(_row(bench, made, key, totals[key], reply, ids, lines[key]))
     cost = (tokens[0] * made.setup.price_in + tokens[1] * made.setup.price_out) / 1e6
     paid = sum(one.reply.tokens_in > 0 for one in answers)
     stopped = next((one.reply.state for one in answers if one.reply.state in endpoint.STOPPING), "")
@@ -106,11 +112,11 @@ def _told(bench: Workbench, made: Asker, totals: dict[str, int], answers: Sequen
 
 
 def _row(
-    bench: Workbench, made: Asker, key: str, total: int, reply: Any, ids: Sequence[str], content: bytes
+    bench: Workbench, made: Asker, key: str, total: int, reply: Any, ids: Sequence[str], lines: list[dict[str, Any]]
 ) -> TestRow:
     if reply.answers is None:
         return TestRow(key, reply.state, None, 0, 0)
-    said = running.quoted(content, endpoint.rows(reply.answers, ids, key))
+    said = requests.quoted(lines, endpoint.rows(reply.answers, ids, key))
     found = checked(bench.archive.at(), made.rubric, said)
     whole = found.filter(pl.col("about").is_null())["loss"].to_list()[0]
     apart = None if whole is None else (10_000 - whole - total) / 100

@@ -103,30 +103,6 @@ def version_of(predictor: str, content: Mapping[str, Any]) -> str:
     return f"s{hashlib.sha256(text.encode()).hexdigest()[:11]}"
 
 
-def activate(bench: Workbench, actor: Actor, *, now: datetime, scorer: str | int) -> ScorerView:
-    """Take a version into use: its scores become predictions, in place of the version's before, which is retired."""
-    require(actor, Right.PLAN_DRAW, Right.MAINTAIN)
-    view = get(bench, actor, scorer)
-    if view.state != "active" and not view.scored:
-        raise Conflict(N_("Version {version} has scored nothing yet; it cannot be used."), version=view.version)
-    with bench.archive.hold() as writer:
-        with writer.change("machine scorer", now) as change:
-            before = predictions.of(change.before, view.predictor).select("conversation_key").collect().to_series()
-            rows = of_version(change.before, view.predictor, view.version)
-            predictions.carry(change)
-            if before.len():
-                predictions.withdraw(change, view.predictor)
-            count = predictions.put(change, view.predictor, rows)
-        with bench.begin(actor, now) as work:
-            row = work.session.get_one(Scorer, view.id)
-            if row.state != "active":
-                _retire(work, view.predictor)
-                row.state, row.activated_at, row.retired_at = "active", now, None
-            work.record("scorer.activated", "scorer", row.id, name=view.predictor, version=view.version,
-                        conversations=[before.len(), count])  # fmt: skip
-    return get(bench, actor, view.id)
-
-
 def retire(bench: Workbench, actor: Actor, *, now: datetime, scorer: str | int) -> ScorerView:
     """Use no version of this scorer: what plans lean on is the next predictor. Its scores stay."""
     require(actor, Right.PLAN_DRAW, Right.MAINTAIN)
@@ -137,20 +113,8 @@ def retire(bench: Workbench, actor: Actor, *, now: datetime, scorer: str | int) 
         with writer.change("machine scorer", now) as change:
             predictions.withdraw(change, view.predictor)
         with bench.begin(actor, now) as work:
-            _retire(work, view.predictor)
+            retire_used(work, view.predictor)
     return get(bench, actor, view.id)
-
-
-def of_version(snapshot: Snapshot, predictor: str, version: str) -> pl.DataFrame:
-    """Scores of whole conversations as `qa.archive.predictions.put` takes them."""
-    return (
-        scores(snapshot, predictor, version)
-        .filter(pl.col("about").is_null() & pl.col("loss").is_not_null())
-        .select(
-            "conversation_key", "import_id", "version", p=pl.lit(None, pl.Float64), loss=pl.col("loss").cast(pl.Float64)
-        )
-        .collect()
-    )  # fmt: skip
 
 
 def scores(snapshot: Snapshot, predictor: str, version: str) -> pl.LazyFrame:
@@ -167,13 +131,23 @@ def told(bench: Workbench) -> bool:
         return session.scalar(select(Scorer.id).where(Scorer.state == "active").limit(1)) is not None
 
 
+def used(bench: Workbench) -> ScorerView | None:
+    """The version in use; of several scorers the first by name. Without the count of its scores."""
+    with bench.db.read() as session:
+        row = session.execute(
+            _query().where(Scorer.state == "active").order_by(Scorer.predictor).limit(1)
+        ).one_or_none()
+        return None if row is None else _view(row[0], f"{row[1]} v{row[2]}", {})
+
+
 def in_use(session: Session, predictor: str) -> Scorer | None:
     """The version in use."""
     query = select(Scorer).where(Scorer.predictor == predictor, Scorer.state == "active")
     return session.scalars(query).one_or_none()
 
 
-def _retire(work: UnitOfWork, predictor: str) -> None:
+def retire_used(work: UnitOfWork, predictor: str) -> None:
+    """Take the version in use out of it, if there is one."""
     before = in_use(work.session, predictor)
     if before is not None:
         before.state, before.retired_at = "retired", work.now

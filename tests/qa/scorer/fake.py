@@ -130,9 +130,11 @@ def reply(fake: Fake, mode: str, asked: dict[str, Any]) -> bytes:
     }  # fmt: skip
     first = answers[items[0]["id"]]
     first |= {
-        "wrong_enum": {"answer": "满分"}, "invented_seq": {"evidence": [999]}, "not_verbatim": {"quote": "从没说过的话"},
+        "wrong_enum": {"answer": "满分"},
+        "invented_seq": {"evidence": [999]},
+        "not_verbatim": {"quote": "从没说过的话"},
         "bombs": {"quote": BOMB, "evidence": [10**30], "answer": BOMB},
-    }.get(mode, {})  # fmt: skip
+    }.get(mode, {})
     content: str | None = json.dumps(answers, ensure_ascii=False)
     finish, refusal = "stop", None
     if mode == "broken":
@@ -150,7 +152,10 @@ def reply(fake: Fake, mode: str, asked: dict[str, Any]) -> bytes:
     model = "fake-2" if mode == "other_model" else fake.model
     message = {"role": "assistant", "content": content, "refusal": refusal}
     document = {
-        "id": "x", "model": model, "system_fingerprint": "fp", "choices": [{"message": message, "finish_reason": finish}],
+        "id": "x",
+        "model": model,
+        "system_fingerprint": "fp",
+        "choices": [{"message": message, "finish_reason": finish}],
         "usage": {"prompt_tokens": 1000, "completion_tokens": 200},
-    }  # fmt: skip
+    }
     return b"\xff\xfe" + b"nonsense" if mode == "no_json" else json.dumps(document, ensure_ascii=False).encode()

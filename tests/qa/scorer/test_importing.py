@@ -15,7 +15,7 @@ from qa.archive import predictions
 from qa.draws import PlanDesign, SourceQuota
 from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.policy import SYSTEM, Actor, Role
-from qa.scorer import importing, versions
+from qa.scorer import calibrated, importing, versions
 from qa.scorer.importing import ScoresImported
 from qa.tables import AuditEntry, Scorer
 from qa.workbench import Workbench
@@ -50,7 +50,7 @@ WRONG = [
 
 def test_every_wrong_row_is_named(bench: Workbench, now: datetime, tmp_path: Path) -> None:
     fill(bench, chats=10)
-    text = HEAD + "amy-000,shop,tone,0,1,在的,,\n" + "".join(f"{row}\n" for row, _code, _field in WRONG)
+    text = HEAD + 'amy-000,"shop",tone,0,1,在的,"",""\n' + "".join(f"{row}\n" for row, _code, _field in WRONG)
     done = taken(bench, now, tmp_path / "s.csv", text)
     found = [(fault.row, fault.code, fault.field) for fault in done.faults]
     assert found == [(number, code, field) for number, (_row, code, field) in enumerate(WRONG, 2)]
@@ -106,11 +106,17 @@ def test_no_half_score_is_used(bench: Workbench, now: datetime, tmp_path: Path) 
 def test_json_lines_may_nest_their_answers(bench: Workbench, now: datetime, tmp_path: Path) -> None:
     fill(bench, chats=3)
     records = [
-        {"conversation_id": "amy-000", "source": "shop",
-         "scores": [{"criterion_id": "tone", "option": 1, "evidence": [1], "quote": "在的，亲"}, {"criterion_id": "closing", "option": "na"}]},
+        {
+            "conversation_id": "amy-000",
+            "source": "shop",
+            "scores": [
+                {"criterion_id": "tone", "option": 1, "evidence": [1], "quote": "在的，亲"},
+                {"criterion_id": "closing", "option": "na"},
+            ],
+        },
         {"conversation_id": "amy-001", "source": "shop", "answers": {"tone": "cannot_tell", "empathy": {"option": 2}}},
         {"conversation_id": "amy-002", "source": "shop", "total": 91},
-    ]  # fmt: skip
+    ]
     text = "\n".join(json.dumps(record, ensure_ascii=False) for record in records) + "\nno json\n"
     done = taken(bench, now, tmp_path / "s.jsonl", text)
     assert (done.new, [(f.row, f.code) for f in done.faults]) == (3, [(4, "unreadable")])
@@ -129,7 +135,7 @@ def test_a_version_in_use_is_what_a_plan_leans_on(bench: Workbench, now: datetim
     fill(bench, chats=20)
     rows = [f"{agent}-{k:03d},shop,,,,,{100 - k}," for agent in ("amy", "bob") for k in range(20)]
     done = taken(bench, now, tmp_path / "s.csv", HEAD + "\n".join(rows) + "\n")
-    versions.activate(bench, lead, now=now, scorer=done.id)
+    calibrated.activate(bench, lead, now=now, scorer=done.id)
     assert versions.get(bench, lead, "acme").state == "active"
     chats = bench.archive.at().scan("conversations").select("conversation_key")
     said = predictions.predicted(chats, bench.archive.at(), "machine:acme").collect()
@@ -143,7 +149,7 @@ def test_a_version_in_use_is_what_a_plan_leans_on(bench: Workbench, now: datetim
     more = taken(bench, now, tmp_path / "t.csv", HEAD + "cui-001,shop,,,,,55,\n")
     assert predictions.of(bench.archive.at(), "machine:acme").collect().height == 41
     other = taken(bench, now, tmp_path / "u.csv", HEAD + "cui-001,shop,,,,,50,\n", label="2")
-    versions.activate(bench, lead, now=now, scorer=other.version)
+    calibrated.activate(bench, lead, now=now, scorer=other.version)
     assert predictions.of(bench.archive.at(), "machine:acme").collect()["version"].to_list() == [other.version]
     assert versions.get(bench, lead, more.version).state == "retired"
     versions.retire(bench, lead, now=now, scorer="acme")
@@ -162,7 +168,7 @@ def test_who_may_and_what_is_refused(bench: Workbench, now: datetime, tmp_path: 
     with pytest.raises(Invalid):
         importing.import_scores(bench, SYSTEM, now=now, path=path, name=" ")
     with pytest.raises(NotFound):
-        versions.activate(bench, SYSTEM, now=now, scorer="nobody")
+        calibrated.activate(bench, SYSTEM, now=now, scorer="nobody")
 
 
 def test_scores_of_a_chat_that_changed_are_of_another_chat(bench: Workbench, now: datetime, tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from sqlalchemy import func, select
 from qa.archive import predictions
 from qa.draws import seed_keys
 from qa.errors import Conflict, Denied, Invalid
+from qa.operations import BY_NAME, NightWork, StepDone
 from qa.policy import SYSTEM, Actor, Role
-from qa.scorer import asking, endpoint, gold, prompt, running, setup, versions
+from qa.scorer import asker, asking, calibrated, endpoint, gold, prompt, running, runs, setup, versions
 from qa.scorer.setup import Setup
 from qa.tables import AuditEntry, ScorerRequest, Setting
 from qa.workbench import Workbench
@@ -46,6 +47,7 @@ def server() -> Iterator[Fake]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same waits, a hundredth of their length."""
     monkeypatch.setattr(asking, "FIRST_WAIT", 0.005)
+    monkeypatch.setattr(asking, "GATHER", 0.005)
 
 
 def ready(bench: Workbench, server: Fake, now: datetime, chats: int = 3, timeout: float = 20.0, **more: object) -> None:
@@ -67,7 +69,7 @@ def test_a_run_scores_what_waits_and_the_next_one_asks_nothing(bench: Workbench,
     paid = sum(server.paid.values())
     again = running.run(bench, ADMIN, now=now)
     assert (again.scored, sum(server.paid.values())) == (0, paid)
-    versions.activate(bench, ADMIN, now=now, scorer=done.version)
+    calibrated.activate(bench, ADMIN, now=now, scorer=done.version)
     said = predictions.of(bench.archive.at(), predictions.MACHINE).collect()
     assert said["loss"].n_unique() == 1
     assert said["loss"][0] > 0
@@ -88,7 +90,7 @@ TRIED = ("429", "500", "drop", "hang", "slow")
 
 
 def test_one_bad_answer_is_a_state_and_no_half_score(bench: Workbench, server: Fake, now: datetime) -> None:
-    ready(bench, server, now, chats=5, timeout=3.0, concurrency=1)
+    ready(bench, server, now, chats=5, timeout=1.5, concurrency=1)
     # the first question finds out how the endpoint answers; what is tried again takes the next switch
     server.once = ["valid", *PAID, *(mode for bad in TRIED for mode in (bad, "valid"))]
     done = running.run(bench, ADMIN, now=now)
@@ -186,7 +188,7 @@ def test_what_is_shown_is_what_is_sent(bench: Workbench, server: Fake, now: date
     running.run(bench, ADMIN, now=now, budget=1)
     with bench.db.read() as session:
         key = session.scalars(select(ScorerRequest.conversation_key)).first()
-    assert running.body_of(bench, ADMIN, str(key)) == server.bodies[-1]
+    assert asker.body_of(bench, ADMIN, str(key)) == server.bodies[-1]
 
 
 def test_instructions_in_a_chat_are_data(bench: Workbench, server: Fake, now: datetime) -> None:
@@ -217,10 +219,10 @@ def test_a_killed_run_goes_on_and_pays_for_nothing_twice(tmp_path: Path, sqlite_
     shutil.copy(sqlite_template, home / "workbench.db")
     bench = Workbench.open(Config(home=home, database_url=f"sqlite:///{home / 'workbench.db'}"))
     dice = random.Random(17)
-    kills = int(os.environ.get("SPOTCHECK_KILLS", "3"))
+    kills = int(os.environ.get("SPOTCHECK_KILLS", "2"))
     with fake.serving(Fake(delay=0.02)) as server:
         now = datetime(2026, 3, 2, tzinfo=UTC)
-        ready(bench, server, now, chats=30 + 2 * kills, concurrency=4)
+        ready(bench, server, now, chats=15 + kills, concurrency=4)
         script = (
             "import sys; from datetime import datetime, UTC; from pathlib import Path; from qa.config import Config;"
             "from qa.workbench import Workbench; from qa.policy import SYSTEM; from qa.scorer import running;"
@@ -247,31 +249,60 @@ def test_a_killed_run_goes_on_and_pays_for_nothing_twice(tmp_path: Path, sqlite_
 
 
 def test_a_drifting_judge_gives_way_to_the_version_before(
-    bench: Workbench, server: Fake, now: datetime, lead: Actor
+    bench: Workbench, server: Fake, now: datetime, lead: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learning.fill(bench)
-    plan = learning.plan(bench, lead, now, chats=18)
+    monkeypatch.setattr(gold, "MOST", 20)
+    learning.fill(bench, weeks=1, per_week=8)
+    plan = learning.plan(bench, lead, now, chats=6)
     learning.review(bench, lead, now - timedelta(days=1), plan, 0)
     setup.save(bench, ADMIN, now=now, setup=Setup(server.url, "one", timeout=5.0, per_minute=60_000, budget=5))
     first = running.run(bench, ADMIN, now=now)
-    versions.activate(bench, ADMIN, now=now, scorer=first.version)
+    calibrated.activate(bench, ADMIN, now=now, scorer=first.version)
     server.model = "fake-3"
     setup.save(bench, ADMIN, now=now, setup=Setup(server.url, "two", timeout=5.0, per_minute=60_000, budget=5))
     second = running.run(bench, ADMIN, now=now)
     assert second.version != first.version
-    versions.activate(bench, ADMIN, now=now, scorer=second.version)
+    calibrated.activate(bench, ADMIN, now=now, scorer=second.version)
     number = versions.get(bench, ADMIN, second.version).id
-    for day in range(1, 4):
+    for day in range(1, 3):
         assert not running.run(bench, ADMIN, now=now + timedelta(days=day)).alarm
     assert gold.read(bench, number).gold == gold.MOST
     server.judge = lambda lines: {"tone": "1"}  # five points less
-    alarms = [running.run(bench, ADMIN, now=now + timedelta(days=day)).alarm for day in range(4, 7)]
+    alarms = [running.run(bench, ADMIN, now=now + timedelta(days=day)).alarm for day in range(3, 6)]
     assert any(alarms)
     assert versions.get(bench, ADMIN, first.version).state == "active"
     assert versions.get(bench, ADMIN, second.version).state == "retired"
     found = gold.read(bench, number)
     assert len(found.nights) >= 5
     assert found.smallest is not None
+
+
+def test_what_was_asked_twice_counts_by_conversation() -> None:
+    alike = gold.repeated([(15, 15)] * 20)
+    assert (alike.same, alike.answers, alike.high) == (300, 300, 1.0)
+    assert alike.low == pytest.approx(0.832, abs=0.001), "twenty conversations, not three hundred answers"
+    one = gold.repeated([(15, 15)] * 19 + [(0, 15)])
+    assert (one.same / one.answers, one.low) == (0.95, pytest.approx(0.852, abs=0.002))
+    assert gold.repeated([]) == gold.RepeatedAnswers(0, 0, 0, 0.0, 1.0)
+
+
+def test_a_night_asks_within_its_time_and_says_what_it_cost(bench: Workbench, server: Fake, now: datetime) -> None:
+    step = BY_NAME["scorer"]
+
+    def night(**options: int) -> StepDone:
+        given = {**step.options, **options}
+        return step.run(NightWork(bench, now, now.date(), given, lambda share, what: None, lambda: False))
+
+    assert night().rows == 0, "nothing is set up"
+    ready(bench, server, now, concurrency=1)
+    assert night(budget=5).rows == 5
+    assert running.run(bench, ADMIN, now=now, minutes=0).scored < 7, "what is under way when the time is over"
+    server.mode = "404"
+    [cost, stopped] = night().notes
+    assert (cost.facts["scored"], stopped.problem) == (0, True)
+    [last, *_rest] = runs.past_runs(bench, ADMIN)
+    assert (last.stopped, last.scored) == ("no_model", 0)
+    assert runs.cost_since(bench, ADMIN, now) == 0.0
 
 
 def test_a_wait_is_read_from_its_header() -> None:
