@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from benchmarks import validity
 from scoring.assessment import JudgedSheet, judge, schemes
 from scoring.assessment.grades import Posterior, chance_places, last_places
 from scoring.assessment.points import points
@@ -88,13 +89,26 @@ def simulate(world: World) -> Simulated:
     late = 1 - levels["reply_3min"][:, None, None]
     late = rng.beta(np.maximum(late * 60, 1e-3), (1 - late) * 60, (n, m, DAYS))
     intime = asked - rng.binomial(asked.astype(int), late)
-    parts = {"conversion": (bought, asked), "unit_price": (sales, bought), "response_time": (wait, asked), "reply_3min": (intime, asked)}  # fmt: skip
+    parts = {
+        "conversion": (bought, asked),
+        "unit_price": (sales, bought),
+        "response_time": (wait, asked),
+        "reply_3min": (intime, asked),
+    }
     seen, marks, errors = {}, [], rng.chisquare(37, (n, m // 3))
     for quarter in range(m // 3):
         se = 12 / np.sqrt(30)
         mark = np.clip(levels["inspection"] + rng.normal(0, se, n), 0, 100)
         told = se * np.sqrt(errors[:, quarter] / 37)
-        seen[quarter] = _frame(world, indicator="inspection", value=mark, low=mark - 2.026 * told, high=np.minimum(mark + 2.026 * told, 100), n=np.full(n, 30.0), method="estimate")  # fmt: skip
+        seen[quarter] = _frame(
+            world,
+            indicator="inspection",
+            value=mark,
+            low=mark - 2.026 * told,
+            high=np.minimum(mark + 2.026 * told, 100),
+            n=np.full(n, 30.0),
+            method="estimate",
+        )
         marks.append(mark)
     return Simulated(_rows(world, parts, weekend), seen, _truth(world, levels, parts, weekend), _circulating(parts))
 
@@ -221,7 +235,9 @@ class SchemeLine:
     def shown(self) -> str:
         goal = "" if self.goal is None else f"  goal {'≤' if self.most else '≥'} {self.goal:.2f}"
         few = "" if self.enough else "  too few stated"
-        return f"{'MISSED ' if self.missed else ''}{self.name}: {self.value:.3f}{goal}{few}" + (f"  (n {self.n})" if self.n else "")  # fmt: skip
+        return f"{'MISSED ' if self.missed else ''}{self.name}: {self.value:.3f}{goal}{few}" + (
+            f"  (n {self.n})" if self.n else ""
+        )
 
 
 def _grade(total: pl.Expr, scheme: schemes.Scheme) -> pl.Expr:
@@ -329,13 +345,20 @@ def cost(people: int = 5_000, months: int = 12) -> Iterator[SchemeLine]:
     yield SchemeLine(f"CPU s for {people:,} agents × {months} months", time.process_time() - begun, 20.0)
 
 
+def linked(shops: int = 40) -> Iterator[SchemeLine]:
+    """Planted links and planted nothings of the scorecard."""
+    for name, value, goal, most, n in validity.lines(shops):
+        yield SchemeLine(name, value, goal, most=most, n=n)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--people", type=int, default=2_400, help="agents simulated in each setting")
-    parser.add_argument("--cost", action="store_true", help="only what it costs")
+    parser.add_argument("--only", choices=("cost", "validity"), default="", help="one part alone")
     args = parser.parse_args()
     missed = 0
-    for make in (cost,) if args.cost else (lambda: grades(args.people), cost):
+    parts = {"cost": (cost,), "validity": (linked,), "": (linked, lambda: grades(args.people), cost)}
+    for make in parts[args.only]:
         for line in make():
             print(line.shown(), flush=True)
             missed += line.missed

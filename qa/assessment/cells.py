@@ -1,4 +1,5 @@
-"""Cells of exports as exact numbers, in millionths: `2分30秒`, `98.5%`, `1,234元`, `1.2万`. A dash is nothing, never 0."""
+"""Cells of exports as exact numbers, in millionths: `2分30秒`, `98.5%`, `1,234元`, `1.2万`. A dash is nothing, never
+0."""
 
 from __future__ import annotations
 
@@ -6,11 +7,49 @@ import re
 from decimal import Decimal, InvalidOperation
 
 MICRO = 1_000_000
-NOTHING = frozenset({"", "-", "--", "—", "——", "–", "/", "n/a", "na", "null", "none", "nan", "无", "暂无", "暂无数据", "#n/a", "#div/0!"})  # fmt: skip
+NOTHING = frozenset(
+    {
+        "",
+        "-",
+        "--",
+        "—",
+        "——",
+        "–",
+        "/",
+        "n/a",
+        "na",
+        "null",
+        "none",
+        "nan",
+        "无",
+        "暂无",
+        "暂无数据",
+        "#n/a",
+        "#div/0!",
+    }
+)
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?")
 _STRIPPED = re.compile(r"(?i)^(?:CNY|RMB|¥|￥)|(?:元|人|次|个|件|笔|单|条|CNY|RMB)$|[,，\s']")
 _TIMES = {"万": Decimal(10_000), "亿": Decimal(100_000_000)}
-_UNITS: dict[str, Decimal] = {name: Decimal(str(size)) for name, size in {"天": 86_400, "日": 86_400, "d": 86_400, "小时": 3_600, "时": 3_600, "h": 3_600, "分钟": 60, "分": 60, "min": 60, "m": 60, "毫秒": 0.001, "ms": 0.001, "秒": 1, "s": 1}.items()}  # fmt: skip
+_UNITS: dict[str, Decimal] = {
+    name: Decimal(str(size))
+    for name, size in {
+        "天": 86_400,
+        "日": 86_400,
+        "d": 86_400,
+        "小时": 3_600,
+        "时": 3_600,
+        "h": 3_600,
+        "分钟": 60,
+        "分": 60,
+        "min": 60,
+        "m": 60,
+        "毫秒": 0.001,
+        "ms": 0.001,
+        "秒": 1,
+        "s": 1,
+    }.items()
+}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(天|日|小时|时|分钟|分|毫秒|秒|min|ms|d|h|m|s)", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
 MOST_LENGTH = 40

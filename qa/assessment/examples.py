@@ -12,6 +12,7 @@ from qa.i18n import N_
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.tables import Agent, Case, SoftExample
 from qa.texts import written
+from qa.transcripts import shown_text
 from qa.workbench import Workbench
 
 MAX_BODY = 1_000
@@ -83,8 +84,9 @@ def listed(bench: Workbench, actor: Actor, limit: int = 200) -> tuple[ExampleVie
         query = select(SoftExample).order_by(SoftExample.state != "proposed", SoftExample.id.desc()).limit(limit)
         return tuple(
             ExampleView(
-                row.id, row.agent_id, names.get(row.agent_id) or row.agent_id, row.month, row.direction, row.body,
-                row.case_id, row.state, actor is not SYSTEM and row.proposed_by == actor.user_id,
+                row.id, row.agent_id, names.get(row.agent_id) or row.agent_id, row.month, row.direction,
+                shown_text(actor, row.body), row.case_id, row.state,
+                actor is not SYSTEM and row.proposed_by == actor.user_id,
             )
             for row in session.scalars(query)
         )  # fmt: skip

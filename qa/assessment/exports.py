@@ -29,7 +29,10 @@ SCHEMA: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "indicator": pl.String, "num": pl.Int64, "den": pl.Int64, "file_row": pl.Int64,
 }  # fmt: skip
 KEY = ("day", "until", "shop", "platform", "account", "indicator")
-TOTALS = re.compile(r"(?:店铺|团队|全店|整体|当页|本页)?(?:汇总|合计|总计|小计|总和|平均|均值|总值)值?|(?:total|sum|average|mean|all)", re.IGNORECASE)  # fmt: skip
+TOTALS = re.compile(
+    r"(?:店铺|团队|全店|整体|当页|本页)?(?:汇总|合计|总计|小计|总和|平均|均值|总值)值?|(?:total|sum|average|mean|all)",
+    re.IGNORECASE,
+)
 _DATE = re.compile(r"(20\d{2})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?|(20\d{2})(\d{2})(\d{2})(?!\d)")
 _MONTH = re.compile(r"(20\d{2})\s*[-/.年]\s*(\d{1,2})\s*月?")
 
@@ -54,24 +57,63 @@ class ExportProblemKind:
 
 
 PROBLEMS: Mapping[str, ExportProblemKind] = {
-    "no_day": ExportProblemKind(N_("The row names no day, and the file no period."), N_("Say which days the file is about."), "period"),
-    "bad_day": ExportProblemKind(N_("“{value}” in “{field}” is no day."), N_("Write it like 2025-11-01, or a period like 2025-11-01~2025-11-30.")),
+    "no_day": ExportProblemKind(
+        N_("The row names no day, and the file no period."), N_("Say which days the file is about."), "period"
+    ),
+    "bad_day": ExportProblemKind(
+        N_("“{value}” in “{field}” is no day."), N_("Write it like 2025-11-01, or a period like 2025-11-01~2025-11-30.")
+    ),
     "future": ExportProblemKind(N_("“{value}” lies in the future."), N_("Correct the day in the file.")),
-    "months_mixed": ExportProblemKind(N_("“{value}” goes over the end of a month, so nobody can tell the months apart."), N_("Export month by month, or day by day.")),
-    "outside": ExportProblemKind(N_("“{value}” lies outside the period that was given."), N_("Correct the period, or leave it empty: the rows name their days."), "period"),
+    "months_mixed": ExportProblemKind(
+        N_("“{value}” goes over the end of a month, so nobody can tell the months apart."),
+        N_("Export month by month, or day by day."),
+    ),
+    "outside": ExportProblemKind(
+        N_("“{value}” lies outside the period that was given."),
+        N_("Correct the period, or leave it empty: the rows name their days."),
+        "period",
+    ),
     "no_account": ExportProblemKind(N_("“{field}” is empty."), N_("Fill in the account in this row.")),
-    "no_count": ExportProblemKind(N_("“{field}” is a rate or mean without the count it belongs to; it was left out."), N_("Choose the column of the count, or export it as well."), "mapping"),
-    "bad_number": ExportProblemKind(N_("“{value}” in “{field}” is not a number, duration or rate."), N_("Correct the cell.")),
+    "no_count": ExportProblemKind(
+        N_("“{field}” is a rate or mean without the count it belongs to; it was left out."),
+        N_("Choose the column of the count, or export it as well."),
+        "mapping",
+    ),
+    "bad_number": ExportProblemKind(
+        N_("“{value}” in “{field}” is not a number, duration or rate."), N_("Correct the cell.")
+    ),
     "negative": ExportProblemKind(N_("“{value}” in “{field}” is below zero."), N_("Correct the cell.")),
-    "above_all": ExportProblemKind(N_("“{field}”: {value} are more successes than cases."), N_("Correct the row, or the columns of the mapping.")),
-    "no_whole": ExportProblemKind(N_("“{value}” in “{field}” is no whole number of cases."), N_("Choose a column that counts.")),
-    "percent_or_fraction": ExportProblemKind(N_("“{value}” in “{field}” may be a percentage or a fraction of one."), N_("Say which: other cells of the column are written otherwise."), "fraction"),
-    "two_values": ExportProblemKind(N_("{value} has two different values of one day; neither was taken."), N_("Say whether the first or the last counts, or both together."), "twice"),
-    "total_differs": ExportProblemKind(N_("“{field}”: the file's own total is not the sum of the rows ({value})."), N_("Rows may be missing in the export.")),
-    "missing_days": ExportProblemKind(N_("There are no rows of these days: {value}."), N_("Nothing to do if nobody worked; else export them as well.")),
-    "sheet_left_out": ExportProblemKind(N_("The sheet “{value}” was not read."), N_("If it holds indicators, import it by itself.")),
-    "overlaps": ExportProblemKind(N_("{value} already has figures of some of these days, over other days together."), N_("Take the other import back first, or export the same days.")),
-}  # fmt: skip
+    "above_all": ExportProblemKind(
+        N_("“{field}”: {value} are more successes than cases."), N_("Correct the row, or the columns of the mapping.")
+    ),
+    "no_whole": ExportProblemKind(
+        N_("“{value}” in “{field}” is no whole number of cases."), N_("Choose a column that counts.")
+    ),
+    "percent_or_fraction": ExportProblemKind(
+        N_("“{value}” in “{field}” may be a percentage or a fraction of one."),
+        N_("Say which: other cells of the column are written otherwise."),
+        "fraction",
+    ),
+    "two_values": ExportProblemKind(
+        N_("{value} has two different values of one day; neither was taken."),
+        N_("Say whether the first or the last counts, or both together."),
+        "twice",
+    ),
+    "total_differs": ExportProblemKind(
+        N_("“{field}”: the file's own total is not the sum of the rows ({value})."),
+        N_("Rows may be missing in the export."),
+    ),
+    "missing_days": ExportProblemKind(
+        N_("There are no rows of these days: {value}."), N_("Nothing to do if nobody worked; else export them as well.")
+    ),
+    "sheet_left_out": ExportProblemKind(
+        N_("The sheet “{value}” was not read."), N_("If it holds indicators, import it by itself.")
+    ),
+    "overlaps": ExportProblemKind(
+        N_("{value} already has figures of some of these days, over other days together."),
+        N_("Take the other import back first, or export the same days."),
+    ),
+}
 NOTES = frozenset({"total_differs", "missing_days", "sheet_left_out", "no_count"})
 """Problems that keep no row out."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 import polars as pl
 from sqlalchemy import select
@@ -42,8 +42,8 @@ def current(snapshot: Snapshot, first: date | None = None, last: date | None = N
 def with_people(bench: Workbench, session: Session, rows: pl.DataFrame) -> pl.DataFrame:
     """`rows` with `agent_id`: whose account it was on the day; null for accounts that are nobody's."""
     zone = bench.config.zone
-    noon = [datetime.combine(day, time(12), zone).astimezone(UTC) for day in rows["day"].to_list()]
-    at = pl.Series("at", noon, dtype=pl.Datetime("us", "UTC"))
+    noon = pl.col("day").cast(pl.Datetime("us")).dt.offset_by("12h").dt.replace_time_zone(str(zone))
+    at = rows.select(at=noon.dt.convert_time_zone("UTC"))["at"]
     names = aliases.persons(rows["account"].cast(pl.String), at, aliases.known(session), zone)
     known = set(session.scalars(select(Agent.agent_id)))
     return rows.with_columns(agent_id=pl.Series(names, dtype=pl.String)).with_columns(
@@ -54,12 +54,13 @@ def with_people(bench: Workbench, session: Session, rows: pl.DataFrame) -> pl.Da
 def unknown_accounts(bench: Workbench) -> tuple[UnknownAccount, ...]:
     """Accounts that belong to nobody on some day, the ones with most figures first."""
     rows = current(bench.archive.at()).filter(pl.col("account") != "")
+    rows = rows.group_by("account", "platform", "shop", "day", "until").len("values")
     if rows.is_empty():
         return ()
     with bench.db.read() as session:
         waiting = with_people(bench, session, rows).filter(pl.col("agent_id").is_null())
     found = waiting.group_by("account").agg(
-        pl.col("platform").first(), pl.col("shop").first(), pl.len().alias("rows"), pl.col("day").min().alias("first"),
-        pl.col("until").max().alias("last"),
+        pl.col("platform").first(), pl.col("shop").first(), pl.col("values").sum().alias("rows"),
+        pl.col("day").min().alias("first"), pl.col("until").max().alias("last"),
     )  # fmt: skip
     return tuple(UnknownAccount(*row) for row in found.sort(["rows", "account"], descending=[True, False]).iter_rows())

@@ -20,6 +20,7 @@ from qa.assessment import exports, facts, presets
 from qa.assessment.exports import ExportAnswers, ExportProblem, Reading
 from qa.errors import Conflict, Invalid, NotFound
 from qa.i18n import N_
+from qa.ingest import runs
 from qa.ingest.reverting import INDICATORS as KIND
 from qa.policy import Actor, Right, require
 from qa.tables import ImportRun
@@ -31,8 +32,8 @@ STORED_PROBLEMS = 200
 
 @dataclass(frozen=True)
 class IndicatorPreview:
-    """What an import would come to: `new` values, `same_rows` that are stored as they are, `changed` ones (with `num_old`, `den_old`), and
-    accounts that are nobody's."""
+    """What an import would come to: `new` values, `same_rows` that are stored as they are, `changed` ones (with
+    `num_old`, `den_old`), and accounts that are nobody's."""
 
     reading: Reading
     new: int
@@ -58,7 +59,9 @@ def preview(bench: Workbench, actor: Actor, *, now: datetime, path: Path, asked:
     require(actor, Right.IMPORT)
     found = exports.read(path, asked, now.astimezone(bench.config.zone).date())
     found, held = _without_overlaps(bench, found)
-    both = found.rows.join(held.select(*facts.KEY, num_old="num", den_old="den"), on=list(facts.KEY), how="left", nulls_equal=True)  # fmt: skip
+    both = found.rows.join(
+        held.select(*facts.KEY, num_old="num", den_old="den"), on=list(facts.KEY), how="left", nulls_equal=True
+    )
     there = both.filter(pl.col("num_old").is_not_null())
     changed = there.filter((pl.col("num") != pl.col("num_old")) | (pl.col("den") != pl.col("den_old")))
     with bench.db.read() as session:
@@ -84,9 +87,17 @@ def commit(
         if seen.same and seen.known_run:
             return seen.known_run, seen
         if not seen.same:
-            raise Invalid(N_("Nothing in {file} can be taken; see the rows that are named."), file=file_name or path.name)  # fmt: skip
+            raise Invalid(
+                N_("Nothing in {file} can be taken; see the rows that are named."), file=file_name or path.name
+            )
     name = file_name or path.name
-    counts = {"read": seen.reading.rows.height, "new": seen.new, "changed": seen.changed.height, "same": seen.same, "refused": seen.refused}  # fmt: skip
+    counts = {
+        "read": seen.reading.rows.height,
+        "new": seen.new,
+        "changed": seen.changed.height,
+        "same": seen.same,
+        "refused": seen.refused,
+    }
     with bench.begin(actor, now) as work:
         run_id = work.session.execute(
             insert(ImportRun)
@@ -100,14 +111,15 @@ def commit(
         ).scalar_one()  # fmt: skip
     fresh = _fresh(seen).with_columns(import_id=pl.lit(run_id, pl.Int64))
     with bench.archive.hold() as writer:
-        with writer.change("indicators", now) as change:
-            change.append("indicators", fresh)
-        version = bench.archive.version()
-        with bench.begin(actor, now) as work:
-            run = work.session.get_one(ImportRun, run_id, with_for_update=True)
-            if run.state == "started":
-                run.state, run.counts, run.archive_version, run.ended_at = "done", counts, version, now
-                work.record("import.done", "import", run_id, file=name, kind=KIND, source=run.source, **counts)
+        runs.complete_dead_runs(bench, actor, now, run_id)
+        try:
+            with writer.change(f"import {run_id}", now) as change:  # the name by which a killed import is completed
+                change.append("indicators", fresh)
+        except BaseException:
+            runs.fail(bench, actor, now, run_id, "failed")
+            raise
+        with bench.db.write() as session:
+            runs.complete(session, actor, now, run_id, bench.archive.version())
     return run_id, seen
 
 
@@ -168,7 +180,10 @@ def _without_overlaps(bench: Workbench, found: Reading) -> tuple[Reading, pl.Dat
     ).select(*exports.KEY, "file_row").unique()  # fmt: skip
     if clash.is_empty():
         return found, near
-    named = Counter((row, f"{account or shop} · {day}") for row, account, shop, day in clash.select("file_row", "account", "shop", "day").iter_rows())  # fmt: skip
+    named = Counter(
+        (row, f"{account or shop} · {day}")
+        for row, account, shop, day in clash.select("file_row", "account", "shop", "day").iter_rows()
+    )
     problems = [ExportProblem("overlaps", row, "", value) for row, value in sorted(named)]
     rows = found.rows.join(clash.select(*exports.KEY), on=list(exports.KEY), how="anti")
     return replace(found, rows=rows, problems=(*found.problems, *problems)), near
@@ -184,7 +199,11 @@ def _stored(problems: tuple[ExportProblem, ...]) -> list[Any]:
 
 def _mapping(asked: ExportAnswers, reading: Reading) -> dict[str, Any]:
     return {
-        "preset": presets.to_data(reading.preset), "sheet": reading.sheet, "shop": asked.shop,
-        "first": asked.first.isoformat() if asked.first else None, "last": asked.last.isoformat() if asked.last else None,
-        "fraction": asked.fraction, "twice": asked.twice,
-    }  # fmt: skip
+        "preset": presets.to_data(reading.preset),
+        "sheet": reading.sheet,
+        "shop": asked.shop,
+        "first": asked.first.isoformat() if asked.first else None,
+        "last": asked.last.isoformat() if asked.last else None,
+        "fraction": asked.fraction,
+        "twice": asked.twice,
+    }

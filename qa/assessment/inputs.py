@@ -11,44 +11,72 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from qa.assessment import facts
+from qa.assessment import facts, own
 from qa.assessment.cells import MICRO
 from qa.casefiles.lifecycle import STANDING
+from qa.development import results
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.reports.scope import FactsReader, Scope
 from qa.reports.standings import read_standings
 from qa.tables import Agent, Assessment, AssessmentEntry, SoftExample, TeamMembership, Violation
 from qa.workbench import Workbench
-from scoring.assessment.schemes import Scheme
+from scoring.assessment.lines import values
+from scoring.assessment.schemes import INDICATORS, MEASURED, Scheme
 from scoring.assessment.truths import HISTORY
 
+
+class NothingKnown(Invalid):
+    """Nobody has an indicator or an inspection in the time: a sheet would say nothing of anybody."""
+
+
+_GIVEN = {
+    "agent_id": pl.String, "indicator": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64,
+    "n": pl.Float64, "method": pl.String, "day": pl.Date,
+}  # fmt: skip
 _HISTORY = dict.fromkeys(HISTORY, pl.String) | dict.fromkeys(("value", "low", "high"), pl.Float64)
+_ROWS = {
+    "group": pl.String, "entry": pl.String, "team": pl.String, "indicator": pl.String, "day": pl.Date,
+    "cell": pl.String, "num": pl.Int64, "den": pl.Int64,
+}  # fmt: skip
 SCHEMAS: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
-    "rows": {"group": pl.String, "entry": pl.String, "team": pl.String, "indicator": pl.String, "day": pl.Date, "cell": pl.String, "num": pl.Int64, "den": pl.Int64},
-    "given": {"group": pl.String, "entry": pl.String, "indicator": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.Float64, "method": pl.String},
+    "rows": _ROWS,
+    "given": {
+        "group": pl.String,
+        "entry": pl.String,
+        "indicator": pl.String,
+        "value": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "n": pl.Float64,
+        "method": pl.String,
+    },
     "people": {"entry": pl.String, "agent_id": pl.String, "team": pl.String, "role": pl.String, "months": pl.Int64},
     "redlines": {"entry": pl.String, "violation_id": pl.Int64, "rule_id": pl.String},
     "history": _HISTORY,
-}  # fmt: skip
+    "own": _ROWS,
+}
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Frames with `SCHEMAS`: groups are roles, entries one person in one team and role; parts in millionths."""
+    """Frames with `SCHEMAS`: groups are roles, entries one person in one team and role; parts in millionths. `own` is
+    what the workbench computes itself (`qa.assessment.own`); sheets of earlier releases have none."""
 
     rows: pl.DataFrame
     given: pl.DataFrame
     people: pl.DataFrame
     redlines: pl.DataFrame
     history: pl.DataFrame
+    own: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SCHEMAS["own"]))
 
     def pack(self) -> bytes:
         """One file of them; the same inputs give the same bytes."""
@@ -65,6 +93,8 @@ class Inputs:
         state = hashlib.sha256()
         for one in fields(self):
             frame: pl.DataFrame = getattr(self, one.name)
+            if one.name == "own" and frame.is_empty():
+                continue  # the checksum of inputs without it is what it was
             state.update(f"{one.name} {frame.columns}\n".encode() + frame.write_csv().encode())
         return state.hexdigest()
 
@@ -72,7 +102,14 @@ class Inputs:
 def unpack(content: bytes) -> Inputs:
     """The inputs of `Inputs.pack`."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return Inputs(**{one.name: pl.read_parquet(io.BytesIO(archive.read(one.name))) for one in fields(Inputs)})
+        held = set(archive.namelist())
+        return Inputs(
+            **{
+                one.name: pl.read_parquet(io.BytesIO(archive.read(one.name)))
+                for one in fields(Inputs)
+                if one.name in held
+            }
+        )
 
 
 def window(month: date, months: int) -> tuple[date, date]:
@@ -83,8 +120,16 @@ def window(month: date, months: int) -> tuple[date, date]:
     return first, month.replace(day=calendar.monthrange(month.year, month.month)[1])
 
 
-def gather(bench: Workbench, *, month: date, months: int, schemes: Mapping[str, Scheme], version: int | None = None) -> Inputs:  # fmt: skip
-    """All of a sheet's inputs as they are now (of archive `version`). Raises `Invalid` where there is nothing."""
+def gather(
+    bench: Workbench,
+    *,
+    now: datetime,
+    month: date,
+    months: int,
+    schemes: Mapping[str, Scheme],
+    version: int | None = None,
+) -> Inputs:
+    """All of a sheet's inputs as they are now (of archive `version`). Raises `NothingKnown`."""
     first, last = window(month, months)
     snapshot = bench.archive.at(version)
     with bench.db.read() as session:
@@ -93,12 +138,13 @@ def gather(bench: Workbench, *, month: date, months: int, schemes: Mapping[str, 
         parts = _placed(parts.filter(pl.col("agent_id").is_not_null()), stays)
         spans = _people(stays, first, last)
         examples, redlines = _examples(session, first, last), _redlines(bench, session, first, last)
-        history = _history(session, first)
-    given = pl.concat([_inspection(bench, first, last), examples])
+        ours = _placed(own.parts(bench, session, snapshot, first, last), stays)
+        history, marks = _history(session, first), _exams(session, first, last, now)
+    given = pl.concat([_inspection(bench, first, last), examples, marks])
     rows = _celled(parts, schemes)
     seen = pl.concat([rows.select("entry"), _at_entry(given, spans).select("entry")]).unique()
     if seen.is_empty():
-        raise Invalid(
+        raise NothingKnown(
             N_("There are neither indicators nor inspections of anybody from {first} to {last}."),
             first=first.isoformat(), last=last.isoformat(),
         )  # fmt: skip
@@ -115,13 +161,18 @@ def gather(bench: Workbench, *, month: date, months: int, schemes: Mapping[str, 
         "people": people,
         "redlines": _at_entry(redlines, spans).sort("entry", "violation_id"),
         "history": history,
+        "own": ours.join(people.select("entry"), on="entry", how="semi")
+        .with_columns(group="role", cell=pl.lit(""))
+        .sort("entry", "indicator", "day"),
     }
     return Inputs(**{name: made[name].select(pl.col(c).cast(t) for c, t in SCHEMAS[name].items()) for name in SCHEMAS})
 
 
 def _stays(session: Session) -> pl.DataFrame:
     """Team and role of every agent from a day on; who never moved has one row from the beginning."""
-    moved = session.execute(select(TeamMembership.agent_id, TeamMembership.from_day, TeamMembership.team, TeamMembership.stage))  # fmt: skip
+    moved = session.execute(
+        select(TeamMembership.agent_id, TeamMembership.from_day, TeamMembership.team, TeamMembership.stage)
+    )
     rows = [tuple(row) for row in moved]
     known = {row[0] for row in rows}
     steady = session.execute(select(Agent.agent_id, Agent.team, Agent.stage))
@@ -186,8 +237,12 @@ def _inspection(bench: Workbench, first: date, last: date) -> pl.DataFrame:
         agents = read_standings(reader, Scope(first, last)).agents
     figures = [pl.col(name).cast(pl.Float64) for name in ("value", "low", "high", "n")]
     return agents.select(
-        pl.col("agent_id").cast(pl.String), pl.lit("inspection").alias("indicator"), *figures, method=pl.lit("estimate"), day=pl.lit(None, pl.Date),
-    )  # fmt: skip
+        pl.col("agent_id").cast(pl.String),
+        pl.lit("inspection").alias("indicator"),
+        *figures,
+        method=pl.lit("estimate"),
+        day=pl.lit(None, pl.Date),
+    )
 
 
 def _examples(session: Session, first: date, last: date) -> pl.DataFrame:
@@ -197,8 +252,20 @@ def _examples(session: Session, first: date, last: date) -> pl.DataFrame:
         .group_by(SoftExample.agent_id)
     )
     rows = [(a, "soft", float(v), float(v), float(v), float(n), "examples", None) for a, v, n in session.execute(query)]
-    schema = {"agent_id": pl.String, "indicator": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.Float64, "method": pl.String, "day": pl.Date}  # fmt: skip
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(rows, schema=_GIVEN, orient="row")
+
+
+def _exams(session: Session, first: date, last: date, now: datetime) -> pl.DataFrame:
+    """The mean of the monthly marks of exams within the time."""
+    found: dict[str, list[int]] = {}
+    for one in results.month_marks(session, first, last, now):
+        found.setdefault(one.agent_id, []).append(one.mark)
+    rows = [
+        (a, "exam", v, v, v, float(len(m)), "exam", None)
+        for a, m in sorted(found.items())
+        for v in (sum(m) / len(m) / 100,)
+    ]
+    return pl.DataFrame(rows, schema=_GIVEN, orient="row")
 
 
 def _redlines(bench: Workbench, session: Session, first: date, last: date) -> pl.DataFrame:
@@ -237,10 +304,36 @@ def _history(session: Session, first: date) -> pl.DataFrame:
             name = "\n".join((entry.agent_id, entry.team, entry.role))
             for line in entry.result["lines"]:
                 if line["points"] is not None:
-                    rows.append((entry.role, name, line["indicator"], line["value"], line["low"], line["high"], line["method"], ""))  # fmt: skip
+                    rows.append(
+                        (
+                            entry.role,
+                            name,
+                            line["indicator"],
+                            line["value"],
+                            line["low"],
+                            line["high"],
+                            line["method"],
+                            "",
+                        )
+                    )
     return pl.DataFrame(rows, schema=_HISTORY, orient="row").sort("group", "entry", "indicator")
 
 
 def judged_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows as the mathematics takes them: parts as numbers."""
     return rows.with_columns(pl.col("num", "den").cast(pl.Float64) / MICRO)
+
+
+def own_values(frozen: Inputs, scheme: Scheme, role: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """By entry and indicator what the workbench measured itself, as it is, of the lines of a scheme: value, low, high,
+    n, reason."""
+    rows = judged_rows(frozen.own.filter(pl.col("group") == role))
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for line in scheme.lines:
+        if rows.is_empty() or INDICATORS[line.indicator].kind not in MEASURED:
+            continue
+        plain = replace(line, relative=False, of="agent")
+        for row in values(rows, plain, INDICATORS[line.indicator]).iter_rows(named=True):
+            told = {name: row[name] for name in ("value", "low", "high", "n", "reason")}
+            found.setdefault(row["entry"], {})[line.indicator] = told
+    return found

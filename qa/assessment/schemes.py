@@ -18,7 +18,7 @@ from qa.policy import Actor, Right, require
 from qa.tables import SchemeVersion
 from qa.unit_of_work import UnitOfWork
 from qa.workbench import Workbench
-from scoring.assessment.schemes import Scheme, SchemeError, from_data, shipped, to_data
+from scoring.assessment.schemes import Scheme, SchemeError, check, from_data, shipped, to_data
 
 ROLES = ("presale", "aftersale", "")
 """Roles of the roster; the last one is nobody's in particular."""
@@ -67,8 +67,12 @@ def load_default(bench: Workbench, actor: Actor, *, now: datetime) -> int:
 def save(bench: Workbench, actor: Actor, *, now: datetime, text: str) -> int:
     """Store a scheme written as TOML as the next version; returns its number, or that of the same one before. Raises
     `Invalid` naming line and cure."""
+    return save_scheme(bench, actor, now=now, scheme=parsed(text))
+
+
+def save_scheme(bench: Workbench, actor: Actor, *, now: datetime, scheme: Scheme) -> int:
+    """The same for a scheme as it is."""
     require(actor, Right.ASSESS)
-    scheme = parsed(text)
     with bench.begin(actor, now) as work:
         before = work.session.scalars(
             select(SchemeVersion)
@@ -89,6 +93,15 @@ def parsed(text: str) -> Scheme:
         raise Invalid(N_("The scheme cannot be read as TOML: {reason}"), reason=str(problem)) from problem
     except SchemeError as problem:
         raise Invalid(problem.reason.msgid, **problem.reason.facts) from problem
+
+
+def checked(scheme: Scheme) -> Scheme:
+    """The scheme when it can be used. Raises `Invalid` naming line and cure."""
+    try:
+        check(scheme)
+    except SchemeError as problem:
+        raise Invalid(problem.reason.msgid, **problem.reason.facts) from problem
+    return scheme
 
 
 def written(scheme: Scheme) -> str:

@@ -16,6 +16,7 @@ import polars as pl
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session, undefer
 
+from qa import scoping
 from qa.assessment import inputs as gathering
 from qa.assessment import schemes as stored
 from qa.assessment.inputs import Inputs
@@ -25,6 +26,7 @@ from qa.i18n import N_
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.tables import Agent, Assessment, AssessmentEntry, AssessmentObjection
 from qa.texts import written
+from qa.transcripts import shown_fields
 from qa.unit_of_work import UnitOfWork
 from qa.workbench import Workbench
 from scoring.assessment import Scheme, judge
@@ -95,8 +97,14 @@ class SheetDifference:
 
 
 def draft(
-    bench: Workbench, actor: Actor, *, now: datetime, month: date, months: int = 1, chosen: Mapping[str, int] | None = None
-) -> int:  # fmt: skip
+    bench: Workbench,
+    actor: Actor,
+    *,
+    now: datetime,
+    month: date,
+    months: int = 1,
+    chosen: Mapping[str, int] | None = None,
+) -> int:
     """Draft a sheet of the month (or of the three months that end with it) from what is known now; a draft of the same
     time is dropped for it. Returns its number. Raises `Invalid`, `Conflict` for a month that is not over."""
     require(actor, Right.ASSESS)
@@ -109,7 +117,7 @@ def draft(
     with bench.db.read() as session:
         schemes = {role: stored.of_version(session, number) for role, number in versions.items()}
     archive = bench.archive.version()
-    frozen = gathering.gather(bench, month=month, months=months, schemes=schemes, version=archive)
+    frozen = gathering.gather(bench, now=now, month=month, months=months, schemes=schemes, version=archive)
     found = results(frozen, schemes, pooled=months == POOLED)
     with bench.begin(actor, now) as work:
         revision = _next(work, month, months)
@@ -123,11 +131,26 @@ def draft(
             .returning(Assessment.id)
         ).scalar_one()  # fmt: skip
         rows = [
-            {"assessment_id": number, "agent_id": r["agent_id"], "team": r["team"], "role": r["role"], "result": r, "created_at": now}
+            {
+                "assessment_id": number,
+                "agent_id": r["agent_id"],
+                "team": r["team"],
+                "role": r["role"],
+                "result": r,
+                "created_at": now,
+            }
             for r in found
-        ]  # fmt: skip
+        ]
         work.session.execute(insert(AssessmentEntry), rows)
-        work.record("assessment.drafted", "assessment", number, month=f"{month:%Y-%m}", months=months, revision=revision, people=len(rows))  # fmt: skip
+        work.record(
+            "assessment.drafted",
+            "assessment",
+            number,
+            month=f"{month:%Y-%m}",
+            months=months,
+            revision=revision,
+            people=len(rows),
+        )
     return int(number)
 
 
@@ -155,31 +178,58 @@ def results(frozen: Inputs, schemes: Mapping[str, Scheme], *, pooled: bool) -> l
         )  # fmt: skip
         lines = sheet.lines.partition_by("entry", as_dict=True)
         totals = {row["entry"]: row for row in sheet.totals.iter_rows(named=True)}
+        ours = gathering.own_values(frozen, scheme, role)
         gates = dict(frozen.redlines.group_by("entry").agg("violation_id").iter_rows())
         made += [
-            _result(person, scheme, lines.get((person["entry"],)), totals.get(person["entry"], {}), gates.get(person["entry"], []))
+            _result(
+                person,
+                scheme,
+                lines.get((person["entry"],)),
+                totals.get(person["entry"], {}),
+                gates.get(person["entry"], []),
+                ours.get(person["entry"]) if frozen.own.height else None,
+            )
             for person in people.iter_rows(named=True)
-        ]  # fmt: skip
+        ]
     return made
 
 
 def _result(
-    person: Mapping[str, Any], scheme: Scheme, lines: pl.DataFrame | None, total: Mapping[str, Any], gate: list[int]
+    person: Mapping[str, Any],
+    scheme: Scheme,
+    lines: pl.DataFrame | None,
+    total: Mapping[str, Any],
+    gate: list[int],
+    own: Mapping[str, Mapping[str, Any]] | None,
 ) -> dict[str, Any]:
     known = {} if lines is None else {row["indicator"]: row for row in lines.iter_rows(named=True)}
     names = ("value", "low", "high", "n", "method", "reason", "points", "points_low", "points_high")
     shown = [
-        {"indicator": line.indicator, "weight": line.weight, **{name: _short(known.get(line.indicator, {}).get(name)) for name in names}}
+        {
+            "indicator": line.indicator,
+            "weight": line.weight,
+            **{name: _short(known.get(line.indicator, {}).get(name)) for name in names},
+        }
         for line in scheme.lines
-    ]  # fmt: skip
+    ]
     for line in shown:
+        if own and line["indicator"] in own:
+            line["own"] = {name: _short(value) for name, value in own[line["indicator"]].items()}
         line["reason"] = "no_data" if line["indicator"] not in known else line["reason"]
     made = {
-        "agent_id": person["agent_id"], "team": person["team"], "role": person["role"], "months": person["months"],
-        "lines": shown, "gate": sorted(gate),
-        **{name: _short(total.get(name)) for name in ("total", "low", "high", "judged", "reason", "statement", "last_tenth")},
-        "chances": None, "stated": None,
-    }  # fmt: skip
+        "agent_id": person["agent_id"],
+        "team": person["team"],
+        "role": person["role"],
+        "months": person["months"],
+        "lines": shown,
+        "gate": sorted(gate),
+        **{
+            name: _short(total.get(name))
+            for name in ("total", "low", "high", "judged", "reason", "statement", "last_tenth")
+        },
+        "chances": None,
+        "stated": None,
+    }
     if total.get("stated") is not None:
         grades = [grade.name for grade in scheme.grades]
         made["chances"] = {name: _short(p) for name, p in zip(grades, total["chances"], strict=True)}
@@ -239,16 +289,25 @@ def object_to(
             raise NotFound(N_("There is no sheet of yours with this number."))
         if sheet.state != "published" or now > closes(work.session, sheet.published_at):
             raise Conflict(N_("The time to object to this sheet is over."))
-        waiting = select(AssessmentObjection.id).where(AssessmentObjection.entry_id == entry_id, AssessmentObjection.state == "open")  # fmt: skip
+        waiting = select(AssessmentObjection.id).where(
+            AssessmentObjection.entry_id == entry_id, AssessmentObjection.state == "open"
+        )
         if work.session.scalar(waiting.limit(1)) is not None:
             raise Conflict(N_("You have objected already; the answer is on its way."))
         if indicator is not None and indicator not in {line["indicator"] for line in entry.result["lines"]}:
             raise Invalid(N_("There is no indicator “{indicator}”."), indicator=indicator)
         number = work.session.execute(
             insert(AssessmentObjection)
-            .values(entry_id=entry_id, indicator=indicator, body=written(body, BODY, MAX_BODY), filed_by=actor.user_id, filed_at=now, state="open")
+            .values(
+                entry_id=entry_id,
+                indicator=indicator,
+                body=written(body, BODY, MAX_BODY),
+                filed_by=actor.user_id,
+                filed_at=now,
+                state="open",
+            )
             .returning(AssessmentObjection.id)
-        ).scalar_one()  # fmt: skip
+        ).scalar_one()
         work.record("assessment.objected", "assessment_objection", number, entry=entry_id, indicator=indicator)
         return int(number)
 
@@ -281,7 +340,11 @@ def sheets(bench: Workbench, actor: Actor) -> tuple[SheetHead, ...]:
         for row in session.scalars(query):
             if not _may_open(actor, row):
                 continue
-            people = session.scalar(select(func.count()).select_from(AssessmentEntry).where(AssessmentEntry.assessment_id == row.id, *_limits(actor)))  # fmt: skip
+            people = session.scalar(
+                select(func.count())
+                .select_from(AssessmentEntry)
+                .where(AssessmentEntry.assessment_id == row.id, *_limits(actor))
+            )
             if people:
                 heads.append(_head(session, row, people))
         return tuple(heads)
@@ -314,13 +377,19 @@ def objections(bench: Workbench, actor: Actor, number: int) -> tuple[Objection, 
             .order_by(AssessmentObjection.state != "open", AssessmentObjection.id.desc())
         )
         return tuple(
-            Objection(o.id, o.entry_id, agent, o.indicator, o.body, o.filed_at, o.state, o.ruling)
+            shown_fields(
+                actor,
+                Objection(o.id, o.entry_id, agent, o.indicator, o.body, o.filed_at, o.state, o.ruling),
+                "body",
+                "ruling",
+            )
             for o, agent in session.execute(query)
         )
 
 
 def verify(bench: Workbench, actor: Actor, number: int) -> tuple[str, ...]:
-    """Compute a sheet again from its frozen inputs; returns what differs (agents, or 'inputs'), nothing when it holds."""
+    """Compute a sheet again from its frozen inputs; returns what differs (agents, or 'inputs'), nothing when it
+    holds."""
     require(actor, Right.ASSESS)
     sheet, frozen, schemes = _frozen(bench, number)
     wrong = [] if frozen.digest() == sheet.inputs_hash else ["inputs"]
@@ -332,11 +401,11 @@ def verify(bench: Workbench, actor: Actor, number: int) -> tuple[str, ...]:
     return tuple(wrong + sorted(agent for agent, _, _ in again))
 
 
-def corrections(bench: Workbench, actor: Actor, number: int) -> tuple[SheetDifference, ...]:
+def corrections(bench: Workbench, actor: Actor, number: int, *, now: datetime) -> tuple[SheetDifference, ...]:
     """Whose total would be another one with what is known now: late exports, new rulings, other teams."""
     require(actor, Right.ASSESS)
     sheet, frozen, schemes = _frozen(bench, number)
-    news = gathering.gather(bench, month=sheet.month, months=sheet.months, schemes=schemes)
+    news = gathering.gather(bench, now=now, month=sheet.month, months=sheet.months, schemes=schemes)
     pooled = sheet.months == POOLED
     return _differences(results(frozen, schemes, pooled=pooled), results(news, schemes, pooled=pooled))
 
@@ -353,7 +422,11 @@ def what_if(bench: Workbench, actor: Actor, number: int, scheme: Scheme) -> tupl
 def _differences(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> tuple[SheetDifference, ...]:
     before, after = ({(r["agent_id"], r["team"]): r["total"] for r in rows} for rows in (old, new))
     made = [SheetDifference(*key, before.get(key), after.get(key)) for key in sorted({*before, *after})]
-    return tuple(d for d in made if (d.old is None) != (d.new is None) or (d.old is not None and d.new is not None and abs(d.old - d.new) > SAME))  # fmt: skip
+    return tuple(
+        d
+        for d in made
+        if (d.old is None) != (d.new is None) or (d.old is not None and d.new is not None and abs(d.old - d.new) > SAME)
+    )
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -377,18 +450,14 @@ def _frozen(bench: Workbench, number: int) -> tuple[Assessment, Inputs, dict[str
 
 
 def _may_open(actor: Actor, sheet: Assessment) -> bool:
-    if actor is SYSTEM or actor.may(Right.ASSESS):
+    if scoping.entitled(actor, Right.ASSESS):
         return True
     return sheet.published_at is not None and sheet.state != "dropped"
 
 
 def _limits(actor: Actor) -> tuple[Any, ...]:
     """Conditions on entries that limit what a reader sees."""
-    if actor is SYSTEM or actor.may(Right.ASSESS):
-        return ()
-    if actor.may(Right.VIEW_TEAM):
-        return (AssessmentEntry.team == (actor.team or "\0"), AssessmentEntry.team != "")
-    return (AssessmentEntry.agent_id == (actor.agent_id or "\0"),)
+    return scoping.limits(actor, Right.ASSESS, team=AssessmentEntry.team, agent=AssessmentEntry.agent_id)
 
 
 def _head(session: Session, row: Assessment, people: int) -> SheetHead:
@@ -401,7 +470,9 @@ def _head(session: Session, row: Assessment, people: int) -> SheetHead:
 
 def _open(session: Session, number: int) -> int:
     query = select(func.count()).select_from(AssessmentObjection).join(AssessmentEntry)
-    return session.scalar(query.where(AssessmentEntry.assessment_id == number, AssessmentObjection.state == "open")) or 0  # fmt: skip
+    return (
+        session.scalar(query.where(AssessmentEntry.assessment_id == number, AssessmentObjection.state == "open")) or 0
+    )
 
 
 def _locked(session: Session, number: int) -> Assessment:

@@ -39,6 +39,10 @@ COLUMNS: Mapping[str, str] = {
     "value": N_("Value"),
     "low": N_("value, lower limit"),
     "high": N_("value, upper limit"),
+    "own_value": N_("Own figure"),
+    "own_low": N_("own figure, lower limit"),
+    "own_high": N_("own figure, upper limit"),
+    "own_n": N_("own figure, n"),
     "points": N_("Points scored"),
     "points_low": N_("points, lower limit"),
     "points_high": N_("points, upper limit"),
@@ -57,6 +61,7 @@ def frame(entries: Iterable[Entry]) -> pl.DataFrame:
     schema: dict[str, pl.DataType | type[pl.DataType]] = {
         "agent_id": pl.String, "name": pl.String, "team": pl.String, "role": pl.String, "indicator": pl.String,
         "weight": pl.Float64, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.Float64,
+        "own_value": pl.Float64, "own_low": pl.Float64, "own_high": pl.Float64, "own_n": pl.Float64,
         "points": pl.Float64, "points_low": pl.Float64, "points_high": pl.Float64, "not_judged": pl.String,
         "grade": pl.String, "red_lines": pl.Int64,
     }  # fmt: skip
@@ -64,9 +69,24 @@ def frame(entries: Iterable[Entry]) -> pl.DataFrame:
     for one in entries:
         who = (one.agent_id, one.name, one.team, one.role)
         for line in one.result["lines"]:
-            figures = [line[name] for name in ("value", "low", "high", "n", "points", "points_low", "points_high")]
+            figures = [line[name] for name in ("value", "low", "high", "n")]
+            own = line.get("own") or {}  # without an interval there is no figure
+            figures += [own.get(name) if not own.get("reason") else None for name in ("value", "low", "high", "n")]
+            figures += [line[name] for name in ("points", "points_low", "points_high")]
             rows.append((*who, line["indicator"], line["weight"], *figures, line["reason"] or None, None, None))
         r = one.result
         grade = " / ".join(r["stated"]) if r["stated"] else None
-        rows.append((*who, "total", None, None, None, None, None, r["total"], r["low"], r["high"], r["reason"] or None, grade, len(r["gate"])))  # fmt: skip
+        rows.append(
+            (
+                *who,
+                "total",
+                *[None] * 9,
+                r["total"],
+                r["low"],
+                r["high"],
+                r["reason"] or None,
+                grade,
+                len(r["gate"]),
+            )
+        )
     return pl.DataFrame(rows, schema=schema, orient="row")

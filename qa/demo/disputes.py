@@ -38,6 +38,10 @@ ANSWER_WITHIN = timedelta(hours=48)
 _CHANCE = {"late_answer": 0.14, "differs_in_record": 0.12, "blames_customer": 0.10, "no_evidence": 0.15}
 
 
+RETURNED = "REFUND_AND_RETURN"
+"""The kind of dispute in which the goods go back."""
+
+
 @dataclass(frozen=True)
 class DisputeScene:
     """What a dispute after one scene is about: the platform's reason, the buyer's words, the shop's answers by fault
@@ -50,7 +54,7 @@ class DisputeScene:
 
 
 @dataclass(frozen=True)
-class Wording:
+class RecordWording:
     """Everything of one language."""
 
     scenes: Mapping[str, DisputeScene]
@@ -68,61 +72,111 @@ def _scene(reason: str, kind: str, buyer: Lines, good: Lines, differs: Lines, bl
     return DisputeScene(reason, kind, buyer, {"": good, "differs_in_record": differs, "blames_customer": blames})
 
 
-ZH = Wording(
+ZH = RecordWording(
     {
-        "logistics": _scene("快递一直未送到", "REFUND", ("{product}停在{city}好几天了，不要了，退款。", "一直没送到，客服只说再等等。"),
-                            ("已向{carrier}核实，件确已延误，同意退款。", "物流底单已上传，延误属实，同意退款。"),
-                            ("买家要求的是催件，没有要退款。",), ("是买家自己地址没写清楚。",)),
-        "damaged": _scene("商品破损", "REFUND_AND_RETURN", ("收到的{product}就是坏的，照片发给客服了。", "{product}裂了一条腿，发了三张照片。"),
-                          ("破损照片已核实并上传，运输造成，同意退款。", "已核对出库和签收照片，责任在物流，我们先赔付。"),
-                          ("只能退货，运费由买家承担。", "我们没有说过可以换新。"), ("签收时没有验货，是买家自己弄坏的。",)),
-        "return": _scene("7天无理由退换货", "REFUND_AND_RETURN", ("颜色和图片不一样，客服说可以退，申请又不通过。", "退货寄出去了，一直不处理。"),
-                         ("符合7天无理由，已同意退货，附退货地址。", "已收到退货并验货，照片已上传，同意退款。"),
-                         ("拆封后不支持退货。",), ("有使用痕迹，是买家用过又来退。",)),
-        "wrong_item": _scene("少件/漏发", "REFUND_AND_RETURN", ("发错颜色了，说补发一直没动静。", "少发了{gift}，客服说补，没有补。"),
-                             ("出库记录已核对，确实发错，同意退款并上门取件。", "称重记录已上传，漏发属实，补发单号{ticket}。"),
-                             ("仓库发货无误，不予补发。",), ("是买家自己选错了颜色。",)),
-        "refund_late": _scene("退款未到账", "REFUND", ("货退回去一个多星期了，钱没有退。", "每次都说今天退，一直没到账。"),
-                              ("退货已签收，验货完成，今天提交退款。", "签收底单已上传，财务已加急。"),
-                              ("没有收到退货，无法退款。",), ("买家填错了退货单号，责任在买家。",)),
-        "quality": _scene("质量问题", "REFUND_AND_RETURN", ("{product}用了半个月就开裂。", "一坐就响，客服寄了个螺丝就不管了。"),
-                          ("视频已核实，连接件问题，质保内，同意退款。", "检测照片已上传，属质保范围，同意处理。"),
-                          ("过了七天，不在售后范围。",), ("正常使用不会坏，是买家安装不当。",)),
+        "logistics": _scene(
+            "快递一直未送到",
+            "REFUND",
+            ("{product}停在{city}好几天了，不要了，退款。", "一直没送到，客服只说再等等。"),
+            ("已向{carrier}核实，件确已延误，同意退款。", "物流底单已上传，延误属实，同意退款。"),
+            ("买家要求的是催件，没有要退款。",),
+            ("是买家自己地址没写清楚。",),
+        ),
+        "damaged": _scene(
+            "商品破损",
+            "REFUND_AND_RETURN",
+            ("收到的{product}就是坏的，照片发给客服了。", "{product}裂了一条腿，发了三张照片。"),
+            ("破损照片已核实并上传，运输造成，同意退款。", "已核对出库和签收照片，责任在物流，我们先赔付。"),
+            ("只能退货，运费由买家承担。", "我们没有说过可以换新。"),
+            ("签收时没有验货，是买家自己弄坏的。",),
+        ),
+        "return": _scene(
+            "7天无理由退换货",
+            "REFUND_AND_RETURN",
+            ("颜色和图片不一样，客服说可以退，申请又不通过。", "退货寄出去了，一直不处理。"),
+            ("符合7天无理由，已同意退货，附退货地址。", "已收到退货并验货，照片已上传，同意退款。"),
+            ("拆封后不支持退货。",),
+            ("有使用痕迹，是买家用过又来退。",),
+        ),
+        "wrong_item": _scene(
+            "少件/漏发",
+            "REFUND_AND_RETURN",
+            ("发错颜色了，说补发一直没动静。", "少发了{gift}，客服说补，没有补。"),
+            ("出库记录已核对，确实发错，同意退款并上门取件。", "称重记录已上传，漏发属实，补发单号{ticket}。"),
+            ("仓库发货无误，不予补发。",),
+            ("是买家自己选错了颜色。",),
+        ),
+        "refund_late": _scene(
+            "退款未到账",
+            "REFUND",
+            ("货退回去一个多星期了，钱没有退。", "每次都说今天退，一直没到账。"),
+            ("退货已签收，验货完成，今天提交退款。", "签收底单已上传，财务已加急。"),
+            ("没有收到退货，无法退款。",),
+            ("买家填错了退货单号，责任在买家。",),
+        ),
+        "quality": _scene(
+            "质量问题",
+            "REFUND_AND_RETURN",
+            ("{product}用了半个月就开裂。", "一坐就响，客服寄了个螺丝就不管了。"),
+            ("视频已核实，连接件问题，质保内，同意退款。", "检测照片已上传，属质保范围，同意处理。"),
+            ("过了七天，不在售后范围。",),
+            ("正常使用不会坏，是买家安装不当。",),
+        ),
     },
     ("24小时内给您退款{sum}元。", "放心，24小时内退款{sum}元给您。"),
     ("说好24小时内退款，还没退。", "答应的24小时退款，一直没有到账，没人管。"),
     ("我昨天联系过你们，订单{order}的事还没解决。", "又是我，上次那位客服说会处理，现在怎么样了？"),
     ("抱歉让您再来一趟，我看了之前的记录，马上帮您催。", "看到了前面的聊天，这边接着给您处理。"),
     ("请双方在48小时内上传凭证。", "平台已介入，请商家说明处理情况。"),
-)  # fmt: skip
-EN = Wording(
+)
+EN = RecordWording(
     {
-        "logistics": _scene("Late delivery", "REFUND", ("It has been stuck in {city} for days. I want my money back.",),
-                            ("Confirmed with {carrier}: the parcel is delayed. Refund approved.",),
-                            ("The customer asked us to chase the parcel, not for a refund.",), ("The customer gave a wrong address.",)),
-        "damaged": _scene("Arrived damaged", "REFUND_AND_RETURN", ("The {product} came broken; I sent the photos.",),
-                          ("Photos checked and uploaded: damaged in transit. Refund approved.",),
-                          ("It can only be returned at the customer's cost.",), ("The customer broke it while unpacking.",)),
-        "return": _scene("No longer needed", "REFUND_AND_RETURN", ("They said I can return it and then refused.",),
-                         ("Within the return period: return accepted, address sent.",),
-                         ("Opened goods are not taken back.",), ("It was clearly used by the customer.",)),
-        "refund_late": _scene("Refund not received", "REFUND", ("Returned over a week ago and no money.",),
-                              ("The return was checked in; the refund is on its way today.",),
-                              ("We have not received the return and cannot refund.",), ("The customer entered a wrong tracking number.",)),
+        "logistics": _scene(
+            "Late delivery",
+            "REFUND",
+            ("It has been stuck in {city} for days. I want my money back.",),
+            ("Confirmed with {carrier}: the parcel is delayed. Refund approved.",),
+            ("The customer asked us to chase the parcel, not for a refund.",),
+            ("The customer gave a wrong address.",),
+        ),
+        "damaged": _scene(
+            "Arrived damaged",
+            "REFUND_AND_RETURN",
+            ("The {product} came broken; I sent the photos.",),
+            ("Photos checked and uploaded: damaged in transit. Refund approved.",),
+            ("It can only be returned at the customer's cost.",),
+            ("The customer broke it while unpacking.",),
+        ),
+        "return": _scene(
+            "No longer needed",
+            "REFUND_AND_RETURN",
+            ("They said I can return it and then refused.",),
+            ("Within the return period: return accepted, address sent.",),
+            ("Opened goods are not taken back.",),
+            ("It was clearly used by the customer.",),
+        ),
+        "refund_late": _scene(
+            "Refund not received",
+            "REFUND",
+            ("Returned over a week ago and no money.",),
+            ("The return was checked in; the refund is on its way today.",),
+            ("We have not received the return and cannot refund.",),
+            ("The customer entered a wrong tracking number.",),
+        ),
     },
     ("We will refund ${sum} to you within 24 hours.",),
     ("They promised a refund within 24 hours and I have not got the refund.",),
     ("I wrote yesterday about order {order} and it is still not solved.",),
     ("I'm sorry you had to come back; I have read the earlier chat and am on it.",),
     ("Both sides, please upload your evidence within 48 hours.",),
-)  # fmt: skip
-WORDING: Mapping[str, Wording] = {"zh_CN": ZH, "en": EN}
+)
+WORDING: Mapping[str, RecordWording] = {"zh_CN": ZH, "en": EN}
 
 
 @dataclass
 class Aftermath:
-    """What was decided about one conversation before it was played to its end: a promise (in whole units) and whether it
-    is kept, and a draw of its own for all that follows."""
+    """What was decided about one conversation before it was played to its end: a promise (in whole units) and whether
+    it is kept, and a draw of its own for all that follows."""
 
     draw: Random
     promised: int = 0
@@ -181,11 +235,24 @@ def record(
         messages.append(("platform", draw.choice(WORDING[language].platform), opened + (ends - opened) * 0.6))
     messages.append(("agent", _filled(answer, slots), answered))
     return {
-        "opened_at": opened, "closed_at": closed, "due_at": due, "dispute_type": words.kind, "phase": "aftersale",
-        "status": status, "cs_status": cs_status, "reason": words.reason, "description": _filled(buyer, slots),
-        "title": slots["product"], "refund_fee": fee, "total_fee": total,
-        "messages": [{"role": role, "text": text, "sent_at": at.replace(microsecond=0)} for role, text, at in sorted(messages, key=lambda m: m[2])],
-    }  # fmt: skip
+        "opened_at": opened,
+        "closed_at": closed,
+        "due_at": due,
+        "dispute_type": words.kind,
+        "phase": "aftersale",
+        "status": status,
+        "cs_status": cs_status,
+        "reason": words.reason,
+        "description": _filled(buyer, slots),
+        "title": slots["product"],
+        "refund_fee": fee,
+        "total_fee": total,
+        "returned_at": answered + (closed - answered) / 2 if closed and words.kind == RETURNED else None,
+        "messages": [
+            {"role": role, "text": text, "sent_at": at.replace(microsecond=0)}
+            for role, text, at in sorted(messages, key=lambda m: m[2])
+        ],
+    }
 
 
 def _ending(plan_: Aftermath, said: datetime, answered: datetime) -> tuple[str, datetime | None, int, int, int]:

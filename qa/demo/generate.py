@@ -13,7 +13,8 @@ from random import Random
 
 import polars as pl
 
-from qa.demo.play import Play, Rows
+from qa.demo.play import Play
+from qa.demo.rows import Rows
 from qa.demo.world import DemoAgent, agents
 
 WEEKS = 8
@@ -30,8 +31,8 @@ class DemoData:
     left out), red_lines (rules broken)."""
     agents: tuple[DemoAgent, ...]
     disputes: pl.DataFrame
-    """One row a dispute: dispute_key, join (how its record finds its chat), conversation_key and agent_id that are right
-    (null: none can be told), faults of its handling, author (the agent of the first chat)."""
+    """One row a dispute: dispute_key, join (how its record finds its chat), conversation_key and agent_id that are
+    right (null: none can be told), faults of its handling, author (the agent of the first chat)."""
     promises: pl.DataFrame
     """One row a promise of known outcome: conversation_key, seq, kind, amount (hundredths), status."""
 

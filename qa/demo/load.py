@@ -7,7 +7,7 @@ Every step can be repeated: a load that was killed goes on where it was. It refu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -15,10 +15,10 @@ from sqlalchemy import func, select
 
 from qa import audit, ingest, predictors, screening
 from qa.conversations import index
-from qa.demo import rounds, stories
+from qa.demo import development, months, rounds, stories
 from qa.demo.generate import WEEKS, DemoData, generate_parts
 from qa.demo.people import AGENT, LEAD, SECOND_LEAD, make_accounts, make_roster
-from qa.demo.play import SOURCE
+from qa.demo.rows import SOURCE
 from qa.demo.shifts import Shift, Truth, monday, rule_on_files
 from qa.demo.world import INSPECTORS, TRAINED_TEAM, TRAINING_NAME, TRAINING_WEEK, DemoAgent
 from qa.draws import Period, PlanDesign, SourceQuota, create_plan, publish
@@ -26,9 +26,10 @@ from qa.errors import Conflict, Invalid
 from qa.i18n import N_
 from qa.people.accounts import Account
 from qa.policy import SYSTEM, Actor
-from qa.redlines import opening
+from qa.redlines import opening, promised
 from qa.reports import measures
 from qa.rubrics import versions as rubric_versions
+from qa.rules import stored
 from qa.rules import versions as rule_versions
 from qa.tables import Draw, ImportRun, Measure, Plan, Setting, Violation
 from qa.verdicts import facts
@@ -84,6 +85,7 @@ def load(
     tell(0.30, N_("Screening"))
     screening.screen(bench, SYSTEM, now=now)
     opening.open_suspected(bench, SYSTEM, now=now)
+    _broken_promises(bench, truth, now)
     index.update(bench)
     rubric = rubric_versions.get(bench, users[LEAD].actor, rubric_id).rubric
     inspected = _history(bench, users, truth, rubric, seed, last_day, now, tell)
@@ -95,6 +97,9 @@ def load(
         bench, users[LEAD].actor, users[SECOND_LEAD].actor, users["inspector"].actor, users[AGENT].actor, now=now
     )
     facts.compact(bench, now)
+    tell(0.97, N_("Monthly sheets"))
+    months.load(bench, users[LEAD].actor, users[SECOND_LEAD].actor, now=now, seed=seed, people=people)
+    development.load(bench, users, people, now=now, seed=seed)
     _finish(bench, now)
     tell(1.0, N_("Demo data is ready"))
     snapshot = bench.archive.at()
@@ -200,6 +205,20 @@ def _remember(truth: dict[str, Truth], part: DemoData) -> None:
         truth[row["dispute_key"]] = Truth(
             {**(chat.faults if chat else {}), **wrong}, chat.red_lines if chat else (), agent
         )
+
+
+def _broken_promises(bench: Workbench, truth: dict[str, Truth], now: datetime) -> None:
+    """What the records contradict is true, whether the plot planned it or not."""
+    snapshot = bench.archive.at()
+    with bench.db.read() as session:
+        found = promised.findings(bench, snapshot, stored.rules_in_force(session), now)
+    about = snapshot.scan("disputes").select("dispute_key", "conversation_key").collect().iter_rows()
+    disputes: dict[str, list[str]] = {}
+    for dispute, key in about:
+        disputes.setdefault(key or "", []).append(dispute)
+    for key, rule in found.select("conversation_key", "rule_id").unique(maintain_order=True).iter_rows():
+        for one in (key, *disputes.get(key, ())):
+            truth[one] = replace(truth[one], red_lines=(*truth[one].red_lines, rule))
 
 
 # what people did

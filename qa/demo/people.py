@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from qa import ingest
-from qa.demo.play import SOURCE
+from qa.demo.rows import SOURCE
 from qa.demo.world import INSPECTORS, TRAINED_TEAM, DemoAgent
 from qa.people import accounts
 from qa.people.accounts import Account

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import polars as pl
-
 from qa.demo import disputes, phrases_zh, scenes_en
-from qa.demo.script import Phrases, RedLineLine, Scene, Turn
+from qa.demo.rows import SOURCE, Rows
+from qa.demo.script import HARMLESS, Phrases, RedLineLine, Scene, Turn
 from qa.demo.world import TRAINED_TEAM, TRAINING_WEEK, DemoAgent
-
-SOURCE = "demo"
-
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -67,61 +62,6 @@ _HOUR_WEIGHTS = (0, 0, 0, 0, 0, 0, 0, 0, 3, 6, 9, 9, 6, 7, 8, 8, 7, 6, 6, 8, 10,
 
 
 _PHRASES: dict[str, Phrases] = {"zh_CN": phrases_zh.PHRASES, "en": scenes_en.PHRASES}
-
-
-DISPUTE_TRUTH: dict[str, pl.DataType | type[pl.DataType]] = {
-    "dispute_key": pl.String, "join": pl.String, "conversation_key": pl.String, "agent_id": pl.String,
-    "faults": pl.List(pl.String), "author": pl.String,
-}  # fmt: skip
-PROMISE_TRUTH: dict[str, pl.DataType | type[pl.DataType]] = {
-    "conversation_key": pl.String, "seq": pl.Int32, "kind": pl.String, "amount": pl.Int64, "status": pl.String,
-}  # fmt: skip
-
-
-MAYBE: dict[str, pl.DataType | type[pl.DataType]] = {
-    "conversation_id": pl.String, "order_id": pl.String, "customer_id": pl.String,
-    "closed_at": pl.Datetime("us", "UTC"),
-}  # fmt: skip
-"""What a small demo may leave empty in all of its disputes."""
-
-
-@dataclass
-class Rows:
-    """Column lists being filled."""
-
-    conversations: list[dict[str, Any]] = field(default_factory=list)
-    messages: list[tuple[Any, ...]] = field(default_factory=list)
-    disputes: list[dict[str, Any]] = field(default_factory=list)
-    ratings: list[dict[str, Any]] = field(default_factory=list)
-    truth: list[dict[str, Any]] = field(default_factory=list)
-    dispute_truth: list[dict[str, Any]] = field(default_factory=list)
-    promise_truth: list[dict[str, Any]] = field(default_factory=list)
-
-    def frames(self) -> dict[str, pl.DataFrame]:
-        columns = ("conversation_id", "seq", "role", "agent_id", "sent_at", "kind", "text")
-        return {
-            "conversations": pl.DataFrame(self.conversations, infer_schema_length=None),
-            "messages": pl.DataFrame(self.messages, schema=columns, orient="row", infer_schema_length=None),
-            "disputes": pl.DataFrame(self.disputes, infer_schema_length=None, schema_overrides=MAYBE),
-            "ratings": pl.DataFrame(self.ratings, infer_schema_length=None),
-        }
-
-    def truth_frame(self) -> pl.DataFrame:
-        schema: dict[str, pl.DataType | type[pl.DataType]] = {
-            "conversation_key": pl.String,
-            "agent_id": pl.String,
-            "faults": pl.List(pl.String),
-            "fault_seqs": pl.List(pl.Int32),
-            "red_lines": pl.List(pl.String),
-        }
-        return pl.DataFrame(self.truth, schema=schema)
-
-    def record_truth(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """What is true of the disputes and of the promises: see `DemoData`."""
-        return (
-            pl.DataFrame(self.dispute_truth, schema=DISPUTE_TRUTH, orient="row"),
-            pl.DataFrame(self.promise_truth, schema=PROMISE_TRUTH, orient="row"),
-        )
 
 
 class Play:
@@ -304,7 +244,7 @@ class Play:
     # storing
 
     def _store(self) -> None:
-        harm = sum(0.5 if f in ("no_closing", "no_rating_invite", "no_greeting") else 1.4 for f in self.faults)
+        harm = 1.4 * sum(f not in HARMLESS for f in self.faults)
         harm += 2.5 * len(self.red_lines) + (0.8 if self.heated else 0.0)
         satisfaction = self._satisfaction(harm)
         order = self.slots["order"] if self.scene.stage == "aftersale" or self.draw.random() < 0.3 else None

@@ -18,6 +18,9 @@ ATTITUDE_FAULTS = ("no_greeting", "no_closing", "no_apology_after_wait", "cold",
 ACCURACY_FAULTS = ("wrong_info", "wrong_policy", "no_check", "off_point")
 PROCESS_FAULTS = ("ask_again", "no_follow_up", "no_rating_invite", "slow_first", "slow_replies")
 FAULTS = ATTITUDE_FAULTS + ACCURACY_FAULTS + PROCESS_FAULTS
+HARMLESS = frozenset({"no_greeting", "no_closing", "no_rating_invite"})
+"""Faults after which customers neither rate lower nor ask for refunds more often: what the validity of the scorecard
+must not find. All others do harm."""
 
 
 @dataclass(frozen=True)

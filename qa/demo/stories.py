@@ -32,11 +32,18 @@ class _Story:
 
 
 def _zh(
-    title: str, lesson: str, kind: str, tags: tuple[str, ...], criterion: str = "", rule: str = "", publish: bool = True
+    title: str,
+    lesson: str,
+    kind: str,
+    tags: tuple[str, ...],
+    criterion: str = "",
+    rule: str = "",
+    publish: bool = True,
+    shows: str = "",
 ) -> _Story:
-    return _Story(
-        CaseText(title, lesson, kind, tags, criterion or None, rule or None, "zh_CN"), criterion, rule, publish
-    )
+    """`shows`: the criterion that a nearly perfect chat is an example of."""
+    text = CaseText(title, lesson, kind, tags, criterion or shows or None, rule or None, "zh_CN")
+    return _Story(text, criterion, rule, publish)
 
 
 def _en(
@@ -115,12 +122,14 @@ STORIES: Sequence[_Story] = (
         "问候、安抚、核实、给出两个方案让顾客选、建单、告知时间、结束语、邀评，每一步都有。新同学可以照着走一遍。",
         "exemplary",
         ("示范", "流程"),
+        shows="follow_up",
     ),
     _zh(
         "把选择权交给顾客",
         "给出两个都能接受的方案，说清各自的时间和费用，让顾客自己决定。争议最少。",
         "exemplary",
         ("示范", "方案"),
+        shows="empathy",
     ),
     _en(
         "Acknowledge first, then solve",

@@ -3,6 +3,16 @@
 from qa.tables.assessment import Assessment, AssessmentEntry, AssessmentObjection, SchemeVersion, SoftExample
 from qa.tables.base import Base
 from qa.tables.connectors import Connector
+from qa.tables.development import (
+    Exam,
+    ExamQuestion,
+    ExamSitting,
+    GradeEvent,
+    Highlight,
+    NewcomerEntry,
+    NewcomerPlan,
+    Reward,
+)
 from qa.tables.evidence import RecordSeal, Seal, SealBatch
 from qa.tables.jobs import Job
 from qa.tables.notices import Notice, NotifyChannel
@@ -31,6 +41,7 @@ from qa.tables.programme import (
     RuleVersion,
     Sample,
     Scorer,
+    ScorerDifference,
     ScorerRequest,
     Transcript,
 )
@@ -75,6 +86,11 @@ __all__ = [
     "DisputeSettlement",
     "Draft",
     "Draw",
+    "Exam",
+    "ExamQuestion",
+    "ExamSitting",
+    "GradeEvent",
+    "Highlight",
     "ImportRun",
     "InboxFolder",
     "Inspection",
@@ -83,6 +99,8 @@ __all__ = [
     "LoginLink",
     "MappingProfile",
     "Measure",
+    "NewcomerEntry",
+    "NewcomerPlan",
     "Notice",
     "NotifyChannel",
     "Plan",
@@ -90,6 +108,7 @@ __all__ = [
     "RecordSeal",
     "Removal",
     "RemovedUnit",
+    "Reward",
     "RiskModelVersion",
     "RubricVersion",
     "RuleVersion",
@@ -97,6 +116,7 @@ __all__ = [
     "Schedule",
     "SchemeVersion",
     "Scorer",
+    "ScorerDifference",
     "ScorerRequest",
     "Seal",
     "SealBatch",

@@ -1,4 +1,5 @@
-"""The month: versions of schemes, sheets with their frozen inputs, objections to them, and soft indicators' examples."""
+"""The month: versions of schemes, sheets with their frozen inputs, objections to them, and soft indicators'
+examples."""
 
 from __future__ import annotations
 

@@ -240,6 +240,28 @@ class ScorerRequest(Base):
     published: Mapped[bool]
 
 
+class ScorerDifference(Base):
+    """An inspector's answer to one criterion on which a machine scorer read otherwise than their submitted sheet. Never
+    changed: another answer is another row, and the newest counts."""
+
+    __tablename__ = "scorer_differences"
+    __table_args__ = (CheckConstraint("answer IN ('inspector', 'machine', 'open')", name="answer"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    inspection_id: Mapped[int] = mapped_column(ForeignKey("inspections.id"), index=True)
+    scorer_id: Mapped[int] = mapped_column(ForeignKey("scorers.id"))
+    criterion_id: Mapped[str] = mapped_column(String(100))
+    mark: Mapped[int | None]
+    """The inspector's; null for N/A, like the machine's."""
+    machine_mark: Mapped[int | None]
+    answer: Mapped[str] = mapped_column(String(10))
+    """Whose mark is right by the inspector's word; `open`: the answer before was taken back."""
+    double_id: Mapped[int | None] = mapped_column(ForeignKey("assignments.id"), index=True)
+    """The second, blind reading that the answer asked for. It was not chosen by chance: no agreement counts it."""
+    answered_by: Mapped[int]
+    answered_at: Mapped[datetime]
+
+
 class Measure(Base):
     """A dated measure (training, rule change) that trends compare before and after."""
 

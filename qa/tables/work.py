@@ -310,7 +310,7 @@ class Case(Base):
     criterion_id: Mapped[str | None] = mapped_column(String(60), index=True)
     rule_id: Mapped[str | None] = mapped_column(String(60), index=True)
     excerpt: Mapped[list[Any]]
-    """Masked messages: role, text, offset in seconds."""
+    """Masked messages: role, text, offset in seconds, and the promises that are cited."""
     sample_id: Mapped[int | None] = mapped_column(ForeignKey("samples.id"))
     violation_id: Mapped[int | None] = mapped_column(ForeignKey("violations.id"))
     conversation_key: Mapped[str | None] = mapped_column(String(300), index=True)

@@ -102,6 +102,13 @@ def test_an_upgrade_from_0_1_0_brings_machine_scorers_one_of_each_in_use(first: 
         connection.execute(text(f"INSERT INTO scorers ({columns}) VALUES ({values})"), {"version": "s2", "at": at})
 
 
+def test_an_upgrade_from_0_1_0_brings_answers_to_differences_with_a_scorer(first: Database) -> None:
+    migrations.upgrade(first)
+    migrations.check(first)
+    with first.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM scorer_differences")).scalar_one() == 0
+
+
 def test_an_upgrade_from_0_1_0_switches_no_step_of_the_night_on(first: Database, tmp_path: Path) -> None:
     migrations.upgrade(first)
     migrations.check(first)
@@ -122,7 +129,10 @@ def test_an_upgrade_from_0_1_0_brings_the_tables_of_the_month(first: Database) -
     migrations.upgrade(first)
     migrations.check(first)
     with first.engine.connect() as connection:
-        for table in ("scheme_versions", "assessments", "assessment_entries", "assessment_objections", "soft_examples"):
+        month = ("scheme_versions", "assessments", "assessment_entries", "assessment_objections", "soft_examples")
+        exams = ("exams", "exam_questions", "exam_sittings")
+        people = ("newcomer_plans", "newcomer_entries", "grade_events", "highlights", "rewards")
+        for table in (*month, *exams, *people):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
         assert guards.missing(connection) == []
 

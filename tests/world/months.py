@@ -1,4 +1,5 @@
-"""Four months of indicators of twelve agents, whose true levels are known; the last agent is far slower and sells less."""
+"""Four months of indicators of twelve agents, whose true levels are known; the last agent is far slower and sells
+less."""
 
 from __future__ import annotations
 

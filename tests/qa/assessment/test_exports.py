@@ -53,8 +53,18 @@ def codes(found: exports.Reading) -> list[tuple[str, int | None]]:
 
 @pytest.mark.parametrize(
     "cell, seconds",
-    [("11秒", 11), ("2分30秒", 150), ("7小时41分52秒", 27712), ("00:02:30", 150), ("2:30", 150), ("12.5", 12.5), ("1天2小时", 93600), ("两分", None), ("9" * 60, None)],
-)  # fmt: skip
+    [
+        ("11秒", 11),
+        ("2分30秒", 150),
+        ("7小时41分52秒", 27712),
+        ("00:02:30", 150),
+        ("2:30", 150),
+        ("12.5", 12.5),
+        ("1天2小时", 93600),
+        ("两分", None),
+        ("9" * 60, None),
+    ],
+)
 def test_durations(cell: str, seconds: float | None) -> None:
     assert cells.seconds(cell) == (None if seconds is None else seconds * cells.MICRO)
 
@@ -68,7 +78,13 @@ def test_numbers_and_shares() -> None:
 
 
 def test_a_workbook_of_shengyi_canmou(tmp_path: Path) -> None:
-    rows = [["统计时间：2025-11-01 ~ 2025-11-30"], [h for h in SYCM if h != "日期"], ["店:甲", 100, 40, "4,000元", 60, "-"], ["店:乙", 50, 30, 2500.5, 33, 100], ["合计", 150, 70, 6500.5, 93, 100]]  # fmt: skip
+    rows = [
+        ["统计时间：2025-11-01 ~ 2025-11-30"],
+        [h for h in SYCM if h != "日期"],
+        ["店:甲", 100, 40, "4,000元", 60, "-"],
+        ["店:乙", 50, 30, 2500.5, 33, 100],
+        ["合计", 150, 70, 6500.5, 93, 100],
+    ]
     found = read(book(tmp_path / "a.xlsx", {"说明": [["x", "y"], [1, 2]], "数据信息": rows}))
     assert (found.preset.id, found.sheet) == ("sycm", "数据信息")
     parts = {(r["account"], r["indicator"]): (r["num"], r["den"]) for r in found.rows.iter_rows(named=True)}
@@ -83,15 +99,89 @@ def test_a_workbook_of_shengyi_canmou(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "preset, header, row, indicators",
     [
-        ("qianniu-agents", ["旺旺账号名称", "平均响应时长", "人工接待会话量", "3分钟人工响应率"], ["a", "2分30秒", "200", "98.5%"], {"response_time": (30_000, 200), "reply_3min": (197, 200)}),
-        ("qianniu-ratings", ["旺旺账号名称", "满意评价量", "旺旺评价量"], ["a", "45", "50"], {"satisfaction": (45, 50)}),
-        ("jd-manager", ["客服", "售前接待人数", "促成下单人数", "促成下单商品金额", "平均响应时长（新）", "接待量", "30s应答率", "好评量", "评价量"], ["a", "100", "30", "3000", "20", "120", "95%", "9", "10"], {"conversion": (30, 100), "unit_price": (3000, 30), "response_time": (2400, 120), "reply_30s": (114, 120), "satisfaction": (9, 10)}),
-        ("pdd", ["客服账号", "去退销售额（元）", "询单人数", "最终成团人数", "平均人工响应时长", "需要人工回复的咨询人数", "3分钟人工回复率(8-23点)"], ["a", "500", "100", "20", "11秒", "80", "97.5%"], {"conversion": (20, 100), "unit_price": (500, 20), "response_time": (880, 80), "reply_3min": (78, 80)}),
-        ("feige", ["客服昵称", "接待会话量", "有效评价数", "好评数", "差评数", "全天平响时长", "全天3分钟回复率", "询单人数", "支付人数", "客服询单支付额"], ["a", "100", "10", "9", "1", "15", "99%", "50", "20", "1000"], {"conversion": (20, 50), "unit_price": (1000, 20), "satisfaction": (9, 10), "bad_ratings": (1, 10), "response_time": (1500, 100), "reply_3min": (99, 100)}),
-        ("kuaishou", ["店铺", "三分钟回复率", "人工会话量", "人工平均回复时长", "询单人数", "支付人数"], ["小店", "90%", "100", "30", "50", "10"], {"conversion": (10, 50), "response_time": (3000, 100), "reply_3min": (90, 100)}),
+        (
+            "qianniu-agents",
+            ["旺旺账号名称", "平均响应时长", "人工接待会话量", "3分钟人工响应率"],
+            ["a", "2分30秒", "200", "98.5%"],
+            {"response_time": (30_000, 200), "reply_3min": (197, 200)},
+        ),
+        (
+            "qianniu-ratings",
+            ["旺旺账号名称", "满意评价量", "旺旺评价量"],
+            ["a", "45", "50"],
+            {"satisfaction": (45, 50)},
+        ),
+        (
+            "jd-manager",
+            [
+                "客服",
+                "售前接待人数",
+                "促成下单人数",
+                "促成下单商品金额",
+                "平均响应时长（新）",
+                "接待量",
+                "30s应答率",
+                "好评量",
+                "评价量",
+            ],
+            ["a", "100", "30", "3000", "20", "120", "95%", "9", "10"],
+            {
+                "conversion": (30, 100),
+                "unit_price": (3000, 30),
+                "response_time": (2400, 120),
+                "reply_30s": (114, 120),
+                "satisfaction": (9, 10),
+            },
+        ),
+        (
+            "pdd",
+            [
+                "客服账号",
+                "去退销售额（元）",
+                "询单人数",
+                "最终成团人数",
+                "平均人工响应时长",
+                "需要人工回复的咨询人数",
+                "3分钟人工回复率(8-23点)",
+            ],
+            ["a", "500", "100", "20", "11秒", "80", "97.5%"],
+            {"conversion": (20, 100), "unit_price": (500, 20), "response_time": (880, 80), "reply_3min": (78, 80)},
+        ),
+        (
+            "feige",
+            [
+                "客服昵称",
+                "接待会话量",
+                "有效评价数",
+                "好评数",
+                "差评数",
+                "全天平响时长",
+                "全天3分钟回复率",
+                "询单人数",
+                "支付人数",
+                "客服询单支付额",
+            ],
+            ["a", "100", "10", "9", "1", "15", "99%", "50", "20", "1000"],
+            {
+                "conversion": (20, 50),
+                "unit_price": (1000, 20),
+                "satisfaction": (9, 10),
+                "bad_ratings": (1, 10),
+                "response_time": (1500, 100),
+                "reply_3min": (99, 100),
+            },
+        ),
+        (
+            "kuaishou",
+            ["店铺", "三分钟回复率", "人工会话量", "人工平均回复时长", "询单人数", "支付人数"],
+            ["小店", "90%", "100", "30", "50", "10"],
+            {"conversion": (10, 50), "response_time": (3000, 100), "reply_3min": (90, 100)},
+        ),
     ],
-)  # fmt: skip
-def test_every_platform(tmp_path: Path, preset: str, header: list[str], row: list[str], indicators: dict[str, tuple[int, int]]) -> None:  # fmt: skip
+)
+def test_every_platform(
+    tmp_path: Path, preset: str, header: list[str], row: list[str], indicators: dict[str, tuple[int, int]]
+) -> None:
     for encoding in ("utf-8-sig", "gb18030"):
         found = read(table(tmp_path / f"{encoding}.csv", [["日期", *header], ["2025/11/3", *row]], encoding))
         assert found.preset.id == preset
@@ -121,14 +211,21 @@ def test_each_trouble_is_named_by_row(tmp_path: Path) -> None:
         ("bad_number", 4), ("above_all", 5), ("no_account", 6), ("bad_day", 7), ("future", 8), ("months_mixed", 9),
         ("missing_days", None), ("two_values", 2), ("two_values", 3),
     ]  # fmt: skip
-    assert read(tmp_path / "a.csv", twice="last").rows.filter(account="甲", indicator="conversion")["num"].to_list() == [41_000_000]  # fmt: skip
-    assert read(tmp_path / "a.csv", twice="sum").rows.filter(account="甲", indicator="conversion")["den"].to_list() == [200_000_000]  # fmt: skip
+    assert read(tmp_path / "a.csv", twice="last").rows.filter(account="甲", indicator="conversion")[
+        "num"
+    ].to_list() == [41_000_000]
+    assert read(tmp_path / "a.csv", twice="sum").rows.filter(account="甲", indicator="conversion")["den"].to_list() == [
+        200_000_000
+    ]
 
 
 def test_percent_or_fraction(tmp_path: Path) -> None:
     head = ["旺旺账号名称", "日期", "平均响应时长", "人工接待会话量", "3分钟人工响应率"]
     days = [f"2025-11-0{n}" for n in range(1, 4)]
-    mixed = table(tmp_path / "m.csv", [head, *[["甲", day, 20, 100, rate] for day, rate in zip(days, ("98", "0.9", "97%"), strict=True)]])  # fmt: skip
+    mixed = table(
+        tmp_path / "m.csv",
+        [head, *[["甲", day, 20, 100, rate] for day, rate in zip(days, ("98", "0.9", "97%"), strict=True)]],
+    )
     assert codes(read(mixed)) == [("percent_or_fraction", 3)]
     assert read(mixed).rows.filter(indicator="reply_3min").height == 2
     assert read(mixed, fraction=False).rows.filter(indicator="reply_3min")["num"].to_list()[1] == 900_000
@@ -150,7 +247,14 @@ def test_unknown_columns_are_mapped_by_hand(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv", [["谁", "日期", "询", "付"], ["甲", "2025-11-01", 10, 4]])
     with pytest.raises(Invalid, match="No export of indicators is known"):
         read(path)
-    by_hand = presets.ExportPreset("hand", exports.INDICATORS["conversion"].label, "", (), ("谁",), (presets.Columns("conversion", ("付",), ("询",)),))  # fmt: skip
+    by_hand = presets.ExportPreset(
+        "hand",
+        exports.INDICATORS["conversion"].label,
+        "",
+        (),
+        ("谁",),
+        (presets.Columns("conversion", ("付",), ("询",)),),
+    )
     assert read(path, preset=by_hand).rows["num"].to_list() == [4_000_000]
     assert presets.from_data(presets.to_data(by_hand)) == by_hand
 
@@ -164,7 +268,9 @@ def test_what_is_no_table(tmp_path: Path, content: bytes) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500), st.integers(0, 10**7)), min_size=1, max_size=30))
-def test_parts_add_up_to_the_exports_own_totals(tmp_path_factory: pytest.TempPathFactory, people: list[tuple[int, int, int]]) -> None:  # fmt: skip
+def test_parts_add_up_to_the_exports_own_totals(
+    tmp_path_factory: pytest.TempPathFactory, people: list[tuple[int, int, int]]
+) -> None:
     """Whatever the numbers: the sum of the parts is the line of totals, to the cent."""
     rows = [["旺旺昵称", "日期", "询单人数", "销售人数", "销售额"]]
     rows += [[f"p{n}", "2025-11-03", a + b, b, f"{cents / 100:,.2f}"] for n, (a, b, cents) in enumerate(people)]  # type: ignore[list-item]
@@ -216,14 +322,21 @@ def test_twice_is_once_a_correction_counts_and_can_be_taken_back(any_bench: Work
     late = table(tmp_path / "b.csv", [SYCM, ["甲", "2025-11-01", 100, 45, 4000, 60, 0]])
     second, seen = saved(bench, late)
     assert (seen.new, seen.changed.height) == (0, 3)
-    assert seen.changed.filter(pl.col("indicator") == "conversion").select("num_old", "num").row(0) == (40_000_000, 45_000_000)  # fmt: skip
+    assert seen.changed.filter(pl.col("indicator") == "conversion").select("num_old", "num").row(0) == (
+        40_000_000,
+        45_000_000,
+    )
     assert stored(bench) == {("甲", "2025-11-01"): 0.45, ("乙", "2025-11-01"): 0.5}
     assert importing.take_back(bench, SYSTEM, now=NOW, run_id=second) == 3
     assert stored(bench)["甲", "2025-11-01"] == 0.4
     with pytest.raises(Conflict):
         importing.take_back(bench, SYSTEM, now=NOW, run_id=second)
     with bench.db.read() as session:
-        assert session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all() == ["import.done", "import.done", "import.taken_back"]  # fmt: skip
+        assert session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all() == [
+            "import.done",
+            "import.done",
+            "import.taken_back",
+        ]
         assert session.scalars(select(ImportRun.state).order_by(ImportRun.id)).all() == ["done", "taken_back"]
 
 

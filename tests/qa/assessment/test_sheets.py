@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import io
+import zipfile
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -10,7 +12,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from qa import evidence
-from qa.assessment import examples, inputs, schemes, sheets
+from qa.assessment import examples, inputs, schemes, sheets, words
 from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.policy import Actor, Role
 from qa.tables import Agent, AuditEntry, TeamMembership
@@ -72,7 +74,13 @@ def test_from_draft_to_final(any_bench: Workbench) -> None:
         said = session.scalars(
             select(AuditEntry.action).where(AuditEntry.entity.like("assessment%")).order_by(AuditEntry.id)
         )
-        assert said.all() == ["assessment.drafted", "assessment.published", "assessment.objected", "assessment.ruled", "assessment.final"]  # fmt: skip
+        assert said.all() == [
+            "assessment.drafted",
+            "assessment.published",
+            "assessment.objected",
+            "assessment.ruled",
+            "assessment.final",
+        ]
     evidence.seal(bench, LATER)
     assert evidence.check(bench).forgeries == ()
     with pytest.raises(DatabaseError), bench.db.engine.begin() as connection:
@@ -113,9 +121,14 @@ def test_whoever_moves_is_split_by_days(filled: Workbench) -> None:
     sheets.publish(filled, LEAD, now=NOW, number=number)
     assert ("p04", "一组") in {(e.agent_id, e.team) for e in sheets.entries(filled, LEADER, number)}
     assert {e.team for e in sheets.entries(filled, LEADER, number)} == {"一组"}
-    frozen = inputs.gather(filled, month=NOVEMBER, months=1, schemes={"": shipped()[0]})
+    frozen = inputs.gather(filled, now=NOW, month=NOVEMBER, months=1, schemes={"": shipped()[0]})
     total = frozen.rows.filter(pl.col("entry").str.starts_with("p04") & (pl.col("indicator") == "conversion"))
-    whole = parts().filter((pl.col("account") == "p04") & (pl.col("indicator") == "conversion") & (pl.col("day") >= NOVEMBER) & (pl.col("day") < date(2025, 12, 1)))  # fmt: skip
+    whole = parts().filter(
+        (pl.col("account") == "p04")
+        & (pl.col("indicator") == "conversion")
+        & (pl.col("day") >= NOVEMBER)
+        & (pl.col("day") < date(2025, 12, 1))
+    )
     assert (total["num"].sum(), total["den"].sum()) == (whole["num"].sum(), whole["den"].sum())
 
 
@@ -123,11 +136,11 @@ def test_a_late_correction_is_shown_and_becomes_a_new_revision(filled: Workbench
     number = month_sheet(filled)
     sheets.publish(filled, LEAD, now=NOW, number=number)
     before = result(filled, number, "p11")["total"]
-    assert sheets.corrections(filled, LEAD, number) == ()
+    assert sheets.corrections(filled, LEAD, number, now=NOW) == ()
     late = parts(import_id=2).filter((pl.col("account") == "p11") & (pl.col("indicator") == "response_time"))
     with filled.archive.change("indicators", NOW) as change:
         change.append("indicators", late.with_columns(num=pl.col("den") * 28))
-    changed = {d.agent_id: d for d in sheets.corrections(filled, LEAD, number)}
+    changed = {d.agent_id: d for d in sheets.corrections(filled, LEAD, number, now=NOW)}
     assert changed["p11"].old == pytest.approx(before)
     assert changed["p11"].new > before + 3  # type: ignore[operator]
     assert result(filled, number, "p11")["total"] == before  # the published sheet stays as it was
@@ -141,7 +154,12 @@ def test_a_changed_figure_is_found(filled: Workbench) -> None:
     number = month_sheet(filled)
     with filled.db.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER guard_assessment_entries_update") if filled.db.is_sqlite else None
-        connection.execute(text("UPDATE assessment_entries SET result = replace(result, '\"judged\": 0.7', '\"judged\": 0.9') WHERE agent_id = 'p03'"))  # fmt: skip
+        connection.execute(
+            text(
+                "UPDATE assessment_entries SET result = replace(result, '\"judged\": 0.7', '\"judged\": 0.9') WHERE "
+                "agent_id = 'p03'"
+            )
+        )
     assert sheets.verify(filled, LEAD, number) == ("p03",)
 
 
@@ -197,3 +215,46 @@ def test_schemes_have_versions_and_a_what_if(filled: Workbench) -> None:
     with filled.db.write() as session:
         session.execute(update(Agent).values(stage=""))
     assert result(filled, month_sheet(filled), "p03")["role"] == ""  # judged by the scheme of any role
+
+
+def test_what_the_workbench_measures_itself_stands_beside_the_imported_figure(filled: Workbench) -> None:
+    """60 chats of two rounds, half of them slow; 30 rated; nothing of it changes a point."""
+    before = result(filled, month_sheet(filled), "p03")
+    rows = range(60)
+    at = [datetime(2025, 11, 1 + k % 20, 3, tzinfo=UTC) for k in rows]
+    keys = [f"c:{k}" for k in rows]
+    chats = pl.DataFrame(
+        {"conversation_key": keys, "agent_id": "p03", "channel": "wangwang", "started_at": at,
+         "satisfaction": [(5 if k % 3 else 1) if k < 30 else None for k in rows]},
+        schema_overrides={"satisfaction": pl.Int8},
+    )  # fmt: skip
+    signals = pl.DataFrame({
+        "conversation_key": keys, "first_reply_s": [10.0] * 60, "rounds": [2] * 60,
+        "mean_reply_s": [20.0 if k % 2 else 40.0 for k in rows], "rounds_in_time": [2 if k % 2 else 1 for k in rows],
+    })  # fmt: skip
+    with filled.archive.change("x", NOW) as change:
+        change.append("conversations", chats)
+        change.append("signals", signals)
+    number = month_sheet(filled)
+    after = result(filled, number, "p03")
+    own = {line["indicator"]: line["own"] for line in after["lines"] if "own" in line}
+    assert (own["response_time"]["value"], own["response_time"]["n"]) == (30.0, 120.0)
+    assert own["response_time"]["low"] < 30 < own["response_time"]["high"]
+    assert (own["reply_3min"]["value"], own["reply_3min"]["n"]) == (0.75, 120.0)
+    assert after["total"] == before["total"]
+    assert sheets.verify(filled, LEAD, number) == ()
+    shown = words.frame(sheets.entries(filled, LEAD, number)).filter(agent_id="p03", indicator="response_time")
+    assert shown.select("own_value", "own_n").rows() == [(30.0, 120.0)]
+
+
+def test_inputs_frozen_by_an_earlier_release_read_as_they_were(filled: Workbench) -> None:
+    """They hold no frame of own figures, and their checksum was taken without one."""
+    frozen = inputs.gather(filled, now=NOW, month=NOVEMBER, months=1, schemes={"": shipped()[0]})
+    source, kept = zipfile.ZipFile(io.BytesIO(frozen.pack())), io.BytesIO()
+    with zipfile.ZipFile(kept, "w") as target:
+        for name in source.namelist():
+            if name != "own":
+                target.writestr(name, source.read(name))
+    again = inputs.unpack(kept.getvalue())
+    assert again.own.is_empty()
+    assert again.digest() == frozen.digest()

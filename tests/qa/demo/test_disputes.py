@@ -1,5 +1,5 @@
-"""The demo's disputes against their truth: every planted join is found and none is wrong, whoever answers is right, and the
-ledger judges the planted promises as they were kept or broken."""
+"""The demo's disputes against their truth: every planted join is found and none is wrong, whoever answers is right,
+and the ledger judges the planted promises as they were kept or broken."""
 
 from __future__ import annotations
 
