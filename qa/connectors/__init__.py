@@ -1,4 +1,5 @@
-"""Conversations fetched from other systems by themselves: a source is described in TOML, its place is kept with its rows."""
+"""Conversations fetched from other systems by themselves: a source is described in TOML, its place is kept with its
+rows."""
 
 from qa.connectors.descriptions import SHIPPED, Description, read
 from qa.connectors.service import ConnectorView, Fetched, add, connectors, fetch, fetch_all, pause, reseal, resume

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import polars as pl
@@ -23,8 +24,10 @@ TRIES = 6
 LONGEST = 300.0
 """Seconds that a source may ask us to wait; more is for the next night."""
 SECONDS = 30.0
+AWAY = N_("The source is away ({reason}); what was fetched stays, the rest comes the next time.")
 PAGES = 200
 """Pages of one look; a source that never ends is cut off there, and goes on the next time."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FIELDS = ("agent_id", "agent_name", "customer_id", "shop", "channel", "order_id")
 
 
@@ -101,7 +104,7 @@ class Source:
             if rows:
                 chats.append(self._conversation(item, name))
                 said += rows
-        return Batch(pl.DataFrame(chats, schema=_CHATS), pl.DataFrame(said, schema=_SAID), cursor, over)
+        return Batch(pl.DataFrame(chats, schema=CHATS), pl.DataFrame(said, schema=SAID), cursor, over)
 
     def _conversation(self, item: Any, name: object) -> dict[str, Any]:
         paths, words = self.description.conversation, self.description.conversation.satisfaction_words
@@ -134,30 +137,7 @@ class Source:
 
     def _get(self, client: httpx.Client, url: str, params: Mapping[str, str]) -> Any:
         """One answer; a source that is busy or away is asked again, as late as it says."""
-        wait = 1.0
-        for attempt in range(1, TRIES + 1):
-            self._pace()
-            try:
-                answer = client.get(url, params=params)
-            except httpx.HTTPError as problem:
-                reason, wait = type(problem).__name__, wait * 2
-            else:
-                if answer.status_code == 200:
-                    return _json(answer)
-                if answer.status_code in (401, 403):
-                    raise Invalid(
-                        N_("The source refused the secret (HTTP {status}). Set it anew."), status=answer.status_code
-                    )
-                if answer.status_code != 429 and answer.status_code < 500:
-                    raise Invalid(N_("The source refused the request (HTTP {status})."), status=answer.status_code)
-                reason, wait = f"HTTP {answer.status_code}", _retry_after(answer) or wait * 2
-            if attempt < TRIES and wait <= LONGEST:
-                self.pause(wait)
-                continue
-            break
-        raise Unavailable(
-            N_("The source is away ({reason}); what was fetched stays, the rest comes the next time."), reason=reason
-        )
+        return answered(lambda: client.get(url, params=params), self.pause, self._pace)
 
     def _pace(self) -> None:
         gap, now = 60.0 / self.description.limits.per_minute, self.clock()
@@ -189,8 +169,39 @@ class Source:
         return {name: self._text(text, since=since) for name, text in texts.items()}
 
 
-_CHATS: dict[str, Any] = {"conversation_id": pl.String, **dict.fromkeys(FIELDS, pl.String), "satisfaction": pl.Int64}
-_SAID: dict[str, Any] = {
+def answered(send: Callable[[], httpx.Response], pause: Callable[[float], None], pace: Callable[[], None]) -> Any:
+    """The JSON that a request is answered with; a source that is busy or away is asked again, as late as it says."""
+    wait, reason = 1.0, ""
+    for attempt in range(1, TRIES + 1):
+        pace()
+        try:
+            answer = send()
+        except httpx.HTTPError as problem:
+            reason, wait = type(problem).__name__, wait * 2
+        else:
+            if answer.status_code == 200:
+                return _json(answer)
+            if answer.status_code in (401, 403):
+                raise Invalid(
+                    N_("The source refused the secret (HTTP {status}). Set it anew."), status=answer.status_code
+                )
+            if answer.status_code != 429 and answer.status_code < 500:
+                raise Invalid(N_("The source refused the request (HTTP {status})."), status=answer.status_code)
+            reason, wait = f"HTTP {answer.status_code}", _retry_after(answer) or wait * 2
+        if attempt == TRIES or wait > LONGEST:
+            break
+        pause(wait)
+    raise Unavailable(AWAY, reason=reason)
+
+
+def is_safe(address: str) -> bool:
+    """Whether an address may be asked: https, or this machine."""
+    parts = urlsplit(address)
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))
+
+
+CHATS: dict[str, Any] = {"conversation_id": pl.String, **dict.fromkeys(FIELDS, pl.String), "satisfaction": pl.Int64}
+SAID: dict[str, Any] = {
     "conversation_id": pl.String, "seq": pl.Int64, "role": pl.String, "agent_id": pl.String,
     "sent_at": pl.Datetime("us", "UTC"), "text": pl.String,
 }  # fmt: skip

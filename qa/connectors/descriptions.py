@@ -17,7 +17,7 @@ import msgspec
 from qa.errors import Invalid
 from qa.i18n import N_
 
-KINDS = ("bearer", "basic", "header", "query")
+KINDS = ("bearer", "basic", "header", "query", "checksum")
 
 
 class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +72,13 @@ class MessagesOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leave_out: LeaveOut | None = None
 
 
+class ExportOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Addresses at which an export is asked for and looked after (`qa.connectors.qiyu`)."""
+
+    ask: str
+    check: str
+
+
 class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which path of a conversation is which field."""
 
@@ -92,10 +99,17 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: dict[str, str]
     settings: list[str]
     auth: Auth
-    listing: ListOf
-    messages: MessagesOf
+    listing: ListOf = ListOf("", "", "")
+    messages: MessagesOf = MessagesOf("", "", "")
     conversation: Fields = Fields()
     limits: AskingLimits = AskingLimits()
+    export: ExportOf | None = None
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address that it names; those that are not needed are empty."""
+        exported = (self.export.ask, self.export.check) if self.export is not None else ()
+        return (self.listing.url, self.messages.url, *exported)
 
 
 def read(text: str) -> Description:
@@ -106,7 +120,12 @@ def read(text: str) -> Description:
         raise Invalid(N_("The description of the source cannot be read: {reason}"), reason=str(problem)) from problem
     if found.auth.kind not in KINDS:
         raise Invalid(N_("There is no kind “{value}”. Kinds: {known}."), value=found.auth.kind, known=", ".join(KINDS))
-    if bool(found.listing.cursor) == bool(found.listing.page) or (found.listing.page and not found.listing.newer):
+    if (found.export is None) == (not found.listing.url) or (found.auth.kind == "checksum") != bool(found.export):
+        raise Invalid(
+            N_("The description of the source cannot be read: {reason}"), reason="listing and messages, or export"
+        )
+    paged = found.listing
+    if found.export is None and (bool(paged.cursor) == bool(paged.page) or (paged.page and not paged.newer)):
         raise Invalid(
             N_("The description of the source cannot be read: {reason}"), reason="listing: cursor, or page and newer"
         )

@@ -1,5 +1,5 @@
-"""Sources set up, paused and fetched. How far a source was fetched is stored with its rows, in one transaction: a fetch that
-is killed goes on where its last batch ended, and what a source repeats adds nothing."""
+"""Sources set up, paused and fetched. How far a source was fetched is stored with its rows, in one transaction: a
+fetch that is killed goes on where its last batch ended, and what a source repeats adds nothing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sqlalchemy import select, update
 
 from qa import ingest
-from qa.connectors.asking import Batch, Source
+from qa.connectors.asking import Batch, Source, is_safe
 from qa.connectors.descriptions import SHIPPED, Description, read
+from qa.connectors.qiyu import QiyuSource
 from qa.errors import Busy, Cancelled, Conflict, FormField, Invalid, NotFound, SpotcheckError
 from qa.i18n import N_
 from qa.ingest.service import check_source
@@ -27,7 +27,6 @@ from qa.workbench import Workbench
 
 ABOUT = "secret of a source"
 NAME = FormField("name", N_("Name"))
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,8 @@ def add(
     secret: str,
     since: datetime,
 ) -> ConnectorView:
-    """Set up a source of a shipped kind, or of a description of one's own (`kind` is then the path of a TOML file, for the
-    owner of the machine). Conversations are fetched from `since` on. Raises `Invalid` naming what is missing."""
+    """Set up a source of a shipped kind, or of a description of one's own (`kind` is then the path of a TOML file, for
+    the owner of the machine). Conversations are fetched from `since` on. Raises `Invalid` naming what is missing."""
     require(actor, Right.MAINTAIN)
     label = written(name, NAME, 60)
     check_source(source)
@@ -144,7 +143,7 @@ def fetch(
     done: list[ingest.ImportResult] = []
     try:
         secret = sealing.opened(row.secret, keys.seeds(bench.config.keys, create=False), ABOUT)
-        asked = Source(read(row.description), row.settings, secret, rest)
+        asked = _source(read(row.description), row.settings, secret, now, rest)
         for batch in asked.batches(row.cursor, row.since):
             if (result := _store(bench, row, batch, now)) is not None:
                 done.append(result)
@@ -155,6 +154,14 @@ def fetch(
     except SpotcheckError as error:
         return _summed(name, done, error)
     return _summed(name, done, None)
+
+
+def _source(
+    described: Description, settings: Mapping[str, str], secret: str, now: datetime, rest: Callable[[float], None]
+) -> Source | QiyuSource:
+    if described.export is not None:
+        return QiyuSource(described, described.export, settings, secret, now, rest)
+    return Source(described, settings, secret, rest)
 
 
 def _store(bench: Workbench, row: Connector, batch: Batch, now: datetime) -> ingest.ImportResult | None:
@@ -210,13 +217,9 @@ def _check(described: Description, settings: Mapping[str, str], secret: str) -> 
     missing = [name for name in described.settings if not settings.get(name, "").strip()]
     if missing:
         raise Invalid(N_("This source needs the settings {names}."), names=", ".join(missing))
-    addresses = [settings.get("base", ""), described.listing.url, described.messages.url]
+    addresses = [settings.get("base", ""), *described.addresses]
     for address in (one for one in addresses if one and not one.startswith("{base}")):
-        parts = urlsplit(address)
-        if (
-            not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))
-            or not parts.hostname
-        ):
+        if not is_safe(address):
             raise Invalid(N_("“{value}” is not an https address."), value=address[:80])
     if not secret.strip():
         raise Invalid(N_("The source needs its secret."))

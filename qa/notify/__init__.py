@@ -1,4 +1,5 @@
-"""People and programs told what concerns them: robots of chat groups, mail, signed webhooks; with a log of every notice."""
+"""People and programs told what concerns them: robots of chat groups, mail, signed webhooks; with a log of every
+notice."""
 
 from qa.notify.channels import Channel, ChannelView, add, change, channels, pause, reseal, resume
 from qa.notify.events import AREAS, EVENTS, KINDS, STATES

@@ -38,8 +38,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @dataclass(frozen=True)
 class Channel:
     """A channel to set up. `address`: for robots and mail as apprise writes it (`dingtalk://SECRET@TOKEN`,
-    `feishu://TOKEN`, `wecombot://KEY`, `mailtos://user:password@host?to=…`), for a webhook `URL SECRET` with a secret that
-    begins with `whsec_`. `events`: of `EVENTS`, for a webhook of `AREAS`. Without `user_id` it is a group's."""
+    `feishu://TOKEN`, `wecombot://KEY`, `mailtos://user:password@host?to=…`), for a webhook `URL SECRET` with a secret
+    that begins with `whsec_`. `events`: of `EVENTS`, for a webhook of `AREAS`. Without `user_id` it is a group's."""
 
     name: str
     kind: str

@@ -30,8 +30,9 @@ STATES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class NotifyEvent:
-    """One thing that can be told. `actions`: entries of the trail that mean it. It concerns whoever has `right`, or, with
-    `own`, the agent whose it is. `page` and `query` make the link; `says` is one line with the facts of the entry."""
+    """One thing that can be told. `actions`: entries of the trail that mean it. It concerns whoever has `right`, or,
+    with `own`, the agent whose it is. `page` and `query` make the link; `says` is one line with the facts of the
+    entry."""
 
     name: str
     title: str
@@ -47,36 +48,72 @@ EVENTS: Mapping[str, NotifyEvent] = {
     event.name: event
     for event in (
         NotifyEvent(
-            "draw_published", N_("Draw published"),
-            N_("A draw was published for {first} – {last}: {samples} samples."), "draws", "draw",
-            ("draw.published",), Right.INSPECT,
+            "draw_published",
+            N_("Draw published"),
+            N_("A draw was published for {first} – {last}: {samples} samples."),
+            "draws",
+            "draw",
+            ("draw.published",),
+            Right.INSPECT,
         ),
         NotifyEvent(
-            "redline_to_rule", N_("Red line to rule on"), N_("A case file of rule {rule} was confirmed and waits for a ruling."),
-            "redlines", "file", (f"violation.{Step.CONFIRM.value}",), Right.RULE_VIOLATION,
+            "redline_to_rule",
+            N_("Red line to rule on"),
+            N_("A case file of rule {rule} was confirmed and waits for a ruling."),
+            "redlines",
+            "file",
+            (f"violation.{Step.CONFIRM.value}",),
+            Right.RULE_VIOLATION,
         ),
         NotifyEvent(
-            "appeal_filed", N_("Appeal filed"), N_("An appeal waits for a ruling."), "appeals", "appeal",
-            ("appeal.filed",), Right.RULE_APPEAL,
+            "appeal_filed",
+            N_("Appeal filed"),
+            N_("An appeal waits for a ruling."),
+            "appeals",
+            "appeal",
+            ("appeal.filed",),
+            Right.RULE_APPEAL,
         ),
         NotifyEvent(
-            "appeal_ruled", N_("Appeal ruled on"), N_("An appeal was ruled on."), "appeals", "appeal",
-            ("appeal.upheld", "appeal.rejected"), Right.ANSWER, own=True,
+            "appeal_ruled",
+            N_("Appeal ruled on"),
+            N_("An appeal was ruled on."),
+            "appeals",
+            "appeal",
+            ("appeal.upheld", "appeal.rejected"),
+            Right.ANSWER,
+            own=True,
         ),
         NotifyEvent(
-            "result_ready", N_("Result ready"), N_("A result is ready."), "agent", "verdict",
-            ("verdict.inspection", "verdict.resolution"), Right.ANSWER, own=True,
+            "result_ready",
+            N_("Result ready"),
+            N_("A result is ready."),
+            "agent",
+            "verdict",
+            ("verdict.inspection", "verdict.resolution"),
+            Right.ANSWER,
+            own=True,
         ),
         NotifyEvent(
-            "deadline_tomorrow", N_("Deadline tomorrow"), N_("{n} case files are due by tomorrow."), "redlines", "",
-            (), Right.RULE_VIOLATION,
+            "deadline_tomorrow",
+            N_("Deadline tomorrow"),
+            N_("{n} case files are due by tomorrow."),
+            "redlines",
+            "",
+            (),
+            Right.RULE_VIOLATION,
         ),
         NotifyEvent(
-            "job_failed", N_("Job failed"), N_("A job failed; its page says why."), "operations", "", ("job.failed",),
+            "job_failed",
+            N_("Job failed"),
+            N_("A job failed; its page says why."),
+            "operations",
+            "",
+            ("job.failed",),
             Right.MAINTAIN,
         ),
     )
-}  # fmt: skip
+}
 """What people are told."""
 
 AREAS: Mapping[str, str] = {

@@ -1,7 +1,7 @@
 """Sending what waits. A channel that does not answer is tried again, later each time, and holds up no other.
 
-A webhook is told each notice by itself, what concerns one object in order, and may be told twice when a server dies: its
-id stays the same. A robot or a mailbox gets everything that waits in one message, and never the same message twice.
+A webhook is told each notice by itself, what concerns one object in order, and may be told twice when a server dies:
+its id stays the same. A robot or a mailbox gets everything that waits in one message, and never the same message twice.
 """
 
 from __future__ import annotations
@@ -117,14 +117,16 @@ def _due(bench: Workbench, row: NotifyChannel, now: datetime) -> list[Notice]:
     with bench.db.write() as session:
         _give_up_lost(session, row, now)
         waiting = session.scalars(
-            select(Notice).where(Notice.channel_id == row.id, Notice.state == "waiting").order_by(Notice.id)
+            select(Notice)
+            .where(Notice.channel_id == row.id, Notice.state.in_(("waiting", "sending")))
+            .order_by(Notice.id)
         ).all()
     held: set[str] = set()
     due = []
     for notice in waiting:
         if notice.about in held and row.kind == WEBHOOK:
             continue
-        if notice.not_before > now:
+        if notice.not_before > now or notice.state == "sending":  # later, or by another server just now
             held.add(notice.about)
             continue
         due.append(notice)
@@ -161,7 +163,10 @@ def _to_program(bench: Workbench, row: NotifyChannel, due: list[Notice], now: da
         return 0
     sent, failed = 0, set[str]()
     for notice in due:
-        if notice.about in failed or not _claimed(bench, [notice], now):
+        if notice.about in failed:
+            continue
+        if not _claimed(bench, [notice], now):
+            failed.add(notice.about)  # another server is at it: what follows on the object comes after
             continue
         body = json.dumps(
             {"type": notice.event, "timestamp": notice.at.isoformat(), "data": notice.facts}, ensure_ascii=False

@@ -1,7 +1,8 @@
 """The draws that are due: published where the plan says so, named where somebody publishes it.
 
-All periods that are over are drawn in order, each once: the nonce names plan and first day, so a night that is repeated,
-and another server, find what is done. A period whose last days have not arrived yet is waited for, some days long.
+All periods that are over are drawn in order, each once: the nonce names plan and first day, so a night that is
+repeated, and another server, find what is done. A period whose last days have not arrived yet is waited for, some days
+long.
 """
 
 from __future__ import annotations

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from qa import connectors, inbox, notify, predictors, retention, screening
+from qa.assessment import schemes, sheets, words
+from qa.assessment.inputs import NothingKnown
 from qa.conversations import index
 from qa.errors import Fact, NotFound, Words
 from qa.i18n import N_, Translator
@@ -18,11 +20,12 @@ from qa.operations import drawing
 from qa.operations.notes import StepDone, StepNote
 from qa.policy import SYSTEM
 from qa.redlines import opening
+from qa.scorer import calibrated, endpoint, running, setup
 from qa.upkeep import backup
 from qa.verdicts import facts
 from qa.workbench import Workbench
 
-KEEP = "keep"
+KEEP, BUDGET, MINUTES, WAIT = "keep", "budget", "minutes", "wait"
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,52 @@ def _screen(night: NightWork) -> StepDone:
     )
 
 
+def _machine(night: NightWork) -> StepDone:
+    """Within the night's budget and time; without an endpoint, scores from outside are still calibrated anew."""
+    renewed = calibrated.renew(night.bench, SYSTEM, now=night.now)
+    again = [_note(N_("Calibrated anew on more reviews: {version}"), version=one) for one in renewed]
+    if setup.current(night.bench, SYSTEM) is None:
+        return StepDone(0, 0, (*again, _note(N_("No endpoint of a machine scorer is set up"))))
+    done = running.run(
+        night.bench, SYSTEM, now=night.now, budget=night.options[BUDGET] or None, minutes=night.options[MINUTES],
+        progress=night.progress, cancel=night.cancel,
+    )  # fmt: skip
+    said = N_("{scored} conversations scored, {unusable} unusable answers, {waiting} wait; cost {cost}")
+    notes = [
+        *again,
+        _note(said, scored=done.scored, unusable=done.unusable, waiting=done.waiting, cost=round(done.cost, 4)),
+    ]
+    if done.stopped:
+        notes.append(StepNote.wrong(N_("It stopped: {reason}"), reason=Words(endpoint.STATES[done.stopped])))
+    if done.alarm:
+        notes.append(StepNote.wrong(N_("The gold conversations gave an alarm: the version before is in use again")))
+    return StepDone.told(done.scored, notes)
+
+
 def _draw(night: NightWork) -> StepDone:
     return drawing.draw_due(night.bench, now=night.now, day=night.day, progress=night.progress, cancel=night.cancel)
+
+
+def _assess(night: NightWork) -> StepDone:
+    """Of the month that ended last: drafted once somebody uses schemes and its exports have had some days; published by
+    people alone."""
+    month = (night.day.replace(day=1) - timedelta(days=1)).replace(day=1)
+    if not schemes.newest(night.bench, SYSTEM):
+        return StepDone(0, 0, (_note(N_("No scheme of assessment is set up")),))
+    known = [one for one in sheets.sheets(night.bench, SYSTEM) if one.month == month and one.months == 1]
+    if known:
+        state = Words(words.STATES[known[0].state])
+        return StepDone(0, 0, (_note(N_("The sheet of {month}: {state}"), month=f"{month:%Y-%m}", state=state),))
+    if night.day.day <= night.options[WAIT]:
+        return StepDone(
+            0, 0, (_note(N_("The sheet of {month} waits for exports of its last days"), month=f"{month:%Y-%m}"),)
+        )
+    try:
+        sheets.draft(night.bench, SYSTEM, now=night.now, month=month)
+    except NothingKnown:  # a shop that began since: nothing is wrong
+        return StepDone(0, 0, (_note(N_("Nothing is known of {month} to make a sheet of"), month=f"{month:%Y-%m}"),))
+    said = N_("The sheet of {month} is drafted and waits for somebody to publish it")
+    return StepDone.told(1, [_note(said, month=f"{month:%Y-%m}")])
 
 
 def _backup(night: NightWork) -> StepDone:
@@ -121,7 +168,10 @@ def _compact(night: NightWork) -> StepDone:
     night.progress(0.3, N_("Building the search index"))
     found = index.update(night.bench, progress=night.progress, cancel=night.cancel)
     said = N_("{rows} results copied into the archive, {conversations} conversations indexed")
-    return StepDone(copied, 0, (_note(said, rows=copied, conversations=found.added),))
+    notes = [_note(said, rows=copied, conversations=found.added)]
+    if merged := night.bench.archive.merge_small_files(night.now):
+        notes.append(_note(N_("{n} small files of the archive merged into few"), n=merged))
+    return StepDone(copied, 0, tuple(notes))
 
 
 def _remove(night: NightWork) -> StepDone:
@@ -159,11 +209,32 @@ STEPS: tuple[ShiftStep, ...] = (
         "screening", N_("Screen"), N_("Red lines and reply times of what is new; suspected files opened"), _screen
     ),
     ShiftStep(
+        "scorer",
+        N_("Score by machine"),
+        N_("The endpoint of the machine scorer is asked about what waits, the most valuable first"),
+        _machine,
+        needs=("screening",),
+        makes_up=False,
+        options={BUDGET: 0, MINUTES: 120},
+        limits={BUDGET: (0, 1_000_000), MINUTES: (1, 480)},
+        labels={BUDGET: N_("Conversations a night (0: as set up)"), MINUTES: N_("Minutes at most")},
+    ),
+    ShiftStep(
         "draws",
         N_("Draw"),
         N_("Publish what is due of plans that publish by themselves; name what is due of the others"),
         _draw,
         needs=("screening",),
+    ),
+    ShiftStep(
+        "assessments",
+        N_("Assessment due"),
+        N_("The sheet of the month that is over is drafted; people publish it"),
+        _assess,
+        makes_up=False,
+        options={WAIT: 3},
+        limits={WAIT: (0, 27)},
+        labels={WAIT: N_("Days to wait for exports")},
     ),
     ShiftStep(
         "backup",
@@ -176,7 +247,11 @@ STEPS: tuple[ShiftStep, ...] = (
         labels={KEEP: N_("Nightly backups kept")},
     ),
     ShiftStep(
-        "compaction", N_("Compact"), N_("Results into columns, the search index up to date"), _compact, makes_up=False
+        "compaction",
+        N_("Compact"),
+        N_("Results into columns, the search index up to date, small files merged"),
+        _compact,
+        makes_up=False,
     ),
     ShiftStep(
         "retention",

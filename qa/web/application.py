@@ -21,6 +21,7 @@ from qa.i18n import N_
 from qa.security import files as private
 from qa.security import log as securitylog
 from qa.web import api, health, options
+from qa.web.fonts import FewerGlyphs
 from qa.web.middleware import Gate
 from qa.web.signin import SignInRoutes
 from qa.web.transport import Compressed, Probes
@@ -41,7 +42,12 @@ def parts() -> dict[str, Any]:
     )
     return {
         "routes": [*SignInRoutes(shared).routes(), *health.routes(shared), api.mounted(shared)],
-        "middleware": [Middleware(Gate, bench=shared), Middleware(Probes), Middleware(Compressed)],
+        "middleware": [
+            Middleware(Gate, bench=shared),
+            Middleware(Probes),
+            Middleware(FewerGlyphs),
+            Middleware(Compressed),
+        ],
         "lifespan": _lifespan,
     }
 

@@ -11,14 +11,18 @@ STYLE = """
 @media(prefers-color-scheme:dark){:root{--paper:#1B1A18;--card:#23211D;--line:#3A372F;--ink:#ECE6D8;--muted:#A79F8F;--indigo:#8FA9DB;--on:#1B1A18;--ochre:#E3C078;--wash:#352B17}}
 *{box-sizing:border-box}html{color-scheme:light dark}
 body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--paper);color:var(--ink);
-font:15px/1.65 "PingFang SC","Microsoft YaHei","Source Han Sans SC","Noto Sans CJK SC","Noto Sans SC",system-ui,sans-serif}
-main{width:min(23rem,calc(100vw - 2rem));padding:2rem 2rem 1.4rem;background:var(--card);border:1px solid var(--line);border-top:3px solid var(--ink);border-radius:6px}
+font:15px/1.65 "PingFang SC","Microsoft YaHei","Source Han Sans SC",
+"Noto Sans CJK SC","Noto Sans SC",system-ui,sans-serif}
+main{width:min(23rem,calc(100vw - 2rem));padding:2rem 2rem 1.4rem;background:var(--card);border:1px solid var(--line);
+border-top:3px solid var(--ink);border-radius:6px}
 header{display:flex;align-items:baseline;gap:.6rem;margin-bottom:1.4rem}
-.mark{font:600 1.9rem/1 "Songti SC","STSong","Source Han Serif SC","Noto Serif CJK SC","SimSun",serif;letter-spacing:.08em}
+.mark{font:600 1.9rem/1 "Songti SC","STSong","Source Han Serif SC","Noto Serif CJK SC","SimSun",serif;
+letter-spacing:.08em}
 .name{color:var(--muted);letter-spacing:.02em}
 h1{font-size:1.05rem;font-weight:600;margin:0 0 .8rem}
 label{display:block;margin:.8rem 0 .25rem;color:var(--muted);font-size:.9rem}
-input{width:100%;padding:.55rem .7rem;font:inherit;color:inherit;background:var(--paper);border:1px solid var(--line);border-radius:5px}
+input{width:100%;padding:.55rem .7rem;font:inherit;color:inherit;background:var(--paper);border:1px solid var(--line);
+border-radius:5px}
 input:focus-visible,button:focus-visible,a:focus-visible{outline:2px solid var(--indigo);outline-offset:2px}
 button,.button{display:block;width:100%;margin-top:1.2rem;padding:.6rem;font:inherit;font-weight:600;text-align:center;text-decoration:none;color:var(--on);background:var(--indigo);border:0;border-radius:5px;cursor:pointer}
 .error{margin:0 0 .4rem;padding:.5rem .7rem;color:var(--ochre);background:var(--wash);border-radius:5px}

@@ -180,9 +180,8 @@ class SignInRoutes:
         else:
             lines += _password_form(_, login, wanted, request.query_params.get("lang", ""))
         if config.demo:
-            lines.append(
-                f'<p class="note">{escape(_("Demo: all data here is generated. Sign in with the links printed at start."))}</p>'
-            )
+            said = _("Demo: all data here is generated. Sign in with the links printed at start.")
+            lines.append(f'<p class="note">{escape(said)}</p>')
         return HTMLResponse(page(_, _("Sign in"), "\n".join(lines), _languages(request, _, wanted)), status)
 
     def _provider_link(self, _: Translator) -> list[str]:

@@ -3,6 +3,7 @@
 `serving` knows tokens, limits and answers; `endpoints` lists what there is; each other module answers for one subject.
 """
 
-from qa.web.api.serving import PATH, mounted
+from qa.web.api.calls import PATH
+from qa.web.api.serving import mounted
 
 __all__ = ["PATH", "mounted"]

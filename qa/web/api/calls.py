@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any, Generic, TypeVar, get_type_hints
+from functools import cached_property
+from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
@@ -18,6 +20,9 @@ from qa.policy import Actor
 from qa.workbench import Workbench
 
 P = TypeVar("P")
+PATH = "/api/v1"
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment of an answer, described as one."""
 SIZE, MOST = 50, 200
 """Rows of a page where nobody says how many, and at most."""
 
@@ -34,6 +39,11 @@ class Call(Generic[P]):
     params: P
     ids: dict[str, str]
     body: bytes
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the body."""
+        return hashlib.sha256(self.body).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,13 @@ def place_of(cursor: str) -> int | None:
         return int(place)
     except (ValueError, binascii.Error) as problem:
         raise Invalid(N_("{name}: “{value}” cannot be read."), name="cursor", value=cursor[:60]) from problem
+
+
+def slice_of(call: Call[Paged], length: int) -> tuple[slice, str | None]:
+    """The part of a list of `length` that is asked for, and the cursor of the part after it."""
+    start = place_of(call.params.cursor) or 0
+    end = start + call.params.limit
+    return slice(start, end), cursor_of(end if end < length else None)
 
 
 def business_day(text: str, name: str) -> date | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from qa.web.api import pushing, records, results
-from qa.web.api.calls import Call, Endpoint, Nothing, Paged
+from qa.web.api import assessments, pushing, records, results
+from qa.web.api.calls import Call, Endpoint, Instant, Nothing, Paged
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class MeAnswer:
     role: str
     token: str
     scopes: list[str]
-    expires_at: datetime
+    expires_at: Instant
 
 
 def me(call: Call[Nothing]) -> MeAnswer:
@@ -54,6 +53,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         results.AgentsAnswer, results.agents,
     ),
     Endpoint(
+        "GET", "/estimates/corrected", "results", "Means and rates corrected with the machine scorer",
+        results.CorrectedParams, results.CorrectedAnswer, results.corrected,
+    ),
+    Endpoint(
         "GET", "/estimates/trend", "results", "A figure over time, with its intervals", results.TrendParams,
         results.TrendAnswer, results.trend,
     ),
@@ -63,4 +66,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", "/cases", "cases", "Published cases", records.CaseParams, records.CasesAnswer, records.case_list),
     Endpoint("GET", "/cases/{case}", "cases", "One case", Nothing, records.CaseAnswer, records.case),
+    Endpoint(
+        "GET", "/assessments", "assessments", "Monthly sheets", Paged, assessments.AssessmentsAnswer,
+        assessments.assessments,
+    ),
+    Endpoint(
+        "GET", "/assessments/{assessment}/entries", "assessments", "What a monthly sheet says of people", Paged,
+        assessments.EntriesAnswer, assessments.entries,
+    ),
 )  # fmt: skip

@@ -1,4 +1,5 @@
-"""The description of `/api/v1` for programs (OpenAPI 3.1), and a page of it for people. Made from the list of endpoints."""
+"""The description of `/api/v1` for programs (OpenAPI 3.1), and a page of it for people. Made from the list of
+endpoints."""
 
 from __future__ import annotations
 
@@ -81,18 +82,21 @@ def document(endpoints: tuple[Endpoint, ...], root: str) -> dict[str, Any]:
 def page(endpoints: tuple[Endpoint, ...], root: str) -> str:
     """The same for people: what there is, what it takes, what it needs."""
     rows = "".join(
-        f"<tr><td><code>{e.method} {escape(e.path)}</code></td><td>{escape(e.summary)}</td><td>{escape(e.scope or '–')}</td>"
+        f"<tr><td><code>{e.method} "
+        f"{escape(e.path)}</code></td><td>{escape(e.summary)}</td><td>{escape(e.scope or '–')}</td>"
         f"<td><code>{escape(', '.join(f.name for f in fields(e.params)) or '–')}</code></td></tr>"
         for e in endpoints
     )
     scopes = "".join(f"<li><code>{name}</code>: {escape(said)}</li>" for name, said in SCOPES.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Spotcheck API</title><style>'
-        "body{font:15px/1.6 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222;background:#fbfaf6}"
-        "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ddd;padding:.4em .6em;text-align:left;"
-        "vertical-align:top}</style></head><body><h1>Spotcheck API v1</h1>"
+        "body{font:15px/1.6 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222;"
+        "background:#fbfaf6}table{border-collapse:collapse;width:100%}"
+        "td,th{border-bottom:1px solid #ddd;padding:.4em .6em;text-align:left;vertical-align:top}"
+        "</style></head><body><h1>Spotcheck API v1</h1>"
         f"<p>Every request carries <code>Authorization: Bearer TOKEN</code>. The whole description for programs:"
-        f' <a href="{root}/openapi.json">openapi.json</a> (OpenAPI 3.1).</p><ul>{scopes}</ul>'
+        f' <a href="{root}/openapi.json">openapi.json</a> (OpenAPI 3.1). A typed'
+        f' client for Python: <a href="{root}/client.py">client.py</a>.</p><ul>{scopes}</ul>'
         f"<table><tr><th>Address</th><th>What</th><th>Scope</th><th>Parameters</th></tr>{rows}</table></body></html>"
     )
 

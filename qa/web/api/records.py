@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from qa import draws
@@ -14,7 +14,7 @@ from qa.errors import Invalid
 from qa.i18n import N_
 from qa.library import cases, search
 from qa.redlines import board
-from qa.web.api.calls import SIZE, Call, Nothing, Paged, business_day, cursor_of, number, place_of
+from qa.web.api.calls import SIZE, Call, Instant, Nothing, Paged, business_day, cursor_of, number, place_of, slice_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ApiConversation:
     """One conversation of a list; names of customers are masked for whoever may not see them."""
 
     handle: str
-    started_at: datetime | None
+    started_at: Instant | None
     agent_id: str
     agent_name: str
     customer: str
@@ -66,7 +66,7 @@ class ApiMessage:
     agent_id: str | None
     kind: str | None
     text: str | None
-    sent_at: datetime | None
+    sent_at: Instant | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class TranscriptAnswer:
     agent_id: str | None
     shop: str | None
     channel: str | None
-    started_at: datetime | None
+    started_at: Instant | None
     messages: list[ApiMessage]
     rules: list[str]
 
@@ -96,7 +96,7 @@ class ApiDraw:
     samples: int
     finished: int
     receipt_hash: str
-    published_at: datetime
+    published_at: Instant
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class ApiSample:
     pi: float | None
     rank: int | None
     finished: bool
-    withdrawn_at: datetime | None
+    withdrawn_at: Instant | None
 
 
 @dataclass(frozen=True)
@@ -152,10 +152,10 @@ class ApiViolation:
     severity: str
     agent_id: str
     team: str
-    occurred_at: datetime | None
-    opened_at: datetime
-    changed_at: datetime
-    due: datetime | None
+    occurred_at: Instant | None
+    opened_at: Instant
+    changed_at: Instant
+    due: Instant | None
 
 
 @dataclass(frozen=True)
@@ -256,11 +256,11 @@ def samples(call: Call[Paged]) -> SamplesAnswer:
     """Samples of a draw."""
     draw_id = number(call.ids, "draw")
     draws.get_draw(call.bench, call.actor, draw_id)
-    start, size = place_of(call.params.cursor) or 0, call.params.limit
     frame = draws.samples(call.bench, call.actor, draw_id)
+    part, more = slice_of(call, frame.height)
     names = ("sample_id", "unit_id", "source", "agent_id", "reason", "pi", "rank", "finished", "withdrawn_at")
-    items = [ApiSample(*row) for row in frame.slice(start, size).select(names).rows()]
-    return SamplesAnswer(items, cursor_of(start + size if start + size < frame.height else None))
+    items = [ApiSample(*row) for row in frame[part].select(names).rows()]
+    return SamplesAnswer(items, more)
 
 
 def receipt(call: Call[Nothing]) -> dict[str, Any]:

@@ -4,12 +4,14 @@ interval."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from qa import reports
 from qa.reports import Scope, exporting
-from qa.web.api.calls import SIZE, Call, business_day, cursor_of, place_of
+from qa.scorer import beside
+from qa.web.api.calls import SIZE, Call, Instant, business_day, cursor_of, place_of
+from qa.web.api.kept import kept
 from scoring.estimate import Estimate
 
 
@@ -69,8 +71,8 @@ class ApiVerdict:
     total: float
     total_without_redlines: float
     redline: bool
-    occurred_at: datetime | None
-    decided_at: datetime
+    occurred_at: Instant | None
+    decided_at: Instant
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,36 @@ class AgentsAnswer:
 
 
 @dataclass(frozen=True)
+class CorrectedAgent:
+    """One agent's mean score with the machine scorer, in points."""
+
+    agent_id: str
+    score: ApiEstimate
+
+
+@dataclass(frozen=True)
+class CorrectedAnswer:
+    """Figures corrected with the machine scorer in use, over the `draws` that lie in the days as a whole. `human` rests
+    on the reviews alone. Where there is no `corrected` one `reason` says why: no_scorer, metric, source, filters,
+    adjusted, no_draws, few_reviews, no_gain, dependent. Agents of whom nothing can be said are left out."""
+
+    scorer: str
+    metric: str
+    draws: int
+    human: ApiEstimate | None
+    corrected: ApiEstimate | None
+    reason: str
+    items: list[CorrectedAgent]
+
+
+@dataclass(frozen=True)
+class CorrectedParams(ScopeParams):
+    """The same, of the `metric` total (points) or redline (rate)."""
+
+    metric: str = "total"
+
+
+@dataclass(frozen=True)
 class PeriodEstimate:
     """One group in one week or month (its first day)."""
 
@@ -151,6 +183,10 @@ def verdicts(call: Call[VerdictParams]) -> VerdictsAnswer:
 
 def agents(call: Call[ScopeParams]) -> AgentsAnswer:
     """Every agent's mean score."""
+    return kept(call, _agents)
+
+
+def _agents(call: Call[ScopeParams]) -> AgentsAnswer:
     found = reports.standings(call.bench, call.actor, scope=call.params.scope())
     items = [
         AgentEstimate(row["agent_id"], row["name"], row["team"] or None, _of_row(row))
@@ -159,8 +195,27 @@ def agents(call: Call[ScopeParams]) -> AgentsAnswer:
     return AgentsAnswer(_estimate(found.team), items, found.pending, found.team.version)
 
 
+def corrected(call: Call[CorrectedParams]) -> CorrectedAnswer:
+    """The mean score, or the rate of red lines, corrected with the machine scorer in use."""
+    return kept(call, _corrected)
+
+
+def _corrected(call: Call[CorrectedParams]) -> CorrectedAnswer:
+    params = call.params
+    found = beside.beside(call.bench, call.actor, scope=params.scope(), metric=params.metric)
+    if found is None:
+        return CorrectedAnswer("", params.metric, 0, None, None, "no_scorer", [])
+    human, better = (None if one is None else _estimate(one) for one in (found.human, found.corrected))
+    items = [CorrectedAgent(agent, _estimate(one)) for agent, one in sorted(found.agents.items())]
+    return CorrectedAnswer(found.name, params.metric, found.draws, human, better, found.reason, items)
+
+
 def trend(call: Call[TrendParams]) -> TrendAnswer:
     """A figure over time."""
+    return kept(call, _trend)
+
+
+def _trend(call: Call[TrendParams]) -> TrendAnswer:
     params = call.params
     found = reports.trend(
         call.bench, call.actor, scope=params.scope(), metric=params.metric, by=params.by, bucket=params.bucket

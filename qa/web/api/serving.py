@@ -27,13 +27,12 @@ from qa.errors import Busy, Conflict, Denied, Invalid, NotFound, SpotcheckError,
 from qa.i18n import N_, Translator, pick_language
 from qa.people import tokens
 from qa.security import log as securitylog
-from qa.web.api import openapi, pushing
-from qa.web.api.calls import Call, Endpoint, read_params
+from qa.web.api import client, openapi, pushing
+from qa.web.api.calls import PATH, Call, Endpoint, read_params
 from qa.web.api.endpoints import ENDPOINTS
 from qa.web.clients import client_address
 from qa.workbench import Workbench
 
-PATH = "/api/v1"
 BODY_BYTES = 64 * 1024 * 1024
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 CALLS, SECONDS = 120, 60.0
@@ -75,7 +74,12 @@ def mounted(bench: Callable[[], Workbench]) -> Mount:
     async def explained(request: Request) -> Response:
         return HTMLResponse(openapi.page(ENDPOINTS, PATH))
 
+    async def typed(request: Request) -> Response:
+        headers = {"Content-Disposition": f'attachment; filename="{client.FILE}"'}
+        return Response(client.source(openapi.document(ENDPOINTS, PATH)), 200, headers, "text/x-python; charset=utf-8")
+
     routes: list[BaseRoute] = [Route("/openapi.json", described), Route("/", explained), Route("/docs", explained)]
+    routes.append(Route("/client.py", typed))
     for path in dict.fromkeys(endpoint.path for endpoint in ENDPOINTS):
         answering = _Answering(bench, limits, {e.method: e for e in ENDPOINTS if e.path == path})
         routes.append(Route(path, answering.answer, methods=METHODS))
@@ -112,7 +116,7 @@ class _Answering:
     def _done(self, bench: Workbench, request: Request, endpoint: Endpoint | None, body: bytes) -> tuple[int, bytes]:
         now = datetime.now(UTC)
         account, token = _identified(bench, request, now)
-        self.limits.count(token.id)
+        self.limits.count((token.id, token.created_at))
         where = endpoint.path if endpoint is not None else "?"
         try:
             if endpoint is None and self.methods:
@@ -156,23 +160,27 @@ def _identified(bench: Workbench, request: Request, now: datetime) -> tuple[Any,
     return found
 
 
+_Which = tuple[int, datetime]
+"""A token: its number, which another one bears after a restore, and when it was made."""
+
+
 class _Limits:
     """How often each token was used lately, in this process."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._left: dict[int, tuple[float, float]] = {}
+        self._left: dict[_Which, tuple[float, float]] = {}
 
-    def count(self, token_id: int) -> None:
+    def count(self, token: _Which) -> None:
         """Take one call from what the token has left; it fills up again with time. Raises `TooMany`."""
         now, rate = time.monotonic(), CALLS / SECONDS
         with self._guard:
-            left, at = self._left.get(token_id, (float(CALLS), now))
+            left, at = self._left.get(token, (float(CALLS), now))
             left = min(float(CALLS), left + (now - at) * rate)
             if left < 1:
-                self._left[token_id] = (left, now)
+                self._left[token] = (left, now)
                 raise TooMany(N_("Too many requests with this token; wait {seconds} s."), seconds=int(1 / rate) + 1)
-            self._left[token_id] = (left - 1, now)
+            self._left[token] = (left - 1, now)
 
 
 async def _body(request: Request) -> bytes:

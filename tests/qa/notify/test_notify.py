@@ -122,6 +122,30 @@ def test_what_is_refused_is_tried_again_later_and_in_order_of_its_object(bench: 
     assert len(set(ids)) == 3
 
 
+def test_two_servers_tell_what_concerns_one_object_in_order(any_bench: Workbench) -> None:
+    """The second one looks while the first notice is on its way, and leaves the next one of the same object."""
+    bench, taken = any_bench, list[tuple[str, str]]()
+    hook(bench, "http://127.0.0.1:9/hook " + SECRET)
+    for action, number in (("verdict.inspection", 1), ("verdict.appeal", 1), ("verdict.inspection", 2)):
+        happen(bench, action, number)
+    notify.collect(bench, NOW)
+
+    def other(url: str, body: bytes, sent: dict[str, str]) -> int:
+        said = json.loads(body)
+        taken.append((said["type"], said["data"]["id"]))
+        return 200
+
+    def first(url: str, body: bytes, sent: dict[str, str]) -> int:
+        if not taken:
+            notify.deliver(bench, NOW, post=other)
+        return other(url, body, sent)
+
+    notify.deliver(bench, NOW, post=first)
+    assert sorted(taken) == sorted({*taken}), "each once"
+    assert len(taken) == 3
+    assert taken.index(("verdict.inspection", "1")) < taken.index(("verdict.appeal", "1"))
+
+
 def test_a_dead_receiver_is_given_up_in_the_end_and_told_again_on_request(bench: Workbench, receiver: Receiver) -> None:
     number, other = hook(bench, receiver.address), hook(bench, "http://127.0.0.1:9/nobody " + SECRET)
     happen(bench, "verdict.inspection", 1)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from qa import draws, jobs, operations
+from qa.assessment import schemes
 from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.jobs import NightStep, nights, record
 from qa.jobs.kinds import night_request
@@ -235,3 +236,13 @@ def test_a_later_time_does_not_bring_back_a_night_that_is_done(bench: Workbench)
     operations.change(bench, SYSTEM, now=clock.now, step="compaction", at="23:00", days=range(7))
     clock.now += timedelta(hours=2)
     assert Worker(bench, clock).run_waiting() == 0
+
+
+def test_a_shop_that_began_since_has_no_sheet_of_the_month_before(bench: Workbench) -> None:
+    schemes.load_default(bench, SYSTEM, now=START)
+    switch_on(bench, "assessments")
+    Worker(bench, Clock(START + 5 * DAY)).run_waiting()
+    with bench.db.read() as session:
+        [job] = session.scalars(select(Job))
+    assert job.state == "done"
+    assert job.result["notes"][0]["msgid"] == "Nothing is known of {month} to make a sheet of"

@@ -32,10 +32,13 @@ NEEDS: dict[str, tuple[Right, ...]] = {
     "GET /draws/{draw}/receipt": (Right.VIEW_DRAWS,),
     "GET /verdicts": (Right.EXPORT,),
     "GET /estimates/agents": (Right.VIEW_RESULTS, Right.VIEW_TEAM),
+    "GET /estimates/corrected": (Right.VIEW_RESULTS, Right.VIEW_TEAM),
     "GET /estimates/trend": (Right.VIEW_RESULTS, Right.VIEW_TEAM),
     "GET /violations": (Right.VIEW_VIOLATIONS, Right.VIEW_TEAM),
     "GET /cases": (Right.VIEW_CASES,),
     "GET /cases/{case}": (Right.VIEW_CASES,),
+    "GET /assessments": (Right.ASSESS, Right.VIEW_TEAM, Right.VIEW_OWN_RESULTS),
+    "GET /assessments/{assessment}/entries": (Right.ASSESS, Right.VIEW_TEAM, Right.VIEW_OWN_RESULTS),
 }
 """The rights of which one is enough: those of the pages."""
 
@@ -167,15 +170,39 @@ def test_customers_are_masked_for_whoever_may_not_see_them(program: Program) -> 
         b'{"source": "shop", "conversations": [{"conversation_id": "1", "messages": [{"role": "customer",'
         b' "sent_at": "2026-03-01T10:00:00", "text": "x"}]}]}',
         b'{"source": "shop", "conversations": [{"conversation_id": "1", "messages": []}]}',
+        b'{"source": "shop", "conversations": [{"conversation_id": "1", "messages": [], "satisfaction": 1e30}]}',
         b'{"source": "shop", "conversations": [' + b'{"conversation_id": "1", "messages": []},' * 10_000
         + b'{"conversation_id": "1", "messages": []}]}',
     ],
-    ids=["empty", "list", "bytes", "none", "no chats", "source", "naive time", "no messages", "too many"],
+    ids=["empty", "list", "bytes", "none", "no chats", "source", "naive time", "no messages", "no score", "too many"],
 )  # fmt: skip
 def test_a_bad_body_is_refused_with_the_place(program: Program, shared_bench: Workbench, body: bytes) -> None:
     answer = program("lead").post(f"{ROOT}/conversations", content=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), answer.text
     assert shared_bench.archive.version() == 0
+
+
+def test_times_are_read_however_they_are_written_and_a_bad_one_is_named(
+    program: Program, shared_bench: Workbench
+) -> None:
+    lead, first = program("lead"), chat(1)
+    written = (
+        "2026-03-01T02:00:05Z",
+        "2026-03-01 02:00:06z",
+        "2026-03-01T10:00:07.25+0800",
+        "2026-03-01T10:00:08+08:00",
+    )
+    first["messages"] = [{"role": "customer", "sent_at": at, "text": at} for at in written]
+    bad = chat(2)
+    bad["messages"][1]["sent_at"] = "2026-02-30T10:00:00Z"
+    refused = push(lead, first, bad).json()
+    assert (refused["facts"]["path"], refused["facts"]["value"]) == (
+        "conversations[1].messages[1].sent_at", "2026-02-30T10:00:00Z",
+    )  # fmt: skip
+    assert push(lead, first).json()["messages"] == 4
+    stored = shared_bench.archive.at().scan("messages").sort("seq").collect()
+    assert stored["text"].to_list() == list(written)
+    assert stored["sent_at"].dt.second().to_list() == [5, 6, 7, 8]
 
 
 def test_what_cannot_be_read_is_named_and_never_means_everything(program: Program) -> None:

@@ -158,9 +158,14 @@ def test_titles_keep_their_characters(text: str) -> None:
     assert "".join(c for c in shown if c != "\\") == "".join(c for c in plain if c != "\\")
 
 
-@pytest.mark.parametrize("text, cut", [
-    ("see https://evil.example/x", "https\\:\u2060//"), ("HTTP://evil.example", "HTTP\\:\u2060//"), ("www.evil.example", "www\u2060\\."),
-    ("mail me@evil.example", "@\u2060evil"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, cut",
+    [
+        ("see https://evil.example/x", "https\\:\u2060//"),
+        ("HTTP://evil.example", "HTTP\\:\u2060//"),
+        ("www.evil.example", "www\u2060\\."),
+        ("mail me@evil.example", "@\u2060evil"),
+    ],
+)
 def test_addresses_in_titles_are_no_links(text: str, cut: str) -> None:
     assert cut in escape(text)

@@ -51,10 +51,16 @@ def test_what_comes_in_parts_is_whole(client: TestClient) -> None:
     assert client.get("/parts", headers={"Accept-Encoding": "gzip"}).content == SCRIPT * 2
 
 
-@pytest.mark.parametrize("path, headers", [
-    ("/static/js/a.js", {"Accept-Encoding": "identity"}), ("/static/js/a.js", {"Accept-Encoding": "br", "Range": "bytes=0-9"}),
-    ("/media/export.csv", {"Accept-Encoding": "br"}), ("/static/a.png", {"Accept-Encoding": "br"}), ("/small", {"Accept-Encoding": "br"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path, headers",
+    [
+        ("/static/js/a.js", {"Accept-Encoding": "identity"}),
+        ("/static/js/a.js", {"Accept-Encoding": "br", "Range": "bytes=0-9"}),
+        ("/media/export.csv", {"Accept-Encoding": "br"}),
+        ("/static/a.png", {"Accept-Encoding": "br"}),
+        ("/small", {"Accept-Encoding": "br"}),
+    ],
+)
 def test_the_rest_stays_as_it_is(client: TestClient, path: str, headers: dict[str, str]) -> None:
     found = client.get(path, headers=headers)
     assert found.status_code == 200
