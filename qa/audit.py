@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from qa.db import SIGNING_KEY
@@ -30,6 +30,11 @@ def record(
     Facts must be plain JSON and must never hold customer text or secrets.
     """
     write(session, [entry(actor, now, action, entity, entity_id, facts)])
+
+
+def newest(session: Session) -> int:
+    """The number of the newest entry: nothing of the database has changed since, for whoever saw it before."""
+    return session.scalar(select(func.max(AuditEntry.id))) or 0
 
 
 def entry(

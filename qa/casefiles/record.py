@@ -20,7 +20,17 @@ from sqlalchemy.orm import Session
 
 from qa import transcripts
 from qa.archive import Archive
-from qa.casefiles.lifecycle import NEEDS_REASON, TRANSITIONS, Clocks, Event, FileState, Step, refusal, violation_state
+from qa.casefiles.lifecycle import (
+    NEEDS_REASON,
+    NEEDS_RIGHT,
+    TRANSITIONS,
+    Clocks,
+    Event,
+    FileState,
+    Step,
+    refusal,
+    violation_state,
+)
 from qa.errors import Invalid, NotFound, Stale
 from qa.i18n import N_
 from qa.policy import Actor
@@ -198,6 +208,19 @@ def add_step_to_many(work: UnitOfWork, ids: Sequence[int], before: FileState, st
         session.execute(update(Violation).where(Violation.id.in_(locked)).values(state=after.value, changed_at=now))
         moved += len(locked)
     return moved
+
+
+def never_decided(session: Session, ids: Sequence[int]) -> list[int]:
+    """Those of the files that no person has ever decided: the rest wait for a person, not for the machine."""
+    human = [step.value for step in NEEDS_RIGHT]
+    decided: set[int] = set()
+    for start in range(0, len(ids), BATCH):
+        part = ids[start : start + BATCH]
+        query = select(ViolationEvent.violation_id).where(
+            ViolationEvent.violation_id.in_(part), ViolationEvent.kind.in_(human)
+        )
+        decided.update(session.scalars(query))
+    return [id_ for id_ in ids if id_ not in decided]
 
 
 # --- the files of one sample ------------------------------------------------------------------------------------------

@@ -54,8 +54,9 @@ class DisputeCase:
 
 
 def read(bench: Workbench, actor: Actor, key: str, *, now: datetime, again: bool = False) -> DisputeCase:
-    """The story of a dispute as `actor` may read it. `again`: the reader has it open already, and reading on is no second
-    reading in the audit trail. Raises `NotFound`, and `Denied` for what is of another team or one's own part in it."""
+    """The story of a dispute as `actor` may read it. `again`: the reader has it open already, and reading on is no
+    second reading in the audit trail. Raises `NotFound`, and `Denied` for what is of another team or one's own part in
+    it."""
     require(actor, Right.VIEW_RESULTS, Right.VIEW_TEAM, Right.INSPECT)
     listing.one(bench, actor, key)
     snapshot = bench.archive.at()
@@ -152,11 +153,20 @@ def _content(
 ) -> FrozenTranscript:
     people = sorted({agent for agents in heads["agent_ids"].to_list() for agent in agents or ()})
     return FrozenTranscript(
-        unit_id=row["dispute_key"], source="dispute", conversation_key=row["conversation_key"], agent_id=row["agent_id"],
-        agent_name=names.get(row["agent_id"]), participants=tuple(people), shop=row["shop"],
-        channel=heads["channel"][0] if heads.height else None, customer_id=row["customer_id"], order_id=row["order_id"],
-        started_at=row["opened_at"], messages=tuple(messages), dispute=_dispute(row),
-    )  # fmt: skip
+        unit_id=row["dispute_key"],
+        source="dispute",
+        conversation_key=row["conversation_key"],
+        agent_id=row["agent_id"],
+        agent_name=names.get(row["agent_id"]),
+        participants=tuple(people),
+        shop=row["shop"],
+        channel=heads["channel"][0] if heads.height else None,
+        customer_id=row["customer_id"],
+        order_id=row["order_id"],
+        started_at=row["opened_at"],
+        messages=tuple(messages),
+        dispute=_dispute(row),
+    )
 
 
 def _dispute(row: Mapping[str, Any]) -> FrozenDispute:
@@ -183,12 +193,14 @@ def _chapters(
             first.setdefault(key, message.seq)
     return tuple(
         Chapter(
-            first.get(head["conversation_key"], -1), head["started_at"], head["conversation_key"] == row["conversation_key"],
+            first.get(head["conversation_key"], -1),
+            head["started_at"],
+            head["conversation_key"] == row["conversation_key"],
             bool(head["started_at"] and head["started_at"] > row["opened_at"]),
             tuple(names.get(agent, agent) for agent in head["agent_ids"] or ()),
         )
         for head in heads.iter_rows(named=True)
-    )  # fmt: skip
+    )
 
 
 def _against(

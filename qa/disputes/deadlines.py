@@ -19,9 +19,16 @@ def misplaced(snapshot: Snapshot, table: str = "disputes") -> pl.LazyFrame:
     return snapshot.scan(table).filter(_is_misplaced())
 
 
+_WAITS = r"(?i)^\s*WAIT|^等待|^待"
+
+
+def waiting(status: pl.Expr) -> pl.Expr:
+    """Whether a record, by its status, still waits for somebody."""
+    return status.str.contains(_WAITS).fill_null(value=False)
+
+
 def _is_misplaced() -> pl.Expr:
-    waits = pl.col("status").str.contains(r"(?i)^\s*WAIT|^等待|^待").fill_null(False)
-    return waits & pl.col("closed_at").is_not_null() & pl.col("due_at").is_null()
+    return waiting(pl.col("status")) & pl.col("closed_at").is_not_null() & pl.col("due_at").is_null()
 
 
 def count(bench: Workbench) -> int:

@@ -32,10 +32,20 @@ REASONS: Mapping[str, str] = {
     SETTLED: N_("decided by a person"),
 }
 """Why an agent answers for a dispute (`answers_by`)."""
+SHORT: Mapping[str, str] = {
+    LAST: N_("last agent before"),
+    PROMISE: N_("who promised"),
+    RECORD: N_("agent of the record"),
+    BEFORE: N_("agent of the record"),
+}
+"""The rules for lists, by whom each asks first."""
 _ORDER = {LAST: (LAST, RECORD), PROMISE: (PROMISE, LAST, RECORD), RECORD: (RECORD, LAST)}
 _CONCERN = ("refund", "compensate", "replace", "ship", "call_back")
 """Kinds of promises that a dispute can be about."""
-_AUTOMATIC = r"(?i)机器人|自动回复|智能客服|智能助[理手]|店小蜜|(?:^|[\s_\-:：])(?:chat)?bot$|^(?:system|系统|平台|小二|platform)$"
+_AUTOMATIC = (
+    r"(?i)机器人|自动回复|智能客服|智能助[理手]|店小蜜|(?:^|[\s_\-:：])(?:chat)?bot$|^(?:system|系统|平台|"
+    r"小二|platform)$"
+)
 
 
 def answering(disputes: pl.LazyFrame, snapshot: Snapshot, rule: str) -> pl.LazyFrame:
@@ -72,8 +82,8 @@ def automatic(column: str) -> pl.Expr:
 
 
 def case_chats(disputes: pl.LazyFrame, chats: pl.LazyFrame) -> pl.LazyFrame:
-    """Every chat that is about a dispute: dispute_key, opened_at, conversation_key, started_at. The chat it is joined to
-    and all of its order in its shop; where a person decided about the chat, that one alone."""
+    """Every chat that is about a dispute: dispute_key, opened_at, conversation_key, started_at. The chat it is joined
+    to and all of its order in its shop; where a person decided about the chat, that one alone."""
     known = chats.select("conversation_key", "started_at", "order_id", chat_shop="shop")
     own = disputes.select("dispute_key", "opened_at", "conversation_key").drop_nulls("conversation_key")
     joined = own.join(known.drop("order_id", "chat_shop"), on="conversation_key")

@@ -20,7 +20,7 @@ from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.tables import DisputeSettlement, Sample
 from qa.texts import written
-from qa.transcripts import handle
+from qa.transcripts import handle, shown_text
 from qa.workbench import Workbench
 
 MAX_REASON = 500
@@ -65,6 +65,7 @@ def settle(
     require(actor, Right.RULE_VIOLATION)
     reason = written(reason, REASON, MAX_REASON)
     before = listing.one(bench, actor, dispute_key)
+    reason = shown_text(None, reason, (before.customer,) if before.customer else ())  # it is kept for ever
     with bench.db.read() as session:
         stood = next(iter(settled.in_force(session, [dispute_key])), Settled(dispute_key))
     chat = stood.conversation_key if conversation_key is KEEP else conversation_key

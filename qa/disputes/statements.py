@@ -1,6 +1,6 @@
 """What an agent said about the matter of a dispute, and which of it does not go together: with what else was said, with
-what the record says, with what was paid. By short lists of words and by data alone; what is asked, conditional or denied
-is left out, and nothing is concluded from silence.
+what the record says, with what was paid. By short lists of words and by data alone; what is asked, conditional or
+denied is left out, and nothing is concluded from silence.
 
 Pure.
 """
@@ -54,9 +54,13 @@ OPPOSITES = (
 """What does not go together."""
 _WORDS = {
     Stance.RETURN_ONLY: r"只能(?:申请)?退货|只支持退货|can only be returned|only (?:a )?return",
-    Stance.EXCHANGE: r"换货单(?:已|建|号)|(?:给您|为您|帮您|已经?|安排|免费|协商)(?:换新|换货|补发|重发|重新发)|replacement (?:is|has been|was) (?:on|sent|booked|arranged|offered)|send(?:ing)? (?:you )?a (?:new one|replacement)",
-    Stance.REFUND: r"(?:已|已经|同意|给您|为您|帮您|马上|今天)(?:同意)?(?:提交|办理|申请)?退款|退款(?:已|申请已)(?:提交|同意|通过)|refund (?:approved|has been|was issued|is on)|(?:will|have|we['’]ll) refund",
-    Stance.NO_REFUND: r"(?:不能|不支持|无法|不予|不给|没法|不可以)(?:给您)?(?:申请)?退款?(?![换货])|退不了|cannot (?:be )?refund|can['’]t refund|no refund",
+    Stance.EXCHANGE: r"换货单(?:已|建|号)|(?:给您|为您|帮您|已经?|安排|免费|协商)(?:换新|换货|补发|重发|重新发)|"
+    r"replacement (?:is|has been|was) (?:on|sent|booked|arranged|offered)|send(?:ing)? (?:you )?a (?:new one|"
+    r"replacement)",
+    Stance.REFUND: r"(?:已|已经|同意|给您|为您|帮您|马上|今天)(?:同意)?(?:提交|办理|申请)?退款|退款(?:已|"
+    r"申请已)(?:提交|同意|通过)|refund (?:approved|has been|was issued|is on)|(?:will|have|we['’]ll) refund",
+    Stance.NO_REFUND: r"(?:不能|不支持|无法|不予|不给|没法|不可以)(?:给您)?(?:申请)?退款?(?![换货])|退不了|cannot "
+    r"(?:be )?refund|can['’]t refund|no refund",
 }
 _FOUND = {stance: re.compile(pattern, re.IGNORECASE) for stance, pattern in _WORDS.items()}
 _NOT_MEANT = re.compile(

@@ -30,6 +30,10 @@ from qa.tables import (
     Case,
     Connector,
     Correction,
+    Exam,
+    ExamSitting,
+    GradeEvent,
+    Highlight,
     ImportRun,
     InboxFolder,
     Inspection,
@@ -37,11 +41,13 @@ from qa.tables import (
     LoginLink,
     MappingProfile,
     Measure,
+    NewcomerPlan,
     NotifyChannel,
     Plan,
     RecordSeal,
     Removal,
     RemovedUnit,
+    Reward,
     RiskModelVersion,
     RubricVersion,
     RuleVersion,
@@ -62,8 +68,8 @@ UPGRADE = "schema.upgraded"
 PASSING = frozenset(
     {"api_answers", "drafts", "login_failures", "notices", "scorer_requests", "seals", "seal_batches", "record_seals"}
 )
-"""Tables without facts: marks not submitted, attempts counted for some minutes, answers kept for two days, answers of an
-endpoint on their way into the archive, and the seals themselves (the chain covers those)."""
+"""Tables without facts: marks not submitted, attempts counted for some minutes, answers kept for two days, answers of
+an endpoint on their way into the archive, and the seals themselves (the chain covers those)."""
 
 
 @dataclass(frozen=True)
@@ -226,8 +232,8 @@ RECORDS: tuple[SealedRecord, ...] = (
     ),
     _record(
         Assessment,
-        "month months revision state schemes archive_version inputs_hash result_hash created_by created_at published_by "
-        "published_at closed_by closed_at",
+        "month months revision state schemes archive_version inputs_hash result_hash created_by created_at "
+        "published_by published_at closed_by closed_at",
         Witness("assessment"),
     ),
     _record(
@@ -239,6 +245,37 @@ RECORDS: tuple[SealedRecord, ...] = (
         SoftExample,
         "agent_id month direction body case_id proposed_by proposed_at state decided_by decided_at",
         Witness("soft_example"),
+    ),
+    _record(
+        Exam,
+        "name kind audience month language questions minutes pass_mark opens_at closes_at seed receipt created_by "
+        "created_at withdrawn_by withdrawn_at withdrawn_reason",
+        Witness("exam"),
+    ),
+    _record(
+        ExamSitting,
+        "exam_id user_id agent_id role questions started_at deadline_at answers submitted_at",
+        Witness("exam_sitting"),
+    ),
+    _record(
+        NewcomerPlan,
+        "agent_id start_day mentor content created_by created_at outcome ended_by ended_at reason",
+        Witness("newcomer_plan"),
+    ),
+    _record(
+        GradeEvent,
+        "agent_id from_grade to_grade checklist reason proposed_by proposed_at state decided_by decided_at answer",
+        Witness("grade_event"),
+    ),
+    _record(
+        Highlight,
+        "month case_id agent_id body proposed_by proposed_at state decided_by decided_at",
+        Witness("highlight"),
+    ),
+    _record(
+        Reward,
+        "agent_id month project rule evidence amount proposed_by proposed_at state decided_by decided_at",
+        Witness("reward"),
     ),
     _record(RemovedUnit, "removal_id unit", Witness("removal"), named="removal_id"),
     _record(ApiToken, "user_id name token_hash hint scopes created_at expires_at revoked_at", Witness("token")),

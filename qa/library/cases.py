@@ -7,7 +7,7 @@ when the evidence is redacted later.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,12 +20,15 @@ from qa.casefiles.lifecycle import FileState
 from qa.conversations import reading
 from qa.errors import Conflict, Denied, FormField, Invalid, NotFound, Stale
 from qa.i18n import N_
+from qa.library import citing
+from qa.library.citing import Cited
 from qa.library.folding import searchable
 from qa.policy import SYSTEM, Actor, Right, Role, require
 from qa.tables import Case, Sample, Transcript, Verdict, Violation
 from qa.texts import written
 from qa.transcripts import FrozenTranscript
 from qa.workbench import Workbench
+from scoring.promises import PromiseStatus
 from scoring.rubric import FULL
 
 KINDS = ("exemplary", "counter", "edge")
@@ -57,7 +60,8 @@ class CaseView:
     state: str
     version: int
     excerpt: tuple[dict[str, Any], ...]
-    """Masked messages: `role`, `text`, `offset` in seconds from the first one or None."""
+    """Masked messages: `role`, `text`, `offset` in seconds from the first one or None, and where promises are cited
+    `promises` (`qa.library.citing`)."""
     sample_id: int | None
     violation_id: int | None
     proposed_by: int | None
@@ -75,18 +79,21 @@ def propose(
     violation_id: int | None = None,
     conversation: str = "",
     seqs: Sequence[int] | None = None,
+    cite_promises: bool = False,
 ) -> int:
     """Propose a case from a sample, a violation or a `conversation` of the archive (its handle) and return its id.
 
-    `seqs` are the messages to show (all when None). Agents may propose only from their own conversations. The same
-    subject, title and proposer again returns the case that is there.
+    `seqs` are the messages to show (all when None); `cite_promises` adds what became of the promises in them. Agents
+    may propose only from their own conversations. The same subject, title and proposer again returns the case that is
+    there.
     """
     require(actor, Right.PROPOSE_CASE)
-    text = _checked(text)
+    text = _masked(_checked(text))
     with bench.db.read() as session:  # frozen evidence: what is masked here is what would be masked while writing
         key, evidence, agent_id = _subject(bench, session, actor, sample_id, violation_id, conversation)
     _require_theirs(bench, actor, agent_id, evidence)
-    excerpt = _excerpt(evidence, seqs)  # before the transaction: masking takes as long as the text is
+    cited = citing.promises_in(bench, evidence, now) if cite_promises else {}
+    excerpt = _excerpt(evidence, seqs, cited)  # before the transaction: masking takes as long as the text is
     search_text = searchable(text.title, text.lesson, text.tags, excerpt)
     with bench.db.write() as session:
         same = select(Case.id).where(
@@ -119,13 +126,15 @@ def propose(
         )
         session.add(case)
         session.flush()
-        audit.record(session, actor, now, "case.proposed", "case", case.id, title=text.title)
+        audit.record(
+            session, actor, now, "case.proposed", "case", case.id, title=text.title, promises=citing.count(excerpt)
+        )
         return case.id
 
 
 def edit(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, version: int, text: CaseText) -> int:
     """Change what is written about a case; returns the new version. Raises `Stale` when somebody else changed it."""
-    text = _checked(text)
+    text = _masked(_checked(text))
     with bench.db.write() as session:
         case = _load(session, case_id)
         _require_editor(actor, case)
@@ -145,16 +154,17 @@ def edit(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, version
         return version + 1
 
 
+def _masked(text: CaseText) -> CaseText:
+    """The text without what identifies a customer: a lesson that quotes one is read by everybody."""
+    title, lesson, *tags = (transcripts.shown_text(None, one) for one in (text.title, text.lesson, *text.tags))
+    return replace(text, title=title, lesson=lesson, tags=tuple(tags))
+
+
 def _told(case: Case, values: Mapping[str, Any]) -> dict[str, list[object]]:
-    """What an edit changes, as the trail keeps it: masked, since a lesson may quote a customer."""
-
-    def shown(value: object) -> object:
-        return transcripts.shown_text(None, value) if isinstance(value, str) else value
-
+    """What an edit changes, as the trail keeps it: masked, since a case of an older version may quote a customer."""
     told = [name for name in values if name != "search_text"]
-    return audit.changes(
-        {name: shown(getattr(case, name)) for name in told}, {name: shown(values[name]) for name in told}
-    )
+    before = transcripts.shown_facts(None, {name: getattr(case, name) for name in told})
+    return audit.changes(before, {name: values[name] for name in told})
 
 
 def publish(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, version: int) -> int:
@@ -187,7 +197,8 @@ def withdraw(bench: Workbench, actor: Actor, *, now: datetime, case_id: int, ver
 
 
 def mask_again(bench: Workbench, now: datetime) -> dict[int, int]:
-    """Mask the excerpts of all cases with what this version recognises; returns how many messages changed, by case.
+    """Mask all cases with what this version recognises; returns how many of their texts (messages, title, lesson,
+    tags) changed, by case.
 
     An upgrade calls it: a case keeps what was masked when it was proposed. Somebody's own change meanwhile goes first;
     calling it again finishes the rest.
@@ -197,19 +208,27 @@ def mask_again(bench: Workbench, now: datetime) -> dict[int, int]:
     changed: dict[int, int] = {}
     for case_id, version, title, lesson, tags, old in known:
         new = [{**message, "text": transcripts.shown_text(None, str(message["text"]))} for message in old]
-        if new == old:
+        text = _masked(CaseText(title, lesson, "", tuple(tags)))
+        was, is_ = (title, lesson, *tags), (text.title, text.lesson, *text.tags)
+        if new == old and was == is_:
             continue
-        values = {"excerpt": new, "search_text": searchable(title, lesson, tags, new), "version": version + 1}
+        values = {
+            "excerpt": new, "title": text.title, "lesson": text.lesson, "tags": list(text.tags),
+            "search_text": searchable(text.title, text.lesson, text.tags, new), "version": version + 1,
+        }  # fmt: skip
         with bench.db.write() as session:
             done = session.execute(
                 update(Case).where(Case.id == case_id, Case.version == version).values(changed_at=now, **values)
             )
             if not done.rowcount:  # type: ignore[attr-defined]
                 continue
-            changed[case_id] = sum(a != b for a, b in zip(old, new, strict=True))
+            messages = sum(a != b for a, b in zip(old, new, strict=True))
+            texts = sum(a != b for a, b in zip(was, is_, strict=True))
+            changed[case_id] = messages + texts
             audit.record(
-                session, SYSTEM, now, "case.masked", "case", case_id, messages=changed[case_id], version=version + 1
-            )
+                session, SYSTEM, now, "case.masked", "case", case_id, messages=messages, texts=texts,
+                version=version + 1,
+            )  # fmt: skip
     return changed
 
 
@@ -255,20 +274,36 @@ AROUND = 2
 
 
 def material(
-    bench: Workbench, actor: Actor, *, sample_id: int | None, violation_id: int | None, conversation: str = ""
+    bench: Workbench,
+    actor: Actor,
+    *,
+    now: datetime,
+    sample_id: int | None,
+    violation_id: int | None,
+    conversation: str = "",
+    message: int | None = None,
 ) -> Material:
-    """The masked messages a case could be made of, with a first proposal of everything that is known already."""
+    """The masked messages a case could be made of, with what became of their promises, and a first proposal of
+    everything that is known already; of a `conversation`, what was said around one `message`."""
     require(actor, Right.PROPOSE_CASE)
     with bench.db.read() as session:
         _, evidence, agent_id = _subject(bench, session, actor, sample_id, violation_id, conversation)
         _require_theirs(bench, actor, agent_id, evidence)
-        masked = _excerpt(evidence, None, limit=None)
+        masked = _excerpt(evidence, None, citing.promises_in(bench, evidence, now), limit=None)
         lines = tuple({"seq": m.seq, **e} for m, e in zip(evidence.messages, masked, strict=True))
         every = [m.seq for m in evidence.messages]
         if sample_id is None and violation_id is not None:
             file = session.get_one(Violation, violation_id)
             kind = "edge" if file.state in _NO_BREACH else "counter"
             return Material(lines, kind, file.rule_id, _around(every, {int(hit["seq"]) for hit in file.evidence}))
+        if message in every:
+            kept = any(
+                one.status is PromiseStatus.KEPT
+                for line in lines
+                if line["seq"] == message
+                for one in citing.read(line)
+            )
+            return Material(lines, "exemplary" if kept else "counter", None, _around(every, {message}))
         total = session.scalar(
             select(Verdict.total).where(Verdict.sample_id == sample_id, Verdict.is_current, Verdict.kind != "withdrawn")
         )
@@ -348,7 +383,7 @@ def _evidence(session: Session, sample_id: int | None, violation_id: int | None)
 
 
 def _excerpt(
-    transcript: FrozenTranscript, seqs: Sequence[int] | None, limit: int | None = MAX_MESSAGES
+    transcript: FrozenTranscript, seqs: Sequence[int] | None, cited: Cited, *, limit: int | None = MAX_MESSAGES
 ) -> list[dict[str, Any]]:
     chosen = [m for m in transcript.messages if seqs is None or m.seq in set(seqs)]
     if not chosen:
@@ -367,6 +402,7 @@ def _excerpt(
             "role": m.role,
             "text": _without(transcripts.shown_text(None, m.text or ""), names),
             "offset": _offset(m.sent_at, start),
+            **({"promises": cited[m.seq]} if m.seq in cited else {}),
         }
         for m in chosen
     ]

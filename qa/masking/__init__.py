@@ -8,7 +8,8 @@ Every pattern is linear in the text: a hostile message costs no more than a long
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, repeat
 from typing import Any, overload
 
 import polars as pl
@@ -16,17 +17,24 @@ import polars as pl
 from qa.masking.addresses import hide_addresses
 from qa.masking.names import hide_names
 from qa.masking.numbers import hide_numbers
+from qa.masking.places import LOOK_UP, Talk, about_a_place, about_somebody
 from qa.masking.signs import may_change
 
 STAR = "*"
 
 
-def mask_text(text: str, names: Iterable[str] = ()) -> str:
+def mask_text(text: str, names: Iterable[str] = (), said: Sequence[str] = (), *, private: bool = False) -> str:
     """`text` with phones, cards, e-mail, accounts, addresses and names hidden; `names` are further customer names to
-    hide."""
+    hide. `said` are the messages before it, oldest first: where they ask for a shop or a hotel, its landline and
+    address in the answer are nobody's. So is a landline or a street that the text gives for nobody (电话是010-…) unless
+    it is `private`: a customer's words, or words of nobody knows whom."""
     if not text:
         return text
-    masked = hide_names(hide_addresses(hide_numbers(text)))
+    talk = Talk(bool(said) and about_a_place(said), private)
+    return _without_names(hide_names(hide_addresses(hide_numbers(text, talk=talk), talk=talk)), names)
+
+
+def _without_names(masked: str, names: Iterable[str]) -> str:
     for name in sorted({n for n in names if n and len(n) >= 2}, key=len, reverse=True):
         masked = masked.replace(name, mask_name(name))
     return masked
@@ -51,31 +59,59 @@ def mask_id(value: str | None) -> str | None:
 def mask_transcript(content: Mapping[str, Any]) -> dict[str, Any]:
     """A frozen transcript for somebody who may not see customers: texts, customer, dispute and rating masked; a
     copy."""
+    return mask_transcripts([content])[0]
+
+
+def mask_transcripts(contents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same for several. Most messages have no sign of anything to hide; one look at all of them together spares
+    them the careful one."""
+    texts = [message.get("text") or "" for content in contents for message in content.get("messages") or ()]
+    signs = iter(may_change(pl.Series(texts, dtype=pl.String)).to_list())
+    return [_mask_content(content, signs) for content in contents]
+
+
+def _mask_content(content: Mapping[str, Any], signs: Iterator[bool]) -> dict[str, Any]:
+    """`signs`: for each message, whether there may be anything to hide."""
     customer = content.get("customer_id")
     names = [customer] if isinstance(customer, str) else []
     masked = dict(content)
     masked["customer_id"] = mask_name(customer)
     masked["order_id"] = mask_id(content.get("order_id"))
-    masked["messages"] = [
-        {**message, "text": mask_text(message.get("text") or "", names)} for message in content.get("messages") or ()
-    ]
+    messages = content.get("messages") or ()
+    masked["messages"] = _mask_messages(messages, names, islice(signs, len(messages)))
     for part in ("dispute", "rating"):
         if content.get(part):
             masked[part] = _mask_record(content[part], names)
     return masked
 
 
+def _mask_messages(
+    messages: Sequence[Mapping[str, Any]], names: Sequence[str], signs: Iterable[bool]
+) -> list[dict[str, Any]]:
+    """Messages of one talk, each masked with what was said before it. Only an agent answers for a place: what a
+    customer says after such a question may be their own."""
+    texts = [message.get("text") or "" for message in messages]
+    shown = []
+    for n, (text, message, sign) in enumerate(zip(texts, messages, signs, strict=False)):
+        ours = message.get("role") in ("agent", "bot")
+        said = texts[max(0, n - LOOK_UP) : n] if ours else ()
+        private = not ours or about_somebody(said)
+        masked = mask_text(text, names, said, private=private) if sign else _without_names(text, names)
+        shown.append({**message, "text": masked})
+    return shown
+
+
 def _mask_record(record: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
     masked = dict(record)
-    for field in ("description", "comment", "reason"):
+    for field in ("title", "description", "comment", "reason", "carrier"):
         if isinstance(record.get(field), str):
-            masked[field] = mask_text(record[field], names)
+            masked[field] = mask_text(record[field], names, private=True)
     if "customer_id" in record:
         masked["customer_id"] = mask_name(record["customer_id"])
     if "order_id" in record:
         masked["order_id"] = mask_id(record["order_id"])
     if isinstance(record.get("messages"), list):
-        masked["messages"] = [{**m, "text": mask_text(m.get("text") or "", names)} for m in record["messages"]]
+        masked["messages"] = _mask_messages(record["messages"], names, repeat(True))
     return masked
 
 
@@ -110,7 +146,7 @@ def _mask_suspects(column: pl.Series) -> pl.Series:
     index = may_change(column).fill_null(False).arg_true()
     if not len(index):
         return column
-    return column.scatter(index, pl.Series([mask_text(text) for text in column.gather(index)], dtype=pl.String))
+    return column.scatter(index, pl.Series([mask_text(t, private=True) for t in column.gather(index)], dtype=pl.String))
 
 
 def _each_suspect(frame: pl.DataFrame, name: str) -> pl.Series:
@@ -122,10 +158,11 @@ def _each_suspect(frame: pl.DataFrame, name: str) -> pl.Series:
     index = suspect.arg_true()
     texts = column.gather(index).to_list()
     if customers is None:
-        masked = [mask_text(text) for text in texts]
+        masked = [mask_text(text, private=True) for text in texts]
     else:
         masked = [
-            mask_text(text, [c] if c else []) for text, c in zip(texts, customers.gather(index).to_list(), strict=True)
+            mask_text(text, [c] if c else [], private=True)
+            for text, c in zip(texts, customers.gather(index).to_list(), strict=True)
         ]
     return column.scatter(index, pl.Series(masked, dtype=pl.String))
 

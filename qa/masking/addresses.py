@@ -6,16 +6,21 @@ Linear in the text: a search begins at few characters, its steps are bounded, an
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from qa.masking.many import STAR, crowded, substitute
-from qa.masking.places import of_a_place
+from qa.masking.places import UNKNOWN, Talk, of_a_place, of_our_place
 
 _NUMERAL = r"0-9０-９一二三四五六七八九十百零〇"
 _UNIT = r"(?:号楼|单元|号|栋|幢|座|弄|室|层|楼|房|户)"
-_PIECE = rf"(?:[甲乙丙丁东西南北中][门区院]?|附)?[A-Za-zＡ-Ｚ]?[{_NUMERAL}]{{1,6}}(?:[-－之][{_NUMERAL}]{{1,4}}){{0,2}}{_UNIT}?院?"
+_PIECE = (
+    r"(?:[甲乙丙丁东西南北中][门区院]?|"
+    rf"附)?[A-Za-zＡ-Ｚ]?[{_NUMERAL}]{{1,6}}(?:[-－之][{_NUMERAL}]{{1,4}}){{0,2}}{_UNIT}?院?"
+)
 # House numbers with what they count, one after the other: 123号5栋1201室, 甲2号A座, 八号楼二单元501
 _HOUSE = re.compile(
-    rf"[{_NUMERAL}](?<![{_NUMERAL}][{_NUMERAL}])[{_NUMERAL}]{{0,5}}+(?:[-－之][{_NUMERAL}]{{1,4}}+){{0,3}}{_UNIT}(?:院|[内东西南北]侧)?"
+    rf"[{_NUMERAL}](?<![{_NUMERAL}][{_NUMERAL}])[{_NUMERAL}]{{0,5}}+(?:[-－之][{_NUMERAL}]{{1,4}}+){{0,3}}{_UNIT}(?:院|"
+    r"[内东西南北]侧)?"
     rf"(?:[,， ]?{_PIECE}|[,， ]?[A-Za-zＡ-Ｚ]座){{0,8}}(?![线型色码链])"
 )
 # 浙江省杭州市西湖区文三路: a region, a smaller one, then a road or a housing estate; no number needed
@@ -25,21 +30,27 @@ _CHAIN = re.compile(
     rf"[省市州](?:[^{_REGION_ENDS}\W\d]{{1,6}}+[市区县旗州镇乡]){{1,3}}+[^{_ROAD_ENDS}{_REGION_ENDS}\W]{{1,10}}+[{_ROAD_ENDS}](?![上下里中人费程线况由径标])"
 )
 _ROAD = re.compile(
-    r"(?:[路街巷弄村里苑园城庄厦寓坊府邸湾镇乡区院墅]|大道|胡同|广场|家园|新村|社区|公馆|国际|中心)"
+    r"(?:[路街巷弄村里苑园城庄厦寓坊府邸湾镇乡区墅]|(?<!农家)院|大道|胡同|广场|家园|新村|社区|公馆|国际|中心)"
     r"(?:[东南西北中]?(?:段|侧|口|街|路|里|区|院)|[一二三四五六七八九十]期|[甲乙丙丁])?$"
 )
 _BUILT = re.compile(rf"[栋幢弄室]|单元|号楼|[A-Za-zＡ-Ｚ]座|[{_NUMERAL}]座")
 _COUNTED = re.compile(_UNIT)
 _BEFORE = re.compile(r"[\u4e00-\u9fffA-Za-z0-9０-９#\-－]{0,40}$")
 _LEAD = re.compile(
-    r".*(?:地址|寄到|寄往|寄去|送到|送去|发到|发往|住址|家住|住在|家在|坐落于|位于|改成|改为|换成|换到|搬到|就在|我在|住|到|在|是|给|往)"
+    r".*(?:地址有?|寄到|寄往|寄去|送到|送去|发到|发往|住址|家住|住在|家在|坐落于|位于|改成|改为|换成|换到|搬到|就在|我在|"
+    r"住|到|在|是|给|往)"
 )
 _PROVINCE = re.compile(
-    "北京|上海|天津|重庆|河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南|四川|贵州|云南|陕西|甘肃|青海|台湾"
-    "|内蒙古|广西|西藏|宁夏|新疆|香港|澳门"
+    "(?:北京|上海|天津|重庆|河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南|四川|贵州|"
+    "云南|陕西|甘肃|青海|台湾"
+    "|内蒙古|广西|西藏|宁夏|新疆|香港|澳门)(?![东西南北中]?[路街里巷])"  # 双河|南路 has no province
 )
+_PAUSE = re.compile(r"[\s，,。；;！!？?、|]|.{15}")
 _SHORT = re.compile(r"[\u4e00-\u9fff]{1,12}$")
-_WORD_EN = r"(?!(?:am|pm|minutes?|mins?|hours?|days?|people|nights?|on|to|the|of|at|in|for|from|and|or|my|this|that|is|a|an)\b)[A-Za-z][A-Za-z.'’-]{0,20}"
+_WORD_EN = (
+    r"(?!(?:am|pm|minutes?|mins?|hours?|days?|people|nights?|on|to|the|of|at|in|for|from|and|or|my|this|that|is|"
+    r"a|an)\b)[A-Za-z][A-Za-z.'’-]{0,20}"
+)
 _ADDRESS_EN = re.compile(
     rf"[0-9](?<![\w*$€£][0-9])[0-9]{{0,5}}[A-Za-z]?[ ](?:(?:N|S|E|W|NE|NW|SE|SW)\.?[ ])?(?:"
     rf"(?:{_WORD_EN}[ ]|\d{{1,3}}(?:st|nd|rd|th)["
@@ -50,24 +61,27 @@ _ADDRESS_EN = re.compile(
 )
 
 
-def hide_addresses(text: str) -> str:
-    """`text` with Chinese and English addresses hidden; of a Chinese one the first two characters stay."""
-    return substitute(_ADDRESS_EN, _all, _hide_chinese(text))
+def hide_addresses(text: str, *, talk: Talk = UNKNOWN) -> str:
+    """`text` with Chinese and English addresses hidden; of a Chinese one the first two characters stay. `talk`:
+    what is known of who speaks."""
+    return substitute(_ADDRESS_EN, partial(_hide_english, talk=talk), _hide_chinese(text, talk))
 
 
-def _all(match: re.Match[str]) -> str:
-    return STAR * len(match.group())
+def _hide_english(match: re.Match[str], *, talk: Talk) -> str:
+    return match.group() if of_our_place(match.string, match.start(), talk) else STAR * len(match.group())
 
 
-def _hide_chinese(text: str) -> str:
+def _hide_chinese(text: str, talk: Talk) -> str:
     """Spans are collected from the left and cut out once, so that none is looked at twice."""
     parts: list[str] = []
-    done = 0
+    done = free = 0
     for pattern in (_HOUSE, _CHAIN):
         text = crowded(pattern, text)
     for start, end in sorted((*_houses(text), *_chains(text))):
-        if of_a_place(text, start, end):
+        if of_a_place(text, start, end, talk) or (free and not _PAUSE.search(text, free, max(free, start))):
+            free = end  # 39号第一上海中心1楼: what goes on without a pause is the same address
             continue
+        free = 0
         if start < done:  # the same address by another sign: its tail is hidden as well
             if end > done:
                 parts.append(STAR * (end - done))

@@ -1,16 +1,17 @@
 """Hides numbers and accounts that reach or identify a person: phones, ID cards, bank cards, e-mail, WeChat and QQ ids.
 
 Digits may be full-width or Chinese numerals and parted by spaces, dots or hyphens. Each form is found by itself, so
-that digits behind a number (13812345678 3栋) do not hide it from the search. Linear in the text: bounded steps from each
-start.
+that digits behind a number (13812345678 3栋) do not hide it from the search. Linear in the text: bounded steps from
+each start.
 """
 
 from __future__ import annotations
 
 import re
+from functools import partial
 
-from qa.masking.many import STAR, substitute
-from qa.masking.places import of_a_place
+from qa.masking.many import STAR, substitute, substitute_any
+from qa.masking.places import UNKNOWN, Talk, of_a_place
 
 _ZH = {
     **dict(zip("〇一二三四五六七八九", "0123456789", strict=True)),
@@ -29,12 +30,13 @@ _N1, _N3, _N9 = "1１一壹幺", "3-9３-９三四五六七八九叁肆伍陆柒
 # 138 1234 5678, １３８…, 一三八…, +86 138…
 _MOBILE = re.compile(
     rf"[{_N1}](?=[{_N3}"
-    rf" \t\-－—–·.．_\u3000\u200b-\u200d\ufe0f\u20e3])(?:(?<![{_A}*.][{_N1}])|(?<=86[{_N1}])(?:(?<![{_A}]86[{_N1}])|(?<=0086[{_N1}]))){_GAP}[{_N3}](?:{_ROUND}[{_D}]){{9}}{_END}"
+    rf" \t\-－—–·.．_\u3000\u200b-\u200d\ufe0f\u20e3])(?:(?<![{_A}*.][{_N1}])|(?<=86[{_N1}])(?:(?<![{_A}]86[{_N1}])|"
+    rf"(?<=0086[{_N1}]))){_GAP}[{_N3}](?:{_ROUND}[{_D}]){{9}}{_END}"
 )
 # 0571-88886666, (010) 8888 6666, 0912-345-678 (Taiwan), 07911 123456 (United Kingdom), 400-820-8820
 _LANDLINE = re.compile(
-    rf"[0０48４８](?<![{_A}*][0０48４８])(?:(?<=[0０])(?:[{_A}]{{2,3}}[)）]?[ \-－—–]{{0,2}}[2-9２-９](?:["
-    rf" \-－]?[{_A}]){{6,7}}"
+    rf"[0０48４８](?<![{_A}*][0０48４８])(?:(?<=[0０])(?:[{_A}]{{2,3}}[)）]?[ \-－—–]{{0,2}}[2-9２-９](?:"
+    rf"[ \-－]?[{_A}]){{6,7}}"
     rf"|9[{_A}]{{2}}[ \-]?[{_A}]{{3}}[ \-]?[{_A}]{{3}}|7[{_A}]{{3}}[ \-]?[{_A}]{{6}})"
     rf"|(?<=[48４８])[0０]{{2}}[ \-－]?[{_A}]{{3,4}}[ \-－]?[{_A}]{{3,4}}){_END}"
 )
@@ -47,11 +49,13 @@ _AMERICAN = re.compile(
 _TRUNK = re.compile(r"1[ .-](?<![\w*.#/=$-]1[ .-])\(?[2-9]\d{2}\)?[ .-]?[2-9]\d{2}[ .-]\d{4}(?![\w*])(?![.-]\d)")
 # a line in a house, in China: what a place may have for everybody, and a mobile is not
 _HOUSE_LINE = re.compile(r"(?:0(?:10|2\d|[3-9]\d\d))?[2-8]\d{6,7}")
+_EXTENSION = re.compile(r"(?<=[0-9]{7})[-－—][0-9]{1,4}$")
 # 400-820-8820, 800 820 8820, 95588, 12315: lines that anybody may call
 _PUBLIC = re.compile(r"[48]00\d{7}|95\d{3,4}|1[0-2]\d{1,3}")
 _TEN = re.compile(r"[2-9](?<![\w*.#/=$-][2-9])\d{2}[2-9]\d{6}(?![\w*%])(?![.-]\d)")
 _NOT_PHONE = re.compile(
-    r"(?i)(?:order|invoice|tracking|track|account|acct|booking|reservation|confirmation|reference|ref|ticket|case|serial|model|sku|item|product|part"
+    r"(?i)(?:order|invoice|tracking|track|account|acct|booking|reservation|confirmation|reference|ref|ticket|case|"
+    r"serial|model|sku|item|product|part"
     r"|isbn|upc|ean|parcel|shipment|waybill|policy|transaction|id|code|pin|number"
     r" is|no|no\.|nr|#|订单|单号|货号|编号|型号)[^\n.!?;]{0,20}$"
 )
@@ -70,73 +74,87 @@ _SAID = re.compile(
 _HOTLINE = re.compile(
     r"(?i)(?:热线|客服|官方|总机|前台|投诉|举报|服务台|服务中心|售后|人工|银行|公司|网点|维修|报修|报警|急救"
     r"|hotline|helpline|help\s?line|toll[- ]free|customer (?:service|care|support)|support line|front"
-    r" desk|reception|our (?:phone|number|office|store)|head office)"
+    r" desk|reception|our (?:phone|number|office|store)|head office|(?:store|shop|office|hotel|restaurant|venue|clinic)"
+    r"(?:['’]s)? (?:phone|number|line))"
     r"[^，,。；;！!？?\n]{0,14}$"
 )
 _ORDER = re.compile(
     r"(?i)(?:订单|单号|运单|快递|物流|流水|编号|批号|货号|order|tracking|waybill|parcel|shipment|invoice)[^，,。"
     r";；\n卡]{0,10}$"
 )
+_PARCEL = re.compile(r"(?:订单号|单号|货号|编号|批号|流水号|型号)[是为:：\s]{0,3}[A-Za-z]{0,4}$")
 _EMAIL = re.compile(
-    r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]*+)([@＠]|\s?[\[(（]at[\])）]\s?)([A-Za-z0-9-]{1,63}(?:[.．。"
+    r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]*+)([@＠]|"
+    r"\s?[\[(（]at[\])）]\s?)([A-Za-z0-9-]{1,63}(?:[.．。"
     r"][A-Za-z0-9-]{1,63})+)"
 )
+_AT = ("@", "＠", "艾特", "at")
 # what every address has in its middle: texts without it, such as a@a@a@…, are not looked at name by name
 _EMAIL_SIGN = re.compile(r"(?:[@＠]|[\[(（]at[\])）]\s?)[A-Za-z0-9-]{1,63}[.．。]")
 _SPOKEN_SIGN = re.compile(r"(?:[@＠]|艾特|\sat)\s?[A-Za-z0-9-]{2,40}(?:\s?[.．点]|\sdot\s)", re.IGNORECASE)
 # lily at qq dot com, lily@qq点com, lily @ qq.com: spelled so that no filter sees it
 _SPOKEN_EMAIL = re.compile(
-    r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]{1,63}+)(\s?[@＠]\s?|\s?艾特\s?|\sat\s(?=[A-Za-z0-9-]{2,40}(?:\sdot\s|\s?点)))"
+    r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]{1,63}+)(\s?[@＠]\s?|\s?艾特\s?|"
+    r"\sat\s(?=[A-Za-z0-9-]{2,40}(?:\sdot\s|\s?点)))"
     r"([A-Za-z0-9-]{2,40}(?:(?:\s?[.．点]\s?|\sdot\s)[A-Za-z]{2,15}){1,3})(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 # Taiwanese identity cards, passports and permits, where the text names them
 _OTHER_ID = re.compile(
-    r"(?:身[分份][证證]|护照|護照|通行证|通行證|居留证|居留證|[Pp]assport)[^A-Za-z0-9\n]{0,8}+(?:(?:no|No|NO|number)[.:： ]{0,3})?([A-Za-z]{1,2}[0-9]{7,9})(?![0-9A-Za-z])"
+    r"(?:身[分份][证證]|护照|護照|通行证|通行證|居留证|居留證|[Pp]assport)[^A-Za-z0-9\n]{0,8}+(?:(?:no|No|NO|"
+    r"number)[.:： ]{0,3})?([A-Za-z]{1,2}[0-9]{7,9})(?![0-9A-Za-z])"
 )
 _BARE_Q = re.compile(
-    r"[qQｑＱ](?<![A-Za-z0-9][qQｑＱ])(?:号码?|\s?number)?\s?(?:[:：是]|(?<=加[qQ])|(?<=加[qQ]\s)|(?<=加[qQ]号)|(?<=number))\s?([1-9][0-9]{4,11})(?![A-Za-z0-9])"
+    r"[qQｑＱ](?<![A-Za-z0-9][qQｑＱ])(?:号码?|\s?number)?\s?(?:[:：是]|(?<=加[qQ])|(?<=加[qQ]\s)|(?<=加[qQ]号)|"
+    r"(?<=number))\s?([1-9][0-9]{4,11})(?![A-Za-z0-9])"
 )
 _ADD_V = re.compile(
-    r"加(?:我|个|下|一下)?\s?[vVｖＶ]\s{0,2}[:：]?\s?([A-Za-z](?=[A-Za-z]{0,19}[0-9_-])[A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_-])"
+    r"加(?:我|个|下|一下)?\s?[vVｖＶ]\s{0,2}"
+    r"[:：]?\s?([A-Za-z](?=[A-Za-z]{0,19}[0-9_-])[A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_-])"
 )
 _ACCOUNT = re.compile(
-    r"(微\s?信|薇信|威信|v信|V信|wx|WX|Wx|vx|VX|Vx|qq|QQ|Qq|wechat|Wechat|WeChat|WECHAT|weixin|Weixin|wei信|薇xin|绿泡泡|绿泡|扣扣|企鹅|Line(?=\s[Ii][Dd])|line(?=\s[Ii][Dd]))"
+    r"(微\s?信|薇信|威信|v信|V信|wx|WX|Wx|vx|VX|Vx|qq|QQ|Qq|wechat|Wechat|WeChat|WECHAT|weixin|Weixin|wei信|薇xin|"
+    r"绿泡泡|绿泡|扣扣|企鹅|Line(?=\s[Ii][Dd])|line(?=\s[Ii][Dd]))"
     r"(?<![A-Za-z0-9][WwVvQq][XxQq])(?=[号账帐是为叫:：=\sA-Za-z0-9])(?:[账帐]?号码?|\s?(?:id|ID|Id|number|account))?+"
-    r"\s{0,2}+(?:(是|为|叫|[:：=]|is\b)\s{0,2}+)?([A-Za-z](?=[A-Za-z0-9_-]{5})[A-Za-z0-9_-]{5,19}+|[1-9][0-9]{4,11}+)(?![A-Za-z0-9_@-])"
+    r"\s{0,2}+(?:(是|为|叫|[:：=]|is\b)\s{0,2}+)?([A-Za-z](?=[A-Za-z0-9_-]{5})[A-Za-z0-9_-]{5,19}+|"
+    r"[1-9][0-9]{4,11}+)(?![A-Za-z0-9_@-])"
 )
 _BARE_V = re.compile(
     r"[vVｖＶ](?<![A-Za-z0-9][vVｖＶ])[xX]?\s?[:：]\s?([A-Za-z][A-Za-z0-9_-]{5,19}|[1-9][0-9]{4,11})(?![A-Za-z0-9_-])"
 )
+# the shortest name of an account: texts without it, such as 加q加q…, are not looked at sign by sign
+_NAME_OF_ACCOUNT = re.compile(r"[A-Za-z0-9_-]{5}")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _FIGURES = re.compile(rf"[{_A}]")
 _DIGITS = re.compile(rf"[{_D}]")
 
 
-def hide_numbers(text: str) -> str:
-    """`text` with phones, cards, e-mail addresses and account names hidden; first and last digits stay."""
-    if _EMAIL_SIGN.search(text):
+def hide_numbers(text: str, *, talk: Talk = UNKNOWN) -> str:
+    """`text` with phones, cards, e-mail addresses and account names hidden; first and last digits stay. `talk`: what
+    is known of who speaks."""
+    mail = any(map(text.lower().__contains__, _AT))
+    if mail and _EMAIL_SIGN.search(text):
         text = substitute(_EMAIL, _hide_email, text)
-    if _SPOKEN_SIGN.search(text):
+    if mail and _SPOKEN_SIGN.search(text):
         text = substitute(_SPOKEN_EMAIL, _hide_spoken, text)
-    text = substitute(_ACCOUNT, _hide_account, text)
-    for pattern in (_BARE_Q, _ADD_V):
-        text = substitute(pattern, lambda m: _within(m, 1, _hide_account_name(m.group(1))), text)
-    text = substitute(_BARE_V, lambda m: _within(m, 1, _hide_account_name(m.group(1))), text)
+    if _NAME_OF_ACCOUNT.search(text):
+        text = substitute(_ACCOUNT, _hide_account, text)
+        for pattern in (_BARE_Q, _ADD_V, _BARE_V):
+            text = substitute(pattern, lambda m: _within(m, 1, _hide_account_name(m.group(1))), text)
     if not _DIGITS.search(text):
         return text
-    text = substitute(_ID, _hide_id, text)
-    text = substitute(_MOBILE, _hide_mobile, text)
+    text = substitute_any(_ID, _hide_id, text)
+    text = substitute_any(_MOBILE, _hide_mobile, text)
     if not _FIGURES.search(text):
         return text
-    text = substitute(_CARD, _hide_card, text)
-    text = substitute(_LANDLINE, _hide_line, text)
+    text = substitute_any(_CARD, _hide_card, text)
+    text = substitute(_LANDLINE, partial(_hide_line, talk=talk), text)
     text = substitute(_FOREIGN, lambda m: _hide_digits(m.group(), 3, 2), text)
     text = substitute(_TRUNK, _hide_line, text)
     text = substitute(_AMERICAN, _hide_line, text)
     text = substitute(_OLD_ID, lambda m: _within(m, 1, _hide_digits(m.group(1), 3, 2)), text)
     text = substitute(_OTHER_ID, lambda m: _within(m, 1, _hide_account_name(m.group(1))), text)
-    text = substitute(_SAID, _hide_said, text)
+    text = substitute(_SAID, partial(_hide_said, talk=talk), text)
     return text if _HAN.search(text) else substitute(_TEN, _hide_ten, text)
 
 
@@ -194,6 +212,10 @@ def _hide_account_name(name: str) -> str:
 
 def _hide_account(match: re.Match[str]) -> str:
     app, link, name = match.groups()
+    if match.string[match.start() - 1 : match.start()] in ("&", "?") or _PARCEL.search(
+        match.string, max(0, match.start() - 10), match.start()
+    ):
+        return match.group()  # a part of a link, the number of a parcel
     if not link and not any(c.isdigit() or c in "_-" for c in name):
         return match.group()  # wechat account, 微信 payment: a word, no id
     if not link and app.lower() in ("wx", "vx") and match.end(1) == match.start(3) and not name[0].islower():
@@ -223,22 +245,25 @@ def _hide_card(match: re.Match[str]) -> str:
     return found
 
 
-def _hide_line(match: re.Match[str]) -> str:
+def _hide_line(match: re.Match[str], *, talk: Talk = UNKNOWN) -> str:
     """A number that the text calls a hotline, a toll-free one, or the line of a house, belongs to nobody."""
     digits = plain_digits(match.group())
+    if _PARCEL.search(match.string, max(0, match.start() - 10), match.start()):
+        return match.group()
     if _PUBLIC.fullmatch(digits) or _HOTLINE.search(match.string, max(0, match.start() - 30), match.start()):
         return match.group()
-    if _HOUSE_LINE.fullmatch(digits) and of_a_place(match.string, *match.span()):
+    if _HOUSE_LINE.fullmatch(digits) and of_a_place(match.string, *match.span(), talk):
         return match.group()
     return _hide_digits(match.group(), 3, 2)
 
 
-def _hide_said(match: re.Match[str]) -> str:
+def _hide_said(match: re.Match[str], *, talk: Talk) -> str:
     if _PUBLIC.fullmatch(plain_digits(match.group(1))):
         return match.group()
     if _HOTLINE.search(match.string, max(0, match.start() - 14), match.start(1)) and not match.group(1).startswith("1"):
         return match.group()
-    if _HOUSE_LINE.fullmatch(plain_digits(match.group(1))) and of_a_place(match.string, *match.span(1)):
+    line = _EXTENSION.sub("", match.group(1))
+    if _HOUSE_LINE.fullmatch(plain_digits(line)) and of_a_place(match.string, *match.span(1), talk):
         return match.group()
     return _within(match, 1, _hide_digits(match.group(1), 3, 2))
 

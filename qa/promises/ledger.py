@@ -1,7 +1,7 @@
 """The ledger as it is read: a page of it, what is due today, and each agent's share with its interval.
 
-What became of the promises is judged once for an archive version, the rulings on it and a few minutes, and kept: a
-click on the page filters what is kept and reads the messages of one page alone.
+What became of the promises is judged once for an archive version and what people ruled and settled, and kept until the
+time of the next one is over: a click on the page filters what is kept and reads the messages of one page alone.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from qa import scoping
 from qa.i18n import N_
 from qa.policy import SYSTEM, Actor, Right, require
 from qa.promises import odds
-from qa.promises.reading import LedgerPromise, as_promises, judged
-from qa.tables import Agent, PromiseRuling
+from qa.promises.reading import LedgerPromise, as_promises, judged, resting_on
+from qa.tables import Agent
 from qa.transcripts import shown_text
 from qa.workbench import Workbench
 from scoring.estimate.rates import clopper_pearson
-from scoring.promises import PromiseEvidence, PromiseStatus
+from scoring.promises import OPEN_WITHOUT_TIME, PromiseEvidence, PromiseStatus
 from scoring.risk.odds import Learnt
 
 DAYS = 90
@@ -85,7 +85,8 @@ class LedgerPage:
 
 @dataclass(frozen=True)
 class AgentPromises:
-    """An agent's promises whose outcome is known: share broken with its exact 95 % interval. Others are only counted."""
+    """An agent's promises whose outcome is known: share broken with its exact 95 % interval. Others are only
+    counted."""
 
     agent_id: str
     agent_name: str
@@ -182,24 +183,41 @@ def agent_names(bench: Workbench) -> dict[str, str]:
         return {agent: name or "" for agent, name in session.execute(select(Agent.agent_id, Agent.name))}
 
 
-_judged: OrderedDict[tuple[object, ...], pl.DataFrame] = OrderedDict()
+@dataclass(frozen=True)
+class _Judged:
+    """The judged promises as they stand from `since` until `until`, when the time of one is over."""
+
+    frame: pl.DataFrame
+    since: datetime
+    until: datetime
+
+
+_judged: OrderedDict[tuple[object, ...], _Judged] = OrderedDict()
 _judging = Lock()
 
 
 def _kept(bench: Workbench, now: datetime, days: int) -> pl.DataFrame:
     """The judged promises, from what is kept or judged now; one of several readers at a time does the work."""
-    snapshot = bench.archive.at()
-    with bench.db.read() as session:
-        last = session.scalar(select(func.max(PromiseRuling.id)))
-    moment = int(now.timestamp() // _FRESH.total_seconds())
-    key = (bench.config.database, bench.config.archive, snapshot.version, last, moment, days)
+    key = (*resting_on(bench), days)
     with _judging:
-        if key not in _judged:
+        held = _judged.get(key)
+        if held is None or not held.since <= now < held.until:
             since = pl.col("said_at").is_null() | (pl.col("said_at") >= now - timedelta(days=days))
-            _judged[key] = judged(bench, snapshot, snapshot.scan("promises").filter(since), now)
+            snapshot = bench.archive.at()
+            frame = judged(bench, snapshot, snapshot.scan("promises").filter(since), now)
+            held = _judged[key] = _Judged(frame, now, _next_change(frame, now))
             while len(_judged) > _MOST_KEPT:
                 _judged.popitem(last=False)
-        return _judged[key]
+        return held.frame
+
+
+def _next_change(frame: pl.DataFrame, now: datetime) -> datetime:
+    """When the next promise stops being open, but not sooner than in a few minutes; at most a day from now, when those
+    of the first day leave the list."""
+    ends = pl.coalesce("due_at", pl.col("said_at") + OPEN_WITHOUT_TIME)
+    first = frame.filter(pl.col("found") == PromiseStatus.OPEN.value).select(ends.min()).item()
+    soonest, latest = now + _FRESH, now + timedelta(days=1)
+    return latest if first is None else min(max(first, soonest), latest)
 
 
 def _said(bench: Workbench, found: pl.DataFrame) -> dict[tuple[str, int], tuple[str, str]]:

@@ -1,4 +1,5 @@
-"""How probable it is that a promise which the data call broken is confirmed so, learnt from the rulings on such promises.
+"""How probable it is that a promise which the data call broken is confirmed so, learnt from the rulings on such
+promises.
 
 By the seam of the red lines' odds (`scoring.risk.odds`): what the status rests on stands for the rule, the kind of
 promise for the words. Ruled promises are those somebody looked at, no random sample: the odds order the list and decide

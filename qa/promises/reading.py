@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from qa.archive import Snapshot
+from qa.archive import Snapshot, among
 from qa.disputes.settled import in_force
 from qa.promises.facts import ORDER, facts, matter
-from qa.tables import PromiseRuling
+from qa.tables import DisputeSettlement, PromiseRuling
 from qa.workbench import Workbench
 from scoring.promises import PromiseEvidence, PromiseStatus, outcomes
 
@@ -84,11 +84,27 @@ class LedgerPromise:
         return self.found_evidence if self.ruling is None else PromiseEvidence.RULING
 
 
+def resting_on(bench: Workbench) -> tuple[object, ...]:
+    """What the status of promises rests on besides the time: while this stays the same they can be kept."""
+    with bench.db.read() as session:
+        last = session.execute(select(_newest(PromiseRuling.id), _newest(DisputeSettlement.id))).one()
+    return bench.config.database, bench.config.archive, bench.archive.version(), *last
+
+
+def _newest(column: InstrumentedAttribute[int]) -> ScalarSelect[int | None]:
+    return select(func.max(column)).scalar_subquery()
+
+
 def of_conversation(bench: Workbench, key: str, now: datetime) -> tuple[LedgerPromise, ...]:
     """The promises made in one conversation, in its order."""
+    return of_conversations(bench, [key], now)
+
+
+def of_conversations(bench: Workbench, keys: Iterable[str], now: datetime) -> tuple[LedgerPromise, ...]:
+    """The promises made in these conversations, by time."""
     snapshot = bench.archive.at()
-    rows = snapshot.scan("promises").filter(pl.col("conversation_key") == key)
-    return as_promises(judged(bench, snapshot, rows, now))
+    rows = among(snapshot.scan("promises"), pl.Series(sorted(set(keys)), dtype=pl.String))
+    return _told(bench, snapshot, rows, now)
 
 
 def of_order(bench: Workbench, order_id: str, now: datetime, shop: str | None = None) -> tuple[LedgerPromise, ...]:
@@ -98,13 +114,19 @@ def of_order(bench: Workbench, order_id: str, now: datetime, shop: str | None = 
     if shop is not None:
         here &= pl.col("shop").fill_null("") == shop
     chats = snapshot.scan("conversations").filter(here).select("conversation_key")
-    found = snapshot.scan("promises").join(chats, on="conversation_key", how="semi")
-    return as_promises(judged(bench, snapshot, found, now))
+    return _told(bench, snapshot, snapshot.scan("promises").join(chats, on="conversation_key", how="semi"), now)
+
+
+def _told(bench: Workbench, snapshot: Snapshot, rows: pl.LazyFrame, now: datetime) -> tuple[LedgerPromise, ...]:
+    """Most conversations promise nothing: then no fact is looked up."""
+    made = rows.collect()
+    return () if made.is_empty() else as_promises(judged(bench, snapshot, made.lazy(), now))
 
 
 def judged(bench: Workbench, snapshot: Snapshot, rows: pl.LazyFrame, now: datetime) -> pl.DataFrame:
-    """Rows of the archive table `promises`, by time, with agent_id, shop, order_id, found (the data's status), evidence,
-    ref, at; and ruling_id, ruled, reason, ruled_by, ruled_at (null without a ruling); status is what counts."""
+    """Rows of the archive table `promises`, by time, with agent_id, shop, order_id, found (the data's status),
+    evidence, ref, at; and ruling_id, ruled, reason, ruled_by, ruled_at (null without a ruling); status is what
+    counts."""
     chats = snapshot.scan("conversations").select("conversation_key", "shop", "order_id", owner="agent_id")
     promises = (
         rows.join(chats, on="conversation_key", how="left")
@@ -146,8 +168,8 @@ def rulings(session: Session, keys: Iterable[str]) -> pl.DataFrame:
 
 
 def _with_rulings(promises: pl.DataFrame, ruled: pl.DataFrame) -> pl.DataFrame:
-    """Each promise with its ruling: by the place of its words, or, where better word lists have moved the place, by being
-    the only promise of its kind in the message, as the ruling is."""
+    """Each promise with its ruling: by the place of its words, or, where better word lists have moved the place, by
+    being the only promise of its kind in the message, as the ruling is."""
     message = ["conversation_key", "seq", "kind"]
     said = [name for name in _RULED if name not in (*message, "ruled_start")]
     here = promises.join(

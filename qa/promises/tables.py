@@ -1,4 +1,5 @@
-"""The ledger as tables for files: the promises with what was said, masked for the reader, and the agents' shares with intervals."""
+"""The ledger as tables for files: the promises with what was said, masked for the reader, and the agents' shares with
+intervals."""
 
 from __future__ import annotations
 
@@ -13,10 +14,19 @@ from scoring.promises import PromiseEvidence, PromiseStatus
 
 _AT = pl.Datetime("us", "UTC")
 PROMISE_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
-    "conversation_key": pl.String, "seq": pl.Int32, "agent_id": pl.String, "agent": pl.String, "kind": pl.String,
-    "amount": pl.Int64, "said_at": _AT, "due_at": _AT, "status": pl.String, "evidence": pl.String, "rests_on": pl.String,
+    "conversation_key": pl.String,
+    "seq": pl.Int32,
+    "agent_id": pl.String,
+    "agent": pl.String,
+    "kind": pl.String,
+    "amount": pl.Int64,
+    "said_at": _AT,
+    "due_at": _AT,
+    "status": pl.String,
+    "evidence": pl.String,
+    "rests_on": pl.String,
     "text": pl.String,
-}  # fmt: skip
+}
 """Statuses and evidence by their codes; amounts in hundredths; `rests_on` names the message or record."""
 AGENT_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "agent_id": pl.String, "agent": pl.String, "broken": pl.Int64, "kept": pl.Int64, "open": pl.Int64,

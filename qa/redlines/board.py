@@ -89,7 +89,7 @@ class RecentStep:
 
     violation_id: int
     rule_id: str
-    agent_id: str
+    agent_name: str
     step: Step
     actor_name: str
     at: datetime
@@ -220,21 +220,22 @@ def start_of_yesterday(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def changes(bench: Workbench, actor: Actor, *, since: datetime, limit: int = 200) -> tuple[RecentStep, ...]:
-    """The latest steps of people since then, newest first. What screening opened is counted by the list, not here."""
+    """The latest steps of people since then, newest moment first. What screening opened is counted, not listed."""
     require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     machine = [Step.OPEN.value, Step.WITHDRAW.value]
     query = (
-        select(ViolationEvent, Violation.rule_id, Violation.agent_id, User.display_name)
+        select(ViolationEvent, Violation.rule_id, func.coalesce(Agent.name, Violation.agent_id), User.display_name)
         .join(Violation, Violation.id == ViolationEvent.violation_id)
         .outerjoin(User, User.id == ViolationEvent.actor_id)
+        .outerjoin(Agent, Agent.agent_id == Violation.agent_id)
         .where(ViolationEvent.at >= since, ViolationEvent.kind.not_in(machine), shown_files(bench, actor))
-        .order_by(ViolationEvent.id.desc())
+        .order_by(ViolationEvent.at.desc(), ViolationEvent.id.desc())
         .limit(limit)
     )
     with bench.db.read() as session:
         return tuple(
-            RecentStep(event.violation_id, rule_id, agent_id, Step(event.kind), name or "", event.at)
-            for event, rule_id, agent_id, name in session.execute(query)
+            RecentStep(event.violation_id, rule_id, agent, Step(event.kind), name or "", event.at)
+            for event, rule_id, agent, name in session.execute(query)
         )
 
 

@@ -100,6 +100,7 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
     if not transcripts.sees_customers(actor):
         # masking changes the length of a text: marks go by whole messages then
         evidence = tuple(Evidence(hit.seq, 0, 0, transcripts.shown_text(actor, hit.matched)) for hit in evidence)
+    shown = [transcripts.shown_fields(actor, entry, "reason") for entry in history]
     events = [Event(entry.step, entry.actor_id, entry.at) for entry in history]
     counted = repeats + (
         1 if violation.state in STANDING or violation.state in (FileState.SUSPECTED, FileState.CONFIRMED) else 0
@@ -107,7 +108,7 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
     level = rules.level(counted)
     return CaseFile(
         row=row, conversation_key=violation.conversation_key, rule_version=violation.rule_version,
-        evidence=evidence, history=tuple(history), transcript=transcript,
+        evidence=evidence, history=tuple(shown), transcript=transcript,
         frozen=frozen is not None,
         options=options(events, actor.user_id or None, RIGHTS[actor.role], at=now, clocks=rules.clocks),
         repeats=repeats, repeats_same_rule=same, sanction=(level.zh, level.en) if level else None, effect=effect,

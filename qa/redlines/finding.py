@@ -28,8 +28,10 @@ LOW_RATING = 2
 TOP_SHARE = 0.05
 """The share of conversations that a model calls the riskiest."""
 COMPLAINT = (
-    r"投诉|举报|差评|12315|消协|工商|态度(?:太|真|很|这么|什么|差|恶劣)|骂我|骂人|威胁|骗子|欺骗|侮辱|怎么说话|什么态度|曝光"
-    r"|(?i:complain|complaint|report you|rude|insult|threaten|unacceptable|scam|speak to (?:a|your) (?:manager|supervisor))"
+    r"投诉|举报|差评|12315|消协|工商|态度(?:太|真|很|这么|什么|差|恶劣)|骂我|骂人|威胁|骗子|欺骗|侮辱|怎么说话|"
+    r"什么态度|曝光"
+    r"|(?i:complain|complaint|report you|rude|insult|threaten|unacceptable|scam|speak to (?:a|your) (?:manager|"
+    r"supervisor))"
 )
 """What customers say who were treated badly."""
 

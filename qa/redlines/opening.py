@@ -19,11 +19,13 @@ from sqlalchemy.orm import Session
 
 from qa.archive import Snapshot
 from qa.casefiles import record
-from qa.casefiles.lifecycle import NEEDS_RIGHT, FileState, Step
+from qa.casefiles.lifecycle import FileState, Step
+from qa.casefiles.promised import counting
 from qa.casefiles.record import Evidence, Finding, add_step_to_many
 from qa.policy import Actor, Right, require
+from qa.redlines import promised
 from qa.rules import stored
-from qa.tables import Violation, ViolationEvent
+from qa.tables import Violation
 from qa.unit_of_work import UnitOfWork
 from qa.workbench import Workbench
 from scoring.redline import Rule
@@ -57,8 +59,9 @@ class OpenedFiles:
 def open_suspected(bench: Workbench, actor: Actor, *, now: datetime, progress: Progress | None = None) -> OpenedFiles:
     """Bring the case files in line with the hits of the archive; idempotent and safe to interrupt.
 
-    A file that nobody has decided is withdrawn when its finding has gone because its rule has changed, and comes back
-    when it is found again. A finding that has gone with its messages leaves the file open: people decide about it.
+    Findings are hits, and broken promises for the rules that count them. A file that nobody has decided is withdrawn
+    when its finding has gone because its rule has changed or its promise is no longer broken, and comes back when it is
+    found again. A finding that has gone with its messages leaves the file open: people decide about it.
     """
     require(actor, Right.IMPORT)
     snapshot = bench.archive.at()
@@ -66,12 +69,17 @@ def open_suspected(bench: Workbench, actor: Actor, *, now: datetime, progress: P
         severities = {name.rule_id: name.severity for name in stored.names(session).values()}
         judging = stored.rules_in_force(session)
         known = _known(session)
-    findings = _findings(snapshot.scan("hits"), snapshot.scan("conversations"), sorted(severities))
+    broken = promised.findings(bench, snapshot, judging, now)
+    hints = sorted({rule.id for rule in judging if rule.wording})
+    hits = promised.beside(_told(snapshot.scan("hits"), hints), broken)
+    findings = _findings(hits, snapshot.scan("conversations"), sorted(severities))
     keys = ["conversation_key", "rule_id", "agent_id"]
     fresh = findings.join(known, on=keys, how="anti")
     again = known.filter(pl.col("state") == FileState.WITHDRAWN.value).join(findings, on=keys, how="inner").sort("id")
     suspected = known.filter(pl.col("state") == FileState.SUSPECTED.value)
-    gone = _of_changed_rules(suspected.join(findings, on=keys, how="anti"), snapshot, judging, bench.config.zone)
+    missing = suspected.join(findings, on=keys, how="anti")
+    changed = _of_changed_rules(missing, snapshot, judging, bench.config.zone)
+    gone = pl.concat([changed, _of_kept_promises(bench, missing, snapshot, judging)]).unique("id")
     opened = 0
     for start in range(0, fresh.height, PART):
         if progress:
@@ -85,6 +93,18 @@ def open_suspected(bench: Workbench, actor: Actor, *, now: datetime, progress: P
         opened,
         _reopen(bench, actor, now, again, snapshot.version),
         _withdraw(bench, actor, now, gone, snapshot.version),
+    )
+
+
+def _told(hits: pl.LazyFrame, hints: list[str]) -> pl.LazyFrame:
+    """Hits without those of rules that go by wording in messages of which another rule has spoken: one violation, one
+    file."""
+    hint = pl.col("rule_id").is_in(hints)
+    return pl.concat(
+        [
+            hits.filter(~hint),
+            hits.filter(hint).join(hits.filter(~hint), on=["conversation_key", "seq"], how="anti"),
+        ]
     )
 
 
@@ -142,6 +162,20 @@ def _of_changed_rules(files: pl.DataFrame, snapshot: Snapshot, rules: Sequence[R
     return there.filter(pl.Series(changed, dtype=pl.Boolean))
 
 
+def _of_kept_promises(bench: Workbench, files: pl.DataFrame, snapshot: Snapshot, rules: Sequence[Rule]) -> pl.DataFrame:
+    """Those of `files` that rest on promises alone which are not, or no longer, broken for certain."""
+    held = files.filter(pl.col("rule_id").is_in([rule.id for rule in counting(rules)]))
+    if held.is_empty():
+        return held
+    with bench.db.read() as session:
+        evidence = {
+            id_: hits
+            for ids in _batched(held["id"], PART)
+            for id_, hits in session.execute(select(Violation.id, Violation.evidence).where(Violation.id.in_(ids)))
+        }
+    return held.filter(pl.col("id").is_in(promised.resting(held, snapshot, evidence).implode()))
+
+
 def _rows(frame: pl.DataFrame, severities: Mapping[str, str]) -> Iterator[Finding]:
     for row in frame.iter_rows(named=True):
         evidence = tuple(Evidence(**hit) for hit in row["evidence"])
@@ -155,23 +189,10 @@ def _withdraw(bench: Workbench, actor: Actor, now: datetime, gone: pl.DataFrame,
     if gone.is_empty():
         return 0
     with bench.begin(actor, now) as work:
-        # files that somebody has decided once (and re-opened) are waiting for a person, not for the machine
-        ids = _never_decided(work.session, gone["id"].to_list())
+        ids = record.never_decided(work.session, gone["id"].to_list())
         moved = add_step_to_many(work, ids, FileState.SUSPECTED, Step.WITHDRAW, None)
         _audit_many(work, Step.WITHDRAW, moved, archive_version)
     return moved
-
-
-def _never_decided(session: Session, ids: list[int]) -> list[int]:
-    human = [step.value for step in NEEDS_RIGHT]
-    decided: set[int] = set()
-    for start in range(0, len(ids), 500):
-        part = ids[start : start + 500]
-        query = select(ViolationEvent.violation_id).where(
-            ViolationEvent.violation_id.in_(part), ViolationEvent.kind.in_(human)
-        )
-        decided.update(session.scalars(query))
-    return [id_ for id_ in ids if id_ not in decided]
 
 
 def _reopen(bench: Workbench, actor: Actor, now: datetime, again: pl.DataFrame, archive_version: int) -> int:

@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 
 from qa.blinding import shown_files, waiting
 from qa.casefiles.lifecycle import STANDING, FileState, Step
+from qa.casefiles.promised import counting
 from qa.policy import Actor, Right, require
+from qa.rules import stored
 from qa.tables import Inspection, Sample, Violation, ViolationEvent
 from qa.workbench import Workbench
 from scoring.estimate.rates import clopper_pearson, rate
@@ -133,8 +135,30 @@ def misses(bench: Workbench, actor: Actor, *, since: datetime | None = None) -> 
     machine: dict[tuple[str, str | None], set[str]] = {}
     for key, agent_id, rule_id in hits.iter_rows():
         machine.setdefault((key, agent_id), set()).add(rule_id)
+    for key, agent_id, rule_id in _promised(bench, keys):
+        machine.setdefault((key, agent_id), set()).add(rule_id)
     ids |= {rule_id for row in rows for rule_id in row.confirmed}
     return (*(_miss(rule_id, rows, machine) for rule_id in sorted(ids)), _miss(None, rows, machine))
+
+
+def _promised(bench: Workbench, keys: pl.Series) -> list[tuple[str, str, str]]:
+    """(conversation, agent, rule) of the files that the machine opened, of rules that count broken promises: they need
+    no hit."""
+    by_machine = (
+        select(ViolationEvent.violation_id)
+        .where(ViolationEvent.kind == Step.OPEN.value, ViolationEvent.actor_id.is_(None))
+        .distinct()
+    )
+    wanted, found = keys.to_list(), list[tuple[str, str, str]]()
+    with bench.db.read() as session:
+        rules = [rule.id for rule in counting(stored.rules_in_force(session))]
+        for start in range(0, len(wanted) if rules else 0, 500):
+            query = select(Violation.conversation_key, Violation.agent_id, Violation.rule_id).where(
+                Violation.conversation_key.in_(wanted[start : start + 500]), Violation.rule_id.in_(rules),
+                Violation.id.in_(by_machine), Violation.state != FileState.WITHDRAWN.value,
+            )  # fmt: skip
+            found += [(key, agent, rule) for key, agent, rule in session.execute(query)]
+    return found
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ class FrozenMessage:
 @dataclass(frozen=True, slots=True)
 class FrozenDispute:
     """The record of a dispute. Amounts are in 1/100 of the currency; type and states are the platform's codes; `due_at`
-    is the deadline of the next step; `joined_by` says why the chat belongs to it (`qa.ingest.joining`), `answers_by` why its
-    agent answers for it (`qa.disputes.responsible`)."""
+    is the deadline of the next step; `joined_by` says why the chat belongs to it (`qa.ingest.joining`), `answers_by`
+    why its agent answers for it (`qa.disputes.responsible`)."""
 
     dispute_type: str | None = None
     status: str | None = None
@@ -53,6 +53,10 @@ class FrozenDispute:
     joined_by: str | None = None
     answers_by: str | None = None
     dispute_id: str | None = None
+    sent_out_at: datetime | None = None
+    delivered_at: datetime | None = None
+    returned_at: datetime | None = None
+    carrier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class FrozenRating:
 @dataclass(frozen=True, slots=True)
 class FrozenTranscript:
     """One unit as it was when it was frozen. `source` is 'chat', 'dispute' or 'rating'; `agent_id` answers for it,
-    `participants` are all agents of the chat; `satisfaction` is from 1 to 5; `lost_rows` of its file could not be read, so that something
-    may be missing."""
+    `participants` are all agents of the chat; `satisfaction` is from 1 to 5; `lost_rows` of its file could not be
+    read, so that something may be missing."""
 
     unit_id: str | None = None
     source: str | None = None

@@ -8,45 +8,24 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy import func, inspect, select
 
 from qa import evidence, migrations, restore_journal
-from qa.archive.checksums import Damage, digest
 from qa.disputes import deadlines
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.security import files as private
 from qa.tables import AuditEntry, Base, User
-from qa.upkeep import manifests, past_damage
+from qa.upkeep import archive_health, past_damage
+from qa.upkeep.findings import HealthFinding, HealthState
 from qa.workbench import Workbench
 
 LOW_DISK_BYTES = 2 * 1024**3
-SHOWN_DAMAGES = 20
 SHOWN_FORGERIES = 200
-
-
-class HealthState(StrEnum):
-    """How a finding is to be taken."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class HealthFinding:
-    """One thing looked at: msgid of its name, its state, and msgid and facts of what was found."""
-
-    name: str
-    state: HealthState
-    detail: str
-    facts: dict[str, str | int]
 
 
 def examine(bench: Workbench, actor: Actor, *, deep: bool = False, forgeries: bool = False) -> list[HealthFinding]:
@@ -62,9 +41,9 @@ def examine(bench: Workbench, actor: Actor, *, deep: bool = False, forgeries: bo
         _home,
         _restore,
         _database,
-        _archive,
-        _files,
-        _index,
+        archive_health.archive,
+        archive_health.files,
+        archive_health.index,
         _evidence,
         _accounts,
         _backups,
@@ -73,8 +52,8 @@ def examine(bench: Workbench, actor: Actor, *, deep: bool = False, forgeries: bo
         _parts,
     ):
         try:
-            if look is _files:
-                findings += _files(bench, deep)
+            if look is archive_health.files:
+                findings += archive_health.files(bench, deep)
             elif look is _evidence:
                 findings += _evidence(bench, forgeries)
             else:
@@ -179,130 +158,6 @@ def _database(bench: Workbench) -> Iterator[HealthFinding]:
         )
     else:
         yield HealthFinding(name, HealthState.OK, N_("{kind}, schema {found}"), {"kind": kind, "found": current})
-
-
-def _archive(bench: Workbench) -> Iterator[HealthFinding]:
-    snapshot = bench.archive.at()
-    known = bench.known_archive_version()
-    if known > snapshot.version:
-        yield HealthFinding(
-            N_("Archive"),
-            HealthState.FAILED,
-            N_(
-                "version {version}, but the database knows of version {known}: rows are missing. Restore the last"
-                " backup"
-            ),
-            {"version": snapshot.version, "known": known},
-        )
-        return
-    if snapshot.version == 0:
-        yield HealthFinding(N_("Archive"), HealthState.WARNING, N_("empty: nothing has been imported yet"), {})
-        return
-    facts: dict[str, str | int] = {
-        "version": snapshot.version,
-        "conversations": snapshot.count("conversations"),
-        "messages": snapshot.count("messages"),
-    }
-    yield HealthFinding(
-        N_("Archive"),
-        HealthState.OK,
-        N_("version {version}, {conversations} conversations, {messages} messages"),
-        facts,
-    )
-
-
-def _index(bench: Workbench) -> Iterator[HealthFinding]:
-    """The search index beside the archive: what is missing or behind is answered by a slower scan meanwhile."""
-    if not bench.archive.version():
-        return
-    from qa.conversations import index  # loads the mathematics of the search, which an empty archive has no use for
-    from qa.conversations.index import IndexState
-
-    name, state = N_("Search index"), index.state(bench)
-    if state is IndexState.EMPTY:
-        return
-    manifest = index.of(bench).manifest()
-    broken = state is IndexState.READY and manifest is not None and index.opened(bench, manifest) is None
-    detail = {
-        IndexState.READY: N_("holds the archive as it is"),
-        IndexState.BEHIND: N_("is behind the archive: “spotcheck doctor --rebuild-index”, or wait for its job"),
-        IndexState.MISSING: N_("is missing: “spotcheck doctor --rebuild-index”, or wait for its job"),
-    }[state]
-    if broken:
-        detail = N_("is damaged: “spotcheck doctor --rebuild-index” builds it anew")
-    good = state is IndexState.READY and not broken
-    yield HealthFinding(name, HealthState.OK if good else HealthState.WARNING, detail, {})
-
-
-def _files(bench: Workbench, deep: bool = False) -> Iterator[HealthFinding]:
-    """Files of the archive against their checksums; for each damaged one, what is lost and where it can be had."""
-    name = N_("Archive files")
-    checked = bench.archive.check(deep=deep)
-    for damage in checked.damaged[:SHOWN_DAMAGES]:
-        facts: dict[str, str | int] = {"file": damage.path, "backup": _whole_in(bench, damage)}
-        yield HealthFinding(name, HealthState.FAILED, _loss(bench, damage, bool(facts["backup"])), facts)
-    if len(checked.damaged) > SHOWN_DAMAGES:
-        yield HealthFinding(
-            name,
-            HealthState.FAILED,
-            N_("{count} more files are damaged"),
-            {"count": len(checked.damaged) - SHOWN_DAMAGES},
-        )
-    if checked.unlisted:
-        yield HealthFinding(
-            name,
-            HealthState.WARNING,
-            N_("{count} files are older than checksums: “spotcheck upgrade” adds theirs"),
-            {"count": checked.unlisted},
-        )
-    if not checked.damaged and checked.files:
-        detail = (
-            N_("{files} files, every byte as it was written")
-            if deep
-            else N_("{files} files, sizes as they were written")
-        )
-        yield HealthFinding(name, HealthState.OK, detail, {"files": checked.files})
-
-
-def _loss(bench: Workbench, damage: Damage, saved: bool) -> str:
-    if damage.is_log or damage.table == "catalogue":
-        return (
-            N_("{file} is damaged: without it versions of the archive cannot be found. Backup {backup} holds it whole")
-            if saved
-            else N_("{file} is damaged: without it versions of the archive cannot be found, and no backup holds it")
-        )
-    if _in_newest(bench, damage):
-        return (
-            N_("{file} is damaged: the newest version needs its rows. Backup {backup} holds it whole")
-            if saved
-            else N_(
-                "{file} is damaged: the newest version needs its rows, and no backup holds them; import the files again"
-                " that they came from"
-            )
-        )
-    return (
-        N_("{file} is damaged: only older versions need its rows. Backup {backup} holds it whole")
-        if saved
-        else N_("{file} is damaged: only older versions need its rows; new work goes on")
-    )
-
-
-def _in_newest(bench: Workbench, damage: Damage) -> bool:
-    try:
-        return any(file.endswith(damage.path) for file in bench.archive.at().files(damage.table))
-    except Exception:  # a history that cannot be read cannot rule it out
-        return True
-
-
-def _whole_in(bench: Workbench, damage: Damage) -> str:
-    """The newest backup here that holds the file as it was, or nothing."""
-    home = bench.config.home
-    for name, manifest in manifests.found(home):
-        path = f"{manifests.ARCHIVE}/{damage.path}"
-        copy = manifests.own_folder(home) / name / path
-        if manifest.files.get(path, (0, ""))[1] == damage.sha256 and copy.is_file() and digest(copy) == damage.sha256:
-            return name
-    return ""
 
 
 def _evidence(bench: Workbench, deep: bool = False) -> Iterator[HealthFinding]:
@@ -444,9 +299,9 @@ _NAMES: dict[Callable[[Workbench], Iterator[HealthFinding]], str] = {
     _home: N_("Folder"),
     _restore: N_("Restore"),
     _database: N_("Database"),
-    _archive: N_("Archive"),
-    _files: N_("Archive files"),
-    _index: N_("Search index"),
+    archive_health.archive: N_("Archive"),
+    archive_health.files: N_("Archive files"),
+    archive_health.index: N_("Search index"),
     _evidence: N_("Evidence"),
     _accounts: N_("Accounts"),
     _backups: N_("Backup"),

@@ -7,7 +7,7 @@ import sys
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qa.masking import mask_column, mask_text, mask_transcript
@@ -37,7 +37,7 @@ from qa.masking.signs import may_change
     ],
 )
 def test_hidden(text: str, secrets: list[str]) -> None:
-    masked = mask_text(text)
+    masked = mask_text(text, private=True)
     for secret in secrets:
         assert secret not in masked, masked
 
@@ -231,7 +231,7 @@ def test_masking_twice_is_masking_once_for_every_form(text: str) -> None:
     ],
 )
 def test_every_form_is_hidden_whatever_stands_beside_it(text: str, secrets: list[str]) -> None:
-    masked = mask_text(text)
+    masked = mask_text(text, private=True)
     assert [secret for secret in secrets if secret in masked] == []
     assert mask_text(masked) == masked
 
@@ -331,12 +331,75 @@ def test_ordinary_talk_is_left_alone(text: str) -> None:
 
 
 STARTS = (
-    "13812345678", "138 1234 5678", "一三八1234五六七八", "１３８１２３４５６７８", "0571-88886666", "(010) 8888 6666", "400-820-8820",
-    "+86 138", "(503) 555-0123", "2345678901", "4111 1111 1111 1111", "110101199003074530", "身份证110101900307453", "护照E12345678", "1-212-555-0187", "1 (212)555 0187", "138(1234)5678", "电话 123456",
-    "微信", "微信号abc_123", "wx", "v:", "QQ", "qq12345", "加V", "abc12345", "li@x.com", "艾特", " at ", "路", "路5号", "3栋", "2室",
-    "浙江省杭州市西湖区", "文三路", "它的地址", "酒店", "花园", "电话", "推荐您去", "我家", "120 Alder Street", "市", "区", "收件人", "姓名：", "张", "三", "先生", "太太", "my name is ", "Dear ",
-    "Mr ", "called ", "Ben", "ben", "I'm ", " ", "，", "。", "-", "*", "1", "5", "x", "\n", "好的", "亲",
-)  # fmt: skip
+    "13812345678",
+    "138 1234 5678",
+    "一三八1234五六七八",
+    "１３８１２３４５６７８",
+    "0571-88886666",
+    "(010) 8888 6666",
+    "400-820-8820",
+    "+86 138",
+    "(503) 555-0123",
+    "2345678901",
+    "4111 1111 1111 1111",
+    "110101199003074530",
+    "身份证110101900307453",
+    "护照E12345678",
+    "1-212-555-0187",
+    "1 (212)555 0187",
+    "138(1234)5678",
+    "电话 123456",
+    "微信",
+    "微信号abc_123",
+    "wx",
+    "v:",
+    "QQ",
+    "qq12345",
+    "加V",
+    "abc12345",
+    "li@x.com",
+    "艾特",
+    " at ",
+    "路",
+    "路5号",
+    "3栋",
+    "2室",
+    "浙江省杭州市西湖区",
+    "文三路",
+    "它的地址",
+    "酒店",
+    "花园",
+    "电话",
+    "推荐您去",
+    "我家",
+    "120 Alder Street",
+    "市",
+    "区",
+    "收件人",
+    "姓名：",
+    "张",
+    "三",
+    "先生",
+    "太太",
+    "my name is ",
+    "Dear ",
+    "Mr ",
+    "called ",
+    "Ben",
+    "ben",
+    "I'm ",
+    " ",
+    "，",
+    "。",
+    "-",
+    "*",
+    "1",
+    "5",
+    "x",
+    "\n",
+    "好的",
+    "亲",
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -346,3 +409,175 @@ def test_what_masking_changes_has_a_sign_of_it_and_the_rest_stays_as_it_was(text
     masked = mask_text(text)
     assert masked == text or may_change(pl.Series([text])).item()
     assert all(part in text for part in masked.split("*"))
+
+
+def talk(*lines: str) -> list[str]:
+    """The texts of a talk as somebody without the right reads them; customer and agent take turns."""
+    roles = ("customer", "agent")
+    content = {"messages": [{"role": roles[n % 2], "text": line} for n, line in enumerate(lines)]}
+    return [message["text"] for message in mask_transcript(content)["messages"]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("这家门店的电话是多少？", "电话是021-62345678。"),
+        ("维修点的地址在哪里呀", "地址在上海市徐汇区漕溪北路88号。"),
+        ("它家电话给我一下", "好的，电话是021-62345678；021-62345679"),
+        ("体验店在哪？", "不远，在漕溪北路88号"),
+    ],
+)
+def test_an_agent_says_where_a_place_is_that_was_asked_for(asked: str, answer: str) -> None:
+    assert talk(asked, answer) == [asked, answer]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "hidden"),
+    [
+        ("我的收货地址改了吗", "地址是上海市徐汇区漕溪北路88号，对吗", "漕溪北路88号"),
+        ("这家门店的电话是多少？", "电话是13812345678", "13812345678"),
+        ("门店的地址在哪？", "您的地址是漕溪北路88号5栋1201室", "漕溪北路88号"),
+        ("快递放哪家驿站了，地址在哪", "地址是漕溪北路88号5栋1201室", "漕溪北路88号"),
+    ],
+)
+def test_the_talk_shows_no_address_or_mobile_of_a_person(asked: str, answer: str, hidden: str) -> None:
+    assert hidden not in talk(asked, answer)[1]
+
+
+def test_a_customer_does_not_answer_for_a_place() -> None:
+    said = ("你好", "请问要送到哪家门店附近，地址是哪里？", "地址是上海市徐汇区漕溪北路88号")
+    assert "漕溪北路88号" not in talk(*said)[2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "电话是010-60012345。",
+        "好的，电话是60012345,60012346。",
+        "评分是4.5分，电话是010-60012345,010-60012346。",
+        "电话你记好了，是010-60012345。",
+        "没问题，地址在北京朝阳区将台路6号，价格是899元。",
+        "地址在漕溪北路88号第一中心3楼，附近的餐馆有三家。",
+        "地址在黄村镇双河南路6号。",
+        "电话有两个，分别是01060012345和01060012346。",
+        "人均消费37元，不贵，在东四北大街141号。",
+        "请您记下是上海市徐汇区漕溪北路88号科技馆1层。",
+        "老书坊的地址是漕溪北路88号",
+        "古镇的电话是010-60012345，地址在人民路十号",
+        "他家的营业时间是11:00-14:00，地址为：漕溪北路88号展览馆西侧。",
+    ],
+)
+def test_what_is_given_for_nobody_is_a_place_s_unless_a_customer_says_it(text: str) -> None:
+    assert mask_text(text) == text
+    assert mask_text(text, private=True) != text
+    assert talk("你好", text) == ["你好", text]
+    assert talk("请问收货信息对吗", text)[1] != text, "said of a parcel"
+    assert talk(text)[0] != text, "a customer's words"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "电话是13812345678。",
+        "您留的电话是010-60012345。",
+        "电话是010-60012345，对吗？",
+        "望京花园的电话是010-60012345",
+        "地址是朝阳区将台路6号3单元502室。",
+        "客户的地址是北京朝阳区将台路6号。",
+        "李明的电话是0571-60012345",
+        "王芳的地址是文三路8号",
+        "已改好，新地址是幸福路12号3单元502",
+        "帮您登记了，在文三路123号5栋1201室，电话0571-60012345",
+        "评分是4.5分，电话是13812345678",
+        "老书坊的地址是漕溪北路88号5栋1201室",
+        "您的退货地址是文三路8号",
+    ],
+)
+def test_what_is_somebody_s_is_hidden_whoever_says_it(text: str) -> None:
+    assert mask_text(text) != text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "它的电话是60012345-2200，然后附近的景点有两个。",
+        "为您推荐江边大酒店哟，电话010-60012345，很不错。",
+        "退货地址是杭州市余杭区文一西路88号，收件人售后部",
+        "Our return address is 20 Dock Road",
+        "The store address is 5 High Street",
+        "Hi, this is Ava from Harbor & Pine. What can I do for you?",
+        "The invoice is in your account under Orders",
+        "Our donkey toy is called Silly Billy",
+        "这款花名字叫永生花",
+        "运单号 WX0099887766",
+        "链接 https://shop.example/p?id=3&wx=abcd1234",
+        "柳沟村15号院就是一个不错的农家院餐馆，感兴趣不？",
+    ],
+)
+def test_what_is_the_shops_is_left_alone_when_no_customer_says_it(text: str) -> None:
+    assert mask_text(text) == text
+
+
+FIGURES = ("0123456789", "０１２３４５６７８９", "零一二三四五六七八九", "零壹贰叁肆伍陆柒捌玖")
+PARTED = st.sampled_from(("", " ", "-", ".", "·", "－", "\u200b", "  ", "_"))
+MARKS = (
+    "",
+    " ",
+    "，",
+    "。",
+    "、",
+    ":",
+    "：",
+    "(",
+    ")",
+    "（",
+    "）",
+    "\n",
+    "\t",
+    "“",
+    "”",
+    "/",
+    "|",
+    "=",
+    "<b>",
+    "</b>",
+    "\u3000",
+)
+TALK = ("我的", "号", "叫", "亲", "是", "加", "a ", " b", "v", "电话", "手机", "：张", "和", " or ", "😀")
+DIGITS = (" 3栋501室", " 2026-11-30 ", " 12元")
+BESIDE = st.sampled_from((*MARKS, *TALK, *DIGITS))
+MOBILE = ((3, 4, 4), (11,), (4, 4, 3), (3, 8), (5, 6))
+CARD = ((6, 8, 4), (18,), (6, 4, 4, 4), (3, 3, 8, 4))
+
+
+@st.composite
+def written_numbers(draw: st.DrawFn) -> str:
+    """A phone or an identity card as somebody may write it."""
+    if draw(st.booleans()):
+        plain, groups = f"1{draw(st.integers(3, 9))}{draw(st.integers(0, 999_999_999)):09d}", MOBILE
+    else:
+        day = f"{draw(st.integers(1940, 2015))}{draw(st.integers(1, 12)):02d}{draw(st.integers(1, 28)):02d}"
+        plain, groups = f"{draw(st.integers(110_000, 659_000))}{day}{draw(st.integers(0, 9999)):04d}", CARD
+    figures, mark = draw(st.sampled_from(FIGURES)), draw(PARTED)
+    parts, at = [], 0
+    for size in draw(st.sampled_from(groups)):
+        parts.append("".join(figures[int(c)] for c in plain[at : at + size]))
+        at += size
+    return mark.join(parts)
+
+
+@settings(max_examples=600)
+@example("110000 19400101 0000", " 2026-11-30 ", "")
+@given(written_numbers(), BESIDE, BESIDE)
+def test_no_phone_and_no_identity_card_survives_however_written(written: str, left: str, right: str) -> None:
+    assert written not in mask_text(f"{left}{written}{right}")
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9._%+-]{1,14}[a-z0-9]", fullmatch=True)
+HOSTS = st.sampled_from(("qq.com", "163.com", "example.co.uk", "mail.example.org", "gmail.com"))
+
+
+@settings(max_examples=300)
+@given(NAMES, HOSTS, st.sampled_from(("@", "＠", "[at]", "(at)", " [at] ")), BESIDE, BESIDE)
+def test_no_mail_address_survives(name: str, host: str, sign: str, left: str, right: str) -> None:
+    assert f"{name}{sign}" not in mask_text(f"{left}{name}{sign}{host}{right}")

@@ -71,9 +71,18 @@ def shop(bench: Workbench) -> Workbench:
         [
             chat("1", [(1, "customer", None, "在吗"), (2, "agent", "a1", "您好")]),
             chat("2", [(3, "customer", None, "沙发<b>坏了"), (4, "agent", "a2", "给您换新")]),
-            chat("3", [(5, "customer", None, "退货"), (6, "agent", "a1", "好的"), (40, "bot", None, "机器人")],
-                 customer_id="tb7", order_id="7"),
-            chat("4", [(8, "customer", None, "催一下"), (9, "agent", "a2", "24小时内退款")], customer_id="tb7", order_id="7"),
+            chat(
+                "3",
+                [(5, "customer", None, "退货"), (6, "agent", "a1", "好的"), (40, "bot", None, "机器人")],
+                customer_id="tb7",
+                order_id="7",
+            ),
+            chat(
+                "4",
+                [(8, "customer", None, "催一下"), (9, "agent", "a2", "24小时内退款")],
+                customer_id="tb7",
+                order_id="7",
+            ),
             chat("5", [(60, "customer", None, "还没退"), (61, "agent", "a1", "抱歉")], customer_id="tb7", order_id="7"),
         ],
         dispute("d1", conversation_key="shop:1", joined_by="customer", agent_id="a1", order_id=None),
@@ -82,8 +91,15 @@ def shop(bench: Workbench) -> Workbench:
         dispute("d4", customer_id="tb9", agent_id="客服机器人"),
         dispute("d5", conversation_key="shop:4", joined_by="given", order_id="8", customer_id="tb7", agent_id="a2"),
         promises=[
-            {"conversation_key": "shop:3", "seq": 1, "kind": "refund", "start": 0, "end": 2, "agent_id": "a1",
-             "said_at": T0 + timedelta(hours=6)},
+            {
+                "conversation_key": "shop:3",
+                "seq": 1,
+                "kind": "refund",
+                "start": 0,
+                "end": 2,
+                "agent_id": "a1",
+                "said_at": T0 + timedelta(hours=6),
+            },
         ],
-    )  # fmt: skip
+    )
     return bench

@@ -41,7 +41,8 @@ def test_everything_about_the_order_in_order_of_time(bench: Workbench) -> None:
 
 @pytest.fixture
 def told(bench: Workbench) -> Workbench:
-    """Order 7: a chat that contradicts itself and the record; a record with three roles; a second dispute; hostile text."""
+    """Order 7: a chat that contradicts itself and the record; a record with three roles; a second dispute; hostile
+    text."""
     people(bench)
     messages = [
         {"role": "customer", "text": "<img src=x onerror=alert(1)> 打我电话13800001234", "sent_at": OPENED},
@@ -51,15 +52,45 @@ def told(bench: Workbench) -> Workbench:
     ]
     put(
         bench,
-        [chat("1", [(1, "customer", None, "坏了"), (2, "agent", "a2", "这个只能退货"), (3, "agent", "a2", "24小时内给您退款50元")],
-              order_id="7")],
-        dispute("d1", conversation_key="shop:1", joined_by="order", order_id="7", agent_id="a2", messages=messages,
-                status="SUCCESS", dispute_type="REFUND", refund_fee=3000, total_fee=9000,
-                due_at=OPENED + timedelta(hours=2), closed_at=OPENED + timedelta(hours=9)),
+        [
+            chat(
+                "1",
+                [
+                    (1, "customer", None, "坏了"),
+                    (2, "agent", "a2", "这个只能退货"),
+                    (3, "agent", "a2", "24小时内给您退款50元"),
+                ],
+                order_id="7",
+            )
+        ],
+        dispute(
+            "d1",
+            conversation_key="shop:1",
+            joined_by="order",
+            order_id="7",
+            agent_id="a2",
+            messages=messages,
+            status="SUCCESS",
+            dispute_type="REFUND",
+            refund_fee=3000,
+            total_fee=9000,
+            due_at=OPENED + timedelta(hours=2),
+            closed_at=OPENED + timedelta(hours=9),
+        ),
         dispute("d2", order_id="7", opened_at=OPENED + timedelta(days=1), agent_id="a2", cs_status=11),
-        promises=[{"conversation_key": "shop:1", "seq": 2, "kind": "refund", "start": 0, "end": 2, "amount": 5000,
-                   "agent_id": "a2", "said_at": T0 + timedelta(hours=3)}],
-    )  # fmt: skip
+        promises=[
+            {
+                "conversation_key": "shop:1",
+                "seq": 2,
+                "kind": "refund",
+                "start": 0,
+                "end": 2,
+                "amount": 5000,
+                "agent_id": "a2",
+                "said_at": T0 + timedelta(hours=3),
+            }
+        ],
+    )
     return bench
 
 

@@ -24,15 +24,28 @@ SCOPE = Scope((T0 - timedelta(days=1)).date(), (T0 + timedelta(days=30)).date(),
 def counted(bench: Workbench) -> Workbench:
     """400 chats of a1, 40 of a2; 40 disputes of a1 (8 with the platform, 4 against the shop), 2 of a2."""
     people(bench)
-    chats = [chat(f"a{n}", [(n / 4, "customer", None, "在"), (n / 4 + 0.1, "agent", "a1", "您好")], order_id=f"o{n // 2}")
-             for n in range(400)]  # fmt: skip
+    chats = [
+        chat(f"a{n}", [(n / 4, "customer", None, "在"), (n / 4 + 0.1, "agent", "a1", "您好")], order_id=f"o{n // 2}")
+        for n in range(400)
+    ]
     chats += [chat(f"b{n}", [(1, "agent", "a2", "您好")], order_id=f"p{n}") for n in range(40)]
     made = [
-        dispute(f"d{n}", conversation_key=f"shop:a{n}", joined_by="given", agent_id=None, status="SUCCESS", refund_fee=1100,
-                total_fee=1000, cs_status=8 if n < 4 else 9 if n < 8 else 1, reason="质量" if n < 30 else "物流",
-                opened_at=OPENED + timedelta(hours=n))
+        dispute(
+            f"d{n}",
+            conversation_key=f"shop:a{n}",
+            joined_by="given",
+            agent_id=None,
+            status="SUCCESS",
+            refund_fee=1100,
+            total_fee=1000,
+            freight=200 if n < 5 else None,
+            compensation=50 if n < 2 else None,
+            cs_status=8 if n < 4 else 9 if n < 8 else 1,
+            reason="质量" if n < 30 else "物流",
+            opened_at=OPENED + timedelta(hours=n),
+        )
         for n in range(40)
-    ]  # fmt: skip
+    ]
     made += [
         dispute(f"e{n}", conversation_key=f"shop:b{n}", joined_by="given", cs_status=1, refund_fee=500) for n in (0, 1)
     ]
@@ -47,6 +60,7 @@ def test_rates_with_exposure_and_exact_intervals(counted: Workbench) -> None:
     assert one.rate.value == pytest.approx(0.1)
     assert (one.rate.low, one.rate.high) == (pytest.approx(0.0714, abs=1e-4), pytest.approx(0.1362, abs=1e-4))
     assert (one.own.refunded, one.own.beyond) == (44_000, 4_000)
+    assert (one.own.freight, one.own.compensation) == (1_000, 100)
     assert (two.group, two.own.disputes, two.rate_of) == ("a2", 2, "all")  # its team expects fewer than ten as well
     assert two.rate.value == found.total.rate.value
     assert (found.total.own.stepped, found.total.own.against, found.total.own.known) == (8, 4, 42)

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
-from qa.disputes import listing, responsible, settling
+from qa import screening
+from qa.disputes import listing, responsible, settled, settling
 from qa.errors import Denied, Invalid, NotFound
 from qa.policy import SYSTEM, Actor, Role
+from qa.predictors import features
 from qa.tables import AuditEntry
 from qa.workbench import Workbench
 from tests.qa.ingest.files import write_csv
@@ -154,3 +156,16 @@ def test_a_settlement_is_a_fact(filled: Workbench, change: str) -> None:
     settling.settle(filled, LEAD, now=NOW, dispute_key="shop:d1", reason="沙发", conversation_key="shop:2")
     with pytest.raises(DatabaseError), filled.db.write() as session:
         session.execute(text(change))
+
+
+def test_what_models_read_of_a_chat_follows_the_settlement(filled: Workbench) -> None:
+    screening.screen(filled, SYSTEM, now=NOW)
+
+    def disputed() -> set[str]:
+        with filled.db.read() as session:
+            found = features.chats(filled.archive.at(), settled.in_force(session)).filter("refund").collect()
+        return set(found["conversation_key"])
+
+    assert disputed() == {"shop:1", "shop:3", "shop:4"}
+    settling.settle(filled, LEAD, now=NOW, dispute_key="shop:d1", reason="沙发", conversation_key="shop:2")
+    assert disputed() == {"shop:2", "shop:3", "shop:4"}

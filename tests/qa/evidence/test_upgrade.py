@@ -14,7 +14,7 @@ from qa.config import Config
 from qa.db import Database
 from qa.tables import guards
 from qa.workbench import Workbench
-from tests.conftest import _pg8000
+from tests.conftest import created_database
 from tests.world.desk import NOW
 
 AT = "2026-03-02 01:30:00+00:00"
@@ -35,12 +35,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database without a schema, of either kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'old.db'}"
-    server = str(request.getfixturevalue("postgres_server"))
-    admin, name = Database(_pg8000(server, "postgres")), f"old_{uuid4().hex[:12]}"
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    admin.close()
-    return _pg8000(server, name)
+    return created_database(str(request.getfixturevalue("postgres_server")), f"old_{uuid4().hex[:12]}")
 
 
 def test_old_records_are_sealed_as_they_stand(empty_database_url: str, tmp_path: Path) -> None:

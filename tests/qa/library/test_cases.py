@@ -291,6 +291,6 @@ def test_an_upgrade_masks_what_it_has_learnt_to_recognise(any_bench: Workbench, 
         assert "abc12345" not in f"{case.excerpt}{case.search_text}"
         assert "li.si" not in f"{case.excerpt}{case.search_text}"
         assert case.excerpt[1] == kept[1]
-        assert entry.facts == {"messages": 1, "version": 2}
+        assert entry.facts == {"messages": 1, "texts": 0, "version": 2}
         assert entry.actor_id is None
     assert cases.mask_again(any_bench, NOW) == {}

@@ -13,7 +13,7 @@ from qa import screening
 from qa.errors import Denied, Invalid, NotFound
 from qa.policy import SYSTEM
 from qa.promises import ledger, odds, reading, ruling, tables
-from qa.tables import AuditEntry
+from qa.tables import AuditEntry, DisputeSettlement, PromiseRuling
 from qa.workbench import Workbench
 from scoring.promises import PromiseEvidence, PromiseStatus
 from tests.world.redlines import AGENT, LEAD, T0, chats
@@ -87,6 +87,20 @@ def test_a_ruling_is_taken_back(shop: Workbench, now: datetime) -> None:
     assert entry.facts["reason"] == ["没有回电记录", ""]
 
 
+def test_what_identifies_a_customer_is_not_kept_in_a_reason(shop: Workbench, now: datetime) -> None:
+    """A ruling is a fact that retention cannot empty."""
+    key = reading.of_order(shop, "o1", LATER)[1].key
+    ruling.rule(shop, LEAD, now=now, key=key, status=PromiseStatus.BROKEN, reason="顾客c0来电 13812345678 说没接到")
+    with shop.db.read() as session:
+        [kept] = session.scalars(select(PromiseRuling.reason))
+        [told] = session.scalars(select(AuditEntry.facts).where(AuditEntry.action == "promise.ruled"))
+    assert "13812345678" not in kept + str(told)
+    assert "c0" not in kept
+    assert ruling.rule(
+        shop, LEAD, now=now, key=key, status=PromiseStatus.BROKEN, reason="顾客c0来电 13812345678 说没接到"
+    ) == 0  # fmt: skip
+
+
 def test_a_ruling_follows_its_words_when_their_place_moves(shop: Workbench, now: datetime) -> None:
     """Better word lists find the same promise some characters further on."""
     key = reading.of_order(shop, "o1", LATER)[1].key
@@ -117,9 +131,14 @@ def test_the_ledger_is_read_in_pages_and_judged_once(shop: Workbench, now: datet
 
 def test_several_refunds_of_an_order_are_one_sum(shop: Workbench, now: datetime) -> None:
     refund = {
-        "dispute_key": ["shop:d1", "shop:d2"], "order_id": ["o1", "o1"], "status": ["SUCCESS", "SUCCESS"], "shop": ["s", "s"],
-        "refund_fee": [2000, 3000], "opened_at": [T0, T0], "closed_at": [T0 + timedelta(hours=2), T0 + timedelta(days=3)],
-    }  # fmt: skip
+        "dispute_key": ["shop:d1", "shop:d2"],
+        "order_id": ["o1", "o1"],
+        "status": ["SUCCESS", "SUCCESS"],
+        "shop": ["s", "s"],
+        "refund_fee": [2000, 3000],
+        "opened_at": [T0, T0],
+        "closed_at": [T0 + timedelta(hours=2), T0 + timedelta(days=3)],
+    }
     with shop.archive.change("import", now) as change:
         change.replace("disputes", pl.DataFrame(refund))
     assert statuses(shop)[0] == ("refund", PromiseStatus.BROKEN, PromiseEvidence.REFUND_LATE)
@@ -144,3 +163,25 @@ def test_rulings_order_what_the_data_call_broken() -> None:
     assert told[:4] == [None] * 4
     assert told[5] > 0.5 > told[4]
     assert (known.odds("refund_late", "refund").rule_confirmed, known.n) == (2, 4)
+
+
+def test_the_ledger_is_judged_anew_when_a_time_is_over_or_something_was_settled(shop: Workbench) -> None:
+    """The last promise is due at the end of the next day; what is kept holds until then, and no longer."""
+    early = T0 + timedelta(hours=3)
+    first = ledger._kept(shop, early, ledger.DAYS)
+    assert ledger._kept(shop, early + timedelta(hours=2), ledger.DAYS) is first
+    assert "open" in first["status"]
+    over = ledger._kept(shop, early + timedelta(hours=22), ledger.DAYS)
+    assert over["status"].to_list() != first["status"].to_list()
+    with shop.db.write() as session:
+        session.add(
+            DisputeSettlement(
+                dispute_key="shop:d1",
+                conversation_key="shop:1",
+                agent_id=None,
+                reason="核对",
+                settled_by=3,
+                settled_at=T0,
+            )
+        )
+    assert ledger._kept(shop, early + timedelta(hours=22), ledger.DAYS) is not over

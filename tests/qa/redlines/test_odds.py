@@ -1,4 +1,5 @@
-"""Odds on the board, clearing what is unlikely, exclusions from rulings, and where misses are likely: with real rulings."""
+"""Odds on the board, clearing what is unlikely, exclusions from rulings, and where misses are likely: with real
+rulings."""
 
 from __future__ import annotations
 

@@ -19,8 +19,9 @@ from qa.people import accounts, signins
 from qa.policy import SYSTEM, Actor, Role
 from qa.tables import AuditEntry, ImportRun, Setting, User
 from qa.upkeep import backup, health
+from qa.upkeep.findings import HealthState
 from qa.workbench import Workbench
-from tests.conftest import _pg8000
+from tests.conftest import created_database
 
 
 def fill(bench: Workbench, now: datetime) -> None:
@@ -49,12 +50,7 @@ def target(tmp_path: Path, request: pytest.FixtureRequest) -> Workbench:
     url = ""
     if request.param == "postgresql":
         server = str(request.getfixturevalue("postgres_server"))
-        admin = Database(_pg8000(server, "postgres"))
-        name = f"restored_{uuid4().hex[:12]}"
-        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        admin.close()
-        url = _pg8000(server, name)
+        url = created_database(server, f"restored_{uuid4().hex[:12]}")
     return Workbench.open(Config(home=tmp_path / "new", database_url=url))
 
 
@@ -166,7 +162,7 @@ def _broken(bench: Workbench) -> list[str]:
     return [
         finding.detail.format(**finding.facts)
         for finding in health.examine(bench, SYSTEM, deep=True)
-        if finding.state is health.HealthState.FAILED
+        if finding.state is HealthState.FAILED
     ]
 
 

@@ -16,6 +16,7 @@ from qa.redlines import opening
 from qa.rubrics import versions
 from qa.tables import ImportRun, Violation
 from qa.upkeep import backup, health, manifests, past_damage
+from qa.upkeep.findings import HealthState
 from qa.upkeep.past_damage import PastDamage
 from qa.workbench import Workbench
 from tests.qa.ingest.files import write_csv
@@ -42,7 +43,7 @@ def test_replaced_chats_withdrawn_files_and_doubled_sources_are_told(
         session.execute(update(Violation).values(state="withdrawn"))
     assert past_damage.find(any_bench) == PastDamage((replacing,), 1, files, (("other", "shop"),))
     told = [f for f in health.examine(any_bench, SYSTEM) if f.name == "Earlier imports"]
-    assert [f.state for f in told] == [health.HealthState.WARNING] * 3
+    assert [f.state for f in told] == [HealthState.WARNING] * 3
 
 
 def test_numbers_that_a_save_doubled_are_told(bench: Workbench, lead: Actor, now: datetime) -> None:
@@ -56,7 +57,7 @@ def test_numbers_that_a_save_doubled_are_told(bench: Workbench, lead: Actor, now
                 audit.record(session, lead, now, "plan.changed", "plan", plan.id, name="p", changed=["quotas"])
     assert past_damage.find(bench).resaved == (("plan 2", now.date().isoformat()),)
     (told,) = [f for f in health.examine(bench, SYSTEM) if f.name == "Earlier imports"]
-    assert (told.state, told.facts["plan"]) == (health.HealthState.WARNING, "plan 2")
+    assert (told.state, told.facts["plan"]) == (HealthState.WARNING, "plan 2")
 
 
 def test_a_backup_of_two_moments_is_told(bench: Workbench, lead: Actor, now: datetime, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -20,9 +21,9 @@ from qa.people import accounts
 from qa.policy import SYSTEM, Role
 from qa.tables import ImportRun
 from qa.upkeep import backup, health
-from qa.upkeep.health import HealthState
+from qa.upkeep.findings import HealthState
 from qa.workbench import Workbench
-from tests.conftest import _pg8000
+from tests.conftest import created_database
 from tests.qa.upkeep.test_backup import _signals, fill
 
 CHILD = """
@@ -44,7 +45,8 @@ CHILD = """
             os._exit(9)
     sqlalchemy.event.listen(bench.db.engine, "before_cursor_execute", lambda *rest: step("sql"))
     sqlalchemy.event.listen(bench.db.engine, "commit", lambda *rest: step("commit"))
-    sys.addaudithook(lambda event, rest: step(event) if event in {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree", "open"} else None)
+    touching = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree", "open"}
+    sys.addaudithook(lambda event, rest: step(event) if event in touching else None)
     backup.restore(bench, SYSTEM, Path(folder), now=datetime.now(UTC), force=True)
     print(seen, flush=True)
     os._exit(0)
@@ -104,22 +106,17 @@ def test_a_killed_restore_leaves_the_old_or_the_new_state(
     made: Path, tmp_path: Path, now: datetime, kind: str, request: pytest.FixtureRequest
 ) -> None:
     server = str(request.getfixturevalue("postgres_server")) if kind == "postgresql" else ""
+    first, name = tmp_path / "first", f"killed_{uuid4().hex[:12]}"
+    old_installation(first, created_database(server, name) if server else "", now)
 
     def installation(number: int) -> tuple[Path, str]:
-        home, url = tmp_path / f"home{number}", ""
-        if server:
-            admin, name = Database(_pg8000(server, "postgres")), f"killed_{uuid4().hex[:12]}"
-            with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql(f"CREATE DATABASE {name}")
-            admin.close()
-            url = _pg8000(server, name)
-        old_installation(home, url, now)
-        return home, url
+        home = Path(shutil.copytree(first, tmp_path / f"home{number}"))
+        return home, created_database(server, f"{name}_{number}", name) if server else ""
 
     code, steps = restore_in_a_child(*installation(0), made, 0)
     assert (code, steps > 100) == (0, True)
     found = []
-    for number, last in enumerate(kill_points(steps, 6 if kind == "sqlite" else 3), start=1):
+    for number, last in enumerate(kill_points(steps, 4 if kind == "sqlite" else 2), start=1):
         home, url = installation(number)
         if restore_in_a_child(home, url, made, last)[0] == 0:
             continue
