@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from qa.calibration import severities
+from qa.calibration.independent import by_chance
 from qa.policy import Actor, Right, require
 from qa.rubrics.stored import rubric_of
 from qa.tables import Assignment, CalibrationRound, Inspection, Sample, User
@@ -178,7 +179,7 @@ def _against(
         if found is None:
             continue
         pairs = [
-            (_value(criterion, mark.sheet), _value(criterion, answers[mark.sample_id]))
+            (mark.sheet.value_of(criterion), answers[mark.sample_id].value_of(criterion))
             for mark in mine
             for criterion in rubric.criteria
         ]
@@ -216,7 +217,7 @@ def programme(bench: Workbench, actor: Actor, *, since: datetime) -> InspectorCo
     """
     require(actor, Right.CALIBRATE)
     with bench.db.read() as session:
-        marks = latest(inspected(session, Assignment.kind.in_(("primary", "double")), Inspection.submitted_at >= since))
+        marks = latest(inspected(session, by_chance(), Inspection.submitted_at >= since))
         rubrics = {
             version: rubric_of(session, version) for version in sorted({mark.rubric_version_id for mark in marks})
         }
@@ -229,9 +230,12 @@ def programme(bench: Workbench, actor: Actor, *, since: datetime) -> InspectorCo
     weight = np.array([1.0 / pi[sample] for sample in dict.fromkeys(mark.sample_id for mark in twice)])
     fit = severity.fit(scores)
     return InspectorComparison(
-        len(pi), _criteria(rubrics[max(rubrics)], twice, weight, rubrics) if rubrics else (), fit,
-        consistency.consistency(scores, fit.severities), tuple(sorted((int(user), name) for user, name in names.items())),
-    )  # fmt: skip
+        len(pi),
+        _criteria(rubrics[max(rubrics)], twice, weight, rubrics) if rubrics else (),
+        fit,
+        consistency.consistency(scores, fit.severities),
+        tuple(sorted((int(user), name) for user, name in names.items())),
+    )
 
 
 # --- shared -----------------------------------------------------------------------------------------------------------
@@ -312,7 +316,7 @@ def _comparable(one: Criterion, other: Criterion | None) -> bool:
 def _criterion(
     criterion: Criterion, marks: Sequence[Inspected], weight: NDArray[np.float64] | None, asked: set[int]
 ) -> CriterionAgreement:
-    values = _table(marks, lambda mark: _value(criterion, mark.sheet) if mark.rubric_version_id in asked else None)
+    values = _table(marks, lambda mark: mark.sheet.value_of(criterion) if mark.rubric_version_id in asked else None)
     objected = np.where(np.isnan(values), np.nan, (values != criterion.default).astype(float))
     ranked = criterion.max_count > 1
     more: dict[str, Any] = {"weight": weight, "seed": _SEED, "replicates": 400, "lopsided": LOPSIDED}
@@ -325,14 +329,6 @@ def _criterion(
     )
 
 
-def _value(criterion: Criterion, sheet: Sheet) -> int | None:
-    """The value given; the default where there is no mark; None for N/A."""
-    for mark in sheet.marks:
-        if mark.criterion_id == criterion.id:
-            return None if mark.na else (criterion.default if mark.value is None else mark.value)
-    return criterion.default
-
-
 def _cost(criterion: Criterion, sheet: Sheet) -> int | None:
-    value = _value(criterion, sheet)
+    value = sheet.value_of(criterion)
     return None if value is None else criterion.loss(value) - criterion.gain(value)

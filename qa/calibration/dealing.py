@@ -80,13 +80,13 @@ def deal(
             session.execute(
                 insert(Assignment).values(
                     sample_id=sample_id, inspector_id=person, kind=kind, round_id=round_id, version=1, created_at=now,
-                    position=0 if kind == "calibration" else _middle(session, person),
+                    position=0 if kind == "calibration" else middle(session, person),
                 )
             )  # fmt: skip
     return tuple(left_out)
 
 
-def _middle(session: Session, person: int) -> int:
+def middle(session: Session, person: int) -> int:
     """A place in the middle of what waits: neither first, nor conspicuously last."""
     waiting = session.scalars(
         select(Assignment.position).where(Assignment.inspector_id == person, Assignment.finished_at.is_(None))

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, aliased
 
+from qa.calibration.independent import ASKED_FOR
 from qa.calibration.rulings import RuleRuling, Ruling, composed
 from qa.calibration.sides import CriterionRow, RuleRow, Side, criterion_rows, rule_rows, side_of
 from qa.desk.leases import refuse_own, transcript_of
@@ -49,6 +50,8 @@ class UndecidedDouble:
     redlines_differ: bool
     both_in_at: datetime
     resolved: bool
+    asked_for: bool = False
+    """The second reading was asked for: the first inspector found a machine scorer right."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ class DoubleComparison:
 def disagreements(
     bench: Workbench, actor: Actor, *, since: datetime | None = None, include_resolved: bool = False
 ) -> tuple[UndecidedDouble, ...]:
-    """Doubles that are both in (since `since`) and differ beyond the rubric's tolerance or on a red line, oldest
-    first."""
+    """Doubles that are both in (since `since`) and differ beyond the rubric's tolerance or on a red line, oldest first;
+    those that a difference with a machine scorer asked for wherever their totals differ."""
     require(actor, Right.CALIBRATE)
     one, two = aliased(Inspection), aliased(Inspection)
     first, second = aliased(Assignment), aliased(Assignment)
@@ -107,6 +110,7 @@ def disagreements(
             one.submitted_at,
             two.submitted_at,
             _resolved(Sample.id),
+            second.id.in_(ASKED_FOR),
         )
         .join(one, one.sample_id == Sample.id)
         .join(first, and_(first.id == one.assignment_id, first.kind == "primary"))
@@ -122,18 +126,30 @@ def disagreements(
         query = query.where(~_resolved(Sample.id))
     with bench.db.read() as session:
         found = [_waiting(session, *row) for row in session.execute(query)]
-    apart = (row for row in found if row.difference > row.tolerance or row.redlines_differ)
+    apart = (row for row in found if row.difference > (0 if row.asked_for else row.tolerance) or row.redlines_differ)
     return tuple(sorted(apart, key=lambda row: (row.both_in_at, row.sample_id)))
 
 
 def _waiting(
-    session: Session, sample_id: int, agent_id: str, unit_id: str, first: str, second: str, one: dict[str, Any], two: dict[str, Any],
-    version_id: int, first_at: datetime, second_at: datetime, resolved: bool,
-) -> UndecidedDouble:  # fmt: skip
+    session: Session,
+    sample_id: int,
+    agent_id: str,
+    unit_id: str,
+    first: str,
+    second: str,
+    one: dict[str, Any],
+    two: dict[str, Any],
+    version_id: int,
+    first_at: datetime,
+    second_at: datetime,
+    resolved: bool,
+    asked_for: bool,
+) -> UndecidedDouble:
     apart = abs(one["total_without_redlines"] - two["total_without_redlines"])
     return UndecidedDouble(
         sample_id, agent_id, unit_id, first, second, apart, rubric_of(session, version_id).tolerance,
         sorted(one["redlines"]) != sorted(two["redlines"]), max(first_at, second_at), bool(resolved),
+        bool(asked_for),
     )  # fmt: skip
 
 

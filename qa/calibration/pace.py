@@ -1,4 +1,5 @@
-"""How fast inspectors read, beside their colleagues and beside how far they agree. Information for the lead, never a verdict."""
+"""How fast inspectors read, beside their colleagues and beside how far they agree. Information for the lead, never a
+verdict."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from qa.calibration.comparing import Inspected, Share, inspected, latest
+from qa.calibration.independent import by_chance
 from qa.desk.leases import transcript_of
 from qa.policy import Actor, Right, require
 from qa.rubrics.stored import rubric_of
-from qa.tables import Assignment, Inspection, User
+from qa.tables import Inspection, User
 from qa.workbench import Workbench
 
 RUSHED_RATIO = 0.5
@@ -107,7 +109,7 @@ def _speed(mine: float, others: float | None, share: Share | None, usual: float 
 
 def _agreed(session: Session, since: datetime) -> dict[int, list[bool]]:
     """For each inspector, whether each of their doubles was within tolerance."""
-    marks = latest(inspected(session, Assignment.kind.in_(("primary", "double")), Inspection.submitted_at >= since))
+    marks = latest(inspected(session, by_chance(), Inspection.submitted_at >= since))
     by_sample: dict[int, list[Inspected]] = {}
     for mark in marks:
         by_sample.setdefault(mark.sample_id, []).append(mark)

@@ -13,6 +13,7 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from qa.calibration.independent import by_chance
 from qa.policy import Actor, Right, require
 from qa.tables import Assignment, Inspection, Sample
 from qa.workbench import Workbench
@@ -70,7 +71,7 @@ def scores(session: Session, *, first: datetime | None, before: datetime | None)
         )
         .join(Assignment, Assignment.id == Inspection.assignment_id)
         .join(Sample, Sample.id == Inspection.sample_id)
-        .where(Inspection.undone_at.is_(None), Sample.pi.is_not(None), Assignment.kind.in_(("primary", "double")))
+        .where(Inspection.undone_at.is_(None), Sample.pi.is_not(None), by_chance())
         .order_by(Inspection.id)
     )
     if first is not None:

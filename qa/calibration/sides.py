@@ -11,7 +11,7 @@ from qa.tables import Inspection, User
 from qa.verdicts import ledger
 from scoring.label import Label
 from scoring.rubric import AGENT, Criterion, Rubric
-from scoring.sheet import HitDecision, Mark, Outcome, Sheet
+from scoring.sheet import HitDecision, Mark, Outcome, Sheet, value_of
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,8 @@ def criterion_rows(rubric: Rubric, first: Sheet, second: Sheet) -> tuple[Criteri
 
 def _judged(criterion: Criterion, mark: Mark | None) -> tuple[int | None, str]:
     """What a mark comes to: its value (None for N/A) and, where it costs something, who answers for it."""
-    if mark is not None and mark.na:
-        return None, ""
-    value = criterion.default if mark is None or mark.value is None else mark.value
-    return value, mark.owner if mark is not None and criterion.loss(value) else ""
+    value = value_of(criterion, mark)
+    return value, mark.owner if mark is not None and value is not None and criterion.loss(value) else ""
 
 
 def _cost(criterion: Criterion, mark: Mark | None) -> int:

@@ -1,5 +1,5 @@
-"""The intensity of review of each agent, proposed from the past: tenure, the last quarter's estimate, months without a
-red line.
+"""The intensity of review of each agent, proposed from the past: a newcomer's plan, tenure, the last
+quarter's estimate, months without a red line.
 
 A proposal is a value with its reason. The lead may overrule it by name; what holds is frozen on the receipt. Does not
 look at anything of the period itself, for then the chances would depend on what they are meant to measure.
@@ -7,7 +7,7 @@ look at anything of the period itself, for then the chances would depend on what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -19,17 +19,19 @@ from qa.draws.design import PlanDesign, scoring_design
 from qa.draws.frames import Period
 from scoring import draw as scoring_draw
 from scoring import estimate, ranking
+from scoring.draw import Intensity
 from scoring.draw.history import clean_periods
 
 NORMAL = "normal"
-WHY = {"newcomer": "tenure", "tightened": "below", "reduced": "clean"}
+ALL = "all"
+WHY = {"newcomer": "tenure", "tightened": "below", "reduced": "clean", ALL: "plan"}
 
 
 @dataclass(frozen=True)
 class Closeness:
-    """One agent's intensity. `level` holds in the draw; `proposed` is what the past says, `why` 'tenure', 'below',
-    'clean' or empty, and the figures behind it: weeks in the job, `value` against the `team`'s mean in `reviews`, clean
-    `months`.
+    """One agent's intensity. `level` holds in the draw; `proposed` is what the past says, `why` 'plan', 'tenure',
+    'below', 'clean' or empty, and the figures behind it: weeks in the job, `value` against the `team`'s mean in
+    `reviews`, clean `months`.
     """
 
     agent_id: str
@@ -49,12 +51,20 @@ class Closeness:
 
 
 def decide(
-    design: PlanDesign, past: pl.DataFrame, hired: Mapping[str, date], period: Period, people: pl.Series
+    design: PlanDesign,
+    past: pl.DataFrame,
+    hired: Mapping[str, date],
+    period: Period,
+    people: pl.Series,
+    newcomers: Collection[str] = (),
 ) -> tuple[Closeness, ...]:
-    """The intensity of everybody in `people`, sorted. `past`: reviews before the period (`evidence.reviews`)."""
+    """The intensity of everybody in `people`, sorted. `past`: reviews before the period (`evidence.reviews`);
+    `newcomers`: whose plan has a gate ahead at its first day, so that all their chats are drawn."""
     rules = scoring_design(design, period="", pool_share=0.0)
     history = _history(past, hired, period) if design.adapt else pl.DataFrame(schema={"agent_id": pl.String})
     proposed = scoring_draw.intensities(people, replace_names(rules), history)
+    if design.adapt:
+        proposed |= {agent: Intensity.ALL for agent in newcomers if agent in proposed}
     named = dict(design.intensity)
     known = {row["agent_id"]: row for row in history.iter_rows(named=True)}
     return tuple(

@@ -151,7 +151,8 @@ def scoring_design(
 ) -> Design:
     """The design as `scoring.draw` takes it, with the pool share that was decided. `levels` states every intensity,
     `residual` the residual variance that past reviews show (None: the ordinary one), `plain` that without predictions,
-    `lam` and `lam_rate` the frozen weights of the predictions, `planning` the version of the rules, `wanted` the random reviews of single agents' chats."""
+    `lam` and `lam_rate` the frozen weights of the predictions, `planning` the version of the rules, `wanted` the
+    random reviews of single agents' chats."""
     try:
         return Design(
             # Only chats compete for the pool: disputes and low ratings are frames of their own, chosen as a whole.

@@ -16,6 +16,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, aliased
 
 from qa.archive import Snapshot, predictions
+from qa.calibration.independent import ASKED_FOR
 from qa.draws.frames import Period
 from qa.tables import Assignment, Inspection, RiskModelVersion, Sample, Scorer
 from qa.verdicts import facts
@@ -61,9 +62,9 @@ class PeriodEvidence:
 
 
 def reviews(bench: Workbench, session: Session, snapshot: Snapshot, before: datetime) -> pl.DataFrame:
-    """Current verdicts on what happened before the moment `before`: unit_id, agent_id, source, day (business time zone), pi, p
-    (predicted chance of a violation, null when nobody predicted), f (predicted points), y (points), bad (a red line was
-    confirmed)."""
+    """Current verdicts on what happened before the moment `before`: unit_id, agent_id, source, day (business time
+    zone), pi, p (predicted chance of a violation, null when nobody predicted), f (predicted points), y (points), bad
+    (a red line was confirmed)."""
     day = pl.col("occurred_at").dt.convert_time_zone(bench.config.time_zone).dt.date()
     return (
         facts.scan(bench, session, snapshot)
@@ -91,7 +92,7 @@ def agreement(session: Session, before: datetime) -> float | None:
     query = (
         select(first.outcome["redlines"], second.outcome["redlines"])
         .join(one, and_(one.id == first.assignment_id, one.kind == "primary"))
-        .join(two, and_(two.sample_id == one.sample_id, two.kind == "double"))
+        .join(two, and_(two.sample_id == one.sample_id, two.kind == "double", two.id.not_in(ASKED_FOR)))
         .join(second, second.assignment_id == two.id)
         .join(Sample, Sample.id == one.sample_id)
         .where(first.undone_at.is_(None), second.undone_at.is_(None))
@@ -137,8 +138,8 @@ def look_machine(
     agreed: float | None = None,
 ) -> PeriodEvidence:
     """The same for a machine scorer: what its version in the frame says of past reviews, whenever it said so, since no
-    version learns from reviews. λ is that of one version alone; other versions in the frame are set aside, and below 200
-    reviews with its scores it weighs nothing."""
+    version learns from reviews. λ is that of one version alone; other versions in the frame are set aside, and below
+    200 reviews with its scores it weighs nothing."""
     known = set(session.scalars(select(Scorer.version).where(Scorer.predictor == predictor)))
     mine = next((version for version in versions if version in known), None)
     others = tuple(version for version in versions if version in known and version != mine)

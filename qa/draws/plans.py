@@ -55,7 +55,8 @@ class PlanView:
         return self.rubric_names[self.rubric_version_id]
 
     def next_draw(self, today: date, newest: date | None = None) -> DueDraw:
-        """The days to draw next by its cadence (`qa.draws.periods.due`); without one, by what its last draw looks like."""
+        """The days to draw next by its cadence (`qa.draws.periods.due`); without one, by what its last draw looks
+        like."""
         usually = periods.usual(*self.drawn_to) if self.drawn_to is not None else periods.MONTH
         return periods.due(self.design.cadence or usually, self.drawn_to, today, newest)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from qa.archive import Snapshot, predictions
@@ -29,7 +29,7 @@ from qa.draws.planned import LARGE, FrameInMemory, FrameOnDisk, Planned, Resolve
 from qa.draws.plans import get_plan
 from qa.errors import Invalid
 from qa.policy import Actor, Right, require
-from qa.tables import Agent, Assignment, Draw, User
+from qa.tables import Agent, Assignment, Draw, NewcomerPlan, User
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
 
@@ -182,24 +182,51 @@ def resolve(
         decided=_decided(session, snapshot, design, period, zone),
     )
     hired = {agent: day for agent, day in session.execute(select(Agent.agent_id, Agent.hired_on)) if day is not None}
+    watched = _newcomers(session, period, zone)
     if not found.versions and not design.pool_share and snapshot.count("conversations") >= LARGE:
         streamed = FrameOnDisk(snapshot, replace(undecided, screened=True))
         if streamed.counts["frame"].sum() >= LARGE:
-            people = decide(design, past, hired, period, streamed.counts["agent_id"].unique())
+            people = decide(design, past, hired, period, streamed.counts["agent_id"].unique(), watched)
             looked = _looked_at(streamed.resolved, people)
             if design.goal is not None:
                 many = streamed.counts.filter(pl.col("source") == "chat").sort("agent_id")
                 chats = many.select(pl.col("agent_id").repeat_by("frame").explode())
-                looked = replace(looked, wanted=wanted(session, design.goal, chats, past, found, period))
+                looked = replace(
+                    looked,
+                    wanted=_all_of(watched, design, chats, wanted(session, design.goal, chats, past, found, period)),
+                )
             return FrameOnDisk(snapshot, looked, streamed.counts), found.evidence
     units = frames.build(snapshot, design, period, zone, agents, found.barred, undecided.decided)
-    resolved = _looked_at(undecided, decide(design, past, hired, period, units["agent_id"].unique()))
+    resolved = _looked_at(undecided, decide(design, past, hired, period, units["agent_id"].unique(), watched))
     if design.goal is not None:
         chats = units.filter(pl.col("source") == "chat").select("agent_id", "p")
-        resolved = replace(resolved, wanted=wanted(session, design.goal, chats, past, found, period))
+        resolved = replace(
+            resolved, wanted=_all_of(watched, design, chats, wanted(session, design.goal, chats, past, found, period))
+        )
     if design.pool_share is None and not units.is_empty():
         resolved = replace(resolved, pool_share=_automatic_share(units, resolved, found.evidence))
     return planned(snapshot, resolved, units), found.evidence
+
+
+def _newcomers(session: Session, period: Period, zone: ZoneInfo) -> frozenset[str]:
+    """Whose plan has begun by the end of the period and had a gate ahead when it began."""
+    begins = datetime.combine(period.first, time(), zone).astimezone(UTC)
+    ahead = or_(NewcomerPlan.ended_at.is_(None), NewcomerPlan.ended_at >= begins)
+    query = select(NewcomerPlan.agent_id).where(NewcomerPlan.start_day <= period.last, ahead)
+    return frozenset(session.scalars(query))
+
+
+def _all_of(
+    watched: frozenset[str], design: PlanDesign, chats: pl.DataFrame, by_goal: tuple[tuple[str, int], ...]
+) -> tuple[tuple[str, int], ...]:
+    """What a goal wants of each agent, and all chats of newcomers."""
+    if not watched or not design.adapt:
+        return by_goal
+    named = {agent for agent, _ in design.intensity}
+    there = dict(chats.group_by("agent_id").len().iter_rows())
+    return tuple(
+        sorted({**dict(by_goal), **{agent: int(there[agent]) for agent in watched - named if agent in there}}.items())
+    )
 
 
 def _decided(

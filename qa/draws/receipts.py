@@ -99,8 +99,8 @@ def get_draw(bench: Workbench, actor: Actor, draw_id: int) -> DrawView:
 
 
 def samples(bench: Workbench, actor: Actor, draw_id: int) -> pl.DataFrame:
-    """The samples of a draw, for showing: sample_id, unit_id, source, agent_id, name, occurred_at, first_line (masked for
-    whoever may not see customers), reason, pi, rank, finished, withdrawn."""
+    """The samples of a draw, for showing: sample_id, unit_id, source, agent_id, name, occurred_at, first_line (masked
+    for whoever may not see customers), reason, pi, rank, finished, withdrawn."""
     require(actor, Right.VIEW_DRAWS)
     # whether a colleague has scored what the reader still has to score would tell that theirs is a second reading
     done = select(Assignment.sample_id).where(

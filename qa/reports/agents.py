@@ -250,7 +250,7 @@ def _replies(reader: FactsReader, person: Person, scope: Scope) -> Replies | Non
     """Reply times of every conversation, from the signals of the archive."""
     first, last = reader.bounds(scope)
     team = scope.teams[0] if scope.teams else person.team
-    people = reader.roster().filter(pl.col("team") == team)["agent_id"].to_list() if team else []
+    people = reader.roster.filter(pl.col("team") == team)["agent_id"].to_list() if team else []
     snapshot = reader.bench.archive.at()
     chats = snapshot.scan("conversations").filter(pl.col("agent_id").is_in([*people, person.agent_id]))
     if first:

@@ -1,5 +1,5 @@
-"""Disputes in figures: how often they arise, how often the platform steps in and rules against the shop, what they cost,
-how many could have been avoided, and which reasons lead.
+"""Disputes in figures: how often they arise, how often the platform steps in and rules against the shop, what they
+cost, how many could have been avoided, and which reasons lead.
 
 All disputes are counted, so intervals are exact ones for counts (`scoring.estimate.counts`); only what inspections say
 is estimated by the design of the draws. A dispute counts for whoever answers for it, in the team of its day.
@@ -19,6 +19,7 @@ from qa.i18n import N_
 from qa.policy import Actor
 from qa.reports.scope import FactsReader, Scope, names_of, readable, truncated
 from qa.tables import Measure
+from qa.transcripts import shown_column
 from qa.workbench import Workbench
 from scoring import estimate
 from scoring.estimate import LEAST_EXPECTED, Estimate
@@ -35,7 +36,7 @@ OF: Mapping[str, str] = {
 """Whose figure stands in a row."""
 AVOIDABLE = "intervention"
 """The criterion of the dispute card that says whether the platform's step could have been avoided."""
-_STEPPED = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+STEPPED = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
 _AGAINST, _RULED = 8, (8, 9)
 
 
@@ -52,6 +53,8 @@ class DisputeCounts:
     against: int = 0
     refunded: int = 0
     beyond: int = 0
+    freight: int = 0
+    compensation: int = 0
 
     def __add__(self, other: DisputeCounts) -> DisputeCounts:
         return DisputeCounts(*(a + b for a, b in zip(self.values(), other.values(), strict=True)))
@@ -119,13 +122,18 @@ def figures(
     """Figures of the disputes opened in `scope` over the chats begun (or orders talked about) in it."""
     scope = readable(actor, replace(scope, source="dispute"))
     with FactsReader(bench) as reader:
-        rows, base = _disputes(reader, scope), _exposed(reader, scope, exposure)
+        rows, base = _disputes(reader, scope, actor), _exposed(reader, scope, exposure)
         names = names_of(reader)
         total = _row("", N_("Everybody"), _counted(rows, base), (), OWN)
         return DisputeFigures(
-            by, exposure, _groups(rows, base, by, names), total, _avoidable(reader, scope), _reasons(reader, scope, rows),
-            _measures(reader, scope, exposure),
-        )  # fmt: skip
+            by,
+            exposure,
+            _groups(rows, base, by, names),
+            total,
+            _avoidable(reader, scope),
+            _reasons(reader, scope, rows, actor),
+            _measures(reader, scope, exposure, actor),
+        )
 
 
 def frame(found: DisputeFigures) -> pl.DataFrame:
@@ -140,8 +148,10 @@ def frame(found: DisputeFigures) -> pl.DataFrame:
         }
         line |= {name: getattr(row.own, name) for name in DisputeCounts.__dataclass_fields__}
         for name, value, of in (
-            ("rate", row.rate, row.rate_of), ("stepped", row.stepped, row.stepped_of), ("against", row.against, row.against_of),
-        ):  # fmt: skip
+            ("rate", row.rate, row.rate_of),
+            ("stepped", row.stepped, row.stepped_of),
+            ("against", row.against, row.against_of),
+        ):
             line |= {f"{name}_value": value.value, f"{name}_low": value.low, f"{name}_high": value.high,
                      f"{name}_method": value.method, f"{name}_of": of}  # fmt: skip
         out.append(line)
@@ -151,8 +161,8 @@ def frame(found: DisputeFigures) -> pl.DataFrame:
 # what is counted
 
 
-def _disputes(reader: FactsReader, scope: Scope) -> pl.DataFrame:
-    """The disputes of the scope: agent_id, team, shop, week, reason and what happened."""
+def _disputes(reader: FactsReader, scope: Scope, actor: Actor) -> pl.DataFrame:
+    """The disputes of the scope: agent_id, team, shop, week, reason (as `actor` may read it) and what happened."""
     snapshot = reader.bench.archive.at()
     first, last = reader.bounds(scope)
     records = snapshot.scan("disputes")
@@ -166,17 +176,20 @@ def _disputes(reader: FactsReader, scope: Scope) -> pl.DataFrame:
         week=truncated(pl.col("day"), "week").cast(pl.String),
         reason=pl.col("reason").fill_null("").str.strip_chars(),
         known=pl.col("cs_status").is_not_null(),
-        stepped=pl.col("cs_status").is_in(_STEPPED).fill_null(False),
+        stepped=pl.col("cs_status").is_in(STEPPED).fill_null(False),
         ruled=pl.col("cs_status").is_in(_RULED).fill_null(False),
         against=(pl.col("cs_status") == _AGAINST).fill_null(False),
         refunded=pl.when(done).then("refund_fee").fill_null(0),
         beyond=pl.when(done).then((pl.col("refund_fee") - pl.col("total_fee")).clip(lower_bound=0)).fill_null(0),
+        freight=pl.col("freight").fill_null(0), compensation=pl.col("compensation").fill_null(0),
     )  # fmt: skip
-    return found.collect()
+    told = found.collect()
+    return told.with_columns(shown_column(actor, told["reason"]))
 
 
 def _exposed(reader: FactsReader, scope: Scope, exposure: str) -> pl.DataFrame:
-    """What disputes can arise from, one row each: agent_id, team, shop, day, week. An order counts once for each agent."""
+    """What disputes can arise from, one row each: agent_id, team, shop, day, week. An order counts once for each
+    agent."""
     snapshot = reader.bench.archive.at()
     first, last = reader.bounds(scope)
     chats = snapshot.scan("conversations").filter(pl.col("agent_id").is_not_null())
@@ -256,9 +269,16 @@ def _row(
         chosen("disputes", "exposure"), chosen("stepped", "known"), chosen("against", "known"),
     )  # fmt: skip
     return DisputeRates(
-        group, label, own, estimate.per_exposure(rate.disputes, rate.exposure), rate_of,
-        estimate.share(stepped.stepped, stepped.known), stepped_of, estimate.share(against.against, against.known), against_of,
-    )  # fmt: skip
+        group,
+        label,
+        own,
+        estimate.per_exposure(rate.disputes, rate.exposure),
+        rate_of,
+        estimate.share(stepped.stepped, stepped.known),
+        stepped_of,
+        estimate.share(against.against, against.known),
+        against_of,
+    )
 
 
 def _avoidable(reader: FactsReader, scope: Scope) -> Estimate:
@@ -269,14 +289,14 @@ def _avoidable(reader: FactsReader, scope: Scope) -> Estimate:
     return estimate.rate(judged, value="y") if judged.height else estimate.refusal("no_reviews")
 
 
-def _reasons(reader: FactsReader, scope: Scope, rows: pl.DataFrame) -> tuple[ReasonRow, ...]:
+def _reasons(reader: FactsReader, scope: Scope, rows: pl.DataFrame, actor: Actor) -> tuple[ReasonRow, ...]:
     """Reasons by their number, with their shares in the period before of equal length."""
     if scope.first is None or scope.last is None:
         before = rows.clear()
     else:
         days = (scope.last - scope.first).days + 1
         earlier = replace(scope, first=scope.first - timedelta(days=days), last=scope.first - timedelta(days=1))
-        before = _disputes(reader, earlier)
+        before = _disputes(reader, earlier, actor)
     now, then = (dict(f.group_by("reason").len().iter_rows()) for f in (rows, before))
     found = []
     for reason in now.keys() | then.keys():
@@ -286,8 +306,9 @@ def _reasons(reader: FactsReader, scope: Scope, rows: pl.DataFrame) -> tuple[Rea
     return tuple(sorted(found, key=lambda row: (-row.now, row.reason)))
 
 
-def _measures(reader: FactsReader, scope: Scope, exposure: str) -> tuple[MeasureRow, ...]:
-    """Before and after every measure of the period: as many days on either side as the period has, four weeks at most."""
+def _measures(reader: FactsReader, scope: Scope, exposure: str, actor: Actor) -> tuple[MeasureRow, ...]:
+    """Before and after every measure of the period: as many days on either side as the period has, four weeks at
+    most."""
     if scope.first is None or scope.last is None:
         return ()
     found = []
@@ -299,7 +320,7 @@ def _measures(reader: FactsReader, scope: Scope, exposure: str) -> tuple[Measure
         sides = []
         for first in (one.on_day - timedelta(days=days), one.on_day):
             part = replace(scope, first=first, last=first + timedelta(days=days - 1), teams=teams)
-            sides.append((_disputes(reader, part).height, _exposed(reader, part, exposure).height))
+            sides.append((_disputes(reader, part, actor).height, _exposed(reader, part, exposure).height))
         found.append(
             MeasureRow(one.name, one.on_day, one.team, days, sides[0], sides[1], estimate.ratio(sides[0], sides[1]))
         )

@@ -67,8 +67,9 @@ def export(
     estimator: str = VERSION,
     sheets: tuple[str, str] = SHEETS,
 ) -> ExportFile:
-    """Write a report's frame as a file and record who took it. Figures name the version of their `estimator`. `labels` are column titles, `notes` lines about method
-    and scope (the second of the `sheets` in XLSX, left out of CSV and JSONL so that programs can read them)."""
+    """Write a report's frame as a file and record who took it. Figures name the version of their `estimator`. `labels`
+    are column titles, `notes` lines about method and scope (the second of the `sheets` in XLSX, left out of CSV and
+    JSONL so that programs can read them)."""
     require(actor, Right.EXPORT)
     _check(form)
     if "method" in frame.columns and "estimator" not in frame.columns:
@@ -92,7 +93,7 @@ def export_verdicts(
     facts.compact(bench, now)
     wanted = [] if scope is None and scoping.sees_all(actor) else _sources(actor, scope)
     with FactsReader(bench) as reader:
-        rows = pl.concat([reader.rows(one) for one in wanted]) if wanted else facts.scan(bench, reader.session)
+        rows = pl.concat([reader.rows(one) for one in wanted]) if wanted else reader.facts
         frame = rows.select(pl.exclude("^[cd]\\d+$")).sort("sample_id").with_columns(weight=1 / pl.col("pi")).collect()
     front = ["verdict_id", "sample_id", "unit_id", "source", "agent_id", "reason", "pi", "weight", "total"]
     try:

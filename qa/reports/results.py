@@ -6,7 +6,7 @@ An agent reads only results of their own, and never who inspected. Does not aver
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -223,7 +223,7 @@ def result(bench: Workbench, actor: Actor, verdict_id: int, language: str) -> Re
         verdict, sample, name, inspection, inspector = row
         rubric = from_dict(session.get_one(RubricVersion, verdict.rubric_version_id).content)
         outcome = Outcome.from_dict(verdict.outcome)
-        return Result(
+        found = Result(
             verdict.id,
             sample.id,
             sample.unit_id,
@@ -242,6 +242,14 @@ def result(bench: Workbench, actor: Actor, verdict_id: int, language: str) -> Re
             _acknowledged(session, verdict.id),
             closes(session, ledger.standing_since(session, verdict).created_at),
         )
+        customer = transcripts.read(session.get_one(Transcript, sample.transcript_id).content).customer_id
+    return _shown(actor, found, (customer,) if customer else ())
+
+
+def _shown(actor: Actor, found: Result, names: tuple[str, ...]) -> Result:
+    """A result as `actor` may read it: what inspectors and leads wrote about it may quote the customer."""
+    lines = tuple(transcripts.shown_fields(actor, line, "note", names=names) for line in found.lines)
+    return replace(transcripts.shown_fields(actor, found, "reason", "comment", names=names), lines=lines)
 
 
 def _may_read(bench: Workbench, actor: Actor, agent_id: str, at: datetime | None) -> bool:

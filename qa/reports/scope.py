@@ -16,6 +16,7 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from qa.archive import Snapshot
 from qa.errors import Denied, Invalid
 from qa.i18n import N_
 from qa.people import teams
@@ -31,6 +32,8 @@ from scoring.rubric import may_score
 
 FIRST = "1"
 ESTIMATORS = (FIRST, VERSION)
+HELD = 50_000
+"""Facts up to which a report holds them in memory."""
 BUCKETS: Mapping[str, str] = {"week": N_("Week"), "month": N_("Month")}
 _TRUNCATE = {"week": "1w", "month": "1mo"}
 GROUPS: Mapping[str, str] = {
@@ -141,6 +144,7 @@ class FactsReader:
         self.session: Session
         self._unfinished: dict[str, pl.DataFrame] = {}
         self._lambdas: dict[str, pl.DataFrame] = {}
+        self._rows: dict[Scope, pl.LazyFrame] = {}
 
     def __enter__(self) -> FactsReader:
         self._reading = self.bench.db.read()
@@ -151,6 +155,23 @@ class FactsReader:
         if self._reading is not None:
             self._reading.__exit__(*problem)
 
+    @cached_property
+    def facts(self) -> pl.LazyFrame:
+        """Every current verdict (`qa.verdicts.facts.scan`), looked up once."""
+        return facts.scan(self.bench, self.session, self.snapshot, held=self.few)
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The archive as it is when the first question is asked."""
+        return self.bench.archive.at()
+
+    @cached_property
+    def few(self) -> bool:
+        """Whether facts are read once and held: a report asks ten questions, and opening the files for each costs more
+        than the columns that it does not need."""
+        return self.snapshot.count("facts") <= HELD
+
+    @cached_property
     def roster(self) -> pl.DataFrame:
         """agent_id, name, team of everybody on the roster."""
         rows = self.session.execute(select(Agent.agent_id, Agent.name, Agent.team).order_by(Agent.agent_id))
@@ -163,13 +184,16 @@ class FactsReader:
     def rows(self, scope: Scope) -> pl.LazyFrame:
         """The facts of a scope, with `team`, `day` (a date of the business time zone), `pi` adjusted for unfinished
         draws and `f` as `weights.weighed` gives them."""
-        every = facts.scan(self.bench, self.session).filter(pl.col("source") == scope.source)
-        lazy = weights.weighed(every, self.unfinished(scope.source), self.lambdas(scope.source))
-        return self._inside(lazy, scope)
+        if scope not in self._rows:
+            every = self.facts.filter(pl.col("source") == scope.source)
+            lazy = weights.weighed(every, self.unfinished(scope.source), self.lambdas(scope.source))
+            found = self._inside(lazy, scope)
+            self._rows[scope] = found.collect().lazy() if self.few else found
+        return self._rows[scope]
 
     def plain(self, scope: Scope) -> pl.LazyFrame:
         """The facts of a scope from every source, with `team` and `day`, without what only estimates need."""
-        return self._inside(facts.scan(self.bench, self.session), scope)
+        return self._inside(self.facts, scope)
 
     @property
     def first(self) -> bool:
@@ -194,9 +218,10 @@ class FactsReader:
         """`rows` (`agent_id`, `occurred_at`) with `day` and the `team` of that day; of the scope's teams only, where it
         names some."""
         day = pl.col("occurred_at").dt.convert_time_zone(self.bench.config.time_zone).dt.date()
-        found = teams.with_team(rows.with_columns(day=day), self.roster(), self.moves())
+        found = teams.with_team(rows.with_columns(day=day), self.roster, self.moves)
         return found.filter(pl.col("team").is_in(list(scope.teams))) if scope.teams else found
 
+    @cached_property
     def moves(self) -> pl.DataFrame:
         """Which team every agent who has moved belonged to, and when."""
         return teams.history(self.session)
@@ -206,13 +231,13 @@ class FactsReader:
         then."""
         if by != "team" and not scope.teams:
             return False
-        inside = self.moves().filter(pl.col("from_day") > (scope.first or teams.FIRST_DAY))
+        inside = self.moves.filter(pl.col("from_day") > (scope.first or teams.FIRST_DAY))
         return not (inside.filter(pl.col("from_day") <= scope.last) if scope.last else inside).is_empty()
 
     def unfinished(self, source: str) -> pl.DataFrame:
         """draw_id, agent_id and share of draws of which fewer random picks were reviewed than drawn."""
         if source not in self._unfinished:
-            every = facts.scan(self.bench, self.session).filter(pl.col("source") == source)
+            every = self.facts.filter(pl.col("source") == source)
             found = weights.shares(self.session, source, every)
             self._unfinished[source] = found.clear() if self.first else found
         return self._unfinished[source]
@@ -220,7 +245,7 @@ class FactsReader:
     def lambdas(self, source: str) -> pl.DataFrame:
         """draw_id, lam and lam_rate: the weights of predictions, the same for every report."""
         if source not in self._lambdas:
-            every = facts.scan(self.bench, self.session).filter(pl.col("source") == source)
+            every = self.facts.filter(pl.col("source") == source)
             known = weights.lambdas(self.session, source, every)
             if self.first:
                 known = weights.tuned(known, self._inside(every, replace(self._looked_at or Scope(), source=source)))
@@ -254,7 +279,7 @@ class FactsReader:
         """Agents a scope is limited to by name or team; None when it is not."""
         if not scope.teams:
             return list(scope.agents) or None
-        people = teams.teams_of(self.roster(), self.moves(), list(scope.teams), scope.first, scope.last)
+        people = teams.teams_of(self.roster, self.moves, list(scope.teams), scope.first, scope.last)
         return [agent for agent in people if not scope.agents or agent in scope.agents]
 
     def bounds(self, scope: Scope) -> tuple[datetime | None, datetime | None]:
@@ -302,14 +327,14 @@ def _label(data: Mapping[str, Any]) -> Label:
 
 def names_of(reader: FactsReader) -> Mapping[str, str]:
     """Display names by agent id."""
-    return {agent: name or agent for agent, name, _ in reader.roster().iter_rows()}
+    return {agent: name or agent for agent, name, _ in reader.roster.iter_rows()}
 
 
 def known_filters(reader: FactsReader, columns: Sequence[str] = ("shop", "channel")) -> dict[str, list[str]]:
     """The values each filter offers: what occurs in the facts, and the teams of the roster."""
-    found = facts.scan(reader.bench, reader.session).select(*columns).unique().collect()
+    found = reader.facts.select(*columns).unique().collect()
     values = {column: choices(found, column) for column in columns}
     return {
         **values,
-        "team": choices(pl.concat([reader.roster().select("team"), reader.moves().select("team")]), "team"),
+        "team": choices(pl.concat([reader.roster.select("team"), reader.moves.select("team")]), "team"),
     }

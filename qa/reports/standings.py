@@ -88,9 +88,9 @@ def read_standings(reader: FactsReader, scope: Scope) -> Standings:
     lam = 1.0 if population is not None and (sample["f"] > 0).any() else 0.0
     table = estimate.agents(sample, population, bounds=bounds, severities=severities, lam=lam)
     names = names_of(reader)
-    roster = reader.roster().select("agent_id", "team")
+    roster = reader.roster.select("agent_id", "team")
     agents = (
-        table.with_columns(pl.col("agent_id").cast(pl.String))
+        table.with_columns(pl.col("agent_id").cast(pl.String), pl.col("value").cast(pl.Float64).clip(*bounds))
         .join(roster, on="agent_id", how="left")
         .with_columns(name=pl.col("agent_id").replace(dict(names)))
         .filter(pl.col("n") > 0)

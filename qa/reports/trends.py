@@ -150,7 +150,7 @@ def unguarded_trend(
             means = Means(reader, scope, rows, by, chosen)
             frame, overall = means.estimate(["group", "period"], bucket), means.estimate(["group"], None)
             adjustment = means.adjustment
-        teams = dict(reader.roster().select("agent_id", "team").iter_rows()) if by == "agent" else {}
+        teams = dict(reader.roster.select("agent_id", "team").iter_rows()) if by == "agent" else {}
         progress = read_progress(reader, scope)
     named = _named(frame, names)
     signals, baselines = _signals(named, chosen, by, measures, teams)
@@ -231,7 +231,7 @@ def _measures(reader: FactsReader, scope: Scope) -> tuple[DatedMeasure, ...]:
     found = [DatedMeasure(x.id, x.name, x.kind, x.on_day, x.team) for x in reader.session.scalars(query)]
     concerned = set(scope.teams)
     if scope.agents:
-        concerned = set(reader.roster().filter(pl.col("agent_id").is_in(list(scope.agents)))["team"].drop_nulls())
+        concerned = set(reader.roster.filter(pl.col("agent_id").is_in(list(scope.agents)))["team"].drop_nulls())
     return tuple(x for x in found if x.team is None or not (scope.teams or scope.agents) or x.team in concerned)
 
 
@@ -301,7 +301,7 @@ def overview(bench: Workbench, actor: Actor) -> VerdictsOverview:
     with FactsReader(bench) as reader:
         lists = reader.plain(every).select("day", "shop", "channel", "source").collect()
         metrics = {source: m.all_metrics(reader.rubrics(source)) for source in SOURCES}
-        teams = every.teams or sorted({team for team in reader.roster()["team"] if team})
+        teams = every.teams or sorted({team for team in reader.roster["team"] if team})
     return VerdictsOverview(
         lists.height,
         lists["day"].min(),  # type: ignore[arg-type]

@@ -221,7 +221,7 @@ def list_appeals(
         query = query.where(Appeal.id > before if oldest_first else Appeal.id < before)
     with bench.db.read() as session:
         rows = session.execute(query.order_by(Appeal.id if oldest_first else Appeal.id.desc())).all()
-    return [_view(*row) for row in rows]
+    return [_view(actor, *row) for row in rows]
 
 
 def get(bench: Workbench, actor: Actor, appeal_id: int) -> AppealView:
@@ -237,7 +237,7 @@ def get(bench: Workbench, actor: Actor, appeal_id: int) -> AppealView:
         row = session.execute(query).first()
     if row is None:
         raise NotFound(N_("There is no appeal {id}."), id=appeal_id)
-    return _view(*row)
+    return _view(actor, *row)
 
 
 def count_open(bench: Workbench, actor: Actor) -> int:
@@ -256,9 +256,14 @@ def _visible(actor: Actor, query: Any) -> Any:
 
 
 def _view(
-    appeal: Appeal, name: str | None, sample_id: int | None, violation_sample: int | None, rule_id: str | None
+    actor: Actor,
+    appeal: Appeal,
+    name: str | None,
+    sample_id: int | None,
+    violation_sample: int | None,
+    rule_id: str | None,
 ) -> AppealView:
-    return AppealView(
+    view = AppealView(
         appeal.id,
         appeal.state,
         appeal.agent_id,
@@ -273,6 +278,7 @@ def _view(
         appeal.ruled_at,
         appeal.ruling,
     )
+    return transcripts.shown_fields(actor, view, "body", "ruling")
 
 
 def _file(

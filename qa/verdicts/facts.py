@@ -31,9 +31,12 @@ _BATCH = 5_000
 _AGENT = "agent"
 
 
-def scan(bench: Workbench, session: Session, snapshot: Snapshot | None = None) -> pl.LazyFrame:
-    """Every current verdict, one row a sample, with the columns of `qa.archive.schema`: the copy and what is newer."""
+def scan(bench: Workbench, session: Session, snapshot: Snapshot | None = None, *, held: bool = False) -> pl.LazyFrame:
+    """Every current verdict, one row a sample, with the columns of `qa.archive.schema`: the copy and what is newer.
+    `held`: read now, and whole, for whoever asks many questions of few rows."""
     stored = (snapshot or bench.archive.at()).scan("facts")
+    if held:
+        stored = stored.collect().lazy()
     watermark = _watermark(stored)
     changed = _changed(session, watermark)
     if changed.is_empty():

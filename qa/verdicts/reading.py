@@ -5,9 +5,10 @@ Does not compute scores (`qa.verdicts.ledger`) and to decide between two inspect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -112,18 +113,39 @@ def view(bench: Workbench, actor: Actor, *, verdict_id: int, language: str, late
         if actor.agent_id != verdict.agent_id:
             scoping.require_seen(bench, actor, verdict.agent_id, sample.occurred_at)
         at = session.scalar(select(Acknowledgement.at).where(Acknowledgement.verdict_id == verdict.id))
-        lines = _explained(session, verdict, language)
         transcript = transcripts.read(session.get_one(Transcript, sample.transcript_id).content)
-        return VerdictView(
+        lines = _explained(session, verdict, language)
+        found = VerdictView(
             row=_row(session, verdict, sample, at),
             is_current=verdict.is_current and verdict.kind != "withdrawn",
             outcome=Outcome.from_dict(verdict.outcome),
             lines=lines,
             comment=Sheet.from_dict(verdict.sheet or {}).comment,
-            transcript=transcripts.shown(actor, transcript),
+            transcript=transcript,
             history=_history(session, sample.id),
             before=_compared(session, before, verdict, lines, language),
         )
+    return _shown(actor, found)
+
+
+def _shown(actor: Actor, found: VerdictView) -> VerdictView:
+    """The verdict as `actor` may read it: what inspectors and leads wrote about it may quote the customer."""
+    names = (found.transcript.customer_id,) if found.transcript.customer_id else ()
+
+    shown = partial(transcripts.shown_fields, actor, names=names)
+
+    def noted(lines: Iterable[Explanation]) -> tuple[Explanation, ...]:
+        return tuple(shown(line, "note") for line in lines)
+
+    before = found.before and shown(found.before, "reason")
+    return replace(
+        shown(found, "comment"),
+        transcript=transcripts.shown(actor, found.transcript),
+        outcome=replace(found.outcome, lines=tuple(shown(line, "note") for line in found.outcome.lines)),
+        lines=noted(found.lines),
+        history=tuple(shown(version, "reason") for version in found.history),
+        before=before and replace(before, fallen=noted(before.fallen)),
+    )
 
 
 def explained(session: Session, outcome: Outcome, rubric_version_id: int, language: str) -> tuple[Explanation, ...]:

@@ -141,10 +141,12 @@ def test_a_whole_side_is_that_inspection(kit: Kit, take: Ruling, total: int, cou
 @pytest.mark.parametrize(
     "ruling, total, decision",
     [
-        (RuleRuling(Take.FIRST), 0, "confirmed"), (RuleRuling(Take.SECOND), 9_500, "cleared"),
-        (RuleRuling(Take.OWN, confirmed=True, reason="原话"), 0, "confirmed"), (RuleRuling(Take.OWN, reason="玩笑"), 9_500, "cleared"),
+        (RuleRuling(Take.FIRST), 0, "confirmed"),
+        (RuleRuling(Take.SECOND), 9_500, "cleared"),
+        (RuleRuling(Take.OWN, confirmed=True, reason="原话"), 0, "confirmed"),
+        (RuleRuling(Take.OWN, reason="玩笑"), 9_500, "cleared"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("found_by", ["screening", "hand"])
 def test_red_lines_are_decided_like_criteria(
     kit: Kit, ruling: RuleRuling, total: int, decision: str, found_by: str
@@ -163,12 +165,15 @@ def test_what_is_wrong_is_named(kit: Kit) -> None:
     sample = double(kit, Sheet((), CONFIRMED.hits), Sheet((Mark("product_facts", 1),), CLEARED.hits))
     good: dict[str, Any] = {"criteria": {"product_facts": SECOND}, "rules": {"R01": RuleRuling(Take.FIRST)}}
     for wrong, says in [
-        ({"reason": " "}, "reason"), ({"criteria": {}}, "product_facts"), ({"rules": {}}, "R01"),
-        ({"criteria": {"product_facts": SECOND, "nope": FIRST}}, "nope"), ({"rules": {**good["rules"], "R99": RuleRuling(Take.FIRST)}}, "R99"),
+        ({"reason": " "}, "reason"),
+        ({"criteria": {}}, "product_facts"),
+        ({"rules": {}}, "R01"),
+        ({"criteria": {"product_facts": SECOND, "nope": FIRST}}, "nope"),
+        ({"rules": {**good["rules"], "R99": RuleRuling(Take.FIRST)}}, "R99"),
         ({"criteria": {"product_facts": Ruling(Take.OWN)}}, "needs its reason"),
         ({"criteria": {"product_facts": Ruling(Take.OWN, Mark("product_facts", 99, note="x"))}}, "from 0 to"),
         ({"rules": {"R01": RuleRuling(Take.OWN, confirmed=True)}}, "R01"),
-    ]:  # fmt: skip
+    ]:
         with pytest.raises(Invalid, match=says):
             decide(kit, sample, **{**good, **wrong})
     with pytest.raises(Stale, match="replaced"):

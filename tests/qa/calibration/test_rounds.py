@@ -307,10 +307,14 @@ def test_agreement_and_pace_of_the_programme(any_bench: Workbench, seconds: int,
 @pytest.mark.parametrize(
     ("mine", "others", "share", "usual", "speed"),
     [
-        (10, None, None, None, Speed.USUAL), (50, 100, (0, 20), 0.9, Speed.USUAL), (49, 100, None, 0.9, Speed.FAST), (49, 100, (0, 7), 0.9, Speed.FAST),
-        (49, 100, (18, 20), 0.9, Speed.FAST_AND_SOUND), (49, 100, (17, 20), 0.9, Speed.LOOK),
+        (10, None, None, None, Speed.USUAL),
+        (50, 100, (0, 20), 0.9, Speed.USUAL),
+        (49, 100, None, 0.9, Speed.FAST),
+        (49, 100, (0, 7), 0.9, Speed.FAST),
+        (49, 100, (18, 20), 0.9, Speed.FAST_AND_SOUND),
+        (49, 100, (17, 20), 0.9, Speed.LOOK),
     ],
-)  # fmt: skip
+)
 def test_only_fast_and_out_of_line_asks_for_a_look(
     mine: float, others: float | None, share: tuple[int, int] | None, usual: float | None, speed: Speed
 ) -> None:
