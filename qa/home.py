@@ -15,6 +15,7 @@ from qa.blinding import shown_files
 from qa.casefiles.lifecycle import FileState
 from qa.coaching import threads
 from qa.desk.queue import standing
+from qa.development import newcomers
 from qa.policy import Actor, Right
 from qa.tables import (
     Acknowledgement,
@@ -98,6 +99,9 @@ def overview(bench: Workbench, actor: Actor, *, now: datetime) -> Overview:
             todo["appeals"] = _count(session, select(Appeal.id).where(Appeal.state == "open"))
         if actor.may(Right.PUBLISH_CASE):
             todo["cases"] = _count(session, select(Case.id).where(Case.state == "proposed"))
+        if actor.may(Right.ASSESS):
+            today = now.astimezone(bench.config.zone).date()
+            todo["newcomers"] = len(newcomers.due(newcomers.plans(bench, actor), today))
         if actor.may(Right.ANSWER) and actor.agent_id:
             todo |= _answering(session, actor.agent_id)
         if actor.may(Right.MAINTAIN):

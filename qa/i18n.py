@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -65,6 +65,12 @@ def pick_language(*wishes: str | None, default: str = "zh_CN") -> str:
             if primary == "en":
                 return "en"
     return default
+
+
+@cache
+def _locale(language: str) -> Locale:
+    """Reading one takes longer than writing a number in it."""
+    return Locale.parse(language)
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,7 @@ class Translator:
 
     @property
     def locale(self) -> Locale:
-        return Locale.parse(self.language)
+        return _locale(self.language)
 
     def number(self, value: float | int, digits: int = 0) -> str:
         """A decimal with a fixed number of fraction digits, the grouping of this language and a true minus."""

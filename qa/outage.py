@@ -18,11 +18,15 @@ from qa.i18n import N_
 FULL = N_("The disk is full: nothing was written. Free some space, then do it again.")
 READ_ONLY = N_("The installation's folder cannot be written: nothing was changed.")
 AWAY = N_("The database cannot be reached: nothing was saved. Do it again when it is back.")
+STORE_AWAY = N_("The store that holds the archive does not answer: nothing was written. Do it again when it is back.")
 BUSY = N_("The database is busy with other work: nothing was saved. Do it again in a moment.")
 DAMAGED = N_("The database file is damaged. “spotcheck doctor” says what was found; restore the last backup.")
 REFUSED = N_("The system refused: {reason}. Nothing was saved.")
 
 _TEXTS = (
+    ("generic s3 error", STORE_AWAY),
+    ("generic gcs error", STORE_AWAY),
+    ("generic microsoftazure error", STORE_AWAY),
     ("no space left", FULL),
     ("disk is full", FULL),
     ("disk quota", FULL),

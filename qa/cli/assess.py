@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,14 @@ from qa.i18n import N_
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.assessment import exports, facts, importing, presets, schemes, sheets, words
+    from qa.assessment import exports, facts, importing, presets, schemes, sheets, validity, words
+    from scoring import validity as links
 else:
-    exports, facts, importing, presets, schemes, sheets, words = (
+    exports, facts, importing, presets, schemes, sheets, validity, words = (
         Later(f"qa.assessment.{name}")
-        for name in ("exports", "facts", "importing", "presets", "schemes", "sheets", "words")
+        for name in ("exports", "facts", "importing", "presets", "schemes", "sheets", "validity", "words")
     )
+    links = Later("scoring.validity")
 
 SHOWN = 20
 
@@ -63,6 +65,10 @@ def add(subparsers: Any) -> None:
     scheme = actions.add_parser("scheme", help=_("store a scheme written as TOML as a new version"))
     scheme.add_argument("file", type=Path)
     scheme.set_defaults(run=_scheme)
+    valid = actions.add_parser("validity", help=_("whether marks go with refunds, disputes, ratings and conversion"))
+    valid.add_argument("--from", dest="first", type=date.fromisoformat, help=_("first day of the chats"))
+    valid.add_argument("--to", dest="last", type=date.fromisoformat, help=_("last day of the chats"))
+    valid.set_defaults(run=_validity)
     actions.add_parser("accounts", help=_("accounts of exports that are nobody's yet")).set_defaults(run=_accounts)
 
 
@@ -75,13 +81,23 @@ def _import(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     if args.preset:
         known = {preset.id: preset for preset in presets.shipped()}
         if args.preset not in known:
-            raise Invalid(N_("There is no preset “{preset}”. There are: {known}."), preset=args.preset, known=", ".join(known))  # fmt: skip
+            raise Invalid(
+                N_("There is no preset “{preset}”. There are: {known}."), preset=args.preset, known=", ".join(known)
+            )
         asked = replace(asked, preset=known[args.preset])
     if args.look:
         run, seen = None, importing.preview(bench, SYSTEM, now=now, path=args.file, asked=asked)
     else:
         run, seen = importing.commit(bench, SYSTEM, now=now, path=args.file, asked=asked)
-    out.say(_("{preset}: {new} new values, {same} as stored, {changed} changed.", preset=seen.reading.preset.label.pick(out.t.language), new=seen.new, same=seen.same, changed=seen.changed.height))  # fmt: skip
+    out.say(
+        _(
+            "{preset}: {new} new values, {same} as stored, {changed} changed.",
+            preset=seen.reading.preset.label.pick(out.t.language),
+            new=seen.new,
+            same=seen.same,
+            changed=seen.changed.height,
+        )
+    )
     for problem in seen.reading.problems[:SHOWN]:
         kind = exports.PROBLEMS[problem.code]
         where = _("row {row}", row=problem.row) if problem.row else _("the file")
@@ -89,7 +105,17 @@ def _import(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     if seen.unknown:
         out.say(_("Accounts that are nobody's yet: {accounts}", accounts=", ".join(seen.unknown[:SHOWN])))
     problems = [{"code": p.code, "row": p.row, "field": p.field, "value": p.value} for p in seen.reading.problems]
-    out.json({"import": run, "preset": seen.reading.preset.id, "new": seen.new, "same": seen.same, "changed": seen.changed.height, "problems": problems, "unknown": list(seen.unknown)})  # fmt: skip
+    out.json(
+        {
+            "import": run,
+            "preset": seen.reading.preset.id,
+            "new": seen.new,
+            "same": seen.same,
+            "changed": seen.changed.height,
+            "problems": problems,
+            "unknown": list(seen.unknown),
+        }
+    )
     return 0
 
 
@@ -116,7 +142,9 @@ def _accounts(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         [_("Account"), _("Shop"), _("Values"), _("From"), _("Until")],
         [(a.account, a.shop or a.platform, a.rows, out.t.day(a.first), out.t.day(a.last)) for a in found],
     )
-    out.json([{"account": a.account, "shop": a.shop, "values": a.rows, "first": a.first, "last": a.last} for a in found])  # fmt: skip
+    out.json(
+        [{"account": a.account, "shop": a.shop, "values": a.rows, "first": a.first, "last": a.last} for a in found]
+    )
     return 0
 
 
@@ -140,7 +168,19 @@ def _sheets(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         [_("Number"), _("Month"), _("Months"), _("State"), _("People")],
         [(s.id, f"{s.month:%Y-%m}", s.months, _(words.STATES[s.state]), s.people) for s in found],
     )
-    out.json([{"id": s.id, "month": s.month, "months": s.months, "revision": s.revision, "state": s.state, "people": s.people} for s in found])  # fmt: skip
+    out.json(
+        [
+            {
+                "id": s.id,
+                "month": s.month,
+                "months": s.months,
+                "revision": s.revision,
+                "state": s.state,
+                "people": s.people,
+            }
+            for s in found
+        ]
+    )
     return 0
 
 
@@ -187,8 +227,29 @@ def _scheme(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     try:
         text = args.file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise Invalid(N_("The file {file} cannot be read: {reason}"), file=args.file.name, reason=str(problem)) from problem  # fmt: skip
+        raise Invalid(
+            N_("The file {file} cannot be read: {reason}"), file=args.file.name, reason=str(problem)
+        ) from problem
     number = schemes.save(opener(), SYSTEM, now=datetime.now(UTC), text=text)
     out.say(_("The scheme is stored as version {number} of all schemes.", number=number))
     out.json({"id": number})
+    return 0
+
+
+def _validity(opener: Opener, args: argparse.Namespace, out: Output) -> int:
+    from qa.reports.scope import Scope
+
+    found = validity.figures(opener(), SYSTEM, scope=Scope(args.first, args.last))
+    rows = [
+        (
+            _(validity.OUTCOME_NAMES[name]), found.labels[one.item].pick(out.t.language),
+            validity.difference_text(out.t, one), f"{one.n_with} / {one.n}", validity.verdict_text(out.t, one),
+        )
+        for name, ones in links.by_outcome(found.links).items()
+        for one in ones
+    ]  # fmt: skip
+    out.table(
+        [_("Outcome"), _("What was marked"), _("Difference"), _("Marked / reviewed"), _("What can be said")], rows
+    )
+    out.json([asdict(one) for one in found.links])
     return 0

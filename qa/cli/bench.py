@@ -77,7 +77,7 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 def _measure(bench: Workbench, scale: float, out: Output) -> list[Timing]:
     from qa import ingest, migrations, screening
     from qa.demo.generate import generate_parts
-    from qa.demo.play import SOURCE
+    from qa.demo.rows import SOURCE
     from qa.rules import versions
     from scoring.draw import permanent_numbers
 

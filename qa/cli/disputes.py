@@ -148,14 +148,24 @@ def run_figures(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         out.json({"file": args.file})
         return 0
     out.table(
-        [_(reports.GROUPS[args.by]), _("Disputes"), _("per 100 {what}", what=_(reports.EXPOSURES[args.exposure])),
-         _("Platform stepped in"), _("Ruled against the shop")],
         [
-            (row.label or "–", row.own.disputes, _figure(out, row.rate, row.rate_of), _figure(out, row.stepped, row.stepped_of),
-             _figure(out, row.against, row.against_of))
+            _(reports.GROUPS[args.by]),
+            _("Disputes"),
+            _("per 100 {what}", what=_(reports.EXPOSURES[args.exposure])),
+            _("Platform stepped in"),
+            _("Ruled against the shop"),
+        ],
+        [
+            (
+                row.label or "–",
+                row.own.disputes,
+                _figure(out, row.rate, row.rate_of),
+                _figure(out, row.stepped, row.stepped_of),
+                _figure(out, row.against, row.against_of),
+            )
             for row in (*found.rows, found.total)
         ],
-    )  # fmt: skip
+    )
     for one in found.reasons[:8]:
         out.say(f"{one.reason or '–'}: {one.now}, {_figure(out, one.share, 'own')}")
     out.json(

@@ -15,6 +15,7 @@ from qa.cli.user import ask_password, link
 from qa.errors import SpotcheckError, Unavailable
 from qa.i18n import N_
 from qa.policy import SYSTEM, Role
+from qa.upkeep.findings import HealthState
 
 if TYPE_CHECKING:
     from qa import evidence, migrations, workbench
@@ -125,10 +126,10 @@ def run_upgrade(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     if masked:
         out.say(
             out.t(
-                "Personal data that this version recognises was masked in the case library (cases: {cases}, messages:"
-                " {messages}).",
+                "Personal data that this version recognises was masked in the case library (cases: {cases}, texts:"
+                " {texts}).",
                 cases=len(masked),
-                messages=sum(masked.values()),
+                texts=sum(masked.values()),
             )
         )
     if hidden.renamed or hidden.kept:
@@ -188,4 +189,4 @@ def run_doctor(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     t = out.t
     out.table(["", t("What"), t("Finding")], [[MARKS[f.state], t(f.name), t(f.detail, **f.facts)] for f in findings])
     out.json([{"name": f.name, "state": f.state, "detail": f.detail.format(**f.facts)} for f in findings])
-    return SpotcheckError.exit_code if any(f.state is health.HealthState.FAILED for f in findings) else 0
+    return SpotcheckError.exit_code if any(f.state is HealthState.FAILED for f in findings) else 0

@@ -53,12 +53,16 @@ def run_list(opener: Opener, args: argparse.Namespace, out: Output) -> int:
         [t("Folder"), t("Source"), t("Read as"), t("Waiting"), t("Set aside"), t("Place")],
         [
             [
-                one.name, one.source, one.profile or one.preset or one.kind or t("as each file shows"),
-                len(inbox.waiting(bench, one.name)), inbox.set_aside(bench, one.name), str(inbox.place(bench, one.name)),
+                one.name,
+                one.source,
+                one.profile or one.preset or one.kind or t("as each file shows"),
+                len(inbox.waiting(bench, one.name)),
+                inbox.set_aside(bench, one.name),
+                str(inbox.place(bench, one.name)),
             ]
             for one in found
         ],
-    )  # fmt: skip
+    )
     out.json([{**asdict(one), "waiting": len(inbox.waiting(bench, one.name))} for one in found])
     return 0
 

@@ -116,8 +116,8 @@ class Output:
             print(json.dumps(plain(value), ensure_ascii=False, indent=2), file=self._stream, flush=True)
 
     def progress(self, share: float, what: str = "") -> None:
-        """Show how far long work is (0…1), and the msgid of what is done now. Matches `Progress`, so it can be handed to a
-        service."""
+        """Show how far long work is (0…1), and the msgid of what is done now. Matches `Progress`, so it can be handed
+        to a service."""
         now = time.monotonic()
         if share < 1 and now - self._last_progress < 0.2:
             return

@@ -15,13 +15,16 @@ from qa.cli.output import t as _
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
+    from qa.casefiles import lifecycle
     from qa.i18n import Translator
     from qa.promises import ledger, tables
+    from qa.redlines import promised
     from qa.reports import exporting
     from qa.workbench import Workbench
 else:
     ledger, tables = Later("qa.promises.ledger"), Later("qa.promises.tables")
-    exporting = Later("qa.reports.exporting")
+    exporting, promised = Later("qa.reports.exporting"), Later("qa.redlines.promised")
+    lifecycle = Later("qa.casefiles.lifecycle")
 
 STATUSES = ("kept", "broken", "open", "unknown", "none")
 
@@ -55,13 +58,16 @@ def run(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 def _list(bench: Workbench, found: ledger.Ledger, limit: int, out: Output) -> int:
     rows = ledger.page(bench, SYSTEM, found, limit=limit).rows
+    files = promised.files_of(bench, SYSTEM, [row.promise for row in rows])
     out.table(
-        [_("Status"), _("Due"), _("Agent"), _("Said")],
+        [_("Status"), _("Due"), _("Agent"), _("Case file"), _("Said")],
         [
             (
                 _(ledger.STATUS_NAMES[row.promise.status]),
                 out.t.when(row.promise.due_at) if row.promise.due_at else "–",
                 row.agent_name,
+                ", ".join(f"{file.id} {_(lifecycle.STATE_NAMES[file.state])}" for file in files[row.promise.key])
+                or "–",
                 row.text[:60],
             )
             for row in rows
@@ -69,7 +75,11 @@ def _list(bench: Workbench, found: ledger.Ledger, limit: int, out: Output) -> in
     )
     out.say(_("{n} promises", n=out.t.number(found.total)))
     first = replace(found, frame=found.frame.head(limit))
-    out.json({"total": found.total, "promises": tables.promises(bench, SYSTEM, first).to_dicts()})
+    told = [
+        {**line, "case_files": [file.id for file in files[row.promise.key]]}
+        for line, row in zip(tables.promises(bench, SYSTEM, first).to_dicts(), rows, strict=True)
+    ]
+    out.json({"total": found.total, "promises": told})
     return 0
 
 

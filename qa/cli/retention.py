@@ -108,12 +108,18 @@ def run_forget(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 def _previewed(out: Output, found: RemovalPreview) -> None:
     out.say(
         out.t(
-            "Conversations: {chats}, disputes: {disputes}, ratings: {ratings}, messages: {messages}, frozen transcripts:"
-            " {texts}, case files: {files}, cases: {cases}; draws that picked from them: {draws}.",
-            chats=found.conversations, disputes=found.disputes, ratings=found.ratings, messages=found.messages,
-            texts=found.transcripts, files=found.case_files, cases=found.cases, draws=found.draws,
+            "Conversations: {chats}, disputes: {disputes}, ratings: {ratings}, messages: {messages}, frozen "
+            "transcripts: {texts}, case files: {files}, cases: {cases}; draws that picked from them: {draws}.",
+            chats=found.conversations,
+            disputes=found.disputes,
+            ratings=found.ratings,
+            messages=found.messages,
+            texts=found.transcripts,
+            files=found.case_files,
+            cases=found.cases,
+            draws=found.draws,
         )
-    )  # fmt: skip
+    )
 
 
 def _told(out: Output, done: RemovalDone) -> None:

@@ -132,7 +132,8 @@ def _tell(out: Output, seen: Merge) -> None:
     facts = {name: out.t.number(value) for name, value in seen.to_dict().items()}
     out.say(
         out.t(
-            "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings} ratings change hands.",
+            "{conversations} conversations, {messages} messages, {disputes} disputes and {ratings} ratings change "
+            "hands.",
             **facts,
         )
     )

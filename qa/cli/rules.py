@@ -236,7 +236,8 @@ def _retire(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 
 def _updates(opener: Opener, args: argparse.Namespace, out: Output) -> int:
-    """What the shipped edition of the rules would change; with --draft, make drafts of it. Nothing is in force by it."""
+    """What the shipped edition of the rules would change; with --draft, make drafts of it. Nothing is in force by
+    it."""
     bench = opener()
     found = [one for one in shipped.updates(bench, SYSTEM) if not args.names or one.rule_id in args.names]
     out.table(

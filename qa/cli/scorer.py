@@ -14,7 +14,7 @@ from qa.cli.output import t as _
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.scorer import endpoint, figures, importing, running, trying, versions
+    from qa.scorer import asker, calibrated, endpoint, figures, importing, running, trying, versions
     from qa.scorer.importing import ScoresImported
     from qa.scorer.versions import ScorerView
     from scoring.estimate import Estimate
@@ -22,6 +22,7 @@ else:
     figures, importing = Later("qa.scorer.figures"), Later("qa.scorer.importing")
     versions, running = Later("qa.scorer.versions"), Later("qa.scorer.running")
     endpoint, trying = Later("qa.scorer.endpoint"), Later("qa.scorer.trying")
+    calibrated, asker = Later("qa.scorer.calibrated"), Later("qa.scorer.asker")
 
 FAULTS_SHOWN = 20
 
@@ -91,10 +92,15 @@ def _told(done: ScoresImported, out: Output, check_only: bool) -> None:
             out.say(_("And {n} more.", n=done.faulty - len(shown)))
     out.say(
         _(
-            "Conversations: {new} new, {known} known already, {refused} refused. Answers: {answers}, of them void: {void}.",
-            new=done.new, known=done.known, refused=done.refused, answers=done.answers, void=done.void,
+            "Conversations: {new} new, {known} known already, {refused} refused. Answers: {answers}, of them void: "
+            "{void}.",
+            new=done.new,
+            known=done.known,
+            refused=done.refused,
+            answers=done.answers,
+            void=done.void,
         )
-    )  # fmt: skip
+    )
     if check_only:
         out.say(_("Nothing was stored."))
     elif done.stored:
@@ -123,7 +129,7 @@ def _row(one: ScorerView) -> tuple[object, ...]:
 def run_activate(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Take a version into use, or out of it."""
     bench, now = opener(), datetime.now(UTC)
-    change = versions.retire if args.off else versions.activate
+    change = versions.retire if args.off else calibrated.activate
     one = change(bench, SYSTEM, now=now, scorer=args.scorer)
     text = _("Version {version} is out of use.") if args.off else _("Version {version} is in use.")
     out.say(text.format(version=one.version))
@@ -164,7 +170,7 @@ def _compared(
 
 def run_show(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     """Print them; nothing is sent."""
-    content = running.body_of(opener(), SYSTEM, args.conversation)
+    content = asker.body_of(opener(), SYSTEM, args.conversation)
     out.say(content.decode())
     out.json({"bytes": len(content), "body": content.decode()})
     return 0

@@ -55,8 +55,8 @@ class Snippet:
 @dataclass(frozen=True)
 class FoundConversation:
     """One line of the results, as its reader may see it. `sample_id`, `score` (centi-points) and
-    `verdict_id` are of the newest sample, only where the reader may know; `named`: it is a named pick; `own`: the reader
-    has inspected it."""
+    `verdict_id` are of the newest sample, only where the reader may know; `named`: it is a named pick; `own`: the
+    reader has inspected it."""
 
     handle: str
     started_at: datetime | None
@@ -268,8 +268,9 @@ def _first_lines(known: ConversationList, rows: Sequence[int]) -> dict[int, str]
 
 
 def _inspected(session: Session, actor: Actor, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The fields of `FoundConversation` about the newest standing sample of conversations, as far as `actor` may know: readers of all results all but
-    what they still have to score, inspectors what they have inspected themselves and need not score again."""
+    """The fields of `FoundConversation` about the newest standing sample of conversations, as far as `actor` may know:
+    readers of all results all but what they still have to score, inspectors what they have inspected themselves and
+    need not score again."""
     key = func.coalesce(Sample.conversation_key, Sample.unit_id)
     mine = (
         select(Inspection.id)

@@ -1,9 +1,9 @@
 """What the data itself says about a few criteria before anybody has read: suggestions, each citing its messages.
 
 They come from the process checks alone (greeting, apology after a wait, follow-up, invitation to rate, closing line),
-never from a prediction. They are proposals: nothing is marked by them, and what the inspector submitted is compared with
-them afterwards. A random tenth of the samples goes without, chosen by keyed hash, so that the difference they make can be
-seen. They never stand in doubles, calibration and gold.
+never from a prediction. They are proposals: nothing is marked by them, and what the inspector submitted is compared
+with them afterwards. A random tenth of the samples goes without, chosen by keyed hash, so that the difference they
+make can be seen. They never stand in doubles, calibration and gold.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Suggestion:
     seqs: tuple[int, ...]
 
 
+@lru_cache(maxsize=64)  # asked when a sheet is opened and again when it is submitted
 def suggestions(transcript: FrozenTranscript, rubric: Rubric) -> tuple[Suggestion, ...]:
     """What the checks find in a conversation, as values of the rubric's criteria. Pure."""
     criteria = [criterion for d in rubric.dimensions for criterion in d.criteria if criterion.id in RULES]
@@ -110,17 +111,11 @@ def outcome(
 ) -> list[dict[str, Any]]:
     """What was suggested of a conversation, whether it was shown (`given`), and whether the sheet says the same
     (`agreed`): plain data to keep with the inspection."""
-    marks = {mark.criterion_id: mark for mark in sheet.marks}
-    standard = {criterion.id: criterion.default for d in rubric.dimensions for criterion in d.criteria}
-
-    def agrees(one: Suggestion) -> bool:
-        mark = marks.get(one.criterion_id)
-        given = standard[one.criterion_id] if mark is None or (mark.value is None and not mark.na) else mark.value
-        return given == one.value
-
+    said = {criterion.id: sheet.value_of(criterion) for criterion in rubric.criteria if criterion.id in RULES}
     given = not held_back(unit_id)
     return [
-        {"criterion": one.criterion_id, "rule": one.rule_id, "value": one.value, "given": given, "agreed": agrees(one)}
+        {"criterion": one.criterion_id, "rule": one.rule_id, "value": one.value, "given": given,
+         "agreed": said[one.criterion_id] == one.value}
         for one in suggestions(transcript, rubric) if one.criterion_id not in silenced
     ]  # fmt: skip
 

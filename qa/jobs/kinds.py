@@ -35,6 +35,8 @@ from qa.upkeep import backup, exports
 from qa.upkeep.exports import MadeFile
 from qa.workbench import Workbench
 
+REPLACING = 0.6
+"""Share of a restore from which on its rows are replaced (`qa.upkeep.backup.restore`)."""
 P = TypeVar("P")
 R = TypeVar("R")
 
@@ -59,8 +61,8 @@ class Run:
 
 @dataclass(frozen=True)
 class JobKind(Generic[P, R]):
-    """One kind of job. `over` is called once when it has ended for good, however it ended; when it is done, a job of the
-    kind named `then` is asked for."""
+    """One kind of job. `over` is called once when it has ended for good, however it ended; when it is done, a job of
+    the kind named `then` is asked for."""
 
     name: str
     title: str
@@ -144,6 +146,21 @@ class RemoveText:
 @dataclass(frozen=True)
 class Backup:
     """Make the backup `name` in the installation's folder of backups."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Replace everything by the backup `name`, after what is here was backed up as `kept`."""
+
+    name: str
+    kept: str
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The backup that stands here now. Seen by nobody: the job went with what was replaced, the trail tells of it."""
 
     name: str
 
@@ -247,6 +264,22 @@ def _backup(run: Run, params: Backup) -> BackupMade:
     return BackupMade(params.name, len(manifest.files), manifest.bytes)
 
 
+def _restore(run: Run, params: Restore) -> Restored:
+    """Can be stopped until rows are replaced; from then on it is the restore's own journal that decides."""
+    bench, folder = run.bench, backup.own_folder(run.bench)
+    if _made_before(folder / params.kept) is None:  # it is named by the moment: an earlier attempt made it
+        backup.backup(
+            bench, run.actor, folder / params.kept, now=run.now,
+            progress=lambda share, what: run.stoppable(share / 2, what),
+        )  # fmt: skip
+
+    def told(share: float, what: str) -> None:
+        (run.stoppable if share <= REPLACING else run.progress)(0.5 + share / 2, what)
+
+    backup.restore(bench, run.actor, folder / params.name, now=run.now, force=True, progress=told)
+    return Restored(params.name)
+
+
 def _make_file(run: Run, params: MakeFile) -> MadeFile:
     return exports.make(
         run.bench, run.actor, now=run.now, what=params.what, form=params.form, backup_name=params.backup_name,
@@ -299,6 +332,7 @@ TRAINING = JobKind("training", N_("Training the risk model"), Right.PLAN_DRAW, T
 SCORING = JobKind("scoring", N_("Scoring with the risk model"), Right.PLAN_DRAW, Score, Rescored, _score)
 SCORER_RUN = JobKind("scorer_run", N_("Asking the machine scorer"), Right.MAINTAIN, RunScorer, ScorerRun, _run_scorer)
 BACKUP = JobKind("backup", N_("Backup"), Right.MAINTAIN, Backup, BackupMade, _backup)
+RESTORE = JobKind("restore", N_("Restoring a backup"), Right.MAINTAIN, Restore, Restored, _restore)
 EXPORT = JobKind("export", N_("Making a file"), Right.MAINTAIN, MakeFile, MadeFile, _make_file)
 REMOVAL = JobKind(
     "removal", N_("Removal of text"), Right.MAINTAIN, RemoveText, RemovalDone, _remove, then=INDEXING.name
@@ -311,6 +345,7 @@ NIGHT: Mapping[str, JobKind[NightStep, StepDone]] = {
 """The steps of the night by their name: each is a kind of its own."""
 
 _ALL: tuple[JobKind[Any, Any], ...] = (
-    IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, SCORER_RUN, BACKUP, EXPORT, REMOVAL, *NIGHT.values()
+    IMPORT, INDEXING, SCREENING, PUBLISHING, TRAINING, SCORING, SCORER_RUN, BACKUP, RESTORE, EXPORT, REMOVAL,
+    *NIGHT.values(),
 )  # fmt: skip
 KINDS: Mapping[str, JobKind[Any, Any]] = {kind.name: kind for kind in _ALL}

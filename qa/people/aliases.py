@@ -1,7 +1,7 @@
 """Several accounts of one person: what an account says on a day is said by the person it belonged to on that day.
 
-An alias has days, because accounts are handed on. Nobody is somebody else's alias twice over: an alias leads to a person
-of the roster, who is none.
+An alias has days, because accounts are handed on. Nobody is somebody else's alias twice over: an alias leads to a
+person of the roster, who is none.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from qa import audit
 from qa.errors import Invalid, NotFound
-from qa.i18n import N_
+from qa.i18n import N_, by_name
 from qa.people import accounts, signins, teams
 from qa.policy import Actor, Right, Role, require
 from qa.tables import Agent, SignIn, TeamMembership, User
@@ -76,7 +76,7 @@ def roster(bench: Workbench, actor: Actor) -> list[RosterRow]:
             select(TeamMembership.agent_id).where(TeamMembership.from_day > teams.FIRST_DAY)
         ):
             moves[agent_id] = moves.get(agent_id, 0) + 1
-        return [
+        found = [
             RosterRow(
                 a.agent_id,
                 a.name,
@@ -89,8 +89,9 @@ def roster(bench: Workbench, actor: Actor) -> list[RosterRow]:
                 logins.get(a.agent_id),
                 moves.get(a.agent_id, 0),
             )
-            for a in session.scalars(select(Agent).order_by(Agent.team, Agent.name, Agent.agent_id))
+            for a in session.scalars(select(Agent))
         ]
+    return sorted(found, key=lambda one: (by_name(one.team or ""), by_name(one.name), one.agent_id))
 
 
 def moves_of(bench: Workbench, actor: Actor, agent_id: str) -> list[Move]:

@@ -34,6 +34,7 @@ SCOPES: Mapping[str, str] = {
     "draws": N_("draws, samples and receipts"),
     "violations": N_("case files of red lines"),
     "cases": N_("the case library"),
+    "assessments": N_("monthly sheets"),
     "import": N_("push conversations"),
 }
 

@@ -2,7 +2,8 @@
 not published.
 
 The bound is a multiple of what one known pattern costs in the same process, so that a slow machine refuses nothing that
-a fast one takes. Patterns whose possibilities are few by their form are not tried. Runs in `qa.security.isolation` alone.
+a fast one takes. Patterns whose possibilities are few by their form are not tried. Runs in `qa.security.isolation`
+alone.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ At = Callable[[str, str], None]
 def slow(rule: Rule, at: At) -> Iterator[RuleProblem]:
     """An objection to every pattern of the rule that costs more than it may; `at` hears each field and pattern before
     it is tried. The rule's patterns must be readable."""
-    for field, written, piece, tree in _suspects(rule):
+    for field, written, piece, tree in suspects(rule):
         at(field, written)
         seconds = seconds_of(piece, tree)
         if seconds > most_seconds():
@@ -86,7 +87,8 @@ def _seconds(pattern: re.Pattern[str], text: str) -> float:
     return time.thread_time() - started
 
 
-def _suspects(rule: Rule) -> Iterator[tuple[str, str, Piece, Node]]:
+def suspects(rule: Rule) -> Iterator[tuple[str, str, Piece, Node]]:
+    """Field, written form, searchable form and tree of every pattern whose form alone does not clear it."""
     for path, terms in all_terms(rule):
         for written in terms.regex:
             tree = parse(written)

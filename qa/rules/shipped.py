@@ -20,7 +20,7 @@ from qa.policy import Actor, Right, require
 from qa.rules import stored, versions
 from qa.tables import RuleVersion
 from qa.workbench import Workbench
-from scoring.redline import Rule, Terms, load_default_rules, load_process_rules, shipped_before
+from scoring.redline import Rule, Terms, load_default_rules, load_process_rules, new_ids, shipped_before
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Update:
     zh: str
     en: str
     held: int
-    """The newest version of the workbench."""
+    """The newest version of the workbench; 0 for a rule that this edition brings."""
     edition: int
     """The edition that is shipped now."""
     own_words: bool
@@ -77,7 +77,7 @@ def draft(bench: Workbench, actor: Actor, *, now: datetime, rule_ids: Sequence[s
         offered = {one.rule_id: one for one in _updates(work.session)}
         for rule_id in sorted(wanted.keys() & offered.keys()):
             one = offered[rule_id]
-            if _newest(work.session, rule_id).state == "draft":
+            if _drafted(work.session, rule_id):
                 raise Conflict(
                     N_("Rule {rule} has a draft already. Publish or discard it before you take the shipped edition."),
                     rule=rule_id,
@@ -98,12 +98,16 @@ def _shipped() -> tuple[Rule, ...]:
 
 def _updates(session: Session) -> tuple[Update, ...]:
     found = []
-    known = shipped_before()
+    known, new = shipped_before(), new_ids()
+    if session.scalar(select(RuleVersion.id).where(RuleVersion.rule_id.not_in(new)).limit(1)) is None:
+        new = frozenset()  # a workbench without rules gets all of them elsewhere
     for rule in _shipped():
         rows = session.scalars(
             select(RuleVersion).where(RuleVersion.rule_id == rule.id).order_by(RuleVersion.version)
         ).all()
         kept = [row for row in rows if row.state != "draft"]
+        if not kept and rule.id in new:
+            found.append(Update(rule.id, rule.label.zh, rule.label.en, 0, rule.version, False, bool(rows), ()))
         if not kept or kept[-1].state == "retired":
             continue  # never installed, or taken out of force on purpose
         here = versions.undated(stored.rule_of(kept[-1]))
@@ -126,10 +130,12 @@ def _updates(session: Session) -> tuple[Update, ...]:
     return tuple(found)
 
 
-def _newest(session: Session, rule_id: str) -> RuleVersion:
-    return session.scalars(
+def _drafted(session: Session, rule_id: str) -> bool:
+    """Whether the newest version of a rule is a draft; a new rule has none."""
+    newest = session.scalars(
         select(RuleVersion).where(RuleVersion.rule_id == rule_id).order_by(RuleVersion.version.desc()).limit(1)
-    ).one()
+    ).one_or_none()
+    return newest is not None and newest.state == "draft"
 
 
 def _differences(here: Rule, there: Rule) -> tuple[TermChange, ...]:
@@ -140,6 +146,8 @@ def _differences(here: Rule, there: Rule) -> tuple[TermChange, ...]:
         assert isinstance(new, Terms)
         fields += [(f"{name}.phrases", old.phrases, new.phrases), (f"{name}.regex", old.regex, new.regex)]
     fields.append(("guards", [g.value for g in here.guards], [g.value for g in there.guards]))
+    old, new = (["true"] if rule.broken_promises else [] for rule in (here, there))
+    fields.append(("broken_promises", old, new))
     fields.append(("effect", [here.effect.kind.value], [there.effect.kind.value]))
     fields.append(("severity", [here.severity.value], [there.severity.value]))
     found = []

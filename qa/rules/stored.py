@@ -1,7 +1,7 @@
 """Red-line rules in the database: rows on one side, `scoring.redline` rules on the other.
 
-What screening, the rule bench, the board and the desk need to know about rules, in a layer below them. The only thing it
-writes are the shipped rules of a workbench that has none; who may change a rule is the business of `qa.rules`.
+What screening, the rule bench, the board and the desk need to know about rules, in a layer below them. The only thing
+it writes are the shipped rules of a workbench that has none; who may change a rule is the business of `qa.rules`.
 """
 
 from __future__ import annotations

@@ -52,12 +52,23 @@ class TeamDays:
             (stay.since is None or at >= stay.since) and (stay.until is None or at < stay.until) for stay in mine
         )
 
+    def touches(self, agent_id: str, since: datetime, until: datetime) -> bool:
+        """Whether the agent belonged to the team at some moment from `since` to before `until`."""
+        return any(
+            stay.agent_id == agent_id
+            and (stay.since is None or stay.since < until)
+            and (stay.until is None or stay.until > since)
+            for stay in self.stays
+        )
+
     def agents(self) -> list[str]:
         """Everybody who ever belonged to it."""
         return sorted({stay.agent_id for stay in self.stays})
 
     def condition(
-        self, agent: SQLColumnExpression[str], at: SQLColumnExpression[datetime | None]
+        self,
+        agent: SQLColumnExpression[str] | SQLColumnExpression[str | None],
+        at: SQLColumnExpression[datetime] | SQLColumnExpression[datetime | None],
     ) -> ColumnElement[bool]:
         """The same for rows of the database."""
         parts: list[ColumnElement[bool]] = [agent.in_(self._steady())]
@@ -159,6 +170,42 @@ def require_seen(bench: Workbench, actor: Actor, agent_id: str, at: datetime | N
     if days is not None and not days.holds(agent_id, at):
         refused(actor, Right.VIEW_TEAM)
         raise Denied(OTHERS)
+
+
+def limits(
+    actor: Actor,
+    everything: Right,
+    *,
+    team: SQLColumnExpression[str] | SQLColumnExpression[str | None],
+    agent: SQLColumnExpression[str] | SQLColumnExpression[str | None],
+) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on rows that bear a team, and are of no moment: none for who has the right to `everything`, the
+    leader's team for its leader, else one's own."""
+    if entitled(actor, everything):
+        return ()
+    if actor.may(Right.VIEW_TEAM):
+        return (team == (actor.team or "\0"), team != "")
+    return (agent == (actor.agent_id or "\0"),)
+
+
+def limits_in_days(
+    bench: Workbench,
+    actor: Actor,
+    everything: Right,
+    *,
+    agent: SQLColumnExpression[str] | SQLColumnExpression[str | None],
+    at: SQLColumnExpression[datetime] | SQLColumnExpression[datetime | None],
+) -> tuple[ColumnElement[bool], ...]:
+    """The same for rows of a moment: a leader sees those of the days in which the agent belonged to the team."""
+    days = None if entitled(actor, everything) else days_of(bench, actor)
+    if days is not None:
+        return (days.condition(agent, at),)
+    return () if entitled(actor, everything) else (agent == (actor.agent_id or "\0"),)
+
+
+def entitled(actor: Actor, right: Right) -> bool:
+    """Whether the right is this reader's, or the installation itself asks."""
+    return actor is SYSTEM or actor.may(right)
 
 
 def _begins(day: date, zone: ZoneInfo) -> datetime | None:

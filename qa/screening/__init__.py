@@ -22,7 +22,7 @@ from qa import audit
 from qa.archive import Snapshot
 from qa.archive.locks import alone
 from qa.archive.predictions import RULES
-from qa.archive.ranges import NO_IMPORT, Range, cut, message_files
+from qa.archive.ranges import CUT, NO_IMPORT, Range, cut, message_files
 from qa.errors import Busy, Cancelled, Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
@@ -102,6 +102,7 @@ class _Plan:
             "zone": self.job.time_zone,
             "reflected": dict(reflected),
             "predictor": RULES,
+            "ranges": CUT,
             **{table: self.snapshot.tables[table] for table in ("hits", "promises", "signals", "screened_rules")},
         }
 
@@ -122,8 +123,8 @@ def screen(
 
     `batch` bounds memory (messages at a time). `cluster` is the address of a Dask scheduler whose workers see the same
     archive. `apart` searches in a process of its own, for whoever serves others meanwhile: an expression holds the
-    interpreter while it searches one message. Raises `Cancelled` when `cancel` answers true (or `progress` raises it): what is finished is kept for the
-    next run; `Conflict` when a screening or import is running.
+    interpreter while it searches one message. Raises `Cancelled` when `cancel` answers true (or `progress` raises it):
+    what is finished is kept for the next run; `Conflict` when a screening or import is running.
     """
     require(actor, Right.IMPORT)
     with _only_one(bench):

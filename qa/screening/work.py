@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import polars as pl
 
-from qa.archive import Snapshot, conform, empty
+from qa.archive import Snapshot, among, conform, empty
 from qa.archive.predictions import RULES
 from qa.archive.ranges import NO_IMPORT, Range
 from scoring.promises import PROMISE_WORDS_HASH, PromiseFinder
@@ -39,7 +39,8 @@ class ScreeningPass:
 
 @dataclass(frozen=True)
 class ScreenedRows:
-    """Rows of the archive tables `hits`, `promises`, `signals` and `predictions`, and how many messages were read for them."""
+    """Rows of the archive tables `hits`, `promises`, `signals` and `predictions`, and how many messages were read for
+    them."""
 
     hits: pl.DataFrame
     promises: pl.DataFrame
@@ -85,26 +86,23 @@ def screen_ranges(say: Callable[[object], None], job: ScreeningPass, todo: Seque
         say((number, screen_range(job, piece)))
 
 
-def unscreened(snapshot: Snapshot, imports: Iterable[int]) -> pl.LazyFrame:
-    """Conversations of `imports` whose present content is not in `signals`; their `import_id` is never null."""
+def unscreened(snapshot: Snapshot, imports: Iterable[int], keys: pl.Series | None = None) -> pl.LazyFrame:
+    """Conversations of `imports`, of those with `keys`, whose present content is not in `signals`; their `import_id`
+    is never null."""
     wanted, number = sorted(imports), pl.col("import_id").fill_null(NO_IMPORT)
-    chats = (
-        snapshot.scan("conversations")
-        .select(CHAT_COLUMNS)
-        .with_columns(number)
-        .filter(pl.col("import_id").is_in(wanted))
-    )
-    done = snapshot.scan("signals").select("conversation_key", number).filter(pl.col("import_id").is_in(wanted))
+    tables = [snapshot.scan(name) for name in ("conversations", "signals")]
+    chats, done = tables if keys is None else [among(table, keys) for table in tables]
+    chats = chats.select(CHAT_COLUMNS)
+    chats = chats.with_columns(number).filter(pl.col("import_id").is_in(wanted))
+    done = done.select("conversation_key", number).filter(pl.col("import_id").is_in(wanted))
     return chats.join(done, on=["conversation_key", "import_id"], how="anti")
 
 
 def _chats(job: ScreeningPass, messages: pl.DataFrame) -> pl.DataFrame:
-    keys = messages.lazy().select("conversation_key").unique()
+    keys = messages["conversation_key"].unique()
     if job.imports is None:
-        chats = job.snapshot.scan("conversations").select(CHAT_COLUMNS)
-    else:
-        chats = unscreened(job.snapshot, job.imports)
-    return chats.join(keys, on="conversation_key", how="semi").collect()
+        return among(job.snapshot.scan("conversations"), keys).select(CHAT_COLUMNS).collect()
+    return unscreened(job.snapshot, job.imports, keys).collect()
 
 
 def with_agents(found: pl.DataFrame, messages: pl.DataFrame, chats: pl.DataFrame) -> pl.DataFrame:
@@ -126,9 +124,9 @@ def with_agents(found: pl.DataFrame, messages: pl.DataFrame, chats: pl.DataFrame
 
 def _promises(messages: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     """What agents promised, with who said it and when."""
-    said = messages.select("conversation_key", "seq", "agent_id", said_at="sent_at")
     found = _promise_finder(time_zone).find(messages)
-    return conform("promises", found.join(said, on=["conversation_key", "seq"], how="left", maintain_order="left"))
+    said = messages.select("agent_id", said_at="sent_at")[found["row"]]
+    return conform("promises", pl.concat([found.drop("row"), said], how="horizontal"))
 
 
 def measure(messages: pl.DataFrame, chats: pl.DataFrame, hits: pl.DataFrame, time_zone: str) -> pl.DataFrame:

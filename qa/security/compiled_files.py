@@ -10,8 +10,8 @@ from secrets import token_hex
 
 from qa.security import files
 
-KEPT = 24
-"""Files; the ones written longest ago go first."""
+KEPT = 64
+"""Files; the ones used longest ago go first."""
 
 
 def of_account() -> CompiledFiles | None:
@@ -23,14 +23,17 @@ def of_account() -> CompiledFiles | None:
 
 @dataclass(frozen=True)
 class CompiledFiles:
-    """A `scoring.compiled.CompiledStore` of files. A folder that cannot be written keeps nothing and disturbs nobody."""
+    """A `scoring.compiled.CompiledStore` of files. A folder that cannot be written keeps nothing and disturbs
+    nobody."""
 
     folder: Path
 
     def get(self, key: str) -> bytes | None:
+        data = None
         with suppress(OSError):
-            return (self.folder / key).read_bytes()
-        return None
+            data = (self.folder / key).read_bytes()
+            os.utime(self.folder / key)
+        return data
 
     def put(self, key: str, data: bytes) -> None:
         with suppress(OSError):
@@ -39,6 +42,6 @@ class CompiledFiles:
             half.write_bytes(data)
             files.close(half)
             half.replace(self.folder / key)
-            written = [(path.stat().st_mtime, path) for path in self.folder.iterdir()]
-            for _, path in sorted(written)[:-KEPT]:
+            used = [(path.stat().st_mtime_ns, path) for path in self.folder.iterdir()]
+            for _, path in sorted(used)[:-KEPT]:
                 path.unlink()

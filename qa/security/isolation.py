@@ -1,8 +1,9 @@
 """Work that may run away, such as trying somebody's patterns, in a process of its own: CPU time, silence and memory are
 bounded, it can be stopped at any moment, and whoever waits for it holds nobody up.
 
-A new interpreter and no fork: locks and threads of a server do not travel. Task, what it says and its answer are pickled
-between two processes of one account; a task is a function of a module, its first argument is `say`. Knows no rules.
+A new interpreter and no fork: locks and threads of a server do not travel. Task, what it says and its answer are
+pickled between two processes of one account; a task is a function of a module, its first argument is `say`. Knows no
+rules.
 """
 
 from __future__ import annotations
@@ -130,7 +131,8 @@ def _stop_if(cancel: Cancel | None) -> None:
 
 
 class _Process:
-    """The other process, and a thread that reads what it says: pipes cannot be waited for with a deadline everywhere."""
+    """The other process, and a thread that reads what it says: pipes cannot be waited for with a deadline
+    everywhere."""
 
     def __init__(self, request: _Request) -> None:
         self._limits = request.limits

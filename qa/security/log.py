@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from qa.i18n import N_
+from qa.i18n import C_, N_
 
 FOLDER, FILE = "logs", "security.jsonl"
 BYTES, KEPT = 1_000_000, 5
@@ -52,6 +52,14 @@ EVENTS: Mapping[str, str] = {
     "backup.restored": N_("Backup restored"),
 }
 """Everything that is logged, with its words. Entries of the audit trail among them are logged as they are written."""
+
+FACTS: Mapping[str, str] = {
+    "process": N_("process"), "login": N_("account"), "address": N_("address"), "where": N_("address"),
+    "right": C_("log", "right"), "role": N_("role"), "token": N_("token"), "what": N_("call"),
+    "status": N_("status code"),
+    "about": N_("about"), "host": N_("host"), "conversations": C_("trail", "conversations"), "bytes": N_("bytes"),
+}  # fmt: skip
+"""Names of what a line says beside its event; a fact without a name keeps its code."""
 
 _logger = logging.getLogger("spotcheck.security")
 _logger.propagate = False

@@ -1,5 +1,5 @@
-"""Secrets of other systems (addresses of robots, passwords of mailboxes, tokens), sealed as the seeds are: whoever reads
-the database or a backup of it cannot use them. `about` binds a sealed text to its purpose."""
+"""Secrets of other systems (addresses of robots, passwords of mailboxes, tokens), sealed as the seeds are: whoever
+reads the database or a backup of it cannot use them. `about` binds a sealed text to its purpose."""
 
 from __future__ import annotations
 

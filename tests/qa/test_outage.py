@@ -16,6 +16,7 @@ from sqlalchemy import event, insert
 from sqlalchemy.exc import OperationalError
 
 from qa import outage
+from qa.archive import Archive
 from qa.cli.main import main
 from qa.config import Config
 from qa.errors import Invalid, Unavailable
@@ -86,6 +87,15 @@ def test_a_database_that_is_away_is_one_sentence(
     written = capsys.readouterr().err
     assert written.count("\n") == 1
     assert "cannot be reached" in written
+
+
+def test_an_object_store_that_is_away_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {"ACCESS_KEY_ID": "k", "SECRET_ACCESS_KEY": "s", "REGION": "us-east-1", "ALLOW_HTTP": "true"}
+    for name, value in {**keys, "ENDPOINT_URL": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with pytest.raises(OSError, match="S3") as caught:
+        Archive("s3://nothing/here").version()
+    assert getattr(outage.explain(caught.value), "msgid", "") == outage.STORE_AWAY
 
 
 def test_our_own_errors_and_our_own_faults_stay_what_they_are() -> None:

@@ -13,7 +13,7 @@ from qa.casefiles.lifecycle import Step
 from qa.errors import Denied, Words
 from qa.i18n import Translator
 from qa.policy import RIGHT_NAMES, Actor, Right, Role, require
-from qa.upkeep import trail
+from qa.upkeep import trail_words
 from qa.verdicts import ledger
 from qa.verdicts.appeals import STATES
 
@@ -60,10 +60,10 @@ def test_every_action_and_subject_has_words() -> None:
     found = set(recorded())
     assert len(found) > 60
     for action, subject in found:
-        words = trail.action_words(action)
+        words = trail_words.action_words(action)
         assert words != action, action
         assert chinese(ZH(words.msgid, **words.facts)), action
-        assert chinese(ZH(trail.SUBJECTS[subject])), subject
+        assert chinese(ZH(trail_words.SUBJECTS[subject])), subject
 
 
 @pytest.mark.parametrize("right", Right)

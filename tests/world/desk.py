@@ -57,15 +57,15 @@ class Kit:
             return list(session.scalars(select(Verdict).where(Verdict.sample_id == sample).order_by(Verdict.version)))
 
 
-def inspect(kit: Kit, who: int, sheet: Sheet) -> inspecting.Submitted:
+def inspect(kit: Kit, who: int, sheet: Sheet, now: datetime = NOW) -> inspecting.Submitted:
     """Inspector `who` takes the next place and submits `sheet`."""
-    place = queue.claim_next(kit.bench, kit.inspectors[who], now=NOW)
+    place = queue.claim_next(kit.bench, kit.inspectors[who], now=now)
     assert isinstance(place, queue.Claim)
     nonce = f"nonce-{who}-{place.assignment_id}-{place.version}"
     return inspecting.submit(
         kit.bench,
         kit.inspectors[who],
-        now=NOW,
+        now=now,
         assignment_id=place.assignment_id,
         version=place.version,
         nonce=nonce,

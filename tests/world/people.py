@@ -23,13 +23,18 @@ def accounts(bench: Workbench, people: Iterable[Actor], at: datetime, prefix: st
             session.execute(
                 insert(User)
                 .values(
-                    login=prefix + one.name.lower().replace(" ", "-"), display_name=one.name, role=one.role.value, agent_id=one.agent_id,
-                    active=True, created_at=at, **({"id": one.user_id} if one.user_id else {}),
+                    login=prefix + one.name.lower().replace(" ", "-"),
+                    display_name=one.name,
+                    role=one.role.value,
+                    agent_id=one.agent_id,
+                    active=True,
+                    created_at=at,
+                    **({"id": one.user_id} if one.user_id else {}),
                 )
                 .returning(User.id)
             ).scalar_one()
             for one in people
-        ]  # fmt: skip
+        ]
     return [actor(bench, id_) for id_ in ids]
 
 

@@ -71,6 +71,7 @@ COMMANDS = [
     "coaching",
     "connector",
     "demo",
+    "development",
     "disputes",
     "doctor",
     "draw",
@@ -124,7 +125,7 @@ def test_every_command_is_known_before_its_work_is_loaded(home: Path) -> None:
     assert set(done.stdout.split()) & EVERYTHING == set()
 
 
-@pytest.mark.parametrize("words", [("user", "list"), ("rubric", "list"), ("seal",)], ids=" ".join)
+@pytest.mark.parametrize("words", [("user", "list"), ("rubric", "list"), ("rules", "list"), ("seal",)], ids=" ".join)
 def test_what_lies_in_the_database_needs_nothing_else(home: Path, words: tuple[str, ...]) -> None:
     assert loaded(home, *words) & EVERYTHING == DATABASE
 
@@ -133,7 +134,7 @@ def test_the_doctor_counts_without_mathematics(home: Path) -> None:
     assert loaded(home, "doctor") & (MATHEMATICS | FILES | ANOTHER_DATABASE | CHANGING_THE_SCHEMA) == set()
 
 
-@pytest.mark.parametrize("words", [("rules", "list"), ("risk", "list"), ("imports",), ("run", "--once")], ids=" ".join)
+@pytest.mark.parametrize("words", [("risk", "list"), ("imports",), ("run", "--once")], ids=" ".join)
 def test_nothing_is_fitted_before_there_is_something_to_fit(home: Path, words: tuple[str, ...]) -> None:
     assert loaded(home, *words) & (FITTING | FILES | ANOTHER_DATABASE | CHANGING_THE_SCHEMA) == set()
 

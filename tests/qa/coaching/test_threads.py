@@ -195,7 +195,8 @@ LOSS = Metric("cri:x", "loss", (-10.0, 10.0))
 
 
 def reviews(draw: np.random.Generator, before: float, after: float) -> pl.DataFrame:
-    """Thirty agents with 24 reviews before and after; the chances of losing five points change from one to the other."""
+    """Thirty agents with 24 reviews before and after; the chances of losing five points change from one to the
+    other."""
     agents, each = 30, 24
     rows = agents * each
     chance = np.repeat([before, after], rows)

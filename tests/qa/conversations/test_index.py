@@ -19,8 +19,33 @@ from qa.masking import mask_text
 from qa.workbench import Workbench
 from tests.world.conversations import NOW, fill, put, said
 
-PIECES = ["退款", "還", "还没", "发货", "發貨", "微信", "Ａ", "a", "B", " ", "，", ",", "13812345678", "1", "3栋", "路5号", "张先生",
-          "b-1", "*", "0571-88886666", "", "\0", "好的好的", "𠮷", "\n"]  # fmt: skip
+PIECES = [
+    "退款",
+    "還",
+    "还没",
+    "发货",
+    "發貨",
+    "微信",
+    "Ａ",
+    "a",
+    "B",
+    " ",
+    "，",
+    ",",
+    "13812345678",
+    "1",
+    "3栋",
+    "路5号",
+    "张先生",
+    "b-1",
+    "*",
+    "0571-88886666",
+    "",
+    "\0",
+    "好的好的",
+    "𠮷",
+    "\n",
+]
 TEXTS = st.lists(st.lists(st.sampled_from(PIECES), max_size=5).map("".join), min_size=1, max_size=12)
 WORDS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=2).map("".join).map(lambda w: fold(w).strip())
 

@@ -470,7 +470,9 @@ VICTIM = textwrap.dedent("""
             print("here", flush=True)
             time.sleep(60)
 
-    inspecting.submit(bench, me, now=now, assignment_id=place.assignment_id, version=place.version, nonce="nonce-0001", sheet=Sheet((Mark("tone", 1),)))
+    sheet = Sheet((Mark("tone", 1),))
+    held = {"assignment_id": place.assignment_id, "version": place.version}
+    inspecting.submit(bench, me, now=now, nonce="nonce-0001", sheet=sheet, **held)
     print("done", statements, flush=True)
     """)
 

@@ -14,11 +14,14 @@ from sqlalchemy import select
 
 from qa import ingest, jobs
 from qa.draws import PublishedDraw
+from qa.errors import Cancelled, NotFound
 from qa.ingest import ImportCounts, ImportResult, RowProblem
 from qa.ingest.service import Changed
 from qa.jobs import record, stored
+from qa.jobs.kinds import Run
 from qa.jobs.worker import Worker
-from qa.policy import SYSTEM
+from qa.people import accounts
+from qa.policy import SYSTEM, Role
 from qa.predictors import ModelView, Rescored
 from qa.redlines.opening import OpenedFiles
 from qa.screening import Screened
@@ -99,6 +102,27 @@ def test_jobs_in_a_backup_are_not_done_again_where_it_is_restored(bench: Workben
     assert Worker(bench, clock()).run_waiting() == 0
 
 
+def test_a_restore_keeps_what_was_there_and_can_be_stopped_before_rows_are_replaced(any_bench: Workbench) -> None:
+    folder = backup.own_folder(any_bench)
+    backup.backup(any_bench, SYSTEM, folder / "before", now=NOW)
+    accounts.create_user(any_bench, SYSTEM, now=NOW, login="lin", role=Role.LEAD)
+    stopped = jobs.ask(any_bench, SYSTEM, jobs.RESTORE, jobs.Restore("before", "first"), now=NOW)
+    told: list[float] = []
+
+    def stop_late(share: float, what: str) -> None:
+        told.append(share)
+
+    run = Run(any_bench, SYSTEM, NOW, 1, stop_late, lambda: bool(told) and told[-1] >= 0.6)
+    with pytest.raises(Cancelled):
+        jobs.RESTORE.run(run, jobs.Restore("before", "first"))
+    assert [one.login for one in accounts.users(any_bench, SYSTEM)] == ["lin"], "stopped in time, as it was"
+    assert Worker(any_bench, clock()).run_waiting() == 1, "an attempt whose backup is there goes on"
+    assert accounts.users(any_bench, SYSTEM) == []
+    assert backup.verify(folder / "first").users == 1
+    with pytest.raises(NotFound):
+        jobs.get(any_bench, SYSTEM, stopped)
+
+
 KILLED = """
 import os, signal, sys
 from datetime import UTC, datetime
@@ -155,8 +179,15 @@ MODEL = ModelView(
     "kept",
     [
         ImportResult(
-            1, "conversations", "shop", ImportCounts(rows=3), (RowProblem(2, "sent_at", "bad_time", "x"),),
-            ((RowProblem(None, "", "bad_time", ""), 2),), Path("/tmp/problems.csv"), 7, (Changed("shop", 1, "k", "a", None),),
+            1,
+            "conversations",
+            "shop",
+            ImportCounts(rows=3),
+            (RowProblem(2, "sent_at", "bad_time", "x"),),
+            ((RowProblem(None, "", "bad_time", ""), 2),),
+            Path("/tmp/problems.csv"),
+            7,
+            (Changed("shop", 1, "k", "a", None),),
         ),
         jobs.ScreeningDone(Screened(1, 2, 3, ("R01",), 4), OpenedFiles(1, 2, 3)),
         PublishedDraw(1, 2, 3, 4, "hash", False),
@@ -165,7 +196,7 @@ MODEL = ModelView(
         jobs.BackupMade("copy", 3, 4),
     ],
     ids=lambda kept: type(kept).__name__,
-)  # fmt: skip
+)
 def test_results_come_back_as_they_were(kept: object) -> None:
     assert {type(kept)} <= {kind.result for kind in jobs.KINDS.values()}
     assert stored.from_plain(type(kept), stored.to_plain(kept)) == kept

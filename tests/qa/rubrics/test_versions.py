@@ -137,11 +137,16 @@ def test_cards_that_came_later_are_offered_and_added_once(any_bench: Workbench) 
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE rubric_versions SET content = '{}'", "UPDATE rubric_versions SET content_hash = 'x'", "UPDATE rubric_versions SET version = 7",
-        "UPDATE rubric_versions SET state = 'draft'", "DELETE FROM rubric_versions", "UPDATE rubric_versions SET state = 'nonsense'",
-        "UPDATE rule_versions SET content = '{}'", "DELETE FROM rule_versions",
+        "UPDATE rubric_versions SET content = '{}'",
+        "UPDATE rubric_versions SET content_hash = 'x'",
+        "UPDATE rubric_versions SET version = 7",
+        "UPDATE rubric_versions SET state = 'draft'",
+        "DELETE FROM rubric_versions",
+        "UPDATE rubric_versions SET state = 'nonsense'",
+        "UPDATE rule_versions SET content = '{}'",
+        "DELETE FROM rule_versions",
     ],
-)  # fmt: skip
+)
 def test_the_database_refuses_to_change_what_is_published(any_bench: Workbench, statement: str) -> None:
     build(any_bench)
     with pytest.raises(DBAPIError), any_bench.db.write() as session:

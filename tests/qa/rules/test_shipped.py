@@ -12,7 +12,7 @@ from qa.errors import Conflict, Denied
 from qa.rules import shipped, stored, versions
 from qa.tables import AuditEntry, RuleVersion
 from qa.workbench import Workbench
-from scoring.redline import Rule, Terms, load_default_rules, shipped_before
+from scoring.redline import Rule, Terms, load_default_rules, new_ids, shipped_before
 from tests.world.redlines import INSPECTOR, LEAD, people
 from tests.world.rules import publish
 
@@ -84,3 +84,17 @@ def _in_force(bench: Workbench) -> list[Rule]:
     with bench.db.read() as session:
         rows = session.scalars(select(RuleVersion).where(RuleVersion.state == "published")).all()
         return [stored.rule_of(row) for row in rows]
+
+
+def test_a_rule_that_an_edition_brings_is_offered_where_others_are(bench: Workbench, now: datetime) -> None:
+    people(bench)
+    (brought,) = (rule for rule in load_default_rules() if rule.id in new_ids())
+    assert shipped.updates(bench, LEAD) == (), "a workbench without rules gets all of them elsewhere"
+    publish(bench, load_default_rules()[0])
+    (offered,) = shipped.updates(bench, LEAD)
+    assert (offered.rule_id, offered.held, offered.drafted) == (brought.id, 0, False)
+    assert shipped.draft(bench, LEAD, now=now, rule_ids=[brought.id]) == (brought.id,)
+    assert versions.get(bench, LEAD, brought.id).wording == brought.wording
+    assert shipped.updates(bench, LEAD)[0].drafted
+    with pytest.raises(Conflict):
+        shipped.draft(bench, LEAD, now=now, rule_ids=[brought.id])

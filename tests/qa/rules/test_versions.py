@@ -95,12 +95,12 @@ def test_two_editors(bench: Workbench, now: datetime) -> None:
 
 
 def test_the_shipped_rules_go_round(bench: Workbench, now: datetime) -> None:
-    assert versions.load_defaults(bench, LEAD, now=now) == 12
+    assert versions.load_defaults(bench, LEAD, now=now) == 13
     assert versions.load_defaults(bench, LEAD, now=now) == 0
     text = versions.export_toml(bench, LEAD)
     again = versions.import_toml(bench, LEAD, now=now, text=text)
     assert again.drafted == ()
-    assert len(again.unchanged) == 12
+    assert len(again.unchanged) == 13
     changed = text.replace('severity = "critical"', 'severity = "minor"', 1)
     assert len(versions.import_toml(bench, LEAD, now=now, text=changed).drafted) == 1
     with bench.db.read() as session:

@@ -132,7 +132,7 @@ def test_reports_about_one_agent_hold_the_days_in_the_team_only(shop: Workbench,
         verdict = session.scalar(select(Verdict).where(Verdict.agent_id == "dan"))
     assert verdict is not None
     with pytest.raises(Denied):
-        cases.material(shop, NORTH, sample_id=verdict.sample_id, violation_id=None)
+        cases.material(shop, NORTH, now=NOW, sample_id=verdict.sample_id, violation_id=None)
 
 
 def test_a_leader_does_not_read_where_somebody_moved_to(shop: Workbench) -> None:

@@ -14,7 +14,7 @@ from qa.errors import Denied
 from qa.people import accounts, signins
 from qa.policy import SYSTEM, Actor, Right, Role, require
 from qa.security import log as securitylog
-from qa.upkeep import trail
+from qa.upkeep import trail, trail_words
 from qa.workbench import Workbench
 
 PASSWORD = "correct-horse-1"
@@ -66,4 +66,4 @@ def test_every_logged_entry_of_the_trail_has_words() -> None:
         event
         for event in securitylog.EVENTS
         if not event.startswith(("server.", "sign_in.", "right.", "customer.", "api.", "token.refused"))
-    } <= set(trail.ACTIONS)
+    } <= set(trail_words.ACTIONS)
