@@ -45,7 +45,9 @@ TOOLKIT: Mapping[str, str] = {
 PATTERNS: Mapping[str, str] = {
     r"(\d+)MB per file(?: • (.*))?": N_("at most $1 MB a file"),
     r"Limit (\d+)MB per file(?: • (.*))?": N_("at most $1 MB a file"),
-    r"You have requested page .*": N_("This address belongs to no page. You see the home page instead."),
+    r"(?:You have requested page|The page that you have requested) .*": N_(
+        "This address belongs to no page. You see the home page instead."
+    ),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ disabled account stop at its next click.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import NoReturn
 
 import streamlit as st
@@ -30,6 +30,11 @@ class Page:
     now: datetime
     user: accounts.Account
     """The account behind `actor`, as people see it."""
+
+    @property
+    def today(self) -> date:
+        """The day of this run in the business time zone."""
+        return self.now.astimezone(self.bench.config.zone).date()
 
 
 def enter(*rights: Right) -> Page:

@@ -11,6 +11,7 @@ import streamlit as st
 from pages.kit.guard import Page
 from pages.kit.widgets import show_error
 from qa import jobs
+from qa.errors import NotFound
 from qa.i18n import N_
 from qa.jobs import JobKind, JobView
 
@@ -76,7 +77,10 @@ def done_with(page: Page, kind: JobKind[Any, Any], *, key: str) -> None:
 @st.fragment(run_every=0.7)
 def _poll(page: Page, job_id: int, words: str, key: str, stop: str, help: str, until: float) -> None:
     _, now = page.t, datetime.now(UTC)
-    job = jobs.get(page.bench, page.actor, job_id)
+    try:
+        job = jobs.get(page.bench, page.actor, job_id)
+    except NotFound:  # a restore has replaced the database with its jobs and its sign-ins: the page sees to that
+        st.rerun(scope="app")
     if job.ended:
         st.rerun(scope="app")
     waits = job.state == "waiting"

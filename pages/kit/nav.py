@@ -146,6 +146,14 @@ ENTRIES: Sequence[PageEntry] = (
         N_("The month's sheets, with what each figure is worth"),
         (Right.ASSESS, Right.VIEW_TEAM, Right.VIEW_OWN_RESULTS),
     ),
+    PageEntry(
+        "development.py",
+        "development",
+        N_("Development"),
+        _SEE,
+        N_("Exams, newcomers, grades and recognition"),
+        (Right.ASSESS, Right.VIEW_CASES),
+    ),
     PageEntry("library.py", "cases", N_("Cases"), _SEE, N_("The case library"), (Right.VIEW_CASES,)),
     PageEntry("draws.py", "draws", N_("Draws"), _PLAN, N_("Plans, draws and receipts"), (Right.VIEW_DRAWS,)),
     PageEntry("rubrics.py", "rubric", N_("Rubric"), _PLAN, N_("The scorecard and its versions"), (Right.VIEW_RUBRIC,)),
@@ -202,6 +210,20 @@ def _width(titles: Sequence[str]) -> float:
     return sum(1.5 + sum(2 if character > "\u2e80" else 1 for character in text) for text in titles)
 
 
+def _second_row(titles: Sequence[tuple[str, str]]) -> str:
+    """The group that begins the second row, of (group, title) in order; empty where one row holds them all. A row ends
+    with a group, where the longer of the two is shortest."""
+    if _width([text for _, text in titles]) <= ONE_ROW:
+        return ""
+    groups = list(dict.fromkeys(group for group, _ in titles))
+
+    def longer(first: int) -> float:
+        above = [text for group, text in titles if groups.index(group) < first]
+        return max(_width(above), _width([text for _, text in titles[len(above) :]]))
+
+    return groups[min(range(1, len(groups)), key=longer)]
+
+
 def navigation(page: Page) -> StreamlitPage:
     """Draw the menu of whoever looks, every page one click away, and return the page to run.
 
@@ -220,9 +242,9 @@ def navigation(page: Page) -> StreamlitPage:
     st.set_page_config(page_title=f"{chosen.title} · {NAME}")
     with st.container(key="menu", horizontal=True):
         group, offered = _ALL, entries_for(page.actor)
-        two_rows = _width([_(title(entry, page.actor)) for entry in offered]) > ONE_ROW
+        second = _second_row([(entry.group, _(title(entry, page.actor))) for entry in offered])
         for entry in offered:
-            if two_rows and entry.group == _PLAN != group:
+            if second and entry.group == second != group:
                 st.html('<span class="sc-menu-break"></span>')
             here = " here" if pages[entry.file] is chosen or pages[entry.file].url_path == chosen.url_path else ""
             apart = "apart" if entry.group != group else "next"

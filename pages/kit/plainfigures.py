@@ -12,14 +12,18 @@ from datetime import date
 import streamlit as st
 
 STYLE = """<style>
-.pf-rows{display:grid;grid-template-columns:minmax(6rem,auto) minmax(5rem,1fr) auto;gap:.3rem .8rem;align-items:center;font-size:.9rem}
+.pf-rows{display:grid;grid-template-columns:minmax(6rem,auto) minmax(5rem,1fr) auto;gap:.3rem .8rem;
+align-items:center;font-size:.9rem}
 .pf-rows .num{color:var(--sc-muted);white-space:nowrap;text-align:right}
-.pf-track{position:relative;height:1.1rem;background:linear-gradient(var(--sc-line),var(--sc-line)) 0 50%/100% 1px no-repeat}
+.pf-track{position:relative;height:1.1rem;
+background:linear-gradient(var(--sc-line),var(--sc-line)) 0 50%/100% 1px no-repeat}
 .pf-track i,.pf-track b,.pf-track u{position:absolute;top:50%;transform:translateY(-50%)}
 .pf-track i{height:2px;background:currentColor}
-.pf-track i::before,.pf-track i::after{content:"";position:absolute;top:-3px;width:1px;height:8px;background:currentColor}
+.pf-track i::before,.pf-track i::after{content:"";position:absolute;top:-3px;width:1px;height:8px;
+background:currentColor}
 .pf-track i::after{right:0}
-.pf-track b{width:9px;height:9px;margin-left:-4.5px;border-radius:50%;background:currentColor;border:1.8px solid currentColor}
+.pf-track b{width:9px;height:9px;margin-left:-4.5px;border-radius:50%;background:currentColor;
+border:1.8px solid currentColor}
 .pf-track u{left:0;height:.8rem;background:currentColor;opacity:.55}
 .pf-own{color:var(--sc-indigo)}.pf-other{color:var(--sc-muted)}.pf-red{color:var(--sc-vermilion)}
 .pf-track b.few,.pf-time b.few{background:var(--sc-paper)}
@@ -29,13 +33,19 @@ STYLE = """<style>
 .pf-time .y,.pf-time .x,.pf-time .m{position:absolute;color:var(--sc-muted);font-size:.75rem;white-space:nowrap}
 .pf-time .y{right:100%;margin-right:.4rem;transform:translateY(50%)}
 .pf-time .x{top:100%;margin-top:.3rem;transform:translateX(-50%)}
-.pf-time .m{top:0;bottom:0;border-left:1px dotted var(--sc-muted);padding-left:.25rem}
+.pf-time .m{top:-1.25rem;bottom:0;border-left:1px dotted var(--sc-muted);padding-left:.25rem;line-height:1.2rem}
+.pf-time .m.left{border-left:0;padding-left:0;border-right:1px dotted var(--sc-muted);padding-right:.25rem}
+.pf-time:has(.m){margin-top:1.4rem}
 .pf-time .line{position:absolute;inset:0;background:currentColor}
 .pf-time i{position:absolute;width:1.5px;margin-left:-.75px;background:currentColor}
-.pf-time i::before,.pf-time i::after{content:"";position:absolute;left:-3px;width:7.5px;height:1px;background:currentColor}
+.pf-time i::before,.pf-time i::after{content:"";position:absolute;left:-3px;width:7.5px;height:1px;
+background:currentColor}
 .pf-time i::after{bottom:0}
-.pf-time b{position:absolute;width:9px;height:9px;margin:0 0 -4.5px -4.5px;border-radius:50%;background:currentColor;border:1.8px solid currentColor}
-@media (max-width:640px){.pf-rows{grid-template-columns:1fr auto}.pf-rows .pf-track{grid-column:1/-1;grid-row:auto}.pf-scale{grid-column:1/-1}
+.pf-time b{position:absolute;width:9px;height:9px;margin:0 0 -4.5px -4.5px;border-radius:50%;background:currentColor;
+border:1.8px solid currentColor}
+@media (max-width:640px){.pf-rows{grid-template-columns:1fr auto;grid-auto-flow:row dense}
+.pf-rows>span{grid-column:1}.pf-rows>span.num{grid-column:2}.pf-rows .pf-track{grid-column:1/-1;grid-row:auto}
+.pf-scale{grid-column:1/-1}
 .pf-time .x:nth-of-type(even){display:none}}
 </style>"""
 
@@ -121,7 +131,9 @@ def over_time(points: Sequence[FigurePoint], marks: Sequence[tuple[date, str]] =
     shown = [p for p in points if p.value is not None]
     body = [_grid(low, high)]
     body += [
-        f'<span class="m" style="left:{x(day)}%">{html.escape(name)}</span>'
+        f'<span class="m left" style="right:{100 - x(day):.2f}%">{html.escape(name)}</span>'
+        if x(day) > 50  # names begin or end at their line, whichever side has more room
+        else f'<span class="m" style="left:{x(day)}%">{html.escape(name)}</span>'
         for day, name in marks
         if first <= day <= last
     ]
@@ -131,7 +143,8 @@ def over_time(points: Sequence[FigurePoint], marks: Sequence[tuple[date, str]] =
             body.append(f'<i style="left:{x(p.day)}%;bottom:{y(p.low)}%;height:{y(p.high) - y(p.low):.2f}%"></i>')
         title = html.escape(f"{p.label} · {p.text}")
         body.append(
-            f'<b class="{"few" if p.few else ""}" style="left:{x(p.day)}%;bottom:{y(p.value or 0)}%" title="{title}"></b>'
+            f'<b class="{"few" if p.few else ""}" style="left:{x(p.day)}%;bottom:{y(p.value or 0)}%" '
+            f'title="{title}"></b>'
         )
     said = html.escape("; ".join(f"{p.label}: {p.text}" for p in shown))
     labels = "".join(f'<span class="x" style="left:{x(p.day)}%">{html.escape(p.label)}</span>' for p in points)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import html
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import streamlit as st
@@ -45,15 +47,51 @@ def clickable(
     )
 
 
-def choosable(data: dict[str, Any], count: int, key: str, **more: Any) -> int | None:
-    """The same, for lists with actions beside them: the row clicked last stays chosen and is marked. Returns its
-    number."""
+def choosable(data: dict[str, Any], count: int, key: str, *, narrow: Sequence[str] = (), **more: Any) -> int | None:
+    """The same, for lists with actions beside them: the row clicked last stays chosen and is marked in the first
+    column: one of its own would be stretched like the others. On a narrow screen there are the columns
+    `narrow` alone, where they are named. Returns its number."""
     chosen = st.session_state.get(f"{key}_chosen")
     chosen = chosen if isinstance(chosen, int) and chosen < count else None
 
     def choose(row: int) -> None:
         st.session_state[f"{key}_chosen"] = row
 
-    marked = {"": ["▸" if row == chosen else "" for row in range(count)], **data}
-    clickable(marked, count, key, choose, **more)
+    first, *_rest = data
+    marked = [f"▸ {value}" if row == chosen else str(value) for row, value in enumerate(data[first])]
+    shown = {**data, first: marked}
+    with st.container(key=f"wide_{key}") if narrow else nullcontext():
+        clickable(shown, count, key, choose, **more)
+    if narrow:
+        with st.container(key=f"narrow_{key}"):
+            clickable({name: shown[name] for name in narrow}, count, f"{key}_narrow", choose, **more)
     return chosen
+
+
+_LINES = """<style>
+.sc-lines{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem;margin:.2rem 0 .5rem}
+.sc-lines th{text-align:start;font-weight:400;color:var(--sc-muted);padding:.2rem .8rem .2rem 0;
+border-bottom:1px solid var(--sc-line)}
+.sc-lines td{padding:.28rem .8rem .28rem 0;border-bottom:1px solid var(--sc-line);vertical-align:top;
+overflow-wrap:anywhere}
+@media (max-width:640px){.sc-lines thead{display:none}.sc-lines tr{display:grid;grid-template-columns:1fr;
+padding:.45rem 0;border-bottom:1px solid var(--sc-line)}.sc-lines td{display:grid;grid-template-columns:7.5rem 1fr;
+border:0;padding:.08rem 0}.sc-lines td:first-child{display:block;font-weight:600}
+.sc-lines td:not(:first-child)::before{content:attr(data-label);color:var(--sc-muted)}}
+</style>"""
+
+
+def lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A few rows of text to read, nothing to click: a table, and on a narrow screen a list of the rows with the heads
+    beside their cells."""
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-label="{html.escape(name)}">{html.escape(text)}</td>'
+            for name, text in zip(heads, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    st.html(f'{_LINES}<table class="sc-lines"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')

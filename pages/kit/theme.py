@@ -65,18 +65,22 @@ _RULES = """
 .stApp em,.stApp i{font-style:normal}
 .stMainBlockContainer h1,.stMainBlockContainer h2{font-weight:600;letter-spacing:0}
 .stMainBlockContainer h2{font-size:1.05rem;padding:0;margin:0 0 .4rem}
-.sc-title{display:flex;align-items:baseline;gap:.8rem;flex-wrap:wrap;border-bottom:1px solid var(--sc-line);padding-bottom:.35rem}
+.sc-title{display:flex;align-items:baseline;gap:.8rem;flex-wrap:wrap;border-bottom:1px solid var(--sc-line);
+padding-bottom:.35rem}
 .sc-title h1{font-size:1.35rem;padding:0;margin:0}
 .sc-title span,.sc-draw small{color:var(--sc-muted)}
 .sc-text{white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.65}
-.sc-empty{display:flex;flex-direction:column;gap:.25rem;padding:1.2rem 1.1rem;border:1px dashed var(--sc-line);border-radius:6px}
+.sc-empty{display:flex;flex-direction:column;gap:.25rem;padding:1.2rem 1.1rem;border:1px dashed var(--sc-line);
+border-radius:6px}
 .sc-empty span{color:var(--sc-muted)}
 .sc-vermilion{color:var(--sc-vermilion)!important}
 .sc-ochre{color:var(--sc-ochre)!important}
-.sc-finding{display:grid;grid-template-columns:1.5rem 10rem 1fr;gap:.6rem;padding:.35rem 0;border-bottom:1px solid var(--sc-line)}
+.sc-finding{display:grid;grid-template-columns:1.5rem 10rem 1fr;gap:.6rem;padding:.35rem 0;
+border-bottom:1px solid var(--sc-line)}
 .sc-finding span:last-child{overflow-wrap:anywhere}
 .sc-celadon{color:var(--sc-celadon)!important}
-[class*="st-key-todo_"],[class*="st-key-setup_"]{border-bottom:1px solid var(--sc-line);padding:.3rem 0;flex-wrap:nowrap}
+[class*="st-key-todo_"],[class*="st-key-setup_"]{border-bottom:1px solid var(--sc-line);padding:.3rem 0;
+flex-wrap:nowrap}
 .sc-todo{display:flex;align-items:baseline;gap:.9rem}
 .stMainBlockContainer [data-testid="stPageLink"] p{color:var(--sc-indigo)}
 .sc-score{display:flex;align-items:baseline;flex-wrap:wrap;gap:0 .8rem}
@@ -91,7 +95,8 @@ _RULES = """
 .sc-step i{color:var(--sc-indigo)}
 .sc-done{color:var(--sc-muted)}
 .sc-done i{color:var(--sc-celadon)}
-.sc-draw{display:grid;grid-template-columns:1fr auto;gap:.1rem .8rem;padding:.35rem 0;border-bottom:1px solid var(--sc-line)}
+.sc-draw{display:grid;grid-template-columns:1fr auto;gap:.1rem .8rem;padding:.35rem 0;
+border-bottom:1px solid var(--sc-line)}
 .sc-bar{align-self:center;height:6px;border-radius:3px;background:var(--sc-line);overflow:hidden}
 .sc-bar i{display:block;height:100%;background:var(--sc-celadon)}
 .js-plotly-plot .main-svg{background:transparent!important}
@@ -100,7 +105,8 @@ _RULES = """
 .js-plotly-plot [class*=axislayer] text,.js-plotly-plot .infolayer text{fill:var(--sc-muted)!important}
 .js-plotly-plot .infolayer .legend text{fill:var(--sc-ink)!important}
 .js-plotly-plot .gridlayer path,.js-plotly-plot .zerolinelayer path{stroke:var(--sc-line)!important}
-.sc-demo{position:fixed;top:.8rem;right:8.6rem;cursor:help;z-index:1000001;padding:0 .5rem;font-size:.75rem;line-height:1.5rem;color:var(--sc-muted);
+.sc-demo{position:fixed;top:.8rem;right:8.6rem;cursor:help;z-index:1000001;padding:0 .5rem;font-size:.75rem;
+line-height:1.5rem;color:var(--sc-muted);
 background:var(--sc-card);border:1px solid var(--sc-line);border-radius:4px;white-space:nowrap}
 .st-key-menu{position:fixed;top:.8rem;left:.9rem;right:8.4rem;z-index:1000000;flex-wrap:nowrap!important;gap:0!important;
 overflow-x:auto;scrollbar-width:none;width:auto!important}
@@ -115,14 +121,28 @@ overflow-x:auto;scrollbar-width:none;width:auto!important}
 .st-key-menu [data-testid="stPageLink"] p{font-size:.9rem}}
 .sc-menu-break{display:none}
 .st-key-menu>*:has(>.stHtml>.sc-menu-break),.st-key-menu>.stHtml:has(.sc-menu-break){display:none}
-@media (min-width:1200px) and (max-width:1699px){.st-key-menu:has(.sc-menu-break){flex-wrap:wrap!important;top:.2rem;row-gap:0!important}
+@media (min-width:1200px) and (max-width:1699px){.st-key-menu:has(.sc-menu-break){flex-wrap:wrap!important;top:.2rem;
+row-gap:0!important}
 .st-key-menu>*:has(.sc-menu-break){display:block!important;flex:1 0 100%!important;height:0}
-.st-key-menu>*:has(.sc-menu-break)+* [class*="st-key-menu_apart_"],.st-key-menu>*:has(.sc-menu-break)+[class*="st-key-menu_apart_"]{margin-left:0;padding-left:0;border-left:0}}
+.st-key-menu>*:has(.sc-menu-break)+* [class*="st-key-menu_apart_"],
+.st-key-menu>*:has(.sc-menu-break)+[class*="st-key-menu_apart_"]{margin-left:0;padding-left:0;border-left:0}}
 .st-key-frame_place{position:absolute;height:0;overflow:hidden}
 @media (max-width:1279px){.stApp:not(:has(.st-key-desk_saver)) .sc-demo{top:auto;bottom:.4rem;right:.6rem}
 .stApp:has(.sc-demo):not(:has(.st-key-desk_saver)) .st-key-menu{right:8.4rem}}
-[data-testid="stCaptionContainer"],[data-testid="stCaptionContainer"] p{color:var(--sc-muted)!important;opacity:1!important}
-.stApp [data-testid^="stBaseButton-primary"]:enabled,.stApp [data-testid^="stBaseButton-primary"]:enabled p{color:light-dark(#FFFFFF,#1B1A18)!important}
+@media (max-width:640px){[class*="st-key-wide_"]{display:none}}
+@media (min-width:641px){[class*="st-key-narrow_"]{display:none}}
+@media (max-width:640px){.st-key-account button [data-testid="stMarkdownContainer"]{position:absolute;width:1px;
+height:1px;overflow:hidden;clip-path:inset(50%)}
+.stApp .st-key-menu,.stApp:has(.sc-demo):not(:has(.st-key-desk_saver)) .st-key-menu{right:4.2rem}
+.st-key-menu:not(:has(>:nth-child(9))){flex-wrap:wrap!important;top:.35rem;row-gap:0!important}
+.st-key-menu:not(:has(>:nth-child(9))) [data-testid="stPageLink"] a{padding:0 .35rem;min-height:0}
+[class*="st-key-todo_decided"]{flex-wrap:wrap}[class*="st-key-todo_decided"]>:first-child{flex:1 0 100%}}
+[data-testid="stCaptionContainer"],[data-testid="stCaptionContainer"] p{color:var(--sc-muted)!important;
+opacity:1!important}
+.stApp [data-testid^="stBaseButton-primary"]:enabled,.stApp [data-testid^="stBaseButton-primary"]:enabled p{
+color:light-dark(#FFFFFF,#1B1A18)!important}
+[data-testid="stMultiSelect"] [data-tag],[data-testid="stMultiSelect"] [data-tag] *{
+color:light-dark(#FFFFFF,#1B1A18)!important}
 .sc-lines a{color:var(--sc-indigo)}
 .st-key-account{position:fixed;top:.45rem;right:.9rem;z-index:1000001;width:auto!important}
 .st-key-account button{background:transparent;border-color:transparent}

@@ -1,4 +1,5 @@
-"""Tokens with which programs call the HTTP API: one's own in the account menu, everybody's for whoever manages users."""
+"""Tokens with which programs call the HTTP API: one's own in the account menu, everybody's for whoever manages
+users."""
 
 from __future__ import annotations
 

@@ -12,12 +12,13 @@ from pages.kit.choices import number_in_address, pick
 from pages.kit.dialogs import addressed, turn_to
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.promises import cited_words
 from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, showing_errors
 from pages.screens.coaching.screen import send_case
 from qa import reports
 from qa.i18n import LANGUAGE_NAMES, N_
-from qa.library import cases, search
+from qa.library import cases, citing, search
 from qa.library.cases import CaseText, CaseView
 from qa.library.search import CaseFilter, CaseHit, CasePage
 from qa.policy import Right
@@ -46,13 +47,18 @@ _FIELDS = (
 )
 STYLE = """
 <style>
-.sc-lesson { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.7; border-inline-start: 3px solid var(--sc-indigo);
+.sc-lesson { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.7;
+border-inline-start: 3px solid var(--sc-indigo);
   padding: .1rem 0 .1rem .8rem; margin: .2rem 0 .6rem; max-width: 46rem; }
 .sc-excerpt { display: flex; flex-direction: column; gap: .3rem; max-width: 46rem; }
 .sc-line { display: grid; grid-template-columns: 5.2rem 1fr; gap: .6rem; line-height: 1.65; }
-.sc-line b { font-weight: 400; opacity: .72; font-size: .85rem; padding-top: .12rem; font-variant-numeric: tabular-nums; }
-.sc-line span { justify-self: start; white-space: pre-wrap; overflow-wrap: anywhere; padding: .15rem .6rem; border-radius: 6px; }
+.sc-line b { font-weight: 400; opacity: .72; font-size: .85rem; padding-top: .12rem;
+font-variant-numeric: tabular-nums; }
+.sc-line span { justify-self: start; white-space: pre-wrap; overflow-wrap: anywhere; padding: .15rem .6rem;
+border-radius: 6px; }
 .sc-line.agent span { background: var(--sc-card); }
+.sc-line.promise span { font-size: .85rem; opacity: .8; border-inline-start: 2px solid var(--sc-line); border-radius: 0;
+padding-block: 0; }
 .sc-line.system span, .sc-line.bot span, .sc-line.platform span { opacity: .7; }
 </style>
 """
@@ -226,6 +232,10 @@ def _excerpt(page: Page, lines: tuple[dict[str, object], ...]) -> None:
             f'<div class="sc-line {html.escape(role)}"><b>{html.escape(_(ROLES.get(role, role)))}{clock}</b>'
             f"<span>{html.escape(str(line['text']))}</span></div>"
         )
+        rows += [
+            f'<div class="sc-line promise"><b></b><span>{html.escape(cited_words(_, one))}</span></div>'
+            for one in citing.read(line)
+        ]
     st.html(f'<div class="sc-excerpt">{"".join(rows)}</div>')
 
 
@@ -286,7 +296,13 @@ def _propose(page: Page, labels: _Labels, sample: int | None, violation: int | N
     heading(page, _("Propose a case"))
     with showing_errors(page):
         known = cases.material(
-            page.bench, page.actor, sample_id=sample, violation_id=violation, conversation=conversation
+            page.bench,
+            page.actor,
+            now=page.now,
+            sample_id=sample,
+            violation_id=violation,
+            conversation=conversation,
+            message=number_in_address("message"),
         )
         lines = known.lines
         start = CaseText(
@@ -311,6 +327,9 @@ def _propose(page: Page, labels: _Labels, sample: int | None, violation: int | N
                 placeholder=_("Choose messages"),
                 help=_("The numbers stand beside the messages."),
             )
+            cite = citing.count(lines) > 0 and st.checkbox(
+                _("Cite what became of the promises in them"), value=True, key="case_promises"
+            )
             if st.form_submit_button(_("Propose"), type="primary"):
                 made = cases.propose(
                     page.bench,
@@ -321,6 +340,7 @@ def _propose(page: Page, labels: _Labels, sample: int | None, violation: int | N
                     violation_id=violation if sample is None else None,
                     conversation=conversation,
                     seqs=chosen,
+                    cite_promises=cite,
                 )
                 st.query_params.from_dict({"case": str(made), "state": "proposed"})
                 st.rerun()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import polars as pl
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from pages.kit import jobs as job_view
 from pages.kit.choices import tabs
-from pages.kit.dialogs import close_dialog, dialog, kept, open_dialog
+from pages.kit.dialogs import dialog, done, kept, open_dialog
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.rows import choosable
@@ -26,14 +25,15 @@ from qa.casefiles.lifecycle import STATE_NAMES, FileState
 from qa.errors import SpotcheckError
 from qa.i18n import N_
 from qa.people import signins
-from qa.policy import ROLE_NAMES, Role
+from qa.policy import ROLE_NAMES, SYSTEM, Role
 from qa.security import log as securitylog
-from qa.upkeep import backup, exports, health, trail
+from qa.upkeep import backup, exports, health, trail, trail_words
+from qa.upkeep.findings import HealthState
 
 MARKS = {
-    health.HealthState.OK: '<b class="sc-celadon">✓</b>',
-    health.HealthState.WARNING: '<b class="sc-ochre">!</b>',
-    health.HealthState.FAILED: '<b class="sc-ochre">✗</b>',
+    HealthState.OK: '<b class="sc-celadon">✓</b>',
+    HealthState.WARNING: '<b class="sc-ochre">!</b>',
+    HealthState.FAILED: '<b class="sc-ochre">✗</b>',
 }
 
 
@@ -101,7 +101,7 @@ def audit(page: Page) -> None:
         on_change=_back_to_newest,
     )
     try:
-        spoken = {code: _(words.msgid, **words.facts) for code, words in trail.all_actions().items()}
+        spoken = {code: _(words.msgid, **words.facts) for code, words in trail_words.all_actions().items()}
         found = trail.entries(
             page.bench, page.actor, text=text or "", before=st.session_state.get("audit_before"), words=spoken
         )
@@ -115,9 +115,9 @@ def audit(page: Page) -> None:
         pl.DataFrame(
             {
                 _("When"): [_.when(e.at, "yyyy-MM-dd HH:mm:ss") for e in found.entries],
-                _("Who"): [e.actor_name for e in found.entries],
+                _("Who"): [_("the system") if e.actor_name == SYSTEM.name else e.actor_name for e in found.entries],
                 _("Action"): [spoken.get(e.action, e.action) for e in found.entries],
-                _("Subject"): [f"{_(trail.SUBJECTS.get(e.entity, e.entity))} {e.entity_id}" for e in found.entries],
+                _("Subject"): [_subject(page, e) for e in found.entries],
                 _("Facts"): [_facts(page, e.facts) for e in found.entries],
             }
         ),
@@ -142,6 +142,10 @@ def _back_to_newest() -> None:
     st.session_state.pop("audit_before", None)
 
 
+def _subject(page: Page, entry: trail.TrailEntry) -> str:
+    return f"{page.t(trail_words.SUBJECTS.get(entry.entity, entry.entity))} {entry.entity_id}"
+
+
 def _facts(page: Page, facts: dict[str, object]) -> str:
     """What an entry says, in words: empty facts are left out, checksums are shown by their beginning."""
     _ = page.t
@@ -158,7 +162,7 @@ def _facts(page: Page, facts: dict[str, object]) -> str:
 
 def _named(page: Page, key: str) -> str:
     """The name of a fact; of a part of something (`criterion.tone.points`) each step where it has one."""
-    return " ".join(page.t(trail.FACTS.get(part, part)) for part in key.split("."))
+    return " ".join(page.t(trail_words.FACTS.get(part, part)) for part in key.split("."))
 
 
 def _fact(page: Page, key: str, value: object) -> str:
@@ -175,8 +179,8 @@ def _fact(page: Page, key: str, value: object) -> str:
         return json.dumps(value, ensure_ascii=False)
     if key == "role" and value in set(Role):
         return _(ROLE_NAMES[Role(value)])
-    if key in trail.CHOICES and value in trail.CHOICES[key]:
-        return _(trail.CHOICES[key][value])
+    if key in trail_words.CHOICES and value in trail_words.CHOICES[key]:
+        return _(trail_words.CHOICES[key][value])
     if key == "state" and value in set(FileState):
         return _(STATE_NAMES[FileState(value)])
     return f"{value[:12]}…" if len(value) >= 32 and set(value) <= set("0123456789abcdef") else value
@@ -202,9 +206,7 @@ def security(page: Page) -> None:
                 _("When"): [_.when(line.at, "yyyy-MM-dd HH:mm:ss") for line in found],
                 _("Event"): [_(securitylog.EVENTS.get(line.event, line.event)) for line in found],
                 _("Account"): ["–" if line.user is None else str(line.user) for line in found],
-                _("Facts"): [
-                    " · ".join(f"{name} {value}" for name, value in line.facts.items() if value != "") for line in found
-                ],
+                _("Facts"): [_logged(page, line.facts) for line in found],
             }
         ),
         hide_index=True,
@@ -213,12 +215,22 @@ def security(page: Page) -> None:
     )
 
 
+def _logged(page: Page, facts: Mapping[str, str | int]) -> str:
+    """What a line of the security log says, in words; what an entry of the trail is about as the trail names it."""
+    _ = page.t
+    subject, number = str(facts.get("entity", "")), str(facts.get("entry", ""))
+    about = [f"{_(trail_words.SUBJECTS.get(subject, subject))} {number}"] if subject and number else []
+    rest = [(name, value) for name, value in facts.items() if name not in ("entity", "entry") and value != ""]
+    about += [_("{name}: {value}", name=_(securitylog.FACTS.get(name, name)), value=value) for name, value in rest]
+    return " · ".join(about)
+
+
 def condition(page: Page) -> None:
     """What `spotcheck doctor` finds."""
     _ = page.t
     rows = "".join(
-        "<div"
-        f' class="sc-finding">{MARKS[f.state]}<span>{html.escape(_(f.name))}</span><span>{html.escape(_(f.detail, **f.facts))}</span></div>'
+        f'<div class="sc-finding">{MARKS[f.state]}<span>{html.escape(_(f.name))}</span>'
+        f"<span>{html.escape(_(f.detail, **f.facts))}</span></div>"
         for f in health.examine(page.bench, page.actor)
     )
     st.html(rows)
@@ -234,6 +246,12 @@ def backups(page: Page) -> None:
             place=escape(str(backup.own_folder(page.bench))),
         )
     )
+    if job_view.running(
+        page, jobs.RESTORE, N_("Replacing everything: {share}. Do not stop the server."), key="restore",
+        until=0.5 + jobs.REPLACING / 2,
+    ):  # fmt: skip
+        return
+    job_view.ended(page, jobs.RESTORE, key="restore")
     if not job_view.running(page, jobs.BACKUP, N_("Copying and verifying … {share}"), key="backup", until=0.8):
         _make_backup(page)
     found = backup.listing(page.bench, page.actor)
@@ -279,20 +297,9 @@ def _restore(page: Page, name: str) -> None:
     st.caption(_("What is here now is backed up first. Everybody has to sign in again, you too."))
     typed = st.text_input(_("Type the name of the backup to go on"), key="restore_name", placeholder=name)
     if st.button(_("Replace everything"), type="primary", key="restore_go", disabled=typed.strip() != name):
-        bar = st.progress(0.0)
-
         with showing_errors(page):
-            folder, safe = backup.own_folder(page.bench), backup.fresh_name(page.now)
-            backup.backup(page.bench, page.actor, folder / safe, now=page.now, progress=partial(_told, page, bar, 0.0))
-            backup.restore(
-                page.bench, page.actor, folder / name, now=page.now, force=True, progress=partial(_told, page, bar, 0.5)
-            )
-            close_dialog()
-            st.logout()
-
-
-def _told(page: Page, bar: DeltaGenerator, begun: float, share: float, what: str) -> None:
-    bar.progress(begun + min(share, 1.0) / 2, text=page.t(what))
+            job_view.start(page, jobs.RESTORE, jobs.Restore(name, backup.fresh_name(page.now)))
+            done()
 
 
 def files(page: Page) -> None:

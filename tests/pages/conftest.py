@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from pages.kit.nav import ENTRIES
@@ -32,6 +34,15 @@ def quick_hashing() -> Iterator[None]:
     passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield
     passwords.hasher = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_look_for_components() -> Iterator[None]:
+    """The toolkit reads the description of every installed distribution at each run of a page; once is enough."""
+    before = manifest_scanner.scan_component_manifests
+    manifest_scanner.scan_component_manifests = cache(before)
+    yield
+    manifest_scanner.scan_component_manifests = before
 
 
 @pytest.fixture

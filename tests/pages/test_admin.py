@@ -176,6 +176,8 @@ def test_a_backup_is_restored_only_by_its_name(open_page: OpenPage, page_bench: 
     at.button(key="restore_go").click().run()
     assert not at.exception
     assert not at.warning
+    assert "make_backup" not in {button.key for button in at.button}, "nothing else is begun meanwhile"
+    assert Worker(page_bench).run_waiting() == 1
     assert accounts.users(page_bench, SYSTEM) == []  # as it was when the backup was made
     assert len(backup.listing(page_bench, SYSTEM)) == 2  # what was there before is kept beside it
 

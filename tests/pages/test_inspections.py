@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -15,6 +16,7 @@ from qa.verdicts import corrections
 from qa.workbench import Workbench
 from scoring.sheet import Mark, Sheet
 from tests.pages.conftest import PASSWORD
+from tests.qa.scorer.test_differences import judged
 from tests.world.desk import Kit, build, inspect
 
 OpenPage = Callable[..., AppTest]
@@ -74,3 +76,22 @@ def test_an_inspector_does_not_learn_which_readings_had_a_reference(open_page: O
     query = {"inspector": str(kit.inspectors[1].user_id)}
     [row] = open_page("lead", "inspections.py", language="zh_CN", query=query).dataframe[0].value.to_dict("records")
     assert "标杆会话" in row.values()
+
+
+def test_a_difference_with_the_machine_is_answered_by_one_key(
+    open_page: OpenPage, page_bench: Workbench, tmp_path: Path
+) -> None:
+    kit = judged(page_bench, tmp_path)
+    inspect(kit, 0, Sheet((Mark("greeting", 0), Mark("tone", 1))), datetime.now(UTC) - timedelta(minutes=1))
+    for account in accounts.users(page_bench, SYSTEM):
+        accounts.set_password(page_bench, SYSTEM, account.actor.user_id, PASSWORD, now=datetime.now(UTC))
+    home = open_page("inspector-0", "home.py", language="zh_CN")
+    assert "处与机评的差异待回答" in "".join(node.proto.body for node in home.get("html"))
+    at = open_page("inspector-0", "inspections.py", language="zh_CN", query={"view": "differences"})
+    assert not at.exception
+    assert [one.value for one in at.metric] == ["1 ×", "2 ×"]
+    at.button(key="difference_machine").click().run()
+    assert not at.exception
+    assert not at.metric
+    at.button(key="difference_back").click().run()
+    assert len(at.metric) == 2

@@ -68,8 +68,8 @@ def test_what_was_dismissed_is_a_hard_case_and_a_deduction_a_counter_example(kit
         uphold=False,
         reason="引用",
     )
-    assert cases.material(kit.bench, kit.lead, sample_id=None, violation_id=number).kind == "edge"
-    assert cases.material(kit.bench, kit.lead, sample_id=kit.samples[0], violation_id=None).kind == "exemplary"
+    assert cases.material(kit.bench, kit.lead, now=NOW, sample_id=None, violation_id=number).kind == "edge"
+    assert cases.material(kit.bench, kit.lead, now=NOW, sample_id=kit.samples[0], violation_id=None).kind == "exemplary"
 
 
 def test_only_what_was_said_around_the_red_line_is_shown() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import time
+from datetime import UTC, datetime, time
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.kit import dialogs
-from qa import inbox, operations
+from qa import connectors, inbox, notify, operations
 from qa.jobs import Worker
 from qa.operations import STEPS
 from qa.policy import SYSTEM
@@ -89,3 +89,48 @@ def test_it_is_not_for_other_roles(open_page: OpenPage, login: str) -> None:
     at = open_page(login, "operations.py")
     assert not at.exception
     assert "not for your role" in at.header[0].value
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_a_source_is_set_up_paused_and_fetched(open_page: OpenPage, page_bench: Workbench, language: str) -> None:
+    at = open_page("admin", "operations.py", language=language, query={"section": "sources"})
+    at.button(key="open_new_source").click().run()
+    at.selectbox(key="source_kind").set_value("zendesk").run()
+    for key, value in (("name", "desk"), ("source", "desk"), ("set_base", "http://x"), ("set_email", "a@b.c")):
+        at.text_input(key=f"source_{key}").set_value(value)
+    at.text_input(key="source_secret").set_value("a very secret token")
+    save = {"en": "Save", "zh_CN": "保存"}[language]
+    next(button for button in at.button if button.label == save).click().run()
+    assert "https" in at.warning[0].value
+    at.text_input(key="source_set_base").set_value("https://example.com")
+    next(button for button in at.button if button.label == save).click().run()
+    assert not at.exception
+    [one] = connectors.connectors(page_bench, SYSTEM)
+    assert (one.kind, one.settings["base"]) == ("zendesk", "https://example.com")
+    assert "secret token" not in str(at.dataframe[0].value)
+    at.session_state[dialogs._OPEN], at.session_state[dialogs._BESIDE] = "source", "desk"
+    at.run()
+    at.button(key="source_turn").click().run()
+    assert connectors.connectors(page_bench, SYSTEM)[0].paused
+    at.session_state[dialogs._OPEN], at.session_state[dialogs._BESIDE] = "source", "desk"
+    at.run()
+    assert at.button(key="source_fetch").disabled
+    assert not at.exception
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_a_channel_is_set_up_and_its_notices_are_listed(
+    open_page: OpenPage, page_bench: Workbench, language: str
+) -> None:
+    address = "https://example.com/hook whsec_" + "QUFB" * 10
+    channel = notify.Channel("BI", "webhook", address, ("verdict",))
+    notify.add(page_bench, SYSTEM, channel, now=datetime.now(UTC))
+    at = open_page("admin", "operations.py", language=language, query={"section": "notices"})
+    assert not at.exception
+    assert "BI" in str(at.dataframe[0].value)
+    assert "whsec" not in str(at.dataframe[0].value)
+    at.session_state[dialogs._OPEN], at.session_state[dialogs._BESIDE] = "channel", 1
+    at.run()
+    at.button(key="channel_turn").click().run()
+    assert not at.exception
+    assert notify.channels(page_bench, SYSTEM)[0].paused

@@ -223,11 +223,12 @@ def test_what_is_overdue_names_the_step_that_is_waited_for(shop: Workbench, open
 
 
 def test_a_new_rule_never_covers_one_that_is_there(shop: Workbench, open_page: Open) -> None:
-    page = open_page("rules.py", LEAD)
+    page = press(open_page("rules.py", LEAD), "open_new_rule")
     page.text_input(key="rules_new_id").set_value("R07").run()
     page = press(page, "rules_new")
     assert [version.state for version in versions.history(shop, LEAD, "R07")] == ["published"]
     assert page.session_state["rule"] == "R07"
+    page = press(page, "open_new_rule")
     page.text_input(key="rules_new_id").set_value("R99").run()
     page = press(page, "rules_new")
     assert [version.state for version in versions.history(shop, LEAD, "R99")] == ["draft"]
@@ -311,7 +312,8 @@ def test_a_slow_pattern_is_named_on_the_page_and_a_check_can_be_stopped(shop: Wo
     page.run()
     page.session_state[trying.CHECKING][1].cancel()
     page = settled(page)
-    assert "Stopped, as you asked." in text_of(page) or page.info
+    ended_before = any("is too slow" in warning.value for warning in page.warning)
+    assert "Stopped, as you asked." in text_of(page) or page.info or ended_before
     assert next(b for b in page.button if b.key == "rules_publish").disabled
 
 
@@ -356,7 +358,7 @@ def test_no_rules_yet(
     page.user = {"session": mark}
     page.run()
     page = press(page, "rules_defaults")
-    assert len(versions.listing(fresh, LEAD, today=datetime.now(UTC).date())) == 12
+    assert len(versions.listing(fresh, LEAD, today=datetime.now(UTC).date())) == 13
     fresh.close()
 
 

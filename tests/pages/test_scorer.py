@@ -6,11 +6,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.kit.guard import Page
+from pages.screens.scorer import beside
+from qa.i18n import Translator
+from qa.people import accounts
 from qa.policy import SYSTEM, Actor, Role
-from qa.scorer import importing, versions
+from qa.reports import Scope
+from qa.scorer import calibrated, importing, versions
 from qa.workbench import Workbench
 from tests.qa.scorer import world
 from tests.world.shop import fill
@@ -55,10 +61,12 @@ def test_inspectors_are_refused(page_bench: Workbench, open_page: OpenPage) -> N
     assert at.header[0].value == "This page is not for your role"
 
 
-def test_figures_stand_three_abreast(page_bench: Workbench, open_page: OpenPage, lead: Actor, tmp_path: Path) -> None:
+def test_figures_stand_three_abreast_and_in_files(
+    page_bench: Workbench, open_page: OpenPage, lead: Actor, tmp_path: Path
+) -> None:
     now = datetime.now(UTC)
     world.reviewed(page_bench, lead, now)
-    world.take(page_bench, now, tmp_path / "s.csv", world.chats())
+    done = world.take(page_bench, now, tmp_path / "s.csv", world.chats())
     at = open_page("boss", "scorer.py", role=Role.LEAD, language="zh_CN", query={"period": "all"})
     assert not at.exception
     said = "".join(node.value for node in (*at.markdown, *at.caption)) + html(at)
@@ -67,3 +75,12 @@ def test_figures_stand_three_abreast(page_bench: Workbench, open_page: OpenPage,
     criteria = at.dataframe[1].value
     assert criteria["评分项"].to_list() == ["久等致歉"]
     assert "[" in criteria["修正后"][0]
+
+    calibrated.activate(page_bench, SYSTEM, now=now, scorer=done.version)
+    page = Page(
+        page_bench, lead, Translator("en", "Asia/Shanghai"), now, accounts.find(page_bench, SYSTEM, login="boss")
+    )
+    amy, nobody = beside.with_corrected(page, pl.DataFrame({"agent_id": ["amy", "nobody"]}), Scope()).to_dicts()
+    assert amy["corrected_low"] < amy["corrected"] < amy["corrected_high"]
+    assert amy["corrected_n"] > 0
+    assert {nobody[name] for name in beside.CORRECTED} == {None}

@@ -1,5 +1,5 @@
-"""A dispute as one story: the transcript of everything about its order, what was asked, paid and due, and statements that
-do not go together side by side. For the page of disputes and, at the press of a key, for the desk."""
+"""A dispute as one story: the transcript of everything about its order, what was asked, paid and due, and statements
+that do not go together side by side. For the page of disputes and, at the press of a key, for the desk."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pages.kit.desk.component import DESK, mount
 from pages.kit.desk.conversation import DISPUTES, STEPS, duration, event, events, header, items
 from pages.kit.desk.texts import texts
 from pages.kit.guard import Page
+from pages.kit.promises import Notes, notes
 from qa.disputes.case import Chapter, DisputeCase
 from qa.disputes.statements import Mismatch, Stance, Statement
 from qa.i18n import N_, Translator
+from qa.promises import reading
 
 STANCES = {
     Stance.RETURN_ONLY: N_("only a return is possible"),
@@ -37,19 +39,26 @@ def show(page: Page, found: DisputeCase, *, key: str, height: int = 420) -> None
         "texts": texts(page.t),
         "height": height,
         "header": facts(page.t, found, page.now),
-        "items": story(page.t, found),
+        "items": story(page.t, found, promised(page, found, ruled=True)),
         "pairs": pairs(page.t, found),
     }
     mount(DESK, key=key, data=data)
 
 
-def story(t: Translator, case: DisputeCase) -> list[dict[str, Any]]:
-    """The transcript of the case from top to bottom, with where each chat begins and what other disputes there were."""
+def promised(page: Page, case: DisputeCase, *, ruled: bool) -> Notes:
+    """What became of the promises of its chats, as `notes`."""
+    made = reading.of_conversations(page.bench, {key for key, _ in case.places}, page.now)
+    return notes(page.t, made, lambda one: case.places.get((one.conversation_key, one.seq)), ruled=ruled)
+
+
+def story(t: Translator, case: DisputeCase, promises: Notes | None = None) -> list[dict[str, Any]]:
+    """The transcript of the case from top to bottom, with where each chat begins, what other disputes there were, and
+    beside the messages what became of their promises."""
     more = [_chapter(t, one) for one in case.chapters]
     for other in case.others:
         found = events(t, replace(case.transcript, messages=(), rating=None, dispute=other))
         more += [each | {"title": f"{each['title']} ({other.dispute_id})"} for each in found]
-    return items(t, case.transcript, more=more)
+    return items(t, case.transcript, more=more, promises=promises)
 
 
 def facts(t: Translator, case: DisputeCase, now: datetime) -> list[dict[str, str]]:
@@ -69,7 +78,8 @@ def facts(t: Translator, case: DisputeCase, now: datetime) -> list[dict[str, str
 
 
 def pairs(t: Translator, case: DisputeCase) -> list[dict[str, Any]]:
-    """Statements that do not go together: what each says, its words, and the number of its message (None: the record)."""
+    """Statements that do not go together: what each says, its words, and the number of its message (None: the
+    record)."""
     return [_pair(t, each) for each in case.contradictions]
 
 
@@ -92,4 +102,8 @@ def _chapter(t: Translator, chat: Chapter) -> dict[str, Any]:
 
 def _left(t: Translator, due: datetime, now: datetime) -> str:
     apart = duration(t, int(abs((due - now).total_seconds())))
-    return t("{when}, {time} left", when=t.when(due), time=apart) if due >= now else t("{when}, exceeded by {time}", when=t.when(due), time=apart)  # fmt: skip
+    return (
+        t("{when}, {time} left", when=t.when(due), time=apart)
+        if due >= now
+        else t("{when}, exceeded by {time}", when=t.when(due), time=apart)
+    )

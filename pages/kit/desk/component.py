@@ -37,8 +37,8 @@ _mounts: dict[int, tuple[object, dict[str, Callable[..., Any]]]] = {}
 def mount(
     name: str, *, key: str, data: Mapping[str, Any], height: Any = "content", **callbacks: Callable[[], None]
 ) -> Any:
-    """Put the component `name` (`DESK`, `BACKGROUND` or `FRAME`) on the page. `key` must stay the same for the life of a
-    session."""
+    """Put the component `name` (`DESK`, `BACKGROUND` or `FRAME`) on the page. `key` must stay the same for the life of
+    a session."""
     return _registered()[name](key=key, data=data, height=height, **callbacks)
 
 

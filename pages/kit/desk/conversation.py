@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pages.kit.promises import Notes
 from qa.disputes import responsible
 from qa.i18n import N_, Translator
 from qa.transcripts import FrozenMessage, FrozenTranscript
@@ -98,9 +99,10 @@ def items(
     waits: Sequence[Wait] = (),
     measure: str = "",
     more: Sequence[dict[str, Any]] = (),
+    promises: Notes | None = None,
 ) -> list[dict[str, Any]]:
     """The transcript from top to bottom. Every message has `seq`; days and events have none. `measure` says by which
-    figure the `waits` are late; `more` are further events (`event`)."""
+    figure the `waits` are late; `more` are further events (`event`), `promises` what stands beside messages."""
     late = {wait.seq: wait for wait in waits if wait.late}
     marked: dict[int, list[Span]] = {}
     for span in spans:
@@ -110,6 +112,9 @@ def items(
         for message in content.messages
     ]
     _number_agents(rows)
+    for row in rows:
+        if promises and row["seq"] in promises:
+            row["promises"] = promises[row["seq"]]
     return _with_days(t, _merged(rows, [*events(t, content), *more]))
 
 
@@ -227,9 +232,21 @@ def events(t: Translator, content: FrozenTranscript) -> list[dict[str, Any]]:
             found.append(event(dispute.closed_at, "dispute", t("Dispute closed"), _known(t, dispute.status), step))
         else:
             found.extend(_standing(t, dispute))
+        found.extend(_carried(t, dispute))
         if dispute.due_at:
             found.append(event(dispute.due_at, "dispute", t("Deadline"), *_kept(t, content, dispute.due_at)))
     return found
+
+
+def _carried(t: Translator, dispute: FrozenDispute) -> list[dict[str, Any]]:
+    """Where the goods were, as far as the record names times."""
+    back = dispute.returned_at is not None
+    steps = (
+        (dispute.sent_out_at, t("Goods sent"), None if back else dispute.carrier),
+        (dispute.delivered_at, t("Goods delivered"), None),
+        (dispute.returned_at, t("Goods sent back"), dispute.carrier),
+    )
+    return [event(at, "dispute", title, carrier) for at, title, carrier in steps if at]
 
 
 def _standing(t: Translator, dispute: FrozenDispute) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pages.kit.desk.component import DESK, mount
 from pages.kit.desk.conversation import Span, header, items
 from pages.kit.desk.texts import texts
 from pages.kit.guard import Page
+from pages.kit.promises import Notes
 from qa.transcripts import FrozenTranscript, shown
 from scoring.waits import Wait
 
@@ -16,13 +17,14 @@ from scoring.waits import Wait
 @dataclass(frozen=True)
 class TranscriptView:
     """What to read. `content` is a frozen transcript; `spans` the red lines found; `evidence` message → what it proves;
-    `focus` the message to start at."""
+    `focus` the message to start at; `promises` what stands beside messages."""
 
     content: FrozenTranscript
     spans: Sequence[Span] = ()
     waits: Sequence[Wait] = ()
     evidence: Mapping[int, str] | None = None
     focus: int | None = None
+    promises: Notes | None = None
 
 
 def transcript(page: Page, view: TranscriptView, *, key: str, height: int = 520) -> None:
@@ -36,7 +38,7 @@ def transcript(page: Page, view: TranscriptView, *, key: str, height: int = 520)
         "texts": texts(page.t),
         "height": height,
         "header": header(page.t, content),
-        "items": items(page.t, content, view.spans, view.waits),
+        "items": items(page.t, content, view.spans, view.waits, promises=view.promises),
         "evidence": {str(seq): text for seq, text in (view.evidence or {}).items()},
         "focus": view.focus,
     }

@@ -178,7 +178,8 @@ def dots(look: Look, rows: pl.DataFrame, title: str, *, middle: tuple[float, flo
                     "color": paint[k],
                 },
                 hovertemplate=(
-                    f"{labels[k]}<br>{score_text(look.t, values[k], rows['low'][k], rows['high'][k], rows['n'][k])}<extra></extra>"
+                    f"{labels[k]}<br>"
+                    f"{score_text(look.t, values[k], rows['low'][k], rows['high'][k], rows['n'][k])}<extra></extra>"
                 ),
             )
         )

@@ -1,4 +1,5 @@
-"""Bringing in exports: choose a file, see how it was read and what is wrong by row, settle it, import; accounts that wait."""
+"""Bringing in exports: choose a file, see how it was read and what is wrong by row, settle it, import; accounts that
+wait."""
 
 from __future__ import annotations
 
@@ -48,7 +49,12 @@ def _preview(page: Page, path: Path, name: str) -> None:
     found = seen.reading
     st.markdown(f"**{escape(found.preset.label.pick(_.language))}** {escape(found.sheet)}")
     with st.container(horizontal=True):
-        for label, value in ((_("New values"), seen.new), (_("As stored"), seen.same), (_("Changed"), seen.changed.height), (_("Rows with trouble"), seen.refused)):  # fmt: skip
+        for label, value in (
+            (_("New values"), seen.new),
+            (_("As stored"), seen.same),
+            (_("Changed"), seen.changed.height),
+            (_("Rows with trouble"), seen.refused),
+        ):
             st.metric(label, _.number(value))
     if found.totals:
         rows = _(", ").join(f"{row} ({text})" for row, text in found.totals[:5])
@@ -58,7 +64,16 @@ def _preview(page: Page, path: Path, name: str) -> None:
     _problems(page, found.problems)
     if seen.changed.height:
         st.write(_("These values are stored otherwise; the new ones will count."))
-        st.dataframe(seen.changed.select("account", "day", "indicator", old=seen.changed["num_old"] / seen.changed["den_old"], new=seen.changed["num"] / seen.changed["den"]), hide_index=True)  # fmt: skip
+        st.dataframe(
+            seen.changed.select(
+                "account",
+                "day",
+                "indicator",
+                old=seen.changed["num_old"] / seen.changed["den_old"],
+                new=seen.changed["num"] / seen.changed["den"],
+            ),
+            hide_index=True,
+        )
     if st.button(_("Import"), key="assess_import", type="primary", disabled=not (seen.new or seen.changed.height)):
         with showing_errors(page):
             importing.commit(page.bench, page.actor, now=page.now, path=path, asked=asked, file_name=name)
@@ -73,8 +88,23 @@ def _asked(page: Page, path: Path) -> ExportAnswers:
     with st.expander(_("How to read it"), icon=":material/tune:"):
         one, two, three = st.columns(3)
         shop = one.text_input(_("Shop of rows that name none"), key="assess_shop")
-        rates = two.selectbox(_("Rates without a sign"), ["", "percent", "fraction"], key="assess_rates", format_func=lambda r: {"": _("find out"), "percent": _("per cent"), "fraction": _("fractions of one")}[r])  # fmt: skip
-        twice = three.selectbox(_("Two values of one day"), ["", "first", "last", "sum"], key="assess_twice", format_func=lambda r: {"": _("name them, take neither"), "first": _("the first counts"), "last": _("the last counts"), "sum": _("both together")}[r])  # fmt: skip
+        rates = two.selectbox(
+            _("Rates without a sign"),
+            ["", "percent", "fraction"],
+            key="assess_rates",
+            format_func=lambda r: {"": _("find out"), "percent": _("per cent"), "fraction": _("fractions of one")}[r],
+        )
+        twice = three.selectbox(
+            _("Two values of one day"),
+            ["", "first", "last", "sum"],
+            key="assess_twice",
+            format_func=lambda r: {
+                "": _("name them, take neither"),
+                "first": _("the first counts"),
+                "last": _("the last counts"),
+                "sum": _("both together"),
+            }[r],
+        )
         first = one.date_input(_("First day of a file that names none"), value=None, key="assess_first")
         last = two.date_input(_("Last day of a file that names none"), value=None, key="assess_last")
         asked = ExportAnswers(shop=shop.strip(), fraction=None if not rates else rates == "fraction", twice=twice)
@@ -95,16 +125,48 @@ def _by_hand(page: Page, path: Path) -> ExportPreset | None:
     day = st.selectbox(_("Day or period"), headers, key="assess_day")
     columns = []
     measured = [name for name, one in INDICATORS.items() if one.kind.value in ("rate", "mean", "count")]
-    for name in st.multiselect(_("Indicators in this file"), measured, key="assess_which", format_func=lambda n: INDICATORS[n].label.pick(_.language)):  # fmt: skip
+    for name in st.multiselect(
+        _("Indicators in this file"),
+        measured,
+        key="assess_which",
+        format_func=lambda n: INDICATORS[n].label.pick(_.language),
+    ):
         label = INDICATORS[name].label.pick(_.language)
         one, two, three = st.columns(3)
         first = one.selectbox(label, headers, key=f"assess_{name}_1")
-        form = two.selectbox(_("That column holds"), ["count", "money", "share", "seconds"], key=f"assess_{name}_2", format_func=lambda f: {"count": _("a count"), "money": _("a sum of money"), "share": _("a rate"), "seconds": _("a duration")}[f])  # fmt: skip
+        form = two.selectbox(
+            _("That column holds"),
+            ["count", "money", "share", "seconds"],
+            key=f"assess_{name}_2",
+            format_func=lambda f: {
+                "count": _("a count"),
+                "money": _("a sum of money"),
+                "share": _("a rate"),
+                "seconds": _("a duration"),
+            }[f],
+        )
         second = three.selectbox(_("Count it belongs to"), headers, key=f"assess_{name}_3")
         if first and second:
             whole = form in ("count", "money")
-            columns.append(Columns(name, (first,) if whole else (), (second,) if whole else (), () if whole else (first,), () if whole else (second,), form))  # fmt: skip
-    return ExportPreset("hand", Label(_("by hand"), _("by hand")), "", (), (account,) if account else (), tuple(columns), (day,) if day else presets.DAYS)  # fmt: skip
+            columns.append(
+                Columns(
+                    name,
+                    (first,) if whole else (),
+                    (second,) if whole else (),
+                    () if whole else (first,),
+                    () if whole else (second,),
+                    form,
+                )
+            )
+    return ExportPreset(
+        "hand",
+        Label(_("by hand"), _("by hand")),
+        "",
+        (),
+        (account,) if account else (),
+        tuple(columns),
+        (day,) if day else presets.DAYS,
+    )
 
 
 def _problems(page: Page, problems: tuple[exports.ExportProblem, ...]) -> None:
@@ -167,7 +229,9 @@ def _past(page: Page) -> None:
         left, right = st.columns([4, 1], vertical_alignment="bottom")
         chosen = left.selectbox(_("Import"), list(done), format_func=done.__getitem__, key="assess_run")
         with right:
-            if confirm(page, _("Take back"), _("What earlier imports said of the same days counts again."), key="assess_back"):  # fmt: skip
+            if confirm(
+                page, _("Take back"), _("What earlier imports said of the same days counts again."), key="assess_back"
+            ):
                 with showing_errors(page):
                     importing.take_back(page.bench, page.actor, now=page.now, run_id=chosen)
                     st.rerun()

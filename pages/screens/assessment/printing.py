@@ -11,7 +11,13 @@ from qa.assessment.sheets import Entry, SheetHead
 
 
 def person_sheet(
-    page: Page, head: SheetHead, one: Entry, total: str, rows: Sequence[Sequence[str]], remarks: Sequence[str]
+    page: Page,
+    head: SheetHead,
+    one: Entry,
+    total: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    remarks: Sequence[str],
 ) -> str:
     """The printed sheet."""
     _ = page.t
@@ -21,7 +27,7 @@ def person_sheet(
         f"<h1>{html.escape(one.name)}</h1>",
         f'<p class="muted">{html.escape(" · ".join(filter(None, (_("Assessment"), period, one.team))))}</p>',
         f'<p class="score">{html.escape(total)}</p>',
-        table([_("Indicator"), _("Value"), _("Points scored"), _("Weight")], rows),
+        table(heads, rows),
         *(f"<p>{html.escape(text)}</p>" for text in remarks),
         f"<p class='muted' style='margin-top:14mm'>{html.escape(_('Signed (agent)'))} ____________________"
         f" &nbsp; {html.escape(_('Signed (lead)'))} ____________________</p>",

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import polars as pl
 import streamlit as st
 
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.rows import choosable
+from pages.kit.rows import choosable, lines
 from pages.kit.widgets import confirm, download, empty, plain_text, score_text, showing_errors
 from pages.screens.assessment.printing import person_sheet
-from qa.assessment import sheets, words
+from pages.screens.scorer import beside as machine
+from qa.assessment import inputs, sheets, words
 from qa.assessment.sheets import Entry, SheetHead
 from qa.policy import Right
-from qa.reports import exporting
+from qa.reports import Scope, exporting
 from scoring.assessment.schemes import INDICATORS
 
 FEWEST_FORCED = 10
@@ -52,16 +54,17 @@ def _list(page: Page, head: SheetHead, found: Sequence[Entry]) -> Entry | None:
     _ = page.t
     data: dict[str, Any] = {
         _("Agent"): [one.name for one in found],
-        _("Team"): [one.team for one in found],
-        _("Role"): [_(words.ROLES.get(one.role, one.role)) for one in found],
         _("Points scored"): [total_text(page, one.result) for one in found],
     }
     if head.pooled:
         data[_("Grade")] = [grade_text(page, one.result) for one in found]
         data[_("Statement")] = [_(words.STATEMENTS[s]) if (s := one.result["statement"]) else "–" for one in found]
     data[_("Red lines")] = [len(one.result["gate"]) or "" for one in found]
+    aside = (_("Team"), _("Role"), _("Weight judged"), _("Statement"))
+    data[_("Team")] = [one.team for one in found]
+    data[_("Role")] = [_(words.ROLES.get(one.role, one.role)) for one in found]
     data[_("Weight judged")] = [f"{100 * (one.result['judged'] or 0):.0f}%" for one in found]
-    row = choosable(data, len(found), "assess_rows")
+    row = choosable(data, len(found), "assess_rows", narrow=[name for name in data if name not in aside])
     return None if row is None else found[row]
 
 
@@ -69,11 +72,22 @@ def _forced(page: Page, found: Sequence[Entry]) -> None:
     """What a forced last tenth would name: how many of its places are chance."""
     _ = page.t
     for role in words.ROLES:
-        ranked = sorted((one.result for one in found if one.role == role and one.result["last_tenth"] is not None), key=lambda r: float(r["total"]))  # fmt: skip
+        ranked = sorted(
+            (one.result for one in found if one.role == role and one.result["last_tenth"] is not None),
+            key=lambda r: float(r["total"]),
+        )
         places = max(1, round(len(ranked) / 10))
         if len(ranked) >= FEWEST_FORCED:
             chance = sum(1 - r["last_tenth"] for r in ranked[:places])
-            st.caption(_("{role}: of the {places} lowest of {all}, {chance} are expected to be there by chance.", role=_(words.ROLES[role]), places=places, all=len(ranked), chance=_.number(chance, 1)))  # fmt: skip
+            st.caption(
+                _(
+                    "{role}: of the {places} lowest of {all}, {chance} are expected to be there by chance.",
+                    role=_(words.ROLES[role]),
+                    places=places,
+                    all=len(ranked),
+                    chance=_.number(chance, 1),
+                )
+            )
 
 
 def total_text(page: Page, result: Mapping[str, Any]) -> str:
@@ -109,10 +123,22 @@ def value_text(page: Page, line: Mapping[str, Any]) -> str:
     return score_text(page.t, scale * line["value"], low, high, round(line["n"]), digits, unit)
 
 
-def line_rows(page: Page, result: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """The lines of one person as texts: indicator, value, points, weight."""
+def line_heads(page: Page, result: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the columns of `line_rows` are."""
     _ = page.t
-    rows = []
+    own = (_("Own figure"),) if _has_own(result) else ()
+    return (_("Indicator"), _("Value"), *own, _("Points scored"), _("Weight"))
+
+
+def _has_own(result: Mapping[str, Any]) -> bool:
+    return any("own" in line for line in result["lines"])
+
+
+def line_rows(page: Page, result: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The lines of one person as texts: indicator, value, what the workbench measured itself where it did, points,
+    weight."""
+    _ = page.t
+    own, rows = _has_own(result), list[tuple[str, ...]]()
     for line in result["lines"]:
         name = INDICATORS[line["indicator"]].label.pick(_.language)
         if (line["method"] or "").startswith("team_"):
@@ -123,19 +149,47 @@ def line_rows(page: Page, result: Mapping[str, Any]) -> list[tuple[str, str, str
             points = (
                 f"{_.number(line['points'], 1)} [{_.number(line['points_low'], 1)}, {_.number(line['points_high'], 1)}]"
             )
-        rows.append((name, value_text(page, line), points, _.number(line["weight"], 0)))
+        ours = (_own_text(page, line),) if own else ()
+        rows.append((name, value_text(page, line), *ours, points, _.number(line["weight"], 0)))
     return rows
 
 
-def remarks(page: Page, head: SheetHead, result: Mapping[str, Any]) -> list[str]:
-    """What a sheet says beside the figures: weight given away, red lines, the last tenth with the law."""
-    _ = page.t
-    said = []
+def _own_text(page: Page, line: Mapping[str, Any]) -> str:
+    """What the workbench measured itself, as it is; too few cases are said, never shown."""
+    own = line.get("own")
+    if own is None:
+        return "–"
+    if own["reason"]:
+        return page.t(words.REASONS[own["reason"]])
+    return value_text(page, {**own, "indicator": line["indicator"], "method": ""})
+
+
+def _days(head: SheetHead) -> Scope:
+    """The days that a sheet's inspection score speaks of."""
+    return Scope(*inputs.window(head.month, head.months))
+
+
+def remarks(page: Page, head: SheetHead, one: Entry) -> list[str]:
+    """What a sheet says beside the figures: the inspection score with the machine scorer, weight given away, red lines,
+    the last tenth with the law."""
+    _, result, said = page.t, one.result, list[str]()
+    if any(line["indicator"] == "inspection" for line in result["lines"]):
+        judged = machine.line(page, _days(head), one.agent_id)
+        said += [_("Inspection score, by what is reviewed today: {text}", text=judged)] if judged else []
+    if _has_own(result):
+        said.append(
+            _("Own figures come from the imported chats, ratings and disputes; points rest on the value alone.")
+        )
     missing = [INDICATORS[x["indicator"]].label.pick(_.language) for x in result["lines"] if x["points"] is None]
     if missing:
         said.append(_("Not judged, the weight goes to the other lines: {lines}", lines=_(", ").join(missing)))
     if result["gate"]:
-        said.append(_("Upheld red lines in this time: {n}. They are no points: the grade waits for the lead.", n=len(result["gate"])))  # fmt: skip
+        said.append(
+            _(
+                "Upheld red lines in this time: {n}. They are no points: the grade waits for the lead.",
+                n=len(result["gate"]),
+            )
+        )
     if head.pooled and result["stated"] is None and result["total"] is not None:
         said.append(_("No grade: figures of fewer than three months."))
     if (chance := result["last_tenth"]) is not None and chance >= LAST_WORTH_SAYING:
@@ -151,14 +205,24 @@ def _one(page: Page, head: SheetHead, one: Entry) -> None:
     grade = " · " + grade_text(page, one.result) if head.pooled else ""
     st.markdown(f"**{escape(total_text(page, one.result) + grade)}**")
     rows = line_rows(page, one.result)
-    heads = (_("Indicator"), _("Value"), _("Points scored"), _("Weight"))
-    st.dataframe({name: [row[k] for row in rows] for k, name in enumerate(heads)}, hide_index=True, width="stretch")
-    for text in remarks(page, head, one.result):
+    lines(line_heads(page, one.result), rows)
+    said = remarks(page, head, one)
+    for text in said:
         st.caption(escape(text))
-    document = person_sheet(
-        page, head, one, total_text(page, one.result) + grade, rows, remarks(page, head, one.result)
+
+    def document() -> bytes:
+        heads = line_heads(page, one.result)
+        return person_sheet(page, head, one, total_text(page, one.result) + grade, heads, rows, said).encode()
+
+    st.download_button(
+        _("Printable page"),
+        document,
+        f"spotcheck-{head.month:%Y-%m}.html",
+        "text/html",
+        key="assess_print",
+        on_click="ignore",
+        icon=":material/print:",
     )
-    st.download_button(_("Printable page"), document.encode(), f"spotcheck-{head.month:%Y-%m}.html", "text/html", key="assess_print", on_click="ignore", icon=":material/print:")  # fmt: skip
     if one.agent_id == page.actor.agent_id and head.state == "published":
         _object(page, one)
 
@@ -167,11 +231,18 @@ def _object(page: Page, one: Entry) -> None:
     _ = page.t
     with st.expander(_("Object to this sheet")), st.form("assess_object", border=False, clear_on_submit=True):
         names = ["", *(line["indicator"] for line in one.result["lines"])]
-        about = st.selectbox(_("About"), names, format_func=lambda n: INDICATORS[n].label.pick(_.language) if n else _("the sheet as a whole"), key="assess_about")  # fmt: skip
+        about = st.selectbox(
+            _("About"),
+            names,
+            format_func=lambda n: INDICATORS[n].label.pick(_.language) if n else _("the sheet as a whole"),
+            key="assess_about",
+        )
         body = st.text_area(_("Objection"), key="assess_body", max_chars=sheets.MAX_BODY)
         if st.form_submit_button(_("File the objection"), type="primary"):
             with showing_errors(page):
-                sheets.object_to(page.bench, page.actor, now=page.now, entry_id=one.id, body=body, indicator=about or None)  # fmt: skip
+                sheets.object_to(
+                    page.bench, page.actor, now=page.now, entry_id=one.id, body=body, indicator=about or None
+                )
                 st.toast(_("The objection is on record."))
 
 
@@ -211,25 +282,43 @@ def _rule(page: Page, number: int) -> None:
 def _actions(page: Page, head: SheetHead, found: Sequence[Entry]) -> None:
     _ = page.t
     with st.container(horizontal=True):
-        if head.state == "draft" and confirm(page, _("Publish"), _("Everybody on the sheet sees their own part."), key="assess_publish"):  # fmt: skip
+        if head.state == "draft" and confirm(
+            page, _("Publish"), _("Everybody on the sheet sees their own part."), key="assess_publish"
+        ):
             _act(page, lambda: sheets.publish(page.bench, page.actor, now=page.now, number=head.id))
-        if head.state == "published" and confirm(page, _("Make final"), _("After that nobody can object."), key="assess_final"):  # fmt: skip
+        if head.state == "published" and confirm(
+            page, _("Make final"), _("After that nobody can object."), key="assess_final"
+        ):
             _act(page, lambda: sheets.finalise(page.bench, page.actor, now=page.now, number=head.id))
-        if st.button(_("Compute again"), key="assess_verify", help=_("From the frozen inputs, and with what is known now")):  # fmt: skip
+        if st.button(
+            _("Compute again"), key="assess_verify", help=_("From the frozen inputs, and with what is known now")
+        ):
             _verify(page, head)
         if page.actor.may(Right.EXPORT):
-            notes = (_("Brackets are 95% intervals; grades stand only on three pooled months."),)
+            notes = [_("Brackets are 95% intervals; grades stand only on three pooled months.")]
 
             def made(form: str) -> bytes:
-                labels = {name: _(text) for name, text in words.COLUMNS.items()} if form == "xlsx" else None
+                titles = {name: _(text) for name, text in words.COLUMNS.items()} | machine.titles(page)
+                judged = machine.line(page, _days(head))
                 return exporting.export(
-                    page.bench, page.actor, now=page.now, what="assessment", frame=words.frame(found), form=form,
-                    notes=notes, labels=labels,
+                    page.bench, page.actor, now=page.now, what="assessment", frame=_in_file(page, head, found),
+                    form=form, notes=[*notes, judged] if judged else notes,
+                    labels=titles if form == "xlsx" else None,
                 ).content  # fmt: skip
 
             with st.popover(_("Export"), icon=":material/download:"):
                 for form, mime in exporting.FORMATS.items():
-                    download(form.upper(), partial(made, form), f"spotcheck-assessment.{form}", mime, key=f"assess_{form}")  # fmt: skip
+                    download(
+                        form.upper(), partial(made, form), f"spotcheck-assessment.{form}", mime, key=f"assess_{form}"
+                    )
+
+
+def _in_file(page: Page, head: SheetHead, found: Sequence[Entry]) -> pl.DataFrame:
+    """The sheet's rows; those of the inspection score with what a machine scorer in use makes of it today."""
+    frame = machine.with_corrected(page, words.frame(found), _days(head))
+    added = [name for name in frame.columns if name in machine.CORRECTED]
+    here = pl.col("indicator") == "inspection"
+    return frame.with_columns(pl.when(here).then(name).alias(name) for name in added)
 
 
 def _act(page: Page, action: Any) -> None:
@@ -246,7 +335,7 @@ def _verify(page: Page, head: SheetHead) -> None:
             st.error(escape(_("Not as computed: {who}", who=_(", ").join(wrong))))
         else:
             st.success(_("Every figure follows from the frozen inputs."))
-        changed = sheets.corrections(page.bench, page.actor, head.id)
+        changed = sheets.corrections(page.bench, page.actor, head.id, now=page.now)
         if changed:
             st.warning(_("With what is known now these totals would be others; a new draft takes it in."))
             data = {

@@ -62,7 +62,9 @@ def _title(page: Page, row: UndecidedDouble, names: Mapping[int, str]) -> str:
     _ = page.t
     apart = _("{points} points apart", points=_.points(row.difference))
     what = f"{apart} · {_('red lines differ')}" if row.redlines_differ else apart
-    return f"{names.get(row.sample_id, '')} · {what}" + (f" · {_('decided')}" if row.resolved else "")
+    more = [_("after a difference with the machine scorer")] if row.asked_for else []
+    more += [_("decided")] if row.resolved else []
+    return " · ".join([names.get(row.sample_id, ""), what, *more])
 
 
 def _one(page: Page, pair: DoubleComparison, row: UndecidedDouble) -> None:
@@ -264,9 +266,8 @@ def _decided(page: Page, pair: DoubleComparison) -> None:
     _, done = page.t, pair.resolution
     if done is None:
         return
-    st.markdown(
-        f"**{escape(_('{name} decided on {when}: {total} points', name=done.by, when=_.when(done.at), total=_.points(done.total)))}**"
-    )
+    said = _("{name} decided on {when}: {total} points", name=done.by, when=_.when(done.at), total=_.points(done.total))
+    st.markdown(f"**{escape(said)}**")
     st.text(done.reason)
     _table(page, pair)
     if done.may_take_back and confirm(

@@ -9,13 +9,14 @@ from pages.kit.desk.conversation import Span
 from qa.i18n import Translator
 from scoring.label import Label
 from scoring.rubric import AGENT, Criterion, Rubric
-from scoring.sheet import CONFIRMED, HitDecision, Mark
+from scoring.sheet import CONFIRMED, HitDecision, Mark, value_of
 
 NA = "na"
 """The choice “not applicable” beside the numbers."""
 
 STYLE = """<style>
-.cal-row{display:grid;grid-template-columns:10rem 1fr 1fr;gap:.2rem .9rem;padding:.3rem 0;border-bottom:1px solid var(--sc-line);line-height:1.5}
+.cal-row{display:grid;grid-template-columns:10rem 1fr 1fr;gap:.2rem .9rem;padding:.3rem 0;
+border-bottom:1px solid var(--sc-line);line-height:1.5}
 .cal-row>*{overflow-wrap:anywhere;min-width:0}
 .cal-row small{display:block;color:var(--sc-muted)}
 .cal-head{color:var(--sc-muted);font-size:.88rem}
@@ -37,9 +38,8 @@ def chosen(criterion: Criterion, choice: str, *, note: str = "") -> Mark:
 
 def choice_of(criterion: Criterion, mark: Mark | None) -> str:
     """The choice that a mark is; no mark is nothing to object to."""
-    if mark is not None and mark.na:
-        return NA
-    return str(criterion.default if mark is None or mark.value is None else mark.value)
+    value = value_of(criterion, mark)
+    return NA if value is None else str(value)
 
 
 def choice_text(t: Translator, criterion: Criterion, choice: str) -> str:

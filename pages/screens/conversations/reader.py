@@ -11,6 +11,7 @@ from pages.kit.dialogs import dialog, done, kept, opener
 from pages.kit.guard import Page
 from pages.kit.widgets import showing_errors
 from pages.screens.conversations.filters import Names
+from pages.screens.scorer import beside as machine
 from qa.casefiles.lifecycle import STATE_NAMES, FileState
 from qa.conversations import picking, reading
 from qa.conversations.finding import FoundConversation, FoundPage
@@ -38,6 +39,7 @@ def draw(page: Page, handle: str, found: FoundPage, known: Names) -> None:
         focus = row.snippet.seq if row is not None and row.snippet is not None else None
         view = TranscriptView(one.transcript, spans, one.waits_for_answer, focus=focus)
         transcript(page, view, key="found_transcript", height=600)
+        machine.band(page, one.transcript.unit_id or "")
         _files(page, one, known)
 
 
@@ -90,7 +92,13 @@ def _pick_button(page: Page, one: Conversation, row: FoundConversation | None) -
         if row is None or row.sample_id is None:
             opener(_("Put on a list …"), "found_pick", beside=one, icon=":material/playlist_add:")
         return
-    st.caption(_("On the list of {name} since {when}: a named pick, in no estimate.", name=waiting.inspector, when=_.when(waiting.at)))  # fmt: skip
+    st.caption(
+        _(
+            "On the list of {name} since {when}: a named pick, in no estimate.",
+            name=waiting.inspector,
+            when=_.when(waiting.at),
+        )
+    )
     st.button(_("Take back"), key="found_unpick", type="tertiary", on_click=_take_back, args=(page, waiting.sample_id))
 
 
@@ -130,8 +138,8 @@ def _pick(page: Page, one: Conversation) -> None:
     people = dict(picking.inspectors(page.bench, page.actor))
     st.caption(
         _(
-            "The inspector scores it like a sample, and the agent reads the result. Nobody drew it: it is a named pick and"
-            " enters no average, rate or ranking."
+            "The inspector scores it like a sample, and the agent reads the result. Nobody drew it: it is a named "
+            "pick and enters no average, rate or ranking."
         )
     )
     with st.form("found_pick_form", border=False):

@@ -33,7 +33,8 @@ NARROW: dict[str, int] = {N_("When"): 100, N_("Agent"): 90, C_("search", "Found"
 LAST, SEEN = "found_last", "found_seen"
 """The search of the run before, and the one that is on record."""
 STYLE = """<style>
-@media (max-width:640px){.st-key-found_both [data-testid="stHorizontalBlock"]:has(.st-key-found_reader){flex-direction:column-reverse}}
+@media (max-width:640px){.st-key-found_both [data-testid="stHorizontalBlock"]:has(.st-key-found_reader){
+flex-direction:column-reverse}}
 </style>"""
 
 
@@ -95,7 +96,8 @@ def _index(page: Page, found: FoundPage) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             _(
-                "The search index is not up to date. Until it is, every search reads the whole archive: slower, same answer."
+                "The search index is not up to date. Until it is, every search reads the whole archive: slower, same "
+                "answer."
             )
         )
         st.button(

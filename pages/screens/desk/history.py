@@ -15,6 +15,7 @@ from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, plain_text, showing_errors
+from pages.screens.desk import differences
 from pages.screens.reports.lines import lines_table, proofs
 from qa import reports
 from qa.calibration import severities
@@ -23,10 +24,11 @@ from qa.desk import history
 from qa.desk.history import PastInspection
 from qa.i18n import N_
 from qa.policy import Right
+from qa.scorer import versions as scorers
 from qa.verdicts import corrections
 from qa.verdicts.corrections import CorrectionView
-from scoring.rubric import Criterion, Kind
-from scoring.sheet import Mark, Sheet
+from scoring.rubric import Criterion
+from scoring.sheet import Mark, Sheet, value_of
 
 PER_PAGE = 20
 PLACES: Mapping[str, str] = {
@@ -74,7 +76,12 @@ def show(page: Page) -> None:
         empty(_("Nobody has inspected yet"), _("Submissions appear here as soon as they are made."))
         return
     views = {"all": N_("All"), "changed": N_("Changed since")}
+    if who == page.actor.user_id and scorers.told(page.bench):
+        views["differences"] = N_("Differences")
     view = tabs(right, _("View"), "view", views, _)
+    if view == "differences":
+        differences.show(page)
+        return
     _figures(page, who)
     _list(page, who, view == "changed")
     dialog("inspection", _("Inspection"), lambda: _detail(page, kept()), width="large")
@@ -285,30 +292,18 @@ def _mark(page: Page, criterion: Criterion, mark: Mark | None) -> Mark | None:
     """One criterion of the form; None where nothing is marked and nothing was."""
     _ = page.t
     options: list[int | None] = [*range(criterion.max_count + 1), *([None] if criterion.allow_na else [])]
-    standard = criterion.default
-    now = standard if mark is None else None if mark.na else standard if mark.value is None else mark.value
+    now = value_of(criterion, mark)
     value = st.selectbox(
         escape(criterion.label.pick(_.language)),
         options,
         options.index(now),
         key=f"correct_{criterion.id}",
-        format_func=lambda n: _value(page, criterion, n),
+        format_func=lambda n: differences.mark_text(page, criterion, n),
     )
     if value == now:
         return mark
     base = mark or Mark(criterion.id)
     return replace(base, value=value, na=value is None)
-
-
-def _value(page: Page, criterion: Criterion, value: int | None) -> str:
-    _ = page.t
-    if value is None:
-        return _("N/A")
-    if criterion.kind is Kind.SCALE:
-        return criterion.levels[value].label.pick(_.language)
-    if criterion.kind is Kind.YES_NO:
-        return _("yes") if value else _("no")
-    return f"{value} ×"
 
 
 def _waiting(page: Page) -> None:

@@ -34,6 +34,7 @@ def work(t: Translator, space: Workspace, progress: Progress) -> dict[str, Any]:
         "source": t(SOURCES.get(space.source, space.source)),
         "calibration": space.calibration,
         "case": space.source == "dispute",
+        "promises": not space.calibration,  # whose status changes with the days, and must not between inspectors
         "header": header(t, space.transcript, space.timing),
         "items": items(t, space.transcript, spans, space.waits, reply_time(t, space.timing)),
         "rubric": rubric(t, space.rubric),

@@ -9,6 +9,7 @@ the services decide. Session state holds nothing but what to say next.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.kit import promises
 from pages.kit.desk import case as telling
 from pages.kit.desk.component import BACKGROUND, DESK, mount
 from pages.kit.desk.texts import texts
@@ -28,9 +30,11 @@ from qa.disputes import case
 from qa.errors import Conflict, Invalid, SpotcheckError
 from qa.i18n import N_
 from qa.policy import Right
+from qa.promises import reading
 
 DESK_KEY, SAVER_KEY, PROBE_KEY = "desk", "desk_saver", "desk_probe"
 _SAY, _UNDO, _ANSWER, _PROBED = "desk_say", "desk_undo", "desk_answer", "desk_probed"
+_PROMISES = "desk_promises"
 _ADDRESS = "assignment"
 
 
@@ -63,10 +67,11 @@ def _saver() -> None:
     mount(
         BACKGROUND,
         key=SAVER_KEY,
-        data={"answer": st.session_state.get(_ANSWER)},
+        data={"answer": st.session_state.get(_ANSWER), "promises": st.session_state.get(_PROMISES)},
         on_save_change=_save,
         on_convert_change=_convert,
         on_tell_change=_tell,
+        on_promises_change=_promised,
     )
 
 
@@ -270,14 +275,38 @@ def _tell() -> None:
     def act(page: Page, sent: Mapping[str, Any]) -> None:
         held = inspecting.workspace(page.bench, page.actor, now=page.now, assignment_id=int(sent["assignment"]))
         found = case.read(page.bench, page.actor, held.unit_id, now=page.now)
-        answer.update(header=telling.facts(page.t, found, page.now), items=telling.story(page.t, found),
-                      pairs=telling.pairs(page.t, found))  # fmt: skip
+        answer.update(
+            header=telling.facts(page.t, found, page.now),
+            items=telling.story(page.t, found, telling.promised(page, found, ruled=False)),
+            pairs=telling.pairs(page.t, found),
+        )
 
     try:
         _understood(act, page, sent)
     except SpotcheckError as error:
         answer["error"] = page.t.error(error)
     st.session_state[_ANSWER] = answer
+
+
+def _promised() -> None:
+    """What became of the promises made in the sample in hand: asked for when it is shown, so that it waits for
+    nothing."""
+    page = enter(Right.INSPECT)
+    sent = st.session_state[SAVER_KEY].get("promises")
+    if not isinstance(sent, Mapping):
+        return
+    answer: dict[str, Any] = {"kind": "promises", "id": sent.get("id"), "rows": []}
+
+    def act(page: Page, sent: Mapping[str, Any]) -> None:
+        held = inspecting.workspace(page.bench, page.actor, now=page.now, assignment_id=int(sent["assignment"]))
+        key = held.transcript.conversation_key or held.unit_id
+        made = reading.of_conversation(page.bench, key, page.now)
+        told = promises.notes(page.t, made, promises.beside(held.transcript), ruled=False)
+        answer["rows"] = [{"seq": seq, "promises": lines} for seq, lines in told.items()]
+
+    with contextlib.suppress(SpotcheckError):  # they are a help; a sample that went on meanwhile needs none
+        _understood(act, page, sent)
+    st.session_state[_PROMISES] = answer
 
 
 def _clock(page: Page, moment: datetime) -> str:

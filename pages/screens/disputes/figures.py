@@ -53,6 +53,8 @@ def _whole(page: Page, found: DisputeFigures) -> None:
     ]
     if own.beyond:
         told.append(_("of it beyond the order's total: {amount}", amount=_.number(own.beyond / 100, 2)))
+    told += [_("freight: {amount}", amount=_.number(own.freight / 100, 2))] if own.freight else []
+    told += [_("compensation: {amount}", amount=_.number(own.compensation / 100, 2))] if own.compensation else []
     told.append(
         _("avoidable platform steps by inspections: {share}", share=_figure(page, found.avoidable))
         if found.avoidable.known
@@ -60,8 +62,8 @@ def _whole(page: Page, found: DisputeFigures) -> None:
     )
     st.caption(escape(" · ".join(told)))
     st.caption(
-        _("Intervals are exact (95%): Poisson for rates, Clopper–Pearson for shares. Freight and compensation are not in"
-          " imported dispute records and are not counted.")
+        _("Intervals are exact (95%): Poisson for rates, Clopper–Pearson for shares. Freight and compensation count"
+          " where the imported records name them.")
     )  # fmt: skip
 
 
@@ -80,9 +82,11 @@ def _rows(page: Page, found: DisputeFigures) -> None:
     st.dataframe(data, hide_index=True, width="stretch", height="content" if len(found.rows) <= 12 else 455)
     if any(_borrowed(row) for row in found.rows):
         st.caption(
-            _("Fewer than 10 cases are to be expected of these agents: chance alone moves such a figure too far, so that"
-              " of the team stands in its place.")
-        )  # fmt: skip
+            _(
+                "Fewer than 10 cases are to be expected of these agents: chance alone moves such a figure too far, so "
+                "that of the team stands in its place."
+            )
+        )
 
 
 def _borrowed(row: DisputeRates) -> bool:

@@ -85,6 +85,7 @@ def reason(_: Translator, one: Closeness | None) -> str:
         return ""
     said = {
         "tenure": lambda: _("{weeks} weeks in the job", weeks=_.number(one.weeks or 0.0, 1)),
+        "plan": lambda: _("newcomer: all chats until the last gate"),
         "below": lambda: _(
             "below the team's mean in the last quarter: {value} against {team}, {n} reviews",
             value=_.number(one.value or 0.0, 1),

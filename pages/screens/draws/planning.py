@@ -148,9 +148,13 @@ def form(
         rubric, rubrics = _rubrics(page, f"{key}_rubric", offered, plan)
         cadence = _cadence(page, f"{key}_cadence", now.cadence)
         publishes = st.checkbox(
-            _("The night shift publishes the draw when its period is over"), now.publishes, key=f"{key}_publishes",
-            help=_("On the page Operations an admin switches the night shift on. Without this it only says what is due."),
-        )  # fmt: skip
+            _("The night shift publishes the draw when its period is over"),
+            now.publishes,
+            key=f"{key}_publishes",
+            help=_(
+                "On the page Operations an admin switches the night shift on. Without this it only says what is due."
+            ),
+        )
         wishes = {source: _source(page, f"{key}_{source}", source, wish) for source, wish in now.wishes.items()}
         answering = _responsible(page, f"{key}_responsible", now.responsible)
         goal = _goal(page, f"{key}_goal", now.goal)
@@ -227,12 +231,17 @@ def _responsible(page: Page, key: str, now: str) -> str:
     rules = {**({} if now else {responsible.BEFORE: responsible.EARLIER}), **responsible.RULES}
     return str(
         st.selectbox(
-            _("A dispute is drawn for"), list(rules), list(rules).index(now), key=key,
+            _("A dispute is drawn for"),
+            list(rules),
+            list(rules).index(now),
+            key=key,
             format_func=lambda rule: _(rules[rule]),
-            help=_("Never for a bot or the system, and not at all where nobody had a part in it. Who it is can be changed"
-                   " with a reason on the page Disputes, before drawing."),
+            help=_(
+                "Never for a bot or the system, and not at all where nobody had a part in it. Who it is can be changed"
+                " with a reason on the page Disputes, before drawing."
+            ),
         )
-    )  # fmt: skip
+    )
 
 
 def _predictor(page: Page, key: str, offered: PlanChoices, now: str) -> str:

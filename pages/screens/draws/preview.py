@@ -18,6 +18,7 @@ from pages.screens.draws import publishing
 from pages.screens.draws.agents import agents_table
 from pages.screens.draws.trade import trade_chart, trade_points
 from qa import draws
+from qa.disputes import responsible
 from qa.draws import Load, Period, PlanChoices, PlanPreview, PlanView
 from qa.draws.design import SOURCE_NAMES, NothingToDraw
 from qa.errors import SpotcheckError
@@ -192,8 +193,9 @@ def _goal(page: Page, look: PlanPreview) -> None:
             until=_.day(g.until),
         ),
         _(
-            "It takes {reviews} random chats in this draw, {middle} of a typical agent (between {low} and {high}), about"
-            " {weekly} a week; with {pool} for the riskiest and {doubles} second readings it costs {cost} readings.",
+            "It takes {reviews} random chats in this draw, {middle} of a typical agent (between {low} and {high}), "
+            "about {weekly} a week; with {pool} for the riskiest and {doubles} second readings it costs {cost} "
+            "readings.",
             reviews=_.number(g.reviews),
             middle=_.number(g.middle, 0 if g.middle == int(g.middle) else 1),
             low=_.number(g.low),
@@ -237,6 +239,11 @@ def _notes(page: Page, look: PlanPreview) -> None:
         if look.evidence.reviews
         else _("Widths assume an ordinary spread until 200 reviews show the real one.")
     )
+    if any(quota.source == "dispute" for quota in look.resolved.design.quotas):
+        rule = responsible.RULES.get(look.resolved.design.responsible, responsible.EARLIER)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(escape(_("A dispute is drawn for {rule}.", rule=_(rule))), width="content")
+            nav.link(page, "disputes.py", _("Who answers for which"), view="all")
     if look.unanswered:
         st.warning(
             _(

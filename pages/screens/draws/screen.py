@@ -14,6 +14,7 @@ from pages.kit.rows import clickable
 from pages.kit.widgets import confirm, empty, heading, showing_errors
 from pages.screens.draws import planning, preview, receipt, risk
 from qa import draws
+from qa.disputes import responsible
 from qa.draws import PlanChoices, PlanDesign, PlanView
 from qa.draws.periods import MONTH
 from qa.i18n import N_
@@ -71,7 +72,7 @@ def _plans(page: Page, plans: list[PlanView], offered: PlanChoices) -> PlanView 
             lambda k: escape(by_id[int(k)].name),
             kind="radio",
             label_visibility="collapsed",
-            captions=[_("{count} draws · {rubric}", count=p.draws, rubric=_.label(*p.rubric_name)) for p in plans],
+            captions=[_caption(page, plan) for plan in plans],
         )
         chosen = by_id[int(number)]
     opener(_("New plan"), "new_plan", icon=":material/add:")
@@ -93,6 +94,15 @@ def _plans(page: Page, plans: list[PlanView], offered: PlanChoices) -> PlanView 
         )
         st.code(chosen.seed_commitment, language=None, wrap_lines=True)
     return chosen
+
+
+def _caption(page: Page, plan: PlanView) -> str:
+    """What a plan's line says beside its name; of one that draws disputes also for whom."""
+    _ = page.t
+    told = _("{count} draws · {rubric}", count=plan.draws, rubric=_.label(*plan.rubric_name))
+    if not any(quota.source == "dispute" for quota in plan.design.quotas):
+        return told
+    return f"{told} · {_('disputes for: {who}', who=_(responsible.SHORT[plan.design.responsible]))}"
 
 
 def _new(page: Page, offered: PlanChoices) -> None:

@@ -15,6 +15,7 @@ from qa import reports
 from qa.home import DecidedAppeal, DrawProgress, Overview, overview
 from qa.i18n import N_
 from qa.policy import Right, Role
+from qa.scorer import differences
 
 TODO: Sequence[tuple[str, str, str, str]] = (
     # kind, what it is, page, what to do there
@@ -24,7 +25,9 @@ TODO: Sequence[tuple[str, str, str, str]] = (
     ("rulings", N_("confirmed violations wait for a ruling"), "redlines.py", N_("Rule on them")),
     ("appeals", N_("appeals are open"), "appeals.py", N_("Answer them")),
     ("corrections", N_("corrections of results wait for a second person"), "inspections.py", N_("Decide on them")),
+    ("differences", N_("differences with the machine scorer wait for your word"), "inspections.py", N_("Answer")),
     ("cases", N_("proposed cases wait to be published"), "library.py", N_("Read them")),
+    ("newcomers", N_("tasks of newcomers are due"), "development.py", N_("Say what came of them")),
     ("verdicts", N_("of your results you have not read yet"), "agent.py", N_("Read them")),
     ("own_violations", N_("violations wait for your answer"), "agent.py", N_("Answer")),
     ("own_appeals", N_("of your appeals are being decided"), "appeals.py", N_("See them")),
@@ -33,8 +36,10 @@ TODO: Sequence[tuple[str, str, str, str]] = (
 WHERE: Mapping[str, Mapping[str, str]] = {
     "rulings": {"red_state": "confirmed"},
     "cases": {"state": "proposed"},
+    "newcomers": {"view": "newcomers"},
     "own_violations": {"span": "all"},
     "appeals": {"state": "open"},
+    "differences": {"view": "differences"},
 }
 VIOLATIONS = {"hits", "rulings", "own_violations"}
 """The only counts that may be drawn in vermilion."""
@@ -70,8 +75,9 @@ def _todo(page: Page, found: Overview) -> None:
     _coaching(page, found.coaching)
     shown = len(found.decided) + len(found.coaching)
     shown += week.draw(page)
+    todo = {**found.todo, "differences": _differences(page)}
     for kind, text, file, action in TODO:
-        count = found.todo.get(kind, 0)
+        count = todo.get(kind, 0)
         if count:
             shown += 1
             _row(page, kind, count, _(text, n=count), file, _(action), _where(page, kind))
@@ -83,6 +89,13 @@ def _todo(page: Page, found: Overview) -> None:
         st.caption(_("Inspected today: {count}", count=_.number(found.done_today)))
     if page.actor.role is Role.AGENT and not found.todo.get("verdicts"):
         nav.link(page, "agent.py", _("See all my results"))
+
+
+def _differences(page: Page) -> int:
+    """Marks on which a machine scorer reads otherwise than one's submitted sheets."""
+    if not page.actor.may(Right.INSPECT):
+        return 0
+    return differences.count_open(page.bench, page.actor, now=page.now)
 
 
 def _advice(page: Page, found: Overview) -> str:
@@ -119,13 +132,14 @@ def _decided(page: Page, one: DecidedAppeal) -> None:
     said = _("Your appeal was upheld") if one.upheld else _("Your appeal was rejected")
     score = (
         f"{_.points(one.before)} → {_.points(one.now)}"
-        if one.upheld and one.before is not None and one.now is not None
+        if one.upheld and one.before is not None and one.now is not None and one.before != one.now
         else ""
     )
+    parts = " · ".join(part for part in (said, about, score, _.when(one.ruled_at)) if part)
     with st.container(key=f"todo_decided_{one.appeal_id}", horizontal=True, vertical_alignment="center"):
         st.html(
             f'<div class="sc-todo"><b class="sc-number">{"✓" if one.upheld else "·"}</b>'
-            f"<span>{html.escape(' · '.join(part for part in (said, about, score, _.when(one.ruled_at)) if part))}</span></div>"
+            f"<span>{html.escape(parts)}</span></div>"
         )
         nav.link(page, "appeals.py", _("Read the ruling"), appeal=str(one.appeal_id))
         if one.upheld and one.verdict_id is not None:
@@ -154,20 +168,27 @@ def _setup(page: Page, found: Overview) -> None:
             done = found.setup[kind]
             with st.container(key=f"setup_{kind}", horizontal=True, vertical_alignment="center"):
                 st.html(
-                    "<div"
-                    f' class="sc-step{" sc-done" if done else ""}"><i>{"✓" if done else "○"}</i><span>{html.escape(_(text))}</span></div>'
+                    f'<div class="sc-step{" sc-done" if done else ""}"><i>{"✓" if done else "○"}</i>'
+                    f"<span>{html.escape(_(text))}</span></div>"
                 )
                 if not done:
                     nav.link(page, file)
 
 
+def _period(page: Page, draw: DrawProgress) -> str:
+    """The days of a draw; nothing where its name, as names are proposed, says them."""
+    said = str(draw.period_from) in draw.name and str(draw.period_to) in draw.name
+    return "" if said else f"{page.t.day(draw.period_from)} – {page.t.day(draw.period_to)}"
+
+
 def _draws(page: Page, draws: Sequence[DrawProgress]) -> None:
     _ = page.t
     rows = "".join(
-        f'<div class="sc-draw"><span>{html.escape(draw.name)}</span>'
-        f"<small>{html.escape(_.day(draw.period_from))} – {html.escape(_.day(draw.period_to))}</small>"
+        f'<div class="sc-draw"><span>{html.escape(draw.name)}</span><small>{html.escape(_period(page, draw))}</small>'
         f'<span class="sc-bar"><i style="width:{100 * draw.inspected / max(draw.samples, 1):.1f}%"></i></span>'
-        f"<small>{html.escape(_('{done} of {all} inspected', done=_.number(draw.inspected), all=_.number(draw.samples)))}</small></div>"
+        "<small>"
+        + html.escape(_("{done} of {all} inspected", done=_.number(draw.inspected), all=_.number(draw.samples)))
+        + "</small></div>"
         for draw in draws
     )
     st.html(f"<h2>{html.escape(_('Draws'))}</h2>{rows}")

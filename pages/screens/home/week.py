@@ -69,7 +69,8 @@ def line(key: str, number: str, text: str, *, red: bool = False) -> None:
     """One line: a number and what it counts, both shown literally."""
     mark = " sc-vermilion" if red else ""
     st.html(
-        f'<div class="sc-todo"><b class="sc-number{mark}">{html.escape(number)}</b><span>{html.escape(text)}</span></div>'
+        '<div class="sc-todo"><b '
+        f'class="sc-number{mark}">{html.escape(number)}</b><span>{html.escape(text)}</span></div>'
     )
 
 
@@ -218,6 +219,9 @@ def report(page: Page) -> None:
     with st.container(key="todo_report", horizontal=True, vertical_alignment="center"):
         line("report", "≡", _("Report of {first} – {last}", first=_.day(first), last=_.day(first + timedelta(days=6))))
         download(
-            _("Open the report"), lambda: weekly.sheet(page, first).encode(), f"spotcheck-{_.day(first)}.html", "text/html",
+            _("Open the report"),
+            lambda: weekly.sheet(page, first).encode(),
+            f"spotcheck-{_.day(first)}.html",
+            "text/html",
             key="home_report",
-        )  # fmt: skip
+        )

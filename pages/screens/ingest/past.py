@@ -30,6 +30,7 @@ STATES: Mapping[str, str] = {
 }
 KINDS: Mapping[str, str] = {
     **ingest.KINDS,
+    "indicators": N_("Indicators"),
     "take_back": N_("An import taken back"),
     "merge": N_("Two accounts made one"),
 }
@@ -62,7 +63,7 @@ def draw(page: Page) -> None:
         }
         for run in runs
     ]
-    st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, width="stretch")
+    st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, width="stretch", placeholder="")
     _way_back(page, [run for run in runs if ingest.can_take_back(run)])
 
 

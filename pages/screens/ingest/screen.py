@@ -4,6 +4,7 @@ is a job."""
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def _templates(page: Page) -> None:
         for kind, label in ingest.KINDS.items():
             st.download_button(
                 _(label),
-                ingest.template(kind, page.t.language),
+                partial(ingest.template, kind, page.t.language),
                 f"{kind}.xlsx",
                 key=f"import_template_{kind}",
                 width="stretch",

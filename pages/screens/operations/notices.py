@@ -33,7 +33,8 @@ def draw(page: Page) -> None:
         empty(
             _("No channel is set up."),
             _(
-                "A robot of a chat group, a mailbox or a program can be told of draws, rulings, results and failed jobs."
+                "A robot of a chat group, a mailbox or a program can be told of draws, rulings, results and failed "
+                "jobs."
             ),
         )
         return
@@ -94,9 +95,12 @@ def _form(page: Page, channel: ChannelView | None) -> None:
             _("Quiet until"), channel.quiet_to if channel else "", key="channel_quiet_to", placeholder="08:00"
         )
         language = st.selectbox(
-            _("Language"), list(LANGUAGE_NAMES), list(LANGUAGE_NAMES).index(channel.language if channel else _.language),
-            key="channel_language", format_func=lambda one: LANGUAGE_NAMES[one],
-        )  # fmt: skip
+            _("Language"),
+            list(LANGUAGE_NAMES),
+            list(LANGUAGE_NAMES).index(channel.language if channel else _.language),
+            key="channel_language",
+            format_func=lambda one: LANGUAGE_NAMES[one],
+        )
         if st.form_submit_button(_("Save"), type="primary"):
             _save(
                 page, channel,

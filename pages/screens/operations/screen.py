@@ -9,7 +9,7 @@ import streamlit as st
 from pages.kit.choices import tabs
 from pages.kit.guard import Page
 from pages.kit.widgets import heading
-from pages.screens.operations import inbox, notices, programs, shift
+from pages.screens.operations import inbox, notices, programs, shift, sources
 from qa.i18n import N_
 
 
@@ -25,6 +25,7 @@ def draw(page: Page) -> None:
 SECTIONS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "shift": (N_("Night shift"), shift.steps),
     "inbox": (N_("Inbox"), inbox.draw),
+    "sources": (N_("Sources"), sources.draw),
     "notices": (N_("Notices"), notices.draw),
     "tokens": (N_("Programs"), programs.draw),
     "history": (N_("Past nights"), shift.history),

@@ -33,7 +33,7 @@ def users(page: Page) -> None:
             _("Team"): [a.home_team or "" for a in found],
             _("Password"): [_("set") if a.has_password else _("none yet") for a in found],
             _("State"): [_("active") if a.active else _("disabled") for a in found],
-            _("Since"): [_.day(a.created_at) for a in found],
+            _("Created on"): [_.day(a.created_at) for a in found],
         }
     )
     clickable(frame, len(found), "users", lambda row: _open_account(found[row].id))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.kit import nav
 from pages.kit.desk import TranscriptView, transcript
 from pages.kit.dialogs import done
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.promises import evidence_words, kind_words, status_words, sum_words
 from pages.kit.widgets import plain_text, showing_errors
-from pages.screens.promises.words import evidence_words, kind_words, status_words, sum_words
+from qa.casefiles.lifecycle import STATE_NAMES
 from qa.conversations import reading
 from qa.i18n import N_
 from qa.policy import Right
 from qa.promises import ledger, ruling
 from qa.promises.ledger import STATUS_NAMES
 from qa.promises.reading import LedgerPromise, PromiseKey
+from qa.redlines import promised
 from qa.transcripts import handle
 from scoring.promises import PromiseStatus
 
@@ -32,8 +35,11 @@ def show(page: Page, key: PromiseKey) -> None:
         parts += [sum_words(_, promise)] if promise.amount is not None else []
         st.markdown(f"**{escape(' · '.join(parts))}**")
         _evidence(page, promise)
+        _files(page, promise)
         if page.actor.may(Right.RULE_HIT):
             _rule(page, promise)
+        if page.actor.may(Right.PROPOSE_CASE):
+            _propose(page, promise)
         _conversation(page, promise)
 
 
@@ -48,6 +54,22 @@ def _evidence(page: Page, promise: LedgerPromise) -> None:
     st.caption(escape(f"{said} · {_.when(promise.ruling.ruled_at)}"))
     plain_text(ruling.shown_reason(page.actor, promise))
     st.caption(escape(_("The data say: {status}", status=_(STATUS_NAMES[promise.found]))))
+
+
+def _files(page: Page, promise: LedgerPromise) -> None:
+    """The red-line case files that it stands in, and the way to each."""
+    _ = page.t
+    if not (page.actor.may(Right.VIEW_VIOLATIONS) or page.actor.may(Right.VIEW_TEAM)):
+        return
+    for file in promised.files_of(page.bench, page.actor, [promise])[promise.key]:
+        label = _("Case file {id}: {rule}, {state}", id=file.id, rule=file.rule_id, state=_(STATE_NAMES[file.state]))
+        nav.link(page, "redlines.py", label, file=str(file.id))
+
+
+def _propose(page: Page, promise: LedgerPromise) -> None:
+    """The way to a case of the library that cites it."""
+    name = handle(promise.conversation_key)
+    nav.link(page, "library.py", page.t("Propose as a case"), conversation=name, message=str(promise.seq))
 
 
 def _odds(page: Page, promise: LedgerPromise) -> None:
@@ -75,7 +97,9 @@ def _rule(page: Page, promise: LedgerPromise) -> None:
     _ = page.t
     with st.form("promise_ruling", border=False):
         left, right, button = st.columns([2, 4, 1], vertical_alignment="bottom")
-        status = left.selectbox(_("Status"), ruling.STATUSES, key="promise_status", format_func=lambda s: _(STATUS_NAMES[s]))  # fmt: skip
+        status = left.selectbox(
+            _("Status"), ruling.STATUSES, key="promise_status", format_func=lambda s: _(STATUS_NAMES[s])
+        )
         reason = right.text_input(_("Reason"), key="promise_reason", max_chars=ruling.MAX_REASON)
         if button.form_submit_button(_("Overrule"), type="primary"):
             with showing_errors(page):

@@ -1,4 +1,5 @@
-"""The ledger of promises: the list with what each rests on, agents with their shares, one promise in its conversation."""
+"""The ledger of promises: the list with what each rests on, agents with their shares, one promise in its
+conversation."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ import streamlit as st
 from pages.kit.choices import pick
 from pages.kit.dialogs import dialog, kept, open_dialog
 from pages.kit.guard import Page
+from pages.kit.promises import due_words, evidence_words, kind_words, status_words, sum_words
 from pages.kit.rows import clickable
 from pages.kit.widgets import download, empty, heading, score_text, showing_errors
 from pages.screens.promises import detail
-from pages.screens.promises.words import due_words, evidence_words, kind_words, status_words, sum_words
 from qa.i18n import N_
 from qa.policy import Right
 from qa.promises import ledger, tables
@@ -55,7 +56,16 @@ def _choose(page: Page, everything: Ledger) -> None:
     def named(view: str) -> str:
         return _(VIEWS[view]) + (f" · {_.number(counts[view])}" if view in counts else "")
 
-    view = pick(left, _("View"), "view", list(VIEWS), named, default=first, kind="segmented_control", label_visibility="collapsed")  # fmt: skip
+    view = pick(
+        left,
+        _("View"),
+        "view",
+        list(VIEWS),
+        named,
+        default=first,
+        kind="segmented_control",
+        label_visibility="collapsed",
+    )
     kind = pick(middle, _("Kind"), "kind", ["", *KINDS], lambda k: kind_words(_, k) if k else _("All kinds"))
     names = ledger.agent_names(page.bench)
     agents = sorted(everything.frame["agent_id"].unique().to_list(), key=lambda agent: names.get(agent) or agent)

@@ -322,8 +322,8 @@ def _about_odds(page: Page, known: Learnt) -> None:
         said = N_("Odds of being confirmed: {n} decided files do not tell the waiting ones apart yet.")
     elif not known.calibrated:
         said = N_(
-            "Odds of being confirmed, learnt from {n} decided files by rule and by what was said. In some bands they are"
-            " off, see “Rule quality”."
+            "Odds of being confirmed, learnt from {n} decided files by rule and by what was said. In some bands they "
+            "are off, see “Rule quality”."
         )
     else:
         said = N_("Odds of being confirmed, learnt from {n} decided files by rule and by what was said.")

@@ -16,6 +16,7 @@ from pages.kit.desk import transcript
 from pages.kit.desk.texts import REASONS
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
+from pages.kit.promises import Notes
 from pages.kit.widgets import empty
 from pages.screens.redlines.words import (
     BUTTONS,
@@ -42,13 +43,17 @@ STYLE = """<style>
 .rl-head b{font-size:1.1rem;font-weight:600}
 .rl-state{border:1px solid var(--sc-line);border-radius:999px;padding:0 .6rem;font-size:.85rem}
 .rl-facts{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem;color:var(--sc-muted);font-size:.88rem}
-.rl-facts details{flex-basis:100%}.rl-facts details div{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem}.rl-facts summary{cursor:pointer}
-.rl-said{border-inline-start:3px solid var(--sc-vermilion);padding:.2rem .7rem;background:var(--sc-card);white-space:pre-wrap;overflow-wrap:anywhere;max-height:7rem;overflow:auto;margin-bottom:.3rem}
+.rl-facts details{flex-basis:100%}.rl-facts details div{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem}
+.rl-facts summary{cursor:pointer}
+.rl-said{border-inline-start:3px solid var(--sc-vermilion);padding:.2rem .7rem;background:var(--sc-card);
+white-space:pre-wrap;overflow-wrap:anywhere;max-height:7rem;overflow:auto;margin-bottom:.3rem}
+.rl-promise{color:var(--sc-muted);font-size:.85rem;padding-inline-start:.9rem;margin:-.1rem 0 .3rem}
 .rl-said mark{background:none;color:var(--sc-vermilion);font-weight:600}.rl-said a{color:var(--sc-muted)}
 .rl-facts b{color:var(--sc-ink);font-weight:500}
 .st-key-red_reason_keys{display:none}
 .rl-keys{color:var(--sc-muted);font-size:.82rem;display:flex;flex-wrap:wrap;gap:.1rem .9rem}
-.rl-keys kbd{font:11px/1.5 monospace;border:1px solid var(--sc-line);border-bottom-width:2px;border-radius:3px;padding:0 5px;margin-right:.3rem}
+.rl-keys kbd{font:11px/1.5 monospace;border:1px solid var(--sc-line);border-bottom-width:2px;border-radius:3px;
+padding:0 5px;margin-right:.3rem}
 .rl-history{display:grid;grid-template-columns:9rem 1fr;gap:.15rem .9rem;font-size:.9rem}
 .rl-history time{color:var(--sc-muted)}
 .rl-history q{quotes:none;color:var(--sc-muted);overflow-wrap:anywhere}
@@ -70,9 +75,10 @@ def draw(page: Page, violation_id: int, ids: Sequence[int], names: board.Names) 
     if st.query_params.get("file") != str(violation_id):
         st.query_params["file"] = str(violation_id)
     _head(page, file, names)
-    _said(file)
+    view = reading(page, file, names)
+    _said(file, view.promises or {})
     _actions(page, file, ids)
-    transcript(page, reading(page, file, names), key="red_transcript", height=430)
+    transcript(page, view, key="red_transcript", height=430)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(
             _("Frozen evidence") if file.frozen else _("As the archive holds it now; frozen with the first decision.")
@@ -126,8 +132,9 @@ def _head(page: Page, file: CaseFile, names: board.Names) -> None:
     )
 
 
-def _said(file: CaseFile) -> None:
-    """The messages that the file rests on, with what was found in them: read before anything is decided."""
+def _said(file: CaseFile, promises: Notes) -> None:
+    """The messages that the file rests on, with what was found in them and what became of what they promise: read
+    before anything is decided."""
     texts, parts = file.transcript.texts, []
     for seq in sorted({hit.seq for hit in file.evidence})[:3]:
         text, said, at = texts.get(seq, ""), "", 0
@@ -137,6 +144,8 @@ def _said(file: CaseFile) -> None:
                 at = hit.end
         link = f'<a href="#message-{seq + 1}">#{seq + 1}</a>'
         parts.append(f'<div class="rl-said">{link} {said.replace("<mark></mark>", "")}{html.escape(text[at:])}</div>')
+        told = (f"{one['what']} · {one['text']}" for one in promises.get(seq, ()))
+        parts += [f'<div class="rl-promise">{html.escape(line)}</div>' for line in told]
     if parts:
         st.html("".join(parts))
 

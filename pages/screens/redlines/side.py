@@ -63,7 +63,8 @@ def changes(page: Page) -> None:
         return
     frame = {
         _("When"): [_.when(one.at) for one in found], _(C_("red line", "File")): [one.violation_id for one in found],
-        _("Rule"): [rule_name(page, one.rule_id, names) for one in found], _("Agent"): [one.agent_id for one in found],
+        _("Rule"): [rule_name(page, one.rule_id, names) for one in found],
+        _("Agent"): [one.agent_name for one in found],
         _("Step"): [_(STEP_NAMES[one.step]) for one in found], _("By"): [one.actor_name for one in found],
     }  # fmt: skip
     _open_on_click("red_changes", pl.DataFrame(frame), [{FILE: one.violation_id, "red_state": "all"} for one in found])
@@ -121,7 +122,7 @@ def quality(page: Page) -> None:
         )
     )
     mostly_false(page, names)
-    odds_of_hits(page)
+    odds_of_hits(page, names)
     st.header(_("Misses, from inspected samples"))
     _rates(
         page,
@@ -139,7 +140,7 @@ def quality(page: Page) -> None:
     _places_to_look(page)
 
 
-def odds_of_hits(page: Page) -> None:
+def odds_of_hits(page: Page, names: board.Names) -> None:
     """How well the odds of the board predict what people decide, and which rules are mostly false alarms, with a
     cure."""
     _ = page.t
@@ -165,6 +166,16 @@ def odds_of_hits(page: Page) -> None:
             " are those somebody looked at, no random sample.",
             n=_.number(known.n - 1),
         )
+    )
+    rules = {
+        _("Rule"): [rule_name(page, rule, names) for rule, _odds in known.rules],
+        _("Odds of the next hit"): [_.percent(one.p) for _rule, one in known.rules],
+        _("Decided files"): [one.rule_rulings for _rule, one in known.rules],
+        _("Confirmed"): [one.rule_confirmed for _rule, one in known.rules],
+    }
+    st.dataframe(pl.DataFrame(rules), hide_index=True)
+    st.caption(
+        _("For words that nobody has ruled on yet; in the list of files, words ruled on before count for themselves.")
     )
 
 
@@ -197,7 +208,7 @@ def _one_mostly_false(page: Page, found: MostlyFalse, names: board.Names) -> Non
             with row[0]:
                 plain_text(
                     _(
-                        "Exclusion “{phrase}” silences {n} of them and no confirmed one: {example}",
+                        "Exclusion “{phrase}” silences {n} of them and no confirmed one. Example: {example}",
                         phrase=one.phrase,
                         n=_.number(one.silences),
                         example=one.example,
@@ -227,9 +238,9 @@ def _places_to_look(page: Page) -> None:
     st.header(_("Likely misses, to read"))
     st.caption(
         _(
-            "Conversations without a hit and without an inspection that a low rating, a refund, a complaint or the"
-            " model speaks for. They were not drawn: the share of misses above rests on the random part alone and counts"
-            " none of them."
+            "Conversations without a hit and without an inspection that a low rating, a refund, a complaint or the "
+            "model speaks for. They were not drawn: the share of misses above rests on the random part alone and "
+            "counts none of them."
         )
     )
     version = page.bench.archive.version()
@@ -274,7 +285,7 @@ def _rates(page: Page, rates: tuple[RuleQuality, ...], names: board.Names, revie
         pl.DataFrame(rows, schema=headers, orient="row"),
         hide_index=True,
         placeholder="",
-        height=36 * (len(rows) + 1) + 2 if len(rows) < 30 else 560,
+        height="content" if len(rows) < 30 else 560,
     )
 
 

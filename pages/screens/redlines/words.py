@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
+
+import streamlit as st
 
 from pages.kit.desk import TranscriptView
 from pages.kit.desk.conversation import Span
 from pages.kit.guard import Page
+from pages.kit.promises import beside, notes
 from qa.casefiles.lifecycle import Step
 from qa.i18n import N_
+from qa.promises import reading as promised
+from qa.promises.reading import LedgerPromise
 from qa.redlines.board import BoundedCount, Row
 from qa.redlines.detail import CaseFile
 from qa.redlines.quality import RuleQuality
@@ -66,11 +72,20 @@ def person(row: Row) -> str:
 
 
 def reading(page: Page, file: CaseFile, names: Mapping[str, RuleName]) -> TranscriptView:
-    """The conversation of a case file with its hits marked, opened at the first."""
+    """The conversation of a case file with its hits marked and what became of its promises, opened at the first hit."""
     row = file.row
     title = rule_name(page, row.rule_id, names).removeprefix(row.rule_id).strip()
+    made = _made(page, file.conversation_key, promised.resting_on(page.bench))
+    told = notes(page.t, made, beside(file.transcript), ruled=True)
     spans = [Span(hit.seq, hit.start, hit.end, row.rule_id, title) for hit in file.evidence]
-    return TranscriptView(file.transcript, spans, focus=min((hit.seq for hit in file.evidence), default=None))
+    focus = min((hit.seq for hit in file.evidence), default=None)
+    return TranscriptView(file.transcript, spans, focus=focus, promises=told)
+
+
+@st.cache_data(ttl=timedelta(minutes=5), max_entries=256, show_spinner=False)
+def _made(_page: Page, conversation_key: str, known: tuple[object, ...]) -> tuple[LedgerPromise, ...]:
+    """Its promises as they stand; a file is drawn anew at every click."""
+    return promised.of_conversation(_page.bench, conversation_key, _page.now)
 
 
 def share(page: Page, one: RuleQuality, digits: int = 1) -> str:

@@ -6,6 +6,7 @@ The same page serves the lead (any agent) and the agent (their own only); the re
 from __future__ import annotations
 
 import html
+from functools import partial
 
 import polars as pl
 import streamlit as st
@@ -21,6 +22,7 @@ from pages.kit.widgets import empty, heading, plain_text, score_text, showing_er
 from pages.screens.coaching import screen as coaching
 from pages.screens.reports import filters, printing
 from pages.screens.reports.single import days_left, result_dialog, result_list
+from pages.screens.scorer import beside as machine
 from qa import reports
 from qa.casefiles.lifecycle import STATE_NAMES, FileState
 from qa.policy import Right, Role
@@ -52,9 +54,9 @@ def show(page: Page) -> None:
     if mine and scorers.told(page.bench):
         st.caption(
             _(
-                "Machine scores are in use: they choose what is reviewed and narrow the intervals of means, corrected by"
-                " what inspectors found. No result of yours is a machine's, and inspectors do not see its scores before"
-                " they have scored themselves."
+                "Machine scores are in use: they choose what is reviewed and narrow the intervals of means, corrected "
+                "by what inspectors found. No result of yours is a machine's, and inspectors do not see its scores "
+                "before they have scored themselves."
             )
         )
     about = reports.own_overview(page.bench, page.actor, agent_id)
@@ -84,7 +86,7 @@ def _report(page: Page, report: AgentReport, period: str) -> None:
         _losses(page, report)
         _replies(page, report)
         _cases(page, report)
-    printing.offer(page, printing.agent_sheet(page, report, period), f"agent-{report.person.agent_id}")
+    printing.offer(page, partial(printing.agent_sheet, page, report, period), f"agent-{report.person.agent_id}")
 
 
 def _headline(page: Page, report: AgentReport, period: str) -> None:
@@ -116,6 +118,7 @@ def _headline(page: Page, report: AgentReport, period: str) -> None:
         f"<strong>{html.escape(score_text(_, score.value, score.low, score.high, score.n))}</strong>{small}</div>"
     )
     filters.basis(page, report.adjustment, predicted=report.predicted, progress=report.progress)
+    machine.show(page, report.scope, report.person.agent_id)
 
 
 def _trend(page: Page, report: AgentReport) -> None:

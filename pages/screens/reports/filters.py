@@ -259,20 +259,21 @@ def describe(t: Translator, chosen: Scope, about: VerdictsOverview) -> str:
 
 
 def downloads(
-    page: Page, what: str, frame: pl.DataFrame, notes: Sequence[str], *, key: str, image: bool = True
-) -> None:
+    page: Page, what: str, frame: pl.DataFrame, notes: Sequence[str], *, key: str, image: bool = True,
+    labels: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """CSV, XLSX and JSONL of `frame`; made when asked for, with the form of the chart's `image` button beside them.
-    Nothing for people without the right to export."""
+    `labels` are titles of columns that no other file has. Nothing for people without the right to export."""
     if not page.actor.may(Right.EXPORT):
         return
     _ = page.t
-    labels = names(_, [*frame.columns, "estimator"])
+    said = names(_, [*frame.columns, "estimator"]) | dict(labels or {})
     with st.popover(_("Download"), icon=":material/download:", key=f"{key}_download"):
         st.caption(_("The same figures as on the screen."))
         for form, title in (("csv", "CSV"), ("xlsx", "Excel"), ("jsonl", "JSONL")):
             st.download_button(
                 title,
-                _maker(page, what, form, frame, notes, labels),
+                _maker(page, what, form, frame, notes, said),
                 f"spotcheck-{what}{_period(notes)}.{form}",
                 exporting.FORMATS[form],
                 key=f"{key}_{form}",

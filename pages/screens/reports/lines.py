@@ -14,7 +14,8 @@ from scoring.explain import Explanation
 
 CSS = """<style>
 .sc-lines { border-collapse: collapse; width: 100%; max-width: 52rem; font-size: .93rem; }
-.sc-lines td { padding: .25rem .6rem .25rem 0; border: 0; border-bottom: 1px solid var(--sc-line); vertical-align: top; }
+.sc-lines td { padding: .25rem .6rem .25rem 0; border: 0; border-bottom: 1px solid var(--sc-line);
+vertical-align: top; }
 .sc-lines td:last-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .sc-lines small { display: block; opacity: .75; white-space: pre-wrap; overflow-wrap: anywhere; }
 .sc-lines tr.sum td { font-weight: 600; border-bottom: 0; }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 import streamlit as st
@@ -12,13 +12,15 @@ from pages.kit.guard import Page
 from pages.kit.theme import FONT, LIGHT
 from pages.kit.widgets import score_text
 from pages.screens.reports import filters
+from pages.screens.scorer import beside as machine
 from qa import reports
 from qa.casefiles.lifecycle import STANDING, FileState
 from qa.reports import OWNERS, AgentReport, Ranking
 
 _STYLE = f"""
 @page {{ size: A4; margin: 12mm 14mm; }}
-body {{ font: 11.5px/1.45 {FONT.replace('"', "'")}; color: {LIGHT.INK}; background: #fff; max-width: 182mm; margin: 0 auto; font-variant-numeric: tabular-nums; }}
+body {{ font: 11.5px/1.45 {FONT.replace('"', "'")}; color: {LIGHT.INK}; background: #fff; max-width: 182mm;
+margin: 0 auto; font-variant-numeric: tabular-nums; }}
 h1 {{ font-size: 19px; margin: 0; }} h2 {{ font-size: 13px; margin: 11px 0 2px; }} p {{ margin: 1px 0; }}
 .muted {{ color: {LIGHT.MUTED}; }} .red {{ color: {LIGHT.VERMILION}; }} .score {{ font-size: 16px; font-weight: 600; }}
 .half {{ display: grid; grid-template-columns: 1fr 1fr; gap: 0 9mm; align-items: start; }}
@@ -31,11 +33,11 @@ _TWO_COLUMNS_FROM = 24
 """So many agents are printed in two columns: a team of 80 fits one sheet."""
 
 
-def offer(page: Page, document: str, name: str) -> None:
-    """A download of the printable page."""
+def offer(page: Page, make: Callable[[], str], name: str) -> None:
+    """A download of the printable page, made when asked for."""
     st.download_button(
         page.t("Printable page"),
-        document.encode(),
+        lambda: make().encode(),
         f"spotcheck-{name}.html",
         "text/html",
         key="print_page",
@@ -73,6 +75,7 @@ def agent_sheet(page: Page, report: AgentReport, period: str) -> str:
         f'<p class="muted">{_e(" · ".join(filter(None, facts)))}</p>',
         f'<p class="score">{_e(score_text(t, score.value, score.low, score.high, score.n))}</p>',
         f'<p class="muted">{_e(_("team {score}", score=score_text(t, team.value, team.low, team.high, team.n)))}</p>',
+        _muted(machine.line(page, report.scope, report.person.agent_id)),
         "<div class=half>",
         _section(_("Dimensions"), table([_("Dimension"), _("% earned")], dimensions)),
         _section(_("Over time"), table([_("Period"), _("Score")], times)),
@@ -99,6 +102,10 @@ def agent_sheet(page: Page, report: AgentReport, period: str) -> str:
 
 _MOST = 14
 """So many weeks or months are printed: the newest."""
+
+
+def _muted(text: str) -> str:
+    return f'<p class="muted">{_e(text)}</p>' if text else ""
 
 
 def _section(title: str, content: str) -> str:
@@ -133,6 +140,7 @@ def team_sheet(
         f"<h1>{_e(title)}</h1>",
         f'<p class="muted">{_e(period)}</p>',
         f'<p class="score">{_e(score_text(t, team.value, team.low, team.high, team.n))}</p>',
+        _muted(machine.line(page, ranking.standings.scope)),
         _section(
             _("What cost the points"),
             table([_("Criterion"), _("points lost per review"), _("times")], _loss_rows(page, losses.head(8))),

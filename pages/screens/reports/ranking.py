@@ -3,6 +3,8 @@ fault."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 import streamlit as st
 
@@ -14,6 +16,7 @@ from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, score_text, showing_errors
 from pages.screens.reports import filters, printing
 from pages.screens.reports.agent import labelled
+from pages.screens.scorer import beside as machine
 from qa import reports
 from qa.i18n import N_, by_name
 from qa.reports import OWNERS, Ranking, Scope
@@ -76,6 +79,7 @@ def _statements(page: Page, scope: Scope, period: str) -> None:
             progress=found.standings.progress,
             before=[_("{scope}.", scope=period)],
         )
+        machine.show(page, scope)
     few = found.statements.filter(pl.col("statement") == "too_few_reviews").height
     st.info(
         escape(
@@ -107,10 +111,14 @@ def _statements(page: Page, scope: Scope, period: str) -> None:
         placeholder="–",
         column_config={titles[k]: number for k in ("value", "low", "high")},
     )
-    filters.downloads(page, "statements", table.select("agent_id", *columns), [period], key="ranking")
+    filters.downloads(
+        page, "statements", machine.with_corrected(page, table.select("agent_id", *columns), scope),
+        [line for line in (period, machine.line(page, scope)) if line], key="ranking",
+        labels=machine.titles(page),
+    )  # fmt: skip
     losses = reports.losses(page.bench, page.actor, scope=scope).frame
     title = " · ".join(scope.teams) or _("Everybody")
-    printing.offer(page, printing.team_sheet(page, found, losses, period, title, words), "team")
+    printing.offer(page, partial(printing.team_sheet, page, found, losses, period, title, words), "team")
 
 
 _TURN = ("bottom_k", "below_team", "not_distinguishable", "too_few_reviews")
@@ -147,8 +155,8 @@ def _dots(page: Page, found: Ranking, ordered: pl.DataFrame) -> None:
     figures.show(page, chart, key="ranking_dots", name="agents", alt=_("Scores of all agents with intervals"))
     st.caption(
         _(
-            "Ochre: below the team mean. Blue: cannot be told apart from the team. Grey: too few reviews to say anything."
-            " The band is the team."
+            "Ochre: below the team mean. Blue: cannot be told apart from the team. Grey: too few reviews to say "
+            "anything. The band is the team."
         )
     )
 

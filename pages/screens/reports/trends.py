@@ -16,10 +16,12 @@ from pages.kit.rows import clickable
 from pages.kit.widgets import empty, heading, showing_errors
 from pages.screens.reports import changed, filters
 from pages.screens.reports.single import result_dialog, result_list, result_named
+from pages.screens.scorer import beside as machine
 from qa import reports
 from qa.i18n import C_, N_
 from qa.policy import Right
 from qa.reports import BUCKETS, GROUPS, MeasureEffect, Trend, VerdictsOverview, measures
+from qa.reports.metrics import REDLINE, TOTAL
 
 
 def show(page: Page) -> None:
@@ -89,8 +91,8 @@ def _chart(page: Page, data: Trend, title: str, period: str) -> None:
         if data.overall.height == 1:
             row = data.overall.row(0, named=True)
             st.markdown(
-                f"**{escape(title)}** "
-                f" {escape(figures.metric_text(_, data.metric, row['value'], row['low'], row['high'], row['n']))}"
+                f"**{escape(title)}**  "
+                f"{escape(figures.metric_text(_, data.metric, row['value'], row['low'], row['high'], row['n']))}"
             )
         else:
             st.markdown(f"**{escape(title)}** · {escape(_(GROUPS[data.by]))}")
@@ -108,6 +110,8 @@ def _chart(page: Page, data: Trend, title: str, period: str) -> None:
                 )
             ],
         )
+    if data.metric.id in ("total", "redline"):
+        machine.show(page, data.scope, metric=data.metric.id)
     if data.scope.adjusted and data.adjustment is None:
         st.caption(_("Only the score is corrected for severity, with or without red lines."))
     if data.metric.unit == "rate" and data.by == "agent":
@@ -337,6 +341,7 @@ def _table(page: Page, data: Trend, title: str, scope: str) -> None:
         _("Means weight every review by 1/π; low and high are 95% intervals."),
         _("Red lines counts what was found, in risky picks too: divided by n it is no rate."),
     ]
+    judged = machine.line(page, data.scope, metric=data.metric.id) if data.metric.id in (TOTAL.id, REDLINE.id) else ""
     frame = data.frame
     shown = frame.with_columns(
         pl.col("value", "low", "high") * figures.scaled(data.metric),
@@ -360,5 +365,6 @@ def _table(page: Page, data: Trend, title: str, scope: str) -> None:
     )
     st.caption(escape(" ".join(notes[2:])))
     filters.downloads(
-        page, f"trend-{data.metric.id.replace(':', '-')}", frame.select(*columns, "reason"), notes, key="trend"
-    )
+        page, f"trend-{data.metric.id.replace(':', '-')}", frame.select(*columns, "reason"),
+        [*notes, judged] if judged else notes, key="trend",
+    )  # fmt: skip

@@ -21,7 +21,8 @@ _STYLE = """<style>
 .sc-card table{width:100%;border-collapse:collapse;font-size:.92rem}
 .sc-card caption{text-align:left;font-weight:600;padding:.2rem 0 .4rem;color:var(--sc-ink)}
 .sc-card caption span{color:var(--sc-muted);font-weight:400;margin-left:.6rem}
-.sc-card th{font-weight:500;color:var(--sc-muted);text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--sc-line);white-space:nowrap}
+.sc-card th{font-weight:500;color:var(--sc-muted);text-align:left;padding:.25rem .6rem .25rem 0;
+border-bottom:1px solid var(--sc-line);white-space:nowrap}
 .sc-card td{padding:.4rem .6rem .4rem 0;border-bottom:1px solid var(--sc-line);vertical-align:top}
 .sc-card .num{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .sc-card small{display:block;color:var(--sc-muted);line-height:1.5;max-width:62rem}
@@ -58,7 +59,8 @@ def _dimension(t: Translator, dimension: Dimension) -> str:
     head = "".join(f'<th scope="col"{_num(k)}>{html.escape(text)}</th>' for k, text in enumerate(heads))
     rows = "".join(_criterion(t, criterion) for criterion in dimension.criteria)
     worth = t("{points} points", points=points_text(dimension.points))
-    return f"<table><caption>{_text(t, dimension.label)}<span>{html.escape(worth)}</span></caption><tr>{head}</tr>{rows}</table>"
+    caption = f"<caption>{_text(t, dimension.label)}<span>{html.escape(worth)}</span></caption>"
+    return f"<table>{caption}<tr>{head}</tr>{rows}</table>"
 
 
 def _num(column: int) -> str:

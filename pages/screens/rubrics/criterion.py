@@ -1,4 +1,5 @@
-"""The form of one criterion, or of one dimension: every field with what is wrong with it below, the sum as one types."""
+"""The form of one criterion, or of one dimension: every field with what is wrong with it below, the sum as one
+types."""
 
 from __future__ import annotations
 

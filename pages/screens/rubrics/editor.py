@@ -151,10 +151,10 @@ def _dimension(page: Page, rubric: Rubric, number: int, dimension: Dimension, pr
     _ = page.t
     found, worth = criterion.sum_of(dimension), dimension.points
     mark = "sc-celadon" if found == worth else "sc-ochre"
+    said = _("{sum} of {points} points", sum=points_text(found), points=points_text(worth))
     with st.container(horizontal=True, vertical_alignment="center", key=f"rubric_dimension_{number}"):
         st.html(
-            f"<b>{html.escape(dimension.label.pick(_.language))}</b> "
-            f'<span class="{mark}">{html.escape(_("{sum} of {points} points", sum=points_text(found), points=points_text(worth)))}</span>'
+            f'<b>{html.escape(dimension.label.pick(_.language))}</b> <span class="{mark}">{html.escape(said)}</span>'
         )
         st.button(
             _("Edit dimension"), key=f"edit_dimension_{number}", type="tertiary", icon=":material/edit:",
@@ -214,7 +214,7 @@ def _file(page: Page, rubric: Rubric) -> None:
         if st.button(_("Use this text"), key="use_text", disabled=text == written):
             _use(rubric, text)
         st.download_button(
-            _("Download as TOML"), written, f"{rubric.id}-v{rubric.version}.toml", "application/toml",
+            _("Download as TOML"), lambda: written, f"{rubric.id}-v{rubric.version}.toml", "application/toml",
             on_click="ignore", key="rubric_toml",
         )  # fmt: skip
     upload = st.file_uploader(_("Replace the draft by a TOML file"), type=["toml"], key="rubric_upload")

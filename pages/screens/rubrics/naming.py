@@ -12,12 +12,25 @@ from scoring.problem import Problem
 from scoring.rubric import Change, Rubric
 
 FIELDS: Mapping[str, str] = {
-    "label": C_("rubric", "Name"), "name": C_("rubric", "Name"), "points": N_("Points"), "each": N_("Each time"), "kind": N_("Kind"),
-    "levels": N_("Levels"), "allow_na": N_("May be N/A"), "help": N_("Help"), "anchors": N_("Examples"),
-    "origin": N_("Source"), "unverified": N_("Source not verified"), "dimension": N_("Dimension"),
-    "pass_line": N_("Pass line"), "tolerance": N_("Tolerance"), "note": N_("Note on the scorecard"),
-    "sources": N_("Made for"), "owner": N_("Owner"), "order": C_("rubric", "Order"),
-}  # fmt: skip
+    "label": C_("rubric", "Name"),
+    "name": C_("rubric", "Name"),
+    "points": N_("Points"),
+    "each": N_("Each time"),
+    "kind": N_("Kind"),
+    "levels": N_("Levels"),
+    "allow_na": N_("May be N/A"),
+    "help": N_("Help"),
+    "anchors": N_("Examples"),
+    "origin": N_("Source"),
+    "unverified": N_("Source not verified"),
+    "dimension": N_("Dimension"),
+    "pass_line": N_("Pass line"),
+    "tolerance": N_("Tolerance"),
+    "note": N_("Note on the scorecard"),
+    "sources": N_("Made for"),
+    "owner": N_("Owner"),
+    "order": C_("rubric", "Order"),
+}
 LANGUAGES: Mapping[str, str] = {"zh": N_("in Chinese"), "en": N_("in English")}
 _PLACES: Mapping[str, str] = {
     "dimensions": "dimension",

@@ -119,7 +119,7 @@ def _actions(page: Page, view: rubric_versions.VersionView, has_draft: bool) -> 
     start, file, retire = row.container(width="content"), row.container(width="content"), row.container(width="content")
     file.download_button(
         _("Download as TOML"),
-        to_toml(view.rubric),
+        lambda: to_toml(view.rubric),
         f"{view.rubric_id}-v{view.version}.toml",
         "application/toml",
         on_click="ignore",

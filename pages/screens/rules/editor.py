@@ -37,6 +37,7 @@ GUARDS = {
     "words": N_("parts of longer words"),
     "links": N_("addresses of links"),
     "echoed": N_("numbers the customer gave before"),
+    "unlike": N_("messages that read like no violation"),
 }
 SWITCHES = {
     "width": N_("full and half width"),
@@ -67,6 +68,7 @@ def load(rule: Rule) -> None:
     state["rule_phrases"], state["rule_regex"] = "\n".join(rule.terms.phrases), "\n".join(rule.terms.regex)
     state["rule_exclusions"], state["rule_unless"] = "\n".join(rule.exclusions.phrases), "\n".join(rule.unless.phrases)
     state["rule_guards"] = [guard.value for guard in rule.guards]
+    state["rule_promises"] = rule.broken_promises
     state["rule_evasion"] = [name for name in SWITCHES if getattr(rule.evasion, name)]
     state["rule_positive"], state["rule_negative"] = _single(rule.examples.positive), _single(rule.examples.negative)
     state["rule_toml"] = dump_rules([rule])
@@ -108,6 +110,14 @@ def form(page: Page) -> Rule:
             key="rule_platforms",
             placeholder=_("All platforms"),
         )
+    if held.wording:
+        st.caption(
+            _(
+                "Marks messages that read like labelled violations, from a score of {least} of 100; phrases are not"
+                " needed. The score is edited as TOML.",
+                least=held.wording.least,
+            )
+        )
     one, two = st.columns(2)
     one.text_area(_("Phrases, one a line"), key="rule_phrases", height=170)
     two.text_area(_("Regular expressions, one a line"), key="rule_regex", height=170)
@@ -127,6 +137,15 @@ def form(page: Page) -> Rule:
         key="rule_evasion",
         placeholder=_("Nothing"),
     )
+    st.checkbox(
+        _("Counts broken promises"),
+        key="rule_promises",
+        help=_(
+            "A promise of the ledger that a record or a message contradicts, or that somebody has ruled broken, opens a"
+            " case file of this rule."
+        ),
+    )
+    one, two = st.columns(2)
     one.text_area(_("Must hit (one example a line)"), key="rule_positive", height=150)
     two.text_area(_("Must not hit (one example a line)"), key="rule_negative", height=150)
     rule = read_form()
@@ -136,6 +155,7 @@ def form(page: Page) -> Rule:
             (_("conditions"), rule.conditions),
             (_("repetition"), rule.repetition),
             (_("missing phrases"), rule.missing),
+            (_("likeness of wording"), rule.wording),
         )
         if value
     ]
@@ -165,6 +185,7 @@ def read_form() -> Rule:
         exclusions=replace(held.exclusions, phrases=_lines("rule_exclusions", held.exclusions.phrases)),
         unless=replace(held.unless, phrases=_lines("rule_unless", held.unless.phrases)),
         guards=tuple(Guard(guard) for guard in state["rule_guards"]),
+        broken_promises=bool(state["rule_promises"]),
         evasion=Evasion(**{f.name: f.name in switches for f in fields(Evasion)}),
         examples=Examples(
             _examples("rule_positive", held.examples.positive), _examples("rule_negative", held.examples.negative)

@@ -13,11 +13,11 @@ from pages.kit.desk import TranscriptView, transcript
 from pages.kit.desk.conversation import Span
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.widgets import download, empty, heading, show_error
+from pages.kit.widgets import empty, heading
 from pages.screens.redlines.address import keep, restore
 from pages.screens.redlines.words import EFFECTS, SEVERITIES, share
-from pages.screens.rules import editor, trying, updates
-from qa.errors import SpotcheckError
+from pages.screens.rules import editor, exchange, trying, updates
+from pages.screens.rules.outcome import MESSAGE, attempt, say
 from qa.i18n import N_
 from qa.redlines import quality
 from qa.rules import messages as rule_messages
@@ -26,9 +26,9 @@ from qa.rules.versions import RuleLine
 from qa.screening import trial
 from qa.screening.trial import Example
 from qa.transcripts import FrozenMessage, FrozenTranscript
-from scoring.redline import Examples, Label, Rule
+from scoring.redline import Rule
 
-MESSAGE, OPENED, EDITED, SHOWN = "rules_message", "rules_opened", "rules_edited", "rules_shown"
+OPENED, EDITED, SHOWN = "rules_opened", "rules_edited", "rules_shown"
 USAGE = "rules_usage"
 VIEWS = {"edit": N_("Edit"), "toml": N_("As TOML"), "history": N_("Effect on past chats"), "versions": N_("Versions")}
 STATES = {"draft": N_("Draft"), "published": N_("Published"), "retired": N_("Retired")}
@@ -38,15 +38,15 @@ def draw(page: Page) -> None:
     """The whole page."""
     _ = page.t
     heading(page, _("Red-line rules"), _("The rules that screening uses"))
-    _say(page)
-    today = page.now.astimezone(page.bench.config.zone).date()
+    say(page)
+    today = page.today
     listed = versions.listing(page.bench, page.actor, today=today)
     left, right = st.columns([4, 8], gap="medium")
     with left:
         if listed:
             updates.draw(page, MESSAGE)
         chosen = _list(page, listed)
-        _exchange(page, listed)
+        exchange.draw(page, listed)
     with right, st.container(key="rules_detail"):
         if chosen is None:
             empty(_("No rules yet"), _("Install the shipped red lines, or import a TOML file."))
@@ -54,19 +54,11 @@ def draw(page: Page) -> None:
             _rule(page, chosen, today)
 
 
-def _say(page: Page) -> None:
-    message = st.session_state.pop(MESSAGE, None)
-    if isinstance(message, SpotcheckError):
-        show_error(page, message)
-    elif message:
-        st.toast(message)
-
-
 def _list(page: Page, listed: Sequence[RuleLine]) -> RuleLine | None:
     _ = page.t
     if not listed:
         if st.button(_("Install the shipped red lines"), type="primary", key="rules_defaults"):
-            _do(
+            attempt(
                 page,
                 lambda: versions.load_defaults(page.bench, page.actor, now=datetime.now(UTC)),
                 _("The shipped red lines are in force."),
@@ -121,46 +113,6 @@ def _facts(page: Page, line: RuleLine, hits: int, alarms: quality.RuleQuality | 
     if alarms is not None and (shown := share(page, alarms, 0)):
         parts.append(page.t("false alarms {share}", share=shown))
     return escape(" · ".join(parts))
-
-
-def _exchange(page: Page, listed: Sequence[RuleLine]) -> None:
-    _ = page.t
-    row = st.columns(3)
-    with row[0].popover(_("New rule"), width="stretch"):
-        rule_id = st.text_input(_("Id, such as R13"), key="rules_new_id", max_chars=40)
-        st.button(_("Create draft"), key="rules_new", disabled=not rule_id.strip(), on_click=_create, args=(page,))
-    with row[1].popover(_("Import"), width="stretch"):
-        text = st.text_area(_("TOML with [[rule]] tables"), key="rules_import_text", height=220)
-        if st.button(_("Make drafts"), key="rules_import", disabled=not text.strip()):
-            _do(
-                page,
-                lambda: versions.import_toml(page.bench, page.actor, now=datetime.now(UTC), text=text),
-                _("Differing rules are drafts now."),
-            )
-            st.rerun()
-    with row[2]:
-        if any(line.version for line in listed):
-            download(
-                _("Export"),
-                lambda: versions.export_toml(page.bench, page.actor).encode(),
-                "rules.toml",
-                "application/toml",
-                key="rules_export",
-            )
-
-
-def _create(page: Page) -> None:
-    rule_id = str(st.session_state.get("rules_new_id") or "").strip()
-    if any(version.state for version in versions.history(page.bench, page.actor, rule_id)):
-        st.session_state["rule"] = rule_id  # it is there already: open it rather than put an empty draft over it
-        return
-    fresh = Rule(rule_id, 1, Label("新规则", "New rule"), examples=Examples())
-    _do(
-        page,
-        lambda: versions.save_draft(page.bench, page.actor, now=datetime.now(UTC), rule=fresh),
-        page.t("The draft is created."),
-    )
-    st.session_state["rule"] = rule_id
 
 
 def _rule(page: Page, line: RuleLine, today: date) -> None:
@@ -237,9 +189,8 @@ def _checked(page: Page, edited: Rule) -> bool:
             else _("should not hit, hits at “{matched}”", matched=", ".join(failure.matched))
         )
         lines.append(f'<li>{html.escape(failure.example)} <span class="sc-ochre">{html.escape(said)}</span></li>')
-    st.html(
-        f"<b>{html.escape(_('{n} of {total} examples are judged wrongly:', n=len(wrong), total=total))}</b><ul>{''.join(lines)}</ul>"
-    )
+    told = _("{n} of {total} examples are judged wrongly:", n=len(wrong), total=total)
+    st.html(f"<b>{html.escape(told)}</b><ul>{''.join(lines)}</ul>")
     return False
 
 
@@ -249,14 +200,14 @@ def _publication(page: Page, line: RuleLine, held: Rule, edited: Rule, fit: bool
     columns = st.columns([2, 2, 2, 2, 2], vertical_alignment="bottom")
     seen = held.content_hash if line.draft_version else None
     if columns[0].button(_("Save draft"), key="rules_save", disabled=not changed, width="stretch"):
-        _do(
+        attempt(
             page,
             lambda: versions.save_draft(page.bench, page.actor, now=datetime.now(UTC), rule=edited, seen_hash=seen),
             _("The draft is saved."),
         )
         st.rerun()
     if line.draft_version and columns[1].button(_("Discard draft"), key="rules_discard", width="stretch"):
-        _do(
+        attempt(
             page,
             lambda: versions.discard_draft(page.bench, page.actor, now=datetime.now(UTC), rule_id=line.rule_id),
             _("The draft is gone."),
@@ -282,7 +233,7 @@ def _publication(page: Page, line: RuleLine, held: Rule, edited: Rule, fit: bool
         _("Publish"), key="rules_publish", type="primary", disabled=not ready, help=reason, width="stretch"
     ):
         since = today if whole == "today" else None
-        _do(
+        attempt(
             page,
             lambda: versions.publish(
                 page.bench,
@@ -298,21 +249,12 @@ def _publication(page: Page, line: RuleLine, held: Rule, edited: Rule, fit: bool
     if line.version and columns[4].button(
         _("Retire"), key="rules_retire", help=_("No longer judges chats from today on."), width="stretch"
     ):
-        _do(
+        attempt(
             page,
             lambda: versions.retire(page.bench, page.actor, now=datetime.now(UTC), rule_id=line.rule_id, since=today),
             _("The rule is retired."),
         )
         st.rerun()
-
-
-def _do(page: Page, action: object, said: str) -> None:
-    assert callable(action)
-    try:
-        action()
-        st.session_state[MESSAGE] = said
-    except SpotcheckError as error:
-        st.session_state[MESSAGE] = error
 
 
 def _history(page: Page, edited: Rule) -> None:

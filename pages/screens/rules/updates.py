@@ -24,6 +24,7 @@ FIELDS = {
     "unless.phrases": N_("Unless (phrases)"),
     "unless.regex": N_("Unless (expressions)"),
     "guards": N_("Guards"),
+    "broken_promises": N_("Counts broken promises"),
     "effect": N_("Effect"),
     "severity": N_("Severity"),
 }
@@ -53,10 +54,10 @@ def draw(page: Page, message: str) -> None:
 def _one(page: Page, one: Update) -> None:
     _ = page.t
     edited = _("edited here") if one.own_words else ""
-    st.markdown(
-        f"**{escape(one.rule_id)}** {escape(_.label(one.zh, one.en))} · v{one.held} · +{one.added} −{one.removed}"
-        f" {escape(edited)}"
-    )
+    change = f"v{one.held} · +{one.added} −{one.removed} {edited}" if one.held else _("new rule")
+    st.markdown(f"**{escape(one.rule_id)}** {escape(_.label(one.zh, one.en))} · {escape(change)}")
+    if not one.held:
+        return
     lines = []
     for difference in one.differences:
         for sign, terms in (("−", difference.removed), ("+", difference.added)):

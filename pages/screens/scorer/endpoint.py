@@ -9,7 +9,7 @@ from pages.kit.widgets import confirm, plain_text, showing_errors
 from qa import jobs
 from qa.i18n import N_
 from qa.policy import Right
-from qa.scorer import endpoint, setup, trying
+from qa.scorer import endpoint, precedents, setup, trying
 from qa.scorer.setup import Setup
 from qa.scorer.trying import Test
 
@@ -29,23 +29,61 @@ def _form(page: Page, now: Setup | None) -> None:
     known = now or Setup("http://127.0.0.1:8000/v1", "")
     with st.form("scorer_setup", border=False):
         left, right = st.columns(2)
-        url = left.text_input(_("Address"), known.url, help=_("OpenAI-compatible chat completions: vLLM, Ollama, llama.cpp or a hosted service"))  # fmt: skip
+        url = left.text_input(
+            _("Address"),
+            known.url,
+            help=_("OpenAI-compatible chat completions: vLLM, Ollama, llama.cpp or a hosted service"),
+        )
         model = right.text_input(_("Model"), known.model)
         held = _("kept, ends in {end}", end=known.key_end) if known.key_end else ""
-        key = left.text_input(_("Key"), type="password", placeholder=held, help=_("Sealed; never shown again. Empty keeps the one there is."))  # fmt: skip
+        key = left.text_input(
+            _("Key"),
+            type="password",
+            placeholder=held,
+            help=_("Sealed; never shown again. Empty keeps the one there is."),
+        )
         budget = right.number_input(_("Conversations a run"), 1, 1_000_000, known.budget)
         cells = st.columns(4)
         price_in = cells[0].number_input(_("Price of a million tokens in"), 0.0, 1e6, known.price_in)
         price_out = cells[1].number_input(_("Price of a million tokens out"), 0.0, 1e6, known.price_out)
         concurrency = cells[2].number_input(_("At once"), 1, 64, known.concurrency)
         per_minute = cells[3].number_input(_("A minute"), 1, 100_000, known.per_minute)
+        cases = _cases(page, now)
         if st.form_submit_button(_("Save the set-up"), type="primary"):
             wanted = Setup(
-                url, model, "", price_in, price_out, int(budget), int(concurrency), int(per_minute), known.timeout
-            )
+                url, model, "", price_in, price_out, int(budget), int(concurrency), int(per_minute), known.timeout,
+                cases,
+            )  # fmt: skip
             setup.save(page.bench, page.actor, now=page.now, setup=wanted, key=key or None)
             st.toast(_("The set-up is saved."))
             st.rerun()
+
+
+def _cases(page: Page, now: Setup | None) -> tuple[int, ...]:
+    """Which cases of the library the prompt has: as it is, the newest, or none."""
+    _ = page.t
+    held, newest = (now.cases if now is not None else ()), precedents.offered(page.bench, page.actor)
+    choices = (
+        {"newest": newest, "none": ()}
+        if now is None or held == newest
+        else {"held": held, "newest": newest, "none": ()}
+    )
+    words = {
+        "held": _("as now: {n}", n=len(held)), "newest": _("the newest of each criterion: {n}", n=len(newest)),
+        "none": _("none"),
+    }  # fmt: skip
+    standard = "none" if now is not None and not held else next(iter(choices))
+    chosen = st.selectbox(
+        _("Precedents from the case library"),
+        list(choices),
+        list(choices).index(standard),
+        format_func=words.__getitem__,
+        help=_(
+            "Other precedents make another version: everything is scored anew by it. A case that is withdrawn leaves "
+            "the prompt at once."
+        ),
+    )
+    return choices[chosen]
 
 
 def _consent(page: Page, now: Setup) -> None:
@@ -55,12 +93,24 @@ def _consent(page: Page, now: Setup) -> None:
         return
     known = next((one for one in setup.consents(page.bench, page.actor) if one.host == now.host), None)
     if known is not None:
-        plain_text(_("{who} consented to sending masked text to {host}: {reason}", who=known.by, host=known.host, reason=known.reason))  # fmt: skip
+        plain_text(
+            _(
+                "{who} consented to sending masked text to {host}: {reason}",
+                who=known.by,
+                host=known.host,
+                reason=known.reason,
+            )
+        )
         if confirm(page, _("Take the consent back"), _("Nothing is sent there from now on."), key="scorer_forbid"):
             setup.forbid(page.bench, page.actor, now=page.now, host=now.host)
             st.rerun()
         return
-    st.warning(_("{host} is not this machine: masked text would leave it. Nothing is sent before an admin consents by name.", host=now.host))  # fmt: skip
+    st.warning(
+        _(
+            "{host} is not this machine: masked text would leave it. Nothing is sent before an admin consents by name.",
+            host=now.host,
+        )
+    )
     reason = st.text_input(_("Reason"), key="scorer_reason", max_chars=500)
     if st.button(_("I consent, as {name}", name=page.actor.name), key="scorer_allow", disabled=not reason.strip()):
         setup.allow(page.bench, page.actor, now=page.now, host=now.host, reason=reason)
@@ -104,10 +154,16 @@ def _tested(page: Page, found: Test) -> None:
 REGISTER = (
     N_("What it is for: its scores narrow the intervals of means that inspectors' reviews give. It decides nothing."),
     N_("Who decides: inspectors score, leads rule, agents may appeal. No score of a machine enters a result."),
-    N_("What leaves: masked text only, names and numbers as tokens; to this machine, or to hosts an admin consented to by name."),
-    N_("How it is watched: gold conversations in every run, part of the questions asked twice and in reverse; drift returns to the version before."),
+    N_(
+        "What leaves: masked text only, names and numbers as tokens; to this machine, or to hosts an admin consented "
+        "to by name."
+    ),
+    N_(
+        "How it is watched: gold conversations in every run, part of the questions asked twice and in reverse; drift "
+        "returns to the version before."
+    ),
     N_("Who is told: agents read on their results page that machine scores are used, and how."),
-)  # fmt: skip
+)
 """What a register of systems that assess people says of it, whatever the version."""
 
 
@@ -122,7 +178,14 @@ def register(page: Page) -> None:
     if now is not None:
         plain_text(_("Endpoint: {host}, model {model}", host=now.host, model=now.model))
     for one in setup.consents(page.bench, page.actor):
-        plain_text(_("{who} consented to sending masked text to {host}: {reason}", who=one.by, host=one.host, reason=one.reason))  # fmt: skip
+        plain_text(
+            _(
+                "{who} consented to sending masked text to {host}: {reason}",
+                who=one.by,
+                host=one.host,
+                reason=one.reason,
+            )
+        )
     found = versions.list_scorers(page.bench, page.actor)
     data = {
         _("Scorer"): [one.name for one in found],

@@ -9,9 +9,9 @@ import streamlit as st
 from pages.kit.guard import Page
 from pages.kit.rows import choosable
 from pages.kit.widgets import empty, heading, showing_errors
-from pages.screens.scorer import endpoint, taking, worth
+from pages.screens.scorer import endpoint, taking, watching, worth
 from qa.policy import Right
-from qa.scorer import versions
+from qa.scorer import calibrated, versions
 from qa.scorer.versions import KIND_NAMES, STATES, ScorerView
 
 
@@ -54,6 +54,7 @@ def _versions(page: Page, found: Sequence[ScorerView]) -> None:
     if page.actor.may(Right.PLAN_DRAW) or page.actor.may(Right.MAINTAIN):
         _use(page, one)
     worth.show(page, one)
+    watching.show(page, one)
 
 
 def _shown_first(found: Sequence[ScorerView]) -> int:
@@ -68,7 +69,7 @@ def _use(page: Page, one: ScorerView) -> None:
     left, right = st.columns([1, 4], vertical_alignment="center")
     if left.button(label, key="scorer_use", disabled=using and not one.scored):
         with showing_errors(page):
-            change = versions.activate if using else versions.retire
+            change = calibrated.activate if using else versions.retire
             change(page.bench, page.actor, now=page.now, scorer=one.id)
             st.rerun()
     right.caption(

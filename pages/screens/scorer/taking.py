@@ -50,11 +50,15 @@ def _told(page: Page, seen: ScoresImported) -> None:
     _ = page.t
     st.write(
         _(
-            "Conversations: {new} new, {known} known already, {refused} refused. Answers: {answers}, of them void: {void}.",
-            new=_.number(seen.new), known=_.number(seen.known), refused=_.number(seen.refused),
-            answers=_.number(seen.answers), void=_.number(seen.void),
+            "Conversations: {new} new, {known} known already, {refused} refused. Answers: {answers}, of them void: "
+            "{void}.",
+            new=_.number(seen.new),
+            known=_.number(seen.known),
+            refused=_.number(seen.refused),
+            answers=_.number(seen.answers),
+            void=_.number(seen.void),
         )
-    )  # fmt: skip
+    )
     if not seen.faults:
         return
     rows = {

@@ -9,7 +9,7 @@ from pages.kit.guard import Page
 from pages.kit.plainfigures import FigureRow, dots
 from pages.kit.widgets import empty, score_text
 from qa.i18n import N_
-from qa.scorer import figures
+from qa.scorer import differences, figures
 from qa.scorer.figures import CriterionWorth, Worth
 from qa.scorer.versions import ScorerView
 from scoring.estimate import Estimate
@@ -25,6 +25,10 @@ REASONS = {
         "It brings nothing yet: it agrees with the reviews by r = {r}, and nothing is gained below r = {limit}."
     ),
 }
+NOTHING_MORE = N_(
+    "It brings nothing yet: it agrees with the reviews by r = {r}, but narrows nothing beside what is known without it."
+)
+"""Where it agrees well enough and the risk model knows as much."""
 
 
 def show(page: Page, scorer: ScorerView) -> None:
@@ -41,7 +45,30 @@ def show(page: Page, scorer: ScorerView) -> None:
         return
     _total(page, found)
     _criteria(page, found)
+    _answered(page, found)
     _agents(page, found)
+
+
+def _answered(page: Page, found: Worth) -> None:
+    """How inspectors judged the differences they were shown after submitting."""
+    _ = page.t
+    counts = differences.counted(page.bench, page.actor, scorer=found.scorer.id)
+    if not counts:
+        return
+    labels = {one.id: _.label(one.label.zh, one.label.en) for one in found.criteria}
+    st.subheader(_("Differences that inspectors have judged"))
+    data = {
+        _("Criterion"): [labels.get(one.criterion_id, one.criterion_id) for one in counts],
+        _("The machine is right"): [one.machine for one in counts],
+        _("The inspector is right"): [one.inspector for one in counts],
+    }
+    st.dataframe(data, hide_index=True, width="stretch")
+    st.caption(
+        _(
+            "Shown after submitting, one criterion each; whoever finds the machine right asks for a second, blind "
+            "reading. None of this enters a figure."
+        )
+    )
 
 
 def _total(page: Page, found: Worth) -> None:
@@ -53,20 +80,29 @@ def _total(page: Page, found: Worth) -> None:
     if total.helps:
         st.markdown(
             "**" + _("Worth {n} reviews a month", n=_.number(found.a_month)) + "** · "
-            + _("width of the interval: {share} of that without it", share=_.percent(total.ratio or 1.0, 0))
+            + _("width of the interval: {share} of that without it", share=_.percent(total.ratio or 1.0))
         )  # fmt: skip
     else:
         r, limit = (("–" if x is None else _.number(x, 2)) for x in (total.r, total.least))
-        st.markdown(f"**{_(REASONS[total.reason], r=r, limit=limit, least=figures.LEAST_REVIEWS)}**")
+        enough = (
+            total.reason == "no_gain" and total.r is not None and total.least is not None and total.r >= total.least
+        )
+        said = NOTHING_MORE if enough else REASONS[total.reason]
+        st.markdown(f"**{_(said, r=r, limit=limit, least=figures.LEAST_REVIEWS)}**")
     judge = "–" if total.judge is None else _.number(total.judge, 1)
     st.caption(
         _(
-            "Scorer only: {judge}, a figure that estimates nothing. λ = {lam}; r within agents = {r}. Conversations with"
-            " a score: {scored} of {units}; reviews: {reviews} in draws: {draws}.",
-            judge=judge, lam=_.number(total.lam, 2), r="–" if total.r is None else _.number(total.r, 2),
-            scored=_.number(found.scored), units=_.number(found.units), reviews=_.number(found.reviews), draws=found.draws,
+            "Scorer only: {judge}, a figure that estimates nothing. λ = {lam}; r within agents = {r}. Conversations "
+            "with a score: {scored} of {units}; reviews: {reviews} in draws: {draws}.",
+            judge=judge,
+            lam=_.number(total.lam, 2),
+            r="–" if total.r is None else _.number(total.r, 2),
+            scored=_.number(found.scored),
+            units=_.number(found.units),
+            reviews=_.number(found.reviews),
+            draws=found.draws,
         )
-    )  # fmt: skip
+    )
     if found.stacked:
         st.caption(_("Put together with the risk model, as earlier reviews taught."))
     _apart(page, found)
@@ -76,7 +112,13 @@ def _apart(page: Page, found: Worth) -> None:
     _ = page.t
     parts = []
     if found.points is not None:
-        parts.append(_("scorer and inspector {points} points apart (pairs: {n})", points=_.number(found.points[0], 1), n=found.points[1]))  # fmt: skip
+        parts.append(
+            _(
+                "scorer and inspector {points} points apart (pairs: {n})",
+                points=_.number(found.points[0], 1),
+                n=found.points[1],
+            )
+        )
     if found.points_inspectors is not None:
         apart, n = found.points_inspectors
         parts.append(_("two inspectors {points} points apart (pairs: {n})", points=_.number(apart, 1), n=n))
@@ -109,7 +151,11 @@ def _criteria(page: Page, found: Worth) -> None:
         _("Void"): [_.percent(one.void / one.answers) for one in known],
         _("Cannot tell"): [_.percent(one.cannot_tell / one.answers) for one in known],
     }
-    st.dataframe(data, hide_index=True, width="stretch")
+    wide = (_("Agrees with inspectors"), _("Two inspectors agree"))  # a share with its interval and n
+    st.dataframe(
+        data, hide_index=True, width="stretch",
+        column_config={name: st.column_config.TextColumn(width=150) for name in wide},
+    )  # fmt: skip
 
 
 def _share(page: Page, one: Estimate) -> str:
@@ -133,7 +179,9 @@ def _agents(page: Page, found: Worth) -> None:
         agents = found.agents.sort("agent_id")
         data = {
             _("Agent"): agents["agent_id"].to_list(),
-            _("Reviews only"): [score_text(_, *row) for row in agents.select("human", "human_low", "human_high", "n").iter_rows()],
+            _("Reviews only"): [
+                score_text(_, *row) for row in agents.select("human", "human_low", "human_high", "n").iter_rows()
+            ],
             _("Corrected"): [score_text(_, *row) for row in agents.select("value", "low", "high", "n").iter_rows()],
-        }  # fmt: skip
+        }
         st.dataframe(data, hide_index=True, width="stretch")

@@ -18,6 +18,7 @@ export class Asking extends Face {
     if (answer.kind === "probe") this.link.answered();
     else if (answer.kind === "save") this.drafts.answered(answer);
     else if (answer.kind === "case" && answer.n === this.telling && this.dialogOpen()) caseDialog(this, answer);
+    else if (answer.kind === "promises" && answer.id === this.id) answer.rows.forEach((row) => this.transcript.promise(row.seq, row.promises));
     else if (answer.kind === "convert" && answer.n === this.converting) this.transcript.convert(answer.texts);
   }
 

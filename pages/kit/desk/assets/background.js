@@ -3,7 +3,7 @@
 
 import { deliver, gone, ready } from "./channel.js";
 
-let last = "";
+const last = {};
 let probed = "";
 
 export default function background({ data, setTriggerValue }) {
@@ -13,10 +13,11 @@ export default function background({ data, setTriggerValue }) {
     probed = data.probe;
     deliver({ kind: "probe" });
   }
-  const answer = data && data.answer;
-  const seen = JSON.stringify(answer);
-  if (answer && seen !== last) {
-    last = seen;
+  for (const name of ["answer", "promises"]) {
+    const answer = data && data[name];
+    const seen = JSON.stringify(answer);
+    if (!answer || seen === last[name]) continue;
+    last[name] = seen;
     deliver(answer);
   }
   return () => gone(who);

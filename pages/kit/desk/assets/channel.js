@@ -2,7 +2,7 @@
 // this module; what they share hangs on the window, under a name nobody else uses.
 
 const shared = (globalThis[Symbol.for("spotcheck.desk")] ??= { waiting: [], senders: {}, receive: () => {} });
-const SENT_BY = { save: "saver", convert: "saver", tell: "saver", probe: "probe" };
+const SENT_BY = { save: "saver", convert: "saver", tell: "saver", promises: "saver", probe: "probe" };
 
 // The desk asks for something to be sent; kept until what sends it is there.
 export function post(event, value) {

@@ -15,6 +15,7 @@ export default function frame({ data }) {
   patterns = data.patterns.map(([found, said]) => [new RegExp(`^${found}$`), said]);
   dropOthers(data.me);
   translate(document.body);
+  uploads(document.body);
   const app = document.querySelector(".stApp");
   const lit = new MutationObserver(() => scheme(app));
   if (app) lit.observe(app, { attributes: true, attributeFilter: ["class"] });
@@ -31,7 +32,13 @@ function scheme(app) {
 
 function seen(change) {
   if (change.type === "characterData") text(change.target);
-  else change.addedNodes.forEach(translate);
+  else change.addedNodes.forEach((node) => { translate(node); uploads(node); });
+}
+
+// The toolkit's upload box has a name and is focusable, yet says of itself that it means nothing.
+function uploads(node) {
+  if (node.nodeType !== Node.ELEMENT_NODE) return;
+  for (const box of node.querySelectorAll('section[role="presentation"][aria-label]')) box.setAttribute("role", "group");
 }
 
 function translate(node) {

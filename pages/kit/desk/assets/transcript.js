@@ -51,15 +51,23 @@ export class Transcript {
     const body = h("div", { class: "body", id: `${name}t` });
     const proof = h("div", { class: "proof", id: `${name}p` });
     const node = h(
-      "li", { class: `msg ${item.role}${item.n ? ` other${Math.min(item.n, 3)}` : ""}${item.part ? " disputed" : ""}`, "data-seq": item.seq, tabindex: -1, "aria-labelledby": `${name}w ${name}t ${item.spans ? `${name}h ` : ""}${name}p` },
+      "li", { class: `msg ${item.role}${item.n ? ` other${Math.min(item.n, 3)}` : ""}${item.part ? " disputed" : ""}`, "data-seq": item.seq, tabindex: -1, "aria-labelledby": `${name}w ${name}t ${item.spans ? `${name}h ` : ""}${name}v ${name}p` },
       h("div", { class: "meta", id: `${name}w` }, item.role === "agent" ? h("span", { class: "unseen" }, this.texts.agent) : null, h("span", { class: "who" }, item.who), h("time", {}, item.at || ""), h("small", { class: "no", "aria-hidden": "true" }, `#${item.seq + 1}`), item.wait ? h("span", { class: "wait", title: item.measure || null }, item.wait) : null),
       h("div", { class: "bubble" }, item.kind ? h("span", { class: "kind" }, item.kind) : null, body),
       item.spans ? h("ul", { class: "hits", id: `${name}h` }, ...this.reasons(item.spans)) : null,
+      h("ul", { class: "promises", id: `${name}v` }),
       proof,
     );
     this.rows.set(item.seq, { item, node, body, proof });
+    if (item.promises) this.promise(item.seq, item.promises);
     this.paint(item.seq);
     return node;
+  }
+
+  // What became of the promises made in a message, beside it.
+  promise(seq, promises) {
+    const row = this.rows.get(seq);
+    if (row) row.node.querySelector(".promises").replaceChildren(...promises.map((one) => h("li", { class: one.status }, h("b", {}, one.what), h("span", {}, ` ${one.text}`))));
   }
 
   reasons(spans) {

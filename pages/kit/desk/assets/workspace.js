@@ -2,7 +2,7 @@
 // is asking.js.
 
 import { Asking } from "./asking.js";
-import { onAnswer } from "./channel.js";
+import { onAnswer, post } from "./channel.js";
 import { helpDialog, versionsDialog } from "./dialogs.js";
 import { fill, h, points } from "./dom.js";
 import { Drafts } from "./draft.js";
@@ -88,6 +88,7 @@ export class Desk extends Asking {
     else this.marks = new Marks(data, kept);
     this.transcript = new Transcript(this.texts);
     this.transcript.show(data.items);
+    if (data.promises) post("promises", { id: data.id, assignment: data.assignment });
     const lead = [h("div", {}, h("dt", {}, data.source), h("dd", {}, data.calibration ? fill(this.texts.calibration, { name: data.calibration }) : `#${data.assignment}`))];
     const act = data.case ? h("button", { type: "button", class: "quiet", "aria-keyshortcuts": "C", onclick: () => this.tellCase() }, this.texts.whole_case, " ", h("kbd", { "aria-hidden": "true" }, "C")) : null;
     this.bar = bar(this.texts, this.transcript, data.header, { fill, lead, act, convert: (to) => this.convert(to) });

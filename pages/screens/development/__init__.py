@@ -1,0 +1,1 @@
+"""Screens of how people grow: exams, newcomers, grades, recognition."""
