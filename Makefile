@@ -3,10 +3,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests start the program hundreds of times: without kept bytecode each start compiles all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+# A third one saves two minutes on two cores.
+BROWSERS ?= 3
 
-.PHONY: help run test lint types unit browser bench bench-find bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer attack kills soak soak-nights pictures lock wheel clean advisories bench-assess
+.PHONY: help run test lint types unit slow browser bench bench-find bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer bench-patterns bench-wording attack kills soak soak-nights pictures lock wheel clean advisories bench-assess bench-api bench-scale bench-servers client fonts
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,25 +32,35 @@ lint: $(STAMP)  ## style, format and the contracts between layers
 	@$(BIN)/ruff format --check --quiet . || { echo "run: ruff format ."; exit 1; }
 	@$(BIN)/lint-imports --no-cache --no-logo 2>/dev/null || $(BIN)/lint-imports --no-cache
 
-types: $(STAMP)  ## strict types in qa, scoring and pages
+types: $(STAMP)  ## strict types in qa, scoring, pages and the generated client
 	@$(BIN)/mypy
+	@$(BIN)/mypy --config-file= --strict clients/spotcheck_client.py
+
+client: $(STAMP)  ## generate the typed Python client of the HTTP API anew
+	@$(BIN)/python -c "from qa.web.api import client; client.main()"
 
 unit: $(STAMP)  ## all tests without a browser, on SQLite and PostgreSQL; the wheel in a clean environment
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not browser"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not browser and not slow"
+
+slow: $(STAMP)  ## tests that take more than half a minute each; before a release
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist load -m slow
 
 browser: $(STAMP)  ## the real application in Chromium; screenshots go to screenshots/
 	@command -v chromium >/dev/null || { echo "Chromium is missing. On Debian: apt-get install chromium fonts-noto-cjk"; exit 1; }
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m browser
+	@$(BIN)/python -m pytest -q -n $(BROWSERS) --dist loadfile -m browser
 
-bench: bench-ingest bench-find bench-redline bench-masking bench-timing bench-draw bench-trends  ## measured ratios against the named peers
+bench: bench-ingest bench-find bench-redline bench-patterns bench-masking bench-timing bench-draw bench-trends  ## measured ratios against the named peers
 
-bench-find bench-ingest bench-redline bench-masking bench-timing bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer bench-assess: bench-%: $(STAMP)
+bench-find bench-ingest bench-redline bench-masking bench-timing bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer bench-assess bench-patterns bench-wording: bench-%: $(STAMP)
 	@$(BIN)/python -m benchmarks.$*
 
 bench-draw: $(STAMP)
 	@$(BIN)/python -m benchmarks.draw
 	@$(BIN)/python -m benchmarks.draw --promises full
 	@$(BIN)/python -m benchmarks.draw --cost
+
+bench-api: $(STAMP)  ## the HTTP API: pushing beside files, pages of estimates of the demo
+	@$(BIN)/python -m benchmarks.api
 
 soak: $(STAMP)  ## thirty simulated inspectors with random kills
 	@$(BIN)/python -m benchmarks.soak
@@ -56,6 +70,12 @@ kills: $(STAMP)  ## imports and takings back killed at random moments
 
 soak-nights: $(STAMP)  ## thirty simulated nights: kills, late and partial files, a clock change, a dead robot
 	@$(BIN)/python -m benchmarks.nights
+
+bench-servers: $(STAMP)  ## three servers behind HAProxy on PostgreSQL, one killed a minute; says so where HAProxy is missing
+	@$(BIN)/python -m benchmarks.servers
+
+bench-scale: $(STAMP)  ## how import, screening, draw and trend grow with the archive (hours for the largest sizes)
+	@$(BIN)/python -m benchmarks.scale
 
 attack: $(STAMP)  ## forged records, honest histories and sign-in bursts against an installation of its own
 	@$(BIN)/python -m benchmarks.attack --verdicts 100000 --honest 1000
@@ -68,6 +88,9 @@ pictures: $(STAMP)  ## take pictures of the main pages, from the demo in the rea
 
 wheel: $(STAMP)  ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+fonts: $(STAMP)  ## make the smaller fonts anew, from the toolkit's
+	@$(BIN)/python -m tests.qa.web.making_fonts
 
 lock: $(STAMP)  ## pin the dependency tree anew
 	@$(BIN)/python -m pip install --quiet uv

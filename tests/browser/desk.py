@@ -57,8 +57,12 @@ def content(number: int, talk: list[tuple[str, str, int]], **more: Any) -> dict[
     """A frozen transcript."""
     agent, name = f"agent-{number % 3}", NAMES[number % 3]
     about = {
-        "agent_name": name, "shop": "云栖旗舰店", "customer_id": "风吹麦浪", "order_id": "8842019931", "satisfaction": 2,
-    }  # fmt: skip
+        "agent_name": name,
+        "shop": "云栖旗舰店",
+        "customer_id": "风吹麦浪",
+        "order_id": "8842019931",
+        "satisfaction": 2,
+    }
     document = frozen(f"t:{number}", agent, START + timedelta(hours=number), talk, **about, **more)
     for message in document["messages"]:
         if message["role"] == "agent":

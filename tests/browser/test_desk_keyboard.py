@@ -23,7 +23,6 @@ from tests.browser.desk import at_work, take
 
 pytestmark = pytest.mark.browser
 
-expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
 OpenAs = Callable[..., Page]
 
@@ -102,7 +101,7 @@ def test_a_sample_from_first_key_to_undo(
     page.keyboard.type("语气生硬 <b>x</b>")
     press(page, "Escape", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp", "n")
     expect(page.locator('[data-stop="cwait_apology"] .none')).to_have_attribute("aria-checked", "true")
-    expect(page.locator("footer .saved")).to_contain_text(saved, timeout=15_000)
+    expect(page.locator("footer .saved")).to_contain_text(saved)
     shoot(page, f"desk-scored-{language}")
     page.reload()
     settle(page)
@@ -291,10 +290,10 @@ def test_a_second_window_keeps_both_versions(desk_site: Site, open_as: OpenAs) -
     settle(other)
     expect(other.locator(".row.current")).to_have_count(1)
     press(other, "0")
-    expect(other.locator("footer .saved")).to_contain_text("草稿已保存", timeout=15_000)
+    expect(other.locator("footer .saved")).to_contain_text("草稿已保存")
     page.bring_to_front()
     press(page, "ArrowDown", "0")
-    expect(page.locator(".notice.conflict")).to_be_visible(timeout=15_000)
+    expect(page.locator(".notice.conflict")).to_be_visible()
     page.locator(".notice.conflict button").first.click()
     expect(page.locator("dialog td").first).to_have_text("开场问候")
     page.locator("dialog .submit").click()

@@ -15,8 +15,6 @@ from qa.i18n import Translator, pick_language
 from tests.browser.conftest import ROLES, Site, cli, people, serving, settle
 
 pytestmark = pytest.mark.browser
-SLOW = 20_000
-"""Milliseconds that a step of the server may take on a busy machine."""
 
 SINS = [
     "你是傻逼吧，滚",
@@ -34,9 +32,13 @@ def write_chats(path: Path) -> None:
         for number in range(40):
             sin = SINS[number % len(SINS)] if number % 2 == 0 else "好的，这就为您处理"
             said = [
-                ("customer", "在吗？我的订单还没到"), ("agent", "您好，请稍等，我帮您查一下"), ("customer", "到底什么时候发货！"),
-                ("agent", sin), ("customer", "<b>什么态度 **投诉**"), ("agent", "请问还有什么可以帮您"),
-            ]  # fmt: skip
+                ("customer", "在吗？我的订单还没到"),
+                ("agent", "您好，请稍等，我帮您查一下"),
+                ("customer", "到底什么时候发货！"),
+                ("agent", sin),
+                ("customer", "<b>什么态度 **投诉**"),
+                ("agent", "请问还有什么可以帮您"),
+            ]
             messages = [
                 {"seq": seq, "sender": role, "text": text, "ts": f"2026-02-{number % 27 + 1:02d}T10:{seq:02d}:00+08:00"}
                 for seq, (role, text) in enumerate(said)
@@ -96,7 +98,7 @@ def test_the_board_by_keyboard_two_people_and_many_files_at_once(
 ) -> None:
     t = Translator(pick_language(language))
     page = open_as("inspector", "/redlines", at=shop, language=language)
-    expect(said(page).first).to_be_in_viewport(timeout=SLOW)
+    expect(said(page).first).to_be_in_viewport()
     expect(page.locator(".rl-keys")).to_contain_text(t("choose the reason"))
     assert "<b>什么态度 **投诉**" in page.locator(".st-key-red_transcript .talk").inner_text(), (
         "what a customer wrote is text"
@@ -108,7 +110,7 @@ def test_the_board_by_keyboard_two_people_and_many_files_at_once(
     assert open_file(page) == first
     reason = t("A product name or a fixed expression.")
     page.keyboard.press("3")
-    expect(page.locator("[class*='st-key-red_reason_0'] input")).to_have_value(f"3  {reason}", timeout=SLOW)
+    expect(page.locator("[class*='st-key-red_reason_0'] input")).to_have_value(f"3  {reason}")
     shoot(page, f"redlines-board-{short}")
     pressed(page, "y")
     pressed(page, "n")
@@ -119,10 +121,10 @@ def test_the_board_by_keyboard_two_people_and_many_files_at_once(
     expect(page.locator(".rl-history").first).to_contain_text(reason)
     expect(page.get_by_role("button", name=t("Uphold"))).to_have_count(0)
     manager = open_as("lead", f"/redlines?red_state=confirmed&file={first}", at=shop, language=language)
-    expect(manager.locator(".rl-head").first).to_be_visible(timeout=SLOW)
+    expect(manager.locator(".rl-head").first).to_be_visible()
     shoot(manager, f"redlines-ruling-{short}")
     manager.keyboard.press("y")
-    expect(manager.locator(".st-key-red_undo_bar")).to_be_visible(timeout=SLOW)
+    expect(manager.locator(".st-key-red_undo_bar")).to_be_visible()
     manager.goto(f"{shop.url}/redlines?red_state=upheld&file={first}")
     settle(manager)
     expect(manager.locator(".rl-state").first).to_have_text(t("Upheld"))
@@ -132,13 +134,13 @@ def test_the_board_by_keyboard_two_people_and_many_files_at_once(
     page.goto(f"{shop.url}/redlines?red_rule=R04")
     settle(page)
     page.get_by_role("button", name=t("Clear all …")).click()
-    expect(page.get_by_role("dialog")).to_contain_text("好评返现", timeout=SLOW)
+    expect(page.get_by_role("dialog")).to_contain_text("好评返现")
     page.locator(".st-key-red_bulk_reason input").fill("活动话术")
     page.locator(".st-key-red_bulk_reason input").press("Enter")
     settle(page)
     shoot(page, f"redlines-bulk-{short}")
     page.locator(".st-key-red_bulk_go button").first.click()
-    expect(page.get_by_text(t("No case files with these filters"))).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(t("No case files with these filters"))).to_be_visible()
     page.goto(f"{shop.url}/redlines?red_rule=R04&red_state=cleared")
     settle(page)
     expect(page.locator(".rl-history").first).to_contain_text("活动话术")
@@ -146,7 +148,7 @@ def test_the_board_by_keyboard_two_people_and_many_files_at_once(
     undo = page.locator(".st-key-red_bulk_undo button").first
     (n,) = re.findall(r"\d+", undo.inner_text())
     undo.click()
-    expect(page.get_by_text(t("{n} files are suspected again.", n=n))).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(t("{n} files are suspected again.", n=n))).to_be_visible()
 
 
 @BOTH
@@ -156,25 +158,24 @@ def test_the_rule_bench(
     t = Translator(pick_language(language))
     page = open_as("lead", "/rules?rule=R07", at=shop, language=language)
     expressions = page.locator(".st-key-rule_regex textarea")
-    expect(expressions).to_be_visible(timeout=SLOW)
+    expect(expressions).to_be_visible()
     held = expressions.input_value()
     shoot(page, f"rules-edit-{short}")
     expressions.fill("(a+)+b")
     expressions.blur()
     expect(page.get_by_test_id("stAlert")).to_contain_text(
         t("an unbounded repetition of a group can run away; give an upper bound such as {bound}", bound="{1,20}"),
-        timeout=SLOW,
     )
     expressions.fill(held)
     expressions.blur()
-    expect(page.locator(".st-key-rules_save button").first).to_be_disabled(timeout=SLOW)
+    expect(page.locator(".st-key-rules_save button").first).to_be_disabled()
     phrases = page.locator(".st-key-rule_phrases textarea")
     phrases.fill(phrases.input_value() + "\n还有什么可以帮您")
     phrases.blur()
-    expect(page.locator(".st-key-rules_save button").first).to_be_enabled(timeout=SLOW)
+    expect(page.locator(".st-key-rules_save button").first).to_be_enabled()
     page.get_by_role("radio", name=t("Effect on past chats")).click()
     page.locator(".st-key-rules_compare button").first.click()
-    expect(page.get_by_test_id("stMetric").nth(1)).to_contain_text("40", timeout=SLOW)
+    expect(page.get_by_test_id("stMetric").nth(1)).to_contain_text("40")
     expect(said(page, "rules_newly").first).to_have_text("还有什么可以帮您")
     shoot(page, f"rules-history-{short}")
 
@@ -183,21 +184,19 @@ def test_the_rule_bench(
     innocent = page.locator(".st-key-rule_negative textarea")
     innocent.fill("请问还有什么可以帮您")
     innocent.blur()
-    expect(page.get_by_text(t("should not hit, hits at “{matched}”", matched="还有什么可以帮您")).first).to_be_visible(
-        timeout=SLOW
-    )
+    expect(page.get_by_text(t("should not hit, hits at “{matched}”", matched="还有什么可以帮您")).first).to_be_visible()
     page.locator(".st-key-rules_save button").first.click()
-    expect(page.locator(".st-key-rules_discard button").first).to_be_visible(timeout=SLOW)
+    expect(page.locator(".st-key-rules_discard button").first).to_be_visible()
     expect(page.locator(".st-key-rules_publish button").first).to_be_disabled()
     shoot(page, f"rules-unfit-{short}")
     page.locator(".st-key-rules_discard button").first.click()
-    expect(page.locator(".st-key-rules_discard button")).to_have_count(0, timeout=SLOW)
+    expect(page.locator(".st-key-rules_discard button")).to_have_count(0)
 
 
 def test_agents_see_nothing(shop: Site, open_as: Callable[..., Page]) -> None:
     page = open_as("agent", "/redlines", at=shop, language="en-US")
     # the page is not in an agent's menu, and its address says for whom it is not
-    expect(page.get_by_role("heading", name="This page is not for your role")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("heading", name="This page is not for your role")).to_be_visible()
     expect(page.get_by_role("link", name="Red lines")).to_have_count(0)
     assert "Case files" not in page.content()
     assert "傻逼" not in page.content()

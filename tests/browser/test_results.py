@@ -50,9 +50,9 @@ def test_a_lead_trains_a_risk_model_and_takes_it_into_use(judged_site: Site, ope
     page = open_as("lead", "/draws?view=risk", at=judged_site, language="en")
     expect(page.get_by_text("A rule score stands in for it")).to_be_visible()
     page.get_by_role("button", name="Train a model").click()
-    expect(page.get_by_text("Trained: model")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Trained: model")).to_be_visible()
     page.get_by_role("button", name="Take it into use").click()
-    expect(page.get_by_text("Are its predictions true?")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Are its predictions true?")).to_be_visible()
     expect(page.get_by_text("What would more reviews teach?")).to_be_visible()
 
 

@@ -28,7 +28,7 @@ from qa.policy import SYSTEM, Role
 from qa.rubrics import versions as rubric_versions
 from qa.rules import versions as rule_versions
 from qa.workbench import Workbench
-from tests.browser.conftest import PASSWORD, Site, serving, settle
+from tests.browser.conftest import PASSWORD, PATIENCE, Site, open_first_row, serving, settle
 from tests.qa.ingest.files import HEADERS, write_csv, write_jsonl
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,6 @@ pytestmark = pytest.mark.browser
 PEOPLE = {"lead": Role.LEAD, "second": Role.LEAD, "inspector": Role.INSPECTOR, "agent": Role.AGENT}
 AGENT, COLLEAGUE = "小红", "小青"
 PROMISE = "加我微信，私下给您退"
-PATIENCE = 30_000  # a busy machine is slow, not wrong
 LANGUAGES = [("zh-CN", "zh_CN"), ("en-GB", "en")]
 
 
@@ -94,14 +93,11 @@ def walk(
     shoot: Callable[..., Path],
     tmp_path: Path,
 ) -> Walk:
-    expect.set_options(timeout=PATIENCE)
     browser, code = language
     steps = iter(range(1, 100))
 
     def open_it(login: str, path: str) -> Page:
-        page = open_as(login, path, at=empty_site, language=browser)
-        page.set_default_timeout(PATIENCE)
-        return page
+        return open_as(login, path, at=empty_site, language=browser)
 
     def take(page: Page, name: str) -> None:
         settle(page)
@@ -135,9 +131,13 @@ def chats() -> tuple[list[dict[str, str]], list[dict[str, object]]]:
         agent = (AGENT, COLLEAGUE)[number % 2]
         began = start + timedelta(days=number)
         said = [
-            ("客户", "你好，保温杯漏水，想退货"), ("客服", "您好，请稍等，我看一下订单。"), ("客户", "都等了好久了，到底能不能退？"),
-            ("客服", PROMISE if agent == AGENT else "可以退的，运费由我们承担。"), ("客户", "知道了"), ("客服", "感谢您的咨询，祝您生活愉快"),
-        ]  # fmt: skip
+            ("客户", "你好，保温杯漏水，想退货"),
+            ("客服", "您好，请稍等，我看一下订单。"),
+            ("客户", "都等了好久了，到底能不能退？"),
+            ("客服", PROMISE if agent == AGENT else "可以退的，运费由我们承担。"),
+            ("客户", "知道了"),
+            ("客服", "感谢您的咨询，祝您生活愉快"),
+        ]
         for minute, (who, text) in enumerate(said):
             at = (began + timedelta(minutes=minute, hours=8)).strftime("%Y-%m-%d %H:%M:%S")
             rows.append(
@@ -196,7 +196,7 @@ def screens(walk: Walk, page: Page) -> None:
     """The import page says what is not screened yet and does it."""
     expect(page.get_by_text(walk.t("{n} conversations are not screened for red lines yet.", n="16"))).to_be_visible()
     walk.button(page, "Screen now").click()
-    expect(page.get_by_test_id("stAlert").filter(has_text="16")).to_be_visible(timeout=4 * PATIENCE)
+    expect(page.get_by_test_id("stAlert").filter(has_text="16")).to_be_visible(timeout=2 * PATIENCE)
     walk.shoot(page, "screened")
     walk.link(page, "Next: draw a sample").click()
     settle(page)
@@ -414,15 +414,6 @@ def click_point(page: Page) -> None:
             page.wait_for_url(re.compile("point="), timeout=4_000, wait_until="commit")
             return
     raise AssertionError("the chart does not answer clicks")
-
-
-def open_first_row(page: Page, key: str) -> None:
-    """Tick the first row of a table: it is drawn on a canvas, so it is hit by place."""
-    grid = page.locator(f".st-key-{key} .dvn-scroller").first
-    grid.wait_for()
-    settle(page)
-    grid.click(position={"x": 16, "y": 52})
-    settle(page)
 
 
 def _number(cell: object) -> bool:

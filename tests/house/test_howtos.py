@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CHATS = "会话ID,客服,买家,发送方,时间,内容\nc1,小青,风吹麦浪,买家,2025-11-03 10:00:00,在吗\nc1,小青,风吹麦浪,客服,2025-11-03 10:00:20,在的亲\n"
+CHATS = (
+    "会话ID,客服,买家,发送方,时间,内容\nc1,小青,风吹麦浪,买家,2025-11-03 "
+    "10:00:00,在吗\nc1,小青,风吹麦浪,客服,2025-11-03 10:00:20,在的亲\n"
+)
 
 
 def blocks(language: str) -> list[str]:

@@ -76,7 +76,10 @@ def marked(source: str) -> Iterator[tuple[str, int]]:
 
 
 def test_texts_are_found_wherever_they_are_written() -> None:
-    source = """f"<b>{_('inside')}</b>"; page.t("method", n=1); N_("two " "parts"); other("not"); _(variable); C_("a", "b")"""
+    source = (
+        """f"<b>{_('inside')}</b>"; page.t("method", n=1); N_("two " "parts"); other("not"); _(variable); """
+        """C_("a", "b")"""
+    )
     assert {msgid for msgid, _line in marked(source)} == {"inside", "method", "two parts", C_("a", "b")}
 
 
