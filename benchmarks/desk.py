@@ -8,9 +8,9 @@ the sheet, scorings, CPU of this process (a PostgreSQL server's own is not in it
 the rules have found.
 
 Every session is a plain websocket client that signs in, opens `/inspect` and submits one sample after the other with a
-pause between them, as the browser does. What a session keeps of its finished items is measured on one session that
-works through `--items` more after a warm-up. Fails (exit code 1) when the budget is broken: p50 ≤ 150 ms, p95 ≤ 500 ms,
-≤ 30 CPU-ms per submit, ≤ 1 KB of memory kept per item.
+pause between them, and asks for what stands beside each once it is shown, as the browser does. What a session keeps of
+its finished items is measured on one session that works through `--items` more after a warm-up. Fails (exit code 1)
+when the budget is broken: p50 ≤ 150 ms, p95 ≤ 500 ms, ≤ 30 CPU-ms per submit, ≤ 1 KB of memory kept per item.
 """
 
 from __future__ import annotations
@@ -40,17 +40,18 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from benchmarks.soak import database
+from pages.screens.desk.working import SAVER_KEY
 from qa import migrations
 from qa.config import Config
 from qa.desk import inspecting, queue
 from qa.policy import Role
 from qa.workbench import Workbench
 from scoring.sheet import HitDecision, Mark, Sheet
-from tests.browser import desk_world
 from tests.browser.conftest import serving
+from tests.browser.desk import PASSWORD, build, people
 from tests.conftest import psycopg3
-from tests.qa.desk import kit
 from tests.qa.desk.cost import count, cpu_of
+from tests.world import desk
 
 BUDGET = {"p50": 150.0, "p95": 500.0, "cpu": 30.0, "kept": 1.0}
 
@@ -64,6 +65,7 @@ class Session:
     page_hash: str = ""
     widget: str = ""
     fragment: str = ""
+    saver: tuple[str, str] = ("", "")
     data: dict[str, Any] = field(default_factory=dict)
     frames: int = 0
     bytes: int = 0
@@ -89,12 +91,14 @@ class Session:
             self.page_hash = message.navigation.page_script_hash
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             element = message.delta.new_element
-            if element.WhichOneof("type") == "bidi_component" and not element.bidi_component.component_name.endswith(
-                "background"
-            ):
-                component = element.bidi_component
-                self.widget, self.fragment = component.id, message.delta.fragment_id
+            if element.WhichOneof("type") != "bidi_component":
+                return
+            component, fragment = element.bidi_component, message.delta.fragment_id
+            if not component.component_name.endswith("background"):
+                self.widget, self.fragment = component.id, fragment
                 self.data = json.loads(component.json or component.mixed.json)
+            elif SAVER_KEY in component.id:
+                self.saver = component.id, fragment
 
     async def open(self) -> None:
         back = BackMsg()
@@ -121,14 +125,19 @@ class Session:
         if self.data["id"] == before or self.data["mode"] != "work":
             raise RuntimeError(f"the submit was refused: {self.data.get('say') or self.data.get('why')}")
 
-    async def act(self, event: str, value: dict[str, Any]) -> None:
-        """What the browser sends when something is pressed on the desk."""
+    async def settle(self) -> None:
+        """What the browser asks for once a sample is shown, behind the inspector's back."""
+        if self.data.get("promises"):
+            await self.act("promises", {"id": self.data["id"], "assignment": self.data["assignment"]}, *self.saver)
+
+    async def act(self, event: str, value: dict[str, Any], widget: str = "", fragment: str = "") -> None:
+        """What the browser sends when something is pressed on the desk, or by a component behind it."""
         back = BackMsg()
         request = back.rerun_script
-        request.page_script_hash, request.fragment_id = self.page_hash, self.fragment
+        request.page_script_hash, request.fragment_id = self.page_hash, fragment or self.fragment
         request.query_string = urlencode({"assignment": self.data["assignment"]}) if "assignment" in self.data else ""
         state = request.widget_states.widgets.add()
-        state.id = f"$$STREAMLIT_INTERNAL_KEY_{self.widget}__events"
+        state.id = f"$$STREAMLIT_INTERNAL_KEY_{widget or self.widget}__events"
         state.json_trigger_value = json.dumps([{"event": event, "value": value}])
         await self.run(back)
 
@@ -137,7 +146,7 @@ def cookies(url: str, login: str) -> str:
     """Sign in and return the Cookie header."""
     jar = CookieJar()
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-    form = urlencode({"login": login, "password": desk_world.PASSWORD}).encode()
+    form = urlencode({"login": login, "password": PASSWORD}).encode()
     opener.open(urllib.request.Request(url + "/login", form, {"Origin": url})).read()
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
 
@@ -160,6 +169,7 @@ async def inspector(
             start = time.perf_counter()
             await session.submit()
             times.append((time.perf_counter() - start) * 1000)
+            await session.settle()
             await asyncio.sleep(pause)
         return times, session
 
@@ -234,7 +244,7 @@ def cost(driver: str, submits: int) -> None:
     with tempfile.TemporaryDirectory() as folder, address(driver, Path(folder)) as url:
         bench = Workbench.open(Config(home=Path(folder), database_url=url))
         migrations.upgrade(bench.db)
-        world = kit.build(bench, samples=2 * len(SHEETS) * submits, inspectors=1)
+        world = desk.build(bench, samples=2 * len(SHEETS) * submits, inspectors=1)
         for number, (name, sheet) in enumerate(SHEETS.items()):
             first = 2 * number * submits
             ready = [submission(world, first + n, sheet) for n in range(2 * submits)]
@@ -247,14 +257,14 @@ def cost(driver: str, submits: int) -> None:
         bench.close()
 
 
-def submission(world: kit.Kit, number: int, sheet: Sheet) -> Callable[[], object]:
+def submission(world: desk.Kit, number: int, sheet: Sheet) -> Callable[[], object]:
     """Sample `number` in the hands of the inspector; returns what submits `sheet` for it."""
     if sheet.hits:
         world.hit(number)
     me = world.inspectors[0]
-    place = queue.open(world.bench, me, now=kit.NOW, assignment_id=world.place(world.samples[number], me))
+    place = queue.open(world.bench, me, now=desk.NOW, assignment_id=world.place(world.samples[number], me))
     return partial(
-        inspecting.submit, world.bench, me, now=kit.NOW, assignment_id=place.assignment_id, version=place.version,
+        inspecting.submit, world.bench, me, now=desk.NOW, assignment_id=place.assignment_id, version=place.version,
         nonce=secrets.token_hex(16), sheet=sheet,
     )  # fmt: skip
 
@@ -286,8 +296,8 @@ def main() -> int:
             (home / "spotcheck.toml").write_text(f'database_url = "{url}"\n')
         stack.enter_context(contextlib.chdir(home))  # where the settings are looked for
         names = [f"i{n}" for n in range(max(sizes))]
-        desk_world.people(home, **dict.fromkeys(names, Role.INSPECTOR))
-        desk_world.build(home, (sum(sizes) + 2) * (arguments.submits + 4) + 2 * arguments.items, long=False)
+        people(home, **dict.fromkeys(names, Role.INSPECTOR))
+        build(home, (sum(sizes) + 2) * (arguments.submits + 4) + 2 * arguments.items, long=False)
         site = stack.enter_context(serving(home, {}))
         headers = [cookies(site.url, name) for name in names]
         port = int(site.url.rsplit(":", 1)[1])

@@ -1,9 +1,10 @@
 """Search in the archive: ``python -m benchmarks.find [--scale full] [--json]``.
 
-Speed: up to 135 queries of two, three and four characters, a third each of words that many, some and few messages have, taken
-from the texts at random, each asked three times of the index. Beside it the control, a Polars substring scan of the
-same text, which gives the true answer: once over a column that is folded already and held in memory, once over the same
-column in Parquet (zstd-1). Goals: p95 of the search ≤ 0.25 × the control's p50 in memory; recall and precision 1.
+Speed: up to 135 queries of two, three and four characters, a third each of words that many, some and few messages
+have, taken from the texts at random, each asked three times of the index. Beside it the control, a Polars substring
+scan of the same text, which gives the true answer: once over a column that is folded already and held in memory, once
+over the same column in Parquet (zstd-1). Goals: p95 of the search ≤ 0.25 × the control's p50 in memory; recall and
+precision 1.
 
 Building: CPU of the index from the archive beside an SQLite FTS5 trigram table of the same
 texts in a file. Goal ≤ 0.25. Each of the two is a process of its own. Exit code 1 when a goal is missed.

@@ -65,11 +65,17 @@ def messages(conversations: int, seed: int = 7) -> pl.DataFrame:
     number = rng.random(rows)
     frame = pl.DataFrame(
         {
-            "c": owner, "seq": (np.arange(rows) - first).astype(np.int32), "agent": rng.random(rows) < 0.46,
-            "a": lines[one.astype(np.int64)], "b": lines[two], "d": lines[three], "n": rng.integers(10**10, 10**11, rows), "u": number,
+            "c": owner,
+            "seq": (np.arange(rows) - first).astype(np.int32),
+            "agent": rng.random(rows) < 0.46,
+            "a": lines[one.astype(np.int64)],
+            "b": lines[two],
+            "d": lines[three],
+            "n": rng.integers(10**10, 10**11, rows),
+            "u": number,
             **{f"o{k}": column for k, column in enumerate(own)},
         }
-    )  # fmt: skip
+    )
     typed = pl.concat_str([f"o{k}" for k in range(6)])
     digits = (
         pl.when(pl.col("u") < 0.02)

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from tests.browser import desk_world
+from tests.browser import desk
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, serving, settle, sign_in
 
 GOAL_MS = 50.0
 LONG_CHAT = 3
-"""The place in the queue that `desk_world` gives a thousand messages."""
+"""The place in the queue that `tests.browser.desk` gives a thousand messages."""
 MEASURE = """async (keys) => { const out = [];
     for (let i = 0; i < keys; i++) {
       await new Promise((done) => requestAnimationFrame(done));
@@ -36,15 +36,15 @@ def measure(keys: int) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         home.mkdir()
-        desk_world.people(home)
-        desk_world.build(home)
+        desk.people(home)
+        desk.build(home)
         with serving(home, {}) as site, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             page = browser.new_page(locale="zh-CN", viewport={"width": 1440, "height": 900})
             sign_in(page, site, "inspector")
             page.goto(f"{site.url}/inspect?assignment={LONG_CHAT}")
             settle(page)
-            desk_world.take(page)
+            desk.take(page)
             expect(page.locator(".msg")).to_have_count(1_000)
             page.wait_for_timeout(1_000)
             page.evaluate(MEASURE, 10)  # warm up

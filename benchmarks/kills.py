@@ -1,8 +1,11 @@
-"""Kills: imports, readings anew and takings back, killed at random moments; the archive is as before or as after.
+"""Kills: imports, readings anew, takings back and removals of a customer's text, killed at random moments; the archive
+is as before or as after.
 
-`python -m benchmarks.kills [--rounds 40] [--seed 7] [--json]`. Every round lets a process of its own do one of the three
+`python -m benchmarks.kills [--rounds 40] [--seed 7] [--json]`. Every round lets a process of its own do one of the four
 on an installation of its own and kills it (SIGKILL) after a random part of the time that it takes. What is visible then
-must be the old state or the new one, and the next import must go through and complete or close the killed run.
+must be the old state or the new one, and the next import must go through and complete or close the killed run. A
+removal that was begun is finished first, as the night does it; of the customer nothing may be left in any file of the
+archive.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qa import ingest, migrations
+import polars as pl
+
+from qa import ingest, migrations, retention
 from qa.config import Config
 from qa.policy import SYSTEM
 from qa.workbench import Workbench
@@ -27,7 +32,8 @@ from qa.workbench import Workbench
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 HEAD = "会话ID,客服账号,买家昵称,角色,内容,原文,时间\n"
 TABLES = ("conversations", "messages", "message_parts", "conversation_origins")
-WAYS = ("import", "anew", "back")
+WAYS = ("import", "anew", "back", "forget")
+CUSTOMER = "tb417"
 Rows = tuple[tuple[object, ...], ...]
 
 
@@ -51,6 +57,11 @@ def work(home: Path, way: str) -> None:
     bench = Workbench.open(Config(home=home))
     if way == "back":
         ingest.take_back(bench, SYSTEM, now=NOW, run_id=1)
+    elif way == "forget":
+        matter = retention.Matter("shop", customer=CUSTOMER)
+        retention.run(
+            bench, SYSTEM, retention.begin(bench, SYSTEM, now=NOW, matter=matter, reason="asked for it"), now=NOW
+        )
     else:
         bring(bench, home / ("b.csv" if way == "import" else "a.csv"), "原文" if way == "anew" else "")
     bench.close()
@@ -99,7 +110,7 @@ def main() -> int:
     if args.work:
         work(args.home, args.work)
         return 0
-    dice, seen = random.Random(args.seed), {"old": 0, "new": 0, "torn": 0, "stuck": 0}
+    dice, seen = random.Random(args.seed), {"old": 0, "new": 0, "torn": 0, "stuck": 0, "left": 0}
     with tempfile.TemporaryDirectory() as folder:
         first = prepared(Path(folder))
         old, new, takes = state(first), dict[str, dict[str, Rows]](), dict[str, float]()
@@ -114,12 +125,28 @@ def main() -> int:
             time.sleep(takes[way] * dice.uniform(0.3, 1.05))
             process.send_signal(signal.SIGKILL)
             process.wait()
-            found = state(home)
+            found = state(home) if way != "forget" else finished(home)
             seen["old" if found == old else "new" if found == new[way] else "torn"] += 1
+            seen["left"] += way == "forget" and found != old and left(home)
             seen["stuck"] += not _goes_on(home)
             shutil.rmtree(home)
     print(json.dumps(seen) if args.json else f"kills: {seen}")
-    return 1 if seen["torn"] or seen["stuck"] else 0
+    return 1 if seen["torn"] or seen["stuck"] or seen["left"] else 0
+
+
+def finished(home: Path) -> dict[str, Rows]:
+    """The state once removals that were begun have been carried out."""
+    bench = Workbench.open(Config(home=home))
+    retention.apply_policies(bench, SYSTEM, now=NOW, reason="goes on")
+    open_ = retention.unfinished(bench, SYSTEM)
+    bench.close()
+    return state(home) if not open_ else {}
+
+
+def left(home: Path) -> bool:
+    """Whether any table file of the archive, old versions too, still holds a word of the customer."""
+    files = (home / "archive").rglob("*.parquet")
+    return any(f"'{CUSTOMER}'" in str(pl.read_parquet(file).to_dicts()) for file in files)
 
 
 def _goes_on(home: Path) -> bool:

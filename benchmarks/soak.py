@@ -288,7 +288,8 @@ def _compare(bench: Workbench, home: Path, kills: int) -> Report:
 
 @contextmanager
 def database(kind: str, folder: Path) -> Iterator[str]:
-    """A fresh database of either kind."""
+    """A database of either kind below `folder`: a fresh one, or the one that was made there before."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'soak.db'}"
         return

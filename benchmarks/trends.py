@@ -114,52 +114,57 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
+def fill(bench: Workbench, count: int) -> None:
+    """Put `count` verdicts, their draws and agents into an empty, migrated workbench."""
+    now = datetime(2026, 12, 1, tzinfo=UTC)
+    with bench.db.write() as session:
+        session.execute(
+            insert(RubricVersion).values(
+                rubric_id="default",
+                version=1,
+                state="published",
+                content=default().to_dict(),
+                content_hash=default().content_hash,
+                created_at=now,
+                published_at=now,
+            )
+        )
+        session.execute(
+            insert(Plan).values(
+                id=1,
+                name="benchmark",
+                content={},
+                rubric_version_id=1,
+                seed="",
+                seed_commitment="",
+                created_at=now,
+            )
+        )
+        session.execute(insert(Draw), draws(now))
+        session.execute(
+            insert(Agent),
+            [
+                {
+                    "agent_id": f"a-{k}",
+                    "name": f"a-{k}",
+                    "team": f"team {k % 20}",
+                    "stage": "",
+                    "grade": "",
+                    "updated_at": now,
+                }
+                for k in range(AGENTS)
+            ],
+        )
+    with bench.archive.change("benchmark", now) as change:
+        change.append("facts", facts(count))
+
+
 def main(count: int) -> int:
     """Print one table; exit code 1 when the goal is missed."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Workbench.open(Config(home=Path(folder)))
         migrations.upgrade(bench.db)
-        now = datetime(2026, 12, 1, tzinfo=UTC)
-        with bench.db.write() as session:
-            session.execute(
-                insert(RubricVersion).values(
-                    rubric_id="default",
-                    version=1,
-                    state="published",
-                    content=default().to_dict(),
-                    content_hash=default().content_hash,
-                    created_at=now,
-                    published_at=now,
-                )
-            )
-            session.execute(
-                insert(Plan).values(
-                    id=1,
-                    name="benchmark",
-                    content={},
-                    rubric_version_id=1,
-                    seed="",
-                    seed_commitment="",
-                    created_at=now,
-                )
-            )
-            session.execute(insert(Draw), draws(now))
-            session.execute(
-                insert(Agent),
-                [
-                    {
-                        "agent_id": f"a-{k}",
-                        "name": f"a-{k}",
-                        "team": f"team {k % 20}",
-                        "stage": "",
-                        "grade": "",
-                        "updated_at": now,
-                    }
-                    for k in range(AGENTS)
-                ],
-            )
-        with bench.archive.change("benchmark", now) as change:
-            change.append("facts", facts(count))
+        fill(bench, count)
         work: dict[str, Callable[[], object]] = {
             "scan the columns": lambda: (
                 bench.archive.at()
