@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Event
 
 from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
+from pages.kit.work import Work
+from qa import jobs
 from qa.people import accounts, aliases, roster
 from qa.policy import SYSTEM
 from qa.tables import Agent
 from qa.workbench import Workbench
 from tests.qa.ingest.files import CHATS, write_csv
 from tests.qa.ingest.test_formats import load
+from tests.world.people import called
 
 OpenPage = Callable[..., AppTest]
 
@@ -63,6 +68,30 @@ def test_one_chat_is_shown_before_anything_is_written(
     assert not at.exception
     chat = next(frame.value for frame in at.dataframe if "发言方" in frame.value.columns)
     assert chat["发言方"].to_list() == ["顾客", "客服 · 小青"]
+
+
+def test_an_import_asked_for_while_its_preview_is_made_is_asked_for(
+    open_page: OpenPage, page_bench: Workbench, tmp_path: Path
+) -> None:
+    at = open_page("admin", "ingest.py")
+    at.text_input(key="import_path").set_value(str(write_csv(tmp_path / "a.csv", CHATS))).run()
+    stopped = Event()
+    looking: Work[None] = Work(lambda progress, cancel: stop_when(cancel, stopped)).start()
+    at.session_state["import_work"] = looking
+    at.run()
+    assert at.button(key="import_preview").disabled
+    at.button(key="import_commit").click().run()
+    assert not at.exception
+    assert stopped.wait(20), "a preview that nobody waits for is stopped"
+    asked = jobs.latest(page_bench, called(page_bench, "admin"), jobs.IMPORT)
+    assert asked is not None
+
+
+def stop_when(cancel: Callable[[], bool], stopped: Event) -> None:
+    """Work that goes on until it is told to stop."""
+    while not cancel():
+        time.sleep(0.01)
+    stopped.set()
 
 
 def test_two_accounts_are_merged_and_parted_on_the_page(open_page: OpenPage, page_bench: Workbench) -> None:

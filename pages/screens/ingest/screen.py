@@ -273,15 +273,13 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
         return
     job_view.ended(page, jobs.IMPORT, key="import")
     work: Work[ImportPreview] | None = st.session_state.get("import_work")
-    if work is not None and work.running:
-        _poll(page, work)
-        return
-    if work is not None and work.error is not None:
+    looking = work is not None and work.running
+    if work is not None and not looking and work.error is not None:
         show_error(page, work.error)
     bench, actor = page.bench, page.actor
     silence = _silence(page, mapping, kind, source)
     look, do, _rest = st.columns([1, 1, 3])
-    if look.button(_("Preview"), key="import_preview", width="stretch"):
+    if look.button(_("Preview"), key="import_preview", width="stretch", disabled=looking):
         st.session_state["import_work"] = Work(
             lambda progress, cancel: ingest.preview(
                 bench, actor, path, mapping, kind, source, silence_hours=silence, progress=progress, cancel=cancel
@@ -289,10 +287,16 @@ def _actions(page: Page, path: Path, detected: Detected, mapping: Mapping, kind:
         ).start()
         st.session_state["import_preview_of"] = _mark(path, mapping)
         st.rerun()
+    # It stands there while the preview is made, too: pressed at once, it must not be lost between two drawings.
     if do.button(_("Import now"), key="import_commit", type="primary", width="stretch"):
+        if work is not None:
+            work.cancel()
         st.session_state.pop("import_work", None)
         job_view.start(page, jobs.IMPORT, jobs.ImportFile(path, mapping, kind, source, mark, silence))
         st.rerun()
+    if work is not None and looking:
+        _poll(page, work)
+        return
     seen = work.answer if work is not None else None
     if isinstance(seen, ImportPreview) and (seen.kind, seen.source, st.session_state.get("import_preview_of")) == (
         kind,
