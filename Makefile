@@ -9,6 +9,10 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 # A third one saves two minutes on two cores.
 BROWSERS ?= 3
+# Tests start servers, kill processes and wait for screens. What fails beside others on a crowded machine is told and
+# tried once more with the machine to itself; what is broken fails there, too.
+ALONE = { echo "Failed beside others; the same tests once more, alone:"; \
+  $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none; }
 
 .PHONY: help run test lint types unit slow browser bench bench-find bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer bench-patterns bench-wording attack kills soak soak-nights pictures lock wheel clean advisories bench-assess bench-api bench-scale bench-servers client fonts
 
@@ -40,14 +44,14 @@ client: $(STAMP)  ## generate the typed Python client of the HTTP API anew
 	@$(BIN)/python -c "from qa.web.api import client; client.main()"
 
 unit: $(STAMP)  ## all tests without a browser, on SQLite and PostgreSQL; the wheel in a clean environment
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not browser and not slow"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not browser and not slow" || $(ALONE)
 
 slow: $(STAMP)  ## tests that take more than half a minute each; before a release
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist load -m slow
 
 browser: $(STAMP)  ## the real application in Chromium; screenshots go to screenshots/
 	@command -v chromium >/dev/null || { echo "Chromium is missing. On Debian: apt-get install chromium fonts-noto-cjk"; exit 1; }
-	@$(BIN)/python -m pytest -q -n $(BROWSERS) --dist loadfile -m browser
+	@$(BIN)/python -m pytest -q -n $(BROWSERS) --dist loadfile -m browser || $(ALONE)
 
 bench: bench-ingest bench-find bench-redline bench-patterns bench-masking bench-timing bench-draw bench-trends  ## measured ratios against the named peers
 
