@@ -136,8 +136,17 @@ def parser(named: str = "") -> argparse.ArgumentParser:
     return root
 
 
+def _named(words: Sequence[str]) -> str:
+    """The command among `words`, behind options that stand before it; "" when there is none."""
+    try:
+        rest = _common().parse_known_args(words)[1]
+    except argparse.ArgumentError:  # the whole parser says what is wrong
+        return ""
+    return rest[0] if rest else ""
+
+
 def _common() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     # SUPPRESS: the option is accepted at every level without a later default undoing an earlier value.
     common.add_argument("--home", type=Path, default=argparse.SUPPRESS, help=_("folder of the installation"))
     common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("print one JSON document"))
@@ -166,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # a process of our own, not a call within another one
         private.from_now_on()
     words = sys.argv[1:] if argv is None else argv
-    args = parser(words[0] if words else "").parse_args(words)
+    args = parser(_named(words)).parse_args(words)
     out = Output(Translator(terminal_language()), as_json=getattr(args, "json", False))
     args.json = out.as_json
     opener: Opener | None = None

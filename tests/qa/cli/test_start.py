@@ -154,3 +154,18 @@ def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
     script = ScriptDirectory.from_config(config)
     assert migrations.newest() == script.get_current_head()
     assert migrations.revisions() == {one.revision for one in script.walk_revisions()}
+
+
+@pytest.mark.parametrize("before", [[], ["--json"], ["--home", "somewhere"], ["--home=somewhere", "--json"]])
+def test_options_before_a_command_do_not_load_the_others(home: Path, before: list[str]) -> None:
+    others = {"qa.cli.assess", "qa.cli.draw", "qa.cli.scorer"}
+    assert not loaded(home, *before, "user", "list") & others
+    assert others <= loaded_by_help(), "the help knows every command"
+
+
+def loaded_by_help() -> set[str]:
+    """Modules in memory after `spotcheck --help`."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1].split(" ", 1)[1].rpartition(" ")[0]))
