@@ -231,7 +231,8 @@ class CorrectedAgent(msgspec.Struct, frozen=True, kw_only=True):
 class CorrectedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Figures corrected with the machine scorer in use, over the `draws` that lie in the days as a whole. `human`
     rests on the reviews alone. Where there is no `corrected` one `reason` says why: no_scorer, metric, source,
-    filters, adjusted, no_draws, few_reviews, no_gain, dependent. Agents of whom nothing can be said are left out.
+    filters, adjusted, no_draws, few_reviews, no_gain, dependent, unlike. Agents of whom nothing can be said are
+    left out.
     """
 
     scorer: str

@@ -14,7 +14,7 @@ from qa.cli.output import t as _
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.scorer import asker, calibrated, endpoint, figures, importing, running, trying, versions
+    from qa.scorer import asker, beside, calibrated, endpoint, figures, importing, running, trying, versions
     from qa.scorer.importing import ScoresImported
     from qa.scorer.versions import ScorerView
     from scoring.estimate import Estimate
@@ -23,6 +23,7 @@ else:
     versions, running = Later("qa.scorer.versions"), Later("qa.scorer.running")
     endpoint, trying = Later("qa.scorer.endpoint"), Later("qa.scorer.trying")
     calibrated, asker = Later("qa.scorer.calibrated"), Later("qa.scorer.asker")
+    beside = Later("qa.scorer.beside")
 
 FAULTS_SHOWN = 20
 
@@ -152,7 +153,7 @@ def run_worth(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     if total.helps:
         out.say(_("Worth {n} reviews a month", n=out.t.number(found.a_month)))
     else:
-        out.say(_("It brings nothing yet ({reason}).", reason=total.reason))
+        out.say(_("It brings nothing yet: {why}.", why=out.t(beside.WHY_NONE[total.reason])))
     out.json({**vars(found), "agents": found.agents.to_dicts()})
     return 0
 

@@ -31,6 +31,7 @@ WHY_NONE: Mapping[str, str] = {
     "few_reviews": N_("too few reviews to weigh it"),
     "no_gain": N_("it brings nothing yet"),
     "dependent": N_("reviewed conversations are scored more or less often than others"),
+    "unlike": N_("reviewed conversations have other scores than the rest"),
     "few_of_agent": N_("too few reviews of this agent"),
 }
 """Why there is no figure."""

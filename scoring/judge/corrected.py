@@ -37,7 +37,7 @@ class JudgeComparison:
     it said nothing; ``r`` its correlation with the reviews within agents, ``least`` the r below which ``n`` reviews
     gain nothing (1/√(n−2)), ``ratio`` the corrected width over that of the reviews alone, ``worth`` the reviews that
     would narrow it as much beside what the next predictor narrows by itself: n((w₀/w)² − 1).
-    ``reason``: '' | 'few_reviews' | 'no_gain' | 'dependent'."""
+    ``reason``: '' | 'few_reviews' | 'no_gain' | 'dependent' | 'unlike'."""
 
     judge: float | None
     human: Estimate
@@ -158,6 +158,34 @@ def independent(sample: pl.DataFrame, population: pl.DataFrame) -> bool:
     return bool(2 * scipy.special.ndtr(-max(z, 0.0)) >= DOUBT)
 
 
+def alike(sample: pl.DataFrame, population: pl.DataFrame) -> bool:
+    """Whether the judge's values of reviewed units are, weighted, those of their agents' other units, as far as chance
+    tells. They are not where a judge has learnt from the very reviews that are to correct it, or where what was
+    reviewed was chosen by more than the draw; its residuals then say nothing of the units nobody reviewed.
+
+    By Bernstein's inequality, which holds for few reviews and skewed values too; the variance is the larger of those
+    of sample and population.
+    """
+    name = "own" if "own" in sample.columns and "own" in population.columns else "f"
+    mine = (pl.col("version") != "") & pl.col(name).is_not_null()
+    value = pl.col(name)
+    known = population.filter(mine).group_by("agent_id").agg(
+        mean=value.mean(), spread=value.var(ddof=0),
+        far=pl.max_horizontal(value.max() - value.mean(), value.mean() - value.min()),
+    )  # fmt: skip
+    drawn = sample.filter(mine & (pl.col("pi") < 1)).join(known, on="agent_id")
+    if drawn.is_empty():
+        return True
+    pi, mean, spread, far = (drawn[column].to_numpy().astype(np.float64) for column in ("pi", "mean", "spread", "far"))
+    off = drawn[name].to_numpy().astype(np.float64) - mean
+    weight = (1.0 - pi) / pi**2
+    variance = max(float((weight * spread).sum()), float((weight * off * off).sum()))
+    largest = float((np.maximum(far, np.abs(off)) / pi).max())
+    total = abs(float((off / pi).sum()))
+    allowed = 2 * math.log(2 / DOUBT) * (variance + largest * total / 3)
+    return total <= SPREAD * float((1 / pi).sum()) or total * total <= allowed
+
+
 def compare(
     sample: pl.DataFrame, population: pl.DataFrame, history: pl.DataFrame | None = None, *, bounds: Bounds | None = None
 ) -> JudgeComparison:
@@ -228,6 +256,8 @@ def _ready(
     """Sample and population with their terms, or why the judge is left out."""
     if not independent(sample, population):
         return "dependent"
+    if not alike(sample, population):
+        return "unlike"
     if _says_nothing(sample, history):
         return "no_gain"
     weights = lambdas(sample.clear() if history is None else history, sample)

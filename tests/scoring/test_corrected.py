@@ -72,3 +72,43 @@ def test_a_judge_that_sees_more_is_worth_reviews(rest: float) -> None:
     assert 0.5 < found.lam < 1.2
     plain = found.n * (1 / (found.ratio or 1) ** 2 - 1)
     assert found.worth == pytest.approx(plain) if rest == 0 else 0 < found.worth < 0.9 * plain
+
+
+def told_of_reviews(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A judge that gives the very points of what was reviewed, and reads the rest ten points too low."""
+    sample, units = period(seed, 0.0, 0.0)
+    return sample.with_columns(f="y"), units.with_columns(f=pl.col("y").shuffle(seed) - 10)
+
+
+def test_a_judge_made_with_the_very_reviews_is_not_used() -> None:
+    sample, population = told_of_reviews(3)
+    found = corrected.compare(sample.drop("own", "rest"), population.drop("own", "rest"), None, bounds=(0.0, 100.0))
+    assert found.reason == "unlike"
+    assert found.corrected == found.human, "its mean of 70 would have been corrected to 70, beside reviews of 80"
+    assert not found.helps
+
+
+@pytest.mark.parametrize("share", [0.005, 0.05, 0.5])
+def test_honest_values_are_alike_however_skewed_and_however_drawn(share: float) -> None:
+    """Values that are 0 in a few units and 100 else, drawn more often where they are low, and the other way round."""
+    doubted = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        low = rng.random(2_000) < share
+        pi = np.where(low ^ (seed % 2 == 0), 0.2, 0.02)
+        units = pl.DataFrame(
+            {
+                "agent_id": [f"a{k % 10}" for k in range(2_000)],
+                "version": "v1",
+                "f": np.where(low, 0.0, 100.0),
+                "pi": pi,
+            }
+        )
+        sample = units.filter(pl.Series(rng.random(2_000) < pi))
+        doubted += not corrected.alike(sample, units)
+    assert doubted == 0
+
+
+def test_values_that_are_all_the_same_are_alike() -> None:
+    sample, population = period(4, None, 0.5)
+    assert corrected.alike(sample, population)

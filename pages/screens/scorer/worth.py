@@ -21,6 +21,11 @@ REASONS = {
         "Reviewed conversations have scores more or less often than others, so the scores are not used. Score all, or a"
         " part chosen without regard to reviews."
     ),
+    "unlike": N_(
+        "Reviewed conversations have other scores than the rest, beyond chance, so the scores are not used. Perhaps the"
+        " scorer was made with these very reviews: let it score with reviews of earlier periods alone. Or reviews are"
+        " missing by more than chance: finish the queue."
+    ),
     "no_gain": N_(
         "It brings nothing yet: it agrees with the reviews by r = {r}, and nothing is gained below r = {limit}."
     ),

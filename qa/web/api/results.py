@@ -129,7 +129,7 @@ class CorrectedAgent:
 class CorrectedAnswer:
     """Figures corrected with the machine scorer in use, over the `draws` that lie in the days as a whole. `human` rests
     on the reviews alone. Where there is no `corrected` one `reason` says why: no_scorer, metric, source, filters,
-    adjusted, no_draws, few_reviews, no_gain, dependent. Agents of whom nothing can be said are left out."""
+    adjusted, no_draws, few_reviews, no_gain, dependent, unlike. Agents of whom nothing can be said are left out."""
 
     scorer: str
     metric: str
