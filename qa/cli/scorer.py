@@ -153,7 +153,7 @@ def run_worth(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     if total.helps:
         out.say(_("Worth {n} reviews a month", n=out.t.number(found.a_month)))
     else:
-        out.say(_("It brings nothing yet: {why}.", why=out.t(beside.WHY_NONE[total.reason])))
+        out.say(_("Worth no reviews yet: {why}.", why=out.t(beside.WHY_NONE[total.reason])))
     out.json({**vars(found), "agents": found.agents.to_dicts()})
     return 0
 
