@@ -5,6 +5,7 @@ in words beside its mark. For pages that people open on a phone.
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -87,7 +88,7 @@ def dots(rows: Sequence[FigureRow]) -> None:
 def bars(rows: Sequence[FigureRow]) -> None:
     """One bar from zero with its interval a row."""
     if rows:
-        _rows(rows, 0.0, max([1e-9, *(max(row.value, row.high or 0) for row in rows)]), bars=True)
+        _rows(rows, 0.0, _round_end(max(max(row.value, row.high or 0) for row in rows)), bars=True)
 
 
 def _rows(rows: Sequence[FigureRow], low: float, high: float, *, bars: bool) -> None:
@@ -170,6 +171,16 @@ def _line(points: Sequence[tuple[float, float]]) -> str:
     upper = [f"{x}% calc({y}% - .8px)" for x, y in points]
     lower = [f"{x}% calc({y}% + .8px)" for x, y in reversed(points)]
     return f'<div class="line" style="clip-path:polygon({",".join(upper + lower)})"></div>'
+
+
+def _round_end(most: float) -> float:
+    """The end of an axis from zero: the next round number that holds `most`."""
+    if most <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(most))
+    return next(
+        round(step * power, 9) for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= most * (1 - 1e-9)
+    )
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:

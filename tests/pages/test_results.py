@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
+from pages.kit.plainfigures import _round_end
 from qa import draws, reports
 from qa.jobs import Worker
 from qa.people import signins
@@ -219,3 +220,9 @@ def test_empty_pages_say_what_to_do(bench: Workbench) -> None:
             assert "sc-empty" in text_of(page)
     finally:
         share(None)
+
+
+@pytest.mark.parametrize(("most", "end"), [(0.0, 1.0), (5.923, 6.0), (10.0, 10.0), (0.07, 0.08), (1.01, 1.5)])
+def test_an_axis_from_zero_ends_at_a_round_number(most: float, end: float) -> None:
+    assert _round_end(most) == pytest.approx(end)
+    assert _round_end(most) >= most

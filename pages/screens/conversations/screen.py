@@ -25,10 +25,10 @@ from qa.policy import Right
 from qa.reports.exporting import FORMATS, ExportFile
 
 WIDE: dict[str, int] = {
-    N_("When"): 130, N_("Agent"): 110, C_("search", "Found"): 330, N_("First line"): 330, N_("Customer"): 110,
-    N_("Order number"): 170, N_("Messages"): 75, N_("Red lines"): 95, N_("Rating"): 70,
+    N_("When"): 130, N_("Agent"): 110, C_("search", "Found"): 290, N_("First line"): 290, N_("Customer"): 105,
+    N_("Order number"): 160, N_("Messages"): 75, N_("Red lines"): 95, N_("Rating"): 70,
 }  # fmt: skip
-"""Widths of columns in pixels: all of them fit into a window of 1,440; what is left over goes to the last one."""
+"""Widths of columns in pixels: all of them fit into a window of 1,280; what is left over goes to the last one."""
 NARROW: dict[str, int] = {N_("When"): 100, N_("Agent"): 90, C_("search", "Found"): 260, N_("First line"): 260}
 LAST, SEEN = "found_last", "found_seen"
 """The search of the run before, and the one that is on record."""
