@@ -25,11 +25,14 @@ Weights = Literal["identity", "linear", "quadratic", "ordinal"]
 
 #: Below this share of the rarer outcomes a chance-corrected coefficient of a criterion is not reported.
 LOPSIDED = 0.05
+#: Items, and items with another answer than the most frequent one, below which a coefficient has no interval.
+INTERVAL_ITEMS, INTERVAL_OTHER = 20, 8
+EPSILON = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A coefficient with its bootstrap interval (None without a seed), ``items`` with two or more ratings, ``pairs`` of
+    """A coefficient with its interval (None without a seed and from too few items), ``items`` with two or more ratings, ``pairs`` of
     ratings compared and the reason why there is no value ('too_few', 'no_variation', 'lopsided')."""
 
     value: float | None
@@ -204,9 +207,16 @@ def _key(t: _Tally, method: str, seed: str, replicates: int, level: float) -> _K
 @lru_cache(maxsize=500)
 def _bootstrap(ask: _Ask) -> tuple[float | None, float | None]:
     """Percentile interval over items: a resample is a reweighting of the items that have two or more ratings. The same
-    ratings are asked about again and again, and the seed makes the same of them."""
+    ratings are asked about again and again, and the seed makes the same of them.
+
+    Where rare answers carry the coefficient the percentiles alone are far too narrow (they hold the truth in .3 of
+    rounds of six items, in .75 of 25), so the interval of the jackknife is joined to them; none from too few items.
+    """
     t, compute, (*_ratings, seed, replicates, level) = ask.t, ask.compute, ask.key
     use = np.flatnonzero(t.paired)
+    other = _other(t)
+    if len(use) < INTERVAL_ITEMS or other < INTERVAL_OTHER:
+        return None, None
     chosen = (uniforms(seed, replicates * len(use)) * len(use)).astype(np.int64).reshape(replicates, len(use))
     results = []
     for draw in chosen:
@@ -218,7 +228,49 @@ def _bootstrap(ask: _Ask) -> tuple[float | None, float | None]:
     if len(values) < replicates / 2:
         return None, None
     low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])
-    return float(low), float(high)
+    wider = _jackknife(t, compute, level, other - 1)
+    return min(float(low), wider[0]), max(float(high), wider[1])
+
+
+def _other(t: _Tally) -> int:
+    """Items on which somebody gave another answer than the most frequent one: what the coefficient rests on."""
+    counts = t.counts[t.paired]
+    return int((counts.sum(axis=1) > counts[:, counts.sum(axis=0).argmax()]).sum())
+
+
+def _jackknife(
+    t: _Tally, compute: Callable[[_Tally, Floats], float], level: float, freedom: int
+) -> tuple[float, float]:
+    """Interval of the coefficient by leaving out one item at a time, with Student's t, on the scale ln(1 − coefficient)
+    on which disagreements multiply (Efron & Tibshirani 1993, chapter 11). What was never seen, two who disagree or two
+    who agree on another answer than the most frequent one, is added as often as the rule of three allows."""
+    value = compute(t, t.weight)
+    if value >= 1 - EPSILON:
+        return _with_unseen(t, compute, agreeing=1), 1.0
+    left = []
+    for item in np.flatnonzero(t.paired):
+        weight = t.weight.copy()
+        weight[item] = 0.0
+        left.append(compute(t, weight))
+    logs = np.log(np.maximum(1 - np.array(left), EPSILON))
+    logs = logs[np.isfinite(logs)]
+    spread = math.sqrt(float(((logs - logs.mean()) ** 2).sum()) * (len(logs) - 1) / len(logs))
+    far = float(scipy.special.stdtrit(freedom, 0.5 + level / 2)) * spread
+    low, high = max(1 - (1 - value) * math.exp(far), -1.0), 1 - (1 - value) * math.exp(-far)
+    if np.delete(t.counts, t.counts.sum(axis=0).argmax(), axis=1).max() < 2:
+        high = max(high, _with_unseen(t, compute, agreeing=2))
+    return low, high
+
+
+def _with_unseen(t: _Tally, compute: Callable[[_Tally, Floats], float], agreeing: int) -> float:
+    """The coefficient with three items more on which so many raters give the second most frequent answer, the others
+    the most frequent one."""
+    first, second = np.argsort(t.counts.sum(axis=0))[::-1][:2]
+    item = np.zeros(len(t.values))
+    item[second] = agreeing
+    item[first] += max(int(t.n.max()) - agreeing, 0)
+    added = _Tally(t.values, np.vstack([t.counts, item]), np.append(t.weight, 3 * t.weight[t.paired].mean()))
+    return compute(added, added.weight)
 
 
 def alpha(

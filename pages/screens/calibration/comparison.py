@@ -72,8 +72,8 @@ def criteria(page: Page, rows: Sequence[CriterionAgreement]) -> None:
         )
     st.caption(
         _(
-            "Intervals are 95 % bootstrap over conversations. “Second confirms” is the chance that one inspector finds"
-            " what another has found."
+            "Intervals are 95 %, over conversations; there is none from fewer than 20, or where fewer than 8 have an"
+            " objection. “Second confirms” is the chance that one inspector finds what another has found."
         )
     )
 
