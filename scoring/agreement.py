@@ -32,8 +32,8 @@ EPSILON = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A coefficient with its interval (None without a seed and from too few items), ``items`` with two or more ratings, ``pairs`` of
-    ratings compared and the reason why there is no value ('too_few', 'no_variation', 'lopsided')."""
+    """A coefficient with its interval (None without a seed and from too few items), ``items`` with two or more ratings,
+    ``pairs`` of ratings compared and the reason why there is no value ('too_few', 'no_variation', 'lopsided')."""
 
     value: float | None
     low: float | None

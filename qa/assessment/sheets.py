@@ -1,6 +1,7 @@
 """The life of a sheet: drafted from frozen inputs, published, objected to, final; corrected only by a new revision.
 
-What a sheet says is a function of its frozen inputs and its versions of schemes, and can be computed again at any time.
+What a sheet says is a function of its frozen inputs and its versions of schemes (`results`), and can be computed again
+at any time (`recomputing`).
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import polars as pl
 from sqlalchemy import func, insert, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 
 from qa import scoping
 from qa.assessment import inputs as gathering
 from qa.assessment import schemes as stored
-from qa.assessment.inputs import Inputs
+from qa.assessment.results import POOLED, results
 from qa.casefiles.windows import closes
 from qa.errors import Conflict, Denied, FormField, Invalid, NotFound
 from qa.i18n import N_
@@ -29,14 +29,9 @@ from qa.texts import written
 from qa.transcripts import shown_fields
 from qa.unit_of_work import UnitOfWork
 from qa.workbench import Workbench
-from scoring.assessment import Scheme, judge
 
-POOLED = 3
 MAX_BODY = 2_000
 BODY, RULING = FormField("body", N_("Objection")), FormField("ruling", N_("Ruling"))
-DIGITS = 6
-SAME = 1e-4
-"""Figures computed again may differ by so much: sums are added in another order."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +79,6 @@ class Objection:
     filed_at: datetime
     state: str
     ruling: str | None
-
-
-@dataclass(frozen=True)
-class SheetDifference:
-    """A person's total in a sheet and as the inputs say now; None where there is none."""
-
-    agent_id: str
-    team: str
-    old: float | None
-    new: float | None
 
 
 def draft(
@@ -160,85 +145,6 @@ def _next(work: UnitOfWork, month: date, months: int) -> int:
         old.state, old.closed_by, old.closed_at = "dropped", work.actor.user_id, work.now
         work.record("assessment.dropped", "assessment", old.id)
     return 1 + (work.session.scalar(select(func.max(Assessment.revision)).where(*same)) or 0)
-
-
-def results(frozen: Inputs, schemes: Mapping[str, Scheme], *, pooled: bool) -> list[dict[str, Any]]:
-    """What the inputs say, person by person: lines, total, and on a pooled sheet grades. Pure."""
-    made = []
-    for role, scheme in sorted(schemes.items()):
-        people = frozen.people.filter(pl.col("role") == role)
-        if people.is_empty():
-            continue
-        mine = pl.col("group") == role
-        rows = gathering.judged_rows(frozen.rows.filter(mine))
-        whole = people.filter(pl.col("months") >= POOLED).select(group=pl.lit(role), entry="entry")
-        sheet = judge(
-            rows, scheme, given=frozen.given.filter(mine), pooled=pooled, whole=whole,
-            history=frozen.history.filter(mine) if frozen.history.height else None,
-        )  # fmt: skip
-        lines = sheet.lines.partition_by("entry", as_dict=True)
-        totals = {row["entry"]: row for row in sheet.totals.iter_rows(named=True)}
-        ours = gathering.own_values(frozen, scheme, role)
-        gates = dict(frozen.redlines.group_by("entry").agg("violation_id").iter_rows())
-        made += [
-            _result(
-                person,
-                scheme,
-                lines.get((person["entry"],)),
-                totals.get(person["entry"], {}),
-                gates.get(person["entry"], []),
-                ours.get(person["entry"]) if frozen.own.height else None,
-            )
-            for person in people.iter_rows(named=True)
-        ]
-    return made
-
-
-def _result(
-    person: Mapping[str, Any],
-    scheme: Scheme,
-    lines: pl.DataFrame | None,
-    total: Mapping[str, Any],
-    gate: list[int],
-    own: Mapping[str, Mapping[str, Any]] | None,
-) -> dict[str, Any]:
-    known = {} if lines is None else {row["indicator"]: row for row in lines.iter_rows(named=True)}
-    names = ("value", "low", "high", "n", "method", "reason", "points", "points_low", "points_high")
-    shown = [
-        {
-            "indicator": line.indicator,
-            "weight": line.weight,
-            **{name: _short(known.get(line.indicator, {}).get(name)) for name in names},
-        }
-        for line in scheme.lines
-    ]
-    for line in shown:
-        if own and line["indicator"] in own:
-            line["own"] = {name: _short(value) for name, value in own[line["indicator"]].items()}
-        line["reason"] = "no_data" if line["indicator"] not in known else line["reason"]
-    made = {
-        "agent_id": person["agent_id"],
-        "team": person["team"],
-        "role": person["role"],
-        "months": person["months"],
-        "lines": shown,
-        "gate": sorted(gate),
-        **{
-            name: _short(total.get(name))
-            for name in ("total", "low", "high", "judged", "reason", "statement", "last_tenth")
-        },
-        "chances": None,
-        "stated": None,
-    }
-    if total.get("stated") is not None:
-        grades = [grade.name for grade in scheme.grades]
-        made["chances"] = {name: _short(p) for name, p in zip(grades, total["chances"], strict=True)}
-        made["stated"] = list(total["stated"])
-    return made
-
-
-def _short(value: Any) -> Any:
-    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def _hash(found: list[dict[str, Any]]) -> str:
@@ -385,68 +291,6 @@ def objections(bench: Workbench, actor: Actor, number: int) -> tuple[Objection, 
             )
             for o, agent in session.execute(query)
         )
-
-
-def verify(bench: Workbench, actor: Actor, number: int) -> tuple[str, ...]:
-    """Compute a sheet again from its frozen inputs; returns what differs (agents, or 'inputs'), nothing when it
-    holds."""
-    require(actor, Right.ASSESS)
-    sheet, frozen, schemes = _frozen(bench, number)
-    wrong = [] if frozen.digest() == sheet.inputs_hash else ["inputs"]
-    again = {(r["agent_id"], r["team"], r["role"]): r for r in results(frozen, schemes, pooled=sheet.months == POOLED)}
-    with bench.db.read() as session:
-        for row in session.scalars(select(AssessmentEntry).where(AssessmentEntry.assessment_id == number)):
-            if not _same(again.pop((row.agent_id, row.team, row.role), None), row.result):
-                wrong.append(row.agent_id)
-    return tuple(wrong + sorted(agent for agent, _, _ in again))
-
-
-def corrections(bench: Workbench, actor: Actor, number: int, *, now: datetime) -> tuple[SheetDifference, ...]:
-    """Whose total would be another one with what is known now: late exports, new rulings, other teams."""
-    require(actor, Right.ASSESS)
-    sheet, frozen, schemes = _frozen(bench, number)
-    news = gathering.gather(bench, now=now, month=sheet.month, months=sheet.months, schemes=schemes)
-    pooled = sheet.months == POOLED
-    return _differences(results(frozen, schemes, pooled=pooled), results(news, schemes, pooled=pooled))
-
-
-def what_if(bench: Workbench, actor: Actor, number: int, scheme: Scheme) -> tuple[SheetDifference, ...]:
-    """What another scheme of the same role would have made of a sheet's frozen inputs, without writing anything."""
-    require(actor, Right.ASSESS)
-    sheet, frozen, schemes = _frozen(bench, number)
-    others = {role: scheme if one.id == scheme.id else one for role, one in schemes.items()}
-    pooled = sheet.months == POOLED
-    return _differences(results(frozen, schemes, pooled=pooled), results(frozen, others, pooled=pooled))
-
-
-def _differences(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> tuple[SheetDifference, ...]:
-    before, after = ({(r["agent_id"], r["team"]): r["total"] for r in rows} for rows in (old, new))
-    made = [SheetDifference(*key, before.get(key), after.get(key)) for key in sorted({*before, *after})]
-    return tuple(
-        d
-        for d in made
-        if (d.old is None) != (d.new is None) or (d.old is not None and d.new is not None and abs(d.old - d.new) > SAME)
-    )
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, float) or isinstance(other, float):
-        return isinstance(one, int | float) and isinstance(other, int | float) and abs(one - other) <= SAME
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)
-
-
-def _frozen(bench: Workbench, number: int) -> tuple[Assessment, Inputs, dict[str, Scheme]]:
-    with bench.db.read() as session:
-        sheet = session.get(Assessment, number, options=[undefer(Assessment.inputs)])
-        if sheet is None:
-            raise NotFound(N_("There is no sheet {id}."), id=number)
-        schemes = {role: stored.of_version(session, version) for role, version in sheet.schemes.items()}
-        session.expunge(sheet)
-    return sheet, gathering.unpack(sheet.inputs), schemes
 
 
 def _may_open(actor: Actor, sheet: Assessment) -> bool:

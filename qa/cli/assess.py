@@ -17,12 +17,12 @@ from qa.i18n import N_
 from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
-    from qa.assessment import exports, facts, importing, presets, schemes, sheets, validity, words
+    from qa.assessment import exports, facts, importing, presets, recomputing, results, schemes, sheets, validity, words
     from scoring import validity as links
 else:
-    exports, facts, importing, presets, schemes, sheets, validity, words = (
+    exports, facts, importing, presets, recomputing, results, schemes, sheets, validity, words = (
         Later(f"qa.assessment.{name}")
-        for name in ("exports", "facts", "importing", "presets", "schemes", "sheets", "validity", "words")
+        for name in "exports facts importing presets recomputing results schemes sheets validity words".split()
     )
     links = Later("scoring.validity")
 
@@ -155,7 +155,7 @@ def _draft(opener: Opener, args: argparse.Namespace, out: Output) -> int:
     except ValueError as problem:
         raise Invalid(N_("“{value}” is no month; write it like 2025-11."), value=args.month) from problem
     schemes.load_default(bench, SYSTEM, now=now)
-    number = sheets.draft(bench, SYSTEM, now=now, month=month, months=sheets.POOLED if args.pooled else 1)
+    number = sheets.draft(bench, SYSTEM, now=now, month=month, months=results.POOLED if args.pooled else 1)
     people = len(sheets.entries(bench, SYSTEM, number))
     out.say(_("Sheet {number} is drafted; people on it: {people}.", number=number, people=people))
     out.json({"id": number, "people": people})
@@ -214,7 +214,7 @@ def _final(opener: Opener, args: argparse.Namespace, out: Output) -> int:
 
 
 def _verify(opener: Opener, args: argparse.Namespace, out: Output) -> int:
-    wrong = sheets.verify(opener(), SYSTEM, args.id)
+    wrong = recomputing.verify(opener(), SYSTEM, args.id)
     if wrong:
         out.say(_("Not as computed: {who}", who=", ".join(wrong)))
     else:

@@ -19,7 +19,7 @@ import numpy as np
 from qa.assessment import examples, importing, schemes, sheets
 from qa.assessment.exports import ExportAnswers
 from qa.assessment.inputs import window
-from qa.assessment.sheets import POOLED
+from qa.assessment.results import POOLED
 from qa.demo.world import DemoAgent
 from qa.policy import SYSTEM, Actor
 from qa.workbench import Workbench

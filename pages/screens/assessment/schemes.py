@@ -12,7 +12,7 @@ from pages.kit.dialogs import dialog, done, kept, opener
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.widgets import empty, showing_errors
-from qa.assessment import schemes, sheets, spelling
+from qa.assessment import recomputing, schemes, sheets, spelling
 from qa.i18n import N_
 from scoring.assessment.schemes import INDICATORS, MEASURED, OFS, STAGES, Curve, Scheme, SchemeLine
 from scoring.label import Label
@@ -152,7 +152,7 @@ def _what_if(page: Page, scheme: Scheme) -> None:
         st.info(_("There is no sheet yet to try it on."))
         return
     head = next((one for one in heads if one.pooled), heads[0])
-    changed = sheets.what_if(page.bench, page.actor, head.id, scheme)
+    changed = recomputing.what_if(page.bench, page.actor, head.id, scheme)
     if not changed:
         st.info(_("No total would be another one."))
         return

@@ -13,6 +13,7 @@ from pages.screens.assessment import examples, indicators, schemes, sheet, valid
 from pages.screens.assessment.months import finished
 from qa.assessment import schemes as stored
 from qa.assessment import sheets
+from qa.assessment.results import POOLED
 from qa.assessment.words import STATES
 from qa.i18n import N_
 from qa.policy import Right
@@ -84,7 +85,7 @@ def _new(page: Page, *, first: bool) -> None:
             month = left.selectbox(_("Month"), months, format_func=lambda m: f"{m:%Y-%m}", key="assess_month")
             pooled = middle.selectbox(
                 _("Months"),
-                [1, sheets.POOLED],
+                [1, POOLED],
                 key="assess_months",
                 format_func=lambda n: (
                     _("this month: points, no grade") if n == 1 else _("three months pooled: with grades")

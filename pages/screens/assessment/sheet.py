@@ -15,7 +15,7 @@ from pages.kit.rows import choosable, lines
 from pages.kit.widgets import confirm, download, empty, plain_text, score_text, showing_errors
 from pages.screens.assessment.printing import person_sheet
 from pages.screens.scorer import beside as machine
-from qa.assessment import inputs, sheets, words
+from qa.assessment import inputs, recomputing, sheets, words
 from qa.assessment.sheets import Entry, SheetHead
 from qa.policy import Right
 from qa.reports import Scope, exporting
@@ -330,12 +330,12 @@ def _act(page: Page, action: Any) -> None:
 def _verify(page: Page, head: SheetHead) -> None:
     _ = page.t
     with showing_errors(page):
-        wrong = sheets.verify(page.bench, page.actor, head.id)
+        wrong = recomputing.verify(page.bench, page.actor, head.id)
         if wrong:
             st.error(escape(_("Not as computed: {who}", who=_(", ").join(wrong))))
         else:
             st.success(_("Every figure follows from the frozen inputs."))
-        changed = sheets.corrections(page.bench, page.actor, head.id, now=page.now)
+        changed = recomputing.corrections(page.bench, page.actor, head.id, now=page.now)
         if changed:
             st.warning(_("With what is known now these totals would be others; a new draft takes it in."))
             data = {

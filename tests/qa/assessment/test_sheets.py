@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from qa import evidence
-from qa.assessment import examples, inputs, schemes, sheets, words
+from qa.assessment import examples, inputs, recomputing, schemes, sheets, words
 from qa.errors import Conflict, Denied, Invalid, NotFound
 from qa.policy import Actor, Role
 from qa.tables import Agent, AuditEntry, TeamMembership
@@ -47,7 +47,7 @@ def test_from_draft_to_final(any_bench: Workbench) -> None:
     fill(bench)
     schemes.load_default(bench, LEAD, now=NOW)
     number = month_sheet(bench)
-    assert sheets.verify(bench, LEAD, number) == ()
+    assert recomputing.verify(bench, LEAD, number) == ()
     assert sheets.sheets(bench, AGENT) == ()  # a draft is nobody's but the leads'
     sheets.publish(bench, LEAD, now=NOW, number=number)
     [entry] = sheets.entries(bench, AGENT, number)
@@ -136,15 +136,15 @@ def test_a_late_correction_is_shown_and_becomes_a_new_revision(filled: Workbench
     number = month_sheet(filled)
     sheets.publish(filled, LEAD, now=NOW, number=number)
     before = result(filled, number, "p11")["total"]
-    assert sheets.corrections(filled, LEAD, number, now=NOW) == ()
+    assert recomputing.corrections(filled, LEAD, number, now=NOW) == ()
     late = parts(import_id=2).filter((pl.col("account") == "p11") & (pl.col("indicator") == "response_time"))
     with filled.archive.change("indicators", NOW) as change:
         change.append("indicators", late.with_columns(num=pl.col("den") * 28))
-    changed = {d.agent_id: d for d in sheets.corrections(filled, LEAD, number, now=NOW)}
+    changed = {d.agent_id: d for d in recomputing.corrections(filled, LEAD, number, now=NOW)}
     assert changed["p11"].old == pytest.approx(before)
     assert changed["p11"].new > before + 3  # type: ignore[operator]
     assert result(filled, number, "p11")["total"] == before  # the published sheet stays as it was
-    assert sheets.verify(filled, LEAD, number) == ()
+    assert recomputing.verify(filled, LEAD, number) == ()
     second = month_sheet(filled)
     sheets.publish(filled, LEAD, now=NOW, number=second)
     assert [(h.revision, h.state) for h in sheets.sheets(filled, LEAD)] == [(2, "published"), (1, "replaced")]
@@ -160,7 +160,7 @@ def test_a_changed_figure_is_found(filled: Workbench) -> None:
                 "agent_id = 'p03'"
             )
         )
-    assert sheets.verify(filled, LEAD, number) == ("p03",)
+    assert recomputing.verify(filled, LEAD, number) == ("p03",)
 
 
 def test_examples_count_when_a_second_person_confirmed_them(filled: Workbench) -> None:
@@ -204,12 +204,12 @@ def test_schemes_have_versions_and_a_what_if(filled: Workbench) -> None:
     first = schemes.newest(filled, LEAD)["presale"]
     assert schemes.save(filled, LEAD, now=NOW, text=written) == first.id  # nothing changed
     heavier = written.replace("weight = 15\nrelative = false", "weight = 60\nrelative = false")
-    changed = sheets.what_if(filled, LEAD, number, schemes.parsed(heavier))
+    changed = recomputing.what_if(filled, LEAD, number, schemes.parsed(heavier))
     assert len(changed) == 12
     assert {d.agent_id: d.new - d.old for d in changed}["p11"] < -4  # type: ignore[operator]
     schemes.save(filled, LEAD, now=NOW, text=heavier)
     assert schemes.newest(filled, LEAD)["presale"].version == 2
-    assert sheets.verify(filled, LEAD, number) == ()  # the sheet keeps the version it was made with
+    assert recomputing.verify(filled, LEAD, number) == ()  # the sheet keeps the version it was made with
     with pytest.raises(Invalid, match="weight must lie above 0"):
         schemes.save(filled, LEAD, now=NOW, text=written.replace("weight = 25", "weight = -1"))
     with filled.db.write() as session:
@@ -242,7 +242,7 @@ def test_what_the_workbench_measures_itself_stands_beside_the_imported_figure(fi
     assert own["response_time"]["low"] < 30 < own["response_time"]["high"]
     assert (own["reply_3min"]["value"], own["reply_3min"]["n"]) == (0.75, 120.0)
     assert after["total"] == before["total"]
-    assert sheets.verify(filled, LEAD, number) == ()
+    assert recomputing.verify(filled, LEAD, number) == ()
     shown = words.frame(sheets.entries(filled, LEAD, number)).filter(agent_id="p03", indicator="response_time")
     assert shown.select("own_value", "own_n").rows() == [(30.0, 120.0)]
 
