@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from qa.assessment import exports, facts, importing, presets, recomputing, results, schemes, sheets, validity, words
     from scoring import validity as links
 else:
-    exports, facts, importing, presets, recomputing, results, schemes, sheets, validity, words = (
-        Later(f"qa.assessment.{name}")
-        for name in "exports facts importing presets recomputing results schemes sheets validity words".split()
-    )
+    exports, facts = Later("qa.assessment.exports"), Later("qa.assessment.facts")
+    importing, presets = Later("qa.assessment.importing"), Later("qa.assessment.presets")
+    recomputing, results = Later("qa.assessment.recomputing"), Later("qa.assessment.results")
+    schemes, sheets = Later("qa.assessment.schemes"), Later("qa.assessment.sheets")
+    validity, words = Later("qa.assessment.validity"), Later("qa.assessment.words")
     links = Later("scoring.validity")
 
 SHOWN = 20
