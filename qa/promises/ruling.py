@@ -98,7 +98,8 @@ def _append(
         work.session.add(row)
         work.session.flush()
         action = "promise.taken_back" if status == WITHDRAWN else "promise.ruled"
-        before = promise.ruling.reason if promise.ruling else ""
+        # a ruling of an earlier version may quote a customer; it is sealed, its copy in the trail need not quote again
+        before = shown_text(None, promise.ruling.reason, place.customers) if promise.ruling else ""
         work.record(
             action, "promise", row.id, kind=kind, status=[promise.status.value, after],
             reason=[before, reason] if before else reason,

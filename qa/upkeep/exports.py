@@ -20,6 +20,7 @@ from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.reports import exporting
 from qa.tables import AuditEntry
+from qa.transcripts import shown_facts
 from qa.upkeep import backup
 from qa.workbench import Workbench
 
@@ -107,12 +108,12 @@ def _write(
 
 
 def trail_frame(bench: Workbench, actor: Actor) -> pl.DataFrame:
-    """The whole audit trail, the oldest entry first; facts as JSON."""
+    """The whole audit trail, the oldest entry first; facts as JSON, as `actor` may see them."""
     require(actor, Right.VIEW_AUDIT)
     with bench.db.read() as session:
         rows = [
             (one.id, one.at, one.actor_id, one.actor_name, one.action, one.entity, one.entity_id,
-             json.dumps(one.facts, ensure_ascii=False, sort_keys=True))
+             json.dumps(shown_facts(actor, one.facts), ensure_ascii=False, sort_keys=True))
             for one in session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=2_000))
         ]  # fmt: skip
     return pl.DataFrame(rows, schema=_COLUMNS, orient="row")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -11,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 
 from qa import screening
 from qa.errors import Denied, Invalid, NotFound
-from qa.policy import SYSTEM
+from qa.policy import SYSTEM, Role
 from qa.promises import ledger, odds, reading, ruling, tables
 from qa.tables import AuditEntry, DisputeSettlement, PromiseRuling
 from qa.workbench import Workbench
@@ -99,6 +100,33 @@ def test_what_identifies_a_customer_is_not_kept_in_a_reason(shop: Workbench, now
     assert ruling.rule(
         shop, LEAD, now=now, key=key, status=PromiseStatus.BROKEN, reason="顾客c0来电 13812345678 说没接到"
     ) == 0  # fmt: skip
+
+
+def test_a_reason_kept_by_an_earlier_version_is_masked_for_readers_and_in_later_entries(
+    shop: Workbench, now: datetime
+) -> None:
+    """Rulings are sealed facts: what was written before masking stays, and is hidden where it is read."""
+    promise = reading.of_order(shop, "o1", LATER)[1]
+    conversation, seq, kind, start = promise.key
+    with shop.db.write() as session:
+        session.add(
+            PromiseRuling(
+                conversation_key=conversation, seq=seq, kind=kind, start=start, agent_id=promise.agent_id,
+                status="kept", reason="顾客c0来电 13812345678 说没接到", ruled_by=LEAD.user_id, ruled_at=now,
+            )
+        )  # fmt: skip
+    old = reading.of_order(shop, "o1", LATER)[1]
+    leader = replace(LEAD, role=Role.TEAM_LEADER)
+    assert "13812345678" in ruling.shown_reason(LEAD, old)
+    assert "13812345678" not in ruling.shown_reason(leader, old)
+    ruling.rule(shop, LEAD, now=now, key=promise.key, status=PromiseStatus.BROKEN, reason="没有回电记录")
+    ruling.take_back(shop, LEAD, now=now, key=promise.key)
+    with shop.db.read() as session:
+        told = str(session.scalars(select(AuditEntry.facts).where(AuditEntry.action.startswith("promise."))).all())
+    assert "没有回电记录" in told
+    assert "说没接到" in told
+    assert "13812345678" not in told
+    assert "c0" not in told
 
 
 def test_a_ruling_follows_its_words_when_their_place_moves(shop: Workbench, now: datetime) -> None:
