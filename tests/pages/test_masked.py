@@ -7,32 +7,38 @@ routes from the list of the HTTP API: a new one is walked without being named he
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, update
 from starlette.applications import Starlette
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest, local_script_runner
 
 from pages.kit.nav import ENTRIES
+from qa import notify
 from qa.cli.main import main
 from qa.config import Config
+from qa.notify import sending
+from qa.notify.events import AREAS
 from qa.people import signins, tokens
 from qa.policy import RIGHTS, SYSTEM, Right, Role
+from qa.tables import Notice, NotifyChannel
 from qa.web import api
 from qa.web.api import PATH
 from qa.web.api.endpoints import ENDPOINTS
 from qa.workbench import Workbench, share
 from tests.qa.web.conftest import TestClient
-from tests.world.planted import Planted, plant
+from tests.world.planted import NOW, Planted, plant
 
 ROOT = Path(__file__).parents[2]
 WITHOUT = sorted(role for role in Role if Right.UNMASK not in RIGHTS[role])
@@ -238,3 +244,41 @@ def test_no_command_shows_a_customer(planted: Planted, command: str, capsys: pyt
     said += "".join(part.decode("utf-8", "replace") for path in files for part in unpacked(path.read_bytes()))
     assert said
     assert planted.found_in(said) == []
+
+
+# notices
+
+
+def test_no_notice_and_no_digest_shows_a_customer(planted: Planted) -> None:
+    """What people are told in one digest, and what programs are told, of everything that was done while planting."""
+    bench, sent = planted.bench, list[bytes]()
+    robot, program = int(planted.ids["robot"]), int(planted.ids["program"])
+
+    def post(_url: str, body: bytes, headers: dict[str, str]) -> int:
+        sent.append(body + repr(headers).encode())
+        return 200
+
+    notify.collect(bench, NOW)
+    notify.deadlines(bench, NOW + timedelta(days=30))
+    with bench.db.read() as session:
+        notices = session.scalars(select(Notice).where(Notice.channel_id == robot).order_by(Notice.id)).all()
+    told = {notice.event for notice in notices}
+    assert told >= {"draw_published", "redline_to_rule", "appeal_filed", "appeal_ruled", "result_ready"}
+    said = [
+        part
+        for language in ("zh_CN", "en")
+        for start in range(0, len(notices), sending.LINES)
+        for part in sending.message(bench, language, notices[start : start + sending.LINES])
+    ]
+    with bench.db.write() as session:  # the robot is not on this machine
+        session.execute(update(NotifyChannel).where(NotifyChannel.id == robot).values(paused_at=NOW))
+        session.execute(update(Notice).where(Notice.channel_id == robot).values(state="sent", ended_at=NOW))
+    while notify.deliver(bench, NOW + timedelta(days=30), digests=True, post=post):
+        pass
+    with bench.db.read() as session:
+        waiting = session.scalar(select(func.count()).where(Notice.channel_id == program, Notice.state == "waiting"))
+    assert not waiting
+    areas = {json.loads(body[: body.rindex(b"}{") + 1])["type"].partition(".")[0] for body in sent}
+    assert areas == set(AREAS)
+    assert planted.found_in("\n".join(said)) == []
+    assert planted.found_in(b"\n".join(sent).decode()) == []

@@ -3,6 +3,7 @@ number of its own: whatever comes out where it may not names the field it came f
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import insert, select
 
-from qa import draws, screening
+from qa import draws, notify, screening
 from qa.assessment import examples, schemes, sheets
 from qa.coaching import threads
 from qa.conversations import index, picking
@@ -20,6 +21,7 @@ from qa.disputes import settling
 from qa.draws import Period, PlanDesign, SourceQuota
 from qa.library import cases
 from qa.library.cases import CaseText
+from qa.notify.events import AREAS, EVENTS
 from qa.policy import SYSTEM, Actor, Role
 from qa.promises import reading as promise_reading
 from qa.promises import ruling
@@ -39,6 +41,7 @@ NOW = desk.NOW
 START = NOW - timedelta(days=1)
 CUSTOMER, NAME, ORDER = "tb1397531", "欧阳晓云", "202602030123456789"
 WHOLE = (CUSTOMER, NAME, ORDER, "li.si@example.com", "110101199003078515", "9号楼3单元502")
+WEBHOOK_SECRET = f"whsec_{base64.b64encode(bytes(24)).decode()}"
 SAID = f"我叫{NAME}，邮箱li.si@example.com，身份证110101199003078515，地址北京市朝阳区望京街9号楼3单元502室。我的电话是"
 
 
@@ -71,6 +74,7 @@ class Planted:
 def plant(bench: Workbench) -> Planted:
     """Two chats of agent-0 of team 一组, inspected, with everything people write about such chats."""
     made = Planted(bench)
+    _channels(made)
     kit = desk.build(bench, samples=1, inspectors=2)
     _people(made, kit)
     _archive(made)
@@ -84,6 +88,14 @@ def plant(bench: Workbench) -> Planted:
     _development(made, kit)
     _month(made, kit)
     return made
+
+
+def _channels(made: Planted) -> None:
+    """A robot that is told everything once a night, and a program that is told everything at once."""
+    robot = notify.Channel("群", "dingtalk", "dingtalk://secret@token", tuple(EVENTS), digest=True)
+    program = notify.Channel("BI", "webhook", f"http://127.0.0.1:9/hook {WEBHOOK_SECRET}", tuple(AREAS))
+    for name, channel in (("robot", robot), ("program", program)):
+        made.ids[name] = str(notify.add(made.bench, SYSTEM, channel, now=NOW))
 
 
 def _people(made: Planted, kit: desk.Kit) -> None:
@@ -182,7 +194,7 @@ def _screened(made: Planted) -> None:
 def _drawn(made: Planted) -> None:
     """A published draw with a receipt, whose samples nobody has read."""
     design = PlanDesign(quotas=(SourceQuota("chat", 1), SourceQuota("dispute", None)), pool_share=0)
-    plan = draws.create_plan(made.bench, made.actors[Role.LEAD], now=NOW, name="March", design=design, seed="s" * 24)
+    plan = draws.create_plan(made.bench, made.actors[Role.LEAD], now=NOW, name=made.plant("plan name"), design=design, seed="s" * 24)
     drawn = draws.publish(
         made.bench, made.actors[Role.LEAD], now=NOW, plan_id=plan.id, period=Period(START.date(), START.date()),
         nonce="planted-draw", next_seed="n" * 24,
