@@ -43,7 +43,8 @@ CLOSE = rf"{PARTICLES}(?=$|[，,。！？!?；;…\n])"
 REFUSED = r"不行|不可以|不能|不允许|不被允许|不支持|不提供|不让|做不到|做不了"
 REFUSAL_AFTER = re.compile(
     r"[^，,。"
-    rf"！？!?；;：:\n]{{0,10}}?(?:(?:{REFUSED}){CLOSE}|不被允许|不合规|(?<!不)(?<!不会)(?<!不算)(?<!没有)违(?:规|反)|"
+    rf"！？!?；;：:\n]{{0,10}}?(?:(?:{REFUSED})再?(?:做|搞|弄|操作|参与|进行)?{CLOSE}|"
+    r"不被允许|不合规|(?<!不)(?<!不会)(?<!不算)(?<!没有)违(?:规|反)|"
     rf"被禁止|是禁止|是不(?:允许|可以|行)的|不了{CLOSE}"
     r"|是骗|是诈骗|都是骗|请不要|请勿|不要相信|别相信"
     r"|(?:\s(?:is|are))\s(?:not allowed|not permitted|forbidden|prohibited|against))"
@@ -73,7 +74,8 @@ WARNING = re.compile(
 )
 FRAUD_AFTER = re.compile(
     r"(?:都|就|肯定|一定|全|均|可能|很可能|多半)?(?:是|属于|为)(?:骗子|诈骗|骗局|骗人|违规|违法|假冒|假的客服|电信诈骗|"
-    r"钓鱼)|会被(?:处罚|封号|扣分)|(?:立即|立刻|马上|及时)(?:举报|报警|挂断)"
+    r"钓鱼)|会被(?:处罚|封号|扣分)|"
+    r"不是(?:我们|本店|官方)(?:店|家|这边|公司|平台)?的?(?:人|客服|员工|同事|工作人员)|(?:立即|立刻|马上|及时)(?:举报|报警|挂断)"
     r"|\b(?:is|are) (?:always |probably |likely |definitely )?(?:a )?(?:scams?|fraud|fraudulent|phishing|not us|against"
     r" (?:our|the) (?:policy|rules|terms))\b",
     re.IGNORECASE,
@@ -85,10 +87,10 @@ LINK = re.compile(
 )
 DISGUISE = re.compile(r"[\u4e00-\u9fff](?:[^\w\s，。！？；：、,.!?;:“”]|\s)+[\u4e00-\u9fff]|(?<!\w)(?:\w[\W_]+){3}")
 """Characters of a word parted by marks, or single letters in a row."""
-UNLIKE = -1.5
-"""The score below which a message reads like no violation."""
-UNLIKE_AROUND = -1.0
-"""The same for the clause of a match, which must read so too."""
+UNLIKE = -1.0
+"""The score below which a message, and the clause of a match in it, reads like no violation."""
+UNLIKE_BOTH = -2.5
+"""Both scores together must be below this: where one is doubtful, the other has to be clear."""
 TELLING = 8
 """Characters from which on a message tells enough to be judged as a whole."""
 NUMBER = re.compile(r"\d{6,}[Xx]?", re.ASCII)
@@ -154,7 +156,11 @@ def unlike(text: str, span: Span) -> bool:
         return False
     from scoring.redline import wording  # loads weights and mathematics, which only a match needs
 
-    return wording.likeness(text) < UNLIKE and wording.likeness(_clause(text, span)) < UNLIKE_AROUND
+    whole = wording.likeness(text)
+    if whole >= UNLIKE:
+        return False
+    clause = wording.likeness(_clause(text, span))
+    return clause < UNLIKE and whole + clause < UNLIKE_BOTH
 
 
 def _clause(text: str, span: Span) -> str:

@@ -111,6 +111,18 @@ def test_blind_lines_are_found_and_harmless_ones_left_alone() -> None:
     assert grave <= 2
 
 
+def test_lines_of_shop_talk_are_told_apart() -> None:
+    """At first sight, before anything was mended for them, 74 of the 80 violations were found, and of the 150 near
+    misses 11 were hit, 4 of them by a rule that zeroes a form."""
+    talk, found = read("shop_lines.tsv"), found_in("shop_lines.tsv")
+    right = sum(bool(f) for line, f in zip(talk, found, strict=True) if line.label == "V")
+    wrong = [(line.text, f) for line, f in zip(talk, found, strict=True) if line.label == "F" and f]
+    assert (len(talk), sum(line.label == "V" for line in talk)) == (230, 80)
+    assert right >= 0.9 * 80
+    assert [text for text, f in wrong if f & GRAVE] == []
+    assert len(wrong) <= 5, wrong
+
+
 def test_learnt_lines_hold_no_grave_false_hit() -> None:
     hit = [
         line.text
