@@ -18,6 +18,21 @@ from qa.masking import mask_text
 GOAL = 20
 LENGTH = 100_000
 FRAGMENTS = (
+    "3栋120",
+    "12号楼1203",
+    "我是王",
+    "本人陈建",
+    "Ann Lee is my name ",
+    "call me Al",
+    "full name Al",
+    "ssn ",
+    "social security 123-45",
+    "q 1234567加",
+    "lisi#qq.",
+    "a@公司.",
+    "joe [at] x [dot] ",
+    "(555) 010-",
+    "555.010.",
     "区",
     "路",
     "路1",

@@ -23,6 +23,10 @@ _HOUSE = re.compile(
     r"[内东西南北]侧)?"
     rf"(?:[,， ]?{_PIECE}|[,， ]?[A-Za-zＡ-Ｚ]座){{0,8}}(?![线型色码链])"
 )
+# 12栋1203: a building and a flat in it, without what they belong to
+_FLAT = re.compile(
+    r"[0-9](?<![0-9A-Za-z-][0-9])[0-9]{0,2}(?:栋|幢|号楼)[0-9]{3,4}(?:室|房)?(?![0-9A-Za-z元块平米.年月])"
+)
 # 浙江省杭州市西湖区文三路: a region, a smaller one, then a road or a housing estate; no number needed
 _REGION_ENDS = "省市区县州盟旗镇乡"
 _ROAD_ENDS = "路街巷弄村苑园庄厦寓坊府邸里湾"
@@ -64,7 +68,14 @@ _ADDRESS_EN = re.compile(
 def hide_addresses(text: str, *, talk: Talk = UNKNOWN) -> str:
     """`text` with Chinese and English addresses hidden; of a Chinese one the first two characters stay. `talk`:
     what is known of who speaks."""
-    return substitute(_ADDRESS_EN, partial(_hide_english, talk=talk), _hide_chinese(text, talk))
+    text = _hide_chinese(text, talk)
+    if "栋" in text or "幢" in text or "号楼" in text:
+        text = substitute(_FLAT, partial(_hide_flat, talk=talk), text)
+    return substitute(_ADDRESS_EN, partial(_hide_english, talk=talk), text)
+
+
+def _hide_flat(match: re.Match[str], *, talk: Talk) -> str:
+    return match.group() if of_a_place(match.string, *match.span(), talk) else STAR * len(match.group())
 
 
 def _hide_english(match: re.Match[str], *, talk: Talk) -> str:

@@ -34,9 +34,10 @@ _WORD = re.compile(
     "明细|明确|包裹|来电|连接|安全|计划|成功|单子|向您|何时|何人|解释"
 )
 _NAME_ZH = re.compile(
-    rf"({_CUE})((?:[是为叫]|[写填]的是|就是)?\s{{0,2}}"
+    rf"({_CUE})((?:[是为叫]|[写填]的是|就是|[改换]成)?\s{{0,2}}"
     rf"[:：]?\s{{0,2}})([{_HAN}](?<![和及与跟或姓名收])[{_HAN}·]{{1,3}}?){_END}"
 )
+_SIGNED_ZH = re.compile(_NAME_ZH.pattern.replace(_CUE, "署名"))
 _TITLED_ZH = re.compile(
     rf"[{_COMMON}欧司上诸东皇尉公慕令夏端](?:[{_HAN}]{{1,2}}|"
     rf"(?<=[欧司上诸东皇尉公慕令夏端])[阳马官葛方甫迟孙容狐徒侯木][{_HAN}]{{1,2}})(?=[先女小太][生士姐太])"
@@ -66,8 +67,23 @@ _OWN = re.compile(
     r"booked) $"
 )
 _I_AM_EN = re.compile(
-    r"(I(?<!\wI)(?:[ ]am|['’]m|['’]?m)[ ])([A-Z][a-z'’-]{1,20}[ ][A-Z][a-z'’-]{1,20})(?=[.,!;)]|$| and | from | here)"
+    r"(I(?<!\wI)(?:[ ]am|['’]m|['’]?m)[ ])([A-Z][a-z'’-]{1,20}[ ][A-Z][a-z'’-]{1,20})"
+    r"(?=[.,!;)]|$| and | from | here)"
 )
+_I_AM_LOW_EN = re.compile(_I_AM_EN.pattern.replace("(I(?<!\\wI)", "(i(?<!\\wi)"))
+# call me Dave, full name Owen Pryce
+_TOLD_EN = re.compile(
+    r"([CcFf](?<!\w[CcFf])(?:(?<=[Cc])all me|(?<=[Ff])ull [Nn]ame)[ ])"
+    r"([A-Z][a-z'’-]{1,20}(?:[ ][A-Z][a-z'’-]{1,20}){0,2})(?=[.,!;)]|$| and | from | please )"
+)
+# Hugo Brandt is my name
+_BEFORE_EN = re.compile(r"()([A-Z](?<!\w[A-Z])[a-z'’-]{1,20}[ ][A-Z][a-z'’-]{1,20})(?= is my (?:full |real )?name)")
+# 我是赵敏，电话…, 本人陈建国: names that nothing announces but who speaks
+_SPEAKER_ZH = re.compile(
+    rf"(我是|本人)()([王李张刘陈杨赵周吴徐孙胡朱郭罗梁宋郑谢韩唐冯董萧曹袁邓傅沈彭吕苏卢蒋蔡贾魏薛叶阎潘杜戴][{_HAN}]"
+    rf"{{1,2}})(?=[,，。；;！!\s]|$)"
+)
+_A_PLACE = re.compile(".[州口山浦汇湖梁庄国家市县镇村店沟桥门江集屯河]$|..[市县镇村店区路站沟]$|.*[不的了吗没要]")
 # the name of somebody who is no customer, or of a thing
 _OTHERS = re.compile(
     r"(?i)\b(?:drivers?|driver['’]s|courier['’]?s?|agent['’]?s?|doctor['’]?s?|product|item|file|user|brand|company|"
@@ -112,19 +128,36 @@ def hide_names(text: str) -> str:
     text = substitute(_NAME_ZH, _hide_announced, text)
     if _TITLE.search(text):
         text = substitute(_TITLED_ZH, _hide_titled, text)
+    if "署名" in text:
+        text = substitute(_SIGNED_ZH, _hide_announced, text)
+    if "我是" in text or "本人" in text:
+        text = substitute(_SPEAKER_ZH, _hide_speaker, text)
     for pattern in (_NAME_EN, _CALLED_EN, _I_AM_EN):
         text = substitute(pattern, _hide_english, text)
+    if any(map(text.__contains__, ("i'm ", "i’m ", "i am ", "im "))):
+        text = substitute(_I_AM_LOW_EN, _hide_english, text)
+    if "all me " in text or "ull name " in text or "ull Name " in text:
+        text = substitute(_TOLD_EN, _hide_english, text)
+    if any(map(text.__contains__, (" is my name", " is my full name", " is my real name"))):
+        text = substitute(_BEFORE_EN, _hide_english, text)
     return substitute(_KNOWN_AS_EN, _hide_known_as, text)
 
 
 def _hide_announced(match: re.Match[str]) -> str:
     cue, link, name = match.groups()
     own = name[0] in _SURNAMES or name[:2] in _COMPOUND.split("|")
-    if _WORD.match(name) or not (own or link.strip()) or len(name) > (4 if own else 3):
+    if _WORD.match(name) or not (own or (link.strip() and "成" not in link)) or len(name) > (4 if own else 3):
         return match.group()
     if cue == "名字" and _A_THING.search(match.string, max(0, match.start() - 20), match.start()):
         return match.group()
     return cue + link + mask_name(name)
+
+
+def _hide_speaker(match: re.Match[str]) -> str:
+    lead, _link, name = match.groups()
+    if _A_PLACE.match(name) or (lead == "本人" and len(name) < 3):
+        return match.group()
+    return lead + mask_name(name)
 
 
 def _hide_titled(match: re.Match[str]) -> str:

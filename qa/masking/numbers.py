@@ -42,24 +42,31 @@ _LANDLINE = re.compile(
 )
 _FOREIGN = re.compile(rf"[+＋](?<![\w*][+＋])[{_A}]{{1,3}}(?:[ .\-－()]{{0,2}}[{_A}]){{6,13}}{_END}")
 _AMERICAN = re.compile(
-    r"[(2-9](?<![\w*.#/=$-][(2-9])(?:(?<=\()[2-9]\d{2}\)[ .-]?|(?<=[2-9])\d{2}[ .-])[2-9]\d{2}["
-    r" .-]\d{4}(?![\w*])(?![.-]\d)"
+    r"[(2-9](?<![\w*.#/=$-][(2-9])(?:(?<=\()[2-9]\d{2}\)[ .-]?\d{3}[ .-]"
+    r"|(?<=[2-9])\d{2}(?:[ .-][2-9]\d{2}[ .-]|-\d{3}-|\.\d{3}\.))\d{4}(?![\w*])(?![.-]\d)"
 )
+# 1-800-555-0199: free of charge for everybody, though it has the digits of a Chinese mobile
+_TOLL_FREE = re.compile(r"1[ .-]\(?8(?:00|33|44|55|66|77|88)\)?[ .-]\d{3}[ .-]\d{4}")
+_MODEL = re.compile(r"(?:型号|货号|款号|批号)[是为:：\s]{0,3}$")
 # 1-212-555-0187: the country in front
 _TRUNK = re.compile(r"1[ .-](?<![\w*.#/=$-]1[ .-])\(?[2-9]\d{2}\)?[ .-]?[2-9]\d{2}[ .-]\d{4}(?![\w*])(?![.-]\d)")
 # a line in a house, in China: what a place may have for everybody, and a mobile is not
 _HOUSE_LINE = re.compile(r"(?:0(?:10|2\d|[3-9]\d\d))?[2-8]\d{6,7}")
+_LONGEST_LINE = 12
 _EXTENSION = re.compile(r"(?<=[0-9]{7})[-－—][0-9]{1,4}$")
 # 400-820-8820, 800 820 8820, 95588, 12315: lines that anybody may call
 _PUBLIC = re.compile(r"[48]00\d{7}|95\d{3,4}|1[0-2]\d{1,3}")
-_TEN = re.compile(r"[2-9](?<![\w*.#/=$-][2-9])\d{2}[2-9]\d{6}(?![\w*%])(?![.-]\d)")
+_TEN = re.compile(r"[2-9](?<![\w*.#/=$-][2-9])\d{9}(?![\w*%])(?![.-]\d)")
 _NOT_PHONE = re.compile(
     r"(?i)(?:order|invoice|tracking|track|account|acct|booking|reservation|confirmation|reference|ref|ticket|case|"
     r"serial|model|sku|item|product|part"
     r"|isbn|upc|ean|parcel|shipment|waybill|policy|transaction|id|code|pin|number"
     r" is|no|no\.|nr|#|订单|单号|货号|编号|型号)[^\n.!?;]{0,20}$"
 )
-_PHONE_WORD = re.compile(r"(?i)\b(?:my number|phone|mobile|cell|tel|call|text|reach|contact)|电话|手机|号码|联系")
+_PHONE_WORD = re.compile(
+    r"(?i)\b(?:(?:my|best|new|home|work|other|his|her|their|direct) number|phone|mobile|cell|tel|call|text|"
+    r"reach|contact)|电话|手机|号码|联系"
+)
 _ID = re.compile(rf"[{_N9}](?<![{_D}*][{_N9}])(?:{_GAP}[{_D}]){{16}}{_GAP}[{_D}XxＸｘ]{_END}")
 _OLD_ID = re.compile(rf"身份证[^{_A}\n]{{0,8}}+([1-9][0-9]{{14}}){_END}")
 _CARD = re.compile(
@@ -79,7 +86,8 @@ _HOTLINE = re.compile(
     r"[^，,。；;！!？?\n]{0,14}$"
 )
 _ORDER = re.compile(
-    r"(?i)(?:订单|单号|运单|快递|物流|流水|编号|批号|货号|order|tracking|waybill|parcel|shipment|invoice)[^，,。"
+    r"(?i)(?:订单|单号|运单|快递|物流|流水|编号|批号|货号|中通|圆通|申通|韵达|顺丰|极兔|邮政|百世|德邦|条形?码|商品码|"
+    r"barcode|isbn|ean|upc|order|tracking|waybill|parcel|shipment|invoice)[^，,。"
     r";；\n卡]{0,10}$"
 )
 _PARCEL = re.compile(r"(?:订单号|单号|货号|编号|批号|流水号|型号)[是为:：\s]{0,3}[A-Za-z]{0,4}$")
@@ -88,26 +96,46 @@ _EMAIL = re.compile(
     r"\s?[\[(（]at[\])）]\s?)([A-Za-z0-9-]{1,63}(?:[.．。"
     r"][A-Za-z0-9-]{1,63})+)"
 )
+# wangwu@公司.cn, ｌｉｓｉ＠ｑｑ．ｃｏｍ
+_W = "A-Za-z0-9Ａ-Ｚａ-ｚ０-９"
+_WIDE_SIGN = re.compile("[@＠][\u4e00-\u9fffＡ-Ｚａ-ｚ０-９]{1,40}[.．。][A-Za-zＡ-Ｚａ-ｚ]")
+_WIDE_EMAIL = re.compile(
+    rf"([{_W}_.%+-](?<![{_W}_.%+-][{_W}_.%+-])[{_W}_.%+-]*+)([@＠])"
+    rf"((?:[{_W}-]{{1,63}}|[\u4e00-\u9fff]{{1,20}})(?:[.．。][{_W}-]{{1,63}})+)"
+)
+# lisi#qq.com: the sign changed so that no filter sees it
+_HASHED = re.compile(
+    r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]{2,63}+)([#＃]|\s?[(（]艾特[)）]\s?)"
+    r"((?i:qq|163|126|139|gmail|foxmail|outlook|hotmail|sina|yeah|icloud|yahoo)[.．](?i:com|cn|net))"
+)
 _AT = ("@", "＠", "艾特", "at")
 # what every address has in its middle: texts without it, such as a@a@a@…, are not looked at name by name
 _EMAIL_SIGN = re.compile(r"(?:[@＠]|[\[(（]at[\])）]\s?)[A-Za-z0-9-]{1,63}[.．。]")
-_SPOKEN_SIGN = re.compile(r"(?:[@＠]|艾特|\sat)\s?[A-Za-z0-9-]{2,40}(?:\s?[.．点]|\sdot\s)", re.IGNORECASE)
+_SPOKEN_SIGN = re.compile(
+    r"(?:[@＠]|艾特|\s[Aa][Tt]|[\[(（][Aa][Tt][\])）])\s?[A-Za-z0-9-]{2,40}"
+    r"(?:\s?[.．点]|\s[Dd][Oo][Tt]\s|\s?[\[(（][Dd][Oo][Tt][\])）])"
+)  # not IGNORECASE: that would look at every character instead of the few it can begin with
 # lily at qq dot com, lily@qq点com, lily @ qq.com: spelled so that no filter sees it
 _SPOKEN_EMAIL = re.compile(
     r"([A-Za-z0-9_.%+-](?<![A-Za-z0-9_.%+-]{2})[A-Za-z0-9_.%+-]{1,63}+)(\s?[@＠]\s?|\s?艾特\s?|"
-    r"\sat\s(?=[A-Za-z0-9-]{2,40}(?:\sdot\s|\s?点)))"
-    r"([A-Za-z0-9-]{2,40}(?:(?:\s?[.．点]\s?|\sdot\s)[A-Za-z]{2,15}){1,3})(?![A-Za-z0-9])",
+    r"\s?[\[(（]at[\])）]\s?|\sat\s(?=[A-Za-z0-9-]{2,40}(?:\sdot\s|\s?点)))"
+    r"([A-Za-z0-9-]{2,40}(?:(?:\s?[.．点]\s?|\sdot\s|\s?[\[(（]dot[\])）]\s?)[A-Za-z]{2,15}){1,3})(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 # Taiwanese identity cards, passports and permits, where the text names them
 _OTHER_ID = re.compile(
     r"(?:身[分份][证證]|护照|護照|通行证|通行證|居留证|居留證|[Pp]assport)[^A-Za-z0-9\n]{0,8}+(?:(?:no|No|NO|"
-    r"number)[.:： ]{0,3})?([A-Za-z]{1,2}[0-9]{7,9})(?![0-9A-Za-z])"
+    r"number)[.:： ]{0,3})?(?:is\s)?([A-Za-z]{1,2}[0-9]{7,9})(?![0-9A-Za-z])"
+)
+_SOCIAL = re.compile(
+    r"[Ss](?:(?<=\b[Ss])[Ss][Nn]|ocial [Ss]ecurity)(?:\s?(?:[Nn]umber|[Nn]o\.?|#))?(?:\sis|\s?[:：])?\s{0,2}"
+    rf"([0-9]{{3}}[- ]?[0-9]{{2}}[- ]?[0-9]{{4}}){_END}"
 )
 _BARE_Q = re.compile(
     r"[qQｑＱ](?<![A-Za-z0-9][qQｑＱ])(?:号码?|\s?number)?\s?(?:[:：是]|(?<=加[qQ])|(?<=加[qQ]\s)|(?<=加[qQ]号)|"
     r"(?<=number))\s?([1-9][0-9]{4,11})(?![A-Za-z0-9])"
 )
+_Q_ADD = re.compile(r"[qQｑＱ](?<![A-Za-z0-9][qQｑＱ])\s?([1-9][0-9]{5,10})(?=\s?[,，]?\s?(?:加|搜|找我|联系|备注))")
 _ADD_V = re.compile(
     r"加(?:我|个|下|一下)?\s?[vVｖＶ]\s{0,2}"
     r"[:：]?\s?([A-Za-z](?=[A-Za-z]{0,19}[0-9_-])[A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_-])"
@@ -135,11 +163,18 @@ def hide_numbers(text: str, *, talk: Talk = UNKNOWN) -> str:
     mail = any(map(text.lower().__contains__, _AT))
     if mail and _EMAIL_SIGN.search(text):
         text = substitute(_EMAIL, _hide_email, text)
+    if mail and _WIDE_SIGN.search(text):
+        text = substitute(_WIDE_EMAIL, _hide_email, text)
     if mail and _SPOKEN_SIGN.search(text):
         text = substitute(_SPOKEN_EMAIL, _hide_spoken, text)
+    if "#" in text or "＃" in text or "艾特" in text:
+        text = substitute(_HASHED, _hide_email, text)
     if _NAME_OF_ACCOUNT.search(text):
         text = substitute(_ACCOUNT, _hide_account, text)
-        for pattern in (_BARE_Q, _ADD_V, _BARE_V):
+        patterns: tuple[re.Pattern[str], ...] = (_BARE_Q, _ADD_V, _BARE_V)
+        if any(map(text.__contains__, ("加", "搜", "找我", "联系", "备注"))):
+            patterns = (*patterns, _Q_ADD)
+        for pattern in patterns:
             text = substitute(pattern, lambda m: _within(m, 1, _hide_account_name(m.group(1))), text)
     if not _DIGITS.search(text):
         return text
@@ -152,6 +187,8 @@ def hide_numbers(text: str, *, talk: Talk = UNKNOWN) -> str:
     text = substitute(_FOREIGN, lambda m: _hide_digits(m.group(), 3, 2), text)
     text = substitute(_TRUNK, _hide_line, text)
     text = substitute(_AMERICAN, _hide_line, text)
+    if "ssn" in text or "SSN" in text or "ocial" in text:
+        text = substitute(_SOCIAL, lambda m: _within(m, 1, _hide_digits(m.group(1), 0, 2)), text)
     text = substitute(_OLD_ID, lambda m: _within(m, 1, _hide_digits(m.group(1), 3, 2)), text)
     text = substitute(_OTHER_ID, lambda m: _within(m, 1, _hide_account_name(m.group(1))), text)
     text = substitute(_SAID, partial(_hide_said, talk=talk), text)
@@ -231,6 +268,11 @@ def _hide_mobile(match: re.Match[str]) -> str:
     found = match.group()
     if "." in found and (found.count(".") == 3 or " " in found):
         return found  # 192.168.100.12, or a row of decimals
+    if _TOLL_FREE.fullmatch(found) and _HOTLINE.search(match.string, max(0, match.start() - 30), match.start()):
+        return found
+    behind = match.string[match.end() : match.end() + 1]
+    if behind.isascii() and behind.isalpha() and _MODEL.search(match.string, max(0, match.start() - 6), match.start()):
+        return found
     return _hide_digits(found, 3, 2)
 
 
@@ -260,7 +302,9 @@ def _hide_line(match: re.Match[str], *, talk: Talk = UNKNOWN) -> str:
 def _hide_said(match: re.Match[str], *, talk: Talk) -> str:
     if _PUBLIC.fullmatch(plain_digits(match.group(1))):
         return match.group()
-    if _HOTLINE.search(match.string, max(0, match.start() - 14), match.start(1)) and not match.group(1).startswith("1"):
+    short = len(plain_digits(match.group(1))) <= _LONGEST_LINE  # 银行卡6217… is no line of a bank
+    first = max(0, match.start() - 14)
+    if short and not match.group(1).startswith("1") and _HOTLINE.search(match.string, first, match.start(1)):
         return match.group()
     line = _EXTENSION.sub("", match.group(1))
     if _HOUSE_LINE.fullmatch(plain_digits(line)) and of_a_place(match.string, *match.span(1), talk):
@@ -270,6 +314,7 @@ def _hide_said(match: re.Match[str], *, talk: Talk) -> str:
 
 def _hide_ten(match: re.Match[str]) -> str:
     before = match.string[max(0, match.start() - 40) : match.start()]
-    if _NOT_PHONE.search(before) and not _PHONE_WORD.search(before):
+    called = _PHONE_WORD.search(before)
+    if not called and (_NOT_PHONE.search(before) or match.group()[3] in "01"):  # no exchange begins so
         return match.group()
     return _hide_line(match)

@@ -19,7 +19,9 @@ _OTHERS = (
     r"[@＠]|[\[(（]at[\])）]|\s(?i:at)\s|艾特",
     r"[qQｑＱ][^0-9\n]{0,9}[0-9]{5}|加(?:我|个|下|一下)?\s?[vVｖＶ]",
     r"微\s信|wei信|薇xin|绿泡|[Ll]ine\s[Ii][Dd]",
-    r"(?:[Cc]alled|[Uu]nder|[Gg]o by)(?: the name(?: of)?)? [A-Za-z]|I(?:['’]?m| am) [A-Z]",
+    r"(?:[Cc]alled|[Uu]nder|[Gg]o by)(?: the name(?: of)?)? [A-Za-z]|[Ii](?:['’]?m| am) [A-Z]",
+    r"[Cc]all me [A-Z]|[Ff]ull [Nn]ame [A-Z]|is my (?:full |real )?name|我是|本人|署名",
+    r"[#＃](?i:qq|1[236]|gmail|foxmail|outlook|hotmail|sina|yeah|icloud|yahoo)|[0-9](?:栋|幢|号楼)[0-9]{3}",
     "微信|薇信|威信|[vV]信|[wv]x|[WV]X|[WV]x|qq|QQ|Qq|[Ww]e[Cc]hat|WECHAT|[Ww]eixin|扣扣|企鹅",
     r"[vVｖＶ][xX]?\s?[:：]",
     # house numbers: behind a street, or floor and room

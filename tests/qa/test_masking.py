@@ -331,6 +331,21 @@ def test_ordinary_talk_is_left_alone(text: str) -> None:
 
 
 STARTS = (
+    "3栋120",
+    "12号楼1203",
+    "我是王",
+    "本人陈建",
+    "Ann Lee is my name ",
+    "call me Al",
+    "full name Al",
+    "ssn ",
+    "social security 123-45",
+    "q 1234567加",
+    "lisi#qq.",
+    "a@公司.",
+    "joe [at] x [dot] ",
+    "(555) 010-",
+    "555.010.",
     "13812345678",
     "138 1234 5678",
     "一三八1234五六七八",

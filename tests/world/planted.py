@@ -194,7 +194,9 @@ def _screened(made: Planted) -> None:
 def _drawn(made: Planted) -> None:
     """A published draw with a receipt, whose samples nobody has read."""
     design = PlanDesign(quotas=(SourceQuota("chat", 1), SourceQuota("dispute", None)), pool_share=0)
-    plan = draws.create_plan(made.bench, made.actors[Role.LEAD], now=NOW, name=made.plant("plan name"), design=design, seed="s" * 24)
+    plan = draws.create_plan(
+        made.bench, made.actors[Role.LEAD], now=NOW, name=made.plant("plan name"), design=design, seed="s" * 24
+    )
     drawn = draws.publish(
         made.bench, made.actors[Role.LEAD], now=NOW, plan_id=plan.id, period=Period(START.date(), START.date()),
         nonce="planted-draw", next_seed="n" * 24,

@@ -52,9 +52,9 @@ def test_pages_hold_what_is_shown_however_much_is_hidden_between(any_bench: Work
         told(any_bench, number, reason=f"顾客{PHONE}" if number % 2 else "第 1234567 次")
     first = trail.entries(any_bench, admin, text="34567", size=3)
     assert [entry.entity_id for entry in first.entries] == ["8", "6", "4"]
-    assert [e.entity_id for e in trail.entries(any_bench, admin, text="34567", size=3, before=first.before).entries] == [
-        "2"
-    ]
+    assert [
+        e.entity_id for e in trail.entries(any_bench, admin, text="34567", size=3, before=first.before).entries
+    ] == ["2"]
 
 
 def test_the_file_of_the_trail_is_masked_for_whoever_takes_it(any_bench: Workbench, admin: Actor) -> None:
