@@ -109,6 +109,7 @@ _HASHED = re.compile(
     r"((?i:qq|163|126|139|gmail|foxmail|outlook|hotmail|sina|yeah|icloud|yahoo)[.．](?i:com|cn|net))"
 )
 _AT = ("@", "＠", "艾特", "at")
+_POINT = (".", "．", "。", "点", "dot")
 # what every address has in its middle: texts without it, such as a@a@a@…, are not looked at name by name
 _EMAIL_SIGN = re.compile(r"(?:[@＠]|[\[(（]at[\])）]\s?)[A-Za-z0-9-]{1,63}[.．。]")
 _SPOKEN_SIGN = re.compile(
@@ -160,7 +161,8 @@ _DIGITS = re.compile(rf"[{_D}]")
 def hide_numbers(text: str, *, talk: Talk = UNKNOWN) -> str:
     """`text` with phones, cards, e-mail addresses and account names hidden; first and last digits stay. `talk`: what
     is known of who speaks."""
-    mail = any(map(text.lower().__contains__, _AT))
+    lower = text.lower().__contains__
+    mail = any(map(lower, _AT)) and any(map(lower, _POINT))
     if mail and _EMAIL_SIGN.search(text):
         text = substitute(_EMAIL, _hide_email, text)
     if mail and _WIDE_SIGN.search(text):
