@@ -23,6 +23,7 @@ from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.rubrics.versions import newest
 from qa.tables import Agent, Draw, Plan, RubricVersion, User
+from qa.transcripts import shown_text
 from qa.workbench import Workbench
 from scoring.draw import commit
 from scoring.rubric import SOURCES, may_score
@@ -204,7 +205,7 @@ def find_plan(session: Session, plan_id: int, *, lock: bool = True) -> Plan:
 
 def _checked(name: str, design: PlanDesign) -> str:
     design.check()
-    name = name.strip()
+    name = shown_text(None, name.strip())  # receipts and lists name it to everybody who may see draws
     if not name or len(name) > 200:
         raise Invalid(N_("Name of the plan: expected 1 to 200 characters."))
     return name

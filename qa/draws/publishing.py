@@ -27,6 +27,7 @@ from qa.errors import Cancelled, Conflict, Invalid
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
 from qa.tables import Agent, Assignment, Draw, Plan, Sample
+from qa.transcripts import shown_text
 from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring import draw as scoring_draw
@@ -221,7 +222,7 @@ def _write(
         insert(Draw)
         .values(
             plan_id=plan.id,
-            name=(name or f"{plan.name} {period.first} – {period.last}")[:200],
+            name=(shown_text(None, name) or f"{plan.name} {period.first} – {period.last}")[:200],
             period_from=period.first,
             period_to=period.last,
             archive_version=ready.resolved.archive_version,
