@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import insert, select
 
-from qa import draws, notify, screening
+from qa import audit, draws, notify, screening
 from qa.assessment import examples, schemes, sheets
 from qa.coaching import threads
 from qa.conversations import index, picking
@@ -87,6 +87,9 @@ def plant(bench: Workbench) -> Planted:
     _library(made, kit)
     _development(made, kit)
     _month(made, kit)
+    with bench.db.write() as session:  # as an earlier version wrote it
+        audit.record(session, SYSTEM, NOW, "violation.confirmed", "violation", made.ids["file"], rule="R03",
+                     reason=made.plant("old entry"))  # fmt: skip
     return made
 
 
