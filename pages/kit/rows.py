@@ -1,13 +1,19 @@
-"""Lists whose rows are clickable as a whole: a click anywhere on a row opens it."""
+"""Lists whose rows are clickable as a whole: a click anywhere on a row opens it.
+
+Long lists that people sort are grids of the toolkit (`clickable`); what agents read on a phone is `listed`.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import streamlit as st
+
+from pages.kit.desk.component import ROWS, mount
+from pages.kit.guard import Page
 
 ROW = 35
 """Height of a row in pixels."""
@@ -45,6 +51,38 @@ def clickable(
         row_height=row_height,
         **more,
     )
+
+
+def listed(
+    page: Page,
+    data: Mapping[str, Sequence[str]],
+    key: str,
+    opened: Callable[[int], None],
+    *,
+    label: str,
+    title: str = "",
+    numbers: Sequence[str] = (),
+    most: int = 12,
+) -> None:
+    """A short list of texts whose rows open something, without the weight of a grid: a table, and where that has no
+    room a list of the rows. `label` says what it lists; the column `title` (else the first) heads each row and takes
+    the room that is left. Rows beyond `most` are shown when asked for. `opened` is called as in `clickable`."""
+    heads = list(data)
+    rows = list(zip(*data.values(), strict=True))
+
+    def clicked() -> None:
+        row = st.session_state[key].get("opened")
+        if isinstance(row, int) and 0 <= row < len(rows):
+            opened(row)
+
+    mount(
+        ROWS, key=key, on_opened_change=clicked,
+        data={
+            "label": label, "heads": heads, "rows": [list(row) for row in rows], "most": most,
+            "title": heads.index(title) if title else 0, "numbers": [heads.index(name) for name in numbers],
+            "more": page.t("Show all {n}", n=page.t.number(len(rows))),
+        },
+    )  # fmt: skip
 
 
 def choosable(data: dict[str, Any], count: int, key: str, *, narrow: Sequence[str] = (), **more: Any) -> int | None:

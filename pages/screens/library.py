@@ -13,7 +13,7 @@ from pages.kit.dialogs import addressed, turn_to
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.promises import cited_words
-from pages.kit.rows import clickable
+from pages.kit.rows import listed
 from pages.kit.widgets import empty, heading, showing_errors
 from pages.screens.coaching.screen import send_case
 from qa import reports
@@ -165,13 +165,7 @@ def _list(page: Page, labels: _Labels, found: CasePage, number: int) -> None:
         _("Tags"): [" ".join(f"#{tag}" for tag in hit.tags[:3]) for hit in found.hits],
         _("Changed"): [_.day(hit.changed_at) for hit in found.hits],
     }
-    clickable(
-        table,
-        len(found.hits),
-        "case_list",
-        lambda row: _open(found.hits[row].id),
-        column_config={_("Title"): st.column_config.TextColumn(width="large")},
-    )
+    listed(page, table, "case_list", lambda row: _open(found.hits[row].id), label=_("Cases"), most=PER_PAGE)
     if found.total > PER_PAGE:
         pages = -(-found.total // PER_PAGE)
         st.pagination(pages, default=min(number, pages), key="case_pages", on_change=_turn)

@@ -17,7 +17,7 @@ from qa.reports.results import (
     root_cause_labels,
     rule_names,
 )
-from qa.reports.scope import BUCKETS, GROUPS, Item, Scope
+from qa.reports.scope import BUCKETS, GROUPS, FactsReader, Item, Scope
 from qa.reports.standings import Ranking, Standings, ranking, standings
 from qa.reports.trends import (
     SMALL_N,
@@ -45,6 +45,7 @@ __all__ = [
     "CaseLink",
     "DatedMeasure",
     "Explanation",
+    "FactsReader",
     "HeatMap",
     "Item",
     "LedgerEntry",

@@ -24,9 +24,9 @@ from qa.reports.boards import LossBoard, read_losses
 from qa.reports.metrics import Metric
 from qa.reports.progress import ScopeProgress, read_progress
 from qa.reports.results import rule_names
-from qa.reports.scope import FactsReader, Scope, readable_of
-from qa.reports.standings import read_standings
-from qa.reports.trends import Trend, unguarded_trend
+from qa.reports.scope import FactsReader, Scope, readable_of, reading
+from qa.reports.standings import read_scores, read_team
+from qa.reports.trends import Trend, read_trend
 from qa.tables import Agent, Case, Violation
 from qa.workbench import Workbench
 from scoring import estimate
@@ -139,37 +139,47 @@ def roster(bench: Workbench, actor: Actor) -> list[Person]:
         return [_person(actor, row) for row in session.scalars(query)]
 
 
-def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope, bucket: str = "week") -> AgentReport:
-    """Everything about one agent in the period and source of `scope` (its filters by person and team do not count)."""
+def agent_report(
+    bench: Workbench,
+    actor: Actor,
+    *,
+    agent_id: str,
+    scope: Scope,
+    bucket: str = "week",
+    reader: FactsReader | None = None,
+) -> AgentReport:
+    """Everything about one agent in the period and source of `scope` (its filters by person and team do not count).
+    `reader` is the look that the page has taken, so that all of it shows the same moment."""
     own = readable_of(actor, agent_id, scope)
     days = scoping.days_of(bench, actor)
     if days is not None and agent_id not in days.agents():
         raise Denied(scoping.OTHERS)
-    with FactsReader(bench) as reader:
+    with reading(bench, reader) as reader:
         row = reader.session.get(Agent, agent_id)
         if row is None:
             raise NotFound(N_("There is no agent “{agent}” on the roster."), agent=agent_id)
         person = _person(actor, row)
-        everybody = read_standings(reader, replace(own, agents=()))
+        everybody = read_scores(reader, replace(own, agents=()))
         mine = everybody.agents.filter(pl.col("agent_id") == agent_id)
         score = estimate.as_estimates(mine).get(agent_id, estimate.refusal("no_reviews"))
         first = mine.row(0, named=True) if mine.height else None
         losses = read_losses(reader, own, "agent")
+        progress = read_progress(reader, own)
         return AgentReport(
             person=person,
             scope=own,
             score=score,
             best_guess=first["best_guess"] if first else None,
             more=first["more"] if first else None,
-            team=_team(reader, replace(own, agents=(), teams=own.teams or ((person.team,) if person.team else ()))),
-            progress=read_progress(reader, own),
+            team=read_team(reader, replace(own, agents=(), teams=own.teams or ((person.team,) if person.team else ()))),
+            progress=progress,
             parts=_parts(reader, own),
             losses=losses,
             elsewhere=read_losses(reader, own, "process"),
             ledger=_ledger(reader, bench, actor, agent_id, own),
             replies=_replies(reader, person, own),
             cases=_cases(reader, losses),
-            trend=unguarded_trend(bench, scope=own, metric="total", by="agent", bucket=bucket),
+            trend=read_trend(reader, own, "total", "agent", bucket, progress),
             adjustment=everybody.adjustment,
             predicted=everybody.predicted,
         )
@@ -178,10 +188,6 @@ def agent_report(bench: Workbench, actor: Actor, *, agent_id: str, scope: Scope,
 def _person(actor: Actor, row: Agent) -> Person:
     team = scoping.team_shown(actor, row.team)
     return Person(row.agent_id, row.name or row.agent_id, team, row.stage, row.grade, row.hired_on)
-
-
-def _team(reader: FactsReader, scope: Scope) -> Estimate:
-    return read_standings(reader, scope).team
 
 
 def _parts(reader: FactsReader, scope: Scope) -> tuple[Part, ...]:

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
-from sqlalchemy import select
 
 from qa.reports.scope import FactsReader, Scope, truncated
-from qa.tables import Draw
 from scoring.estimate.completion import thinned
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -36,12 +34,9 @@ def populations(reader: FactsReader, source: str, numbers: Sequence[int]) -> pl.
     """What the frames of these draws hold of a source, a row per draw and agent with the columns of `SCHEMA`: f_sum
     times the draw's λ and p_sum times its weight for rates (0 where that is 0, null where nobody predicted), the
     spreads for what was reviewed of it (null where an old draw does not tell)."""
-    query = select(Draw.id, Draw.period_from, Draw.period_to, Draw.receipt["frame_summary"]).where(
-        Draw.id.in_(list(numbers))
-    )
     rows = [
         (number, first, last, *(row.get(name) for name in list(SCHEMA)[3:]))
-        for number, first, last, summary in reader.session.execute(query)
+        for number, first, last, summary in reader.summaries(numbers)
         for row in summary or ()
         if row["source"] == source
     ]

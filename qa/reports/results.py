@@ -19,7 +19,7 @@ from qa.casefiles.windows import closes, window_days
 from qa.errors import NotFound
 from qa.i18n import N_
 from qa.policy import Actor, Right, require, require_own
-from qa.reports.scope import FactsReader, Scope, names_of, readable
+from qa.reports.scope import FactsReader, Scope, names_of, readable, reading
 from qa.tables import (
     Acknowledgement,
     Agent,
@@ -82,7 +82,13 @@ class Result:
 
 
 def results(
-    bench: Workbench, actor: Actor, *, scope: Scope, limit: int = 200, now: datetime | None = None
+    bench: Workbench,
+    actor: Actor,
+    *,
+    scope: Scope,
+    limit: int = 200,
+    now: datetime | None = None,
+    reader: FactsReader | None = None,
 ) -> pl.DataFrame:
     """The inspections of a scope, newest first, with the columns of `LIST_SCHEMA` (`read`: acknowledged by the agent;
     `first_line`: what the customer said first, masked for whoever may not see customers).
@@ -94,7 +100,7 @@ def results(
         require_own(actor, actor.agent_id)
     else:
         scope = readable(actor, scope)
-    with FactsReader(bench) as reader:
+    with reading(bench, reader) as reader:
         names = dict(names_of(reader))
         found = (
             reader.rows(scope)
@@ -266,10 +272,9 @@ def _acknowledged(session: Session, verdict_id: int) -> datetime | None:
 def _rules(session: Session) -> dict[str, Label]:
     """Newest names of the red-line rules by id."""
     names: dict[str, Label] = {}
-    for rule_id, content in session.execute(
-        select(RuleVersion.rule_id, RuleVersion.content).order_by(RuleVersion.version)
+    for rule_id, label in session.execute(
+        select(RuleVersion.rule_id, RuleVersion.content["label"]).order_by(RuleVersion.version)
     ):
-        label = content.get("label")
         if isinstance(label, dict):
             names[rule_id] = Label(label.get("zh", ""), label.get("en", ""))
     return names
@@ -281,9 +286,9 @@ def rule_names(bench: Workbench) -> dict[str, Label]:
         return _rules(session)
 
 
-def criterion_labels(bench: Workbench) -> dict[str, Label]:
+def criterion_labels(bench: Workbench, *, reader: FactsReader | None = None) -> dict[str, Label]:
     """Newest labels of all criteria by id."""
-    with FactsReader(bench) as reader:
+    with reading(bench, reader) as reader:
         return {item.id: item.label for item in reader.rubrics().criteria}
 
 

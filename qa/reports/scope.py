@@ -6,7 +6,7 @@ Owns the reading of facts for all reports, in the business time zone. Does not e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -23,7 +23,7 @@ from qa.people import teams
 from qa.policy import SYSTEM, Actor, Right, refused, require, require_own
 from qa.reports import weights
 from qa.scoping import OTHERS
-from qa.tables import Agent, RubricVersion
+from qa.tables import Agent, Draw, RubricVersion
 from qa.verdicts import facts
 from qa.workbench import Workbench
 from scoring.estimate import VERSION
@@ -144,6 +144,9 @@ class FactsReader:
         self.session: Session
         self._unfinished: dict[str, pl.DataFrame] = {}
         self._lambdas: dict[str, pl.DataFrame] = {}
+        self._summaries: dict[frozenset[int], Sequence[Any]] = {}
+        self._weighed: dict[str, pl.LazyFrame] = {}
+        self._rubrics: dict[str | None, Rubrics] = {}
         self._rows: dict[Scope, pl.LazyFrame] = {}
 
     def __enter__(self) -> FactsReader:
@@ -158,7 +161,12 @@ class FactsReader:
     @cached_property
     def facts(self) -> pl.LazyFrame:
         """Every current verdict (`qa.verdicts.facts.scan`), looked up once."""
-        return facts.scan(self.bench, self.session, self.snapshot, held=self.few)
+        return facts.joined(self.session, self._stored.collect().lazy() if self.few else self._stored)
+
+    @cached_property
+    def _stored(self) -> pl.LazyFrame:
+        """The archive's copy of the facts: its files are looked up when it is first read, and then known."""
+        return self.snapshot.scan("facts")
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -169,7 +177,7 @@ class FactsReader:
     def few(self) -> bool:
         """Whether facts are read once and held: a report asks ten questions, and opening the files for each costs more
         than the columns that it does not need."""
-        return self.snapshot.count("facts") <= HELD
+        return int(self._stored.select(pl.len()).collect().item()) <= HELD
 
     @cached_property
     def roster(self) -> pl.DataFrame:
@@ -185,11 +193,17 @@ class FactsReader:
         """The facts of a scope, with `team`, `day` (a date of the business time zone), `pi` adjusted for unfinished
         draws and `f` as `weights.weighed` gives them."""
         if scope not in self._rows:
-            every = self.facts.filter(pl.col("source") == scope.source)
-            lazy = weights.weighed(every, self.unfinished(scope.source), self.lambdas(scope.source))
-            found = self._inside(lazy, scope)
+            found = self._inside(self._weighed_of(scope.source), scope)
             self._rows[scope] = found.collect().lazy() if self.few else found
         return self._rows[scope]
+
+    def _weighed_of(self, source: str) -> pl.LazyFrame:
+        """The facts of a source, weighed once for all the scopes that are looked at."""
+        if source not in self._weighed:
+            every = self.facts.filter(pl.col("source") == source)
+            found = weights.weighed(every, self.unfinished(source), self.lambdas(source))
+            self._weighed[source] = found.collect().lazy() if self.few else found
+        return self._weighed[source]
 
     def plain(self, scope: Scope) -> pl.LazyFrame:
         """The facts of a scope from every source, with `team` and `day`, without what only estimates need."""
@@ -252,9 +266,23 @@ class FactsReader:
             self._lambdas[source] = known
         return self._lambdas[source]
 
+    def summaries(self, draws: Sequence[int]) -> Sequence[Any]:
+        """draw_id, first day, last day and frame summary of these draws. Every score asks for those of its draws, and
+        a receipt is long."""
+        wanted = frozenset(draws)
+        if wanted not in self._summaries:
+            query = select(Draw.id, Draw.period_from, Draw.period_to, Draw.receipt["frame_summary"])
+            self._summaries[wanted] = self.session.execute(query.where(Draw.id.in_(sorted(wanted)))).all()
+        return self._summaries[wanted]
+
     def rubrics(self, source: str | None = None) -> Rubrics:
         """Dimensions and criteria of all rubric versions, or of those that may score `source`: the newest label, and
         the most points that any of them gives."""
+        if source not in self._rubrics:
+            self._rubrics[source] = self._read_rubrics(source)
+        return self._rubrics[source]
+
+    def _read_rubrics(self, source: str | None) -> Rubrics:
         versions = self._rubric_versions
         dimensions: dict[str, Item] = {}
         criteria: dict[str, Item] = {}
@@ -288,6 +316,11 @@ class FactsReader:
         first = datetime.combine(scope.first, time(), zone).astimezone(UTC) if scope.first else None
         last = datetime.combine(scope.last + timedelta(days=1), time(), zone).astimezone(UTC) if scope.last else None
         return first, last
+
+
+def reading(bench: Workbench, reader: FactsReader | None) -> AbstractContextManager[FactsReader]:
+    """The look of whoever has one already, for what belongs to the same page; else one of its own."""
+    return FactsReader(bench) if reader is None else nullcontext(reader)
 
 
 def bucketed(bucket: str) -> pl.Expr:

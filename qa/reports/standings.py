@@ -6,7 +6,9 @@ weighted mean elsewhere. A ranked list is never produced; statements are those o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -47,6 +49,21 @@ class Standings:
         return self.team.lam > 0
 
 
+@dataclass(frozen=True)
+class Scores:
+    """What standings say without how far the draws are: `agents`, `team`, `sample` and `adjustment` of `Standings`."""
+
+    agents: pl.DataFrame
+    team: Estimate
+    sample: pl.DataFrame
+    adjustment: Adjustment | None = None
+
+    @property
+    def predicted(self) -> bool:
+        """Whether predictions of all units went into the estimates (the difference estimator)."""
+        return self.team.lam > 0
+
+
 def standings(bench: Workbench, actor: Actor, *, scope: Scope, estimator: str = VERSION) -> Standings:
     """Estimate every agent's mean score, by the estimator of today or an earlier one."""
     scope = readable(actor, scope)
@@ -56,6 +73,43 @@ def standings(bench: Workbench, actor: Actor, *, scope: Scope, estimator: str = 
 
 def read_standings(reader: FactsReader, scope: Scope) -> Standings:
     """The same inside a report that has authorised already."""
+    found = read_scores(reader, scope)
+    return Standings(scope, found.agents, found.team, read_progress(reader, scope), found.sample, found.adjustment)
+
+
+def read_scores(reader: FactsReader, scope: Scope) -> Scores:
+    """The same without the progress of the draws."""
+    looked = _sampled(reader, scope)
+    table = estimate.agents(looked.sample, looked.population, **looked.settings)
+    bounds = TOTAL.bounds
+    agents = (
+        table.with_columns(pl.col("agent_id").cast(pl.String), pl.col("value").cast(pl.Float64).clip(*bounds))
+        .join(reader.roster.select("agent_id", "team"), on="agent_id", how="left")
+        .with_columns(name=pl.col("agent_id").replace(dict(names_of(reader))))
+        .filter(pl.col("n") > 0)
+    )
+    return Scores(agents, looked.team(), looked.sample, looked.adjustment)
+
+
+def read_team(reader: FactsReader, scope: Scope) -> Estimate:
+    """The estimate over everybody in the scope alone."""
+    return _sampled(reader, scope).team()
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """The reviews of a scope as the estimators take them."""
+
+    sample: pl.DataFrame
+    population: pl.DataFrame | None
+    settings: Mapping[str, Any]
+    adjustment: Adjustment | None
+
+    def team(self) -> Estimate:
+        return estimate.team(self.sample, self.population, **self.settings)
+
+
+def _sampled(reader: FactsReader, scope: Scope) -> _Sampled:
     sample = (
         reader.rows(scope)
         .select(
@@ -83,20 +137,10 @@ def read_standings(reader: FactsReader, scope: Scope) -> Standings:
         sample = sample.with_columns(expected="expected_plain").drop("f")
     if reader.first:
         sample = sample.drop("expected")
-    bounds = TOTAL.bounds
     # f comes weighted by the λ that each draw froze; where none gave it any weight, the reviews speak alone
     lam = 1.0 if population is not None and (sample["f"] > 0).any() else 0.0
-    table = estimate.agents(sample, population, bounds=bounds, severities=severities, lam=lam)
-    names = names_of(reader)
-    roster = reader.roster.select("agent_id", "team")
-    agents = (
-        table.with_columns(pl.col("agent_id").cast(pl.String), pl.col("value").cast(pl.Float64).clip(*bounds))
-        .join(roster, on="agent_id", how="left")
-        .with_columns(name=pl.col("agent_id").replace(dict(names)))
-        .filter(pl.col("n") > 0)
-    )
-    team = estimate.team(sample, population, bounds=bounds, severities=severities, lam=lam)
-    return Standings(scope, agents, team, read_progress(reader, scope), sample, adjusted)
+    settings = {"bounds": TOTAL.bounds, "severities": severities, "lam": lam}
+    return _Sampled(sample, population, settings, adjusted)
 
 
 def _population(reader: FactsReader, scope: Scope, sample: pl.DataFrame) -> pl.DataFrame | None:

@@ -22,7 +22,7 @@ from qa.reports.means import Means, measured
 from qa.reports.metrics import Metric
 from qa.reports.progress import ScopeProgress, read_progress
 from qa.reports.rates import COLUMNS, Rates
-from qa.reports.scope import BUCKETS, GROUPS, FactsReader, Scope, names_of, readable, readable_of
+from qa.reports.scope import BUCKETS, GROUPS, FactsReader, Scope, names_of, readable, readable_of, reading
 from qa.tables import Measure
 from qa.workbench import Workbench
 from scoring import chart as scoring_chart
@@ -138,25 +138,31 @@ def unguarded_trend(
             buckets=", ".join(BUCKETS),
         )
     with FactsReader(bench, estimator, scope) as reader:
-        chosen = m.find(reader.rubrics(), metric)
-        rows = measured(reader, scope, chosen, by, bucket)
-        names = names_of(reader) if by == "agent" else {}
-        measures = _measures(reader, scope)
-        adjustment = None
-        if chosen.unit == "rate":
-            rates = Rates(reader, scope, rows, by)
-            frame, overall = rates.estimate(["group", "period"], bucket), rates.estimate(["group"], None)
-        else:
-            means = Means(reader, scope, rows, by, chosen)
-            frame, overall = means.estimate(["group", "period"], bucket), means.estimate(["group"], None)
-            adjustment = means.adjustment
-        teams = dict(reader.roster.select("agent_id", "team").iter_rows()) if by == "agent" else {}
-        progress = read_progress(reader, scope)
+        return read_trend(reader, scope, metric, by, bucket, read_progress(reader, scope))
+
+
+def read_trend(
+    reader: FactsReader, scope: Scope, metric: str, by: str, bucket: str, progress: ScopeProgress | None = None
+) -> Trend:
+    """The same inside a report, with its `progress`."""
+    chosen = m.find(reader.rubrics(), metric)
+    rows = measured(reader, scope, chosen, by, bucket)
+    names = names_of(reader) if by == "agent" else {}
+    measures = _measures(reader, scope)
+    adjustment = None
+    if chosen.unit == "rate":
+        rates = Rates(reader, scope, rows, by)
+        frame, overall = rates.estimate(["group", "period"], bucket), rates.estimate(["group"], None)
+    else:
+        means = Means(reader, scope, rows, by, chosen)
+        frame, overall = means.estimate(["group", "period"], bucket), means.estimate(["group"], None)
+        adjustment = means.adjustment
+    teams = dict(reader.roster.select("agent_id", "team").iter_rows()) if by == "agent" else {}
     named = _named(frame, names)
     signals, baselines = _signals(named, chosen, by, measures, teams)
     return Trend(
-        chosen, by, bucket, scope, named, _named(overall, names), measures, signals, adjustment, progress, estimator,
-        baselines,
+        chosen, by, bucket, scope, named, _named(overall, names), measures, signals, adjustment, progress,
+        reader.estimator, baselines,
     )  # fmt: skip
 
 
@@ -319,10 +325,12 @@ def _days(rows: pl.DataFrame) -> dict[str, tuple[date, date]]:
     return {source: (first, last) for source, first, last in known.sort("source").iter_rows()}
 
 
-def own_overview(bench: Workbench, actor: Actor, agent_id: str) -> VerdictsOverview:
+def own_overview(
+    bench: Workbench, actor: Actor, agent_id: str, *, reader: FactsReader | None = None
+) -> VerdictsOverview:
     """The same for one agent's page: the spans of their own results, and no filters."""
     own = readable_of(actor, agent_id, Scope())
-    with FactsReader(bench) as reader:
+    with reading(bench, reader) as reader:
         found = reader.plain(own).select("day", "source").collect()
     chats = found.filter(pl.col("source") == "chat")["day"]
     return VerdictsOverview(len(chats), chats.min(), chats.max(), (), (), (), _days(found))  # type: ignore[arg-type]

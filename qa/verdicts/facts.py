@@ -31,12 +31,13 @@ _BATCH = 5_000
 _AGENT = "agent"
 
 
-def scan(bench: Workbench, session: Session, snapshot: Snapshot | None = None, *, held: bool = False) -> pl.LazyFrame:
-    """Every current verdict, one row a sample, with the columns of `qa.archive.schema`: the copy and what is newer.
-    `held`: read now, and whole, for whoever asks many questions of few rows."""
-    stored = (snapshot or bench.archive.at()).scan("facts")
-    if held:
-        stored = stored.collect().lazy()
+def scan(bench: Workbench, session: Session, snapshot: Snapshot | None = None) -> pl.LazyFrame:
+    """Every current verdict, one row a sample, with the columns of `qa.archive.schema`: the copy and what is newer."""
+    return joined(session, (snapshot or bench.archive.at()).scan("facts"))
+
+
+def joined(session: Session, stored: pl.LazyFrame) -> pl.LazyFrame:
+    """The same of a copy that is open already."""
     watermark = _watermark(stored)
     changed = _changed(session, watermark)
     if changed.is_empty():

@@ -222,10 +222,15 @@ def settle(page: Page) -> None:
 
 
 def open_first_row(page: Page, key: str) -> None:
-    """Tick the first row of a table: it is drawn on a canvas, so it is hit by place."""
+    """Open the first row of a list. A grid is drawn on a canvas, so it is hit by place."""
     grid = page.locator(f".st-key-{key} .dvn-scroller").first
-    grid.wait_for()
+    listed = page.locator(f".st-key-{key} tbody button").first
+    grid.or_(listed).wait_for()
     settle(page)
+    if listed.count():
+        listed.click()
+        settle(page)
+        return
     grid.click(position={"x": 16, "y": 52})
     settle(page)
 

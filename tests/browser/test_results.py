@@ -83,3 +83,30 @@ def test_an_agent_reads_and_acknowledges(
     with bench.db.read() as session:
         assert session.get(Acknowledgement, verdict) is not None
     bench.close()
+
+
+def test_a_list_of_an_agents_opens_by_row_and_by_key_and_needs_no_grid(
+    judged_site: Site, open_as: Callable[..., Page]
+) -> None:
+    page = open_as("amy", "/", at=judged_site, language="en", size=(390, 844))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(judged_site.url + "/agent?span=all")
+    rows = page.locator(".st-key-agent_results tbody tr")
+    rows.first.wait_for()
+    settle(page)
+    assert not [url for url in asked if "/DataFrame." in url]
+    for again in range(2):  # nothing stays selected: the same row opens again
+        box = rows.first.bounding_box()
+        assert box is not None
+        rows.first.click(position={"x": box["width"] - 3, "y": box["height"] - 3})
+        expect(page.get_by_role("dialog"), f"time {again}").to_be_visible()
+        address = page.url
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    rows.first.locator("button").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert "verdict=" in page.url
+    assert page.url != address

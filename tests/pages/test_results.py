@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from streamlit.testing.v1 import AppTest
 
 from pages.kit.plainfigures import _round_end
@@ -143,6 +143,32 @@ def test_an_agent_sees_their_own_page_and_no_other(shop: Workbench) -> None:
     assert ["There is no result" in shown.value for shown in page.warning] == [True]
     for file in ("trends.py", "ranking.py", "draws.py"):
         assert "not for your role" in text_of(open_page(shop, file, "agent"))
+
+
+@pytest.mark.parametrize("who", ["lead", "agent"])
+def test_an_agents_page_looks_at_the_facts_once(shop: Workbench, who: str) -> None:
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        sent.append(statement)
+
+    event.listen(shop.db.engine, "before_cursor_execute", note)
+    page = open_page(shop, "agent.py", who, span="all", agent="amy")
+    event.remove(shop.db.engine, "before_cursor_execute", note)
+    assert not page.exception
+    newer = [one for one in sent if "FROM verdicts" in one and "verdicts.id >" in one]
+    finished = [one for one in sent if "GROUP BY samples.draw_id, samples.agent_id" in one]
+    assert (len(newer), len(finished)) == (1, 1), "everything on a page shows the same moment, read once"
+
+
+def test_what_agents_read_is_a_light_list_and_opens_by_row(shop: Workbench) -> None:
+    page = open_page(shop, "agent.py", "agent", span="all")
+    assert not page.dataframe
+    (listed,) = [node for node in page.get("bidi_component") if "agent_results" in node.proto.id]
+    data = json.loads(listed.proto.json)
+    assert data["heads"][data["title"]] == "Conversation"
+    assert len(data["rows"]) > 1
+    assert all(len(row) == len(data["heads"]) for row in data["rows"])
 
 
 def test_an_agent_answers_a_red_line_while_there_is_time(shop: Workbench) -> None:

@@ -30,15 +30,15 @@ def _content_hash() -> str:
 
 
 _SHORT = f"desk-{_content_hash()}"
-DESK, BACKGROUND, FRAME = (f"spotcheck-qa.{_SHORT}{part}" for part in ("", "-background", "-frame"))
+DESK, BACKGROUND, FRAME, ROWS = (f"spotcheck-qa.{_SHORT}{part}" for part in ("", "-background", "-frame", "-rows"))
 _mounts: dict[int, tuple[object, dict[str, Callable[..., Any]]]] = {}
 
 
 def mount(
     name: str, *, key: str, data: Mapping[str, Any], height: Any = "content", **callbacks: Callable[[], None]
 ) -> Any:
-    """Put the component `name` (`DESK`, `BACKGROUND` or `FRAME`) on the page. `key` must stay the same for the life of
-    a session."""
+    """Put the component `name` (`DESK`, `BACKGROUND`, `FRAME` or `ROWS`) on the page. `key` must stay the same for the
+    life of a session."""
     return _registered()[name](key=key, data=data, height=height, **callbacks)
 
 
@@ -48,7 +48,7 @@ def _registered() -> dict[str, Callable[..., Any]]:
     with _lock:
         known = _mounts.get(id(manager))
         if known is None or known[0] is not manager:
-            short = [name.split(".", 1)[1] for name in (DESK, BACKGROUND, FRAME)]
+            short = [name.split(".", 1)[1] for name in (DESK, BACKGROUND, FRAME, ROWS)]
             manifest = ComponentManifest("spotcheck-qa", "1", [ComponentConfig(name, ASSETS.name) for name in short])
             manager.register_from_manifest(manifest, HERE)
             _mounts.clear()
@@ -58,6 +58,7 @@ def _registered() -> dict[str, Callable[..., Any]]:
                     DESK: component(DESK, css="desk.css", js="desk.js"),
                     BACKGROUND: component(BACKGROUND, css="background.css", js="background.js", isolate_styles=False),
                     FRAME: component(FRAME, js="frame.js", isolate_styles=False),
+                    ROWS: component(ROWS, css="rows.css", js="rows.js"),
                 },
             )
         return known[1]

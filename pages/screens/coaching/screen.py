@@ -6,6 +6,7 @@ A thread is named in the address (`?coaching=12`), so that a link opens it.
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from pages.kit import nav
 from pages.kit.dialogs import addressed, done, turn_to
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.rows import clickable
+from pages.kit.rows import listed
 from pages.kit.widgets import score_text, showing_errors
 from qa import reports
 from qa.coaching import following, threads
@@ -21,8 +22,9 @@ from qa.coaching.following import FollowUp
 from qa.coaching.threads import STATE_NAMES, CoachingView, ThreadState
 from qa.i18n import N_
 from qa.policy import Right
-from qa.reports import Result
+from qa.reports import FactsReader, Result
 from scoring.estimate import Estimate
+from scoring.label import Label
 
 ADDRESS = "coaching"
 WHOLE = N_("The score")
@@ -32,24 +34,27 @@ _SAID = {
 }
 
 
-def section(page: Page, agent_id: str) -> None:
-    """The threads of one agent, each row opening one; nothing where there are none."""
+def section(page: Page, agent_id: str, reader: FactsReader | None = None) -> None:
+    """The threads of one agent, each row opening one; nothing where there are none. `reader`: the look of the page."""
     _ = page.t
     if not (page.actor.may(Right.COACH) or page.actor.agent_id == agent_id):
         return
     found = threads.threads(page.bench, page.actor, agent_id=agent_id)
     if found:
+        labels = reports.criterion_labels(page.bench, reader=reader)
         st.markdown(f"**{_('Coaching')}**")
-        clickable(
+        listed(
+            page,
             {
-                _("About"): [_about(page, one) for one in found],
+                _("About"): [_about(page, one, labels) for one in found],
                 _("State"): [_(STATE_NAMES[one.state]) for one in found],
                 _("Newest line"): [one.lines[-1].body.replace("\n", " ")[:80] for one in found],
                 _("Since"): [_.day(one.opened_at) for one in found],
             },
-            len(found),
             "coaching_list",
             lambda row: turn_to(ADDRESS, found[row].id),
+            label=_("Coaching"),
+            title=_("Newest line"),
             most=6,
         )
 
@@ -181,10 +186,11 @@ def _links(page: Page, thread: CoachingView) -> None:
             nav.link(page, "library.py", _("Read the case"), case=str(thread.case_id))
 
 
-def _about(page: Page, thread: CoachingView) -> str:
-    """The criterion, or the case, or the score."""
+def _about(page: Page, thread: CoachingView, labels: Mapping[str, Label] | None = None) -> str:
+    """The criterion, or the case, or the score. `labels` are those of the criteria, where they are at hand."""
     if thread.criterion_id:
-        label = reports.criterion_labels(page.bench).get(thread.criterion_id)
+        known = reports.criterion_labels(page.bench) if labels is None else labels
+        label = known.get(thread.criterion_id)
         criterion = label.pick(page.t.language) if label else thread.criterion_id
         return f"{thread.case_title} · {criterion}" if thread.case_title else criterion
     return thread.case_title or page.t(WHOLE)

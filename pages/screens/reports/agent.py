@@ -17,7 +17,7 @@ from pages.kit.dialogs import dialog, done, kept, open_dialog
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
 from pages.kit.nav import go
-from pages.kit.rows import clickable
+from pages.kit.rows import listed
 from pages.kit.widgets import empty, heading, plain_text, score_text, showing_errors
 from pages.screens.coaching import screen as coaching
 from pages.screens.reports import filters, printing
@@ -27,7 +27,7 @@ from qa import reports
 from qa.casefiles.lifecycle import STATE_NAMES, FileState
 from qa.policy import Right, Role
 from qa.redlines import deciding
-from qa.reports import OWNERS, AgentReport, LedgerEntry
+from qa.reports import OWNERS, AgentReport, FactsReader, LedgerEntry
 from qa.scorer import versions as scorers
 from qa.verdicts import appeals
 
@@ -59,31 +59,32 @@ def show(page: Page) -> None:
                 "before they have scored themselves."
             )
         )
-    about = reports.own_overview(page.bench, page.actor, agent_id)
-    scope = filters.scope(page, about, row, people=False)
-    with showing_errors(page):
-        report = reports.agent_report(page.bench, page.actor, agent_id=agent_id, scope=scope)
-        _report(page, report, filters.describe(_, report.scope, about))
+    with reports.FactsReader(page.bench) as reader:
+        about = reports.own_overview(page.bench, page.actor, agent_id, reader=reader)
+        scope = filters.scope(page, about, row, people=False)
+        with showing_errors(page):
+            report = reports.agent_report(page.bench, page.actor, agent_id=agent_id, scope=scope, reader=reader)
+            _report(page, report, filters.describe(_, report.scope, about), reader)
     result_dialog(page)
     coaching.thread_dialog(page)
 
 
-def _report(page: Page, report: AgentReport, period: str) -> None:
+def _report(page: Page, report: AgentReport, period: str, reader: FactsReader) -> None:
     _ = page.t
     if not report.score.n:
         empty(_("No results in this period"), _("Choose a longer period, or wait for the next draw."))
-        coaching.section(page, report.person.agent_id)
+        coaching.section(page, report.person.agent_id, reader)
         return
     _headline(page, report, period)
     left, right = st.columns([5, 4], gap="large")
     with left:
         _trend(page, report)
-        coaching.section(page, report.person.agent_id)
-        _results(page, report)
+        coaching.section(page, report.person.agent_id, reader)
+        _results(page, report, reader)
         _ledger(page, report)
     with right:
         _parts(page, report)
-        _losses(page, report)
+        _losses(page, report, reader)
         _replies(page, report)
         _cases(page, report)
     printing.offer(page, partial(printing.agent_sheet, page, report, period), f"agent-{report.person.agent_id}")
@@ -148,14 +149,15 @@ def _parts(page: Page, report: AgentReport) -> None:
     ])  # fmt: skip
 
 
-def _losses(page: Page, report: AgentReport) -> None:
+def _losses(page: Page, report: AgentReport, reader: FactsReader) -> None:
     _ = page.t
     st.markdown(f"**{_('What cost the points')}** · {_('points lost per review')}")
     own, other = report.losses.frame.head(8), report.elsewhere.frame.head(4)
     if own.is_empty() and other.is_empty():
         st.caption(_("Nothing: no points were lost in the reviewed conversations."))
         return
-    frame = labelled(page, pl.concat([own.with_columns(ours=pl.lit(True)), other.with_columns(ours=pl.lit(False))]))
+    both = pl.concat([own.with_columns(ours=pl.lit(True)), other.with_columns(ours=pl.lit(False))])
+    frame = labelled(page, both, reader)
     plainfigures.bars([
         plainfigures.FigureRow(
             r["label"] if r["ours"] else f"{r['label']} · {_(OWNERS.get(r['owner'], r['owner']))}",
@@ -168,10 +170,10 @@ def _losses(page: Page, report: AgentReport) -> None:
         st.caption(_("Grey: owned by policy, warehouse, system or the customer. It does not count against the agent."))
 
 
-def labelled(page: Page, frame: pl.DataFrame) -> pl.DataFrame:
+def labelled(page: Page, frame: pl.DataFrame, reader: FactsReader | None = None) -> pl.DataFrame:
     """Losses with a label in the page's language and whether they are red lines."""
     rules = reports.rule_names(page.bench)
-    criteria = reports.criterion_labels(page.bench)
+    criteria = reports.criterion_labels(page.bench, reader=reader)
     labels = []
     for row in frame.iter_rows(named=True):
         found = rules.get(row["id"]) if row["kind"] == "redline" else criteria.get(row["id"])
@@ -180,11 +182,12 @@ def labelled(page: Page, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(label=pl.Series(labels, dtype=pl.String), red=pl.col("kind") == "redline")
 
 
-def _results(page: Page, report: AgentReport) -> None:
+def _results(page: Page, report: AgentReport, reader: FactsReader) -> None:
     _ = page.t
     st.markdown(f"**{_('Single results')}**")
     everybody = page.actor.reads_others
-    rows = reports.results(page.bench, page.actor, scope=report.scope, now=None if everybody else page.now)
+    now = None if everybody else page.now
+    rows = reports.results(page.bench, page.actor, scope=report.scope, now=now, reader=reader)
     result_list(page, rows, key="agent_results", names=False)
 
 
@@ -194,16 +197,18 @@ def _ledger(page: Page, report: AgentReport) -> None:
     if not report.ledger:
         st.caption(_("None in this period."))
         return
-    clickable(
+    listed(
+        page,
         {
             _("When"): [page.t.when(e.occurred_at) for e in report.ledger],
             _("Red line"): [f"{e.rule_id} {e.rule.pick(_.language)}" for e in report.ledger],
             _("State"): [_(STATE_NAMES[FileState(e.state)]) for e in report.ledger],
             _("To object"): [days_left(page, e.appeal_until) for e in report.ledger],
         },
-        len(report.ledger),
         "agent_ledger",
         lambda row: _open_entry(page, report.ledger[row]),
+        label=_("Red lines on record"),
+        title=_("Red line"),
         most=8,
     )
     st.caption(_("Case files from screening and inspection; a verified red line is a fact, not an estimate."))

@@ -17,7 +17,7 @@ from pages.kit.desk import TranscriptView, transcript
 from pages.kit.dialogs import addressed, turn_to
 from pages.kit.escaping import escape
 from pages.kit.guard import Page, enter
-from pages.kit.rows import clickable
+from pages.kit.rows import clickable, listed
 from pages.kit.widgets import plain_text, show_error, showing_errors
 from pages.screens.coaching.screen import beside_result
 from pages.screens.reports.lines import lines_table, proofs
@@ -58,17 +58,25 @@ def result_list(page: Page, rows: pl.DataFrame, *, key: str, names: bool = True)
             f"{_(REASONS.get(why, why))} {_.percent(pi)}" for why, pi in zip(rows["reason"], rows["pi"], strict=True)
         ]
     table[_("Read")] = [_("yes") if x else "" for x in rows["read"]]
-    clickable(
-        table,
-        rows.height,
-        key,
-        lambda row: open_result(int(rows["verdict_id"][row])),
-        most=12,
-        column_config={
-            _("Conversation"): st.column_config.TextColumn(width="medium"),
-            _("Score"): st.column_config.TextColumn(width="small", alignment="right"),
-        },
-    )
+    _opening(page, table, rows["verdict_id"].to_list(), key)
+
+
+def _opening(page: Page, table: dict[str, list[str]], verdicts: list[int], key: str) -> None:
+    """The table itself: a grid that sorts for those who read everybody's results, a light list for an agent's own."""
+    _ = page.t
+    score, words = _("Score"), _("Conversation")
+
+    def opened(row: int) -> None:
+        open_result(verdicts[row])
+
+    if page.actor.reads_others:
+        columns = {
+            words: st.column_config.TextColumn(width="medium"),
+            score: st.column_config.TextColumn(width="small", alignment="right"),
+        }
+        clickable(table, len(verdicts), key, opened, most=12, column_config=columns)
+    else:
+        listed(page, table, key, opened, label=_("Single results"), title=words, numbers=[score])
 
 
 def days_left(page: Page, until: datetime | None) -> str:

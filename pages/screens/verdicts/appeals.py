@@ -12,7 +12,7 @@ from pages.kit.desk import TranscriptView, transcript
 from pages.kit.dialogs import addressed, dialog, done, kept, opener, turn_to
 from pages.kit.escaping import escape
 from pages.kit.guard import Page
-from pages.kit.rows import clickable
+from pages.kit.rows import listed
 from pages.kit.widgets import empty, heading, plain_text, showing_errors
 from pages.screens.redlines.words import reading
 from pages.screens.reports.lines import lines_table, proofs
@@ -138,7 +138,8 @@ def _list_and_detail(page: Page) -> None:
 def _rows(page: Page, found: list[AppealView]) -> None:
     _ = page.t
     leads = page.actor.may(Right.RULE_APPEAL)
-    clickable(
+    listed(
+        page,
         {
             _("Filed"): [_.when(appeal.filed_at) for appeal in found],
             **({_("Agent"): [appeal.agent_name for appeal in found]} if leads else {}),
@@ -146,11 +147,11 @@ def _rows(page: Page, found: list[AppealView]) -> None:
             _("Reasons given"): [appeal.body.replace("\n", " ")[:80] for appeal in found],
             _("State"): [_(STATES[appeal.state]) for appeal in found],
         },
-        len(found),
         "appeal_list",
         lambda row: _open(found[row].id),
+        label=_("Appeals"),
+        title=_("Reasons given"),
         most=PER_PAGE,
-        column_config={_("Reasons given"): st.column_config.TextColumn(width="large")},
     )
     with st.container(horizontal=True):
         if number_in_address("before") is not None:
