@@ -31,7 +31,7 @@ from qa.workbench import Workbench
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-PORT = 8790
+PORT = int(os.environ.get("PORT", "8790"))
 PATHS = {
     "lead": (
         "/", "/inspect", "/inspections", "/redlines", "/appeals", "/calibration", "/trends", "/agent", "/ranking",

@@ -195,26 +195,19 @@ def _parts(reader: FactsReader, scope: Scope) -> tuple[Part, ...]:
     rubrics = reader.rubrics()
     chosen = [x for x in m.all_metrics(rubrics) if x.id == "clean" or x.id.startswith("dim:")]
     rows = reader.rows(scope).select("agent_id", "pi", "reason", *m.columns(rubrics, chosen))
-    parts = []
-    for metric in chosen:
-        table = estimate.grouped(rows, ["agent_id"], [metric.id], bounds=metric.bounds)
-        for row in table.iter_rows(named=True):
-            parts.append(
-                Part(
-                    metric,
-                    Estimate(
-                        row["mean"],
-                        row["low"],
-                        row["high"],
-                        row["n"],
-                        row["method"],
-                        row["se"],
-                        row["df"],
-                        reason=row["reason"],
-                    ),
-                )
-            )
-    return tuple(parts)
+    (bounds,) = {metric.bounds for metric in chosen}
+    table = estimate.grouped(rows, ["agent_id"], [metric.id for metric in chosen], bounds=bounds)
+    by_id = {metric.id: metric for metric in chosen}
+    return tuple(
+        Part(
+            by_id[row["measure"]],
+            Estimate(
+                row["mean"], row["low"], row["high"], row["n"], row["method"], row["se"], row["df"],
+                reason=row["reason"],
+            ),
+        )
+        for row in table.iter_rows(named=True)
+    )  # fmt: skip
 
 
 def _ledger(
