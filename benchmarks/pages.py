@@ -1,10 +1,12 @@
-"""Server CPU and bytes of every page, cold and warm, in the real browser on a generated shop.
+"""Server CPU and bytes of every page, cold and warm, and of what is clicked most, in a real browser on generated shops.
 
     python -m benchmarks.pages [--scale 1 2.4] [--home FOLDER]
 
+A scale of 2.4 is a shop of about 15,000 conversations, made by the demo's own generator.
 Cold: a browser that has nothing yet. Warm: the same browser comes again by a full load. CPU is that of the server
 process, user and system, from the address being asked for until the page stands still; bytes are those that crossed the
-wire, compressed as they were, the page's own websocket included.
+wire, compressed as they were, the page's own websocket included. A lead sits at a desk, an agent looks at a phone.
+Clicks are made in a page that is open already: CPU until it stands still, and how long the answer took to be seen.
 """
 
 from __future__ import annotations
@@ -16,17 +18,21 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import func, select
 
+from qa import reports
 from qa.config import Config
 from qa.people import accounts, signins
 from qa.policy import SYSTEM
+from qa.tables import Inspection
 from qa.workbench import Workbench
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +45,8 @@ PATHS = {
     ),
     "agent": ("/", "/agent", "/appeals", "/cases"),
 }  # fmt: skip
+SIZES = {"lead": (1280, 800), "agent": (390, 844)}
+TURNS = 5
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -86,15 +94,9 @@ def serving(home: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def measure(browser: Browser, process: subprocess.Popen[bytes], home: Path, login: str, path: str) -> list[float]:
     """CPU seconds and bytes of one page: cold, then warm."""
-    context = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(120_000)  # a busy machine is slow; what is measured is work, not time
-    page, meter, found = context.new_page(), Meter(process), []
-    page.goto(_link(home, login), wait_until="commit")
-    if page.locator("button[type=submit]").count():
-        page.evaluate("document.querySelector('form').submit()")
-    page.wait_for_url(lambda url: "/login" not in url, wait_until="commit")
+    page, meter, found = _signed_in(browser, home, login), Meter(process), []
+    context = page.context
     page.goto("about:blank")
-    page.context.clear_cookies(name="none")
     session = context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.clearBrowserCache")
@@ -107,6 +109,93 @@ def measure(browser: Browser, process: subprocess.Popen[bytes], home: Path, logi
         found += [meter.cpu() - before, meter.received]
     context.close()
     return found
+
+
+def _signed_in(browser: Browser, home: Path, login: str) -> Page:
+    width, height = SIZES[login]
+    context = browser.new_context(locale="zh-CN", viewport={"width": width, "height": height})
+    context.set_default_timeout(120_000)  # a busy machine is slow; what is measured is work, not time
+    page = context.new_page()
+    page.goto(_link(home, login), wait_until="commit")
+    if page.locator("button[type=submit]").count():
+        page.evaluate("document.querySelector('form').submit()")
+    page.wait_for_url(lambda url: "/login" not in url, wait_until="commit")
+    return page
+
+
+Turns = list[tuple[float, float]]
+"""CPU seconds, and seconds until the answer was seen, of each turn."""
+
+
+def clicks(browser: Browser, process: subprocess.Popen[bytes], home: Path) -> dict[str, Turns]:
+    """What is clicked most, several times each."""
+    page = _signed_in(browser, home, "agent")
+    acknowledged = [_acknowledge(process, page, verdict) for verdict in _unread(home)]
+    page.context.close()
+    page = _signed_in(browser, home, "lead")
+    pairs = [_look_at_the_board(process, page, turn) for turn in range(TURNS)]
+    page.context.close()
+    return {
+        "acknowledge a result": acknowledged,
+        "open the board": [board for board, _file in pairs],
+        "open a file": [file for _board, file in pairs],
+    }
+
+
+def _acknowledge(process: subprocess.Popen[bytes], page: Page, verdict: int) -> tuple[float, float]:
+    page.goto(f"http://127.0.0.1:{PORT}/agent?span=all&verdict={verdict}")
+    button = page.locator(".st-key-acknowledge button")
+    button.wait_for()
+    _settle(page)
+    return _timed(process, page, button.click, lambda: button.wait_for(state="detached"))
+
+
+def _look_at_the_board(
+    process: subprocess.Popen[bytes], page: Page, turn: int
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """From home by the menu, then another file of the list."""
+    page.goto(f"http://127.0.0.1:{PORT}/")
+    _settle(page)
+    rows, told = page.locator(".st-key-red_list .dvn-scroller").first, page.locator(".st-key-red_detail").first
+    opened = _timed(process, page, page.locator('.st-key-menu a[href$="/redlines"]:visible').first.click, rows.wait_for)
+    before = told.inner_text()
+    row = {"x": 200.0, "y": 52.0 + 61 * (1 + turn % 3)}
+    file = _timed(
+        process,
+        page,
+        lambda: rows.click(position={"x": row["x"], "y": row["y"]}),
+        lambda: expect(told).not_to_have_text(before, use_inner_text=True),
+    )
+    return opened, file
+
+
+def _timed(
+    process: subprocess.Popen[bytes], page: Page, press: Callable[[], None], seen: Callable[[], None]
+) -> tuple[float, float]:
+    before, start = Meter(process).cpu(), time.perf_counter()
+    press()
+    seen()
+    took = time.perf_counter() - start
+    _settle(page)
+    return Meter(process).cpu() - before, took
+
+
+def _unread(home: Path) -> list[int]:
+    """Results that the agent of the demo has not acknowledged, the newest first."""
+    bench = Workbench.open(Config(home=home))
+    actor = accounts.find(bench, SYSTEM, login="agent").actor
+    rows = reports.results(bench, actor, scope=reports.Scope(agents=(str(actor.agent_id),)))
+    bench.close()
+    return rows.filter(~rows["read"])["verdict_id"].head(TURNS).to_list()
+
+
+def _size(home: Path) -> str:
+    bench = Workbench.open(Config(home=home))
+    with bench.db.read() as session:
+        inspections = session.scalar(select(func.count(Inspection.id)).where(Inspection.submitted_at.is_not(None)))
+    conversations = bench.archive.at().count("conversations")
+    bench.close()
+    return f"{conversations:,} conversations, {inspections or 0:,} inspections"
 
 
 def _settle(page: Page) -> None:
@@ -131,7 +220,7 @@ def _load(home: Path, scale: float) -> None:
 
 def report(home: Path, title: str) -> None:
     """Print the table of one installation."""
-    print(f"\n{title}\n{'page':24} {'cold CPU s':>10} {'cold MB':>8} {'warm CPU s':>10} {'warm kB':>8}")
+    print(f"\n{title}: {_size(home)}\n{'page':24} {'cold CPU s':>10} {'cold MB':>8} {'warm CPU s':>10} {'warm kB':>8}")
     with serving(home) as process, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
         for login, paths in PATHS.items():
@@ -139,12 +228,17 @@ def report(home: Path, title: str) -> None:
             for path in paths:
                 cold_cpu, cold, warm_cpu, warm = measure(browser, process, home, login, path)
                 print(f"{login + ' ' + path:24} {cold_cpu:10.2f} {cold / 1e6:8.2f} {warm_cpu:10.2f} {warm / 1e3:8.0f}")
+        print(f"\n{'click':24} {'CPU s':>10} {'seen s':>8}   (medians)")
+        for name, turns in clicks(browser, process, home).items():
+            if turns:
+                cpu, seen = (median(one[k] for one in turns) for k in (0, 1))
+                print(f"{name:24} {cpu:10.2f} {seen:8.2f}   of {len(turns)}")
         browser.close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", type=float, nargs="*", default=[1.0, 2.4], help="1 is 6,400 conversations")
+    parser.add_argument("--scale", type=float, nargs="*", default=[1.0, 2.4], help="1 is about 7,000 conversations")
     parser.add_argument("--home", type=Path, help="an installation with the demo in it, in place of fresh ones")
     asked = parser.parse_args()
     if asked.home:
