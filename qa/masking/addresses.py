@@ -71,7 +71,7 @@ def hide_addresses(text: str, *, talk: Talk = UNKNOWN) -> str:
     text = _hide_chinese(text, talk)
     if "栋" in text or "幢" in text or "号楼" in text:
         text = substitute(_FLAT, partial(_hide_flat, talk=talk), text)
-    return substitute(_ADDRESS_EN, partial(_hide_english, talk=talk), text)
+    return substitute(_ADDRESS_EN, partial(_hide_english, talk=talk), text) if " " in text else text
 
 
 def _hide_flat(match: re.Match[str], *, talk: Talk) -> str:
