@@ -146,10 +146,12 @@ def customers_like(snapshot: Snapshot, source: str, key: bytes, wanted: frozense
 
 
 def transcripts_of(
-    session: Session, key: bytes, hashes: set[str] | frozenset[str]
+    session: Session, key: bytes, hashes: set[str] | frozenset[str], *, emptied_at: datetime | None = None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Frozen texts of units, and of records whose chat is one of them, that still have their text: id and content."""
-    query = select(Transcript.id, Transcript.unit_id, Transcript.content).where(Transcript.redacted_at.is_(None))
+    """Frozen texts of units, and of records whose chat is one of them: id and content of those that still have their
+    text, or that lost it at the moment given."""
+    emptied = Transcript.redacted_at.is_(None) if emptied_at is None else Transcript.redacted_at == emptied_at
+    query = select(Transcript.id, Transcript.unit_id, Transcript.content).where(emptied)
     for number, unit, content in session.execute(query.execution_options(yield_per=500)):
         chat = content.get("conversation_key") or unit
         if hashed(key, unit) in hashes or hashed(key, str(chat)) in hashes:

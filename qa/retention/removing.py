@@ -208,7 +208,8 @@ def _from_index(bench: Workbench) -> None:
 
 
 def _from_transcripts(bench: Workbench, key: bytes, units: frozenset[str], at: datetime) -> int:
-    """Empty the frozen texts. Their moment is that of the removal's entry in the trail, which vouches for it."""
+    """Empty the frozen texts; returns how many this removal has emptied, before it was interrupted too. Their moment is
+    that of the removal's entry in the trail, which vouches for it."""
     with bench.db.read() as session:
         found = [(number, _emptied(content)) for number, content in finding.transcripts_of(session, key, units)]
     for start in range(0, len(found), _PART):
@@ -219,7 +220,8 @@ def _from_transcripts(bench: Workbench, key: bytes, units: frozenset[str], at: d
                     .where(Transcript.id == number, Transcript.redacted_at.is_(None))
                     .values(content=content, redacted_at=at)
                 )
-    return len(found)
+    with bench.db.read() as session:
+        return sum(1 for _ in finding.transcripts_of(session, key, units, emptied_at=at))
 
 
 def _emptied(content: dict[str, Any]) -> dict[str, Any]:

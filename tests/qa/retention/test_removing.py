@@ -133,7 +133,9 @@ def test_whoever_is_interrupted_goes_on(shop: Workbench, step: str, monkeypatch:
         real(*args)
         raise KeyboardInterrupt
 
-    number = retention.begin(shop, SYSTEM, now=NOW, matter=Matter("shop", customer=CUSTOMER), reason="asked")
+    matter = Matter("shop", before=NOW + timedelta(days=1))
+    found = retention.preview(shop, SYSTEM, matter)
+    number = retention.begin(shop, SYSTEM, now=NOW, matter=matter, reason="asked")
     monkeypatch.setattr(owner, step, killed)
     with pytest.raises(KeyboardInterrupt):
         retention.run(shop, SYSTEM, number, now=NOW)
@@ -141,7 +143,10 @@ def test_whoever_is_interrupted_goes_on(shop: Workbench, step: str, monkeypatch:
     assert [one.removal_id for one in retention.unfinished(shop, SYSTEM)] == [number]
     (done,) = retention.apply_policies(shop, SYSTEM, now=NOW, reason="goes on")
     assert done.removal_id == number
-    assert retention.preview(shop, SYSTEM, Matter("shop", customer=CUSTOMER)).nothing
+    assert done.transcripts == found.transcripts > 0, "emptied before the interruption counts, too"
+    assert retention.history(shop, SYSTEM)[0].counts["transcripts"] == found.transcripts
+    assert draws.verify(shop, LEAD, draw_id=1).removed == found.transcripts
+    assert retention.preview(shop, SYSTEM, matter).nothing
     assert retention.unfinished(shop, SYSTEM) == ()
     assert shop.archive.check().damaged == ()
     assert draws.verify(shop, LEAD, draw_id=1).equal
