@@ -157,7 +157,7 @@ def _look_at_the_board(
     page.goto(f"http://127.0.0.1:{PORT}/")
     _settle(page)
     rows, told = page.locator(".st-key-red_list .dvn-scroller").first, page.locator(".st-key-red_detail").first
-    opened = _timed(process, page, page.locator('.st-key-menu a[href$="/redlines"]:visible').first.click, rows.wait_for)
+    opened = _timed(process, page, page.locator('a[href*="redlines"]:visible').first.click, rows.wait_for)
     before = told.inner_text()
     row = {"x": 200.0, "y": 52.0 + 61 * (1 + turn % 3)}
     file = _timed(
