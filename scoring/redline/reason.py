@@ -5,6 +5,10 @@ Owns wording only. A hit is a suspicion, and the sentence says so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import polars as pl
+
 from scoring.label import Label
 from scoring.redline.rule import Anchor, Missing, Rule
 
@@ -37,22 +41,34 @@ def missing_reason(rule: Rule, missing: Missing, matched: str) -> Label:
             )
 
 
+def reasons(rule: Rule, matched: Sequence[str]) -> list[Label]:
+    """Why this rule marked messages in which it found ``matched`` (empty for an omission), one for each."""
+    if rule.wording is None:
+        return [_reason(rule, one) for one in matched]
+    from scoring.redline import wording  # loads weights, which only such a rule needs
+
+    found = wording.model(rule.wording.model).evidence(pl.Series(matched, dtype=pl.String))
+    return [_likeness(rule, one, seen.words) for one, seen in zip(matched, found, strict=True)]
+
+
 def reason(rule: Rule, matched: str) -> Label:
     """Why this rule marked a message in which it found ``matched`` (empty for an omission)."""
+    return reasons(rule, [matched])[0]
+
+
+def _likeness(rule: Rule, matched: str, words: Sequence[str]) -> Label:
+    quoted = [f"“{word}”" for word in words]
+    zh, en = "、".join(quoted), ", ".join(quoted)
+    return Label(
+        f"疑似“{rule.label.zh}”：“{matched}”读起来像违规" + (f"，尤其是{zh}" if words else ""),
+        f"Suspected “{rule.label.en}”: “{matched}” reads like violations" + (f", above all {en}" if words else ""),
+    )
+
+
+def _reason(rule: Rule, matched: str) -> Label:
     if rule.missing is not None:
         why = missing_reason(rule, rule.missing, matched)
         return Label(f"疑似“{rule.label.zh}”：{why.zh}", f"Suspected “{rule.label.en}”: {why.en}")
-    if rule.wording is not None:
-        from scoring.redline import wording  # loads weights, which only such a rule needs
-
-        words = wording.model(rule.wording.model).evidence(matched).words
-        zh = f"疑似“{rule.label.zh}”：“{matched}”读起来像违规" + (
-            f"，尤其是{'、'.join(f'“{r}”' for r in words)}" if words else ""
-        )
-        en = f"Suspected “{rule.label.en}”: “{matched}” reads like violations" + (
-            f", above all {', '.join(f'“{r}”' for r in words)}" if words else ""
-        )
-        return Label(zh, en)
     zh, en = f"疑似“{rule.label.zh}”：出现“{matched}”", f"Suspected “{rule.label.en}”: the message says “{matched}”"
     if rule.repetition is not None and rule.repetition.times > 1:
         zh, en = f"{zh}，已达 {rule.repetition.times} 次", f"{en}, for the {rule.repetition.times}th time or more"

@@ -26,7 +26,7 @@ from scoring.redline.logic import LogicError, names
 from scoring.redline.markup import SIGN, visible
 from scoring.redline.matcher import Matcher, Piece, innocent, regex_piece
 from scoring.redline.pairs import NONE, Pairs
-from scoring.redline.reason import reason
+from scoring.redline.reason import reasons
 from scoring.redline.rule import Anchor, Evasion, Guard, Rule
 from scoring.redline.syntax import PatternError
 
@@ -223,8 +223,7 @@ class Screener:
             messages["role"].is_in(rule.speaker.roles), pl.col("text") != ""
         )
         marked = spoken.filter(pl.Series(weights.scores(spoken["text"]) >= rule.wording.least / 100))
-        for key, seq, text in marked.iter_rows():
-            start, end = weights.evidence(text).span
+        for (key, seq, text), (start, end) in zip(marked.iter_rows(), weights.spans(marked["text"]), strict=True):
             if not innocent(rule, text, (start, end)):
                 yield Hit(key, number, seq, start, end, text[start:end])
 
@@ -302,8 +301,14 @@ class Screener:
         if not found:
             return HIT_SCHEMA.to_frame()
         keys, rules, seqs, starts, ends, matched = zip(*found, strict=True)
-        why = {pair: reason(self.rules[pair[0]], pair[1]) for pair in set(zip(rules, matched, strict=True))}
-        reasons = [why[pair] for pair in zip(rules, matched, strict=True)]
+        asked: dict[int, set[str]] = defaultdict(set)
+        for number, text in zip(rules, matched, strict=True):
+            asked[number].add(text)
+        why = {
+            number: dict(zip(texts, reasons(self.rules[number], [*texts]), strict=True))
+            for number, texts in asked.items()
+        }
+        said = [why[number][text] for number, text in zip(rules, matched, strict=True)]
         columns = {
             "conversation_key": keys,
             "seq": seqs,
@@ -312,8 +317,8 @@ class Screener:
             "start": starts,
             "end": ends,
             "matched": matched,
-            "reason_zh": [r.zh for r in reasons],
-            "reason_en": [r.en for r in reasons],
+            "reason_zh": [r.zh for r in said],
+            "reason_en": [r.en for r in said],
         }
         return pl.DataFrame(columns, schema=HIT_SCHEMA).sort("conversation_key", "seq", "rule_id", "start", "end")
 

@@ -137,22 +137,48 @@ class Weights:
             known = self.keys[slot] == key
             yield width, places[known], self.weights[slot[known]]
 
-    def evidence(self, text: str) -> WordingEvidence:
-        """The stretch of ``text`` that speaks most for a violation, and its heaviest words, none overlapping."""
-        reading = read(pl.Series([text], dtype=pl.String))
+    def spans(self, texts: pl.Series) -> list[Span]:
+        """Of each text the stretch that speaks most for a violation."""
+        parts = (texts.slice(at, CHUNK) for at in range(0, len(texts), CHUNK))
+        return [span for part in parts for span in self._spans(part)]
+
+    def _spans(self, texts: pl.Series) -> Iterator[Span]:
+        reading = read(texts)
         share = np.zeros(len(reading.codes))
-        heavy: list[tuple[float, Span]] = []
         for width, places, weights in self._found(reading):
-            for at, weight in zip(places.tolist(), weights.tolist(), strict=True):
-                share[at : at + width] += weight / width
-                if weight > 0 and width > 1:
-                    heavy.append((-weight, whole_words(text, (at, at + width))))
-        span = whole_words(text, _heaviest(share[:-1]))
-        told: list[Span] = []
-        for _, (start, end) in sorted(heavy):
-            if span[0] <= start < end <= span[1] and all(end <= a or b <= start for a, b in told):
-                told.append((start, end))
-        return WordingEvidence(span, tuple(text[a:b] for a, b in sorted(told[:TOLD])))
+            for offset in range(width):
+                share[places + offset] += weights / width
+        ends = reading.starts + reading.sizes()
+        for text, start, end in zip(texts.to_list(), reading.starts.tolist(), ends.tolist(), strict=True):
+            yield whole_words(text, _heaviest(share[start:end]))
+
+    def evidence(self, texts: pl.Series) -> list[WordingEvidence]:
+        """Of each text the stretch that speaks most for a violation, and its heaviest words, none overlapping."""
+        parts = (texts.slice(at, CHUNK) for at in range(0, len(texts), CHUNK))
+        return [found for part in parts for found in self._evidence(part)]
+
+    def _evidence(self, texts: pl.Series) -> Iterator[WordingEvidence]:
+        reading = read(texts)
+        heavy: list[list[tuple[float, Span]]] = [[] for _ in range(len(texts))]
+        for width, places, weights in self._found(reading):
+            speaking = (weights > 0) & (width > 1)
+            row = np.searchsorted(reading.starts, places[speaking], side="right") - 1
+            at = places[speaking] - reading.starts[row]
+            for text, start, weight in zip(row.tolist(), at.tolist(), weights[speaking].tolist(), strict=True):
+                heavy[text].append((-weight, (start, start + width)))
+        for text, span, runs in zip(texts.to_list(), self._spans(texts), heavy, strict=True):
+            yield WordingEvidence(span, tuple(text[a:b] for a, b in _told(text, span, runs)))
+
+
+def _told(text: str, span: Span, runs: list[tuple[float, Span]]) -> list[Span]:
+    """The first words inside the span that do not overlap, the heaviest first, in the order of the text."""
+    told: list[Span] = []
+    for _, (start, end) in sorted((weight, whole_words(text, run)) for weight, run in runs):
+        if span[0] <= start < end <= span[1] and all(end <= a or b <= start for a, b in told):
+            told.append((start, end))
+            if len(told) == TOLD:
+                break
+    return sorted(told)
 
 
 def _heaviest(share: Floats) -> Span:

@@ -53,19 +53,28 @@ def test_scores_are_those_of_the_definition_whatever_stands_beside(texts: list[s
 
 @given(st.text(max_size=40))
 def test_evidence_lies_inside_the_message(text: str) -> None:
-    found = wording.model(RULE.wording.model).evidence(text)  # type: ignore[union-attr]
+    found = wording.model(RULE.wording.model).evidence(pl.Series([text]))[0]  # type: ignore[union-attr]
     start, end = found.span
     assert 0 <= start <= end <= len(text)
     assert all(word in text for word in found.words)
 
 
 def test_evidence_names_the_place_and_whole_words() -> None:
-    found = MODEL.evidence("您好，背后说坏话的人")
+    (found,) = MODEL.evidence(pl.Series(["您好，背后说坏话的人"]))
     assert "您好，背后说坏话的人"[slice(*found.span)] == "说坏话"
     assert wording.whole_words("so stupidly, yes", (3, 7)) == (3, 11)
 
 
+@given(st.lists(st.text(alphabet="您好背后说坏话的人 fuck you，。0滚", max_size=30), max_size=12))
+def test_evidence_of_many_texts_is_that_of_each(texts: list[str]) -> None:
+    model, every = wording.model(wording.NEWEST), pl.Series(texts, dtype=pl.String)
+    found = model.evidence(every)
+    assert found == [one for text in texts for one in model.evidence(pl.Series([text]))]
+    assert model.spans(every) == [one.span for one in found]
+
+
 def test_no_texts_and_no_runs() -> None:
+    assert MODEL.evidence(pl.Series([], dtype=pl.String)) == MODEL.spans(pl.Series([], dtype=pl.String)) == []
     assert len(MODEL.scores(pl.Series([], dtype=pl.String))) == 0
     assert MODEL.scores(pl.Series([None, ""], dtype=pl.String)).tolist() == [-1.0, -1.0]
     assert wording.make({}, 0.5).scores(pl.Series(["坏"])).tolist() == [0.5]
