@@ -160,7 +160,8 @@ def _overtaken() -> Busy:
 
 def write(path: str, version: int, frame: pl.DataFrame, **how: Any) -> int:
     """Write to the table at `path`, which has `version` (-1: it is not there yet); returns its version then."""
-    rows = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    # as one piece: several are written beside each other, in an order that is another every time
+    rows = frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     if version < 0:
         write_deltalake(
             path, rows, post_commithook_properties=KEEP_LOGS, **{**how, "mode": "error", "schema_mode": None}

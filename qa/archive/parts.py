@@ -33,7 +33,8 @@ MERGED = 16 << 20
 
 def stage(table: str, frame: pl.DataFrame, folder: Path) -> Path:
     """Write `frame`, brought to the columns of `table`, as a Parquet file in `folder` for `ArchiveChange.adopt`."""
-    return _staged(conform(table, frame), KEYS[table], folder)
+    rows = conform(table, frame).rechunk()  # the bytes follow from the rows, not from the pieces they came in
+    return _staged(rows, KEYS[table], folder)
 
 
 def _staged(rows: pl.DataFrame, key: str, folder: Path) -> Path:

@@ -135,6 +135,7 @@ def put(change: ArchiveChange, predictor: str, rows: pl.DataFrame) -> int:
     current = now.scan("signals").select("conversation_key", "import_id")
     news = rows.lazy().join(current, on=["conversation_key", "import_id"], how="semi", nulls_equal=True)
     fresh = conform("predictions", news.with_columns(predictor=pl.lit(predictor)).collect())
+    fresh = fresh.sort("conversation_key", "about", maintain_order=True)  # the same rows, the same bytes
     if fresh.is_empty():
         return 0
     before = scan(now).filter(pl.col("predictor") == predictor)

@@ -19,7 +19,7 @@ from qa.policy import SYSTEM
 
 if TYPE_CHECKING:
     from qa import ingest, jobs
-    from qa.ingest import Detected, ImportCounts, ImportPreview, ImportResult, RowProblem
+    from qa.ingest import Detected, ImportCounts, ImportPreview, ImportResult, ReadAhead, RowProblem
     from qa.workbench import Workbench
 else:
     ingest, jobs = Later("qa.ingest"), Later("qa.jobs")
@@ -77,6 +77,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
             " source)"
         ),
     )
+    parser.add_argument("--cluster", default=None, help=_("address of a Dask scheduler, e.g. tcp://10.0.0.5:8786"))
     parser.add_argument("--dry-run", action="store_true", help=_("only say what would happen"))
     parser.add_argument(
         "--problems", type=Path, default=None, metavar="CSV", help=_("write every problem to this file")
@@ -109,7 +110,9 @@ def run(opener: Callable[[], Workbench], args: argparse.Namespace, out: Output) 
         task.mapping.check(task.kind, task.detected.headers)
         if not args.dry_run:
             import_options.save(bench, args, task.kind, task.mapping)
-    documents = [_one(bench, args, out, task) for task in tasks]
+    files = [ingest.FileToImport(task.detected.path, task.mapping, task.kind, task.source) for task in tasks]
+    with ingest.reading_ahead(bench, SYSTEM, files, now=datetime.now(UTC), cluster=args.cluster) as ahead:
+        documents = [_one(bench, args, out, task, ahead) for task in tasks]
     if not args.dry_run:
         jobs.ask(bench, SYSTEM, jobs.INDEXING, jobs.IndexMessages(), now=datetime.now(UTC))
     out.json(documents if len(documents) > 1 else documents[0])
@@ -189,7 +192,9 @@ def _task(bench: Workbench, args: argparse.Namespace, path: Path) -> _Task:
     return _Task(detected, detected.mapping, detected.kind, args.source or choice.source, choice.mark)
 
 
-def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -> dict[str, Any]:
+def _one(
+    bench: Workbench, args: argparse.Namespace, out: Output, task: _Task, ahead: ReadAhead | None
+) -> dict[str, Any]:
     path, d = task.detected.path, task.detected
     out.say(
         out.t(
@@ -213,6 +218,7 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
             task.kind,
             task.source,
             silence_hours=args.silence,
+            ahead=ahead,
             progress=progress,
         )
         _tell(out, seen)
@@ -242,6 +248,7 @@ def _one(bench: Workbench, args: argparse.Namespace, out: Output, task: _Task) -
         source=task.source,
         source_mark=task.source_mark,
         silence_hours=args.silence,
+        ahead=ahead,
         progress=progress,
     )
     _tell(out, done)

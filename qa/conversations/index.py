@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,9 +23,10 @@ from qa.archive import Snapshot
 from qa.archive.locks import alone
 from qa.archive.ranges import cut, message_files
 from qa.conversations import segments
-from qa.conversations.segments import MOST_ROWS, ROWS, IndexPiece
+from qa.conversations.segments import MOST_ROWS, ROWS, IndexPiece, MadePiece
 from qa.errors import Busy, Cancelled
 from qa.i18n import N_
+from qa.processes import cluster
 from qa.workbench import Workbench
 
 VERSION = 1
@@ -138,7 +139,7 @@ def update(
             raise Busy(N_("The search index is being built by somebody else; wait for that."))
         if not again and state(bench, snapshot) is IndexState.READY and _kept(index) is not None:
             return Updated(0, 0, snapshot.count("messages"))
-        work = _Update(index.folder, snapshot, None if again else _kept(index), progress, cancel)
+        work = _Update(index.folder, snapshot, None if again else _kept(index), bench.config.cluster, progress, cancel)
         try:
             return work.run()
         except BaseException:
@@ -176,16 +177,15 @@ class _Update:
         folder: Path,
         snapshot: Snapshot,
         kept: tuple[IndexManifest, tuple[IndexPiece, ...]] | None,
+        address: str,
         progress: Progress | None,
         cancel: Callable[[], bool] | None,
     ) -> None:
         self._folder, self._snapshot = folder, snapshot
         self._names = kept[0].segments if kept else ()
         self._pieces = kept[1] if kept else ()
-        self._tell, self._cancel = progress, cancel
+        self._cluster, self._tell, self._cancel = address, progress, cancel
         self._made: list[str] = []
-        self._rows: list[pl.DataFrame] = []
-        self._waiting = 0
 
     def run(self) -> Updated:
         known = _known(self._pieces)
@@ -195,10 +195,9 @@ class _Update:
         touched = set(gone["piece"].to_list())
         if not fresh.is_empty():
             touched |= {at for at, piece in enumerate(self._pieces) if piece.height < FULL}
-        for at in sorted(touched):
-            self._take(_rows_of(self._pieces[at], gone["conversation_key"]))
-        self._take_from_archive(fresh)
-        self._flush(0)
+        rows = _full(self._rows(sorted(touched), gone, fresh))
+        for made in cluster.each(self._cluster, _made, None, rows, self._cancel):
+            self._made.append(segments.write(made, self._folder))
         names = [name for at, name in enumerate(self._names) if at not in touched] + self._made
         self._publish(tuple(names))
         return Updated(
@@ -210,7 +209,10 @@ class _Update:
         for name in self._made:
             shutil.rmtree(self._folder / name, ignore_errors=True)
 
-    def _take_from_archive(self, fresh: pl.DataFrame) -> None:
+    def _rows(self, touched: list[int], gone: pl.DataFrame, fresh: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """All messages that need a place: of pieces that are replaced, then those that are new."""
+        for at in touched:
+            yield _rows_of(self._pieces[at], gone["conversation_key"])
         if fresh.is_empty():
             return
         wanted = fresh.select("conversation_key", "customer").lazy()
@@ -222,26 +224,31 @@ class _Update:
                 self._tell(at / len(ranges), "")
             rows = part.scan().select("conversation_key", "seq", "role", pl.col("text").fill_null(""))
             found = rows.join(wanted, on="conversation_key", how="inner").select(list(ROWS))
-            self._take(found.collect().sort("conversation_key", "seq"))
-
-    def _take(self, rows: pl.DataFrame) -> None:
-        self._rows.append(rows)
-        self._waiting += rows.height
-        self._flush(MOST_ROWS)
-
-    def _flush(self, least: int) -> None:
-        """Write full pieces; at `least` 0 the rest as well."""
-        while self._waiting > least or (least == 0 and self._waiting):
-            rows = pl.concat(self._rows)
-            size = _cut_at(rows["conversation_key"])
-            self._made.append(segments.write(rows[:size], self._folder))
-            self._rows, self._waiting = [rows[size:]], rows.height - size
+            yield found.collect().sort("conversation_key", "seq")
 
     def _publish(self, names: tuple[str, ...]) -> None:
         text = msgspec.json.encode(IndexManifest(fingerprint(self._snapshot), names))
         draft = self._folder / f"{MANIFEST}.part"
         draft.write_bytes(text)
         draft.replace(self._folder / MANIFEST)
+
+
+def _made(_: None, rows: pl.DataFrame) -> MadePiece:
+    """What runs here or on a worker of a cluster."""
+    return segments.make(rows)
+
+
+def _full(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The rows of `parts`, one after the other, as those of pieces: full ones, and the rest at the end."""
+    rows = pl.DataFrame(schema=ROWS)
+    for part in parts:
+        rows = pl.concat([rows, part])
+        while rows.height > MOST_ROWS:
+            size = _cut_at(rows["conversation_key"])
+            yield rows[:size]
+            rows = rows[size:]
+    if rows.height:
+        yield rows
 
 
 def _cut_at(keys: pl.Series) -> int:

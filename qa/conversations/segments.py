@@ -73,17 +73,31 @@ def _pairs(points: U64) -> U64:
     return (points[:-1] << _SHIFT) | points[1:]
 
 
-def write(rows: pl.DataFrame, folder: Path) -> str:
-    """Make a piece of `rows` (the columns of `ROWS`, at most `MOST_ROWS`) in `folder`; returns its name."""
+@dataclass(frozen=True)
+class MadePiece:
+    """What a piece holds before it is written: arrays and frames as in `IndexPiece`."""
+
+    grams: U64
+    starts: NDArray[np.uint32]
+    rows: NDArray[np.uint16]
+    texts: pl.DataFrame
+    chats: pl.DataFrame
+
+
+def make(rows: pl.DataFrame) -> MadePiece:
+    """A piece of `rows` (the columns of `ROWS`, at most `MOST_ROWS`)."""
+    return MadePiece(*_lists(rows["text"]), _texts(rows), _chats(rows))
+
+
+def write(made: MadePiece, folder: Path) -> str:
+    """Write a piece into `folder`; returns its name."""
     name = uuid.uuid4().hex
     draft = folder / f"{name}.part"
     draft.mkdir(parents=True)
     try:
-        grams, starts, places = _lists(rows["text"])
-        np.save(draft / "grams.npy", grams)
-        np.save(draft / "starts.npy", starts)
-        np.save(draft / "rows.npy", places)
-        for part, frame in (("texts", _texts(rows)), ("chats", _chats(rows))):
+        for part, array in (("grams", made.grams), ("starts", made.starts), ("rows", made.rows)):
+            np.save(draft / f"{part}.npy", array)
+        for part, frame in (("texts", made.texts), ("chats", made.chats)):
             frame.write_ipc(draft / f"{part}.arrow", compression="uncompressed")
         draft.rename(folder / name)
     finally:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from qa.archive.locks import alone
 from qa.errors import Busy, Cancelled, Fact, SpotcheckError, Unavailable, Words
 from qa.i18n import N_, Translator
 from qa.inbox.folders import DONE, FAILED, Folder, folders, place, waiting
-from qa.ingest import Detected, ImportCounts, ImportPreview, RowProblem, problems
+from qa.ingest import Detected, FileToImport, ImportCounts, ImportPreview, ReadAhead, RowProblem, problems
 from qa.policy import SYSTEM
 from qa.tables import ImportRun
 from qa.workbench import Workbench
@@ -82,12 +82,25 @@ def take_in(
         taken: list[TakenFile] = []
         still = [(folder, path) for folder, path in files if _look(path) == before[path]]
         taken += [TakenFile(folder.name, path.name, "growing") for folder, path in files if (folder, path) not in still]
-        for n, (folder, path) in enumerate(_in_order(bench, still)):
-            if cancel():
-                raise Cancelled(N_("Stopped between two files; what was taken stays taken."))
-            progress(n / len(still), N_("Taking files from the inbox"))
-            taken.append(_take(bench, folder, path, now))
+        ordered = _in_order(bench, still)
+        with ingest.reading_ahead(bench, SYSTEM, _readable(bench, ordered), now=now) as ahead:
+            for n, (folder, path) in enumerate(ordered):
+                if cancel():
+                    raise Cancelled(N_("Stopped between two files; what was taken stays taken."))
+                progress(n / len(still), N_("Taking files from the inbox"))
+                taken.append(_take(bench, folder, path, now, ahead))
         return tuple(taken)
+
+
+def _readable(bench: Workbench, files: list[tuple[Folder, Path]]) -> list[FileToImport]:
+    """Those that a cluster may read before their turn comes: none without one."""
+    found = []
+    for folder, path in files if bench.config.cluster else ():
+        with suppress(SpotcheckError):  # said when its turn comes
+            seen = _read(bench, folder, path)
+            seen.mapping.check(seen.kind, seen.shape.headers)
+            found.append(FileToImport(path, seen.mapping, seen.kind, folder.source))
+    return found
 
 
 def unknown_folders(bench: Workbench) -> list[tuple[str, int]]:
@@ -99,7 +112,7 @@ def unknown_folders(bench: Workbench) -> list[tuple[str, int]]:
     return [(name, n) for name in others if (n := len(waiting(bench, name)))]
 
 
-def _take(bench: Workbench, folder: Folder, path: Path, now: datetime) -> TakenFile:
+def _take(bench: Workbench, folder: Folder, path: Path, now: datetime, ahead: ReadAhead | None) -> TakenFile:
     look, sha256 = _look(path), digest(path)
     if _imported(bench, folder, sha256):
         _move(path, DONE)
@@ -107,13 +120,14 @@ def _take(bench: Workbench, folder: Folder, path: Path, now: datetime) -> TakenF
     try:
         found = _read(bench, folder, path)
         seen = ingest.preview(
-            bench, SYSTEM, path, found.mapping, found.kind, folder.source, silence_hours=folder.silence_hours
-        )
+            bench, SYSTEM, path, found.mapping, found.kind, folder.source, silence_hours=folder.silence_hours,
+            ahead=ahead,
+        )  # fmt: skip
         if problem := _question(found, seen):
             return _set_aside(bench, folder, path, problem)
         done = ingest.commit(
             bench, SYSTEM, now=now, path=path, mapping=found.mapping, kind=found.kind, source=folder.source,
-            silence_hours=folder.silence_hours,
+            silence_hours=folder.silence_hours, ahead=ahead,
         )  # fmt: skip
     except (Busy, Unavailable, Cancelled):
         raise

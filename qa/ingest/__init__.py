@@ -1,5 +1,6 @@
 """Importing chats, disputes, ratings and the roster from what shops really export."""
 
+from qa.ingest.chat_reading import ReadAhead
 from qa.ingest.detecting import Detected, completed, detect
 from qa.ingest.fields import FIELDS, KINDS, Field
 from qa.ingest.files.decoding import ENCODINGS
@@ -18,12 +19,14 @@ from qa.ingest.same_person import Merge, merge, merge_preview, merges, undo_merg
 from qa.ingest.sampling import SampleChat, sample_chat
 from qa.ingest.service import (
     Cancel,
+    FileToImport,
     ImportPreview,
     Progress,
     commit,
     history,
     preview,
     problem_list,
+    reading_ahead,
     source_of,
 )
 from qa.ingest.sources import SourceChoice, silence_of, suggest_source
@@ -38,6 +41,7 @@ __all__ = [
     "Changed",
     "Detected",
     "Field",
+    "FileToImport",
     "ImportCounts",
     "ImportPreview",
     "ImportResult",
@@ -46,6 +50,7 @@ __all__ = [
     "Preset",
     "Profile",
     "Progress",
+    "ReadAhead",
     "ReadOptions",
     "RowProblem",
     "SampleChat",
@@ -65,6 +70,7 @@ __all__ = [
     "problem_list",
     "profiles",
     "read_profile",
+    "reading_ahead",
     "sample_chat",
     "save_profile",
     "silence_of",

@@ -108,7 +108,7 @@ def _slices(job: LoadRequest, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
         RowBatch(numbered.slice(at, SLICE), min(1.0, (at + SLICE) / max(frame.height, 1)))
         for at in range(0, frame.height, SLICE)
     )
-    return loading.each(job, parts)
+    return (part.frame for part in loading.each(job, parts))
 
 
 def _chats(

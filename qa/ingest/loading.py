@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
@@ -18,11 +19,14 @@ from qa.i18n import N_
 from qa.ingest import chats, joining, merging, provenance, records, silence
 from qa.ingest.cells import Cells
 from qa.ingest.chat_loading import RejoiningSink, agents_of, put_chats, rename_joined
+from qa.ingest.chat_reading import ReadPiece, read_pieces
 from qa.ingest.mapping import Mapping
 from qa.ingest.problems import ProblemLog
 from qa.ingest.reading import RowBatch
 from qa.ingest.requests import AGENTS, SAMPLE_ROWS, LoadedFile, LoadRequest, Sink, compared, counts_of
 from qa.ingest.staging import ChatStage
+
+Piece = TypeVar("Piece", RowBatch, ReadPiece)
 
 
 def load(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
@@ -30,12 +34,12 @@ def load(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemL
     return LOADERS[job.kind](job, pieces, sink, log)
 
 
-def each(job: LoadRequest, pieces: Iterator[RowBatch]) -> Iterator[pl.DataFrame]:
-    """The frames of the pieces, with progress told and cancelling heard between them."""
+def each(job: LoadRequest, pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The pieces, with progress told and cancelling heard between them."""
     for piece in pieces:
         if job.cancel():
             raise Cancelled(N_("The import was cancelled; nothing was written."))
-        yield piece.frame
+        yield piece
         job.progress(0.9 * piece.share, "read")
 
 
@@ -45,27 +49,31 @@ def each(job: LoadRequest, pieces: Iterator[RowBatch]) -> Iterator[pl.DataFrame]
 def _chats(job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog) -> LoadedFile:
     stage_ = chat_stage(job, job.mapping, sink, log, whole_records=bool(job.nested))
     fields = {*job.mapping.columns, *job.mapping.constants}
+    if job.read is None:
+        read = read_pieces(job.how_read(), pieces, log)
+    else:
+        log.adopt(job.read.problems)
+        read = iter(job.read.pieces)
     if "conversation_id" not in fields or "receiver_id" in fields:
-        return _chats_by_silence(job, pieces, sink, log, stage_)
+        return _chats_by_silence(job, read, sink, log, stage_)
     rows = 0
-    for frame in each(job, pieces):
-        rows += frame.height
-        stage_.add(chats.read(frame, job.mapping, job.nested, job.zone, log, job.people, job.business))
+    for piece in each(job, read):
+        rows += piece.rows
+        stage_.add(piece.messages)
     return put_chats(job, stage_, sink, log, rows)
 
 
 def _chats_by_silence(
-    job: LoadRequest, pieces: Iterator[RowBatch], sink: Sink, log: ProblemLog, stage_: ChatStage
+    job: LoadRequest, pieces: Iterator[ReadPiece], sink: Sink, log: ProblemLog, stage_: ChatStage
 ) -> LoadedFile:
     """Files of which rows name no chat: they wait until all times are known, then chats are told apart by silence."""
     rows = 0
     waiting: list[Path] = []
-    for frame in each(job, pieces):
-        rows += frame.height
-        read = chats.read(frame, job.mapping, job.nested, job.zone, log, job.people, job.business)
-        if read.height:
+    for piece in each(job, pieces):
+        rows += piece.rows
+        if piece.messages.height:
             waiting.append(sink.staging() / f"waiting-{len(waiting)}.parquet")
-            read.write_parquet(waiting[-1], compression="lz4")
+            piece.messages.write_parquet(waiting[-1], compression="lz4")
     named = silence.name(silence.spooled(waiting), sink.before, job.source, job.gap, job.pinned, job.id_key)
     at = 0
     for path in waiting:
@@ -131,7 +139,8 @@ def _collect(
     job: LoadRequest, pieces: Iterator[RowBatch], log: ProblemLog, read: Callable[[Cells], pl.DataFrame]
 ) -> tuple[pl.DataFrame, int]:
     frames, rows = [], 0
-    for frame in each(job, pieces):
+    for piece in each(job, pieces):
+        frame = piece.frame
         rows += frame.height
         frames.append(read(Cells(chats.without_blank_rows(frame), job.mapping, job.zone, log)))
     return pl.concat(frames), rows

@@ -327,6 +327,11 @@ class ProblemLog:
             for frame in other._frames
         ]
 
+    def adopt(self, other: ProblemLog) -> None:
+        """The problems of the same file, told to another log for the same columns."""
+        self._frames += other._frames
+        self._refused += other._refused
+
     def one(self, code: str, field: str, row: int | None, value: str = "") -> None:
         """One row has problem `code`."""
         self._frames.append(

@@ -13,6 +13,7 @@ import polars as pl
 
 from qa.archive import Snapshot, empty
 from qa.ingest import silence
+from qa.ingest.chat_reading import HowRead, ReadFile
 from qa.ingest.mapping import Mapping
 from qa.ingest.speakers import People
 
@@ -96,6 +97,13 @@ class LoadRequest:
     """The connector that brought it, and how far that has come: kept with the rows."""
     id_key: bytes = b""
     """What makes ids opaque that are derived."""
+    read: ReadFile | None = None
+    """The file, where it was read already."""
+
+    def how_read(self) -> HowRead:
+        """What decides how the rows of chats are read."""
+        known = self.people
+        return HowRead(self.mapping, self.nested, self.zone, self.business, known.accounts, tuple(known.aliases))
 
 
 @dataclass(frozen=True)

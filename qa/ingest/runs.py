@@ -158,7 +158,7 @@ def _change(
     with writer.change(f"import {job.import_id}", now) as change:
         log = log.empty()
         restated = same_file.take_back(bench, change, before, job.import_id, job.kind, now)
-        again = replace(job, restated=restated, people=roster.people(bench, before.agents))
+        again = replace(job, restated=restated, people=roster.people(bench, before.agents), read=None)
         loaded = run(again, OnTop(change, change.now()), log)
         seen = _look_back(bench, job, loaded, log)
         gone = same_file.unused(before, change.now())

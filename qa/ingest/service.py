@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from sqlalchemy import select
 from qa.errors import Invalid
 from qa.i18n import N_, Translator
 from qa.ingest import problems, reading, roster, same_file, sources, takeback
+from qa.ingest.chat_reading import ReadAhead, ReadRequest, read_ahead
 from qa.ingest.detecting import Detected
 from qa.ingest.loading import load
 from qa.ingest.mapping import Mapping
@@ -81,6 +83,7 @@ def preview(
     *,
     encoding: str = "",
     silence_hours: float | None = None,
+    ahead: ReadAhead | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> ImportPreview:
@@ -92,12 +95,13 @@ def preview(
     log = _log(mapping)
     digest, before = hashlib.sha256(), bench.archive.at()
     with tempfile.TemporaryDirectory(prefix="spotcheck-preview-", dir=_scratch(bench)) as folder:
+        job = _with_read(shape, job, ahead)
         loaded = _load(shape, job, _Nowhere(before, Path(folder)), log, digest.update)
-        again = same_file.earlier(bench, job, digest.hexdigest())
+        again = same_file.earlier(bench, job, job.read.sha256 if job.read else digest.hexdigest())
         if again and kind != "agents" and not same_file.says_nothing_new(job, again, loaded.counts):
             plan, log = takeback.without(before, again.owner, 0), log.empty()
             known = same_file.restated(before, plan, kind)
-            job = replace(job, restated=known, people=roster.people(bench, again.agents))
+            job = replace(job, restated=known, people=roster.people(bench, again.agents), read=None)
             loaded = _load(shape, job, _Nowhere(takeback.View(before, plan, again.owner), Path(folder)), log, None)
     _note_unknown_agents(bench, loaded, log)
     frame = log.frame()
@@ -130,13 +134,14 @@ def commit(
     file_name: str = "",
     source_mark: str = "",
     silence_hours: float | None = None,
+    ahead: ReadAhead | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> ImportResult:
     """Import a file: all good rows, in one atomic step. Importing the same content again adds nothing.
 
     `source_mark` (of `source_of`) lets the source be remembered for files like it. `silence_hours`: how long a silence
-    ends a chat of a file without conversation ids; kept for the source.
+    ends a chat of a file without conversation ids; kept for the source. `ahead`: of `reading_ahead`.
 
     Raises `Invalid` (file or mapping), `Conflict` (somebody else is writing), `Cancelled`.
     """
@@ -144,7 +149,7 @@ def commit(
     shape, job = _prepare(bench, path, mapping, kind, source, encoding, now, progress, cancel)
     if silence_hours is not None:
         job = replace(job, gap=sources.checked_silence(silence_hours), gap_given=True)
-    job = replace(job, source_mark=source_mark)
+    job = _with_read(shape, replace(job, source_mark=source_mark), ahead)
     log = _log(mapping)
     name = file_name or path.name
 
@@ -153,7 +158,38 @@ def commit(
     def run(job: LoadRequest, sink: object, log: ProblemLog) -> LoadedFile:
         return _load(shape, job, sink, log, None if job.restated is not None else digest.update)
 
-    return execute(bench, actor, now, job, log, run, name, digest.hexdigest)
+    return execute(bench, actor, now, job, log, run, name, lambda: job.read.sha256 if job.read else digest.hexdigest())
+
+
+@dataclass(frozen=True)
+class FileToImport:
+    """A file as `commit` is told of it."""
+
+    path: Path
+    mapping: Mapping
+    kind: str
+    source: str
+
+
+@contextmanager
+def reading_ahead(
+    bench: Workbench, actor: Actor, files: Sequence[FileToImport], *, now: datetime, cluster: str | None = None
+) -> Iterator[ReadAhead | None]:
+    """Let a cluster (by default the one that is configured) read `files`, which are then previewed or imported in this
+    order; None where there is no cluster or no file of chats. The archive changes file by file all the same."""
+    require(actor, Right.IMPORT)
+    address = cluster or bench.config.cluster
+    asked = [file for file in files if address and file.kind == "conversations"]
+    prepared = [_prepare(bench, one.path, one.mapping, one.kind, one.source, "", now, None, None) for one in asked]
+    with read_ahead(address, [ReadRequest(shape, job.how_read()) for shape, job in prepared]) as ahead:
+        yield ahead
+
+
+def _with_read(shape: Shape, job: LoadRequest, ahead: ReadAhead | None) -> LoadRequest:
+    """`job` with what was read of the file already."""
+    if ahead is None or job.kind != "conversations":
+        return job
+    return replace(job, read=ahead.file(ReadRequest(shape, job.how_read()), job.cancel))
 
 
 def _prepare(

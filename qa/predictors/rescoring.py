@@ -16,7 +16,7 @@ import polars as pl
 
 from qa import audit
 from qa.archive import ArchiveChange, Snapshot, predictions
-from qa.archive.ranges import cut, message_files
+from qa.archive.ranges import Range, cut, message_files
 from qa.disputes import settled
 from qa.errors import Cancelled
 from qa.i18n import N_
@@ -24,10 +24,13 @@ from qa.policy import Actor, Right, require
 from qa.predictors.features import chats
 from qa.predictors.protocol import SCHEMA, Predictor, RuleScore, TrainedRisk
 from qa.predictors.versions import active, load
+from qa.processes import cluster
 from qa.workbench import Workbench
 
 BATCH = 400_000
 """Messages of one range: about 200 MB while its features are made."""
+
+STOPPED = N_("Scoring was stopped; every conversation keeps the risk it had.")
 
 Progress = Callable[[float, str], None]
 Cancel = Callable[[], bool]
@@ -79,7 +82,9 @@ def score(
         return Rescored(0, version, snapshot.version)
     shares = _shares(progress, len(every))
     made = {
-        one.name: predict(snapshot, one, waits[one.name], batch=batch, progress=tell, cancel=cancel)
+        one.name: predict(
+            snapshot, one, waits[one.name], batch=batch, progress=tell, cancel=cancel, address=bench.config.cluster
+        )
         for one, tell in zip(every, shares, strict=True)
     }
     if gone.is_empty() and all(rows.is_empty() for rows in made.values()):
@@ -147,29 +152,46 @@ def predict(
     batch: int = BATCH,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
+    address: str | None = None,
 ) -> pl.DataFrame:
     """What `predictor` says of the `waiting` conversations, for `qa.archive.predictions.put`; those without messages
-    get none. `batch` bounds memory (messages at a time). Raises `Cancelled` when `cancel` answers true."""
+    get none. `batch` bounds memory (messages at a time); `address` is the scheduler of a cluster that does the work.
+    Raises `Cancelled` when `cancel` answers true."""
     parts = [pl.DataFrame(schema=SCHEMA)]
     ranges = [] if waiting.is_empty() else cut(message_files(snapshot, waiting.lazy()), batch)
     total, seen = max(sum(piece.rows for piece in ranges), 1), 0
-    keys = waiting.lazy().select("conversation_key")
-    for piece in ranges:
-        said = (
-            piece.scan()
-            .select("conversation_key", "seq", "role", "text")
-            .join(keys, on="conversation_key", how="semi")
-            .collect()
-        )
-        if not said.is_empty():
-            mine = waiting.join(said.select("conversation_key").unique(), on="conversation_key", how="semi")
-            parts.append(predictor.predict(mine, said))
+    pieces = (_Piece(piece, _within(piece, waiting)) for piece in ranges)
+    for piece, said in zip(ranges, cluster.each(address, _predicted, predictor, pieces, cancel), strict=True):
+        parts.append(said)
         seen += piece.rows
         if cancel is not None and cancel():
-            raise Cancelled(N_("Scoring was stopped; every conversation keeps the risk it had."))
+            raise Cancelled(STOPPED)
         if progress is not None:
             progress(seen / total, N_("Scoring conversations"))
     return pl.concat(parts)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Messages, and the conversations among them that are to be predicted (columns `CHATS`)."""
+
+    messages: Range
+    chats: pl.DataFrame
+
+
+def _within(piece: Range, waiting: pl.DataFrame) -> pl.DataFrame:
+    """Those of `waiting` whose messages are in the range."""
+    keys = piece.scan().select(pl.col("conversation_key").unique()).collect()
+    return waiting.join(keys, on="conversation_key", how="semi", maintain_order="left")
+
+
+def _predicted(predictor: Predictor, piece: _Piece) -> pl.DataFrame:
+    """What runs here or on a worker of a cluster."""
+    if piece.chats.is_empty():
+        return pl.DataFrame(schema=SCHEMA)
+    said = piece.messages.scan().select("conversation_key", "seq", "role", "text")
+    mine = said.join(piece.chats.lazy().select("conversation_key"), on="conversation_key", how="semi")
+    return predictor.predict(piece.chats, mine.collect())
 
 
 def _shares(progress: Progress | None, parts: int) -> list[Progress | None]:

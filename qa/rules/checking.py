@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from qa.i18n import N_
-from qa.security import isolation
-from qa.security.isolation import Cancel, Limits, Overrun, Say
+from qa.processes import isolation
+from qa.processes.isolation import Cancel, Limits, Overrun, Say
 from scoring.problem import Words
 from scoring.redline import Failure, Rule, RuleProblem, load_default_rules, load_process_rules
 

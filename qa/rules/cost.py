@@ -2,7 +2,7 @@
 not published.
 
 The bound is a multiple of what one known pattern costs in the same process, so that a slow machine refuses nothing that
-a fast one takes. Patterns whose possibilities are few by their form are not tried. Runs in `qa.security.isolation`
+a fast one takes. Patterns whose possibilities are few by their form are not tried. Runs in `qa.processes.isolation`
 alone.
 """
 

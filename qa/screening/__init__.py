@@ -26,9 +26,11 @@ from qa.archive.ranges import CUT, NO_IMPORT, Range, cut, message_files
 from qa.errors import Busy, Cancelled, Invalid, Unavailable
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
+from qa.processes import cluster as machines
+from qa.processes import isolation
+from qa.processes.isolation import Limits, Overrun
 from qa.rules import stored
 from qa.screening import publishing
-from qa.screening.cluster import run_on_cluster
 from qa.screening.staging import Staging
 from qa.screening.work import (
     PROMISES,
@@ -39,8 +41,6 @@ from qa.screening.work import (
     substances,
     unscreened,
 )
-from qa.security import isolation
-from qa.security.isolation import Limits, Overrun
 from qa.workbench import Workbench
 from scoring.problem import words
 from scoring.redline import PatternError, Rule, Screener
@@ -299,13 +299,14 @@ def _run(
 def _results(
     job: ScreeningPass, todo: Sequence[tuple[int, Range]], where: _Where, cancel: Cancel | None
 ) -> Iterator[tuple[int, Any]]:
-    if where.cluster:
-        yield from run_on_cluster(where.cluster, job, todo)
-    elif where.apart and todo:
+    if where.apart and todo and not where.cluster:
         yield from _apart(job, todo, cancel)
-    else:
-        for number, piece in todo:
-            yield number, screen_range(job, piece)
+        return
+    try:
+        found = machines.each(where.cluster, screen_range, job, (piece for _, piece in todo), cancel)
+        yield from zip((number for number, _ in todo), found, strict=True)
+    except Cancelled:
+        raise Cancelled(STOPPED) from None
 
 
 def _apart(

@@ -17,10 +17,10 @@ from qa.archive.ranges import Range, cut, message_files
 from qa.errors import Invalid
 from qa.i18n import N_
 from qa.policy import Actor, Right, require
+from qa.processes import isolation
+from qa.processes.isolation import Cancel, Limits, Overrun, Say
 from qa.rules import messages, stored
 from qa.rules.checking import At, objections_to_cost, ran_over
-from qa.security import isolation
-from qa.security.isolation import Cancel, Limits, Overrun, Say
 from qa.workbench import Workbench
 from scoring.problem import words
 from scoring.redline import PatternError, Rule, RuleProblem, Screener

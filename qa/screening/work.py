@@ -76,7 +76,7 @@ def screen_range(job: ScreeningPass, piece: Range) -> ScreenedRows:
     promises = _promises(messages, job.time_zone) if job.with_promises else empty("promises")
     if not job.with_signals:
         return ScreenedRows(hits, promises, empty("signals"), empty("predictions"), messages.height)
-    measured = measure(messages, chats, hits, job.time_zone)
+    measured = measure(messages, chats, hits, job.time_zone).sort("conversation_key")  # the same rows, the same bytes
     return ScreenedRows(hits, promises, conform("signals", measured), _rule_score(messages, measured), messages.height)
 
 
@@ -177,7 +177,7 @@ def _rule_score(messages: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame:
     named = scored.select(
         "p", conversation_key="unit_id", predictor=pl.lit(RULES), version=pl.lit(RULES), import_id=frame["import_id"]
     )
-    return conform("predictions", named)
+    return conform("predictions", named.sort("conversation_key"))
 
 
 def substances(rules: Sequence[Rule], with_promises: bool) -> dict[str, str]:

@@ -64,7 +64,7 @@ def test_the_index_answers_as_the_text_says(tmp_path: Path, one: list[str], two:
     if not word:
         return
     both = [_frame(one), _frame(two).with_columns(pl.col("conversation_key").str.replace("k", "m"))]
-    pieces = [segments.read(tmp_path / segments.write(frame, tmp_path)) for frame in both]
+    pieces = [segments.read(tmp_path / segments.write(segments.make(frame), tmp_path)) for frame in both]
     keys = pl.concat(both)["conversation_key"].unique(maintain_order=True)
     asked = IndexedMessages(pieces, keys)
     rows = pl.concat(both).rows(named=True)

@@ -13,10 +13,10 @@ from datetime import datetime
 import pytest
 
 from qa.errors import Cancelled, Invalid, Unavailable
+from qa.processes.isolation import Overrun
 from qa.rules import checking, stored, versions
 from qa.rules.checking import At, ran_over
 from qa.screening import trial
-from qa.security.isolation import Overrun
 from qa.workbench import Workbench
 from scoring.redline import Examples, Label, Rule, Terms, load_default_rules
 from tests.world.redlines import LEAD, put_chats

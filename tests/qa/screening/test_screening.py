@@ -6,10 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -383,29 +381,6 @@ def test_ctrl_c_lets_the_part_under_way_finish_and_twice_stops_at_once() -> None
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_a_cluster_that_loses_a_worker_gives_the_same_hits_each_once(
-    shop: Workbench, now: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import distributed  # the optional extra `cluster`, in the development lock
-
-    # tests of pages leave their page as the main module, which every worker that is spawned would run first
-    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
-    put_chats(shop, many(60, 400), import_id=2)
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        victims = [worker.process.pid for worker in cluster.workers.values()]
-        killed: list[int] = []
-
-        def kill_one(share: float, what: str) -> None:
-            if share > 0.2 and not killed:
-                killed.append(victims[0])
-                os.kill(victims[0], signal.SIGKILL)
-                time.sleep(0.1)
-
-        run(shop, now, batch=20, cluster=cluster.scheduler_address, progress=kill_one)
-    assert killed
-    assert got(shop) == expected(shop, *RULES)
 
 
 def promises(bench: Workbench) -> list[tuple[Any, ...]]:

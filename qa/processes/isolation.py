@@ -36,7 +36,7 @@ START_SECONDS = 120.0
 """For a new interpreter with its libraries, on a busy machine."""
 PROCESSES = 4
 """At once, in one server: patterns are tried by people, one at a time."""
-_START = "from qa.security.isolation import child; child()"
+_START = "from qa.processes.isolation import child; child()"
 _places = threading.BoundedSemaphore(PROCESSES)
 
 

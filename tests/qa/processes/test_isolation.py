@@ -14,8 +14,8 @@ from itertools import pairwise
 import pytest
 
 from qa.errors import Cancelled, Invalid, Unavailable
-from qa.security import isolation
-from qa.security.isolation import Answer, Limits, Overrun, Say
+from qa.processes import isolation
+from qa.processes.isolation import Answer, Limits, Overrun, Say
 
 LIMITS = Limits(silent_seconds=20.0, cpu_seconds=20, memory=2 << 30)
 HOLDS = re.compile("[^x]{1,140}[^x]{1,140}x")
