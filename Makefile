@@ -69,8 +69,9 @@ bench-api: $(STAMP)  ## the HTTP API: pushing beside files, pages of estimates o
 soak: $(STAMP)  ## thirty simulated inspectors with random kills
 	@$(BIN)/python -m benchmarks.soak
 
-kills: $(STAMP)  ## imports and takings back killed at random moments
+kills: $(STAMP)  ## imports, takings back and removals killed at random moments
 	@$(BIN)/python -m benchmarks.kills
+	@$(BIN)/python -m benchmarks.forgetting
 
 soak-nights: $(STAMP)  ## thirty simulated nights: kills, late and partial files, a clock change, a dead robot
 	@$(BIN)/python -m benchmarks.nights

@@ -230,23 +230,37 @@ class Writer:
         finally:
             shutil.rmtree(pieces, ignore_errors=True)
 
-    def forget_old_versions(self) -> int:
-        """Remove every file that the newest version does not need: older versions cannot be read any more. Returns how
-        many files went. Doing it twice is doing it once."""
-        archive = self._archive
-        newest = archive.at()
-        if "://" in archive.root:
-            stores = [store for table in TABLES if (store := opened(archive._path(table))) is not None]
-            vacuum = partial(DeltaTable.vacuum, dry_run=False, enforce_retention_duration=False)
-            return sum(len(vacuum(one, 0, post_commithook_properties=KEEP_LOGS)) for one in stores)
-        gone: list[Path] = []
-        for table in TABLES:
-            needed = {Path(address.removeprefix("file://")).name for address in newest.files(table)}
-            gone += [file for file in Path(archive._path(table)).glob("*.parquet") if file.name not in needed]
+    def old_files(self) -> int:
+        """How many files the newest version does not need."""
+        if "://" in self._archive.root:
+            return sum(map(len, self._vacuumed(dry_run=True)))
+        return len(self._unneeded(self._archive.at()))
+
+    def forget_old_versions(self) -> None:
+        """Remove every file that the newest version does not need: older versions cannot be read any more. Doing it
+        twice is doing it once."""
+        if "://" in self._archive.root:
+            self._vacuumed(dry_run=False)
+            return
+        newest = self._archive.at()
+        gone = self._unneeded(newest)
         for file in gone:
             file.unlink(missing_ok=True)
-        archive.checksums.note_removed(newest.version, gone)
-        return len(gone)
+        self._archive.checksums.note_removed(newest.version, gone)
+
+    def _unneeded(self, newest: Snapshot) -> list[Path]:
+        found: list[Path] = []
+        for table in TABLES:
+            needed = {Path(address.removeprefix("file://")).name for address in newest.files(table)}
+            found += [file for file in Path(self._archive._path(table)).glob("*.parquet") if file.name not in needed]
+        return found
+
+    def _vacuumed(self, *, dry_run: bool) -> list[list[str]]:
+        stores = [store for table in TABLES if (store := opened(self._archive._path(table))) is not None]
+        vacuum = partial(
+            DeltaTable.vacuum, dry_run=dry_run, enforce_retention_duration=False, post_commithook_properties=KEEP_LOGS
+        )
+        return [vacuum(one, 0) for one in stores]
 
 
 def _catalogued(rows: pl.DataFrame) -> pl.DataFrame:

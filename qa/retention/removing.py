@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -131,13 +132,14 @@ def run(
     tell(0.6, N_("Removing from transcripts"))
     texts = _from_transcripts(bench, key, units, removal.begun_at)
     tell(0.8, N_("Removing from case files, cases and files"))
-    files += _from_disk(bench, removal.imports)
+    _from_disk(bench, removal.imports)
     with bench.begin(actor, now) as work:
         _from_records(work, key, units, removal.imports)
         counts = {"units": len(units), "transcripts": texts, "files": files}
         done = update(Removal).where(Removal.id == removal_id, Removal.ended_at.is_(None))
         if work.session.execute(done.values(ended_at=now, counts=counts)).rowcount:  # type: ignore[attr-defined]
             work.record("retention.applied", "removal", removal_id, **counts)
+    bench.db.drop_old_pages()
     tell(1.0, N_("Removed"))
     return RemovalDone(removal_id, len(units), texts, files, _backups(bench))
 
@@ -190,7 +192,8 @@ def _due(bench: Workbench, actor: Actor, now: datetime) -> list[Matter]:
 
 
 def _from_archive(bench: Workbench, key: bytes, units: frozenset[str], removal: Removal, now: datetime) -> int:
-    """Delete the rows, then every file that no row of the newest version needs; returns how many files went."""
+    """Delete the rows, then every file that no row of the newest version needs; returns how many files the removal
+    takes away."""
     with bench.archive.hold() as writer:
         with writer.change(f"removal {removal.id}", now) as change:
             for table, column in finding.UNIT_KEYS.items():  # and every table that holds more of the same units
@@ -198,7 +201,19 @@ def _from_archive(bench: Workbench, key: bytes, units: frozenset[str], removal: 
                 gone = pl.Series([one for one in there if hashed(key, one) in units], dtype=pl.String)
                 for each in (name for name, key_ in KEYS.items() if key_ == column):
                     change.remove(each, gone, column)
-        return writer.forget_old_versions()
+        files = _counted(bench, removal, writer.old_files() + sum(map(len, _on_disk(bench, removal.imports))))
+        writer.forget_old_versions()
+        return files
+
+
+def _counted(bench: Workbench, removal: Removal, files: int) -> int:
+    """Files that the removal takes away, written down before the first is gone: one that was killed between two of them
+    knows it when it goes on."""
+    if "files" in removal.counts:
+        return int(removal.counts["files"])
+    with bench.db.write() as session:
+        session.execute(update(Removal).where(Removal.id == removal.id).values(counts={"files": files}))
+    return files
 
 
 def _from_index(bench: Workbench) -> None:
@@ -273,24 +288,24 @@ def _cases(session: Session, key: bytes, units: frozenset[str]) -> list[int]:
     ]
 
 
-def _from_disk(bench: Workbench, imports: Sequence[int]) -> int:
-    """Lists of problems with rows of the file in them, uploads that no import needs any more, and the index of
-    searches, which is made anew from what is left."""
+def _on_disk(bench: Workbench, imports: Sequence[int]) -> tuple[list[Path], list[Path]]:
+    """Lists of problems with rows of the file in them, and folders of uploads that no import needs any more."""
     home = bench.config.home
     files = [home / "imports" / f"{what}-{number}.parquet" for number in imports for what in ("problems", "changes")]
-    there = [file for file in files if file.exists()]
-    for file in there:
-        file.unlink(missing_ok=True)
     with bench.db.read() as session:
         busy = [str(one) for one in session.scalars(select(Job.params).where(Job.state.in_(("waiting", "running"))))]
-    gone = [
-        folder
-        for folder in (home / "tmp" / "uploads").glob("*")
-        if folder.is_dir() and not any(folder.name in params for params in busy)
-    ]
-    for folder in (*gone, home / "search"):
+    folders = (home / "tmp" / "uploads").glob("*")
+    unneeded = [one for one in folders if one.is_dir() and not any(one.name in params for params in busy)]
+    return [file for file in files if file.exists()], unneeded
+
+
+def _from_disk(bench: Workbench, imports: Sequence[int]) -> None:
+    """Also the index of searches, which is made anew from what is left."""
+    files, folders = _on_disk(bench, imports)
+    for file in files:
+        file.unlink(missing_ok=True)
+    for folder in (*folders, bench.config.home / "search"):
         shutil.rmtree(folder, ignore_errors=True)
-    return len(there) + len(gone)
 
 
 def _backups(bench: Workbench) -> tuple[str, ...]:

@@ -60,6 +60,12 @@ def everywhere(bench: Workbench) -> bytes:
     )
 
 
+def in_pages(bench: Workbench, text: str) -> bool:
+    """Whether a text stands anywhere in the files of SQLite, also where no row has it any more."""
+    file = str(bench.db.url.database)
+    return any(text.encode() in one.read_bytes() for one in (Path(file), Path(file + "-wal")) if one.exists())
+
+
 def test_one_customer_is_forgotten_and_everything_else_stays(shop: Workbench) -> None:
     evidence.seal(shop, NOW)
     index.update(shop)
@@ -75,6 +81,7 @@ def test_one_customer_is_forgotten_and_everything_else_stays(shop: Workbench) ->
     with shop.db.read() as session:
         scores = session.execute(select(Verdict.id, Verdict.total).order_by(Verdict.id)).all()
         texts = dict(session.execute(select(Transcript.unit_id, Transcript.id)).all())
+    assert not shop.db.is_sqlite or in_pages(shop, "said-here")
     number = retention.begin(shop, SYSTEM, now=NOW, matter=matter, reason="customer asked")
     done = retention.run(shop, SYSTEM, number, now=NOW + timedelta(seconds=5))
     assert done.transcripts == found.transcripts == sum(unit in gone for unit in texts)
@@ -100,6 +107,8 @@ def test_one_customer_is_forgotten_and_everything_else_stays(shop: Workbench) ->
     assert evidence.check(shop).forgeries == ()
     assert shop.archive.check().damaged == ()
     assert retention.preview(shop, SYSTEM, matter).nothing
+    if shop.db.is_sqlite:  # the pages it no longer needs, and its log, while the server goes on
+        assert not in_pages(shop, "said-here")
 
 
 def test_old_text_goes_by_the_policy_of_its_source_and_draws_are_made_again(shop: Workbench) -> None:
@@ -133,6 +142,8 @@ def test_whoever_is_interrupted_goes_on(shop: Workbench, step: str, monkeypatch:
         real(*args)
         raise KeyboardInterrupt
 
+    with shop.archive.change("again", NOW) as change:  # an older version, whose files go
+        change.replace("messages", change.before.scan("messages").collect())
     matter = Matter("shop", before=NOW + timedelta(days=1))
     found = retention.preview(shop, SYSTEM, matter)
     number = retention.begin(shop, SYSTEM, now=NOW, matter=matter, reason="asked")
@@ -145,6 +156,7 @@ def test_whoever_is_interrupted_goes_on(shop: Workbench, step: str, monkeypatch:
     assert done.removal_id == number
     assert done.transcripts == found.transcripts > 0, "emptied before the interruption counts, too"
     assert retention.history(shop, SYSTEM)[0].counts["transcripts"] == found.transcripts
+    assert done.files > 0, "and so do files"
     assert draws.verify(shop, LEAD, draw_id=1).removed == found.transcripts
     assert retention.preview(shop, SYSTEM, matter).nothing
     assert retention.unfinished(shop, SYSTEM) == ()
