@@ -14,7 +14,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from qa import scoping
@@ -128,11 +128,9 @@ def counts_by_state(
     """How many files stand in each state, with the other filters applied."""
     require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
-        clocks = programme(session).clocks
-        found = {}
-        for state in FileState:
-            found[state] = count(session, conditions(bench, actor, replace(wanted, states=(state,)), clocks, now))
-    return found
+        where = conditions(bench, actor, replace(wanted, states=()), programme(session).clocks, now)
+        query = _bounded([*where, Violation.state == bindparam("state")])
+        return {state: _counted(session.scalar(query, {"state": state.value})) for state in FileState}
 
 
 def overdue_by_state(
@@ -142,10 +140,18 @@ def overdue_by_state(
     require(actor, Right.VIEW_VIOLATIONS, Right.VIEW_TEAM)
     with bench.db.read() as session:
         clocks = programme(session).clocks
+        where = conditions(bench, actor, replace(wanted, states=(), overdue=False), clocks, now)
+        since = bindparam("since", type_=Violation.changed_at.type)
+        query = _bounded([*where, Violation.state == bindparam("state"), Violation.changed_at < since])
         return {
-            state: count(session, conditions(bench, actor, replace(wanted, states=(state,), overdue=True), clocks, now))
+            state: _counted(session.scalar(query, {"state": state.value, "since": _due_before(clocks, state, now)}))
             for state in OPEN_STATES
         }
+
+
+def _due_before(clocks: Clocks, state: FileState, now: datetime) -> datetime:
+    """Files in this state that changed before are overdue."""
+    return now - timedelta(days=clocks.days(state) or 0)
 
 
 def added(counts: Iterable[BoundedCount]) -> BoundedCount:
@@ -307,7 +313,7 @@ def conditions(
         where.append(Violation.changed_at >= wanted.changed_since)
     if wanted.overdue:
         late = [
-            and_(Violation.state == state.value, Violation.changed_at < now - timedelta(days=clocks.days(state) or 0))
+            and_(Violation.state == state.value, Violation.changed_at < _due_before(clocks, state, now))
             for state in OPEN_STATES
         ]
         where.append(or_(*late))
@@ -315,6 +321,12 @@ def conditions(
 
 
 def count(session: Session, where: list[ColumnElement[bool]]) -> BoundedCount:
-    bounded = select(Violation.id).where(*where).limit(COUNT_BOUND + 1).subquery()
-    n = session.scalar(select(func.count()).select_from(bounded)) or 0
-    return BoundedCount(min(n, COUNT_BOUND), n > COUNT_BOUND)
+    return _counted(session.scalar(_bounded(where)))
+
+
+def _bounded(where: list[ColumnElement[bool]]) -> Select[int]:
+    return select(func.count()).select_from(select(Violation.id).where(*where).limit(COUNT_BOUND + 1).subquery())
+
+
+def _counted(n: int | None) -> BoundedCount:
+    return BoundedCount(min(n or 0, COUNT_BOUND), (n or 0) > COUNT_BOUND)

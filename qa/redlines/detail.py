@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from qa import scoping, transcripts
+from qa.archive import Archive, Snapshot
 from qa.blinding import refuse_early
 from qa.casefiles.lifecycle import STANDING, Clocks, Event, FileState, Refusal, Step, options
 from qa.casefiles.record import SAME_CASE, Evidence, transcript_now
@@ -24,7 +27,7 @@ from qa.policy import RIGHTS, Actor, Right, require, require_own
 from qa.redlines import board
 from qa.redlines.board import Row
 from qa.redlines.repeats import count_repeats
-from qa.tables import Sample, Transcript, User, Verdict, Violation, ViolationEvent
+from qa.tables import Agent, Sample, Transcript, User, Verdict, Violation, ViolationEvent
 from qa.transcripts import FrozenTranscript
 from qa.workbench import Workbench
 from scoring.sheet import Outcome
@@ -90,7 +93,7 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
         content = (
             frozen.content
             if frozen
-            else transcript_now(session, bench.archive, violation.conversation_key, violation.agent_id)
+            else _as_it_is(session, bench.archive, violation.conversation_key, violation.agent_id)
         )
     transcript = transcripts.read(content)
     evidence = tuple(Evidence(**hit) for hit in violation.evidence)
@@ -114,6 +117,35 @@ def case_file(bench: Workbench, actor: Actor, violation_id: int, *, now: datetim
         repeats=repeats, repeats_same_rule=same, sanction=(level.zh, level.en) if level else None, effect=effect,
         clocks=rules.clocks,
     )  # fmt: skip
+
+
+READ = 128
+_read: dict[object, dict[str, Any]] = {}
+"""Conversations that were looked at last: a board is opened again and again on the same one."""
+
+
+def _as_it_is(session: Session, archive: Archive, conversation_key: str, agent_id: str) -> dict[str, Any]:
+    """`transcript_now`, without reading again while neither the archive nor the roster has another content."""
+    snapshot = archive.at()
+    roster = session.execute(select(func.count(), func.max(Agent.updated_at))).one()
+    asked = (snapshot.root, snapshot.version, _marks(snapshot), conversation_key, agent_id, tuple(roster))
+    if asked not in _read:
+        found = transcript_now(session, archive, conversation_key, agent_id)
+        if len(_read) >= READ:
+            _read.clear()
+        _read[asked] = found
+    return _read[asked]
+
+
+def _marks(snapshot: Snapshot) -> tuple[object, ...]:
+    """What tells the texts of this version from those of another archive that bears the same number."""
+    logs = [
+        Path(snapshot.root) / table / "_delta_log" / f"{snapshot.tables[table]:020d}.json"
+        for table in ("messages", "conversations")
+    ]
+    if any(not log.exists() for log in logs):  # an object store
+        return (*snapshot.files("messages"), *snapshot.files("conversations"))
+    return tuple((log.stat().st_mtime_ns, log.stat().st_ino) for log in logs)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from qa.errors import Conflict, Denied, Invalid, NotFound, SpotcheckError, Stale
 from qa.policy import SYSTEM, Actor
 from qa.redlines import board, bulk, deciding, opening, repeats
 from qa.redlines import detail as files
-from qa.tables import AuditEntry, RuleVersion, Transcript, Violation, ViolationEvent
+from qa.tables import Agent, AuditEntry, RuleVersion, Transcript, Violation, ViolationEvent
 from qa.workbench import Workbench
 from tests.world.redlines import (
     ADMIN,
@@ -204,6 +204,21 @@ def test_the_evidence_stays_when_the_archive_changes(world: Workbench, now: date
     assert after.frozen
     assert after.transcript == before.transcript
     assert after.evidence == before.evidence
+
+
+def test_an_open_file_shows_the_chat_and_the_names_as_they_are_now(world: Workbench, now: datetime) -> None:
+    file = opened(world, now)["shop:1", "R01"]
+
+    def seen() -> list[tuple[str, str | None]]:
+        found = files.case_file(world, INSPECTOR, file, now=now).transcript
+        return [(message.text, message.agent_name) for message in found.messages]
+
+    assert seen() == seen() == [("在吗", None), ("傻瓜", "小红"), ("滚", "小红")]
+    put_chats(world, [("shop:1", "a1", [("customer", "在吗"), ("agent", "您好")])], import_id=2)
+    assert seen() == [("在吗", None), ("您好", "小红")]
+    with world.db.write() as session:
+        session.execute(update(Agent).where(Agent.agent_id == "a1").values(name="小兰", updated_at=now))
+    assert seen() == [("在吗", None), ("您好", "小兰")]
 
 
 @pytest.mark.parametrize("actor", [AGENT, ADMIN], ids=["agent", "admin"])

@@ -55,6 +55,8 @@ def test_the_board_is_in_the_order_of_severity_and_odds(shop: Workbench, now: da
     assert rest.after is None
     with pytest.raises(Denied):
         odds.learnt(shop, AGENT)
+    deciding.confirm(shop, INSPECTOR, now=now, violation_id=found.rows[0].id, reason="骂人")
+    assert (odds.learnt(shop, INSPECTOR).n, odds.learnt(shop, INSPECTOR).confirmed) == (47, 7), "with every ruling anew"
 
 
 def test_only_the_unlikely_are_cleared_and_come_back(shop: Workbench, now: datetime) -> None:
