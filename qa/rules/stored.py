@@ -37,10 +37,13 @@ class RuleName:
 
 def rules_in_force(session: Session) -> list[Rule]:
     """Every version that judges chats of some date: what screening runs. The engine picks by the date of each chat."""
-    rows = session.scalars(
-        select(RuleVersion).where(RuleVersion.state == "published").order_by(RuleVersion.rule_id, RuleVersion.version)
-    )
-    return [rule_of(row) for row in rows]
+    marks = (RuleVersion.id, *(getattr(RuleVersion, name) for name in _MARKS))
+    asked = select(*marks).where(RuleVersion.state == "published").order_by(RuleVersion.rule_id, RuleVersion.version)
+    # the content of a rule is large, and pages ask for it on every run
+    found = {number: _rules.get(tuple(mark)) for number, *mark in session.execute(asked)}
+    missing = [number for number, rule in found.items() if rule is None]
+    found |= {row.id: rule_of(row) for row in session.scalars(select(RuleVersion).where(RuleVersion.id.in_(missing)))}
+    return [rule for rule in found.values() if rule is not None]
 
 
 @dataclass(frozen=True)
@@ -111,11 +114,24 @@ def load_defaults(session: Session, actor: Actor, now: datetime, rules: Sequence
     return len(fresh)
 
 
+_MARKS = ("rule_id", "version", "content_hash", "in_force_from", "in_force_to")
+"""What names the content of a row: rows that share them hold one rule."""
+_rules: dict[tuple[object, ...], Rule] = {}
+_MOST_KEPT = 2_000
+
+
 def rule_of(row: RuleVersion) -> Rule:
     """The rule of one row; the row's dates and version count."""
+    mark = tuple(getattr(row, name) for name in _MARKS)
+    if (known := _rules.get(mark)) is not None:
+        return known
     content = {**row.content, "id": row.rule_id, "version": row.version}
     content["in_force_from"], content["in_force_to"] = _text(row.in_force_from), _text(row.in_force_to)
-    return from_plain(content)
+    rule = from_plain(content)
+    if len(_rules) >= _MOST_KEPT:
+        _rules.clear()
+    _rules[mark] = rule
+    return rule
 
 
 def _text(day: date | None) -> str | None:
@@ -124,18 +140,28 @@ def _text(day: date | None) -> str | None:
 
 def names(session: Session) -> Mapping[str, RuleName]:
     """Names and severities of all rules by id, from the newest published version (else the newest)."""
-    query = select(RuleVersion.rule_id, RuleVersion.content, RuleVersion.state).order_by(
+    query = select(RuleVersion.rule_id, RuleVersion.id, RuleVersion.content_hash, RuleVersion.state).order_by(
         RuleVersion.rule_id, RuleVersion.version
     )
-    found: dict[str, RuleName] = {}
+    newest: dict[str, tuple[int, str]] = {}
     published: set[str] = set()
-    for rule_id, content, state in session.execute(query):
+    for rule_id, number, digest, state in session.execute(query):
         if state == "draft" and rule_id in published:
             continue
         if state != "draft":
             published.add(rule_id)
-        found[rule_id] = RuleName(rule_id, content["label"]["zh"], content["label"]["en"], content["severity"])
-    return found
+        newest[rule_id] = number, digest
+    found = {rule_id: _names.get((rule_id, digest)) for rule_id, (_, digest) in newest.items()}
+    missing = [newest[rule_id][0] for rule_id, name in found.items() if name is None]
+    for row in session.scalars(select(RuleVersion).where(RuleVersion.id.in_(missing))):
+        label = row.content["label"]
+        name = RuleName(row.rule_id, label["zh"], label["en"], row.content["severity"])
+        found[row.rule_id] = _names[row.rule_id, row.content_hash] = name
+    return {rule_id: name for rule_id, name in found.items() if name is not None}
+
+
+_names: dict[tuple[str, str], RuleName] = {}
+"""By id and content: a few words for each version that was ever looked at."""
 
 
 def to_plain(rule: Rule) -> dict[str, Any]:

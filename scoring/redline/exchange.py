@@ -317,6 +317,7 @@ def shipped_before() -> frozenset[str]:
     return frozenset(line.split()[-1] for line in text.splitlines() if line and not line.startswith("#"))
 
 
+@cache
 def new_ids() -> frozenset[str]:
     """Ids of red lines that no earlier edition had."""
     text = (files("scoring") / "data" / "redlines" / "editions.txt").read_text(encoding="utf-8")

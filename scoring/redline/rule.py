@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from scoring.label import EMPTY, Label
 
@@ -243,14 +244,7 @@ class Rule:
     @property
     def content_hash(self) -> str:
         """SHA-256 over everything but the version number: equal content has an equal name, whoever numbered it."""
-        content = asdict(self)
-        del content["version"]
-        if not self.broken_promises:  # came later: rules without it keep their names
-            del content["broken_promises"]
-        if self.wording is None:  # rules that were stored before there was such a thing keep their hash
-            del content["wording"]
-        text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _content_hash(self)
 
     def applies(self, day: date | None, platform: str | None) -> bool:
         """Is this version in force on ``day`` for ``platform``? An unknown day is judged by every version still
@@ -262,3 +256,15 @@ class Rule:
         return (self.in_force_from is None or self.in_force_from <= day) and (
             self.in_force_to is None or day <= self.in_force_to
         )
+
+
+@lru_cache(maxsize=4_096)
+def _content_hash(rule: Rule) -> str:
+    content = asdict(rule)
+    del content["version"]
+    if not rule.broken_promises:  # came later: rules without it keep their names
+        del content["broken_promises"]
+    if rule.wording is None:  # rules that were stored before there was such a thing keep their hash
+        del content["wording"]
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
