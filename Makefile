@@ -14,7 +14,7 @@ BROWSERS ?= 3
 ALONE = { echo "Failed beside others; the same tests once more, alone:"; \
   $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none; }
 
-.PHONY: help run test lint types unit slow browser bench bench-find bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer bench-patterns bench-wording attack kills soak soak-nights pictures lock wheel clean advisories bench-assess bench-api bench-scale bench-servers client fonts
+.PHONY: help run test lint types unit slow browser bench bench-find bench-ingest bench-redline bench-masking bench-timing bench-draw bench-trends bench-desk bench-keys bench-pages bench-promises bench-scorer bench-patterns bench-wording attack kills soak soak-nights pictures lock wheel clean advisories bench-assess bench-api bench-scale bench-servers bench-burst client fonts
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ kills: $(STAMP)  ## imports, takings back and removals killed at random moments
 
 soak-nights: $(STAMP)  ## thirty simulated nights: kills, late and partial files, a clock change, a dead robot
 	@$(BIN)/python -m benchmarks.nights
+
+bench-burst: $(STAMP)  ## many people open the board at once, beside a client that never reads
+	@$(BIN)/python -m benchmarks.burst
 
 bench-servers: $(STAMP)  ## three servers behind HAProxy on PostgreSQL, one killed a minute; says so where HAProxy is missing
 	@$(BIN)/python -m benchmarks.servers

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import func, select
@@ -64,6 +65,7 @@ class Suspect:
     odds: Odds
 
 
+@lru_cache(maxsize=20_000)
 def fold(said: str) -> str:
     """What was said, without case, width and spaces: how alike words are counted together."""
     return "".join(unicodedata.normalize("NFKC", said).casefold().split())
@@ -116,12 +118,14 @@ def likely_first(
         clocks = programme(session).clocks
         where = board.conditions(bench, actor, suspected, clocks, now)
         query = board.rows().where(*where).order_by(Violation.id).limit(board.COUNT_BOUND)
-        found = [(row.evidence, board.row_of(row, clocks)) for row in session.execute(query)]
+        ranked = [(row, known.odds(row.rule_id, fold(_said(row.evidence)))) for row in session.execute(query)]
         total = board.count(session, where)
-    ranked = [replace(row, odds=known.odds(row.rule_id, fold(_said(evidence)))) for evidence, row in found]
-    ranked.sort(key=lambda row: (-weight(row.severity) * (row.odds.p if row.odds else 0.0), row.id))
+    ranked.sort(key=lambda one: (-weight(one[0].severity) * one[1].p, one[0].id))
     start = after or 0
-    page = [replace(row, excerpt=shown_text(actor, row.excerpt)) for row in ranked[start : start + limit]]
+    page = []
+    for row, chance in ranked[start : start + limit]:
+        made = board.row_of(row, clocks)
+        page.append(replace(made, odds=chance, excerpt=shown_text(actor, made.excerpt)))
     return Listing(tuple(page), total, start + limit if start + limit < len(ranked) else None)
 
 
