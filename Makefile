@@ -62,6 +62,7 @@ bench-draw: $(STAMP)
 	@$(BIN)/python -m benchmarks.draw
 	@$(BIN)/python -m benchmarks.draw --promises full
 	@$(BIN)/python -m benchmarks.draw --cost
+	@$(BIN)/python -m benchmarks.draw_service
 
 bench-api: $(STAMP)  ## the HTTP API: pushing beside files, pages of estimates of the demo
 	@$(BIN)/python -m benchmarks.api
