@@ -88,7 +88,7 @@ def message_files(snapshot: Snapshot, chats: pl.LazyFrame | None = None) -> list
     table = StoredTable(f"{snapshot.root}/messages", version=version)
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     uris = {uri.rsplit("/", 1)[-1]: uri for uri in table.file_uris()}
-    wanted = None if chats is None else chats.select("conversation_key").collect().to_series().sort()
+    wanted = None if chats is None else _hashes(chats).sort()
     files = []
     for row in actions.iter_rows(named=True):
         name = str(row["path"]).rsplit("/", 1)[-1]
@@ -97,12 +97,18 @@ def message_files(snapshot: Snapshot, chats: pl.LazyFrame | None = None) -> list
     return [piece for _, _, piece in sorted(files, key=lambda file: file[:2])]
 
 
+def _hashes(rows: pl.LazyFrame) -> pl.Series:
+    """Hashes of the keys of `rows`: eight bytes each, whatever the keys. Two keys of one hash only mean that a file is
+    read for nothing."""
+    return rows.select(pl.col("conversation_key").hash()).collect(engine="streaming").to_series()
+
+
 def _holds(uri: str, wanted: pl.Series) -> bool:
-    """Whether the file has messages of any of the keys `wanted`, which are sorted: looked up one by one, for a set of
-    all of them made anew for every file would cost files times conversations."""
+    """Whether the file has messages of any of the keys with the hashes `wanted`, which are sorted: looked up one by
+    one, for a set of all of them made anew for every file would cost files times conversations."""
     if wanted.is_empty():
         return False
-    keys = pl.scan_parquet(uri).select(pl.col("conversation_key").unique()).collect().to_series()
+    keys = _hashes(pl.scan_parquet(uri)).unique()
     near = wanted.gather(wanted.search_sorted(keys).clip(upper_bound=len(wanted) - 1))
     return bool((near == keys).any())
 
@@ -110,69 +116,114 @@ def _holds(uri: str, wanted: pl.Series) -> bool:
 def cut(files: Sequence[RowRange], batch: int) -> list[Range]:
     """Ranges of about `batch` messages that together cover `files` (whole ones), each conversation inside one of them.
 
-    Reads the key column only; memory is 32 bytes for every run of messages of one conversation.
+    Reads the key column only, a file at a time, once to see where conversations begin and once to see which rows lie in
+    another window than that; memory is about 50 bytes a conversation, of at most `TOGETHER` messages.
     """
-    hashes, starts, total = _runs(files)
-    if total == 0:
+    edges = np.append(0, np.cumsum([piece.length for piece in files], dtype=np.int64))
+    if edges[-1] == 0:
         return []
-    begins = _first_rows(hashes, starts)
-    stops = _stops(starts, total, batch)
-    here = np.searchsorted(stops, starts, side="right")  # the range in whose window a run lies
-    owner = np.searchsorted(stops, begins, side="right")  # the range that its conversation belongs to
-    moved = np.flatnonzero(here != owner)
-    lengths = np.append(starts[1:], total)[moved] - starts[moved]
-    rows = np.repeat(starts[moved] - np.append(0, np.cumsum(lengths)[:-1]), lengths) + np.arange(lengths.sum())
-    left, more = np.repeat(here[moved], lengths), np.repeat(owner[moved], lengths)
-    edges = np.append(0, np.cumsum([piece.length for piece in files]))
+    stops = _stops(files, edges, batch)
+    rows, left, more = _moved(files, edges, stops, _spread(files, edges))
     return _ranges(files, edges, stops, _by_range(rows, left, len(stops)), _by_range(rows, more, len(stops)))
 
 
-def _first_rows(hashes: U64, starts: I64) -> I64:
-    """For every run the row with which its conversation begins. Two keys of one hash go the same way, no more."""
-    _, number = np.unique(hashes, return_inverse=True)
-    first = np.full(int(number.max()) + 1, np.iinfo(np.int64).max)
-    np.minimum.at(first, number, starts)
-    return first[number]
+def _keys(piece: RowRange) -> U64:
+    """Hash of the key of every row. Two keys of one hash go the same way, no more."""
+    return pl.scan_parquet(piece.uri).select(pl.col("conversation_key").hash()).collect().to_series().to_numpy()
 
 
-def _stops(starts: I64, total: int, batch: int) -> I64:
+def _runs(keys: U64) -> I64:
+    """Rows at which runs of equal keys start; the first row is one."""
+    return np.append(0, np.flatnonzero(keys[1:] != keys[:-1]) + 1)
+
+
+def _stops(files: Sequence[RowRange], edges: I64, batch: int) -> I64:
     """Rows at which windows end: run starts nearest below every so many rows, at least one run in each."""
-    stops, at = [], 0
-    while at + batch < total:
-        found = int(np.searchsorted(starts, at + batch, side="right")) - 1
-        stop = int(starts[found])
-        if stop <= at:
-            stop = int(starts[found + 1]) if found + 1 < len(starts) else total
-        stops.append(stop)
-        at = stop
-    return np.array([*(stop for stop in stops if stop < total), total], np.int64)
+    stops: list[int] = []
+    at, before, last = 0, 0, None
+    for number, piece in enumerate(files):
+        keys = _keys(piece)
+        if not len(keys):
+            continue
+        starts = _runs(keys) + edges[number]
+        starts, last = (starts[1:] if last == keys[0] else starts), keys[-1]  # a run may go on from file to file
+        while at + batch < edges[number + 1]:
+            found = int(np.searchsorted(starts, at + batch, side="right"))
+            stop = int(starts[found - 1]) if found else before
+            if stop <= at:
+                if found == len(starts):
+                    break  # one run alone is more than a window: it ends in a later file
+                stop = int(starts[found])
+            stops.append(stop)
+            at = stop
+        before = int(starts[-1]) if len(starts) else before
+    return np.array([*stops, edges[-1]], np.int64)
+
+
+TOGETHER = 200_000_000
+"""Messages whose conversations are compared at once: of more, one part of the keys after the other."""
+
+
+def _spread(files: Sequence[RowRange], edges: I64) -> tuple[U64, I64]:
+    """Conversations with messages in several files: their hashes, rising, and the row with which each begins."""
+    parts = int(edges[-1]) // TOGETHER + 1
+    found = [_spread_part(files, edges, part, parts) for part in range(parts)]
+    hashes, first = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    order = np.argsort(hashes)
+    return hashes[order], first[order]
+
+
+def _spread_part(files: Sequence[RowRange], edges: I64, part: int, parts: int) -> tuple[U64, I64]:
+    hashes: list[U64] = [np.empty(0, np.uint64)]
+    rows: list[I64] = [np.empty(0, np.int64)]
+    for number, piece in enumerate(files):
+        keys, first = np.unique(_keys(piece), return_index=True)
+        mine = slice(None) if parts == 1 else keys % np.uint64(parts) == part
+        hashes.append(keys[mine])
+        rows.append(first[mine] + edges[number])
+    every = np.concatenate(hashes)
+    order = np.argsort(every, kind="stable")  # files are in order: of equal ones the first comes first
+    every = every[order]
+    begins = np.ones(len(every), np.bool_)
+    np.not_equal(every[1:], every[:-1], out=begins[1:])
+    several = begins & np.append(~begins[1:], False)
+    return every[several], np.concatenate(rows)[order[several]]
+
+
+def _moved(files: Sequence[RowRange], edges: I64, stops: I64, spread: tuple[U64, I64]) -> tuple[I64, I64, I64]:
+    """Rows, rising, that lie in another window than the one in which their conversation begins; with both windows."""
+    found: list[tuple[I64, I64, I64]] = [(np.empty(0, np.int64),) * 3]
+    for number, piece in enumerate(files):
+        keys = _keys(piece)
+        if not len(keys):
+            continue
+        runs = _runs(keys)
+        starts, begins = runs + edges[number], _first_rows(keys[runs], runs + edges[number], spread)
+        here = np.searchsorted(stops, starts, side="right")  # the window in which a run lies
+        owner = np.searchsorted(stops, begins, side="right")  # the one its conversation belongs to
+        moved = np.flatnonzero(here != owner)
+        lengths = np.append(runs[1:], len(keys))[moved] - runs[moved]
+        rows = np.repeat(starts[moved] - np.append(0, np.cumsum(lengths)[:-1]), lengths) + np.arange(lengths.sum())
+        found.append((rows, np.repeat(here[moved], lengths), np.repeat(owner[moved], lengths)))
+    rows, left, more = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    return rows, left, more
+
+
+def _first_rows(hashes: U64, starts: I64, spread: tuple[U64, I64]) -> I64:
+    """For every run of a file the row with which its conversation begins, here or in an earlier file."""
+    known, number = np.unique(hashes, return_inverse=True)
+    first = np.full(len(known), np.iinfo(np.int64).max)
+    np.minimum.at(first, number, starts)
+    if len(spread[0]):
+        at = np.minimum(np.searchsorted(spread[0], known), len(spread[0]) - 1)
+        first = np.where(spread[0][at] == known, spread[1][at], first)
+    return first[number]
 
 
 def _by_range(rows: I64, ranges: I64, count: int) -> list[I64]:
     """`rows` (rising) of each range."""
     order = np.argsort(ranges, kind="stable")
     return np.split(rows[order], np.searchsorted(ranges[order], np.arange(1, count)))
-
-
-def _runs(files: Sequence[RowRange]) -> tuple[U64, I64, int]:
-    """Hash and first row of every run of equal keys, over all files laid end to end."""
-    hashes: list[U64] = []
-    starts: list[I64] = []
-    total, last = 0, None
-    for piece in files:
-        keys = pl.scan_parquet(piece.uri).select(pl.col("conversation_key").hash()).collect().to_series().to_numpy()
-        if not len(keys):
-            continue
-        changes = np.ones(len(keys), dtype=np.bool_)
-        changes[1:] = keys[1:] != keys[:-1]
-        changes[0] = last is None or keys[0] != last
-        first = np.flatnonzero(changes)
-        hashes.append(keys[first])
-        starts.append(first.astype(np.int64) + total)
-        total, last = total + len(keys), keys[-1]
-    if not hashes:
-        return np.empty(0, np.uint64), np.empty(0, np.int64), 0
-    return np.concatenate(hashes), np.concatenate(starts), total
 
 
 def _ranges(files: Sequence[RowRange], edges: I64, stops: I64, left: Sequence[I64], more: Sequence[I64]) -> list[Range]:
