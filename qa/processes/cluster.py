@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from qa.errors import Cancelled, Unavailable
@@ -35,15 +35,19 @@ def each(
 ) -> Iterator[Result]:
     """`task(shared, piece)` of every piece, in their order: on the workers of the scheduler at `address`, or here.
 
-    A few pieces a worker are under way, so that results do not pile up. Raises `Unavailable` when the extra, the
-    scheduler or its workers are missing, and `Cancelled` when `cancel` answers true while a result is waited for.
+    A single piece is done here in any case. A few pieces a worker are under way, so that results do not pile up. Raises
+    `Unavailable` when the extra, the scheduler or its workers are missing, and `Cancelled` when `cancel` answers true
+    while a result is waited for.
     """
-    if not address:
-        for piece in pieces:
+    waiting = iter(pieces)
+    first = list(islice(waiting, 2 if address else 0))
+    waiting = chain(first, waiting)
+    if not address or len(first) < 2:
+        for piece in waiting:
             yield task(shared, piece)
         return
     with workers(address) as machines:
-        common, waiting = machines.share(shared), iter(pieces)
+        common = machines.share(shared)
         under_way = deque(machines.start(task, common, piece) for piece in islice(waiting, machines.wide))
         while under_way:
             found = machines.result(under_way.popleft(), cancel)

@@ -299,7 +299,7 @@ def _run(
 def _results(
     job: ScreeningPass, todo: Sequence[tuple[int, Range]], where: _Where, cancel: Cancel | None
 ) -> Iterator[tuple[int, Any]]:
-    if where.apart and todo and not where.cluster:
+    if where.apart and todo and (len(todo) == 1 or not where.cluster):  # a single piece is not sent to a cluster
         yield from _apart(job, todo, cancel)
         return
     try:

@@ -70,11 +70,19 @@ def test_results_come_in_the_order_of_the_pieces_here_and_there(monkeypatch: pyt
             assert list(cluster.each(address, _times, 3, ())) == []
 
 
+def test_a_single_piece_needs_no_cluster() -> None:
+    nowhere = "tcp://127.0.0.1:9"
+    assert list(cluster.each(nowhere, _times, 3, [7])) == [21]
+    assert list(cluster.each(nowhere, _times, 3, [])) == []
+    with pytest.raises(Unavailable, match="does not answer"):
+        list(cluster.each(nowhere, _times, 3, [7, 8]))
+
+
 def test_what_goes_wrong_on_a_cluster_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with scheduler(monkeypatch, processes=False) as machines:
         address = machines.scheduler_address
         with pytest.raises(Unavailable, match="same address"):
-            list(cluster.each(address, _unseen, None, [str(tmp_path / "not-there.csv")]))
+            list(cluster.each(address, _unseen, None, [str(tmp_path / "not-there.csv")] * 2))
         with pytest.raises(Cancelled):
             list(cluster.each(address, _slow, None, range(2), cancel=lambda: True))
         waiting = cluster.each(address, _slow, None, range(4))

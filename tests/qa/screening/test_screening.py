@@ -271,7 +271,7 @@ def test_who_may_and_one_at_a_time(shop: Workbench, now: datetime) -> None:
 
 def test_a_cluster_that_does_not_answer(shop: Workbench, now: datetime) -> None:
     with pytest.raises(Unavailable):
-        run(shop, now, cluster="tcp://127.0.0.1:9")
+        run(shop, now, batch=20, cluster="tcp://127.0.0.1:9")
 
 
 KILLED = """
