@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from qa.archive import Snapshot
+from qa.archive import Snapshot, among
 from qa.disputes.settled import Settled, laid_over
 from scoring.promises import APART, FACT_SCHEMA
 
@@ -26,27 +26,33 @@ def matter() -> pl.Expr:
     return pl.when(pl.col("order_id").is_not_null()).then(order).otherwise("conversation_key")
 
 
-def facts(snapshot: Snapshot, matters: pl.Series, settled: Sequence[Settled] = ()) -> pl.DataFrame:
-    """What the archive holds of these matters; disputes belong to the chats that people `settled` them to."""
-    wanted = pl.LazyFrame({"matter": matters.unique()})
-    chats = snapshot.scan("conversations").with_columns(order_id=ORDER)
-    known = chats.select("conversation_key", matter=matter()).join(wanted, on="matter", how="semi").collect().lazy()
+def facts(snapshot: Snapshot, promises: pl.DataFrame, settled: Sequence[Settled] = ()) -> pl.DataFrame:
+    """What the archive holds of the matters of these `promises` (conversation_key, order_id, matter); disputes belong
+    to the chats that people `settled` them to."""
+    wanted = promises.lazy().select(pl.col("matter").unique())
+    orders = promises["order_id"].drop_nulls().unique()
+    named = pl.col("order_id").is_in(orders.implode()).fill_null(False)
+    near = snapshot.scan("conversations").filter(
+        named | pl.col("conversation_key").is_in(promises["conversation_key"].unique().implode())
+    )
+    chats = near.with_columns(order_id=ORDER).select("conversation_key", matter=matter())
+    known = chats.join(wanted, on="matter", how="semi").collect()
     disputes = laid_over(snapshot.scan("disputes"), snapshot.scan("conversations"), settled)
     parts = [
         _messages(snapshot, known),
-        *_disputes(_records(disputes, wanted, known)),
-        _ratings(_records(snapshot.scan("ratings"), wanted, known)),
+        *_disputes(_records(disputes, wanted, known.lazy())),
+        _ratings(_records(snapshot.scan("ratings"), wanted, known.lazy())),
     ]
     empty = pl.LazyFrame(schema=FACT_SCHEMA)
     return pl.concat([empty, *parts], how="diagonal").select(FACT_SCHEMA.keys()).collect()
 
 
-def _messages(snapshot: Snapshot, known: pl.LazyFrame) -> pl.LazyFrame:
+def _messages(snapshot: Snapshot, known: pl.DataFrame) -> pl.LazyFrame:
     """What customers wrote, and what agents wrote after a silence."""
     said = (
-        snapshot.scan("messages")
+        among(snapshot.scan("messages"), known["conversation_key"].unique())
         .filter(pl.col("role").is_in(["customer", "agent"]), pl.col("sent_at").is_not_null())
-        .join(known, on="conversation_key")
+        .join(known.lazy(), on="conversation_key")
         .select("matter", "role", "sent_at", "text", "conversation_key", "seq")
         .sort("matter", "sent_at", "conversation_key", "seq")
     )

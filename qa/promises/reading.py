@@ -127,9 +127,11 @@ def judged(bench: Workbench, snapshot: Snapshot, rows: pl.LazyFrame, now: dateti
     """Rows of the archive table `promises`, by time, with agent_id, shop, order_id, found (the data's status),
     evidence, ref, at; and ruling_id, ruled, reason, ruled_by, ruled_at (null without a ruling); status is what
     counts."""
-    chats = snapshot.scan("conversations").select("conversation_key", "shop", "order_id", owner="agent_id")
+    made = rows.collect()
+    chats = among(snapshot.scan("conversations"), made["conversation_key"].unique())
     promises = (
-        rows.join(chats, on="conversation_key", how="left")
+        made.lazy()
+        .join(chats.select("conversation_key", "shop", "order_id", owner="agent_id"), on="conversation_key", how="left")
         .with_columns(order_id=ORDER, agent_id=pl.coalesce("agent_id", "owner").fill_null(""))
         .with_columns(matter=matter())
         .sort("said_at", *KEY, nulls_last=True)
@@ -139,7 +141,7 @@ def judged(bench: Workbench, snapshot: Snapshot, rows: pl.LazyFrame, now: dateti
     with bench.db.read() as session:
         ruled = rulings(session, promises["conversation_key"].unique().to_list())
         settled = in_force(session)
-    found = outcomes(promises, facts(snapshot, promises["matter"], settled), now).rename({"status": "found"})
+    found = outcomes(promises, facts(snapshot, promises, settled), now).rename({"status": "found"})
     return (
         _with_rulings(promises.join(found, on="id", maintain_order="left"), ruled)
         .with_columns(status=pl.coalesce("ruled", "found"))
@@ -152,15 +154,21 @@ def as_promises(frame: pl.DataFrame) -> tuple[LedgerPromise, ...]:
     return tuple(_promise(row) for row in frame.iter_rows(named=True))
 
 
+FEW = 500
+"""Conversations of one statement."""
+
+
 def rulings(session: Session, keys: Iterable[str]) -> pl.DataFrame:
     """The last ruling on each promise of the conversations."""
     columns = (
         PromiseRuling.conversation_key, PromiseRuling.seq, PromiseRuling.kind, PromiseRuling.start, PromiseRuling.id,
         PromiseRuling.status, PromiseRuling.reason, PromiseRuling.ruled_by, PromiseRuling.ruled_at,
     )  # fmt: skip
-    wanted, found = sorted(keys), list[Any]()
-    for part in range(0, len(wanted), 500):
-        query = select(*columns).where(PromiseRuling.conversation_key.in_(wanted[part : part + 500]))
+    wanted, found = set(keys), list[Any]()
+    ruled = set(session.scalars(select(PromiseRuling.conversation_key).distinct())) if len(wanted) > FEW else wanted
+    named = sorted(wanted & ruled)  # people rule on few of many
+    for part in range(0, len(named), FEW):
+        query = select(*columns).where(PromiseRuling.conversation_key.in_(named[part : part + FEW]))
         found += session.execute(query)
     frame = pl.DataFrame([tuple(row) for row in found], schema=_RULED, orient="row").sort("ruling_id")
     last = frame.unique(["conversation_key", "seq", "kind", "ruled_start"], keep="last", maintain_order=True)

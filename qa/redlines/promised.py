@@ -14,7 +14,7 @@ from functools import reduce
 import polars as pl
 from sqlalchemy import select
 
-from qa.archive import Snapshot
+from qa.archive import Snapshot, among
 from qa.blinding import shown_files
 from qa.casefiles.lifecycle import FileState
 from qa.casefiles.promised import counting
@@ -26,8 +26,9 @@ from qa.workbench import Workbench
 from scoring.promises import CERTAIN, PromiseStatus
 from scoring.redline import Rule
 
-PART = 50_000
-"""Promises judged at a time."""
+PART = 200_000
+"""Conversations whose promises are judged at a time: with all that was said in them about half a gigabyte. Every part
+looks through the keys of the whole archive."""
 SPAN = ["seq", "start", "end"]
 _EMPTY = {
     "conversation_key": pl.String, "seq": pl.Int32, "rule_id": pl.String, "rule_version": pl.Int32,
@@ -52,7 +53,7 @@ def _parts(snapshot: Snapshot, keys: pl.Series | tuple[()]) -> Iterable[pl.LazyF
     """The promises of the archive by conversation, in parts that fit into memory with what happened afterwards."""
     for start in range(0, len(keys), PART):
         assert isinstance(keys, pl.Series)
-        yield snapshot.scan("promises").filter(pl.col("conversation_key").is_in(keys.slice(start, PART).implode()))
+        yield among(snapshot.scan("promises"), keys.slice(start, PART))
 
 
 def _broken(bench: Workbench, snapshot: Snapshot, part: pl.LazyFrame, now: datetime) -> pl.DataFrame:
@@ -61,7 +62,7 @@ def _broken(bench: Workbench, snapshot: Snapshot, part: pl.LazyFrame, now: datet
     told = judged(bench, snapshot, part, now).filter(
         pl.col("status") == PromiseStatus.BROKEN.value, certain, pl.col("agent_id") != ""
     )
-    texts = snapshot.scan("messages").filter(pl.col("conversation_key").is_in(told["conversation_key"].implode()))
+    texts = among(snapshot.scan("messages"), told["conversation_key"].unique())
     said = pl.col("text").str.slice("start", pl.col("end") - pl.col("start")).fill_null("")
     return (
         told.lazy()
