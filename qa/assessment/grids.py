@@ -14,7 +14,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from qa.errors import Invalid
 from qa.i18n import N_
-from qa.ingest.files import decoding, tables
+from qa.ingest.files import decoding, extent, tables
 from qa.ingest.files.shape import Blob
 
 MOST_CELLS = 5_000_000
@@ -49,6 +49,7 @@ def read(path: Path, known: Callable[[str], bool]) -> tuple[Grid, ...]:
 
 
 def _workbook(path: Path) -> list[tuple[str, list[list[str]]]]:
+    extent.check(path.read_bytes(), path.name)
     try:
         book = CalamineWorkbook.from_path(str(path))
         sheets = [(name, book.get_sheet_by_name(name).to_python(skip_empty_area=False)) for name in book.sheet_names]

@@ -13,7 +13,7 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 
 from qa.errors import Invalid
 from qa.i18n import N_
-from qa.ingest.files import decoding, markup, shape, tables
+from qa.ingest.files import decoding, extent, markup, shape, tables
 from qa.ingest.files.csv_files import blank_to_none, without_totals
 from qa.ingest.files.shape import Blob, ReadOptions, RowBatch, Shape
 from qa.ingest.problems import ProblemLog
@@ -124,6 +124,7 @@ def _read(blob: Blob, size: int, changed: int) -> tuple[tuple[str, bool, list[li
         if markup.is_spreadsheet(text):
             return tuple((name, True, rows) for name, rows in markup.sheets_of(text, blob.name))
         return tuple((f"table {n}", True, rows) for n, rows in enumerate(markup.tables_of(text), 1))
+    extent.check(raw, blob.name)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
         return tuple(_worksheet(book, meta) for meta in book.sheets_metadata if meta.typ == SheetTypeEnum.WorkSheet)

@@ -3,6 +3,8 @@ harmed."""
 
 from __future__ import annotations
 
+import re
+import zipfile
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from qa import ingest
 from qa.errors import Cancelled, Denied, Invalid
 from qa.i18n import Translator
 from qa.ingest import Mapping
+from qa.ingest.files import extent
 from qa.ingest.problems import KINDS
 from qa.policy import Actor, Role
 from qa.workbench import Workbench
@@ -223,3 +226,53 @@ def test_sources_that_would_spoil_keys(
 ) -> None:
     with pytest.raises(Invalid, match="source"):
         load(bench, lead, now, write_csv(tmp_path / "a.csv", CHATS), source)
+
+
+def far_workbook(path: Path, *cells: str) -> Path:
+    """A workbook with two columns, and a value in each of `cells`."""
+    rows = [("A1", "会话ID"), ("B1", "内容"), ("A2", "1"), ("B2", "在吗"), *((cell, "x") for cell in cells)]
+    said = "".join(
+        f'<row r="{re.sub("[A-Z]", "", at)}"><c r="{at}" t="inlineStr"><is><t>{text}</t></is></c></row>'
+        for at, text in rows
+    )
+    head = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("[Content_Types].xml", "<Types/>")
+        book.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}"><Relationship Id="r1" Type="{office}/officeDocument"'
+            ' Target="xl/workbook.xml"/></Relationships>',
+        )
+        book.writestr(
+            "xl/workbook.xml",
+            f'<workbook {head} xmlns:r="{office}"><sheets><sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
+        )
+        book.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}"><Relationship Id="r1" Type="{office}/worksheet"'
+            ' Target="worksheets/sheet1.xml"/></Relationships>',
+        )
+        book.writestr("xl/worksheets/sheet1.xml", f"<worksheet {head}><sheetData>{said}</sheetData></worksheet>")
+    return path
+
+
+@pytest.mark.parametrize("cells", [("XFD1048576",), ("A1048576", "ZZ3"), ("XFD20000",)])
+def test_a_stray_cell_far_away_asks_for_no_memory(tmp_path: Path, cells: tuple[str, ...]) -> None:
+    with pytest.raises(Invalid, match="far away"):
+        ingest.detect(far_workbook(tmp_path / "far.xlsx", *cells))
+
+
+@pytest.mark.parametrize("cells", [(), ("C5",), ("AZ900",)])
+def test_a_cell_beside_the_table_is_no_harm(tmp_path: Path, cells: tuple[str, ...]) -> None:
+    assert {"会话ID", "内容"} <= set(ingest.detect(far_workbook(tmp_path / "near.xlsx", *cells)).headers)
+
+
+@pytest.mark.parametrize("part", [64, 65, 66, 67, 90, 131, 1 << 20])
+def test_no_cell_is_lost_between_two_parts_of_a_sheet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    monkeypatch.setattr(extent, "_PART", part)
+    with pytest.raises(Invalid, match="row 1048576"):
+        extent.check(far_workbook(tmp_path / "far.xlsx", "XFD1048576").read_bytes(), "far.xlsx")
