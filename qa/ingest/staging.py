@@ -302,7 +302,7 @@ class ChatStage:
         """Let `order` put the staged messages of some conversations in order, a bounded number at a time, and stage
         what it returns."""
         codes = chosen["c"].to_numpy()
-        buckets = int(self.tally.count[codes].sum()) // BUCKET_ROWS + 1
+        buckets = min(int(self.tally.count[codes].sum()) // BUCKET_ROWS + 1, chosen.height)
         originals, self._files = self._files, []
         self._agents.forget(chosen)
         for bucket in range(buckets):

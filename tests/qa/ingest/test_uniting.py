@@ -326,3 +326,17 @@ def test_the_preview_shows_one_chat_as_it_would_be_stored(
     assert [(m["role"], m["text"]) for m in seen.transcript] == [
         (("agent" if r["发送方"] == "客服" else "customer"), r["消息内容"]) for r in [*EVENING, *NIGHT[:3]]
     ]
+
+
+def test_one_long_chat_in_disorder_is_put_in_order(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has more messages than are put in order at a time."""
+    monkeypatch.setattr("qa.ingest.staging.BUCKET_ROWS", 5)
+    minutes = [7, 3, 11, 0, 5, 9, 1, 10, 2, 8, 4, 6]
+    rows = [
+        row("C1", f"2026-03-01 10:{minute:02}", "客户" if minute % 2 else "客服", f"{minute}") for minute in minutes
+    ]
+    load(bench, lead, now, write_csv(tmp_path / "long.csv", rows))
+    said = bench.archive.at().scan("messages").sort("seq").collect()
+    assert said["text"].to_list() == [str(minute) for minute in range(12)]
