@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from qa.evidence import anchor, archive_lists, consistency, records
 from qa.evidence.consistency import Contradiction
 from qa.evidence.parts import FETCH, PARTS, SealedPart, chained, digests
-from qa.evidence.sealing import LOST, restore_token, snapshot, suspects, trail, unsealed
+from qa.evidence.sealing import LOST, content, restore_token, snapshot, suspects, trail, unanchored, unsealed
 from qa.i18n import N_
 from qa.tables import AuditEntry, RecordSeal, Seal, SealBatch, guards
 from qa.workbench import Workbench
@@ -33,6 +33,7 @@ ANCHOR = N_("the anchor outside the database knows batch {key} otherwise: the se
 MISSING = N_("the anchor outside the database knows batch {key}, the database does not: its end was cut off")
 BEGUN_ANEW = N_("all seals were gone once and sealing began anew with batch {key}: what was before is not vouched for")
 FOREIGN = N_("line {key} of the anchor file was not written here")
+UNTOLD = N_("the anchor outside the database ends before batch {key}: its last lines were cut off")
 NO_ANCHOR = N_("the anchor file is missing: what the seals say cannot be compared")
 TRIGGER = N_("the trigger {table} is missing or changed: “spotcheck upgrade” puts it back")
 
@@ -69,7 +70,7 @@ def check(bench: Workbench) -> EvidenceReport:
             for part in PARTS:
                 found += _compare(session, part)
             fresh = list(unsealed(session, everything=True))
-            wrong = suspects(session, fresh, key)
+            wrong = suspects(session, [*fresh, *unanchored(session, bench, batches[-1])], key)
             found += [Forgery(INSERTED, one.subject, str(one.key)) for one in wrong]
             found += _records(session, trail(session, fresh, wrong))
             found += [Forgery(WAS_WRONG, str(t), str(k)) for batch in batches for t, k in batch.suspects]
@@ -131,8 +132,10 @@ def _chain(session: Session, batches: Sequence[SealBatch]) -> Iterator[Forgery]:
     stands = _by_batch(session, standing.order_by(RecordSeal.batch_id))
     before, expected = batches[0].epoch, 1
     for batch in batches:
-        content = [*sorted(held.get(batch.id, [])), *sorted(stands.get(batch.id, []))]
-        if batch.id != expected or len(content) != batch.rows or chained(before, content) != batch.chain:
+        rows = [*sorted(held.get(batch.id, [])), *sorted(stands.get(batch.id, []))]
+        # batches of earlier releases do not chain what they found wrong
+        chains = {chained(before, content(rows, batch.suspects)), chained(before, rows)}
+        if batch.id != expected or len(rows) != batch.rows or batch.chain not in chains:
             yield Forgery(SEALS, SealBatch.__tablename__, str(batch.id))
         before, expected = batch.chain, batch.id + 1
 
@@ -167,5 +170,15 @@ def _anchored(session: Session, bench: Workbench, batches: Sequence[SealBatch]) 
         batch = held.get(line.batch)
         if batch is None:
             yield Forgery(MISSING, table, str(line.batch))
-        elif (batch.chain, batch.rows, batch.epoch) != (line.chain, line.rows, line.epoch):
+        elif (batch.chain, batch.rows, batch.epoch, batch.reason) != (
+            line.chain,
+            line.rows,
+            line.epoch,
+            line.reason,
+        ):
             yield Forgery(ANCHOR, table, str(line.batch))
+    newest = max((line.batch for line in known.lines if line.epoch == epoch), default=0)
+    if bench.db.is_sqlite:  # servers on PostgreSQL may each have the lines of their own batches
+        for batch in batches:
+            if batch.epoch == epoch and batch.id > newest + 1:
+                yield Forgery(UNTOLD, table, str(batch.id))

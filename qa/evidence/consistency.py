@@ -154,7 +154,7 @@ def _transcripts(session: Session) -> Iterator[Contradiction]:
         for number, content, stated, redacted in rows:
             if redacted is None and content_hash(content) != stated:
                 yield Contradiction(CONTENT, "transcripts", str(number))
-            elif redacted is not None and redacted not in removals:
+            elif redacted is not None and (redacted not in removals or content.get("messages")):
                 yield Contradiction(REMOVED, "transcripts", str(number))
 
 

@@ -28,6 +28,8 @@ WINDOW = 5_000
 """Rows are looked for this far below the newest sealed key: ids are given out before their transaction commits."""
 _BATCH = 2_000
 FIRST, RESTORED, LOST = "first", "restored", "lost"
+SUSPECT = "suspect"
+"""Stands for the table in the chain of a batch that found something wrong."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def seal(bench: Workbench, now: datetime) -> Sealed:
         if last is not None and _nothing_new(session):
             return Sealed(last.id, last.chain, 0)
         fresh = list(unsealed(session))
-        wrong = suspects(session, fresh, bench.db.signing_key) if last is not None else []
+        told = [*fresh, *unanchored(session, bench, last)]
+        wrong = suspects(session, told, bench.db.signing_key) if last is not None else []
         first = last is None or not records.any_sealed(session)
         standing = records.changed(session, None if first else trail(session, fresh, wrong))
         standing += archive_lists.standing(bench.config.archive, records.sealed(session, archive_lists.SUBJECT))
@@ -62,14 +65,15 @@ def seal(bench: Workbench, now: datetime) -> Sealed:
     rows = sorted((one.subject, one.key, one.digest) for one in fresh)
     stands = sorted((one.subject, one.key, one.digest) for one in standing)
     number, before = (last.id + 1, last.chain) if last is not None else (1, epoch)
-    chain = chained(before, [*rows, *stands])
+    suspected = [[one.subject, one.key] for one in wrong]
+    chain = chained(before, content([*rows, *stands], suspected))
     count = len(rows) + len(stands)
     try:
         with bench.db.write() as session:
             session.execute(
                 insert(SealBatch).values(
                     id=number, epoch=epoch, reason=reason, rows=count, chain=chain, sealed_at=now,
-                    suspects=[[one.subject, one.key] for one in wrong],
+                    suspects=suspected,
                 )
             )  # fmt: skip
             _put(session, Seal, number, rows)
@@ -80,6 +84,34 @@ def seal(bench: Workbench, now: datetime) -> Sealed:
         line = anchor.AnchorLine(epoch, number, count, chain, reason, now.isoformat())
         anchor.append(bench.config.home, line, bench.db.signing_key)
     return Sealed(number, chain, count)
+
+
+def content(rows: Sequence[tuple[str, Any, str]], suspected: Sequence[Sequence[Any]]) -> list[tuple[str, Any, str]]:
+    """What the chain of a batch is made of: its rows, and which of them were wrong when they were sealed."""
+    return [*rows, *((SUSPECT, f"{subject} {key}", "") for subject, key in suspected)]
+
+
+def unanchored(session: Session, bench: Workbench, last: SealBatch | None) -> list[_Fresh]:
+    """The rows of the last batch where no line of the anchor vouches for it: as good as not sealed. A process that died
+    between the two leaves one such batch.
+
+    Servers on PostgreSQL may have homes of their own, each with the lines of its own batches: there nothing is said.
+    """
+    if last is None or bench.db.signing_key is None or not bench.db.is_sqlite:
+        return []
+    lines = [line.batch for line in anchor.read(bench.config.home, None).lines if line.epoch == last.epoch]
+    if not lines or max(lines) >= last.id:
+        return []
+    keys = {
+        (subject, key)
+        for subject, key in session.execute(select(Seal.subject, Seal.key).where(Seal.batch_id == last.id))
+    }
+    return [
+        _Fresh(part.subject, key, checksum, moment)
+        for part in PARTS
+        for key, checksum, moment in digests(session, part)
+        if (part.subject, key) in keys
+    ]
 
 
 def _put(session: Session, table: type[Seal | RecordSeal], number: int, rows: Sequence[tuple[str, Any, str]]) -> None:

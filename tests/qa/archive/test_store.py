@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -242,3 +244,19 @@ def test_the_archive_may_be_in_any_folder(tmp_path: Path, folder: str) -> None:
     assert all(Path(file).exists() for file in archive.at().files("messages"))
     pieces = cut(message_files(archive.at()), 10)
     assert [piece.scan().collect()["conversation_key"].to_list() for piece in pieces] == [["b"]]
+
+
+def test_a_later_list_cannot_vouch_for_another_file(archive: Archive) -> None:
+    """Files are written once: whoever puts another in its place cannot list it anew."""
+    with archive.change("first", NOW) as change:
+        change.append("messages", messages("a"))
+    (file,) = (Path(archive.root) / "messages").glob("*.parquet")
+    pl.read_parquet(file).with_columns(text=pl.lit("somebody else said this")).write_parquet(file)
+    assert [damage.path.endswith(file.name) for damage in archive.check().damaged] == [True]
+    line = [
+        file.relative_to(archive.root).as_posix(),
+        file.stat().st_size,
+        hashlib.sha256(file.read_bytes()).hexdigest(),
+    ]
+    (Path(archive.root) / "checksums" / f"99999999-{'a' * 32}.jsonl").write_text(json.dumps(line) + "\n")
+    assert [damage.path.endswith(file.name) for damage in archive.check().damaged] == [True]

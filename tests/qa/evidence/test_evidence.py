@@ -17,14 +17,15 @@ import pytest
 from sqlalchemy import func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
-from qa import evidence
+from qa import audit, evidence
 from qa.desk import inspecting
 from qa.evidence import anchor
-from qa.evidence.parts import PARTS
+from qa.evidence.parts import PARTS, chained, digests
 from qa.evidence.records import PASSING, RECORDS
 from qa.people import accounts, signins
 from qa.policy import SYSTEM, Role
-from qa.tables import AuditEntry, Base
+from qa.tables import AuditEntry, Base, RecordSeal, SealBatch, Transcript
+from qa.tables import Seal as SealRow
 from qa.upkeep import backup
 from qa.verdicts import appeals, reading
 from qa.workbench import Workbench
@@ -268,6 +269,67 @@ def test_the_seals_themselves_cannot_be_rewritten(copy: Workbench, harm: str) ->
     else:
         file.write_text(file.read_text("utf-8").replace('"rows": ', '"rows": 1', 1), "utf-8")
     assert evidence.check(copy).forgeries
+
+
+def test_the_anchor_cannot_be_cut_off_and_the_chain_written_anew(copy: Workbench) -> None:
+    for number in (1, 2):
+        accounts.create_user(
+            copy, SYSTEM, now=NOW + number * LATER, login=f"later-{number}", role=Role.LEAD, password="long-enough-1"
+        )
+        evidence.seal(copy, NOW + (3 + number) * LATER)
+    file = copy.config.home / anchor.FILE
+    lines = file.read_text("utf-8").splitlines()
+    last = len(lines)
+    file.write_text("\n".join(lines[:-1]) + "\n", "utf-8")  # a process that died before it wrote its line
+    assert evidence.check(copy).forgeries == ()
+    file.write_text("\n".join(lines[:-2]) + "\n", "utf-8")
+    assert ("seal_batches", str(last)) in named(copy)
+    file.write_text("\n".join(lines[:-1]) + "\n", "utf-8")
+    # a fact of the batch without a line that no entry of the trail speaks of, sealed as if it were honest
+    with copy.db.read() as session:
+        newest = select(func.max(SealRow.key)).where(SealRow.batch_id == last, SealRow.subject == "audit")
+        key = session.scalar(newest) or 0
+    tamper(copy, f"UPDATE audit SET mac = 'forged' WHERE id = {key}")
+    with copy.db.read() as session:
+        part = next(one for one in PARTS if one.subject == "audit")
+        digest = {k: d for k, d, _ in digests(session, part)}[key]
+        rows = [
+            (row.subject, row.key, digest if (row.subject, row.key) == ("audit", key) else row.digest)
+            for row in session.scalars(select(SealRow).where(SealRow.batch_id == last))
+        ]
+        stands = [
+            (row.subject, row.key, row.digest)
+            for row in session.scalars(select(RecordSeal).where(RecordSeal.batch_id == last))
+        ]
+        before = session.get_one(SealBatch, last - 1).chain
+    chain = chained(before, [*sorted(rows), *sorted(stands)])
+    tamper(
+        copy,
+        f"UPDATE seals SET digest = '{digest}' WHERE subject = 'audit' AND key = {key}",
+        f"UPDATE seal_batches SET chain = '{chain}' WHERE id = {last}",
+    )
+    assert ("audit", str(key)) in named(copy)
+
+
+def test_what_a_batch_found_wrong_cannot_be_taken_out_of_it(copy: Workbench) -> None:
+    tamper(copy, "UPDATE audit SET mac = 'forged' WHERE id = (SELECT max(id) FROM audit)")
+    accounts.create_user(copy, SYSTEM, now=NOW + LATER, login="later", role=Role.LEAD, password="long-enough-1")
+    tamper(copy, "UPDATE audit SET mac = 'forged' WHERE id = (SELECT max(id) FROM audit)")
+    batch = evidence.seal(copy, NOW + 4 * LATER).batch
+    with copy.db.read() as session:
+        assert session.get_one(SealBatch, batch).suspects
+    tamper(copy, f"UPDATE seal_batches SET suspects = '[]' WHERE id = {batch}")
+    assert ("seal_batches", str(batch)) in named(copy)
+
+
+def test_a_kept_transcript_cannot_be_passed_off_as_removed(copy: Workbench) -> None:
+    with copy.db.write() as session:
+        audit.record(session, SYSTEM, NOW + 3 * LATER, "retention.applied", "removal", "1")
+        at = session.scalar(select(AuditEntry.at).where(AuditEntry.action == "retention.applied"))
+        number = session.scalar(select(func.min(Transcript.id)))
+        assert at is not None
+    tamper(copy, f"UPDATE transcripts SET redacted_at = '{at.replace(tzinfo=None)}.000000' WHERE id = {number}")
+    assert ("transcripts", str(number)) in named(copy)
 
 
 def test_a_dropped_trigger_is_named(any_bench: Workbench) -> None:
