@@ -25,7 +25,7 @@ from qa.cli.later import Later
 from qa.cli.output import Output, terminal_language
 from qa.cli.output import t as _
 from qa.config import Config
-from qa.errors import Cancelled, Conflict, SpotcheckError
+from qa.errors import Cancelled, Conflict, SpotcheckError, Unavailable
 from qa.i18n import N_, Translator
 from qa.security import files as private
 from qa.security import log as securitylog
@@ -206,6 +206,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         out.error(trouble)
         return trouble.exit_code
+    except BaseException as problem:
+        if type(problem).__name__ != "PanicException":  # what a damaged file of the archive ends in: no Exception
+            raise
+        damaged = Unavailable(
+            N_("A file of the archive cannot be read ({reason}). “spotcheck doctor” says which."),
+            reason=str(problem)[:200],
+        )
+        out.error(damaged)
+        return damaged.exit_code
     finally:
         if opener is not None:
             opener.close()

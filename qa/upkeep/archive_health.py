@@ -31,11 +31,20 @@ def archive(bench: Workbench) -> Iterator[HealthFinding]:
     if snapshot.version == 0:
         yield HealthFinding(N_("Archive"), HealthState.WARNING, N_("empty: nothing has been imported yet"), {})
         return
-    facts: dict[str, str | int] = {
-        "version": snapshot.version,
-        "conversations": snapshot.count("conversations"),
-        "messages": snapshot.count("messages"),
-    }
+    try:
+        facts: dict[str, str | int] = {
+            "version": snapshot.version,
+            "conversations": snapshot.count("conversations"),
+            "messages": snapshot.count("messages"),
+        }
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as problem:  # a file that became shorter ends in a panic, which is no Exception
+        yield HealthFinding(
+            N_("Archive"), HealthState.FAILED, N_("version {version} cannot be read: {reason}"),
+            {"version": snapshot.version, "reason": str(problem)[:200]},
+        )  # fmt: skip
+        return
     yield HealthFinding(
         N_("Archive"),
         HealthState.OK,
