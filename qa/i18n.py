@@ -28,6 +28,8 @@ LANGUAGES: tuple[str, ...] = ("zh_CN", "en")
 LANGUAGE_NAMES: Mapping[str, str] = {"zh_CN": "简体中文", "en": "English"}
 LOCALE_DIR = Path(__file__).parent / "locale"
 _CONTEXT = "\x04"
+EARLIEST, LATEST = date(2, 1, 1), date(9998, 12, 30)
+"""Days before and after which nothing is: their midnight has no moment in every time zone."""
 
 
 def N_(msgid: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 import unicodedata
@@ -70,6 +71,14 @@ def plain(value: Any) -> Any:
     return value
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """Text for a terminal: what a file or a customer wrote must not command it."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 class Output:
     """Where a command writes. `t` translates into the terminal's language."""
 
@@ -92,12 +101,12 @@ class Output:
         """A line for people; silent under `--json`."""
         if not self.as_json:
             self._end_progress()
-            print(text, file=self._stream, flush=True)
+            print(harmless(text), file=self._stream, flush=True)
 
     def note(self, text: str) -> None:
         """A line on standard error, also under `--json`: warnings and hints."""
         self._end_progress()
-        print(text, file=self._errors, flush=True)
+        print(harmless(text), file=self._errors, flush=True)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """An aligned table for people; silent under `--json`."""
@@ -126,10 +135,13 @@ class Output:
             self._progress_open = share < 1
             end = "" if share < 1 else "\n"
             print(
-                f"\r\x1b[K{share * 100:5.1f}%  {self.t(what) if what else ''}", end=end, file=self._errors, flush=True
+                f"\r\x1b[K{share * 100:5.1f}%  {harmless(self.t(what)) if what else ''}",
+                end=end,
+                file=self._errors,
+                flush=True,
             )
         elif share >= 1 and what:
-            print(f"100%  {self.t(what)}", file=self._errors, flush=True)
+            print(harmless(f"100%  {self.t(what)}"), file=self._errors, flush=True)
 
     def error(self, error: SpotcheckError) -> None:
         """An expected error: a sentence, or a JSON object with its code and facts, on standard error."""
@@ -138,7 +150,7 @@ class Output:
             document = {"error": error.code, "message": self.t.error(error), "facts": plain(error.facts)}
             print(json.dumps(document, ensure_ascii=False), file=self._errors, flush=True)
         else:
-            print(self.t("Error: {message}", message=self.t.error(error)), file=self._errors, flush=True)
+            print(harmless(self.t("Error: {message}", message=self.t.error(error))), file=self._errors, flush=True)
 
     def _end_progress(self) -> None:
         if self._progress_open:

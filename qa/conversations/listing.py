@@ -22,6 +22,7 @@ from qa import scoping
 from qa.archive import Snapshot
 from qa.conversations import index
 from qa.conversations.matching import ArchiveMessages, Flags, IndexedMessages, Messages
+from qa.i18n import EARLIEST, LATEST
 from qa.people import teams
 from qa.policy import Actor
 from qa.tables import Agent, Sample
@@ -186,9 +187,9 @@ def _by_number(actor: Actor, wanted: Wanted) -> Iterator[pl.Expr]:
 
 def _by_day(bench: Workbench, wanted: Wanted) -> Iterator[pl.Expr]:
     zone = bench.config.zone
-    if wanted.first:
+    if wanted.first and wanted.first > EARLIEST:
         yield pl.col("started_at") >= datetime.combine(wanted.first, time(), zone).astimezone(UTC)
-    if wanted.last:
+    if wanted.last and wanted.last < LATEST:
         yield pl.col("started_at") < datetime.combine(wanted.last + timedelta(days=1), time(), zone).astimezone(UTC)
 
 

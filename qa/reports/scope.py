@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from qa.archive import Snapshot
 from qa.errors import Denied, Invalid
-from qa.i18n import N_
+from qa.i18n import EARLIEST, LATEST, N_
 from qa.people import teams
 from qa.policy import SYSTEM, Actor, Right, refused, require, require_own
 from qa.reports import weights
@@ -313,8 +313,11 @@ class FactsReader:
     def bounds(self, scope: Scope) -> tuple[datetime | None, datetime | None]:
         """First moment of the scope and first moment after it, in UTC."""
         zone = self.bench.config.zone
-        first = datetime.combine(scope.first, time(), zone).astimezone(UTC) if scope.first else None
-        last = datetime.combine(scope.last + timedelta(days=1), time(), zone).astimezone(UTC) if scope.last else None
+        first = last = None
+        if scope.first and scope.first > EARLIEST:
+            first = datetime.combine(scope.first, time(), zone).astimezone(UTC)
+        if scope.last and scope.last < LATEST:
+            last = datetime.combine(scope.last + timedelta(days=1), time(), zone).astimezone(UTC)
         return first, last
 
 

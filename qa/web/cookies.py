@@ -70,13 +70,19 @@ def host_allowed(config: Config, host: str | None) -> bool:
     that no other site can reach us by pointing its name here."""
     if config.host not in LOOPBACK:
         return host is not None
-    name = (urlsplit(f"//{host}").hostname or "") if host else ""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "") if host else ""
+    except ValueError:  # half an address in brackets
+        return False
     return name in LOOPBACK or name == urlsplit(config.public_url).hostname
 
 
 def origin_allowed(config: Config, origin: str, host: str | None) -> bool:
     """Whether an `Origin` header is our own address."""
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     if parts.scheme not in ("http", "https") or not parts.netloc:
         return False
     return parts.netloc == host or (bool(config.public_url) and parts.netloc == urlsplit(config.public_url).netloc)

@@ -6,13 +6,28 @@ Every address reaches its page through that page's websocket; whoever was sent i
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
+from collections.abc import Iterator
 
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from starlette.types import Message, Send
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-_ADDRESS = re.compile(rb"(.?)(/media/[0-9a-zA-Z_\-]+(?:\.[0-9a-zA-Z]+)?)", re.DOTALL)
 MOST = 20_000
+
+
+def addresses(content: bytes) -> Iterator[str]:
+    """The media files that a message brings to its page: of a button to fetch one, or of a picture. What else the
+    message says, somebody may have written into it."""
+    try:
+        element = ForwardMsg.FromString(content).delta.new_element
+    except DecodeError:
+        return
+    kind = element.WhichOneof("type")
+    if kind == "download_button":
+        yield element.download_button.url
+    elif kind == "imgs":
+        yield from (image.url for image in element.imgs.imgs)
 
 
 class MediaOwners:
@@ -31,10 +46,8 @@ class MediaOwners:
         async def sending(message: Message) -> None:
             content = message.get("bytes")
             if content and b"/media/" in content:
-                for length, address in _ADDRESS.findall(content):
-                    # The next field may begin with a letter, so where the address ends is told by the length before it.
-                    for told in {address[: ord(length)] if length else address, address}:
-                        self._note(told.decode("ascii"), mark)
+                for address in addresses(content):
+                    self._note(address, mark)
             await send(message)
 
         return sending

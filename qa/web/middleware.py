@@ -248,4 +248,9 @@ def _with_security_headers(send: Send, scope: Scope, config: Config, host: str) 
 
 
 def _header_safe(host: str) -> str:
-    return urlsplit(f"//{host}").netloc if host.isascii() and not set(host) & set(" ;,'\"\r\n\t") else "localhost"
+    if not host.isascii() or set(host) & set(" ;,'\"\r\n\t"):
+        return "localhost"
+    try:
+        return urlsplit(f"//{host}").netloc
+    except ValueError:  # half an address in brackets
+        return "localhost"

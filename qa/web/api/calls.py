@@ -120,7 +120,7 @@ def place_of(cursor: str) -> int | None:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
         version, _, place = text.partition(":")
-        if version != "v1" or not place.isdigit() or len(place) > 18:
+        if version != "v1" or not place.isdigit() or len(place) > 9:
             raise ValueError(text)
         return int(place)
     except (ValueError, binascii.Error) as problem:

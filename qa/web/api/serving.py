@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -99,8 +100,13 @@ class _Answering:
         bench, t = self.bench(), _words(request, self.bench())
         endpoint = self.methods.get("GET" if request.method == "HEAD" else request.method)
         try:
+            now = datetime.now(UTC)
+            # who asks comes first: a body is read for nobody
+            account, token = await to_thread.run_sync(lambda: _identified(bench, request, now))
+            self.limits.count((token.id, token.created_at))
             body = await _body(request)
-            status, content = await to_thread.run_sync(lambda: self._done(bench, request, endpoint, body))
+            call = partial(self._done, bench, request, endpoint, body, account, token, now)
+            status, content = await to_thread.run_sync(call)
         except Exception as problem:
             return _problem(problem, t)
         return _response(request, status, content)
@@ -113,10 +119,16 @@ class _Answering:
         response = await self.answer(Request(scope, receive))
         await response(scope, receive, send)
 
-    def _done(self, bench: Workbench, request: Request, endpoint: Endpoint | None, body: bytes) -> tuple[int, bytes]:
-        now = datetime.now(UTC)
-        account, token = _identified(bench, request, now)
-        self.limits.count((token.id, token.created_at))
+    def _done(
+        self,
+        bench: Workbench,
+        request: Request,
+        endpoint: Endpoint | None,
+        body: bytes,
+        account: Any,
+        token: tokens.TokenView,
+        now: datetime,
+    ) -> tuple[int, bytes]:
         where = endpoint.path if endpoint is not None else "?"
         try:
             if endpoint is None and self.methods:

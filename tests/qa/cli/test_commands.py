@@ -170,3 +170,14 @@ def test_a_seal_is_dated_in_business_time(capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr().out
     assert "+08:00" in said
     assert "+00:00" not in said
+
+
+def test_what_a_file_says_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    out, text = Output(Translator("en")), "\x1b]0;owned\x07退款\x9b2J\r"
+    out.say(text)
+    out.note(text)
+    out.table(["a"], [[text]])
+    out.error(Invalid("x {n}", n=text))
+    said = capsys.readouterr()
+    assert not [char for char in said.out + said.err if char != "\n" and (char < " " or "\x7f" <= char <= "\x9f")]
+    assert (said.out + said.err).count("退款") == 4

@@ -283,3 +283,27 @@ def test_what_is_described_is_what_is_answered(
             case.call_and_validate(headers=headers, checks=checks)
 
         check()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/conversations?first=0001-01-01", "/api/v1/conversations?last=9999-12-31",
+        "/api/v1/verdicts?first=0001-01-01&last=9999-12-31", "/api/v1/cases?cursor=djE6OTk5OTk5OTk5OTk5OTk5OTk5",
+    ],
+)  # fmt: skip
+def test_days_and_places_at_the_edge_are_no_trouble(program: Program, address: str) -> None:
+    assert program("lead").get(address).status_code in (200, 400, 422)
+
+
+def test_a_body_is_not_read_for_a_stranger(browser: Any) -> None:
+    read = []
+
+    def body() -> Any:
+        for part in range(64):
+            read.append(part)
+            yield b"x" * (1 << 20)
+
+    answer = browser().post("/api/v1/conversations", content=body(), headers={"Authorization": "Bearer nothing"})
+    assert answer.status_code == 401
+    assert not read

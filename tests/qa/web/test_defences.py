@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from starlette.datastructures import Headers
 from starlette.types import Message
 from streamlit.proto.DownloadButton_pb2 import DownloadButton
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from pages.kit.escaping import escape
 from qa.config import Config, load
@@ -24,7 +25,7 @@ from qa.policy import SYSTEM, Role
 from qa.tables import LoginFailure
 from qa.upkeep import trail
 from qa.web.clients import client_address
-from qa.web.cookies import read_cookies
+from qa.web.cookies import host_allowed, origin_allowed, read_cookies
 from qa.web.media import MediaOwners
 from qa.workbench import Workbench
 from tests.qa.web.conftest import ORIGIN, PASSWORD, TestClient
@@ -105,41 +106,40 @@ def test_a_second_cookie_signs_nobody_out_or_in(browser: Browser) -> None:
     assert client.get("/", headers={"cookie": f"spotcheck=planted; spotcheck={token}"}).status_code == 303
 
 
-def test_a_media_file_belongs_to_whom_its_address_was_sent(browser: Browser) -> None:
+def media_message(address: str, *, said: str = "") -> bytes:
+    """What Streamlit sends for a button that fetches a file, or a text that somebody wrote."""
+    message = ForwardMsg()
+    element = message.delta.new_element
+    if said:
+        element.markdown.body = said
+    else:
+        element.download_button.CopyFrom(DownloadButton(id="print", label="Print", url=address, type="secondary"))
+    return message.SerializeToString()
+
+
+@pytest.mark.parametrize("name", ["0123abc.csv", "01a90ae70888e01e327143e3abba48d1.html", "51f87b89ba8093ac1fb0dc4c3c"])
+def test_a_media_file_belongs_to_whom_its_address_was_sent(browser: Browser, name: str) -> None:
     owners, seen = MediaOwners(), list[Message]()
 
     async def send(message: Message) -> None:
         seen.append(message)
 
     async def run() -> None:
-        await owners.noting(send, "1.a")(
-            {"type": "websocket.send", "bytes": b"\x08\x01/media/0123abc.csv\x12 and /media/ffff.png"}
+        sending = owners.noting(send, "1.a")
+        await sending({"type": "websocket.send", "bytes": media_message(f"/media/{name}")})
+        await sending(
+            {"type": "websocket.send", "bytes": media_message("", said=f"see (/media/leaked.csv and /media/{name}")}
         )
+        not_found = ForwardMsg()
+        not_found.page_not_found.page_name = "/media/leaked.csv"
+        await sending({"type": "websocket.send", "bytes": not_found.SerializeToString()})
 
     anyio.run(run)
-    assert len(seen) == 1
-    assert owners.belongs("/media/0123abc.csv", "1.a")
-    assert owners.belongs("/media/ffff.png", "1.a")
-    assert not owners.belongs("/media/0123abc.csv", "2.b")
-    assert not owners.belongs("/media/other.csv", "1.a")
-    assert browser("lead").get("/media/0123abc.csv", headers={"origin": ORIGIN}).status_code == 404
-
-
-@pytest.mark.parametrize("name", ["01a90ae70888e01e327143e3abba48d1.html", "51f87b89ba8093ac1fb0dc4c3c41130b"])
-def test_a_media_address_ends_where_its_field_ends(name: str) -> None:
-    """What follows the address in a real message begins with a letter."""
-    owners = MediaOwners()
-    sent = DownloadButton(id="print", label="Print", url=f"/media/{name}", type="secondary").SerializeToString()
-
-    async def send(message: Message) -> None:
-        pass
-
-    async def run() -> None:
-        await owners.noting(send, "1.a")({"type": "websocket.send", "bytes": sent})
-
-    anyio.run(run)
+    assert len(seen) == 3
     assert owners.belongs(f"/media/{name}", "1.a")
     assert not owners.belongs(f"/media/{name}", "2.b")
+    assert not owners.belongs("/media/leaked.csv", "1.a"), "an address that somebody wrote is nobody's file"
+    assert browser("lead").get(f"/media/{name}", headers={"origin": ORIGIN}).status_code == 404
 
 
 @pytest.mark.parametrize("query", ["\0", "退款\0", "x" * 20_000, "x y " * 5_000, "%" * 300, "退" * 20_000])
@@ -169,3 +169,12 @@ def test_titles_keep_their_characters(text: str) -> None:
 )
 def test_addresses_in_titles_are_no_links(text: str, cut: str) -> None:
     assert cut in escape(text)
+
+
+@pytest.mark.parametrize("headers", [{"host": "["}, {"host": "[::1"}, {"origin": "http://["}])
+def test_half_an_address_is_refused_like_any_other(browser: Browser, headers: dict[str, str]) -> None:
+    for method in ("GET", "POST"):
+        assert browser("lead").request(method, "/login", headers={"origin": ORIGIN, **headers}).status_code < 500
+    config = Config()
+    assert not host_allowed(config, "[")
+    assert not origin_allowed(config, "http://[", "localhost")
