@@ -102,7 +102,9 @@ def main() -> int:
         again = [sys.executable, "-m", "benchmarks.draw_service", "--rows", str(args.rows), "--home", folder]
         subprocess.run([*again, "--one", "fill"], check=True)
         found = {
-            what: json.loads(subprocess.run([*again, "--one", what], check=True, stdout=subprocess.PIPE, text=True).stdout)
+            what: json.loads(
+                subprocess.run([*again, "--one", what], check=True, stdout=subprocess.PIPE, text=True).stdout
+            )
             for what in ("scan", "publish")
         }
     scan, drawn = found["scan"], found["publish"]
