@@ -4,6 +4,7 @@ the states of case files, transcripts and their checksums, and what the trail sa
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from qa.tables import (
     Inspection,
     RiskModelVersion,
     Sample,
+    SchemeVersion,
     Transcript,
     Verdict,
     Violation,
@@ -92,6 +94,15 @@ def _hashes(session: Session) -> Iterator[Contradiction]:
     for key, content, stated in session.execute(models):
         if hashlib.sha256(content if isinstance(content, bytes) else str(content).encode()).hexdigest() != stated:
             yield Contradiction(HASH, "risk_models", str(key))
+
+
+def _schemes(session: Session) -> Iterator[Contradiction]:
+    """Schemes of assessment, by which people are paid, likewise."""
+    schemes = select(SchemeVersion.id, SchemeVersion.content, SchemeVersion.content_hash)
+    for key, content, stated in session.execute(schemes):
+        said = json.dumps(content, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
+        if hashlib.sha256(said).hexdigest() != stated:
+            yield Contradiction(HASH, "scheme_versions", str(key))
 
 
 def _said(session: Session, action: str) -> set[str]:
@@ -185,6 +196,7 @@ _RULES: tuple[tuple[Callable[[Session], Iterator[Contradiction]], str], ...] = (
     (_marks_of_truth, "verdicts"),
     (_totals, "verdicts"),
     (_hashes, "risk_models"),
+    (_schemes, "scheme_versions"),
     (_undone, "inspections"),
     (_withdrawn, "samples"),
     (_ruled, "appeals"),

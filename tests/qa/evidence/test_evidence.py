@@ -18,6 +18,7 @@ from sqlalchemy import func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from qa import audit, evidence
+from qa.assessment import schemes
 from qa.desk import inspecting
 from qa.evidence import anchor
 from qa.evidence.parts import PARTS, chained, digests
@@ -330,6 +331,14 @@ def test_a_kept_transcript_cannot_be_passed_off_as_removed(copy: Workbench) -> N
         assert at is not None
     tamper(copy, f"UPDATE transcripts SET redacted_at = '{at.replace(tzinfo=None)}.000000' WHERE id = {number}")
     assert ("transcripts", str(number)) in named(copy)
+
+
+def test_a_scheme_of_assessment_fits_its_checksum(copy: Workbench) -> None:
+    schemes.load_default(copy, SYSTEM, now=NOW + 3 * LATER)
+    evidence.seal(copy, NOW + 4 * LATER)
+    assert evidence.check(copy).forgeries == ()
+    tamper(copy, "UPDATE scheme_versions SET content = replace(content, '100', '99') WHERE id = 1")
+    assert ("scheme_versions", "1") in named(copy)
 
 
 def test_a_dropped_trigger_is_named(any_bench: Workbench) -> None:
