@@ -40,10 +40,13 @@ def read(folder: Path) -> Manifest:
     try:
         data = json.loads((folder / MANIFEST).read_text("utf-8"))
         files = {str(name): (int(size), str(digest)) for name, (size, digest) in data["files"].items()}
-        return Manifest(data["made_at"], data["revision"], data["archive_version"], data["users"], files)
+        version, users = data["archive_version"], data["users"]
+        if not all(type(number) is int and number >= 0 for number in (0 if version is None else version, users)):
+            raise ValueError((version, users))
+        return Manifest(str(data["made_at"]), str(data["revision"]), version, users, files)
     except OSError as problem:
         raise NotFound(N_("There is no backup in {place}."), place=str(folder)) from problem
-    except (ValueError, KeyError, TypeError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise Invalid(CHANGED, file=MANIFEST) from problem
 
 

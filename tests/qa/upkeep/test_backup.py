@@ -118,6 +118,22 @@ def test_a_damaged_backup_is_found_before_anything_is_touched(
     assert bench.archive.version() == 2
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"files": []}', "[" * 100_000,
+        '{"made_at": "x", "revision": "1", "archive_version": "x", "users": 1, "files": {}}',
+        '{"made_at": "x", "revision": "1", "archive_version": 1, "users": "many", "files": {}}',
+        '{"made_at": "x", "revision": "1", "archive_version": -1, "users": 1, "files": {}}',
+    ],
+    ids=["list", "deep", "version", "users", "negative"],
+)  # fmt: skip
+def test_a_manifest_that_says_nonsense_is_refused(tmp_path: Path, said: str) -> None:
+    (tmp_path / backup.MANIFEST).write_text(said)
+    with pytest.raises(Invalid):
+        backup.verify(tmp_path)
+
+
 def test_a_failed_backup_leaves_nothing(bench: Workbench, tmp_path: Path, now: datetime) -> None:
     fill(bench, now)
     with bench.archive.hold(), pytest.raises(Conflict):  # somebody is importing
