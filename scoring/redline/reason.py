@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import polars as pl
-
 from scoring.label import Label
 from scoring.redline.rule import Anchor, Missing, Rule
 
@@ -45,7 +43,9 @@ def reasons(rule: Rule, matched: Sequence[str]) -> list[Label]:
     """Why this rule marked messages in which it found ``matched`` (empty for an omission), one for each."""
     if rule.wording is None:
         return [_reason(rule, one) for one in matched]
-    from scoring.redline import wording  # loads weights, which only such a rule needs
+    import polars as pl  # loaded, like the weights, for such a rule alone
+
+    from scoring.redline import wording
 
     found = wording.model(rule.wording.model).evidence(pl.Series(matched, dtype=pl.String))
     return [_likeness(rule, one, seen.words) for one, seen in zip(matched, found, strict=True)]
