@@ -17,12 +17,16 @@ MOST = 20_000
 
 
 def addresses(content: bytes) -> Iterator[str]:
-    """The media files that a message brings to its page: of a button to fetch one, or of a picture. What else the
-    message says, somebody may have written into it."""
+    """The media files that a message brings to its page: of a button to fetch one, of one that is made when it is asked
+    for, or of a picture. What else the message says, somebody may have written into it."""
     try:
-        element = ForwardMsg.FromString(content).delta.new_element
+        message = ForwardMsg.FromString(content)
     except DecodeError:
         return
+    if message.WhichOneof("type") == "backend_operation_response":
+        yield message.backend_operation_response.deferred_file.url
+        return
+    element = message.delta.new_element
     kind = element.WhichOneof("type")
     if kind == "download_button":
         yield element.download_button.url

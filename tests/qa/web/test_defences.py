@@ -133,9 +133,13 @@ def test_a_media_file_belongs_to_whom_its_address_was_sent(browser: Browser, nam
         not_found = ForwardMsg()
         not_found.page_not_found.page_name = "/media/leaked.csv"
         await sending({"type": "websocket.send", "bytes": not_found.SerializeToString()})
+        made = ForwardMsg()
+        made.backend_operation_response.deferred_file.url = "/media/made.zip"
+        await sending({"type": "websocket.send", "bytes": made.SerializeToString()})
 
     anyio.run(run)
-    assert len(seen) == 3
+    assert len(seen) == 4
+    assert owners.belongs("/media/made.zip", "1.a")
     assert owners.belongs(f"/media/{name}", "1.a")
     assert not owners.belongs(f"/media/{name}", "2.b")
     assert not owners.belongs("/media/leaked.csv", "1.a"), "an address that somebody wrote is nobody's file"
