@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import polars as pl
 from sqlalchemy import null, update
 
 from qa import audit, screening
@@ -68,3 +69,14 @@ def test_a_backup_of_two_moments_is_told(bench: Workbench, lead: Actor, now: dat
     file = folder / manifests.MANIFEST
     file.write_text(file.read_text().replace('"archive_version": 1', '"archive_version": 0'))
     assert past_damage.find(bench).two_moments == (("b1", made.archive_version, 0),)
+
+
+def test_a_file_of_the_archive_that_became_shorter_is_named(
+    bench: Workbench, lead: Actor, now: datetime, tmp_path: Path
+) -> None:
+    """Counting its rows ends in a panic of the engine, which is no Exception."""
+    load(bench, lead, now, write_csv(tmp_path / "a.csv", EVENING * 200))
+    (file,) = (Path(bench.archive.root) / "messages").glob("*.parquet")
+    pl.read_parquet(file).head(1).select("conversation_key").write_parquet(file)
+    found = health.examine(bench, SYSTEM, deep=True)
+    assert any(one.state is HealthState.FAILED and file.name in one.detail.format(**one.facts) for one in found)
