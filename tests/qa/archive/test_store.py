@@ -260,3 +260,18 @@ def test_a_later_list_cannot_vouch_for_another_file(archive: Archive) -> None:
     ]
     (Path(archive.root) / "checksums" / f"99999999-{'a' * 32}.jsonl").write_text(json.dumps(line) + "\n")
     assert [damage.path.endswith(file.name) for damage in archive.check().damaged] == [True]
+
+
+def test_a_log_that_is_written_again_under_its_number_is_vouched_for(archive: Archive) -> None:
+    """A change that was taken back leaves its place, and that of its checkpoint, to the next one."""
+    with archive.change("first", NOW) as change:
+        change.append("messages", messages("a"))
+    log = Path(archive.root) / "messages" / "_delta_log"
+    checkpoint = log / f"{0:020d}.checkpoint.parquet"
+    for said in ("taken back", "kept"):
+        pl.DataFrame({"said": [said]}).write_parquet(checkpoint)
+        digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+        line = [checkpoint.relative_to(archive.root).as_posix(), checkpoint.stat().st_size, digest]
+        name = f"{99999998 if said == 'taken back' else 99999999}-{'a' * 32}.jsonl"
+        (Path(archive.root) / "checksums" / name).write_text(json.dumps(line) + "\n")
+    assert archive.check().damaged == ()
