@@ -10,10 +10,13 @@ import hashlib
 import hmac
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 FILE = "anchor.jsonl"
+TAIL = 8_192
+"""Bytes that hold the last line."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,7 @@ def read(home: Path, key: bytes | None) -> AnchorFile:
     lines, bad = [], []
     for number, text in enumerate(texts, start=1):
         try:
-            data = json.loads(text)
-            mac = data.pop("mac")
-            line = AnchorLine(**data)
+            line, mac = _parsed(text)
         except (ValueError, KeyError, TypeError, AttributeError):
             bad.append(number)
             continue
@@ -65,6 +66,27 @@ def read(home: Path, key: bytes | None) -> AnchorFile:
         if key is not None and not hmac.compare_digest(mac, _mac(line, key)):
             bad.append(number)
     return AnchorFile(tuple(lines), tuple(bad))
+
+
+def last(home: Path) -> AnchorLine | None:
+    """The last line that can be read, without reading those before it; its signature is not looked at."""
+    try:
+        with (home / FILE).open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - TAIL, 0))
+            texts = file.read().splitlines()
+    except FileNotFoundError:
+        return None
+    for text in reversed(texts):
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            return _parsed(text)[0]
+    return None
+
+
+def _parsed(text: str | bytes) -> tuple[AnchorLine, str]:
+    """A line and its signature. Raises `ValueError`, `KeyError`, `TypeError` or `AttributeError` for what is none."""
+    data = json.loads(text)
+    mac = data.pop("mac")
+    return AnchorLine(**data), mac
 
 
 def _mac(line: AnchorLine, key: bytes) -> str:

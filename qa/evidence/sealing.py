@@ -99,8 +99,8 @@ def unanchored(session: Session, bench: Workbench, last: SealBatch | None) -> li
     """
     if last is None or bench.db.signing_key is None or not bench.db.is_sqlite:
         return []
-    lines = [line.batch for line in anchor.read(bench.config.home, None).lines if line.epoch == last.epoch]
-    if not lines or max(lines) >= last.id:
+    line = anchor.last(bench.config.home)
+    if line is None or line.epoch != last.epoch or line.batch >= last.id:
         return []
     keys = {
         (subject, key)
