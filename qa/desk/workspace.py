@@ -189,16 +189,18 @@ _read: dict[tuple[str, int, str], DeskRule] = {}
 
 def _rule(session: Session, rule_id: str, version: int, digest: str) -> DeskRule:
     key = (rule_id, version, digest)
-    if key not in _read:
-        named = (RuleVersion.rule_id == rule_id, RuleVersion.version == version)
-        content = session.scalars(select(RuleVersion.content).where(*named)).one()
-        if len(_read) > 5_000:
-            _read.clear()
-        _read[key] = DeskRule(
-            rule_id, version, Label.from_dict(content.get("label") or {}), str(content.get("severity", "")),
-            effect_of(content), _basis(content),
-        )  # fmt: skip
-    return _read[key]
+    if (known := _read.get(key)) is not None:
+        return known
+    named = (RuleVersion.rule_id == rule_id, RuleVersion.version == version)
+    content = session.scalars(select(RuleVersion.content).where(*named)).one()
+    rule = DeskRule(
+        rule_id, version, Label.from_dict(content.get("label") or {}), str(content.get("severity", "")),
+        effect_of(content), _basis(content),
+    )  # fmt: skip
+    if len(_read) > 5_000:
+        _read.clear()  # other threads may be at it: nobody looks a thing up twice
+    _read[key] = rule
+    return rule
 
 
 def _basis(content: Mapping[str, Any]) -> Label:

@@ -129,12 +129,13 @@ def _as_it_is(session: Session, archive: Archive, conversation_key: str, agent_i
     snapshot = archive.at()
     roster = session.execute(select(func.count(), func.max(Agent.updated_at))).one()
     asked = (snapshot.root, snapshot.version, _marks(snapshot), conversation_key, agent_id, tuple(roster))
-    if asked not in _read:
-        found = transcript_now(session, archive, conversation_key, agent_id)
-        if len(_read) >= READ:
-            _read.clear()
-        _read[asked] = found
-    return _read[asked]
+    if (known := _read.get(asked)) is not None:
+        return known
+    found = transcript_now(session, archive, conversation_key, agent_id)
+    if len(_read) >= READ:
+        _read.clear()  # other threads may be at it: nobody looks a thing up twice
+    _read[asked] = found
+    return found
 
 
 def _marks(snapshot: Snapshot) -> tuple[object, ...]:
