@@ -147,7 +147,7 @@ def main() -> int:
             [sys.executable, "-m", "qa.cli.main", "--home", str(first), "demo"], check=True, stdout=subprocess.DEVNULL
         )
         bench = Workbench.open(Config(home=first))
-        who, said = most_judged(bench), []
+        who = most_judged(bench)
         said = words(bench.archive.at(), who[1])
         bench.close()
         copy = shutil.copytree(first, Path(folder) / "whole")

@@ -24,6 +24,9 @@ NO_IMPORT = -1
 CUT = 2
 """Number of this way to cut: what was done for ranges cut in another way does not count for these."""
 
+HASH = pl.col("conversation_key").hash()
+"""Eight bytes, whatever the key. Two keys of one hash go the same way, and a file may be read for nothing, no more."""
+
 U64 = NDArray[np.uint64]
 I64 = NDArray[np.int64]
 Rows = tuple[int, ...]
@@ -88,7 +91,7 @@ def message_files(snapshot: Snapshot, chats: pl.LazyFrame | None = None) -> list
     table = StoredTable(f"{snapshot.root}/messages", version=version)
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     uris = {uri.rsplit("/", 1)[-1]: uri for uri in table.file_uris()}
-    wanted = None if chats is None else _hashes(chats).sort()
+    wanted = None if chats is None else chats.select(HASH).collect(engine="streaming").to_series().sort()
     files = []
     for row in actions.iter_rows(named=True):
         name = str(row["path"]).rsplit("/", 1)[-1]
@@ -97,10 +100,9 @@ def message_files(snapshot: Snapshot, chats: pl.LazyFrame | None = None) -> list
     return [piece for _, _, piece in sorted(files, key=lambda file: file[:2])]
 
 
-def _hashes(rows: pl.LazyFrame) -> pl.Series:
-    """Hashes of the keys of `rows`: eight bytes each, whatever the keys. Two keys of one hash only mean that a file is
-    read for nothing."""
-    return rows.select(pl.col("conversation_key").hash()).collect(engine="streaming").to_series()
+def _keys(uri: str) -> pl.Series:
+    """Hash of the key of every row of a file, in its order."""
+    return pl.scan_parquet(uri).select(HASH).collect().to_series()
 
 
 def _holds(uri: str, wanted: pl.Series) -> bool:
@@ -108,7 +110,7 @@ def _holds(uri: str, wanted: pl.Series) -> bool:
     one, for a set of all of them made anew for every file would cost files times conversations."""
     if wanted.is_empty():
         return False
-    keys = _hashes(pl.scan_parquet(uri)).unique()
+    keys = _keys(uri).unique()
     near = wanted.gather(wanted.search_sorted(keys).clip(upper_bound=len(wanted) - 1))
     return bool((near == keys).any())
 
@@ -116,8 +118,9 @@ def _holds(uri: str, wanted: pl.Series) -> bool:
 def cut(files: Sequence[RowRange], batch: int) -> list[Range]:
     """Ranges of about `batch` messages that together cover `files` (whole ones), each conversation inside one of them.
 
-    Reads the key column only, a file at a time, once to see where conversations begin and once to see which rows lie in
-    another window than that; memory is about 50 bytes a conversation, of at most `TOGETHER` messages.
+    Reads the key column only, a file at a time, three times: where windows end, which conversations stand in several
+    files, which rows lie in another window than their conversation; memory is about 50 bytes a conversation, of at most
+    `TOGETHER` messages.
     """
     edges = np.append(0, np.cumsum([piece.length for piece in files], dtype=np.int64))
     if edges[-1] == 0:
@@ -125,11 +128,6 @@ def cut(files: Sequence[RowRange], batch: int) -> list[Range]:
     stops = _stops(files, edges, batch)
     rows, left, more = _moved(files, edges, stops, _spread(files, edges))
     return _ranges(files, edges, stops, _by_range(rows, left, len(stops)), _by_range(rows, more, len(stops)))
-
-
-def _keys(piece: RowRange) -> U64:
-    """Hash of the key of every row. Two keys of one hash go the same way, no more."""
-    return pl.scan_parquet(piece.uri).select(pl.col("conversation_key").hash()).collect().to_series().to_numpy()
 
 
 def _runs(keys: U64) -> I64:
@@ -142,7 +140,7 @@ def _stops(files: Sequence[RowRange], edges: I64, batch: int) -> I64:
     stops: list[int] = []
     at, before, last = 0, 0, None
     for number, piece in enumerate(files):
-        keys = _keys(piece)
+        keys = _keys(piece.uri).to_numpy()
         if not len(keys):
             continue
         starts = _runs(keys) + edges[number]
@@ -177,7 +175,7 @@ def _spread_part(files: Sequence[RowRange], edges: I64, part: int, parts: int) -
     hashes: list[U64] = [np.empty(0, np.uint64)]
     rows: list[I64] = [np.empty(0, np.int64)]
     for number, piece in enumerate(files):
-        keys, first = np.unique(_keys(piece), return_index=True)
+        keys, first = np.unique(_keys(piece.uri).to_numpy(), return_index=True)
         mine = slice(None) if parts == 1 else keys % np.uint64(parts) == part
         hashes.append(keys[mine])
         rows.append(first[mine] + edges[number])
@@ -194,7 +192,7 @@ def _moved(files: Sequence[RowRange], edges: I64, stops: I64, spread: tuple[U64,
     """Rows, rising, that lie in another window than the one in which their conversation begins; with both windows."""
     found: list[tuple[I64, I64, I64]] = [(np.empty(0, np.int64),) * 3]
     for number, piece in enumerate(files):
-        keys = _keys(piece)
+        keys = _keys(piece.uri).to_numpy()
         if not len(keys):
             continue
         runs = _runs(keys)

@@ -23,7 +23,7 @@ from qa.archive import Snapshot
 from qa.archive.locks import alone
 from qa.archive.ranges import cut, message_files
 from qa.conversations import segments
-from qa.conversations.segments import MOST_ROWS, ROWS, IndexPiece, MadePiece
+from qa.conversations.segments import MOST_ROWS, ROWS, IndexPiece
 from qa.errors import Busy, Cancelled
 from qa.i18n import N_
 from qa.processes import cluster
@@ -233,7 +233,7 @@ class _Update:
         draft.replace(self._folder / MANIFEST)
 
 
-def _made(_: None, rows: pl.DataFrame) -> MadePiece:
+def _made(_: None, rows: pl.DataFrame) -> IndexPiece:
     """What runs here or on a worker of a cluster."""
     return segments.make(rows)
 

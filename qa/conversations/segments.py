@@ -32,7 +32,7 @@ U64 = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class IndexPiece:
-    """A piece as it is read. Rows are counted from 0 inside the piece."""
+    """A piece, as it is made and as it is read. Rows are counted from 0 inside the piece."""
 
     grams: U64
     """The pairs that occur, sorted."""
@@ -73,23 +73,12 @@ def _pairs(points: U64) -> U64:
     return (points[:-1] << _SHIFT) | points[1:]
 
 
-@dataclass(frozen=True)
-class MadePiece:
-    """What a piece holds before it is written: arrays and frames as in `IndexPiece`."""
-
-    grams: U64
-    starts: NDArray[np.uint32]
-    rows: NDArray[np.uint16]
-    texts: pl.DataFrame
-    chats: pl.DataFrame
-
-
-def make(rows: pl.DataFrame) -> MadePiece:
+def make(rows: pl.DataFrame) -> IndexPiece:
     """A piece of `rows` (the columns of `ROWS`, at most `MOST_ROWS`)."""
-    return MadePiece(*_lists(rows["text"]), _texts(rows), _chats(rows))
+    return IndexPiece(*_lists(rows["text"]), _texts(rows), _chats(rows))
 
 
-def write(made: MadePiece, folder: Path) -> str:
+def write(made: IndexPiece, folder: Path) -> str:
     """Write a piece into `folder`; returns its name."""
     name = uuid.uuid4().hex
     draft = folder / f"{name}.part"

@@ -30,8 +30,6 @@ from qa.workbench import Workbench
 BATCH = 400_000
 """Messages of one range: about 200 MB while its features are made."""
 
-STOPPED = N_("Scoring was stopped; every conversation keeps the risk it had.")
-
 Progress = Callable[[float, str], None]
 Cancel = Callable[[], bool]
 
@@ -165,7 +163,7 @@ def predict(
         parts.append(said)
         seen += piece.rows
         if cancel is not None and cancel():
-            raise Cancelled(STOPPED)
+            raise Cancelled(N_("Scoring was stopped; every conversation keeps the risk it had."))
         if progress is not None:
             progress(seen / total, N_("Scoring conversations"))
     return pl.concat(parts)

@@ -140,10 +140,9 @@ class Weights:
     def spans(self, texts: pl.Series) -> list[Span]:
         """Of each text the stretch that speaks most for a violation."""
         parts = (texts.slice(at, CHUNK) for at in range(0, len(texts), CHUNK))
-        return [span for part in parts for span in self._spans(part)]
+        return [span for part in parts for span in self._spans(part, read(part))]
 
-    def _spans(self, texts: pl.Series) -> Iterator[Span]:
-        reading = read(texts)
+    def _spans(self, texts: pl.Series, reading: EncodedTexts) -> Iterator[Span]:
         share = np.zeros(len(reading.codes))
         for width, places, weights in self._found(reading):
             for offset in range(width):
@@ -166,7 +165,7 @@ class Weights:
             at = places[speaking] - reading.starts[row]
             for text, start, weight in zip(row.tolist(), at.tolist(), weights[speaking].tolist(), strict=True):
                 heavy[text].append((-weight, (start, start + width)))
-        for text, span, runs in zip(texts.to_list(), self._spans(texts), heavy, strict=True):
+        for text, span, runs in zip(texts.to_list(), self._spans(texts, reading), heavy, strict=True):
             yield WordingEvidence(span, tuple(text[a:b] for a, b in _told(text, span, runs)))
 
 
