@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -30,6 +30,16 @@ LOCALE_DIR = Path(__file__).parent / "locale"
 _CONTEXT = "\x04"
 EARLIEST, LATEST = date(2, 1, 1), date(9998, 12, 30)
 """Days before and after which nothing is: their midnight has no moment in every time zone."""
+
+
+def bounds(first: date | None, last: date | None, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+    """First moment of the first day and first moment after the last one, in UTC; None where there is no such bound."""
+    low = high = None
+    if first and first > EARLIEST:
+        low = datetime.combine(first, time(), zone).astimezone(UTC)
+    if last and last < LATEST:
+        high = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
+    return low, high
 
 
 def N_(msgid: str) -> str:

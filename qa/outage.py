@@ -57,6 +57,11 @@ _ERRNO = {
 }
 
 
+def panicked(problem: BaseException) -> bool:
+    """Whether the engine that reads the archive gave up on a file of it: that is no `Exception`."""
+    return type(problem).__name__ == "PanicException"
+
+
 def explain(problem: BaseException) -> SpotcheckError | None:
     """What to say about `problem`: itself when it is one of our errors, a sentence for trouble outside, else None."""
     chain = list(_chain(problem))

@@ -207,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         out.error(trouble)
         return trouble.exit_code
     except BaseException as problem:
-        if type(problem).__name__ != "PanicException":  # what a damaged file of the archive ends in: no Exception
+        if not outage.panicked(problem):
             raise
         damaged = Unavailable(
             N_("A file of the archive cannot be read ({reason}). “spotcheck doctor” says which."),

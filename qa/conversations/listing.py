@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from functools import cached_property, partial
 
 import numpy as np
@@ -22,7 +22,7 @@ from qa import scoping
 from qa.archive import Snapshot
 from qa.conversations import index
 from qa.conversations.matching import ArchiveMessages, Flags, IndexedMessages, Messages
-from qa.i18n import EARLIEST, LATEST
+from qa.i18n import bounds
 from qa.people import teams
 from qa.policy import Actor
 from qa.tables import Agent, Sample
@@ -186,11 +186,11 @@ def _by_number(actor: Actor, wanted: Wanted) -> Iterator[pl.Expr]:
 
 
 def _by_day(bench: Workbench, wanted: Wanted) -> Iterator[pl.Expr]:
-    zone = bench.config.zone
-    if wanted.first and wanted.first > EARLIEST:
-        yield pl.col("started_at") >= datetime.combine(wanted.first, time(), zone).astimezone(UTC)
-    if wanted.last and wanted.last < LATEST:
-        yield pl.col("started_at") < datetime.combine(wanted.last + timedelta(days=1), time(), zone).astimezone(UTC)
+    low, high = bounds(wanted.first, wanted.last, bench.config.zone)
+    if low:
+        yield pl.col("started_at") >= low
+    if high:
+        yield pl.col("started_at") < high
 
 
 def _by_figures(wanted: Wanted) -> Iterator[pl.Expr]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from qa.archive import Snapshot
 from qa.errors import Denied, Invalid
-from qa.i18n import EARLIEST, LATEST, N_
+from qa.i18n import N_, bounds
 from qa.people import teams
 from qa.policy import SYSTEM, Actor, Right, refused, require, require_own
 from qa.reports import weights
@@ -312,13 +312,7 @@ class FactsReader:
 
     def bounds(self, scope: Scope) -> tuple[datetime | None, datetime | None]:
         """First moment of the scope and first moment after it, in UTC."""
-        zone = self.bench.config.zone
-        first = last = None
-        if scope.first and scope.first > EARLIEST:
-            first = datetime.combine(scope.first, time(), zone).astimezone(UTC)
-        if scope.last and scope.last < LATEST:
-            last = datetime.combine(scope.last + timedelta(days=1), time(), zone).astimezone(UTC)
-        return first, last
+        return bounds(scope.first, scope.last, self.bench.config.zone)
 
 
 def reading(bench: Workbench, reader: FactsReader | None) -> AbstractContextManager[FactsReader]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from qa import outage
 from qa.archive.checksums import Damage, digest
 from qa.i18n import N_
 from qa.upkeep import manifests
@@ -37,9 +38,9 @@ def archive(bench: Workbench) -> Iterator[HealthFinding]:
             "conversations": snapshot.count("conversations"),
             "messages": snapshot.count("messages"),
         }
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as problem:  # a file that became shorter ends in a panic, which is no Exception
+    except BaseException as problem:
+        if not isinstance(problem, Exception) and not outage.panicked(problem):
+            raise
         yield HealthFinding(
             N_("Archive"), HealthState.FAILED, N_("version {version} cannot be read: {reason}"),
             {"version": snapshot.version, "reason": str(problem)[:200]},
